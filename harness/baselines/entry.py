@@ -1,0 +1,59 @@
+"""What is accepted for one case: the document behind ``baselines/<suite>/<case>.json``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+ProfileSlug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+
+SCHEMA_VERSION = 1
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AcceptedImage(_Document):
+    """One image that somebody accepted, with who, when and why."""
+
+    pixels_sha256: Sha256
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    mode: str
+    recipe: dict[str, JsonValue]
+    recipe_sha256: Sha256
+    environment_sha256: Sha256
+    run_id: str
+    accepted_at: datetime
+    accepted_by: str
+    reason: str
+
+
+class RejectedImage(_Document):
+    """One image that somebody declared wrong, with who, when and why."""
+
+    pixels_sha256: Sha256
+    run_id: str
+    rejected_at: datetime
+    rejected_by: str
+    reason: str
+
+
+class ProfileBaseline(_Document):
+    """What is accepted and rejected for a case in one profile."""
+
+    accepted: tuple[AcceptedImage, ...] = ()
+    rejected: tuple[RejectedImage, ...] = ()
+
+
+class BaselineEntry(_Document):
+    """Everything known about one case, by profile."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    suite: str
+    case: str
+    profiles: dict[ProfileSlug, ProfileBaseline]

@@ -1,0 +1,109 @@
+"""The run record: everything a run leaves behind, as ``run.json`` describes it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from harness.verdict.model import Reason, Verdict
+
+SCHEMA_VERSION = 1
+
+EnvironmentValue = str | int | float | bool | None
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GitState(_Document):
+    """The repository the suite was run from."""
+
+    commit: str
+    """The 40-hex commit id."""
+    dirty: bool
+    """Whether tracked files differed from that commit."""
+
+
+class BaselineUsed(_Document):
+    """The accepted image a case was held against."""
+
+    profile: str
+    pixels_sha256: str
+    accepted_at: datetime
+    image: str | None = None
+    """A copy inside the run's folder, relative to it, or None where it could not be copied."""
+
+
+class Seconds(_Document):
+    """Wall-clock seconds a case took."""
+
+    load: float = 0.0
+    generate: float = 0.0
+    compare: float = 0.0
+
+
+class CaseRecord(_Document):
+    """What happened to one case."""
+
+    id: str
+    """``red-apple[seed=1024]``"""
+    suite: str
+    """The suite's name."""
+    path: str
+    """The suite file (or test file), relative to pytest's root, with forward slashes."""
+    line: int | None = None
+    """Where the case stands in that file, from 1."""
+    recipe: dict[str, JsonValue]
+    recipe_sha256: str
+    profile: str | None = None
+    """Where the image was made; None if generation never began."""
+    environment_sha256: str | None = None
+    pixels_sha256: str | None = None
+    image: str | None = None
+    """The generated PNG, relative to the run's folder."""
+    width: int | None = None
+    height: int | None = None
+    mode: str | None = None
+    verdict: Verdict
+    passed: bool
+    """Whether the verdict was good enough for ``--golden-require``."""
+    reasons: tuple[Reason, ...] = ()
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """Metric name to value, against the baseline used; empty where nothing was compared.
+
+    A metric that has no finite value (PSNR of equal images) is left out.
+    """
+    limits: dict[str, float] = Field(default_factory=dict)
+    """Gate name to limit, as in force for this case: ``min_ssim`` → 0.95."""
+    baseline: BaselineUsed | None = None
+    difference: str | None = None
+    """The difference picture, relative to the run's folder."""
+    error: str | None = None
+    """The message of what went wrong, for the verdict ``error``."""
+    seconds: Seconds = Seconds()
+
+
+class RunRecord(_Document):
+    """One run: the document behind ``reports/<run id>/run.json``."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    run_id: str
+    """UTC start, ``20261120T151233Z``, with a suffix where two runs began in one second."""
+    started: datetime
+    finished: datetime | None = None
+    complete: bool = False
+    """False while running, and for ever if the run was cut short."""
+    git: GitState | None = None
+    profile: str | None = None
+    environment: dict[str, EnvironmentValue] = Field(default_factory=dict)
+    options: dict[str, str] = Field(default_factory=dict)
+    """The ``--golden-…`` options in force: ``require`` → ``warn``."""
+    cases: tuple[CaseRecord, ...] = ()
+
+    def counts(self) -> dict[Verdict, int]:
+        """How many cases have each verdict, in the verdicts' order, without the zeros."""
+        found = [case.verdict for case in self.cases]
+        return {verdict: found.count(verdict) for verdict in Verdict if verdict in found}

@@ -1,0 +1,51 @@
+"""The verdict's vocabulary: what a case can be, and the machine-readable reasons for it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Verdict(StrEnum):
+    """What became of a case; declared in the order in which they are decided."""
+
+    ERROR = "error"
+    """Generation raised, or an image cannot be read."""
+    NEW = "new"
+    """Nothing is accepted for this case in any usable profile."""
+    INCOMPARABLE = "incomparable"
+    """Another size or mode, or the recipe changed since it was accepted."""
+    REJECTED = "rejected"
+    """The pixels are on the reject list."""
+    IDENTICAL = "identical"
+    """The digest of the decoded pixels is among the accepted images."""
+    MATCH = "match"
+    """Not identical, inside the noise."""
+    WARN = "warn"
+    """Beyond the noise, inside the gates."""
+    DRIFT = "drift"
+    """Beyond a gate."""
+
+
+PASSING = (Verdict.IDENTICAL, Verdict.MATCH, Verdict.WARN)
+"""The verdicts that can pass, best first; ``--golden-require`` names the worst that does."""
+
+
+class Reason(BaseModel):
+    """One machine-readable reason for a verdict."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    """What kind of reason, for example ``gate``, ``noise``, ``recipe_changed``, ``size_changed``."""
+    metric: str | None = None
+    """The metric, or the dotted name of the recipe field, that was looked at."""
+    value: float | int | str | bool | None = None
+    """What was found."""
+    limit: float | int | str | bool | None = None
+    """What was allowed or expected."""
+    source: str | None = None
+    """Where the limit came from: ``suite``, ``case``, ``default``, ``noise``, ``baseline``."""
+    detail: str | None = None
+    """A sentence for people."""
