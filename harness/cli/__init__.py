@@ -1,0 +1,1 @@
+"""The command ``goldenseed``: one module a verb, each a thin call into what lies below."""

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from harness.errors import GoldenseedError
+from harness.files import json_sha256
 from harness.verdict.model import Reason, Verdict
 
 SCHEMA_VERSION = 1
@@ -91,7 +93,7 @@ class RunRecord(_Document):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     run_id: str
-    """UTC start, ``20261120T151233Z``, with a suffix where two runs began in one second."""
+    """UTC start to the second and four random hex digits: ``20261120T151233Z-3f9a``."""
     started: datetime
     finished: datetime | None = None
     complete: bool = False
@@ -99,9 +101,19 @@ class RunRecord(_Document):
     git: GitState | None = None
     profile: str | None = None
     environment: dict[str, EnvironmentValue] = Field(default_factory=dict)
+    """Where the first case ran."""
+    other_environments: tuple[dict[str, EnvironmentValue], ...] = ()
+    """Where other workers ran, if that differed."""
     options: dict[str, str] = Field(default_factory=dict)
     """The ``--golden-…`` options in force: ``require`` → ``warn``."""
     cases: tuple[CaseRecord, ...] = ()
+
+    def environment_of(self, case: CaseRecord) -> dict[str, EnvironmentValue]:
+        """Return the environment in which ``case`` ran; raises ``GoldenseedError`` if unknown."""
+        for environment in (self.environment, *self.other_environments):
+            if json_sha256(environment) == case.environment_sha256:
+                return environment
+        raise GoldenseedError(f"the run {self.run_id} does not say where {case.id} ran")
 
     def counts(self) -> dict[Verdict, int]:
         """How many cases have each verdict, in the verdicts' order, without the zeros."""

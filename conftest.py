@@ -1,0 +1,3 @@
+"""The repository's own tests drive pytest through pytester."""
+
+pytest_plugins = ["pytester"]

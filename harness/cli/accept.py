@@ -1,0 +1,38 @@
+"""``goldenseed accept``: promote images of a run to baselines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.baselines.store import BaselineStore
+from harness.cli.common import Baselines, By, Cases, Reason, Reports, Run, choose_cases, find_run
+from harness.runs.candidates import candidates_of
+from harness.runs.who import who_accepts
+
+
+def accept(
+    run: Run,
+    cases: Cases = None,
+    *,
+    reason: Reason,
+    add: Annotated[
+        bool, typer.Option("--add", help="Keep what is accepted and accept this image as well.")
+    ] = False,
+    by: By = None,
+    reports: Reports = Path("reports"),
+    baselines: Baselines = Path("baselines"),
+) -> None:
+    """Accept images of RUN as baselines: the named CASES, else all that are not identical."""
+    record, folder = find_run(run, reports)
+    chosen = choose_cases(record, cases)
+    done = BaselineStore(baselines).accept(
+        candidates_of(record, folder, chosen),
+        by=by or who_accepts(Path.cwd()),
+        reason=reason,
+        add=add,
+    )
+    for result in done:
+        typer.echo(f"{result.outcome.value} {result.suite}::{result.case} in {result.profile}")

@@ -1,0 +1,35 @@
+"""The command line itself: verbs, and errors shown as one message."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from harness.cli import accept, init, reject, report, schema
+from harness.errors import GoldenseedError
+
+USER_ERROR = 2
+
+app = typer.Typer(
+    name="goldenseed",
+    help="Golden prompt/seed suites for text-to-image pipelines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("accept")(accept.accept)
+app.command("init")(init.init)
+app.command("reject")(reject.reject)
+app.command("report")(report.report)
+app.command("schema")(schema.schema)
+
+
+def main() -> None:
+    """Run the command; exit code 2 and one message on what a user can mend."""
+    try:
+        app()
+    except GoldenseedError as error:
+        typer.echo(f"goldenseed: {error}", err=True)
+        sys.exit(USER_ERROR)

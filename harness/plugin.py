@@ -1,0 +1,97 @@
+"""pytest's hooks and options. Everything else is imported when a suite is met."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.session.golden_image import GoldenImage
+
+SUITE_SUFFIX = ".suite.yaml"
+
+OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
+    (
+        "update",
+        "none",
+        ("none", "missing", "changed", "all"),
+        "Accept images at the end of the run: none (default), missing (new cases), changed "
+        "(incomparable, warn, drift), or all.",
+    ),
+    (
+        "require",
+        "warn",
+        ("identical", "match", "warn"),
+        "The worst verdict that still passes (default: warn).",
+    ),
+    (
+        "baselines",
+        "baselines",
+        None,
+        "Folder of the accepted baselines, relative to pytest's root (default: baselines).",
+    ),
+    (
+        "reports",
+        "reports",
+        None,
+        "Folder in which runs are written, relative to pytest's root (default: reports).",
+    ),
+    (
+        "unreferenced",
+        "ignore",
+        ("ignore", "warn", "fail"),
+        "What to do about baselines that no case of their suite refers to (default: ignore).",
+    ),
+    (
+        "device",
+        "auto",
+        ("auto", "cpu", "cuda"),
+        "Where to generate, for suites whose device is auto (default: auto, a GPU if there is "
+        "one).",
+    ),
+)
+"""Each option's name, default, choices and help: ``--golden-update`` and ini ``golden_update``."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("goldenseed", "golden suites (goldenseed)")
+    for name, default, choices, text in OPTIONS:
+        group.addoption(f"--golden-{name}", choices=choices, default=None, help=text)
+        parser.addini(f"golden_{name}", text, default=default)
+    group.addoption(
+        "--golden-update-in-ci",
+        action="store_true",
+        help="Let --golden-update work although the environment variable CI is set.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "golden: a case of a golden suite")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if not file_path.name.endswith(SUITE_SUFFIX):
+        return None
+    from harness.session.collection import SuiteFile  # noqa: PLC0415
+
+    return SuiteFile.from_parent(parent, path=file_path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker which run it belongs to."""
+    from harness.session.golden_session import session_of  # noqa: PLC0415
+
+    node.workerinput["goldenseed_run_id"] = session_of(node.config).run_id
+
+
+@pytest.fixture
+def golden_image(request: pytest.FixtureRequest) -> Iterator[GoldenImage]:
+    """Judge images made in ordinary tests: ``golden_image.check(image, name="hero")``."""
+    from harness.session.golden_image import golden_image_of  # noqa: PLC0415
+
+    yield from golden_image_of(request)

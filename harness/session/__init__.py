@@ -1,0 +1,1 @@
+"""One test session: collecting cases, running them, keeping the record."""

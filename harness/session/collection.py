@@ -1,0 +1,108 @@
+"""``*.suite.yaml`` files as pytest collectors, their cases as items."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.comparison.gates import parse_gate
+from harness.errors import GoldenseedError
+from harness.reporting.terminal import failure_text
+from harness.session.golden_session import session_of
+from harness.suites.loading import load_suite
+from harness.suites.recipes import model_key
+from harness.verdict.model import Verdict
+
+if TYPE_CHECKING:
+    from harness.runs.record import CaseRecord
+    from harness.suites.expansion import Case
+
+
+class GoldenWarning(pytest.PytestWarning):
+    """A case moved beyond the noise but stayed inside its gates."""
+
+
+class GoldenFailure(Exception):  # noqa: N818  (pytest's word for a test that did not pass)
+    """Raised by a case whose verdict does not pass; carries the record to be shown."""
+
+    def __init__(self, record: CaseRecord) -> None:
+        self.record = record
+        super().__init__(f"{record.verdict.value} {record.path}::{record.id}")
+
+
+class SuiteFile(pytest.File):
+    """A suite file; collects one item per case."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Load the suite and yield its cases in the order of the file."""
+        try:
+            suite = load_suite(self.path)
+            for gate in suite.gate_lines:
+                parse_gate(gate.name, path=self.path, line=gate.line)
+            session_of(self.config).claim_suite_name(suite.name, self.path)
+        except GoldenseedError as error:
+            raise self.CollectError(str(error)) from None
+        marks: list[pytest.MarkDecorator] = [pytest.mark.golden]
+        if self.config.pluginmanager.hasplugin("xdist"):
+            marks.append(pytest.mark.xdist_group(model_key(suite)))
+        custom: dict[str, pytest.MarkDecorator] = {}
+        for case in suite.cases:
+            item = CaseItem.from_parent(self, name=case.id, case=case)
+            for mark in marks:
+                item.add_marker(mark)
+            for name in case.marks:
+                if name not in custom:
+                    custom[name] = self._mark(name, case.line)
+                item.add_marker(custom[name])
+            yield item
+
+    def _mark(self, name: str, line: int) -> pytest.MarkDecorator:
+        """Look a mark up as ``--strict-markers`` wants it."""
+        try:
+            mark: pytest.MarkDecorator = getattr(pytest.mark, name)
+        except pytest.fail.Exception as failure:
+            error = GoldenseedError(
+                str(failure.msg),
+                path=self.path,
+                line=line,
+                fix=f"register the mark under `markers` in the ini file, or remove {name}",
+            )
+            raise self.CollectError(str(error)) from None
+        return mark
+
+
+class CaseItem(pytest.Item):
+    """One image to generate and judge."""
+
+    def __init__(self, *, case: Case, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.case = case
+        self.golden_record: CaseRecord | None = None
+
+    def runtest(self) -> None:
+        """Generate, judge, and fail or warn as the verdict demands."""
+        session = session_of(self.config)
+        record = session.worker.run(self.case)
+        self.golden_record = record
+        if not record.passed:
+            raise GoldenFailure(record)
+        if record.verdict is Verdict.WARN:
+            warnings.warn(GoldenWarning(session.text_of(record)), stacklevel=1)
+
+    def repr_failure(
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: Any = None,
+    ) -> Any:
+        """Show the record's text for a verdict, and pytest's own view for anything else."""
+        if isinstance(excinfo.value, GoldenFailure):
+            return session_of(self.config).text_of(excinfo.value.record)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the case stands in its file."""
+        return self.path, self.case.line - 1, self.name

@@ -1,0 +1,161 @@
+"""The one object a pytest process keeps: it joins pytest's hooks to worker and controller."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.baselines.store import BaselineStore
+from harness.errors import GoldenseedError
+from harness.reporting.terminal import failure_text, summary_lines
+from harness.runs.folder import new_run_id
+from harness.runs.record import CaseRecord
+from harness.session.controller import Controller
+from harness.session.options import read_options
+from harness.session.progress import Progress
+from harness.session.worker import Worker
+
+if TYPE_CHECKING:
+    from harness.generation.backend import Backend
+
+_KEY = pytest.StashKey["GoldenSession"]()
+
+
+def session_of(config: pytest.Config) -> GoldenSession:
+    """Return the session of this process; made, and registered with pytest, on first use."""
+    if _KEY not in config.stash:
+        try:
+            session = GoldenSession(config)
+        except GoldenseedError as error:
+            raise pytest.UsageError(str(error)) from None
+        config.stash[_KEY] = session
+        config.pluginmanager.register(session, "goldenseed-session")
+    return config.stash[_KEY]
+
+
+class GoldenSession:
+    """Hooks of a session that has golden cases; on an xdist worker only those that run cases."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._options = read_options(config)
+        worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
+        started = datetime.now(UTC)
+        self.run_id: str = (
+            worker_input["goldenseed_run_id"] if worker_input else new_run_id(started)
+        )
+        self._suites: dict[str, Path] = {}
+        self._environment_sent = False
+        store = BaselineStore(self._options.baselines)
+        self.worker = Worker(
+            root=config.rootpath,
+            folder=self._options.reports / self.run_id,
+            store=store,
+            passing=self._options.passing,
+            backend=self._make_backend,
+        )
+        self._controller: Controller | None = None
+        if worker_input is None:
+            self._controller = Controller(
+                root=config.rootpath,
+                run_id=self.run_id,
+                started=started,
+                options=self._options,
+                store=store,
+            )
+
+    def claim_suite_name(self, name: str, path: Path) -> None:
+        """Refuse a second file under the name of another: they would share baselines."""
+        other = self._suites.setdefault(name, path)
+        if other != path:
+            raise GoldenseedError(
+                f"the suite name {name!r} is taken by {other}",
+                path=path,
+                fix="give one of the two another `suite:` name",
+            )
+
+    def text_of(self, record: CaseRecord) -> str:
+        """Return what the terminal says of a case that is not as it should be."""
+        report = self._options.reports / self.run_id / "index.html"
+        return failure_text(record, self.run_id, self._shown(report))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+        """Let the record travel on the report, from wherever the case ran."""
+        report = yield
+        record: CaseRecord | None = getattr(item, "golden_record", None)
+        if record is not None and call.when == "call":
+            report.goldenseed = {"record": record.model_dump(mode="json")}
+            if not self._environment_sent and self.worker.environment:
+                report.goldenseed["environment"] = dict(self.worker.environment)
+                report.goldenseed["profile"] = self.worker.profile
+                self._environment_sent = True
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the record of a case that ended, or of one that took its worker down with it."""
+        if self._controller is None:
+            return
+        try:
+            carried = getattr(report, "goldenseed", None)
+            if carried is not None:
+                self._controller.receive(carried)
+            elif report.when == "???" and report.failed:
+                self._controller.receive_crash(report.nodeid, str(report.longrepr))
+        except (GoldenseedError, OSError) as error:
+            pytest.exit(f"goldenseed cannot keep the run's record: {error}", returncode=1)
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write the record and the report; accept what the user asked to accept."""
+        if self._controller is None or not self._controller.began:
+            return
+        cut_short = bool(
+            session.shouldstop
+            or session.shouldfail
+            or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        )
+        try:
+            self._controller.finish(complete=not cut_short)
+        except (GoldenseedError, OSError) as error:
+            self._controller.note(f"ERROR {error}")
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        if self._controller.failed_after_all and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the verdict counts, the report's path and whatever else there is to say."""
+        if self._controller is None or not self._controller.began:
+            return
+        terminalreporter.section("goldenseed")
+        run = self._controller.run
+        if run is not None:
+            report = self._shown(self._options.reports / self.run_id / "index.html")
+            for line in summary_lines(run, report):
+                terminalreporter.write_line(line)
+        for line in self._controller.notes:
+            terminalreporter.write_line(line)
+
+    def _make_backend(self) -> Backend:
+        from harness.generation.diffusers_backend import DiffusersBackend  # noqa: PLC0415
+
+        return DiffusersBackend(
+            device=self._options.device,
+            gpu_index=_gpu_index(os.environ.get("PYTEST_XDIST_WORKER", "gw0")),
+            progress=Progress(self._config).say,
+        )
+
+    def _shown(self, path: Path) -> str:
+        """Return a path as the user would type it."""
+        base = self._config.invocation_params.dir
+        return str(path.relative_to(base) if path.is_relative_to(base) else path)
+
+
+def _gpu_index(worker: str) -> int:
+    """Give xdist's workers gw0, gw1, … the GPUs 0, 1, … in turn."""
+    digits = worker.removeprefix("gw")
+    return int(digits) if digits.isdigit() else 0
+

@@ -1,0 +1,205 @@
+"""Running one case: generate, judge, keep the pictures, describe it all in a record."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.baselines.store import BaselineStore
+from harness.environment.profile import fallback_chain, profile_slug
+from harness.errors import GoldenseedError
+from harness.files import json_sha256, write_atomically
+from harness.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, Seconds
+from harness.suites.recipes import recipe_of, recipe_sha256
+from harness.verdict.judge import Judgement, Subject, judge
+from harness.verdict.model import Reason, Verdict
+from harness.verdict.noise import unmeasured_noise
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from harness.comparison.gates import Limit
+    from harness.generation.backend import Backend
+    from harness.suites.expansion import Case
+
+DEFAULT_LIMITS = {"max_peak_difference": 1.0}
+"""In force where a suite sets no gate: nothing beyond the noise of float32 passes."""
+
+
+class Worker:
+    """Runs cases in this process; writes pictures into the run's folder and nothing else."""
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        folder: Path,
+        store: BaselineStore,
+        passing: frozenset[Verdict],
+        backend: Callable[[], Backend],
+    ) -> None:
+        self._root = root
+        self._folder = folder
+        self._store = store
+        self._passing = passing
+        self._make_backend = backend
+        self._backend: Backend | None = None
+        self.environment: Mapping[str, EnvironmentValue] = {}
+        self._environment_sha256: str | None = None
+        self.profile: str | None = None
+
+    def run(self, case: Case) -> CaseRecord:
+        """Generate and judge one case; whatever a user can cause becomes the verdict ``error``."""
+        recipe = recipe_of(case)
+        sketch = CaseRecord(
+            id=case.id,
+            suite=case.suite.name,
+            path=self._relative(case.suite.path),
+            line=case.line,
+            recipe=recipe,
+            recipe_sha256=recipe_sha256(recipe),
+            limits={name: limit.value for name, limit in _limits(case).items()},
+            verdict=Verdict.ERROR,
+            passed=False,
+        )
+        try:
+            if self._backend is None:
+                self._backend = self._make_backend()
+            generation = self._backend.generate(case)
+            self._look_around(self._backend)
+        except GoldenseedError as error:
+            return failed(sketch, "generation_failed", error)
+        seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
+        return self.judge_image(
+            sketch.model_copy(update={"seconds": seconds}),
+            generation.image,
+            limits=_limits(case),
+            dtype=case.suite.model.dtype,
+        )
+
+    def judge_image(
+        self, sketch: CaseRecord, image: Image, *, limits: Mapping[str, Limit], dtype: str
+    ) -> CaseRecord:
+        """Complete ``sketch`` with the verdict on ``image``, which is kept in the run's folder."""
+        from harness.comparison.compare import measure  # noqa: PLC0415
+        from harness.pixels import pixels_sha256  # noqa: PLC0415
+
+        began = time.perf_counter()
+        profile = self.profile or "unknown"
+        try:
+            subject = Subject(
+                image=image,
+                pixels_sha256=pixels_sha256(image),
+                recipe=sketch.recipe,
+                recipe_sha256=sketch.recipe_sha256,
+                profile=profile,
+            )
+            sketch = sketch.model_copy(
+                update={
+                    "profile": profile,
+                    "environment_sha256": self._environment_sha256,
+                    "pixels_sha256": subject.pixels_sha256,
+                    "image": self._keep(image, subject.pixels_sha256),
+                    "width": image.width,
+                    "height": image.height,
+                    "mode": image.mode,
+                }
+            )
+            entry = self._store.entry(sketch.suite, sketch.id)
+            judgement = judge(
+                subject,
+                entry,
+                chain=fallback_chain(profile, entry.profiles if entry else ()),
+                limits=limits,
+                noise=unmeasured_noise(dtype),
+                load_image=self._store.image,
+                measure=measure,
+            )
+            if judgement.verdict is Verdict.IDENTICAL:
+                self._store.check_image(subject.pixels_sha256)
+            update = self._conclude(image, judgement)
+        except GoldenseedError as error:
+            return failed(sketch, "unreadable_baseline", error)
+        seconds = sketch.seconds.model_copy(update={"compare": time.perf_counter() - began})
+        return sketch.model_copy(
+            update={
+                **update,
+                "passed": judgement.verdict in self._passing,
+                "seconds": seconds,
+            }
+        )
+
+    def _look_around(self, backend: Backend) -> None:
+        """Read where this process runs, once, when the libraries are there to be asked."""
+        if not self.environment:
+            self.environment = backend.fingerprint()
+            self._environment_sha256 = json_sha256(dict(self.environment))
+            self.profile = profile_slug(self.environment)
+
+    def _conclude(self, image: Image, judgement: Judgement) -> dict[str, object]:
+        """Return the fields of the record that the judgement decides, its pictures written."""
+        update: dict[str, object] = {
+            "verdict": judgement.verdict,
+            "reasons": judgement.reasons,
+            "metrics": {n: v for n, v in judgement.metrics.items() if math.isfinite(v)},
+        }
+        against = judgement.against
+        if against is None:
+            return update
+        accepted_image = against.image
+        same = judgement.verdict is Verdict.IDENTICAL
+        update["baseline"] = BaselineUsed(
+            profile=against.profile,
+            pixels_sha256=against.accepted.pixels_sha256,
+            accepted_at=against.accepted.accepted_at,
+            image=self._keep(accepted_image, against.accepted.pixels_sha256)
+            if accepted_image
+            else None,
+        )
+        if accepted_image and not same and accepted_image.size == image.size:
+            update["difference"] = self._keep_difference(image, accepted_image)
+        return update
+
+    def _keep(self, image: Image, sha256: str) -> str:
+        """Write ``image`` into the run's folder under its digest, once; return the place."""
+        from harness.pixels import encode_png  # noqa: PLC0415
+
+        place = f"images/{sha256}.png"
+        if not (self._folder / place).exists():
+            write_atomically(self._folder / place, encode_png(image), durable=False)
+        return place
+
+    def _keep_difference(self, image: Image, accepted: Image) -> str | None:
+        from harness.comparison.compare import difference_image  # noqa: PLC0415
+        from harness.pixels import pixels_sha256  # noqa: PLC0415
+
+        if image.mode != accepted.mode:
+            return None
+        difference = difference_image(image, accepted)
+        return self._keep(difference, pixels_sha256(difference))
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else str(
+            path.name
+        )
+
+
+def failed(sketch: CaseRecord, code: str, error: Exception) -> CaseRecord:
+    """Complete ``sketch`` as the verdict ``error``, with what went wrong."""
+    message = str(error)
+    reason = Reason(code=code, detail=message)
+    return sketch.model_copy(
+        update={"verdict": Verdict.ERROR, "passed": False, "reasons": (reason,), "error": message}
+    )
+
+
+def _limits(case: Case) -> Mapping[str, Limit]:
+    if case.limits:
+        return case.limits
+    from harness.suites.expansion import Limit  # noqa: PLC0415
+
+    return {name: Limit(value, "default") for name, value in DEFAULT_LIMITS.items()}
+

@@ -1,0 +1,263 @@
+"""The verdict: one image against what is accepted for its case, in a fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
+from harness.comparison.gates import Limit, check, parse_gate
+from harness.suites.recipes import recipe_differences
+from harness.verdict.model import Reason, Verdict
+from harness.verdict.noise import Noise
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SHOWN_METRICS = (
+    "peak_difference",
+    "p99_difference",
+    "mean_difference",
+    "changed_fraction",
+    "psnr",
+    "ssim",
+    "phash_distance",
+)
+"""Measured for every image that is not identical, whatever the gates ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The image to be judged and what it was made from."""
+
+    image: Image
+    pixels_sha256: str
+    recipe: Mapping[str, JsonValue]
+    recipe_sha256: str
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The accepted image a subject was held against, and the distance to it."""
+
+    profile: str
+    accepted: AcceptedImage
+    image: Image | None
+    """The decoded accepted image, or None where its pixels were not needed."""
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict with its reasons and what it rests on."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    against: Measured | None = None
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """The measured metrics; empty where nothing was compared."""
+        return self.against.metrics if self.against else {}
+
+
+def judge(
+    subject: Subject,
+    entry: BaselineEntry | None,
+    *,
+    chain: tuple[str, ...],
+    limits: Mapping[str, Limit],
+    noise: Noise,
+    load_image: Callable[[str], Image],
+    measure: Callable[[Image, Image, tuple[str, ...]], dict[str, float]],
+) -> Judgement:
+    """Return the verdict on ``subject``; the first that applies, in ``Verdict``'s order.
+
+    ``chain`` lists the profiles whose baselines may be used, most specific first.
+    ``load_image`` decodes an accepted image by its pixel digest; it is called only where pixels
+    have to be compared. ``measure`` returns the named metrics of (subject, accepted).
+
+    Raises ``GoldenseedError`` where an accepted image cannot be read.
+    """
+    found = _usable(entry, chain)
+    if entry is None or found is None:
+        return Judgement(Verdict.NEW, (_no_baseline(entry, chain),))
+    profile, baseline = found
+    fallback = _fallback_reasons(profile, subject.profile)
+
+    comparable = [a for a in baseline.accepted if not _obstacles(subject, a)]
+    if not comparable:
+        return _incomparable(subject, profile, baseline.accepted, fallback, load_image, measure)
+    if rejection := _rejection(entry, subject.pixels_sha256):
+        return Judgement(Verdict.REJECTED, (rejection, *fallback))
+    for accepted in comparable:
+        if accepted.pixels_sha256 == subject.pixels_sha256:
+            identical = Reason(code="identical", source="baseline")
+            return Judgement(
+                Verdict.IDENTICAL,
+                (identical, *fallback),
+                Measured(profile, accepted, subject.image, {}),
+            )
+
+    names = tuple(dict.fromkeys((*SHOWN_METRICS, *(parse_gate(g).metric for g in limits))))
+    against = _nearest(subject, profile, comparable, names, load_image, measure)
+    within = noise.explains(against.metrics)
+    reasons = (*_noise_reasons(against.metrics, noise), *fallback)
+    if within:
+        return Judgement(Verdict.MATCH, reasons, against)
+    broken = tuple(
+        Reason(
+            code="gate",
+            metric=result.metric,
+            value=_finite(result.value),
+            limit=result.limit,
+            source=result.source,
+        )
+        for result in check(against.metrics, limits)
+        if not result.passed
+    )
+    if broken:
+        return Judgement(Verdict.DRIFT, (*broken, *reasons), against)
+    return Judgement(Verdict.WARN, reasons, against)
+
+
+def _usable(
+    entry: BaselineEntry | None, chain: tuple[str, ...]
+) -> tuple[str, ProfileBaseline] | None:
+    for profile in chain if entry else ():
+        baseline = entry.profiles.get(profile) if entry else None
+        if baseline and baseline.accepted:
+            return profile, baseline
+    return None
+
+
+def _no_baseline(entry: BaselineEntry | None, chain: tuple[str, ...]) -> Reason:
+    elsewhere = sorted(p for p, b in entry.profiles.items() if b.accepted) if entry else []
+    detail = (
+        f"accepted only in {', '.join(elsewhere)}, which this profile must not fall back to"
+        if elsewhere
+        else "nothing was ever accepted for this case"
+    )
+    return Reason(code="no_baseline", limit=" > ".join(chain), source="baseline", detail=detail)
+
+
+def _fallback_reasons(used: str, own: str) -> tuple[Reason, ...]:
+    if used == own:
+        return ()
+    return (Reason(code="profile_fallback", value=used, limit=own, source="baseline"),)
+
+
+def _rejection(entry: BaselineEntry, pixels_sha256: str) -> Reason | None:
+    """Find the pixels on any profile's reject list: a wrong picture is wrong everywhere."""
+    for profile, baseline in entry.profiles.items():
+        for rejected in baseline.rejected:
+            if rejected.pixels_sha256 == pixels_sha256:
+                return Reason(
+                    code="rejected",
+                    value=pixels_sha256,
+                    source="baseline",
+                    detail=f"rejected by {rejected.rejected_by} in {profile}: {rejected.reason}",
+                )
+    return None
+
+
+def _obstacles(subject: Subject, accepted: AcceptedImage) -> tuple[Reason, ...]:
+    """Say why the two cannot be compared; empty where they can."""
+    found: list[Reason] = []
+    if subject.recipe_sha256 != accepted.recipe_sha256:
+        found += [
+            Reason(
+                code="recipe_changed",
+                metric=f"recipe.{difference.field}",
+                value=_plain(difference.new),
+                limit=_plain(difference.old),
+                source="baseline",
+            )
+            for difference in recipe_differences(accepted.recipe, subject.recipe)
+        ]
+    size, expected = subject.image.size, (accepted.width, accepted.height)
+    if size != expected:
+        found.append(
+            Reason(
+                code="size_changed",
+                metric="size",
+                value=f"{size[0]}x{size[1]}",
+                limit=f"{expected[0]}x{expected[1]}",
+                source="baseline",
+            )
+        )
+    if subject.image.mode != accepted.mode:
+        found.append(
+            Reason(
+                code="mode_changed",
+                metric="mode",
+                value=subject.image.mode,
+                limit=accepted.mode,
+                source="baseline",
+            )
+        )
+    return tuple(found)
+
+
+def _incomparable(
+    subject: Subject,
+    profile: str,
+    accepted: tuple[AcceptedImage, ...],
+    fallback: tuple[Reason, ...],
+    load_image: Callable[[str], Image],
+    measure: Callable[[Image, Image, tuple[str, ...]], dict[str, float]],
+) -> Judgement:
+    """Judge against the accepted image with the fewest obstacles, metrics shown if they exist."""
+    nearest = min(accepted, key=lambda image: len(_obstacles(subject, image)))
+    image = load_image(nearest.pixels_sha256)
+    alike = subject.image.size == image.size and subject.image.mode == image.mode
+    metrics = measure(subject.image, image, SHOWN_METRICS) if alike else {}
+    return Judgement(
+        Verdict.INCOMPARABLE,
+        (*_obstacles(subject, nearest), *fallback),
+        Measured(profile, nearest, image, metrics),
+    )
+
+
+def _nearest(
+    subject: Subject,
+    profile: str,
+    comparable: list[AcceptedImage],
+    names: tuple[str, ...],
+    load_image: Callable[[str], Image],
+    measure: Callable[[Image, Image, tuple[str, ...]], dict[str, float]],
+) -> Measured:
+    """Measure against the accepted image with the smallest mean difference."""
+    images = [(accepted, load_image(accepted.pixels_sha256)) for accepted in comparable]
+    if len(images) > 1:
+        images.sort(
+            key=lambda pair: measure(subject.image, pair[1], ("mean_difference",))[
+                "mean_difference"
+            ]
+        )
+    accepted, image = images[0]
+    return Measured(profile, accepted, image, measure(subject.image, image, names))
+
+
+def _noise_reasons(metrics: Mapping[str, float], noise: Noise) -> tuple[Reason, ...]:
+    if not noise.limits:
+        detail = "no noise is known for this dtype: every difference is beyond it"
+        return (Reason(code="noise", source=noise.source, detail=detail),)
+    return tuple(
+        Reason(code="noise", metric=name, value=metrics[name], limit=limit, source=noise.source)
+        for name, limit in noise.limits.items()
+    )
+
+
+def _finite(value: float) -> float | str:
+    """JSON has no infinity: a PSNR of equal images is written as the word."""
+    return value if abs(value) != float("inf") and value == value else str(value)  # noqa: PLR0124
+
+
+def _plain(value: JsonValue) -> str | int | float | bool | None:
+    """Return scalars as they are and anything else as its text, for a machine-readable reason."""
+    return value if isinstance(value, (str, int, float, bool)) or value is None else repr(value)
