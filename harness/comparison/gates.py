@@ -1,0 +1,123 @@
+"""Gates: how far a metric may go before a picture counts as another one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.comparison.names import METRICS, MetricName, advice
+from harness.errors import GoldenseedError
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A metric and the side on which its limit lies."""
+
+    metric: str
+    direction: Literal["min", "max"]
+
+    @property
+    def name(self) -> str:
+        """The gate as suites write it: ``min_ssim``."""
+        return f"{self.direction}_{self.metric}"
+
+    def passes(self, value: float, limit: float) -> bool:
+        """Whether ``value`` is on the right side of ``limit``; at the limit is, NaN never is."""
+        return value >= limit if self.direction == "min" else value <= limit
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A gate's limit and where it was set: ``suite``, ``case``, ``default``."""
+
+    value: float
+    source: str
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What one gate made of one comparison."""
+
+    gate: str
+    metric: str
+    value: float
+    limit: float
+    source: str
+    passed: bool
+
+
+def gate_names() -> tuple[str, ...]:
+    """Return the name of every gate there is, in the metrics' order."""
+    return tuple(metric.gate for metric in METRICS.values())
+
+
+def parse_gate(name: str) -> Gate:
+    """Read a gate's name: ``min_<metric>`` where more is better, ``max_<metric>`` where less is.
+
+    Raises:
+        GoldenseedError: an unknown gate (the message names the nearest ones), or one that would
+            pass the worst images and fail the best, such as ``max_ssim``.
+
+    """
+    direction, _, rest = name.partition("_")
+    metric = METRICS.get(rest)
+    if metric is None or direction not in {"min", "max"}:
+        raise GoldenseedError(f"there is no gate {name!r}", fix=advice(name, gate_names()))
+    if name != metric.gate:
+        raise GoldenseedError(
+            f"the gate {name!r} would fail the images that are most alike", fix=f"use {metric.gate}"
+        )
+    return Gate(metric.name, "min" if metric.higher_is_better else "max")
+
+
+def parse_limit(gate: Gate, value: object) -> float:
+    """Return a gate's limit as a float, if the metric can have that value at all.
+
+    ``max_changed_fraction: 30`` (a percentage?) would never fail and ``min_ssim: 95`` never pass.
+
+    Raises:
+        GoldenseedError: no number, NaN or infinite, or outside the metric's range.
+
+    """
+    metric = METRICS[gate.metric]
+    low, high = sorted((metric.worst, metric.best))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise GoldenseedError(
+            f"the limit of {gate.name} is {value!r}, not a number", fix=_range(metric, low, high)
+        )
+    if not (math.isfinite(value) and low <= value <= high):
+        raise GoldenseedError(
+            f"the limit of {gate.name} is {value}, which {metric.name} never reaches",
+            fix=_range(metric, low, high),
+        )
+    return float(value)
+
+
+def _range(metric: MetricName, low: float, high: float) -> str:
+    upper = f"to {high:g}" if math.isfinite(high) else "upwards"
+    return f"use a number from {low:g} {upper}{f' ({metric.unit})' if metric.unit else ''}"
+
+
+def check(metrics: Mapping[str, float], limits: Mapping[str, Limit]) -> tuple[GateResult, ...]:
+    """Hold measured values against limits, keyed by the gate's name; one result a gate, in order.
+
+    Raises:
+        GoldenseedError: a gate that ``parse_gate`` refuses.
+        KeyError: a gate on a metric that was not measured.
+
+    """
+    return tuple(_check_one(parse_gate(name), metrics, limit) for name, limit in limits.items())
+
+
+def _check_one(gate: Gate, metrics: Mapping[str, float], limit: Limit) -> GateResult:
+    value = metrics[gate.metric]
+    return GateResult(
+        gate=gate.name,
+        metric=gate.metric,
+        value=value,
+        limit=limit.value,
+        source=limit.source,
+        passed=gate.passes(value, limit.value),
+    )
