@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from harness.session.golden_image import GoldenImage
 
 SUITE_SUFFIX = ".suite.yaml"
@@ -90,8 +88,8 @@ def pytest_configure_node(node: Any) -> None:
 
 
 @pytest.fixture
-def golden_image(request: pytest.FixtureRequest) -> Iterator[GoldenImage]:
+def golden_image(request: pytest.FixtureRequest) -> GoldenImage:
     """Judge images made in ordinary tests: ``golden_image.check(image, name="hero")``."""
     from harness.session.golden_image import golden_image_of  # noqa: PLC0415
 
-    yield from golden_image_of(request)
+    return golden_image_of(request)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,27 +10,13 @@ import pytest
 
 from harness.comparison.gates import parse_gate
 from harness.errors import GoldenseedError
-from harness.reporting.terminal import failure_text
+from harness.session.failure import GoldenFailure, settle
 from harness.session.golden_session import session_of
 from harness.suites.loading import load_suite
 from harness.suites.recipes import model_key
-from harness.verdict.model import Verdict
 
 if TYPE_CHECKING:
-    from harness.runs.record import CaseRecord
     from harness.suites.expansion import Case
-
-
-class GoldenWarning(pytest.PytestWarning):
-    """A case moved beyond the noise but stayed inside its gates."""
-
-
-class GoldenFailure(Exception):  # noqa: N818  (pytest's word for a test that did not pass)
-    """Raised by a case whose verdict does not pass; carries the record to be shown."""
-
-    def __init__(self, record: CaseRecord) -> None:
-        self.record = record
-        super().__init__(f"{record.verdict.value} {record.path}::{record.id}")
 
 
 class SuiteFile(pytest.File):
@@ -81,17 +66,12 @@ class CaseItem(pytest.Item):
     def __init__(self, *, case: Case, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.case = case
-        self.golden_record: CaseRecord | None = None
 
     def runtest(self) -> None:
         """Generate, judge, and fail or warn as the verdict demands."""
         session = session_of(self.config)
         record = session.worker.run(self.case)
-        self.golden_record = record
-        if not record.passed:
-            raise GoldenFailure(record)
-        if record.verdict is Verdict.WARN:
-            warnings.warn(GoldenWarning(session.text_of(record)), stacklevel=1)
+        settle(self, record, session.text_of(record))
 
     def repr_failure(
         self,
@@ -100,7 +80,7 @@ class CaseItem(pytest.Item):
     ) -> Any:
         """Show the record's text for a verdict, and pytest's own view for anything else."""
         if isinstance(excinfo.value, GoldenFailure):
-            return session_of(self.config).text_of(excinfo.value.record)
+            return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

@@ -56,9 +56,10 @@ class Controller:
     def receive(self, carried: Mapping[str, Any]) -> None:
         """Keep what a case's report carried."""
         writer = self._ensure_writer()
-        if "environment" in carried:
+        if carried.get("environment"):
             writer.add_environment(carried["profile"], carried["environment"])
-        writer.add(CaseRecord.model_validate(carried["record"]))
+        for record in carried["records"]:
+            writer.add(CaseRecord.model_validate(record))
 
     def receive_crash(self, nodeid: str, message: str) -> None:
         """Record a case whose worker died while it ran."""

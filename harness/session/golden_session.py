@@ -15,6 +15,7 @@ from harness.reporting.terminal import failure_text, summary_lines
 from harness.runs.folder import new_run_id
 from harness.runs.record import CaseRecord
 from harness.session.controller import Controller
+from harness.session.failure import RECORDS
 from harness.session.options import read_options
 from harness.session.progress import Progress
 from harness.session.worker import Worker
@@ -87,13 +88,14 @@ class GoldenSession:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
         """Let the record travel on the report, from wherever the case ran."""
         report = yield
-        record: CaseRecord | None = getattr(item, "golden_record", None)
-        if record is not None and call.when == "call":
-            report.goldenseed = {"record": record.model_dump(mode="json")}
-            if not self._environment_sent and self.worker.environment:
-                report.goldenseed["environment"] = dict(self.worker.environment)
-                report.goldenseed["profile"] = self.worker.profile
-                self._environment_sent = True
+        records = item.stash.get(RECORDS, []) if call.when == "call" else []
+        if records:
+            carried: dict[str, Any] = {"records": [r.model_dump(mode="json") for r in records]}
+            if not self._environment_sent:
+                carried["environment"] = dict(self.worker.environment)
+                carried["profile"] = self.worker.profile
+                self._environment_sent = bool(self.worker.environment)
+            report.goldenseed = carried
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

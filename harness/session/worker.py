@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.baselines.store import BaselineStore
+from harness.environment.fingerprint import read_fingerprint
 from harness.environment.profile import fallback_chain, profile_slug
 from harness.errors import GoldenseedError
 from harness.files import json_sha256, write_atomically
@@ -69,18 +71,30 @@ class Worker:
             if self._backend is None:
                 self._backend = self._make_backend()
             generation = self._backend.generate(case)
-            self._look_around(self._backend)
+            if not self.environment:
+                self._remember(self._backend.fingerprint())
         except GoldenseedError as error:
             return failed(sketch, "generation_failed", error)
         seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
-        return self.judge_image(
+        return self._judge(
             sketch.model_copy(update={"seconds": seconds}),
             generation.image,
             limits=_limits(case),
             dtype=case.suite.model.dtype,
         )
 
-    def judge_image(
+    def judge(
+        self, sketch: CaseRecord, image: Image, *, limits: Mapping[str, Limit], dtype: str
+    ) -> CaseRecord:
+        """Judge an image that a test made itself, without a back end."""
+        if not self.environment:
+            self._remember(read_fingerprint(_device_in_use()))
+        limits = limits or _default_limits()
+        shown = {name: limit.value for name, limit in limits.items()}
+        sketch = sketch.model_copy(update={"limits": shown})
+        return self._judge(sketch, image, limits=limits, dtype=dtype)
+
+    def _judge(
         self, sketch: CaseRecord, image: Image, *, limits: Mapping[str, Limit], dtype: str
     ) -> CaseRecord:
         """Complete ``sketch`` with the verdict on ``image``, which is kept in the run's folder."""
@@ -132,12 +146,11 @@ class Worker:
             }
         )
 
-    def _look_around(self, backend: Backend) -> None:
-        """Read where this process runs, once, when the libraries are there to be asked."""
-        if not self.environment:
-            self.environment = backend.fingerprint()
-            self._environment_sha256 = json_sha256(dict(self.environment))
-            self.profile = profile_slug(self.environment)
+    def _remember(self, environment: Mapping[str, EnvironmentValue]) -> None:
+        """Keep where this process runs; read once, when the libraries are there to be asked."""
+        self.environment = environment
+        self._environment_sha256 = json_sha256(dict(environment))
+        self.profile = profile_slug(environment)
 
     def _conclude(self, image: Image, judgement: Judgement) -> dict[str, object]:
         """Return the fields of the record that the judgement decides, its pictures written."""
@@ -197,9 +210,14 @@ def failed(sketch: CaseRecord, code: str, error: Exception) -> CaseRecord:
 
 
 def _limits(case: Case) -> Mapping[str, Limit]:
-    if case.limits:
-        return case.limits
-    from harness.suites.expansion import Limit  # noqa: PLC0415
+    return case.limits or _default_limits()
 
+
+def _default_limits() -> Mapping[str, Limit]:
     return {name: Limit(value, "default") for name, value in DEFAULT_LIMITS.items()}
 
+
+def _device_in_use() -> str:
+    """Guess where a test made its image: on the GPU if its torch has one."""
+    torch = sys.modules.get("torch")
+    return "cuda:0" if torch is not None and torch.cuda.is_available() else "cpu"

@@ -1,0 +1,87 @@
+"""The fixture ``golden_image``: the verdict for images made in ordinary tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.comparison.gates import parse_gate
+from harness.errors import GoldenseedError
+from harness.runs.record import CaseRecord
+from harness.session.failure import settle
+from harness.session.golden_session import session_of
+from harness.suites.recipes import recipe_sha256
+from harness.suites.schema import Limit
+from harness.verdict.model import Verdict
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from pydantic import JsonValue
+
+
+class GoldenImage:
+    """Judges images of one test against their baselines."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._item = item
+        self._session = session_of(item.config)
+        self._names: set[str] = set()
+
+    def check(
+        self,
+        image: Image,
+        name: str | None = None,
+        *,
+        gates: Mapping[str, float] | None = None,
+        recipe: Mapping[str, JsonValue] | None = None,
+        dtype: str = "float32",
+    ) -> CaseRecord:
+        """Judge ``image`` and return its record; fail or warn as a suite's case would.
+
+        ``name`` tells several images of one test apart; the case is called after the test, or
+        ``test[name]``. ``gates`` are limits such as ``{"min_ssim": 0.99}``; without them nothing
+        beyond one level per pixel passes. ``recipe`` is whatever decides the pixels, as plain JSON
+        data: if it changes, the verdict is ``incomparable``. ``dtype`` is the one the image was
+        computed in; it decides what rounding explains.
+
+        Raises ``GoldenseedError`` for a name used twice in one test or unfit for a file name.
+        """
+        case = self._case_id(name)
+        for gate in gates or {}:
+            parse_gate(gate)
+        limits = {gate: Limit(float(value), "test") for gate, value in (gates or {}).items()}
+        plain = dict(recipe or {})
+        place, line, _ = self._item.location
+        sketch = CaseRecord(
+            id=case,
+            suite=re.sub(r"[^A-Za-z0-9._-]+", ".", place.removesuffix(".py")).strip("."),
+            path=place.replace("\\", "/"),
+            line=None if line is None else line + 1,
+            recipe=plain,
+            recipe_sha256=recipe_sha256(plain),
+            verdict=Verdict.ERROR,
+            passed=False,
+        )
+        record = self._session.worker.judge(sketch, image, limits=limits, dtype=dtype)
+        settle(self._item, record, self._session.text_of(record))
+        return record
+
+    def _case_id(self, name: str | None) -> str:
+        test = re.sub(r"[^A-Za-z0-9._=,\[\]-]+", "-", self._item.name)
+        case = test if name is None else f"{test}[{name}]" if "[" not in test else f"{test}-{name}"
+        if case in self._names:
+            raise GoldenseedError(
+                f"two images of this test are both called {case}",
+                path=self._item.location[0],
+                fix='give each a name: golden_image.check(image, name="…")',
+            )
+        self._names.add(case)
+        return case
+
+
+def golden_image_of(request: pytest.FixtureRequest) -> GoldenImage:
+    """Make the fixture's value for the test that asks for it."""
+    return GoldenImage(request.node)
