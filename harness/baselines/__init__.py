@@ -1,0 +1,1 @@
+"""Against what: the accepted images of every case, kept by profile."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 ProfileSlug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 
 class _Document(BaseModel):
@@ -48,6 +48,13 @@ class ProfileBaseline(_Document):
 
     accepted: tuple[AcceptedImage, ...] = ()
     rejected: tuple[RejectedImage, ...] = ()
+
+    def digests(self) -> tuple[str, ...]:
+        """Return the pixel digests of all images named here, the accepted ones first."""
+        return (
+            *(image.pixels_sha256 for image in self.accepted),
+            *(image.pixels_sha256 for image in self.rejected),
+        )
 
 
 class BaselineEntry(_Document):

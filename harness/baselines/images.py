@@ -1,0 +1,70 @@
+"""Accepted images, each stored once under the digest of its pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.baselines.places import Places
+from harness.errors import GoldenseedError
+from harness.files import write_atomically
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+def load(places: Places, pixels_sha256: str) -> Image.Image:
+    """Decode an accepted image and verify that its pixels have the digest in its name.
+
+    The digest covers mode and size, so an image of another size is caught by it too.
+
+    Raises:
+        GoldenseedError: the file is missing, no whole PNG, or holds other pixels.
+
+    """
+    from harness import pixels  # noqa: PLC0415 - reading entries needs no image library
+
+    path = places.image(pixels_sha256)
+    try:
+        image = pixels.decode(path, formats=("PNG",))
+    except GoldenseedError as error:
+        what = error.what if path.exists() else "the accepted image is missing"
+        raise GoldenseedError(what, path=path, fix=_restore(path)) from error
+    found = pixels.pixels_sha256(image)
+    if found != pixels_sha256:
+        raise GoldenseedError(
+            "does not hold the pixels that were accepted: it is an image of "
+            f"{image.width} x {image.height} pixels in mode {image.mode} with the digest {found}",
+            path=path,
+            fix=_restore(path),
+        )
+    return image
+
+
+def is_whole(places: Places, pixels_sha256: str) -> bool:
+    """Say whether the image is stored and holds the right pixels."""
+    try:
+        load(places, pixels_sha256)
+    except GoldenseedError:
+        return False
+    return True
+
+
+def store(places: Places, image: Image.Image, pixels_sha256: str) -> None:
+    """Write an image whose digest the caller has verified, as the smallest PNG Pillow makes.
+
+    Raises:
+        GoldenseedError: it cannot be written; then no part of it is there.
+
+    """
+    from harness import pixels  # noqa: PLC0415 - reading entries needs no image library
+
+    data = pixels.encode_png(image, compress_level=pixels.SMALL)
+    write_atomically(places.image(pixels_sha256), data)
+
+
+def _restore(path: Path) -> str:
+    return (
+        f"git checkout -- '{path}' restores the committed one; "
+        "or accept the case again from a run that has the image"
+    )

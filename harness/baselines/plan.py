@@ -1,0 +1,84 @@
+"""What a set of changes makes of the entries: computed whole before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from harness.baselines.candidate import Candidate
+from harness.baselines.changes import Change, Outcome
+from harness.baselines.entry import BaselineEntry, ProfileBaseline
+from harness.baselines.places import Places
+from harness.baselines.reading import read_entry
+from harness.files import pretty_json, write_atomically
+
+Proposed = TypeVar("Proposed")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one candidate changes."""
+
+    candidate: Candidate
+    path: Path
+    """The entry's file."""
+    change: Change
+
+    def names_environment(self, environment_sha256: str) -> bool:
+        """Say whether what is accepted after the change was made in that environment."""
+        return any(
+            image.environment_sha256 == environment_sha256
+            for image in self.change.baseline.accepted
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps, and the text of every entry's file that they change."""
+
+    steps: tuple[Step, ...]
+    texts: Mapping[Path, bytes]
+
+    def write(self) -> None:
+        """Replace each changed entry, atomically; GoldenseedError if one cannot be written."""
+        for path, text in self.texts.items():
+            write_atomically(path, text)
+
+
+def make_plan(
+    places: Places,
+    proposals: Sequence[tuple[Candidate, Proposed]],
+    change: Callable[[ProfileBaseline, Proposed], Change],
+) -> Plan:
+    """Apply ``change`` to the entries of the proposals, one after the other, in memory.
+
+    The caller holds the lock, so that the entries stay as they are read here.
+
+    Raises:
+        GoldenseedError: an unsafe name, an entry that cannot be read, or text that is no Unicode.
+
+    """
+    steps: list[Step] = []
+    entries: dict[Path, BaselineEntry] = {}
+    changed: dict[Path, None] = {}
+    for candidate, proposed in proposals:
+        path = places.entry(candidate.suite, candidate.case)
+        entry = entries.get(path) or _entry(path, candidate)
+        result = change(entry.profiles.get(candidate.profile, ProfileBaseline()), proposed)
+        profiles = {**entry.profiles, candidate.profile: result.baseline}
+        entries[path] = entry.model_copy(update={"profiles": profiles})
+        steps.append(Step(candidate, path, result))
+        if result.outcome is not Outcome.UNCHANGED:
+            changed[path] = None
+    return Plan(tuple(steps), {path: _text(entries[path]) for path in changed})
+
+
+def _entry(path: Path, candidate: Candidate) -> BaselineEntry:
+    found = read_entry(path, suite=candidate.suite, case=candidate.case)
+    return found or BaselineEntry(suite=candidate.suite, case=candidate.case, profiles={})
+
+
+def _text(entry: BaselineEntry) -> bytes:
+    return pretty_json(entry.model_dump(mode="json"))

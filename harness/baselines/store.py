@@ -1,0 +1,221 @@
+"""The baseline store: what is accepted, on disk, and the only way to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.baselines import changes, images
+from harness.baselines.candidate import (
+    Candidate,
+    Signature,
+    accepted_image,
+    refuse_rivals,
+    rejected_image,
+    verified_image,
+)
+from harness.baselines.changes import Outcome
+from harness.baselines.entry import BaselineEntry
+from harness.baselines.lock import exclusive
+from harness.baselines.places import Places
+from harness.baselines.plan import Step, make_plan
+from harness.baselines.reading import holds, read_entry, read_environment
+from harness.files import json_sha256, pretty_json, remove_leftovers, write_atomically
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["Accepted", "BaselineStore", "Candidate", "Outcome", "Rejected"]
+
+LOCK_TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What accepting one candidate came to."""
+
+    candidate: Candidate
+    path: Path
+    """The entry's file."""
+    outcome: Outcome
+    """``first``, ``added``, ``replaced`` or ``unchanged``."""
+    replaced: tuple[str, ...]
+    """Pixel digests that were accepted before and are not any more."""
+    no_longer_rejected: bool
+    """Whether this took the image off the reject list."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """What rejecting one candidate came to."""
+
+    candidate: Candidate
+    path: Path
+    """The entry's file."""
+    outcome: Outcome
+    """``rejected`` or ``unchanged``."""
+    no_longer_accepted: bool
+    """Whether the image was accepted before."""
+
+
+class BaselineStore:
+    """The baselines below one folder.
+
+    Reading takes no lock and touches no image unless one is asked for: every file is replaced
+    whole, and images and environments are written before the entry that names them. Writing takes
+    the folder's lock, so that two writers at once both land.
+    """
+
+    def __init__(self, root: Path, *, lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> None:
+        self.root = root
+        self._places = Places(root)
+        self._lock_timeout_seconds = lock_timeout_seconds
+
+    def entry(self, suite: str, case: str) -> BaselineEntry | None:
+        """Return what is accepted and rejected for a case, or None if nothing ever was.
+
+        Raises GoldenseedError, with ``path:line``, for a file that was edited into nonsense.
+        """
+        return read_entry(self._places.entry(suite, case), suite=suite, case=case)
+
+    def entry_path(self, suite: str, case: str) -> Path:
+        """Return where a case's entry lies or would lie; GoldenseedError for an unsafe name."""
+        return self._places.entry(suite, case)
+
+    def image_path(self, pixels_sha256: str) -> Path:
+        """Return where an accepted image lies or would lie."""
+        return self._places.image(pixels_sha256)
+
+    def image(self, pixels_sha256: str) -> Image.Image:
+        """Decode an accepted image and verify its digest, which covers mode and size.
+
+        Raises GoldenseedError, naming the file, if it is missing, damaged or another image.
+        """
+        return images.load(self._places, pixels_sha256)
+
+    def environment(self, environment_sha256: str) -> dict[str, str | int | float | bool | None]:
+        """Return the environment an accepted image was made in: dotted key → value."""
+        path = self._places.environment(environment_sha256)
+        return read_environment(path, environment_sha256)
+
+    def suites(self) -> tuple[str, ...]:
+        """Return the names of the suites for which anything was ever accepted, sorted."""
+        return self._places.suites()
+
+    def cases(self, suite: str) -> tuple[str, ...]:
+        """Return the ids of the suite's cases that have an entry, sorted."""
+        return self._places.cases(suite)
+
+    def unreferenced_images(self) -> tuple[str, ...]:
+        """Return the digests of stored images that no entry names, as accepted or as rejected.
+
+        An image whose entry another process is about to write counts among them. Raises
+        GoldenseedError if an entry cannot be read: what it names is then unknown.
+        """
+        named = set(self._named_images())
+        return tuple(digest for digest in self._places.stored_images() if digest not in named)
+
+    def accept(
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        by: str,
+        reason: str,
+        add: bool = False,
+        now: datetime | None = None,
+    ) -> tuple[Accepted, ...]:
+        """Accept images: each in place of what its profile accepts, or beside it with ``add``.
+
+        An image that is accepted already (same pixels, same recipe) leaves its entry's file as it
+        is; only a missing or damaged copy of the image is written again. Other profiles are never
+        touched. Everything is validated before the first write. A process killed half-way leaves
+        each case either as it was or changed, whole.
+
+        Args:
+            candidates: what to accept, in order.
+            by: who accepts.
+            reason: why; must not be empty.
+            add: keep what is accepted so far.
+            now: the time to record, with a time zone; by default the clock's.
+
+        Raises:
+            GoldenseedError: a candidate is not what its run recorded, an entry cannot be read, the
+                lock cannot be had, or the folder cannot be written.
+
+        """
+        signature = Signature.checked(by, reason, now)
+        if not add:
+            refuse_rivals(candidates)
+        proposals = [(each, accepted_image(each, signature)) for each in candidates]
+        with self._writing():
+            plan = make_plan(
+                self._places, proposals, lambda old, image: changes.accepted(old, image, add=add)
+            )
+            for step in plan.steps:
+                self._store_parts(step)
+            plan.write()
+        return tuple(
+            Accepted(
+                step.candidate,
+                step.path,
+                step.change.outcome,
+                step.change.no_longer_accepted,
+                step.change.no_longer_rejected,
+            )
+            for step in plan.steps
+        )
+
+    def reject(
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        by: str,
+        reason: str,
+        now: datetime | None = None,
+    ) -> tuple[Rejected, ...]:
+        """Put images on their profile's reject list, which also ends their acceptance there.
+
+        Arguments and errors are those of ``accept``; rejecting twice changes nothing.
+        """
+        signature = Signature.checked(by, reason, now)
+        proposals = [(each, rejected_image(each, signature)) for each in candidates]
+        with self._writing():
+            plan = make_plan(self._places, proposals, changes.rejected)
+            plan.write()
+        return tuple(
+            Rejected(
+                step.candidate,
+                step.path,
+                step.change.outcome,
+                bool(step.change.no_longer_accepted),
+            )
+            for step in plan.steps
+        )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the lock, and clear away what killed writers left: nobody else is at work."""
+        with exclusive(self._places, timeout_seconds=self._lock_timeout_seconds):
+            remove_leftovers(self.root, older_than_seconds=0.0)
+            yield
+
+    def _store_parts(self, step: Step) -> None:
+        """Write the image and the environment that the entry is about to name."""
+        candidate = step.candidate
+        if not images.is_whole(self._places, candidate.pixels_sha256):
+            images.store(self._places, verified_image(candidate), candidate.pixels_sha256)
+        digest = json_sha256(candidate.environment)
+        path, text = self._places.environment(digest), pretty_json(dict(candidate.environment))
+        if step.names_environment(digest) and not holds(path, text):
+            write_atomically(path, text)
+
+    def _named_images(self) -> Iterator[str]:
+        for suite in self.suites():
+            for case in self.cases(suite):
+                entry = self.entry(suite, case)
+                for baseline in entry.profiles.values() if entry else ():
+                    yield from baseline.digests()
