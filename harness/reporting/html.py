@@ -1,0 +1,76 @@
+"""The report: one page beside the run's images, which works from a file and without scripts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+from pathlib import Path
+
+from harness.files import write_atomically
+from harness.reporting.text import visible
+from harness.reporting.view import run_view
+from harness.runs.record import RunRecord
+
+_TEMPLATES = "templates"
+
+
+def write_report(run: RunRecord, folder: Path) -> Path:
+    """Write ``index.html`` into the run's folder and return its path.
+
+    The page holds its styles and script and links to the PNG files beside it: it makes no request
+    beyond the folder, and its content security policy keeps it from making any. Images that are
+    not there are shown as missing. Raises GoldenseedError where the file cannot be written.
+    """
+    path = folder / "index.html"
+    write_atomically(path, render(run, folder).encode("utf-8"), durable=False)
+    return path
+
+
+def render(run: RunRecord, folder: Path) -> str:
+    """Return the page for a run whose images are in ``folder``."""
+    from jinja2 import (  # noqa: PLC0415 - pytest starts without it
+        Environment,
+        PackageLoader,
+        StrictUndefined,
+    )
+    from markupsafe import Markup  # noqa: PLC0415
+
+    environment = Environment(
+        loader=PackageLoader("harness.reporting", _TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["visible"] = visible
+    style, script = _asset("report.css"), _asset("report.js")
+    return environment.get_template("report.html.jinja").render(
+        run=run_view(run, folder),
+        # Only the two files of this package are exempt from escaping, and the policy names them.
+        style=Markup(style),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        policy=_policy(style, script),
+    )
+
+
+def _asset(name: str) -> str:
+    return resources.files("harness.reporting").joinpath(_TEMPLATES, name).read_text("utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    """Allow this page's own style, script and images (``file:`` has no origin), nothing else."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "img-src 'self' file:",
+            f"style-src '{_digest(style)}'",
+            f"script-src '{_digest(script)}'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,95 @@
+"""How a metric is written, the same way in the terminal, in HTML and in Markdown."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+Scalar = float | int | str | bool | None
+"""What a reason or a field of the environment may hold."""
+
+_MOST_DECIMALS = 17
+
+
+@dataclass(frozen=True)
+class _Style:
+    """How the values of one metric are written."""
+
+    decimals: int
+    factor: float = 1.0
+    unit: str = ""
+    ends: tuple[float, ...] = ()
+    """Values that mean "no change": only these may be written as such."""
+
+
+_STYLES = {
+    "ssim": _Style(decimals=4, ends=(1.0,)),
+    "psnr": _Style(decimals=1, unit=" dB"),
+    "changed_fraction": _Style(decimals=1, factor=100.0, unit=" %", ends=(0.0, 1.0)),
+    "peak_difference": _Style(decimals=0, ends=(0.0,)),
+    "p99_difference": _Style(decimals=0, ends=(0.0,)),
+    "mean_difference": _Style(decimals=2, ends=(0.0,)),
+}
+_DISTANCE = _Style(decimals=0, ends=(0.0,))
+_OTHER = _Style(decimals=4, ends=(0.0,))
+
+
+def number(metric: str, value: float, *, beside: tuple[float, ...] = ()) -> str:
+    """Write ``value`` with as many decimals as tell it from every number ``beside`` it.
+
+    ``ssim`` has at least 4 decimals, levels and hash distances none, fractions are percentages,
+    ``psnr`` is in decibels. A value is never written like another one that it differs from:
+    ``number("ssim", 0.99987, beside=(0.9999,))`` is ``0.99987``, and an SSIM just below 1 is
+    never written as 1.
+    """
+    if not math.isfinite(value):
+        return str(value)
+    style = _style(metric)
+    others = [other for other in (*beside, *style.ends) if other != value and math.isfinite(other)]
+    for decimals in range(style.decimals, _MOST_DECIMALS):
+        text = _fixed(value, style, decimals)
+        if all(text != _fixed(other, style, decimals) for other in others):
+            return text + style.unit
+    return repr(value * style.factor) + style.unit
+
+
+def value_and_limit(metric: str, value: float, limit: float) -> tuple[str, str]:
+    """Write a value and its limit so that they read alike only if they are equal."""
+    return number(metric, value, beside=(limit,)), number(metric, limit, beside=(value,))
+
+
+def scalar(value: Scalar, metric: str = "") -> str:
+    """Write whatever a reason or a recipe may hold, in the words of YAML."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float) and metric:
+        return number(metric, float(value))
+    return str(value)
+
+
+def seconds(value: float) -> str:
+    """Write a duration for people: ``0.21 s``, ``12.4 s``, ``3 min 05 s``, ``2 h 01 min``."""
+    if value < 10:  # noqa: PLR2004 - a third digit says nothing to a reader
+        return f"{value:.2f} s"
+    if value < 60:  # noqa: PLR2004 - a minute
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def _style(metric: str) -> _Style:
+    if metric in _STYLES:
+        return _STYLES[metric]
+    return _DISTANCE if metric.endswith("_distance") else _OTHER
+
+
+def _fixed(value: float, style: _Style, decimals: int) -> str:
+    text = f"{value * style.factor:.{decimals}f}"
+    if decimals > 0:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

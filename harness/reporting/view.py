@@ -1,0 +1,213 @@
+"""The report's page as data: everything the template shows, worded, measured and ordered."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from harness.errors import GoldenseedError
+from harness.files import inside
+from harness.reporting.anchors import anchors
+from harness.reporting.limits import MetricRow, metric_rows
+from harness.reporting.numbers import scalar, seconds
+from harness.reporting.terminal import accept_command
+from harness.reporting.text import (
+    MEANINGS,
+    WORST_FIRST,
+    prompt_of,
+    reason_in_words,
+    seed_of,
+    visible,
+)
+from harness.runs.record import CaseRecord, RunRecord
+from harness.verdict.model import Verdict
+
+_PNG_HEAD = struct.Struct(">8sI4sII")
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PIXELATED_UP_TO = 256
+"""Pictures no larger than this (pixels, longer side) are enlarged with their pixels in sight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image of a case; ``width`` is None where there is no PNG file to show."""
+
+    role: str
+    path: str
+    url: str = ""
+    width: int | None = None
+    height: int | None = None
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a picture to show."""
+        return self.width is not None
+
+    @property
+    def small(self) -> bool:
+        """Whether the picture is enlarged rather than shrunk on the page."""
+        return max(self.width or 0, self.height or 0) <= _PIXELATED_UP_TO
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """One card (or tile) of the page."""
+
+    record: CaseRecord
+    anchor: str
+    slug: str | None
+    prompt: str | None
+    seed: int | None
+    baseline: Picture | None
+    current: Picture | None
+    difference: Picture | None
+    fallback: tuple[str, ...]
+    reasons: tuple[str, ...]
+    error: str | None
+    rows: tuple[MetricRow, ...]
+    recipe: tuple[tuple[str, str], ...]
+    seconds: str | None
+    command: str | None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether baseline and current can be laid over each other."""
+        return bool(self.baseline and self.current and self.baseline.found and self.current.found)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The cases of one verdict."""
+
+    verdict: Verdict
+    meaning: str
+    cases: tuple[CaseView, ...]
+    offset: float
+    """Where its part of the bar over all cases begins, in percent."""
+    share: float
+    """How long that part is, in percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """The whole page."""
+
+    record: RunRecord
+    suites: tuple[str, ...]
+    headline: str
+    failed: int
+    duration: str | None
+    sections: tuple[Section, ...]
+    environment: tuple[tuple[str, str], ...]
+    options: tuple[tuple[str, str], ...]
+
+
+def run_view(run: RunRecord, folder: Path) -> RunView:
+    """Prepare a run for the page; looks at the PNG headers in ``folder`` and at nothing else."""
+    views = [
+        _case_view(case, run.run_id, folder, anchor, slug)
+        for case, (anchor, slug) in zip(run.cases, anchors(run.cases), strict=True)
+    ]
+    failed = sum(not case.passed for case in run.cases)
+    took = (run.finished - run.started).total_seconds() if run.finished else None
+    return RunView(
+        record=run,
+        suites=tuple(dict.fromkeys(visible(case.suite, lines=False) for case in run.cases)),
+        headline=_headline(len(run.cases), failed),
+        failed=failed,
+        duration=None if took is None else seconds(max(took, 0.0)),
+        sections=tuple(_sections(views)),
+        environment=_fields(run.environment),
+        options=_fields(run.options),
+    )
+
+
+def _headline(total: int, failed: int) -> str:
+    if not total:
+        return "No cases were recorded"
+    if failed:
+        return f"{failed:,} of {total:,} {'case fails' if total == 1 else 'cases fail'}"
+    return f"All {total:,} cases pass" if total > 1 else "The one case passes"
+
+
+def _sections(views: list[CaseView]) -> Iterator[Section]:
+    offset = 0.0
+    for verdict in WORST_FIRST:
+        cases = tuple(view for view in views if view.record.verdict is verdict)
+        if cases:
+            share = 100 * len(cases) / len(views)
+            yield Section(verdict, MEANINGS[verdict], cases, round(offset, 4), round(share, 4))
+            offset += share
+
+
+def _case_view(
+    case: CaseRecord, run_id: str, folder: Path, anchor: str, slug: str | None
+) -> CaseView:
+    prompt = prompt_of(case)
+    fallback = [reason for reason in case.reasons if reason.code == "profile_fallback"]
+    reasons = [reason for reason in case.reasons if reason not in fallback]
+    took = case.seconds.generate + case.seconds.compare
+    return CaseView(
+        record=case,
+        anchor=anchor,
+        slug=slug,
+        prompt=None if prompt is None else visible(prompt),
+        seed=seed_of(case),
+        baseline=_picture("baseline", case.baseline.image if case.baseline else None, folder),
+        current=_picture("current", case.image, folder),
+        difference=_picture("difference", case.difference, folder),
+        fallback=tuple(reason_in_words(reason, case) for reason in fallback),
+        reasons=tuple(reason_in_words(reason, case) for reason in reasons),
+        error=None if case.error is None else visible(case.error.rstrip()),
+        rows=metric_rows(case),
+        recipe=_fields(case.recipe),
+        seconds=seconds(took) if took else None,
+        command=accept_command(case, run_id),
+    )
+
+
+def _picture(role: str, relative: str | None, folder: Path) -> Picture | None:
+    """Look at one image of a record; a path that leaves the folder counts as missing."""
+    if relative is None:
+        return None
+    shown = visible(relative, lines=False)
+    try:
+        size = _png_size(inside(folder, relative))
+    except GoldenseedError:
+        size = None
+    if size is None:
+        return Picture(role, shown)
+    return Picture(role, shown, quote(relative), *size)
+
+
+def _png_size(path: Path) -> tuple[int, int] | None:
+    """Width and height from a PNG's first 24 bytes (PNG specification, 11.2.1 IHDR), or None."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_PNG_HEAD.size)
+    except OSError:
+        return None
+    if len(head) < _PNG_HEAD.size:
+        return None
+    signature, _, kind, width, height = _PNG_HEAD.unpack(head)
+    return (width, height) if signature == _PNG_SIGNATURE and kind == b"IHDR" else None
+
+
+def _fields(document: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """Lay a nested document out as dotted names and values, sorted by name."""
+    return tuple((visible(name, lines=False), text) for name, text in sorted(_flat(document, "")))
+
+
+def _flat(document: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, value in document.items():
+        dotted = f"{prefix}{name}"
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{dotted}.")
+        elif isinstance(value, str | int | float | bool) or value is None:
+            yield dotted, visible(scalar(value))
+        else:
+            yield dotted, visible(json.dumps(value, ensure_ascii=False, default=str))
