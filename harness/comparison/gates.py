@@ -9,6 +9,7 @@ from typing import Literal
 
 from harness.comparison.names import METRICS, MetricName, advice
 from harness.errors import GoldenseedError
+from harness.suites.expansion import Limit
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,6 @@ class Gate:
     def passes(self, value: float, limit: float) -> bool:
         """Whether ``value`` is on the right side of ``limit``; at the limit is, NaN never is."""
         return value >= limit if self.direction == "min" else value <= limit
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A gate's limit and where it was set: ``suite``, ``case``, ``default``."""
-
-    value: float
-    source: str
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.comparison.gates import parse_gate
+from harness.comparison.gates import parse_gate, parse_limit
 from harness.errors import GoldenseedError
 from harness.session.failure import GoldenFailure, settle
 from harness.session.golden_session import session_of
@@ -16,7 +16,7 @@ from harness.suites.loading import load_suite
 from harness.suites.recipes import model_key
 
 if TYPE_CHECKING:
-    from harness.suites.expansion import Case
+    from harness.suites.expansion import Case, GateLine
 
 
 class SuiteFile(pytest.File):
@@ -27,7 +27,7 @@ class SuiteFile(pytest.File):
         try:
             suite = load_suite(self.path)
             for gate in suite.gate_lines:
-                parse_gate(gate.name, path=self.path, line=gate.line)
+                self._check_gate(gate)
             session_of(self.config).claim_suite_name(suite.name, self.path)
         except GoldenseedError as error:
             raise self.CollectError(str(error)) from None
@@ -44,6 +44,14 @@ class SuiteFile(pytest.File):
                     custom[name] = self._mark(name, case.line)
                 item.add_marker(custom[name])
             yield item
+
+    def _check_gate(self, gate: GateLine) -> None:
+        try:
+            parse_limit(parse_gate(gate.name), gate.value)
+        except GoldenseedError as error:
+            raise GoldenseedError(
+                error.what, path=self.path, line=gate.line, fix=error.fix
+            ) from None
 
     def _mark(self, name: str, line: int) -> pytest.MarkDecorator:
         """Look a mark up as ``--strict-markers`` wants it."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.comparison.gates import parse_gate
+from harness.comparison.gates import parse_gate, parse_limit
 from harness.errors import GoldenseedError
 from harness.runs.record import CaseRecord
 from harness.session.failure import settle
 from harness.session.golden_session import session_of
+from harness.suites.expansion import Limit
 from harness.suites.recipes import recipe_sha256
-from harness.suites.schema import Limit
 from harness.verdict.model import Verdict
 
 if TYPE_CHECKING:
@@ -50,9 +50,10 @@ class GoldenImage:
         Raises ``GoldenseedError`` for a name used twice in one test or unfit for a file name.
         """
         case = self._case_id(name)
-        for gate in gates or {}:
-            parse_gate(gate)
-        limits = {gate: Limit(float(value), "test") for gate, value in (gates or {}).items()}
+        limits = {
+            gate: Limit(parse_limit(parse_gate(gate), value), "test")
+            for gate, value in (gates or {}).items()
+        }
         plain = dict(recipe or {})
         place, line, _ = self._item.location
         sketch = CaseRecord(

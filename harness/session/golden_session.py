@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from harness.baselines.store import BaselineStore
 from harness.errors import GoldenseedError
 from harness.reporting.terminal import failure_text, summary_lines
 from harness.runs.folder import new_run_id
-from harness.runs.record import CaseRecord
+from harness.runs.record import CaseRecord, EnvironmentValue
 from harness.session.controller import Controller
 from harness.session.failure import RECORDS
 from harness.session.options import read_options
@@ -50,7 +51,7 @@ class GoldenSession:
             worker_input["goldenseed_run_id"] if worker_input else new_run_id(started)
         )
         self._suites: dict[str, Path] = {}
-        self._environment_sent = False
+        self._environment_sent: Mapping[str, EnvironmentValue] | None = None
         store = BaselineStore(self._options.baselines)
         self.worker = Worker(
             root=config.rootpath,
@@ -91,10 +92,10 @@ class GoldenSession:
         records = item.stash.get(RECORDS, []) if call.when == "call" else []
         if records:
             carried: dict[str, Any] = {"records": [r.model_dump(mode="json") for r in records]}
-            if not self._environment_sent:
+            if self.worker.environment is not self._environment_sent:
                 carried["environment"] = dict(self.worker.environment)
                 carried["profile"] = self.worker.profile
-                self._environment_sent = bool(self.worker.environment)
+                self._environment_sent = self.worker.environment
             report.goldenseed = carried
         return report
 

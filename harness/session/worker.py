@@ -15,6 +15,7 @@ from harness.environment.profile import fallback_chain, profile_slug
 from harness.errors import GoldenseedError
 from harness.files import json_sha256, write_atomically
 from harness.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, Seconds
+from harness.suites.expansion import Limit
 from harness.suites.recipes import recipe_of, recipe_sha256
 from harness.verdict.judge import Judgement, Subject, judge
 from harness.verdict.model import Reason, Verdict
@@ -23,7 +24,6 @@ from harness.verdict.noise import unmeasured_noise
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from harness.comparison.gates import Limit
     from harness.generation.backend import Backend
     from harness.suites.expansion import Case
 
@@ -71,8 +71,7 @@ class Worker:
             if self._backend is None:
                 self._backend = self._make_backend()
             generation = self._backend.generate(case)
-            if not self.environment:
-                self._remember(self._backend.fingerprint())
+            self._remember(self._backend.fingerprint())
         except GoldenseedError as error:
             return failed(sketch, "generation_failed", error)
         seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
@@ -147,7 +146,9 @@ class Worker:
         )
 
     def _remember(self, environment: Mapping[str, EnvironmentValue]) -> None:
-        """Keep where this process runs; read once, when the libraries are there to be asked."""
+        """Keep where the latest image was made; a back end reads that once for each model."""
+        if environment is self.environment:
+            return
         self.environment = environment
         self._environment_sha256 = json_sha256(dict(environment))
         self.profile = profile_slug(environment)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
-from harness.comparison.gates import Limit, check, parse_gate
+from harness.comparison.gates import check, parse_gate
+from harness.suites.expansion import Limit
 from harness.suites.recipes import recipe_differences
 from harness.verdict.model import Reason, Verdict
 from harness.verdict.noise import Noise

@@ -1,0 +1,63 @@
+"""pytest's own settings file: the lines that tell where baselines and reports lie."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harness.files import write_atomically
+
+PLACES = (
+    ("pytest.toml", "[pytest]"),
+    (".pytest.toml", "[pytest]"),
+    ("pytest.ini", "[pytest]"),
+    (".pytest.ini", "[pytest]"),
+    ("pyproject.toml", "[tool.pytest]"),
+    ("pyproject.toml", "[tool.pytest.ini_options]"),
+    ("tox.ini", "[pytest]"),
+    ("setup.cfg", "[tool:pytest]"),
+)
+"""Where pytest looks for its settings, in its own order."""
+
+SETTINGS = (("golden_baselines", "baselines"), ("golden_reports", "reports"))
+
+
+def add_ini_block(folder: Path) -> list[str]:
+    """Add the golden settings to the settings file pytest uses in ``folder``; say what was done.
+
+    A settings file also makes ``folder`` pytest's root, from which both paths are taken. The lines
+    go right below the section's header, so that the rest of the file stays as it is. Where there
+    is no settings file, ``pytest.ini`` is written.
+    """
+    for name, header in PLACES:
+        file = folder / name
+        if not file.is_file():
+            continue
+        text = file.read_text(encoding="utf-8")
+        found = re.search(rf"^{re.escape(header)}[ \t]*(#.*)?$", text, flags=re.MULTILINE)
+        if not found and not name.endswith("pytest.ini"):
+            continue
+        return _extend(file, text, found, header)
+    file = folder / "pytest.ini"
+    lines = "".join(f"{key} = {value}\n" for key, value in SETTINGS)
+    write_atomically(file, f"[pytest]\n{lines}".encode())
+    return ["wrote pytest.ini"]
+
+
+def _extend(file: Path, text: str, found: re.Match[str] | None, header: str) -> list[str]:
+    quote = '"' if file.suffix == ".toml" else ""
+    missing = [
+        f"{key} = {quote}{value}{quote}\n"
+        for key, value in SETTINGS
+        if not re.search(rf"^\s*{key}\s*=", text, flags=re.MULTILINE)
+    ]
+    if not missing:
+        return []
+    if found is None:
+        text = f"{header}\n{''.join(missing)}{text}"
+    else:
+        end = found.end()
+        rest = text[end:].removeprefix("\n")
+        text = f"{text[:end]}\n{''.join(missing)}{rest}"
+    write_atomically(file, text.encode())
+    return [f"added {len(missing)} lines to {file.name}"]

@@ -1,0 +1,98 @@
+"""``goldenseed init``: a first suite in anybody's repository."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.ini_block import add_ini_block
+from harness.errors import GoldenseedError
+from harness.files import write_atomically
+from harness.suites.starter import ModelFacts, read_model_facts, starter_suite
+
+IGNORED = "/reports/"
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def init(
+    model: Annotated[str, typer.Argument(help="A model's folder, or a hub id (org/name).")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="The suite's name.", show_default="the model's")
+    ] = None,
+) -> None:
+    """Write a commented suite for MODEL, pytest's ini lines and the ignore line."""
+    here = Path.cwd()
+    folder, source, revision, facts = _find(model, here)
+    suite = name or re.sub(r"[^a-z0-9._-]+", "-", source.rpartition("/")[2].lower()).strip("-._")
+    file = folder / f"{suite}.suite.yaml"
+    if file.exists():
+        raise GoldenseedError(
+            "is there already", path=_shown(file), fix="edit it, or choose another --name"
+        )
+    text = starter_suite(name=suite, source=source, revision=revision, facts=facts)
+    write_atomically(file, text.encode())
+    typer.echo(f"wrote {_shown(file)}")
+    for line in (*add_ini_block(here), *_ignore(here)):
+        typer.echo(line)
+    command = f"pytest {shlex.quote(str(_shown(file)))}"
+    typer.echo(f"next: {command}   # every case is new: look at reports/latest/index.html, then")
+    typer.echo('      goldenseed accept latest --reason "first baselines"')
+
+
+def _find(model: str, here: Path) -> tuple[Path, str, str | None, ModelFacts]:
+    """Return the suite's folder, the model's source and revision, and what is known of it."""
+    if Path(model).is_dir():
+        place = Path(model).absolute()
+        if not place.is_relative_to(here) or place == here:
+            raise GoldenseedError(
+                "the model's folder must lie inside this repository, so that the suite names it "
+                "by a path that holds on every machine",
+                path=model,
+                fix=f"link it: ln -s {shlex.quote(str(place))} models/{place.name} ; then "
+                f"goldenseed init models/{place.name}",
+            )
+        return place.parent, place.name, None, read_model_facts(place)
+    if not HUB_ID.fullmatch(model):
+        raise GoldenseedError(
+            f"{model!r} is neither a folder nor a hub id",
+            fix="name a folder with a model_index.json, or a hub id such as org/name",
+        )
+    snapshot = _cached_snapshot(model)
+    return here / "suites", model, snapshot.name, read_model_facts(snapshot)
+
+
+def _cached_snapshot(hub_id: str) -> Path:
+    """Find the snapshot of ``main`` in the local hub cache; nothing is downloaded."""
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        raise GoldenseedError(
+            "huggingface_hub is needed to look into the hub's cache",
+            fix="pip install 'pytest-goldenseed[diffusers]'",
+        ) from None
+    found = try_to_load_from_cache(hub_id, "model_index.json")
+    if not isinstance(found, str):
+        raise GoldenseedError(
+            f"{hub_id} is not in the local hub cache, and nothing is downloaded here",
+            fix=f"hf download {shlex.quote(hub_id)}",
+        )
+    return Path(found).parent
+
+
+def _ignore(here: Path) -> list[str]:
+    """Keep runs out of git; return what was done."""
+    file = here / ".gitignore"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    if any(line.strip().strip("/") in {"reports", "reports/*"} for line in text.splitlines()):
+        return []
+    separator = "" if not text or text.endswith("\n") else "\n"
+    write_atomically(file, f"{text}{separator}{IGNORED}\n".encode())
+    return [f"added {IGNORED} to .gitignore"]
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd())
