@@ -1,36 +1,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pytest
+from baselines_world import CASE, GPU, SUITE, World, edit
 from PIL import Image
 
+from harness.baselines.store import Candidate
 from harness.errors import GoldenseedError
 from harness.pixels import pixels_sha256
 
-SUITE, CASE, PROFILE = "shapes", "red-apple[seed=1024]", "cpu-x86_64-avx512"
+
+def test_nothing_is_accepted_in_a_folder_that_does_not_exist(world: World):
+    assert world.store.entry(SUITE, CASE) is None
 
 
-def accepted(store, profile=PROFILE):
-    return [image.pixels_sha256 for image in store.entry(SUITE, CASE).profiles[profile].accepted]
+def test_an_accepted_image_is_found_with_who_when_why_and_its_recipe(world: World):
+    candidate = world.candidate()
 
+    world.accept(candidate, reason="first look")
 
-def rejected(store, profile=PROFILE):
-    return [image.pixels_sha256 for image in store.entry(SUITE, CASE).profiles[profile].rejected]
-
-
-def test_nothing_is_accepted_in_a_folder_that_does_not_exist(store):
-    assert store.entry(SUITE, CASE) is None
-
-
-def test_an_accepted_image_is_found_with_who_when_why_and_its_recipe(store, accept, make_candidate):
-    candidate = make_candidate()
-
-    accept(candidate, reason="first look")
-
-    image = store.entry(SUITE, CASE).profiles[PROFILE].accepted[0]
+    image = world.profile().accepted[0]
     assert image.pixels_sha256 == candidate.pixels_sha256
     assert (image.width, image.height, image.mode) == (24, 16, "RGB")
     assert image.recipe == candidate.recipe
@@ -39,26 +33,26 @@ def test_an_accepted_image_is_found_with_who_when_why_and_its_recipe(store, acce
         "first look",
         candidate.run_id,
     )
-    assert store.environment(image.environment_sha256) == candidate.environment
+    assert world.store.environment(image.environment_sha256) == candidate.environment
 
 
-def test_the_stored_image_has_the_accepted_pixels(store, accept, make_candidate):
-    candidate = make_candidate()
+def test_the_stored_image_has_the_accepted_pixels(world: World):
+    candidate = world.candidate()
 
-    accept(candidate)
+    world.accept(candidate)
 
-    assert pixels_sha256(store.image(candidate.pixels_sha256)) == candidate.pixels_sha256
+    assert pixels_sha256(world.store.image(candidate.pixels_sha256)) == candidate.pixels_sha256
 
 
-def test_the_entry_lies_in_a_file_named_as_the_case(store, accept, make_candidate):
-    (result,) = accept(make_candidate())
+def test_the_entry_lies_in_a_file_named_as_the_case(world: World):
+    (result,) = world.accept(world.candidate())
 
-    assert result.path == store.root / "shapes" / "red-apple[seed=1024].json"
+    assert result.path == world.store.root / "shapes" / "red-apple[seed=1024].json"
     assert result.path.is_file()
 
 
-def test_the_entry_reads_well_in_a_diff(store, accept, make_candidate):
-    (result,) = accept(make_candidate())
+def test_the_entry_reads_well_in_a_diff(world: World):
+    (result,) = world.accept(world.candidate())
 
     text = result.path.read_text(encoding="utf-8")
     assert text.endswith("}\n")
@@ -66,147 +60,147 @@ def test_the_entry_reads_well_in_a_diff(store, accept, make_candidate):
     assert '"accepted_at": "2026-11-20T12:00:00Z"' in text
 
 
-def test_accepting_another_image_replaces_what_was_accepted(store, accept, make_candidate):
-    old, new = make_candidate("red"), make_candidate("blue")
-    accept(old)
+def test_accepting_another_image_replaces_what_was_accepted(world: World):
+    old, new = world.candidate("red"), world.candidate("blue")
+    world.accept(old)
 
-    (result,) = accept(new)
+    (result,) = world.accept(new)
 
     assert (result.outcome, result.replaced) == ("replaced", (old.pixels_sha256,))
-    assert accepted(store) == [new.pixels_sha256]
+    assert world.accepted() == [new.pixels_sha256]
 
 
-def test_adding_keeps_what_was_accepted(store, accept, make_candidate):
-    old, new = make_candidate("red"), make_candidate("blue")
-    accept(old)
+def test_adding_keeps_what_was_accepted(world: World):
+    old, new = world.candidate("red"), world.candidate("blue")
+    world.accept(old)
 
-    (result,) = accept(new, add=True)
+    (result,) = world.accept(new, add=True)
 
     assert (result.outcome, result.replaced) == ("added", ())
-    assert accepted(store) == [old.pixels_sha256, new.pixels_sha256]
+    assert world.accepted() == [old.pixels_sha256, new.pixels_sha256]
 
 
-def test_accepting_twice_changes_no_file_and_says_so(store, accept, make_candidate, files_below):
-    accept(make_candidate(torch="2.13.0"), reason="first look")
-    before = files_below(store.root)
+def test_accepting_twice_changes_no_file_and_says_so(world: World):
+    world.accept(world.candidate(torch="2.13.0"), reason="first look")
+    before = world.files()
 
-    (result,) = accept(make_candidate(torch="2.14.0"), reason="again")
+    (result,) = world.accept(world.candidate(torch="2.14.0"), reason="again")
 
     assert result.outcome == "unchanged"
-    assert files_below(store.root) == before
+    assert world.files() == before
 
 
-def test_accepting_one_of_two_alternatives_again_keeps_both(store, accept, make_candidate):
-    first, second = make_candidate("red"), make_candidate("blue")
-    accept(first)
-    accept(second, add=True)
+def test_accepting_one_of_two_alternatives_again_keeps_both(world: World):
+    first, second = world.candidate("red"), world.candidate("blue")
+    world.accept(first)
+    world.accept(second, add=True)
 
-    accept(first)
+    world.accept(first)
 
-    assert accepted(store) == [first.pixels_sha256, second.pixels_sha256]
+    assert world.accepted() == [first.pixels_sha256, second.pixels_sha256]
 
 
 @pytest.mark.parametrize("add", [False, True])
-def test_the_same_pixels_from_a_new_recipe_take_the_new_recipe(store, accept, make_candidate, add):
-    accept(make_candidate(steps=20))
+def test_the_same_pixels_from_a_new_recipe_take_the_new_recipe(world: World, add: bool):
+    world.accept(world.candidate(steps=20))
 
-    (result,) = accept(make_candidate(steps=19), add=add)
+    (result,) = world.accept(world.candidate(steps=19), add=add)
 
-    (image,) = store.entry(SUITE, CASE).profiles[PROFILE].accepted
+    (image,) = world.profile().accepted
     assert image.recipe["call"] == {"num_inference_steps": 19}
     assert (result.outcome, result.replaced) == ("replaced", ())
 
 
-def test_another_profile_is_never_touched(store, accept, make_candidate):
-    gpu, cpu = make_candidate("blue", profile="cuda-h200"), make_candidate("red")
-    accept(gpu)
-    before = store.entry(SUITE, CASE).profiles["cuda-h200"]
+def test_another_profile_is_never_touched(world: World):
+    gpu, cpu = world.candidate("blue", profile=GPU), world.candidate("red")
+    world.accept(gpu)
+    before = world.profile(GPU)
 
-    accept(cpu)
+    world.accept(cpu)
 
-    assert store.entry(SUITE, CASE).profiles["cuda-h200"] == before
-    assert accepted(store) == [cpu.pixels_sha256]
+    assert world.profile(GPU) == before
+    assert world.accepted() == [cpu.pixels_sha256]
 
 
-def test_one_image_is_stored_once_for_all_cases_and_profiles(store, accept, make_candidate):
-    accept(
-        make_candidate(),
-        make_candidate(case="another"),
-        make_candidate(profile="cuda-h200"),
-        make_candidate(suite="others"),
+def test_one_image_is_stored_once_for_all_cases_and_profiles(world: World):
+    world.accept(
+        world.candidate(),
+        world.candidate(case="another"),
+        world.candidate(profile=GPU),
+        world.candidate(suite="others"),
     )
 
-    assert len(list((store.root / "images").rglob("*.png"))) == 1
+    assert len(list((world.store.root / "images").rglob("*.png"))) == 1
 
 
-def test_accepting_a_rejected_image_takes_it_off_the_reject_list(store, accept, make_candidate):
-    candidate = make_candidate()
-    store.reject([candidate], by="ada", reason="two stems")
+def test_accepting_a_rejected_image_takes_it_off_the_reject_list(world: World):
+    candidate = world.candidate()
+    world.store.reject([candidate], by="ada", reason="two stems")
 
-    (result,) = accept(candidate)
+    (result,) = world.accept(candidate)
 
     assert result.no_longer_rejected
-    assert (accepted(store), rejected(store)) == ([candidate.pixels_sha256], [])
+    assert (world.accepted(), world.rejected()) == ([candidate.pixels_sha256], [])
 
 
-def test_rejecting_an_accepted_image_ends_its_acceptance(store, accept, make_candidate):
-    candidate = make_candidate()
-    accept(candidate)
+def test_rejecting_an_accepted_image_ends_its_acceptance(world: World):
+    candidate = world.candidate()
+    world.accept(candidate)
 
-    (result,) = store.reject([candidate], by="ada", reason="two stems")
+    (result,) = world.store.reject([candidate], by="ada", reason="two stems")
 
     assert (result.outcome, result.no_longer_accepted) == ("rejected", True)
-    assert (accepted(store), rejected(store)) == ([], [candidate.pixels_sha256])
+    assert (world.accepted(), world.rejected()) == ([], [candidate.pixels_sha256])
 
 
-def test_rejecting_in_one_profile_leaves_the_acceptance_in_another(store, accept, make_candidate):
-    accept(make_candidate(), make_candidate(profile="cuda-h200"))
+def test_rejecting_in_one_profile_leaves_the_acceptance_in_another(world: World):
+    world.accept(world.candidate(), world.candidate(profile=GPU))
 
-    store.reject([make_candidate(profile="cuda-h200")], by="ada", reason="two stems")
+    world.store.reject([world.candidate(profile=GPU)], by="ada", reason="two stems")
 
-    assert accepted(store) == [make_candidate().pixels_sha256]
+    assert world.accepted() == [world.candidate().pixels_sha256]
 
 
-def test_rejecting_twice_changes_no_file_and_says_so(store, make_candidate, files_below):
-    store.reject([make_candidate()], by="ada", reason="two stems")
-    before = files_below(store.root)
+def test_rejecting_twice_changes_no_file_and_says_so(world: World):
+    world.store.reject([world.candidate()], by="ada", reason="two stems")
+    before = world.files()
 
-    (result,) = store.reject([make_candidate()], by="bob", reason="again")
+    (result,) = world.store.reject([world.candidate()], by="bob", reason="again")
 
     assert result.outcome == "unchanged"
-    assert files_below(store.root) == before
+    assert world.files() == before
 
 
 @pytest.mark.parametrize(("by", "reason"), [("ada", ""), ("ada", " \n"), ("", "why not")])
-def test_nobody_accepts_without_a_name_and_a_reason(store, make_candidate, by, reason):
+def test_nobody_accepts_without_a_name_and_a_reason(world: World, by: str, reason: str):
     with pytest.raises(GoldenseedError, match="is empty"):
-        store.accept([make_candidate()], by=by, reason=reason)
+        world.store.accept([world.candidate()], by=by, reason=reason)
 
-    assert not store.root.exists()
+    assert not world.store.root.exists()
 
 
-def test_a_reason_that_is_no_unicode_is_refused(store, make_candidate):
+def test_a_reason_that_is_no_unicode_is_refused(world: World):
     with pytest.raises(GoldenseedError, match="surrogate"):
-        store.accept([make_candidate()], by="ada", reason="\udcff")
+        world.store.accept([world.candidate()], by="ada", reason="\udcff")
 
 
-def test_a_time_without_a_zone_is_a_mistake_of_the_caller(store, make_candidate):
+def test_a_time_without_a_zone_is_a_mistake_of_the_caller(world: World):
     naive = datetime(2026, 11, 20)  # noqa: DTZ001 - the subject of the test
     with pytest.raises(ValueError, match="time zone"):
-        store.accept([make_candidate()], by="ada", reason="why not", now=naive)
+        world.store.accept([world.candidate()], by="ada", reason="why not", now=naive)
 
 
-def other_pixels(candidate):
+def other_pixels(candidate: Candidate) -> Candidate:
     Image.new("RGB", (24, 16), "green").save(candidate.image)
     return candidate
 
 
-def truncated(candidate):
+def truncated(candidate: Candidate) -> Candidate:
     candidate.image.write_bytes(candidate.image.read_bytes()[:-20])
     return candidate
 
 
-def missing(candidate):
+def missing(candidate: Candidate) -> Candidate:
     candidate.image.unlink()
     return candidate
 
@@ -226,48 +220,46 @@ def missing(candidate):
     ],
 )
 def test_one_bad_candidate_stops_all_before_anything_is_written(
-    store, accept, make_candidate, files_below, spoil, message
+    world: World, spoil: Callable[[Candidate], Candidate], message: str
 ):
-    accept(make_candidate("red"))
-    before = files_below(store.root)
-    bad = spoil(make_candidate("blue", case="bad"))
+    world.accept(world.candidate("red"))
+    before = world.files()
+    bad = spoil(world.candidate("blue", case="bad"))
 
     with pytest.raises(GoldenseedError, match=message):
-        accept(make_candidate("white"), bad)
+        world.accept(world.candidate("white"), bad)
 
-    assert files_below(store.root) == before
+    assert world.files() == before
 
 
-def test_a_damaged_entry_of_one_case_stops_all_before_anything_is_written(
-    store, accept, make_candidate, files_below, edit
-):
-    (result,) = accept(make_candidate("red", case="damaged"))
+def test_a_damaged_entry_of_one_case_stops_all_before_anything_is_written(world: World):
+    (result,) = world.accept(world.candidate("red", case="damaged"))
     edit(result.path, '"reason"', '"raison"')
-    before = files_below(store.root)
+    before = world.files()
 
     with pytest.raises(GoldenseedError, match=r"damaged\.json:\d+: .*raison"):
-        accept(make_candidate("white"), make_candidate("blue", case="damaged"))
+        world.accept(world.candidate("white"), world.candidate("blue", case="damaged"))
 
-    assert files_below(store.root) == before
+    assert world.files() == before
 
 
-def test_two_images_cannot_replace_each_other_in_one_call(store, accept, make_candidate):
+def test_two_images_cannot_replace_each_other_in_one_call(world: World):
     with pytest.raises(GoldenseedError, match="2 different images"):
-        accept(make_candidate("red"), make_candidate("blue"))
+        world.accept(world.candidate("red"), world.candidate("blue"))
 
 
-def test_two_images_can_be_added_in_one_call(store, accept, make_candidate):
-    accept(make_candidate("red"), make_candidate("blue"), add=True)
+def test_two_images_can_be_added_in_one_call(world: World):
+    world.accept(world.candidate("red"), world.candidate("blue"), add=True)
 
-    assert len(accepted(store)) == 2
+    assert len(world.accepted()) == 2
 
 
 @pytest.mark.parametrize("damage", [lambda p: p.unlink(), lambda p: p.write_bytes(b"not a PNG")])
-def test_accepting_again_mends_the_stored_image(store, accept, make_candidate, damage):
-    candidate = make_candidate()
-    accept(candidate)
-    damage(store.image_path(candidate.pixels_sha256))
+def test_accepting_again_mends_the_stored_image(world: World, damage: Callable[[Path], object]):
+    candidate = world.candidate()
+    world.accept(candidate)
+    damage(world.store.image_path(candidate.pixels_sha256))
 
-    accept(candidate)
+    world.accept(candidate)
 
-    assert pixels_sha256(store.image(candidate.pixels_sha256)) == candidate.pixels_sha256
+    assert pixels_sha256(world.store.image(candidate.pixels_sha256)) == candidate.pixels_sha256

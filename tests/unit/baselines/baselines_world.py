@@ -1,0 +1,91 @@
+"""A folder of baselines and the run that its candidates come from."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from PIL import Image
+
+from harness.baselines.entry import ProfileBaseline
+from harness.baselines.store import Accepted, BaselineStore, Candidate
+from harness.files import json_sha256
+from harness.pixels import encode_png, pixels_sha256
+
+SUITE = "shapes"
+CASE = "red-apple[seed=1024]"
+CPU = "cpu-x86_64-avx512"
+GPU = "cuda-h200-sm90-132sm"
+NOON = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = BaselineStore(folder / "baselines", lock_timeout_seconds=20)
+
+    def candidate(
+        self,
+        colour: str = "red",
+        *,
+        suite: str = SUITE,
+        case: str = CASE,
+        profile: str = CPU,
+        steps: int = 20,
+        torch: str = "2.13.0",
+    ) -> Candidate:
+        """Make a candidate whose picture is one colour, as a run would leave it."""
+        image = Image.new("RGB", (24, 16), colour)
+        digest = pixels_sha256(image)
+        file = self.folder / "run" / f"{digest}.png"
+        if not file.exists():
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(encode_png(image))
+        recipe = {"prompt": "a red apple", "call": {"num_inference_steps": steps}}
+        return Candidate(
+            suite=suite,
+            case=case,
+            profile=profile,
+            image=file,
+            pixels_sha256=digest,
+            recipe=recipe,
+            recipe_sha256=json_sha256(recipe),
+            environment={"packages.torch": torch, "cpu.threads": 1, "torch.tf32": False},
+            run_id="20261120T115959Z",
+        )
+
+    def accept(
+        self, *candidates: Candidate, add: bool = False, reason: str = "it looks right"
+    ) -> tuple[Accepted, ...]:
+        """Accept as one and the same person at one and the same time."""
+        return self.store.accept(candidates, by="ada", reason=reason, add=add, now=NOON)
+
+    def profile(self, profile: str = CPU) -> ProfileBaseline:
+        entry = self.store.entry(SUITE, CASE)
+        assert entry is not None
+        return entry.profiles[profile]
+
+    def accepted(self) -> list[str]:
+        return [image.pixels_sha256 for image in self.profile().accepted]
+
+    def rejected(self) -> list[str]:
+        return [image.pixels_sha256 for image in self.profile().rejected]
+
+    def files(self) -> dict[str, bytes]:
+        """Map every file of the baselines, but those of the lock, to its content."""
+        root = self.store.root
+        return {
+            str(path.relative_to(root)): path.read_bytes()
+            for path in sorted(root.rglob("*"))
+            if path.is_file() and ".lock" not in path.parts
+        }
+
+
+def edit(path: Path, pattern: str, replacement: str) -> int:
+    """Edit a file by hand: replace the first match of a pattern, return its line."""
+    text = path.read_text(encoding="utf-8")
+    match = re.search(pattern, text)
+    assert match, f"{pattern} is not in {path}"
+    path.write_text(text[: match.start()] + replacement + text[match.end() :], encoding="utf-8")
+    return text.count("\n", 0, match.start()) + 1
