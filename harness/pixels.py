@@ -38,6 +38,8 @@ SMALL = 9
 _SAVE_AS = "save the image as 8-bit L, LA, RGB or RGBA, or 16-bit grey"
 _RESTORE = "restore the file from version control, or generate the image again"
 
+_PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
+
 _PILLOW_SETTINGS = threading.Lock()
 
 
@@ -181,8 +183,8 @@ def _check_structure(data: bytes, label: str, formats: tuple[str, ...], pixel_li
         raise GoldenseedError("holds several frames", path=label, fix="save one still image")
     if image.format == "PNG":
         image.verify()
-        # Pillow stops after the name of the last chunk; its checksum of four bytes follows.
-        if file.tell() + 4 != len(data):
+        # Pillow stops after the name of the last chunk, and never looks at its length and checksum.
+        if file.tell() + 4 != len(data) or not data.endswith(_PNG_END):
             raise GoldenseedError(
                 "is truncated, or goes on after its end", path=label, fix=_RESTORE
             )

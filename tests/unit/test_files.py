@@ -34,37 +34,39 @@ def names(folder: Path) -> list[str]:
 
 class TestWriteAtomically:
     @pytest.mark.parametrize("durable", [True, False])
-    def test_makes_the_parents_and_leaves_only_the_file(self, tmp_path, durable):
+    def test_makes_the_parents_and_leaves_only_the_file(self, tmp_path: Path, durable: bool):
         write_atomically(tmp_path / "a" / "b" / "c.json", b"{}", durable=durable)
         assert (tmp_path / "a" / "b" / "c.json").read_bytes() == b"{}"
         assert names(tmp_path / "a" / "b") == ["c.json"]
 
-    def test_replaces_an_old_file(self, tmp_path):
+    def test_replaces_an_old_file(self, tmp_path: Path):
         path = tmp_path / "file"
         write_atomically(path, b"old and longer")
         write_atomically(path, b"new")
         assert path.read_bytes() == b"new"
 
-    def test_a_new_file_has_the_permissions_of_an_ordinary_one(self, tmp_path):
+    def test_a_new_file_has_the_permissions_of_an_ordinary_one(self, tmp_path: Path):
         (tmp_path / "ordinary").write_bytes(b"")
         write_atomically(tmp_path / "file", b"")
         assert (tmp_path / "file").stat().st_mode == (tmp_path / "ordinary").stat().st_mode
 
-    def test_keeps_the_old_file_s_permissions(self, tmp_path):
+    def test_keeps_the_old_file_s_permissions(self, tmp_path: Path):
         path = tmp_path / "file"
         path.write_bytes(b"old")
         path.chmod(0o640)
         write_atomically(path, b"new")
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
-    def test_replaces_a_link_and_not_what_it_points_to(self, tmp_path):
+    def test_replaces_a_link_and_not_what_it_points_to(self, tmp_path: Path):
         (tmp_path / "elsewhere").write_bytes(b"mine")
         (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
         write_atomically(tmp_path / "link", b"new")
         assert (tmp_path / "elsewhere").read_bytes() == b"mine"
         assert not (tmp_path / "link").is_symlink()
 
-    def test_a_full_disk_leaves_the_old_file_and_nothing_else(self, tmp_path, monkeypatch):
+    def test_a_full_disk_leaves_the_old_file_and_nothing_else(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
         path = tmp_path / "file"
         path.write_bytes(b"old")
 
@@ -80,7 +82,7 @@ class TestWriteAtomically:
         assert path.read_bytes() == b"old"
         assert names(tmp_path) == ["file"]
 
-    def test_a_file_size_limit_leaves_the_old_file_and_nothing_else(self, tmp_path):
+    def test_a_file_size_limit_leaves_the_old_file_and_nothing_else(self, tmp_path: Path):
         """A real failing write, in a process that may write no more than 4 KiB."""
         path = tmp_path / "file"
         path.write_bytes(b"old")
@@ -102,24 +104,24 @@ class TestWriteAtomically:
         assert names(tmp_path) == ["file"]
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-    def test_a_read_only_folder_is_named_with_the_fix(self, tmp_path):
+    def test_a_read_only_folder_is_named_with_the_fix(self, tmp_path: Path):
         tmp_path.chmod(0o500)
         with pytest.raises(GoldenseedError, match="Permission denied\n  fix: give yourself write"):
             write_atomically(tmp_path / "file", b"")
         tmp_path.chmod(0o700)
 
-    def test_a_file_in_the_place_of_a_folder_is_named_with_the_fix(self, tmp_path):
+    def test_a_file_in_the_place_of_a_folder_is_named_with_the_fix(self, tmp_path: Path):
         (tmp_path / "a").write_bytes(b"")
         with pytest.raises(GoldenseedError, match="fix: a file stands where a folder is needed"):
             write_atomically(tmp_path / "a" / "b", b"")
 
-    def test_a_folder_in_the_place_of_the_file_leaves_no_temporary_file(self, tmp_path):
+    def test_a_folder_in_the_place_of_the_file_leaves_no_temporary_file(self, tmp_path: Path):
         (tmp_path / "file").mkdir()
         with pytest.raises(GoldenseedError, match="fix: a folder stands where the file should be"):
             write_atomically(tmp_path / "file", b"")
         assert names(tmp_path) == ["file"]
 
-    def test_many_writers_of_one_file_leave_one_whole_version(self, tmp_path):
+    def test_many_writers_of_one_file_leave_one_whole_version(self, tmp_path: Path):
         path = tmp_path / "file"
         versions = [bytes([n]) * 100_000 for n in range(16)]
         with ThreadPoolExecutor(8) as pool:
@@ -127,7 +129,7 @@ class TestWriteAtomically:
         assert path.read_bytes() in versions
         assert names(tmp_path) == ["file"]
 
-    def test_a_reader_never_sees_a_part(self, tmp_path):
+    def test_a_reader_never_sees_a_part(self, tmp_path: Path):
         path = tmp_path / "file"
         versions = (b"a" * 300_000, b"b" * 200_000)
         write_atomically(path, versions[0], durable=False)
@@ -146,7 +148,7 @@ class TestWriteAtomically:
         reader.join()
         assert seen <= set(versions)
 
-    def test_killed_at_any_moment_leaves_the_old_file_or_the_new_one(self, tmp_path):
+    def test_killed_at_any_moment_leaves_the_old_file_or_the_new_one(self, tmp_path: Path):
         path = tmp_path / "file"
         old, new = b"o" * 200_000, b"n" * 200_000
         path.write_bytes(old)
@@ -173,7 +175,7 @@ class TestWriteAtomically:
 
 
 class TestRemoveLeftovers:
-    def test_removes_old_temporary_files_below_the_folder_and_says_which(self, tmp_path):
+    def test_removes_old_temporary_files_below_the_folder_and_says_which(self, tmp_path: Path):
         (tmp_path / "aa").mkdir()
         old = tmp_path / "aa" / ".tmp-1-2-3"
         old.write_bytes(b"")
@@ -182,12 +184,12 @@ class TestRemoveLeftovers:
         assert remove_leftovers(tmp_path) == (old,)
         assert names(tmp_path / "aa") == ["kept.png"]
 
-    def test_leaves_the_files_of_writers_still_at_work(self, tmp_path):
+    def test_leaves_the_files_of_writers_still_at_work(self, tmp_path: Path):
         (tmp_path / ".tmp-1-2-3").write_bytes(b"")
         assert remove_leftovers(tmp_path) == ()
         assert names(tmp_path) == [".tmp-1-2-3"]
 
-    def test_a_missing_folder_has_none(self, tmp_path):
+    def test_a_missing_folder_has_none(self, tmp_path: Path):
         assert remove_leftovers(tmp_path / "none") == ()
 
 
@@ -211,7 +213,7 @@ class TestCanonicalJson:
         assert canonical_json((1, (2,))) == b"[1,[2]]"
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-    def test_refuses_what_is_no_number(self, value):
+    def test_refuses_what_is_no_number(self, value: float):
         with pytest.raises(GoldenseedError, match="not a number JSON can hold"):
             canonical_json({"guidance_scale": value})
 
@@ -246,7 +248,7 @@ class TestPrettyJson:
 
 
 class TestReadJson:
-    def test_reads_what_pretty_json_writes(self, tmp_path):
+    def test_reads_what_pretty_json_writes(self, tmp_path: Path):
         value = {"a": [1, 2.5, None, {"b": "é"}]}
         write_atomically(tmp_path / "file.json", pretty_json(value))
         assert read_json(tmp_path / "file.json") == value
@@ -266,7 +268,7 @@ class TestReadJson:
             (b'{\n"a": "\xff"}', 2, "byte 0xff is not UTF-8"),
         ],
     )
-    def test_names_the_file_and_the_line(self, tmp_path, data, line, what):
+    def test_names_the_file_and_the_line(self, tmp_path: Path, data: bytes, line: int, what: str):
         path = tmp_path / "file.json"
         path.write_bytes(data)
         with pytest.raises(GoldenseedError) as caught:
@@ -276,22 +278,22 @@ class TestReadJson:
         assert "\n  fix: " in str(caught.value)
 
     @pytest.mark.parametrize("data", [b"[" * 100_000, b"9" * 5_000])
-    def test_refuses_what_would_overwhelm_the_parser(self, tmp_path, data):
+    def test_refuses_what_would_overwhelm_the_parser(self, tmp_path: Path, data: bytes):
         (tmp_path / "file.json").write_bytes(data)
-        with pytest.raises(GoldenseedError, match="file.json"):
+        with pytest.raises(GoldenseedError, match=r"file\.json"):
             read_json(tmp_path / "file.json")
 
-    def test_refuses_a_file_over_the_limit(self, tmp_path):
+    def test_refuses_a_file_over_the_limit(self, tmp_path: Path):
         (tmp_path / "file.json").write_bytes(b'"123456"')
         assert read_json(tmp_path / "file.json", 8) == "123456"
         with pytest.raises(GoldenseedError, match="larger than the 7 bytes"):
             read_json(tmp_path / "file.json", 7)
 
-    def test_names_a_missing_file(self, tmp_path):
-        with pytest.raises(GoldenseedError, match="none.json: cannot be read: No such file"):
+    def test_names_a_missing_file(self, tmp_path: Path):
+        with pytest.raises(GoldenseedError, match=r"none\.json: cannot be read: No such file"):
             read_json(tmp_path / "none.json")
 
-    def test_does_not_wait_for_a_pipe(self, tmp_path):
+    def test_does_not_wait_for_a_pipe(self, tmp_path: Path):
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(GoldenseedError, match="not a regular file"):
             read_regular(tmp_path / "pipe", 10)
@@ -299,11 +301,11 @@ class TestReadJson:
 
 class TestInside:
     @pytest.mark.parametrize("relative", ["a/b.png", "./a/b.png", "a//b.png", "a/./b.png"])
-    def test_joins_what_lies_below(self, relative):
+    def test_joins_what_lies_below(self, relative: str):
         assert inside(Path("root"), relative) == Path("root/a/b.png")
 
     @pytest.mark.parametrize("relative", ["..a", "a..b/c", "é", "a b"])
-    def test_leaves_odd_names_alone(self, relative):
+    def test_leaves_odd_names_alone(self, relative: str):
         assert inside(Path("root"), relative) == Path("root") / relative
 
     @pytest.mark.parametrize(
@@ -313,7 +315,7 @@ class TestInside:
             "C:/a", "c:a", "a\\b", "..\\a", "a\0b", "a\nb", "a\x7f",
         ],
     )  # fmt: skip
-    def test_refuses_what_could_lie_elsewhere(self, relative):
+    def test_refuses_what_could_lie_elsewhere(self, relative: str):
         with pytest.raises(GoldenseedError, match="fix: give a path relative to root"):
             inside(Path("root"), relative)
 
