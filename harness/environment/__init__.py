@@ -1,0 +1,1 @@
+"""Where a run happens: determinism settings, fingerprint, profile."""

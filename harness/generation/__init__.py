@@ -1,0 +1,1 @@
+"""How an image is made: the back end and what it checks before and after."""

@@ -1,0 +1,144 @@
+"""What makes torch repeat itself: the switches, applied for a while and put back."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from harness.suites.model import Determinism
+
+CUBLAS_WORKSPACE = ":4096:8"
+"""The workspace with which cuBLAS repeats itself across streams (NVIDIA, cuBLAS "Results
+reproducibility"; torch's notes on randomness)."""
+
+FP32_PRECISION_SWITCHES = (
+    "cuda.matmul",
+    "cudnn.conv",
+    "cudnn.rnn",
+    "mkldnn.matmul",
+    "mkldnn.conv",
+    "mkldnn.rnn",
+    "",
+)
+"""Every place below ``torch.backends`` with an ``fp32_precision`` (torch 2.9 and later).
+
+The empty name is ``torch.backends.fp32_precision`` itself. It stands last because writing it
+overwrites the others, so it has to be put back before them; ``mkldnn.fp32_precision`` is left out
+because its setter writes the global one (torch 2.13.0).
+"""
+
+MATMUL_SWITCHES = (
+    "allow_fp16_reduced_precision_reduction",
+    "allow_bf16_reduced_precision_reduction",
+    "allow_fp16_accumulation",
+)
+"""Switches of ``torch.backends.cuda.matmul`` that trade bits for speed; all off here."""
+
+
+def set_before_torch() -> str | None:
+    """Set what has to be in the environment before CUDA starts; return a note if it is too late.
+
+    ``CUBLAS_WORKSPACE_CONFIG`` is read once, when cuBLAS makes its first handle. A value the user
+    chose is kept. The note, if any, is a sentence for people.
+    """
+    chosen = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
+    if chosen is None and _cuda_is_initialised():
+        return (
+            "CUDA was already in use when goldenseed started, so CUBLAS_WORKSPACE_CONFIG could "
+            f"not be set; export CUBLAS_WORKSPACE_CONFIG={CUBLAS_WORKSPACE} for repeatable results"
+        )
+    if chosen is None:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = CUBLAS_WORKSPACE
+        return None
+    if chosen not in {CUBLAS_WORKSPACE, ":16:8"}:
+        return (
+            f"CUBLAS_WORKSPACE_CONFIG={chosen} does not make cuBLAS repeatable; "
+            f"{CUBLAS_WORKSPACE} and :16:8 do"
+        )
+    return None
+
+
+@contextmanager
+def settings(determinism: Determinism) -> Iterator[None]:
+    """Apply a suite's determinism settings to torch; on exit every switch is as it was.
+
+    diffusers' ``enable_full_determinism()`` is not used: it leaves TF32 convolutions on.
+    Entering and leaving takes some tens of microseconds. The settings are global to the process.
+    """
+    import torch
+
+    with ExitStack() as restore:
+        _algorithms(torch, restore, wanted=determinism.algorithms)
+        _fp32_precision(torch, restore, determinism.float32_precision)
+        put = partial(_put, restore)
+        put(torch.backends.cudnn, "deterministic", value=determinism.algorithms)
+        put(torch.backends.cudnn, "benchmark", value=determinism.cudnn_benchmark)
+        for switch in MATMUL_SWITCHES:
+            put(torch.backends.cuda.matmul, switch, value=False)
+        if torch.get_num_threads() != determinism.threads:
+            restore.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(determinism.threads)
+        yield
+
+
+def _cuda_is_initialised() -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.cuda.is_initialized())
+
+
+def _algorithms(torch: ModuleType, restore: ExitStack, *, wanted: bool) -> None:
+    restore.callback(
+        torch.use_deterministic_algorithms,
+        torch.are_deterministic_algorithms_enabled(),
+        warn_only=torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    torch.use_deterministic_algorithms(wanted)
+
+
+def _fp32_precision(torch: ModuleType, restore: ExitStack, precision: str) -> None:
+    if not hasattr(torch.backends, "fp32_precision"):
+        allowed = precision == "tf32"
+        _put(restore, torch.backends.cuda.matmul, "allow_tf32", value=allowed)
+        _put(restore, torch.backends.cudnn, "allow_tf32", value=allowed)
+        return
+    switches = [
+        (owner, owner.fp32_precision)
+        for owner in (_owner(torch, name) for name in FP32_PRECISION_SWITCHES)
+        if owner is not None
+    ]
+    for owner, before in switches:
+        restore.callback(setattr, owner, "fp32_precision", before)
+    for owner, _ in reversed(switches):
+        owner.fp32_precision = precision
+
+
+def _owner(torch: ModuleType, name: str) -> Any:
+    """Find what has the switch below ``torch.backends``; None where this torch has it not."""
+    found = torch.backends
+    for part in filter(None, name.split(".")):
+        found = getattr(found, part, None)
+    return found if hasattr(found, "fp32_precision") else None
+
+
+def _put(restore: ExitStack, owner: object, name: str, *, value: bool) -> None:
+    """Set an attribute that this torch has, and note how to put it back."""
+    before = _readable(partial(getattr, owner, name))
+    if before is None:
+        return
+    restore.callback(setattr, owner, name, before)
+    setattr(owner, name, value)
+
+
+def _readable(getter: Callable[[], Any]) -> Any:
+    """Read a switch; None where this torch lacks it or refuses to say."""
+    try:
+        return getter()
+    except (AttributeError, RuntimeError):
+        return None

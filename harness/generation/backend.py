@@ -1,0 +1,83 @@
+"""What a back end is: something that makes the image of a case, whatever runs underneath."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from harness.errors import GoldenseedError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from harness.environment.fingerprint import EnvironmentValue
+    from harness.suites.expansion import Case
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One image, as the pipeline made it, and how long that took."""
+
+    image: Image
+    """Mode ``L``, ``RGB`` or ``RGBA``, 8 bits a channel."""
+    seconds: float
+    """Wall-clock seconds of the pipeline call alone."""
+    load_seconds: float = 0.0
+    """Wall-clock seconds of loading the model; 0.0 where it was loaded already."""
+
+
+class GenerationError(GoldenseedError):
+    """The model could not be loaded, or no usable image came out of it."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (self.what, self.path, self.line, self.fix))
+
+
+def _rebuild(
+    what: str, path: Path | str | None, line: int | None, fix: str | None
+) -> GenerationError:
+    return GenerationError(what, path=path, line=line, fix=fix)
+
+
+class Progress(Protocol):
+    """Says what takes long."""
+
+    def __call__(self, text: str, *, step: bool = False) -> None:
+        """Show ``text``; ``step`` marks one of many, which may be left out."""
+
+
+def silent(text: str, *, step: bool = False) -> None:
+    """Say nothing."""
+
+
+class Backend(Protocol):
+    """Makes images. One object serves one process; it holds at most one model at a time."""
+
+    def load(self, case: Case) -> float:
+        """Make the case's model ready, freeing another first; return the seconds it took.
+
+        Returns 0.0 where the model was ready already.
+
+        Raises:
+            GoldenseedError: the model cannot be found or read, or is refused.
+
+        """
+
+    def generate(self, case: Case) -> Generation:
+        """Make the case's image, loading the model if need be.
+
+        The same case gives the same image whatever was generated before.
+
+        Raises:
+            GoldenseedError: the model cannot be loaded, or the case asks for what it cannot do.
+            GenerationError: the pipeline raised, or returned no image, several, or NaN.
+
+        """
+
+    def fingerprint(self) -> Mapping[str, EnvironmentValue]:
+        """Return where the latest image was made; read once for each model, then remembered."""
+
+    def close(self) -> None:
+        """Free the model and its memory."""

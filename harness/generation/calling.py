@@ -1,0 +1,164 @@
+"""Calling a loaded pipeline for one case, and making sure that one sound image came out."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import GoldenseedError
+from harness.generation.backend import Generation, GenerationError, Progress
+from harness.generation.schedulers import did_you_mean
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from PIL.Image import Image
+
+    from harness.suites.expansion import Case
+
+OWN_KEYS = ("prompt", "generator", "output_type", "return_dict", "callback_on_step_end")
+"""Arguments of a pipeline's call that the back end sets itself."""
+
+
+class PipelineCall:
+    """A loaded pipeline's call, with what its signature allows read once."""
+
+    def __init__(self, pipeline: Any) -> None:
+        self._pipeline = pipeline
+        self._name = type(pipeline).__name__
+        parameters = inspect.signature(pipeline.__call__).parameters
+        self._known = frozenset(parameters)
+        self._takes_anything = any(
+            each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()
+        )
+
+    def generate(self, case: Case, progress: Progress | None = None) -> Generation:
+        """Call the pipeline with a fresh CPU generator and turn what it returns into one image.
+
+        Raises:
+            GoldenseedError: the case names an argument that the pipeline does not have.
+            GenerationError: the pipeline raised, or returned no image, several, or NaN.
+
+        """
+        arguments = self._arguments(case)
+        if progress is not None and "callback_on_step_end" in self._known:
+            arguments["callback_on_step_end"] = _step_counter(case, progress)
+        began = time.perf_counter()
+        try:
+            output = self._pipeline(**arguments)
+        except Exception as error:
+            raise _failure(
+                case,
+                f"{self._name} raised {type(error).__name__}: {error}",
+                "correct the case's call, or see the traceback of the original error",
+            ) from error
+        seconds = time.perf_counter() - began
+        return Generation(image=_the_image(case, output, self._name), seconds=seconds)
+
+    def _arguments(self, case: Case) -> dict[str, Any]:
+        import torch
+
+        arguments: dict[str, Any] = case.arguments()
+        for key in arguments:
+            if key in OWN_KEYS:
+                raise self._refusal(case, f"call.{key} is set by goldenseed itself", "remove it")
+            if key not in self._known and not self._takes_anything:
+                raise self._refusal(
+                    case,
+                    f"{self._name} has no argument {key!r}",
+                    did_you_mean(key, sorted(self._known - set(OWN_KEYS))),
+                )
+        if "prompt" not in self._known:
+            raise self._refusal(
+                case, f"{self._name} takes no prompt", "use a text-to-image pipeline"
+            )
+        arguments["prompt"] = case.prompt
+        if "generator" in self._known:
+            arguments["generator"] = torch.Generator("cpu").manual_seed(case.seed)
+        if "output_type" in self._known:
+            arguments["output_type"] = "np"
+        return arguments
+
+    @staticmethod
+    def _refusal(case: Case, what: str, fix: str) -> GoldenseedError:
+        return GoldenseedError(what, path=case.suite.path, line=case.line, fix=fix)
+
+
+def to_image(pixels: np.ndarray[Any, Any]) -> Image:
+    """Turn floats into an 8-bit image exactly as diffusers does: ``round(x * 255)``.
+
+    Args:
+        pixels: shape (height, width, channels), floats in [0, 1], 1, 3 or 4 channels.
+
+    Source: ``VaeImageProcessor.numpy_to_pil`` of diffusers 0.42.1; halves round to even.
+
+    """
+    from PIL import Image
+
+    levels = (pixels * 255).round().astype("uint8")
+    return Image.fromarray(levels.squeeze(-1) if levels.shape[-1] == 1 else levels)
+
+
+def _the_image(case: Case, output: Any, pipeline: str) -> Image:
+    import numpy as np
+    from PIL.Image import Image
+
+    if any(getattr(output, "nsfw_content_detected", None) or ()):
+        raise _failure(
+            case,
+            f"the safety checker of {pipeline} blanked the image",
+            "use another prompt or seed, or a model without a safety checker",
+        )
+    images = getattr(output, "images", None)
+    if images is None:
+        raise _failure(
+            case, f"{pipeline} returned no images", "use a pipeline whose output has images"
+        )
+    if len(images) != 1:
+        raise _failure(
+            case, f"{pipeline} returned {len(images)} images", "ask for one: one image a case"
+        )
+    image = images[0]
+    if isinstance(image, Image):
+        return image
+    pixels = np.asarray(image)
+    if pixels.ndim != 3 or pixels.shape[-1] not in {1, 3, 4} or pixels.dtype.kind != "f":  # noqa: PLR2004
+        raise _failure(
+            case,
+            f"{pipeline} returned {pixels.dtype} values of shape {pixels.shape}, which is no image",
+            "use a pipeline that returns an image of 1, 3 or 4 channels",
+        )
+    if not np.isfinite(pixels).all():
+        raise _failure(
+            case,
+            f"{pipeline} returned {_bad_values(pixels)}; saved, the image would be black there",
+            f"use another dtype than {case.suite.model.dtype} (float16 overflows in many VAEs), "
+            "or see whether the weights are sound",
+        )
+    return to_image(pixels)
+
+
+def _bad_values(pixels: np.ndarray[Any, Any]) -> str:
+    import numpy as np
+
+    share = 1.0 - float(np.isfinite(pixels).mean())
+    kind = "NaN" if np.isnan(pixels).any() else "infinite values"
+    return f"{kind} in {share:.1%} of the image"
+
+
+def _failure(case: Case, what: str, fix: str) -> GenerationError:
+    path: Path = case.suite.path
+    return GenerationError(what, path=path, line=case.line, fix=fix)
+
+
+def _step_counter(case: Case, progress: Progress) -> Any:
+    """Make the callback that says ``red-apple[seed=1]: step 3 of 20``."""
+
+    def after_step(pipeline: Any, step: int, _time: Any, values: dict[str, Any]) -> dict[str, Any]:
+        total = getattr(pipeline, "num_timesteps", None) or "?"
+        progress(f"{case.id}: step {step + 1} of {total}", step=True)
+        return values
+
+    return after_step

@@ -1,0 +1,187 @@
+"""The back end that makes images with a diffusers pipeline in this process."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from harness.environment.determinism import set_before_torch, settings
+from harness.environment.fingerprint import EnvironmentValue, read_fingerprint
+from harness.errors import GoldenseedError
+from harness.files import canonical_json
+from harness.generation import adapters
+from harness.generation.backend import Generation, GenerationError, Progress, silent
+from harness.generation.calling import PipelineCall
+from harness.generation.pipeline_loading import load_pipeline
+from harness.generation.schedulers import build_scheduler
+from harness.generation.sources import device_for, dtype_for, model_folder
+from harness.generation.weights import check_model
+
+if TYPE_CHECKING:
+    from harness.suites.expansion import Case
+    from harness.suites.model import AdapterSpec, Determinism, SchedulerSpec
+
+
+class DiffusersBackend:
+    """Makes images with one diffusers pipeline at a time: see ``Backend``.
+
+    Args:
+        device: the device of suites whose own is ``auto``: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
+        gpu_index: which GPU to take, modulo their number, where the device leaves that open.
+        progress: told what takes long.
+
+    """
+
+    def __init__(
+        self, *, device: str = "auto", gpu_index: int = 0, progress: Progress = silent
+    ) -> None:
+        self._device = device
+        self._gpu_index = gpu_index
+        self._progress = progress
+        self._loaded: _Loaded | None = None
+        self._key: tuple[object, ...] | None = None
+        self._determinism: Determinism | None = None
+        self._fingerprints: dict[tuple[str, Determinism], dict[str, EnvironmentValue]] = {}
+        self.note = set_before_torch()
+        """What could not be pinned, as a sentence for people; None if all is well."""
+
+    def load(self, case: Case) -> float:
+        """Make the case's model ready: see ``Backend.load``."""
+        key = (case.suite.model_key, case.suite.model.allow_pickle)
+        if self._loaded is not None and self._key == key:
+            return 0.0
+        self.close()
+        began = time.perf_counter()
+        self._progress(f"loading {case.suite.model.source}")
+        with settings(case.suite.determinism):
+            self._loaded, self._key = self._load(case), key
+        return time.perf_counter() - began
+
+    def generate(self, case: Case) -> Generation:
+        """Make the case's image: see ``Backend.generate``."""
+        load_seconds = self.load(case)
+        loaded = self._loaded
+        assert loaded is not None  # noqa: S101 - load() has just seen to it
+        self._determinism = case.suite.determinism
+        with settings(case.suite.determinism):
+            loaded.wear(case)
+            generation = loaded.call.generate(
+                case, None if self._progress is silent else self._progress
+            )
+        return replace(generation, load_seconds=load_seconds)
+
+    def fingerprint(self) -> Mapping[str, EnvironmentValue]:
+        """Return where the latest image was made: see ``Backend.fingerprint``."""
+        if self._loaded is None or self._determinism is None:
+            raise GoldenseedError(
+                "nothing was generated yet, so there is no environment to describe",
+                fix="generate an image first",
+            )
+        key = (self._loaded.device, self._determinism)
+        if key not in self._fingerprints:
+            with settings(self._determinism):
+                self._fingerprints[key] = read_fingerprint(self._loaded.device)
+        return self._fingerprints[key]
+
+    def close(self) -> None:
+        """Free the model and its memory: see ``Backend.close``."""
+        if self._loaded is None:
+            return
+        self._loaded = self._key = None
+        gc.collect()
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _load(self, case: Case) -> _Loaded:
+        model = case.suite.model
+        _need_libraries(case)
+        device = device_for(
+            self._device if model.device == "auto" else model.device, self._gpu_index
+        )
+        checked = check_model(
+            model_folder(model, case.suite.path),
+            variant=model.variant,
+            allow_pickle=model.allow_pickle,
+        )
+        pipeline = load_pipeline(
+            checked,
+            pipeline=model.pipeline,
+            variant=model.variant,
+            dtype=dtype_for(model.dtype),
+            device=device,
+        )
+        return _Loaded(
+            pipeline=pipeline,
+            call=PipelineCall(pipeline),
+            device=device,
+            scheduler=getattr(pipeline, "scheduler", None),
+            schedulers={},
+        )
+
+
+@dataclass
+class _Loaded:
+    """A loaded pipeline and what it wears at the moment."""
+
+    pipeline: Any
+    call: PipelineCall
+    device: str
+    scheduler: Any
+    """The model's own, never used itself: a scheduler remembers its last run."""
+    schedulers: dict[object, Any]
+    """Those built from it, unused likewise."""
+    adapters: tuple[AdapterSpec, ...] = ()
+
+    def wear(self, case: Case) -> None:
+        """Give the pipeline a fresh scheduler and the adapters of the case, and no others."""
+        if self.scheduler is not None:
+            self.pipeline.scheduler = deepcopy(self._pristine(case))
+        elif case.scheduler is not None:
+            raise GoldenseedError(
+                f"{type(self.pipeline).__name__} has no scheduler to exchange",
+                path=case.suite.path,
+                line=case.line,
+                fix="remove the scheduler",
+            )
+        if case.adapters == self.adapters:
+            return
+        if self.adapters:
+            adapters.take_off(self.pipeline)
+            self.adapters = ()
+        if case.adapters:
+            adapters.put_on(self.pipeline, case.adapters, case.suite.path, case.line)
+            self.adapters = case.adapters
+
+    def _pristine(self, case: Case) -> Any:
+        wanted: SchedulerSpec | None = case.scheduler
+        if wanted is None:
+            return self.scheduler
+        key = (wanted.class_name, canonical_json(dict(wanted.config)))
+        if key not in self.schedulers:
+            self.schedulers[key] = build_scheduler(
+                self.scheduler,
+                wanted.class_name,
+                wanted.config,
+                path=case.suite.path,
+                line=case.line,
+            )
+        return self.schedulers[key]
+
+
+def _need_libraries(case: Case) -> None:
+    try:
+        import diffusers  # noqa: F401
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise GenerationError(
+            f"generating images needs torch, diffusers and transformers: {error}",
+            path=case.suite.path,
+            fix="pip install 'pytest-goldenseed[diffusers]'",
+        ) from error

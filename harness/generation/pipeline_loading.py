@@ -1,0 +1,115 @@
+"""Loading a diffusers pipeline from a checked folder: no network, no foreign code."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import GoldenseedError
+from harness.generation.backend import GenerationError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import torch
+
+    from harness.generation.weights import CheckedModel
+
+_RANDOM_WEIGHTS = ("newly initialized", "| MISSING")
+"""What transformers logs when it fills weights at random: before 5.0, and since."""
+
+
+def load_pipeline(
+    checked: CheckedModel,
+    *,
+    pipeline: str | None,
+    variant: str | None,
+    dtype: torch.dtype,
+    device: str,
+) -> Any:
+    """Load the pipeline onto ``device``; its own class unless ``pipeline`` names another.
+
+    Raises:
+        GenerationError: diffusers cannot load it, or would fill weights at random.
+        GoldenseedError: diffusers has no such pipeline.
+
+    """
+    import diffusers
+
+    cls = _pipeline_class(diffusers, pipeline or checked.pipeline, checked)
+    with quietly() as messages:
+        try:
+            loaded = cls.from_pretrained(
+                str(checked.folder),
+                torch_dtype=dtype,
+                variant=variant,
+                use_safetensors=None if checked.pickles else True,
+                local_files_only=True,
+                trust_remote_code=False,
+            ).to(device)
+        except Exception as error:
+            raise GenerationError(
+                f"diffusers {diffusers.__version__} cannot load the {checked.pipeline}: "
+                f"{type(error).__name__}: {error}",
+                path=checked.folder,
+                fix="check that the model is complete and that this diffusers release knows it",
+            ) from error
+    for message in messages:
+        if any(words in message for words in _RANDOM_WEIGHTS):
+            raise GenerationError(
+                f"weights are missing and would be filled at random: {message.strip()}",
+                path=checked.folder,
+                fix="use the library versions the model was saved with, or save it again",
+            )
+    loaded.set_progress_bar_config(disable=True)
+    return loaded
+
+
+@contextmanager
+def quietly() -> Iterator[list[str]]:
+    """Keep what diffusers and transformers log and their progress bars from the terminal.
+
+    Yields the list to which their warnings are added instead.
+    """
+    import diffusers.utils.logging
+    import transformers.utils.logging
+
+    messages: list[str] = []
+    with ExitStack() as restore:
+        for library in (diffusers, transformers):
+            log = library.utils.logging
+            if log.is_progress_bar_enabled():
+                restore.callback(log.enable_progress_bar)
+                log.disable_progress_bar()
+            logger = logging.getLogger(library.__name__)
+            restore.callback(setattr, logger, "handlers", logger.handlers)
+            restore.callback(setattr, logger, "propagate", logger.propagate)
+            logger.handlers = [_Collector(messages)]
+            logger.propagate = False
+        yield messages
+
+
+class _Collector(logging.Handler):
+    """Adds every message of level warning or above to a list."""
+
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._messages = messages
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._messages.append(record.getMessage())
+
+
+def _pipeline_class(diffusers: ModuleType, name: str, checked: CheckedModel) -> Any:
+    found = getattr(diffusers, name, None)
+    if hasattr(found, "from_pretrained") and ("Pipeline" in name or name.startswith("AutoPipe")):
+        return found
+    near = get_close_matches(name, [each for each in dir(diffusers) if "Pipeline" in each], n=3)
+    raise GoldenseedError(
+        f"diffusers {diffusers.__version__} has no pipeline {name!r}",
+        path=checked.folder,
+        fix=f"did you mean {' or '.join(near)}?" if near else "install a release that has it",
+    )
