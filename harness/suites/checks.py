@@ -1,0 +1,255 @@
+"""What the schema cannot tell: ids that repeat, arguments in the wrong place, impossible sizes.
+
+These checks read the file's plain data and pass over whatever the schema already refuses, so that
+all problems of a file can be said at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from harness.errors import GoldenseedError
+from harness.suites.document import Document
+from harness.suites.models import cached_snapshot, size_multiple
+from harness.suites.names import name_fault
+from harness.suites.problems import Problem
+from harness.suites.scalars import number
+from harness.suites.schema import LARGEST_SEED, MOST_CASES
+from harness.suites.sources import adapter_fault, beside, is_hub_id, source_fault
+from harness.suites.wording import name_of, shown
+
+_Path = tuple[str | int, ...]
+
+_A_CASE = "the case: `prompt` or `prompts`"
+_A_SEED = "the case: `seeds`; every image gets a fresh generator with its seed"
+_FIXED = "nowhere: goldenseed sets it, so that every image can be judged"
+BELONGS: Mapping[str, str] = MappingProxyType(
+    {
+        "prompt": _A_CASE,
+        "prompts": _A_CASE,
+        "generator": _A_SEED,
+        "seed": _A_SEED,
+        "seeds": _A_SEED,
+        "latents": _A_SEED,
+        "output_type": _FIXED,
+        "return_dict": _FIXED,
+        "callback": _FIXED,
+        "callback_steps": _FIXED,
+        "callback_on_step_end": _FIXED,
+        "callback_on_step_end_tensor_inputs": _FIXED,
+        "scheduler": "`model.scheduler`, of the suite or of the case",
+        "adapters": "`model.adapters`, of the suite or of the case",
+        "dtype": "`model.dtype`",
+        "torch_dtype": "`model.dtype`",
+        "device": "`model.device`",
+    }
+)
+"""Arguments that cannot stand under ``call``, and where what they mean belongs."""
+
+NUMBERS = frozenset(
+    {
+        "num_inference_steps",
+        "guidance_scale",
+        "height",
+        "width",
+        "strength",
+        "eta",
+        "clip_skip",
+        "guidance_rescale",
+        "true_cfg_scale",
+        "max_sequence_length",
+        "num_images_per_prompt",
+    }
+)
+"""Arguments that are numbers in every pipeline, so that a quoted one can only be a slip."""
+
+
+def check(document: Document) -> Iterator[Problem]:
+    """Find every problem of ``document`` that its schema cannot express."""
+    data = document.data
+    if not isinstance(data, dict):
+        return
+    checks = _Checks(document)
+    yield from checks.name(("suite",), data.get("suite"), is_suite=True)
+    yield from checks.model(_mapping(data.get("model")))
+    yield from checks.lock(data.get("lock"))
+    multiple = _multiple(document)
+    yield from checks.call(("defaults", "call"), _mapping(data.get("defaults")), multiple)
+    yield from checks.cases(data.get("cases"), multiple)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _multiple(document: Document) -> int | None:
+    model = _mapping(_mapping(document.data).get("model"))
+    source, revision = model.get("source"), model.get("revision")
+    if not isinstance(source, str):
+        return None
+    if is_hub_id(document.path, source):
+        folder = cached_snapshot(source, revision) if isinstance(revision, str) else None
+        return size_multiple(folder) if folder else None
+    try:
+        return size_multiple(beside(document.path, source))
+    except GoldenseedError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Checks:
+    document: Document
+
+    def at(self, place: _Path, what: str, fix: str) -> Problem:
+        return Problem(self.document.line_of(place), what, fix)
+
+    def at_key(self, place: _Path, what: str, fix: str) -> Problem:
+        return Problem(self.document.key_line_of(place), what, fix)
+
+    def name(self, place: _Path, name: object, *, is_suite: bool = False) -> Iterator[Problem]:
+        fault = name_fault(name, is_suite=is_suite) if isinstance(name, str) else None
+        if fault:
+            yield self.at_key(place, f"{name_of(place)}: {shown(name)} {fault}", "choose another")
+
+    def model(self, model: dict[str, Any]) -> Iterator[Problem]:
+        source = model.get("source")
+        if isinstance(source, str) and source:
+            fault = source_fault(self.document.path, source, model.get("revision"))
+            if fault:
+                yield self.at(("model", fault[0]), fault[1], fault[2])
+        yield from self.adapters(("model",), model)
+
+    def adapters(self, place: _Path, model: dict[str, Any]) -> Iterator[Problem]:
+        adapters = model.get("adapters")
+        if not isinstance(adapters, list):
+            return
+        allowed = _mapping(_mapping(self.document.data).get("model")).get("allow_pickle")
+        for index, adapter in enumerate(adapters):
+            source = _mapping(adapter).get("source")
+            if isinstance(source, str) and source:
+                fault = adapter_fault(self.document.path, source, allowed)
+                if fault:
+                    yield self.at((*place, "adapters", index, "source"), *fault)
+
+    def lock(self, lock: object) -> Iterator[Problem]:
+        if isinstance(lock, str) and lock:
+            try:
+                beside(self.document.path, lock)
+            except GoldenseedError as error:
+                yield self.at(("lock",), error.what, "put the lock into the suite's folder")
+
+    def call(self, place: _Path, holder: dict[str, Any], multiple: int | None) -> Iterator[Problem]:
+        """Check the ``call`` in ``holder``."""
+        for name, value in _mapping(holder.get("call")).items():
+            argument = (*place, name)
+            if name in BELONGS:
+                what = f"`{name}` is no argument for `call`"
+                yield self.at_key(argument, what, f"it belongs under {BELONGS[name]}")
+            elif name == "num_images_per_prompt" and (value != 1 or value is True):
+                what = f"{name_of(argument)} is {shown(value)}: a case is one image"
+                yield self.at_key(argument, what, "remove it, and use several seeds instead")
+            elif name in NUMBERS and isinstance(value, str):
+                what = f"{name_of(argument)} is the text {shown(value)}, a number is needed"
+                yield self.at(argument, what, f"write {_unquoted(value)}")
+            elif name in {"height", "width"} and multiple:
+                yield from self.size(argument, value, multiple)
+
+    def size(self, place: _Path, value: object, multiple: int) -> Iterator[Problem]:
+        if value is None or (type(value) is int and value > 0 and value % multiple == 0):
+            return
+        if type(value) is not int:
+            what = f"{name_of(place)} is {shown(value)}, a whole number of pixels is needed"
+            yield self.at(place, what, f"use a multiple of {multiple}")
+            return
+        below = max(value // multiple, 0) * multiple
+        nearest = f"{below} or {below + multiple}" if below else str(multiple)
+        what = f"{name_of(place)} is {value}, and this model makes multiples of {multiple}"
+        yield self.at(place, what, f"use {nearest}")
+
+    def cases(self, cases: object, multiple: int | None) -> Iterator[Problem]:
+        if not isinstance(cases, list):
+            return
+        first_of: dict[str, tuple[str, int]] = {}
+        total = 0
+        for index, case in enumerate(cases):
+            if not isinstance(case, dict):
+                continue
+            place: _Path = ("cases", index)
+            yield from self.case_id((*place, "id"), case.get("id"), index, first_of)
+            yield from self.prompts(place, case)
+            yield from self.seeds((*place, "seeds"), case.get("seeds"))
+            if "call" in case:
+                yield from self.call((*place, "call"), case, multiple)
+            if "model" in case:
+                yield from self.adapters((*place, "model"), _mapping(case["model"]))
+            before, total = total, total + _images(case)
+            if before <= MOST_CASES < total:
+                what = f"the suite has more than {MOST_CASES:,} cases from here on"
+                yield self.at(place, what, "split it into several suites")
+
+    def case_id(
+        self, place: _Path, name: object, index: int, first_of: dict[str, tuple[str, int]]
+    ) -> Iterator[Problem]:
+        if not isinstance(name, str):
+            return
+        yield from self.name(place, name)
+        first, where = first_of.setdefault(name.casefold(), (name, index))
+        if where == index:
+            return
+        line = self.document.line_of(("cases", where, "id"))
+        what = f"the id `{name}` stands here and on line {line}"
+        if first != name:
+            what = f"the ids `{name}` here and `{first}` on line {line} differ by letter case only"
+        yield self.at(place, what, "rename one of the two")
+
+    def prompts(self, place: _Path, case: dict[str, Any]) -> Iterator[Problem]:
+        fix = "write exactly one of `prompt` and `prompts`"
+        one, several = case.get("prompt"), case.get("prompts")
+        if one is None and several is None:
+            yield self.at(place, f"{name_of(place)} has neither `prompt` nor `prompts`", fix)
+        elif one is not None and several is not None:
+            what = f"{name_of(place)} has both `prompt` and `prompts`"
+            yield self.at_key((*place, "prompts"), what, fix)
+        first_of: dict[str, str] = {}
+        for name in _mapping(several):
+            here = (*place, "prompts", name)
+            yield from self.name(here, name)
+            first = first_of.setdefault(name.casefold(), name)
+            if first != name:
+                line = self.document.key_line_of((*place, "prompts", first))
+                what = f"the keys `{name}` here and `{first}` on line {line} differ by case only"
+                yield self.at_key(here, what, "rename one of the two")
+
+    def seeds(self, place: _Path, seeds: object) -> Iterator[Problem]:
+        if isinstance(seeds, list) and len(seeds) > 1:
+            whole = [seed for seed in seeds if type(seed) is int]
+            for seed, times in Counter(whole).items():
+                if times > 1:
+                    again = seeds.index(seed, seeds.index(seed) + 1)
+                    what = f"the seed {seed} stands {times} times in {name_of(place)}"
+                    yield self.at((*place, again), what, "keep one of them")
+        elif isinstance(seeds, dict):
+            start, count = seeds.get("start"), seeds.get("count")
+            given = type(start) is int and type(count) is int and start <= LARGEST_SEED
+            if given and start + count - 1 > LARGEST_SEED:
+                what = f"{name_of(place)} ends at {start + count - 1}"
+                yield self.at(place, what, f"the last seed can be {LARGEST_SEED}")
+
+
+def _images(case: dict[str, Any]) -> int:
+    seeds, prompts = case.get("seeds"), case.get("prompts")
+    count = _mapping(seeds).get("count") if isinstance(seeds, dict) else None
+    times = count if type(count) is int else len(seeds) if isinstance(seeds, list) else 0
+    return times * (len(prompts) if isinstance(prompts, dict) else 1)
+
+
+def _unquoted(text: str) -> str:
+    try:
+        plain = number(text.strip())
+    except ValueError:
+        return "a number"
+    return "a number" if isinstance(plain, str) else f"{text.strip()} without quotes"

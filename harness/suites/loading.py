@@ -1,0 +1,158 @@
+"""From a suite file to a ``Suite``, or to one error that names everything wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from pydantic import JsonValue, ValidationError
+
+from harness.suites.checks import check
+from harness.suites.document import Document, read_document
+from harness.suites.expansion import GateLine, Limit, Suite, Template, merged
+from harness.suites.model import AdapterSpec, Determinism, ModelSpec, SchedulerSpec
+from harness.suites.problems import failure
+from harness.suites.recipes import key_of_model
+from harness.suites.schema import (
+    AdapterSection,
+    CaseSection,
+    ModelSection,
+    SchedulerSection,
+    SeedRange,
+    SuiteFile,
+)
+from harness.suites.sources import beside, is_hub_id
+from harness.suites.wording import schema_problems
+
+
+def load_suite(path: Path) -> Suite:
+    """Read, check and resolve the suite file ``path``. Cases are expanded on ``Suite.cases``.
+
+    Reads no weights and imports neither numpy nor torch.
+
+    Raises:
+        GoldenseedError: anything wrong with the file, with path, line and fix; the first ten
+            problems at once.
+
+    """
+    document = read_document(path)
+    problems = list(document.problems)
+    section = None
+    try:
+        section = SuiteFile.model_validate(document.data)
+    except ValidationError as error:
+        problems += schema_problems(error, document)
+    problems += check(document)
+    if section is None or problems:
+        raise failure(path, problems)
+    return _resolve(document, section)
+
+
+def _resolve(document: Document, section: SuiteFile) -> Suite:
+    path = document.path
+    model = _model(path, section.model)
+    return Suite(
+        name=section.suite,
+        path=path,
+        model=model,
+        model_key=key_of_model(model),
+        determinism=Determinism(**section.determinism.model_dump()),
+        lock=beside(path, section.lock) if section.lock else None,
+        gate_lines=_gate_lines(document, section),
+        templates=_templates(document, section, model),
+    )
+
+
+def _model(path: Path, section: ModelSection) -> ModelSpec:
+    return ModelSpec(
+        source=section.source,
+        folder=None if is_hub_id(path, section.source) else beside(path, section.source),
+        revision=section.revision,
+        variant=section.variant,
+        pipeline=section.pipeline,
+        dtype=section.dtype,
+        device=section.device,
+        scheduler=_scheduler(section.scheduler),
+        adapters=_adapters(path, section.adapters),
+        allow_pickle=section.allow_pickle,
+    )
+
+
+def _scheduler(section: SchedulerSection | None) -> SchedulerSpec | None:
+    if section is None:
+        return None
+    overrides = section.__pydantic_extra__
+    return SchedulerSpec(section.class_name, MappingProxyType(dict(overrides)))
+
+
+def _adapters(path: Path, sections: tuple[AdapterSection, ...]) -> tuple[AdapterSpec, ...]:
+    return tuple(
+        AdapterSpec(each.source, beside(path, each.source), each.scale) for each in sections
+    )
+
+
+def _gate_lines(document: Document, section: SuiteFile) -> tuple[GateLine, ...]:
+    found = [
+        GateLine(name, value, document.key_line_of(("gates", "fail", name)))
+        for name, value in section.gates.fail.items()
+    ]
+    for index, case in enumerate(section.cases):
+        found += [
+            GateLine(name, value, document.key_line_of(("cases", index, "gates", "fail", name)))
+            for name, value in case.gates.fail.items()
+        ]
+    return tuple(sorted(found, key=lambda gate: gate.line))
+
+
+def _templates(document: Document, section: SuiteFile, model: ModelSpec) -> tuple[Template, ...]:
+    call: Mapping[str, JsonValue] = MappingProxyType(section.defaults.call)
+    limits: Mapping[str, Limit] = MappingProxyType(
+        {
+            name: Limit(value, "suite", document.key_line_of(("gates", "fail", name)))
+            for name, value in section.gates.fail.items()
+        }
+    )
+    marks = tuple(dict.fromkeys(section.defaults.marks))
+    lines = document.item_lines("cases")
+    return tuple(
+        Template(
+            id=case.id,
+            prompts=_prompts(case),
+            seeds=_seeds(case),
+            call=merged(call, case.call),
+            scheduler=_scheduler(case.model.scheduler) or model.scheduler,
+            adapters=model.adapters
+            if case.model.adapters is None
+            else _adapters(document.path, case.model.adapters),
+            limits=_limits(document, index, case, limits),
+            marks=tuple(dict.fromkeys((*marks, *case.marks))) if case.marks else marks,
+            line=lines[index],
+        )
+        for index, case in enumerate(section.cases)
+    )
+
+
+def _prompts(case: CaseSection) -> Mapping[str | None, str]:
+    if case.prompts is None:
+        return MappingProxyType({None: case.prompt or ""})
+    return MappingProxyType(dict(case.prompts.items()))
+
+
+def _seeds(case: CaseSection) -> range | tuple[int, ...]:
+    seeds = case.seeds
+    if isinstance(seeds, SeedRange):
+        return range(seeds.start, seeds.start + seeds.count)
+    return seeds
+
+
+def _limits(
+    document: Document, index: int, case: CaseSection, suite: Mapping[str, Limit]
+) -> Mapping[str, Limit]:
+    if not case.gates.fail:
+        return suite
+    own = {
+        name: Limit(value, "case", document.key_line_of(("cases", index, "gates", "fail", name)))
+        for name, value in case.gates.fail.items()
+    }
+    return MappingProxyType({**suite, **own})

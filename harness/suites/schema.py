@@ -1,0 +1,214 @@
+"""The suite file's shape: what may stand where, as pydantic models.
+
+Values are taken strictly: ``"20"`` is text, never twenty. What one value alone cannot tell (ids
+that repeat, a size that the model cannot make) is looked at in ``checks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    StringConstraints,
+    Tag,
+)
+
+LARGEST_SEED = 2**63 - 1
+"""``torch.Generator.manual_seed`` takes more, but a negative seed and its complement are one."""
+MOST_CASES = 100_000
+"""Cases in one suite, after seeds and prompts are expanded."""
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+NonEmpty = Annotated[str, StringConstraints(min_length=1)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Call = dict[str, JsonValue]
+Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+
+class SchedulerSection(_Section):
+    """A scheduler of diffusers; every key but `class` overrides one field of its configuration."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
+
+    class_name: ClassName = Field(alias="class")
+    """The scheduler's class in diffusers, for example `DDIMScheduler`."""
+
+
+class AdapterSection(_Section):
+    """A LoRA adapter."""
+
+    source: NonEmpty
+    """A `.safetensors` file, relative to the suite file and inside its folder."""
+    scale: float = 1.0
+    """How strongly the adapter acts; 1 as it was trained."""
+
+
+Adapters = Annotated[tuple[AdapterSection, ...], Field(strict=False)]
+
+
+class CaseModelSection(_Section):
+    """What a case may change of the model: only what needs no second load."""
+
+    scheduler: SchedulerSection | None = None
+    """The case's scheduler, in place of the suite's."""
+    adapters: Adapters | None = None
+    """The case's adapters, in place of the suite's; an empty list uses none."""
+
+
+class ModelSection(_Section):
+    """The model that makes the images."""
+
+    source: NonEmpty
+    """A folder beside the suite file (relative, inside its folder) or a hub id `org/name`."""
+    revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
+    """The commit of the hub repository, 40 hexadecimal digits; required for a hub id."""
+    variant: NonEmpty | None = None
+    """The weights' variant, for example `fp16`."""
+    pipeline: ClassName | None = None
+    """The pipeline's class in diffusers; by default what the model's `model_index.json` says."""
+    dtype: Literal["float16", "bfloat16", "float32", "float64"] = "float32"
+    """The data type of weights and arithmetic."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to run; `auto` takes a CUDA device if there is one. Not part of the recipe."""
+    scheduler: SchedulerSection | None = None
+    """The scheduler; by default the model's own."""
+    adapters: Adapters = ()
+    """LoRA adapters, applied in this order."""
+    allow_pickle: Annotated[tuple[NonEmpty, ...], Field(strict=False)] = ()
+    """Weight files in pickle format that may be loaded, by name; such a file can run code."""
+
+
+class DeterminismSection(_Section):
+    """The switches of torch that make it repeat itself."""
+
+    algorithms: bool = True
+    """Use deterministic algorithms only."""
+    float32_precision: Literal["ieee", "tf32"] = "ieee"
+    """The precision of float32 products and convolutions."""
+    cudnn_benchmark: bool = False
+    """Let cuDNN choose its algorithms by timing them."""
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    """How many CPU threads one operation uses; the number changes large sums."""
+
+
+class DefaultsSection(_Section):
+    """What every case begins with."""
+
+    call: Call = Field(default_factory=dict)
+    """Keyword arguments of the pipeline's own call."""
+    marks: Marks = ()
+    """pytest marks."""
+
+
+class GatesSection(_Section):
+    """How far an image may move from its baseline."""
+
+    fail: dict[str, float] = Field(default_factory=dict)
+    """The name of each gate and its limit, for example `min_ssim: 0.95`."""
+
+
+class SeedRange(_Section):
+    """Consecutive seeds."""
+
+    start: Seed
+    """The first seed."""
+    count: Annotated[int, Field(ge=1, le=MOST_CASES)]
+    """How many seeds."""
+
+
+def _kind_of_seeds(value: object) -> str:
+    return "range" if isinstance(value, dict | SeedRange) else "list"
+
+
+SeedList = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1, max_length=MOST_CASES)]
+Seeds = Annotated[
+    Annotated[SeedList, Tag("list")] | Annotated[SeedRange, Tag("range")],
+    Discriminator(_kind_of_seeds),
+]
+
+
+_AS_THE_SUITE = CaseModelSection()
+_NO_GATES = GatesSection()
+
+
+class CaseSection(_Section):
+    """One or several prompts, each with one or several seeds: a case for every pair."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["prompt"]}, {"required": ["prompts"]}]}
+    )
+
+    id: Name
+    """The case's name, unique in the suite."""
+    prompt: str | None = None
+    """The prompt; exactly one of `prompt` and `prompts`."""
+    prompts: Annotated[dict[Name, str], Field(min_length=1)] | None = None
+    """Several prompts, each with a name; exactly one of `prompt` and `prompts`."""
+    seeds: Seeds
+    """A list of seeds from 0 to 2**63 - 1, or the `start` and `count` of consecutive ones."""
+    call: Call = Field(default_factory=dict)
+    """Keyword arguments of the pipeline's own call, over those of `defaults`, key by key."""
+    model: CaseModelSection = Field(default_factory=lambda: _AS_THE_SUITE)
+    """What differs from the suite's model."""
+    gates: GatesSection = Field(default_factory=lambda: _NO_GATES)
+    """Gates over those of the suite, name by name."""
+    marks: Marks = ()
+    """pytest marks, besides those of `defaults`."""
+
+
+class SuiteFile(_Section):
+    """A golden suite: a model, and the images it is expected to make."""
+
+    suite: Name
+    """The suite's name, unique among the suites of a run."""
+    model: ModelSection
+    """The model that makes the images."""
+    lock: NonEmpty | None = None
+    """A lock file for the environment, relative to the suite file and inside its folder."""
+    determinism: DeterminismSection = DeterminismSection()
+    """The switches of torch that make it repeat itself."""
+    defaults: DefaultsSection = DefaultsSection()
+    """What every case begins with."""
+    gates: GatesSection = GatesSection()
+    """How far an image may move from its baseline."""
+    cases: Annotated[tuple[CaseSection, ...], Field(strict=False, min_length=1)]
+    """The cases, run in this order."""
+
+
+SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
+    {
+        (): SuiteFile,
+        ("model",): ModelSection,
+        ("model", "adapters"): AdapterSection,
+        ("determinism",): DeterminismSection,
+        ("defaults",): DefaultsSection,
+        ("gates",): GatesSection,
+        ("cases",): CaseSection,
+        ("cases", "seeds"): SeedRange,
+        ("cases", "model"): CaseModelSection,
+        ("cases", "model", "adapters"): AdapterSection,
+        ("cases", "gates"): GatesSection,
+    }
+)
+"""Which model describes the mapping at a place in the file, list indices left out."""

@@ -1,0 +1,66 @@
+"""Where a suite's model, adapters and lock lie: inside the suite's folder, or on the hub."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harness.errors import GoldenseedError
+from harness.files import inside
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def is_hub_id(suite: Path, source: str) -> bool:
+    """Tell whether ``source`` is ``org/name`` on the hub: of that form, and no folder beside ``suite``.
+
+    A leading ``./`` says that a folder is meant.
+    """
+    return bool(_HUB_ID.fullmatch(source)) and not (suite.parent / source).exists()
+
+
+def beside(suite: Path, relative: str) -> Path:
+    """Return the absolute path of what a suite names beside itself.
+
+    A symbolic link that the user made inside the folder is followed wherever it leads.
+
+    Raises:
+        GoldenseedError: the path would leave the suite's folder.
+
+    """
+    return inside(suite.parent.absolute(), relative)
+
+
+def source_fault(suite: Path, source: str, revision: object) -> tuple[str, str, str] | None:
+    """Say what is wrong with a model's source: the key at fault, what, and the fix."""
+    if is_hub_id(suite, source):
+        if revision is None:
+            what = f"the hub id `{source}` has no revision, and there is no such folder here"
+            return "source", what, "add `revision:` with the 40 hexadecimal digits of a commit"
+        return None
+    try:
+        folder = beside(suite, source)
+    except GoldenseedError as error:
+        return "source", error.what, "name a folder beside the suite file, or a hub id `org/name`"
+    if not folder.is_dir():
+        fix = f"put the model into {folder}, or name a hub id `org/name` with its revision"
+        return "source", f"there is no folder `{source}` beside the suite file", fix
+    if revision is not None:
+        what = f"`{source}` is a folder beside the suite file, and a folder has no revision"
+        return "revision", what, "remove `revision`, or move the folder if the hub's is meant"
+    return None
+
+
+def adapter_fault(suite: Path, source: str, allowed: object) -> tuple[str, str] | None:
+    """Say what is wrong with an adapter's file, and the fix."""
+    try:
+        path = beside(suite, source)
+    except GoldenseedError as error:
+        return error.what, "put the adapter's file into the suite's folder"
+    if not path.is_file():
+        fix = f"put the file at {path}; adapters are files beside the suite, never hub ids"
+        return f"there is no file `{source}` beside the suite file", fix
+    if path.suffix != ".safetensors" and not (isinstance(allowed, list) and source in allowed):
+        fix = "convert it to .safetensors, or name it under `model.allow_pickle`"
+        return f"`{source}` is not a .safetensors file: loading it could run code", fix
+    return None
