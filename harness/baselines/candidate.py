@@ -78,7 +78,7 @@ def verified_image(candidate: Candidate) -> Image.Image:
             does not fit its digest, or the profile is no profile's name.
 
     """
-    from harness import pixels  # noqa: PLC0415 - reading entries needs no image library
+    from harness import pixels  # reading entries needs no image library
 
     if not _PROFILE.fullmatch(candidate.profile):
         raise GoldenseedError(

@@ -22,7 +22,7 @@ def load(places: Places, pixels_sha256: str) -> Image.Image:
         GoldenseedError: the file is missing, no whole PNG, or holds other pixels.
 
     """
-    from harness import pixels  # noqa: PLC0415 - reading entries needs no image library
+    from harness import pixels  # reading entries needs no image library
 
     path = places.image(pixels_sha256)
     try:
@@ -41,6 +41,23 @@ def load(places: Places, pixels_sha256: str) -> Image.Image:
     return image
 
 
+def check(places: Places, pixels_sha256: str) -> None:
+    """Check that the image is stored as a whole PNG, by its chunks' checksums alone.
+
+    Raises:
+        GoldenseedError: the file is missing or damaged.
+
+    """
+    from harness import pixels
+
+    path = places.image(pixels_sha256)
+    try:
+        pixels.check_png(path)
+    except GoldenseedError as error:
+        what = error.what if path.exists() else "the accepted image is missing"
+        raise GoldenseedError(what, path=path, fix=_restore(path)) from error
+
+
 def is_whole(places: Places, pixels_sha256: str) -> bool:
     """Say whether the image is stored and holds the right pixels."""
     try:
@@ -57,7 +74,7 @@ def store(places: Places, image: Image.Image, pixels_sha256: str) -> None:
         GoldenseedError: it cannot be written; then no part of it is there.
 
     """
-    from harness import pixels  # noqa: PLC0415 - reading entries needs no image library
+    from harness import pixels  # reading entries needs no image library
 
     data = pixels.encode_png(image, compress_level=pixels.SMALL)
     write_atomically(places.image(pixels_sha256), data)

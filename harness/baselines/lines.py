@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import yaml
+if TYPE_CHECKING:
+    import yaml
 
 
 def line_of(path: Path, where: tuple[str | int, ...]) -> int | None:
@@ -15,6 +17,8 @@ def line_of(path: Path, where: tuple[str | int, ...]) -> int | None:
     JSON is a subset of YAML as far as positions go, and PyYAML keeps them; a file it cannot parse
     has no line.
     """
+    import yaml  # only a damaged file needs it
+
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
@@ -31,6 +35,8 @@ def line_of(path: Path, where: tuple[str | int, ...]) -> int | None:
 
 
 def _step(node: yaml.Node, part: str | int) -> tuple[int, yaml.Node] | None:
+    import yaml
+
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == part:

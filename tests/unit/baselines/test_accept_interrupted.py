@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from baselines_world import World
+
+from harness.errors import GoldenseedError
+from harness.files import TEMPORARY_PREFIX
+from harness.pixels import pixels_sha256
+
+Start = Callable[..., subprocess.Popen[str]]
+Go = Callable[[subprocess.Popen[str]], None]
+
+
+def leftovers(world: World) -> list[Path]:
+    return list(world.store.root.rglob(f"{TEMPORARY_PREFIX}*"))
+
+
+def the_one_accepted(world: World) -> str:
+    """Return the digest of what is accepted, having checked that all of it is whole."""
+    (image,) = world.profile().accepted
+    assert pixels_sha256(world.store.image(image.pixels_sha256)) == image.pixels_sha256
+    assert world.store.environment(image.environment_sha256)
+    return image.pixels_sha256
+
+
+def test_killed_50_times_at_random_moments_a_baseline_is_the_old_or_the_new_one_whole(
+    world: World, start: Start, go: Go
+):
+    randomly = random.Random(20261120)
+    world.accept(world.candidate("white"))
+    accepted = the_one_accepted(world)
+
+    for round_number in range(50):
+        pair = [f"#{round_number:02x}0000", f"#{round_number:02x}ffff"]
+        child = start("accept_in_turns", *pair)
+        go(child)
+        time.sleep(randomly.uniform(0, 0.03))
+        child.kill()
+        child.wait()
+        possible = {accepted, *(world.candidate(colour).pixels_sha256 for colour in pair)}
+        accepted = the_one_accepted(world)
+        assert accepted in possible
+
+    world.accept(world.candidate("black"))
+    assert leftovers(world) == []
+    assert the_one_accepted(world) == world.candidate("black").pixels_sha256
+
+
+def test_killed_at_each_flush_in_turn_a_baseline_is_the_old_or_the_new_one_whole(
+    world: World, start: Start, go: Go
+):
+    old = world.candidate("white")
+    seen = set()
+    left_behind = 0
+    for number in range(100):
+        world.accept(old)
+        new = world.candidate(f"#{number:02x}0000")
+        child = start("die_at_flush", str(number), f"#{number:02x}0000")
+        go(child)
+        survived = child.wait() == 0
+        left_behind += len(leftovers(world))
+        accepted = the_one_accepted(world)
+        assert accepted in {old.pixels_sha256, new.pixels_sha256}
+        seen.add(accepted == new.pixels_sha256)
+        if survived:
+            break
+
+    assert survived
+    assert seen == {False, True}
+    assert left_behind > 0
+    assert leftovers(world) == []
+
+
+@pytest.mark.parametrize("limit_bytes", [0, 300], ids=["from the start", "at the entry"])
+def test_a_full_disk_is_an_error_that_leaves_the_old_baseline(
+    world: World, start: Start, go: Go, limit_bytes: int
+):
+    world.accept(world.candidate("white"))
+    entry = world.store.entry_path("shapes", "red-apple[seed=1024]").read_bytes()
+    child = start("accept_on_full_disk", str(limit_bytes), "blue")
+
+    go(child)
+
+    _, errors = child.communicate()
+    assert errors.startswith("GoldenseedError: ")
+    assert "File too large" in errors
+    assert world.store.entry_path("shapes", "red-apple[seed=1024]").read_bytes() == entry
+    assert leftovers(world) == []
+
+
+# Permissions do not hold root back, and tests often run as root in containers; a file where a
+# folder is needed holds everybody back.
+@pytest.mark.parametrize("part", [".", ".lock", "shapes", "images", "environments"])
+def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(world: World, part: str):
+    blocked = world.store.root / part
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    blocked.write_bytes(b"in the way")
+
+    with pytest.raises(GoldenseedError) as caught:
+        world.accept(world.candidate())
+
+    assert str(blocked) in str(caught.value.path)
+    assert caught.value.fix
+    assert blocked.read_bytes() == b"in the way"
