@@ -145,7 +145,7 @@ def as_array(image: Image.Image) -> npt.NDArray[np.uint8]:
         GoldenseedError: a mode that is not 8-bit L, LA, RGB or RGBA.
 
     """
-    import numpy as np  # noqa: PLC0415 - digests and decoding do without it
+    import numpy as np
 
     if image.mode not in MODES or image.mode == "I;16":
         raise GoldenseedError(

@@ -80,12 +80,16 @@ def parse_limit(gate: Gate, value: object) -> float:
         raise GoldenseedError(
             f"the limit of {gate.name} is {value!r}, not a number", fix=_range(metric, low, high)
         )
-    if not (math.isfinite(value) and low <= value <= high):
+    try:
+        limit = float(value)
+    except OverflowError:
+        limit = math.inf
+    if not (math.isfinite(limit) and low <= limit <= high):
         raise GoldenseedError(
-            f"the limit of {gate.name} is {value}, which {metric.name} never reaches",
+            f"the limit of {gate.name} is {limit:g}, which {metric.name} never reaches",
             fix=_range(metric, low, high),
         )
-    return float(value)
+    return limit
 
 
 def _range(metric: MetricName, low: float, high: float) -> str:

@@ -16,28 +16,28 @@ from harness.comparison.pair import Pair
 
 def average_hash_distance(pair: Pair) -> float:
     """Return how many of 64 bits differ: each says if an 8 x 8 cell is brighter than the mean."""
-    import imagehash  # noqa: PLC0415 - pulls in scipy
+    import imagehash
 
     return _distance(pair, imagehash.average_hash)
 
 
 def phash_distance(pair: Pair) -> float:
     """Return how many of 64 bits differ: the signs of the lowest 8 x 8 cosine frequencies."""
-    import imagehash  # noqa: PLC0415
+    import imagehash
 
     return _distance(pair, imagehash.phash)
 
 
 def dhash_distance(pair: Pair) -> float:
     """Return how many of 64 bits differ: each says if brightness rises from a cell to the next."""
-    import imagehash  # noqa: PLC0415
+    import imagehash
 
     return _distance(pair, imagehash.dhash)
 
 
 def whash_distance(pair: Pair) -> float:
     """Return how many of 64 bits differ: the lowest 8 x 8 Haar coefficients over their median."""
-    import imagehash  # noqa: PLC0415
+    import imagehash
 
     return _distance(pair, imagehash.whash)
 
@@ -47,7 +47,7 @@ def colorhash_distance(pair: Pair) -> float:
 
     The only hash here that sees colour; position plays no part.
     """
-    import imagehash  # noqa: PLC0415
+    import imagehash
 
     return _distance(pair, imagehash.colorhash)
 

@@ -73,10 +73,10 @@ def look_up(name: str) -> MetricName:
 def advice(name: str, known: Iterable[str]) -> str:
     """Say which of the ``known`` names was probably meant by ``name``; all of them if none is near.
 
-    A name that only differs by its underscores, hyphens, case or a missing part counts as near.
+    A name that only differs by hyphens, case or a part left out or added counts as near.
     """
     names = sorted(known)
     plain = name.lower().replace("-", "_")
-    near = [each for each in names if plain and (plain in each or each in plain)]
+    near = [each for each in names if len(plain) > 2 and (plain in each or each in plain)]
     near += [each for each in difflib.get_close_matches(plain, names, n=3) if each not in near]
-    return f"did you mean {', '.join(near[:4])}?" if near else f"use one of {', '.join(names)}"
+    return f"did you mean {', '.join(near)}?" if near else f"use one of {', '.join(names)}"

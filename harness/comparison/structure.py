@@ -18,7 +18,7 @@ def ssim(pair: Pair) -> float:
     In an image with a side below ``WINDOW`` nothing would be left. There the weights stay, mirrored
     at the edges, and the border shrinks to half the largest odd window that fits.
     """
-    from skimage.metrics import structural_similarity  # noqa: PLC0415 - pulls in scipy
+    from skimage.metrics import structural_similarity
 
     side = min(WINDOW, *pair.current.size)
     value = structural_similarity(
