@@ -234,8 +234,9 @@ class _Checks:
                     yield self.at((*place, again), what, "keep one of them")
         elif isinstance(seeds, dict):
             start, count = seeds.get("start"), seeds.get("count")
-            given = type(start) is int and type(count) is int and start <= LARGEST_SEED
-            if given and start + count - 1 > LARGEST_SEED:
+            if not (isinstance(start, int) and isinstance(count, int)):
+                return
+            if start <= LARGEST_SEED < start + count - 1:
                 what = f"{name_of(place)} ends at {start + count - 1}"
                 yield self.at(place, what, f"the last seed can be {LARGEST_SEED}")
 

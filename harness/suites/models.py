@@ -58,7 +58,7 @@ def _config(path: Path) -> dict[str, Any]:
 def cached_snapshot(hub_id: str, revision: str) -> Path | None:
     """Return the folder of a hub model in the local cache, or None if it is not there."""
     try:
-        from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415
+        from huggingface_hub.constants import HF_HUB_CACHE
     except ImportError:
         return None
     folder = Path(HF_HUB_CACHE, f"models--{hub_id.replace('/', '--')}", "snapshots", revision)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from harness.suites.schema import NAME_PATTERN
+
 RESERVED_SUITES = frozenset({"images", "environments"})
 """Folders of the baseline store, beside which each suite gets its own."""
 
@@ -13,10 +17,12 @@ Namespaces")."""
 
 
 def name_fault(name: str, *, is_suite: bool = False) -> str | None:
-    """Why ``name`` cannot be used, as the rest of a sentence that begins with it, or None.
+    """Say why ``name`` cannot be used, as the rest of a sentence that begins with it, or None.
 
-    The characters are the schema's business.
+    A name whose characters the schema refuses is passed over.
     """
+    if not re.match(NAME_PATTERN, name):
+        return None
     if ".." in name:
         return "holds `..`, which leads out of a folder"
     if name.endswith("."):

@@ -12,9 +12,9 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def is_hub_id(suite: Path, source: str) -> bool:
-    """Tell whether ``source`` is ``org/name`` on the hub: of that form, and no folder beside ``suite``.
+    """Tell whether ``source`` is ``org/name`` on the hub.
 
-    A leading ``./`` says that a folder is meant.
+    It is if it has that form and nothing of the name stands beside ``suite``. A leading ``./`` says that a folder is meant.
     """
     return bool(_HUB_ID.fullmatch(source)) and not (suite.parent / source).exists()
 
