@@ -255,8 +255,8 @@ def inside(root: Path, relative: str) -> Path:
     Separators are forward slashes on every system; ``./a`` and ``a/`` mean ``a``.
 
     Raises:
-        GoldenseedError: an empty or absolute path, a drive letter, a backslash, ``..``, or a
-            control character.
+        GoldenseedError: an empty or absolute path, a drive letter, a backslash, ``..``, a control
+            character, or half a surrogate pair.
 
     """
     what = _unsafe(relative)
@@ -277,6 +277,7 @@ def _unsafe(relative: str) -> str | None:
         "has a backslash": "\\" in relative,
         "leaves its folder": ".." in parts,
         "has a control character": re.search(r"[\x00-\x1f\x7f]", relative),
+        "is not Unicode text": re.search(r"[\ud800-\udfff]", relative),
     }
     return next((what for what, refused in refusals.items() if refused), None)
 

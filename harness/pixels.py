@@ -40,7 +40,7 @@ _RESTORE = "restore the file from version control, or generate the image again"
 
 _PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 
-_PILLOW_SETTINGS = threading.Lock()
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def pixels_sha256(image: Image.Image) -> str:
@@ -116,7 +116,7 @@ def decode(
     with _strict(label):
         _check_structure(data, label, formats, pixel_limit)
         with Image.open(io.BytesIO(data), formats=formats) as image:
-            _check_depth(image, label)
+            _check_samples(image, label)
             image.load()
             _check_mode(image.mode, label)
             plain = image.copy()
@@ -190,8 +190,14 @@ def _check_structure(data: bytes, label: str, formats: tuple[str, ...], pixel_li
             )
 
 
-def _check_depth(image: ImageFile.ImageFile, label: str) -> None:
-    """Refuse 16-bit colour, of which Pillow would silently keep the upper 8 bits."""
+def _check_samples(image: ImageFile.ImageFile, label: str) -> None:
+    """Refuse what the decoded samples would not show.
+
+    That is 16-bit colour, of which Pillow keeps the upper 8 bits, and one colour declared
+    transparent, with which a viewer shows another picture than the one that is judged.
+    """
+    if "transparency" in image.info:
+        raise GoldenseedError("declares one colour transparent", path=label, fix=_SAVE_AS)
     if image.mode != "I;16" and any("16" in str(tile[3]) for tile in image.tile):
         raise GoldenseedError("has 16 bits per colour channel", path=label, fix=_SAVE_AS)
 
@@ -203,9 +209,7 @@ def _strict(label: str) -> Iterator[None]:
     Its exceptions for a bad file are many (OSError, SyntaxError, ValueError, struct.error, …), so
     all are caught: whatever a decoder raises over a file, the file is what is wrong.
     """
-    with _whole_files_only(), warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    with _pillow_s_strictest():
         try:
             yield
         except (GoldenseedError, MemoryError):
@@ -229,14 +233,17 @@ def _strict(label: str) -> Iterator[None]:
 
 
 @contextmanager
-def _whole_files_only() -> Iterator[None]:
-    """Undo, for the block, another library's wish that Pillow should accept truncated files."""
-    if not ImageFile.LOAD_TRUNCATED_IMAGES:
-        yield
-        return
-    with _PILLOW_SETTINGS:
+def _pillow_s_strictest() -> Iterator[None]:
+    """Refuse truncated files and raise warnings over malformed ones, whoever set it otherwise.
+
+    Both settings belong to the whole process, so one thread at a time borrows them.
+    """
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        lenient = ImageFile.LOAD_TRUNCATED_IMAGES
         ImageFile.LOAD_TRUNCATED_IMAGES = False
         try:
             yield
         finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = True
+            ImageFile.LOAD_TRUNCATED_IMAGES = lenient

@@ -58,6 +58,10 @@ METRICS = MappingProxyType(
 """Every built-in metric, the cheapest first."""
 
 
+_TELLING = 3
+"""The fewest letters that say which name was meant."""
+
+
 def look_up(name: str) -> MetricName:
     """Return what is known of the metric ``name``.
 
@@ -77,6 +81,7 @@ def advice(name: str, known: Iterable[str]) -> str:
     """
     names = sorted(known)
     plain = name.lower().replace("-", "_")
-    near = [each for each in names if len(plain) > 2 and (plain in each or each in plain)]
+    tells = len(plain) >= _TELLING
+    near = [each for each in names if tells and (plain in each or each in plain)]
     near += [each for each in difflib.get_close_matches(plain, names, n=3) if each not in near]
     return f"did you mean {', '.join(near)}?" if near else f"use one of {', '.join(names)}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _EIGHT_BIT = ("L", "LA", "RGB", "RGBA")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pair:
     """Two 8-bit images of one size and mode; the work that metrics share is done once.
 

@@ -103,12 +103,27 @@ class TestWriteAtomically:
         assert path.read_bytes() == b"old"
         assert names(tmp_path) == ["file"]
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
     def test_a_read_only_folder_is_named_with_the_fix(self, tmp_path: Path):
-        tmp_path.chmod(0o500)
-        with pytest.raises(GoldenseedError, match="Permission denied\n  fix: give yourself write"):
-            write_atomically(tmp_path / "file", b"")
-        tmp_path.chmod(0o700)
+        """In a process without root's privilege to write anywhere."""
+        (tmp_path / "file").write_bytes(b"old")
+        tmp_path.chmod(0o555)
+        code = textwrap.dedent("""
+            import os, sys
+            from pathlib import Path
+            from harness.errors import GoldenseedError
+            from harness.files import write_atomically
+            os.chdir(sys.argv[1])
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            try:
+                write_atomically(Path("file"), b"new")
+            except GoldenseedError as error:
+                print(error)
+        """)
+        done = run_python(code, tmp_path)
+        tmp_path.chmod(0o755)
+        assert done.stdout.startswith("file: cannot be written: Permission denied\n  fix: give")
+        assert (tmp_path / "file").read_bytes() == b"old"
 
     def test_a_file_in_the_place_of_a_folder_is_named_with_the_fix(self, tmp_path: Path):
         (tmp_path / "a").write_bytes(b"")
@@ -312,7 +327,7 @@ class TestInside:
         "relative",
         [
             "", ".", "./", "/", "/etc/passwd", "//host/share", "..", "../a", "a/../../b", "a/..",
-            "C:/a", "c:a", "a\\b", "..\\a", "a\0b", "a\nb", "a\x7f",
+            "C:/a", "c:a", "a\\b", "..\\a", "a\0b", "a\nb", "a\x7f", "a\ud800",
         ],
     )  # fmt: skip
     def test_refuses_what_could_lie_elsewhere(self, relative: str):

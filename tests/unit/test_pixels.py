@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,19 @@ class TestDecode:
         data = b"\x89PNG\r\n\x1a\n" + head + rows + chunk(b"IEND", b"")
         with pytest.raises(GoldenseedError, match="has 16 bits per colour channel"):
             decode(data)
+
+    def test_refuses_a_colour_declared_transparent(self):
+        data = encoded(Image.new("RGB", (2, 2)), "PNG", transparency=(0, 0, 0))
+        with pytest.raises(GoldenseedError, match="declares one colour transparent"):
+            decode(data)
+
+    def test_many_threads_leave_the_warnings_alone(self):
+        filters = list(warnings.filters)
+        data = encode_png(noise("RGB"))
+        with ThreadPoolExecutor(8) as pool:
+            digests = set(pool.map(lambda _: pixels_sha256(decode(data)), range(64)))
+        assert digests == {pixels_sha256(noise("RGB"))}
+        assert warnings.filters == filters
 
     @pytest.mark.parametrize("side", [8193, 12_000, 60_000, 2**31 - 1])
     def test_refuses_a_bomb_by_its_header(self, side: int):
