@@ -29,12 +29,12 @@ def write_report(run: RunRecord, folder: Path) -> Path:
 
 def render(run: RunRecord, folder: Path) -> str:
     """Return the page for a run whose images are in ``folder``."""
-    from jinja2 import (  # noqa: PLC0415 - pytest starts without it
+    from jinja2 import (
         Environment,
         PackageLoader,
         StrictUndefined,
     )
-    from markupsafe import Markup  # noqa: PLC0415
+    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("harness.reporting", _TEMPLATES),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.reporting.numbers import number, value_and_limit
-from harness.reporting.text import metric_label
+from harness.reporting.text import metric_label, visible
 from harness.runs.record import CaseRecord
+
+_LONGEST_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +42,35 @@ def _metric_of(gate: str) -> str:
 
 def _gated(case: CaseRecord, metric: str, gate: str) -> MetricRow:
     limit, value = case.limits[gate], case.metrics.get(metric)
-    if value is None:
-        return MetricRow(
-            metric,
-            metric_label(metric),
-            "",
-            gate,
-            number(metric, limit),
-            _source(case, metric),
-            None,
-        )
-    value_text, limit_text = value_and_limit(metric, value, limit)
-    passed = value >= limit if gate.startswith("min_") else value <= limit
+    passed: bool | None = None
+    value_text, limit_text = "", number(metric, limit)
+    if value is not None:
+        value_text, limit_text = value_and_limit(metric, value, limit)
+        passed = value >= limit if gate.startswith("min_") else value <= limit
     return MetricRow(
-        metric, metric_label(metric), value_text, gate, limit_text, _source(case, metric), passed
+        metric=_word(metric),
+        label=_word(metric_label(metric)),
+        value=value_text,
+        gate=_word(gate),
+        limit=limit_text,
+        source=_word(_source(case, metric)),
+        passed=passed,
     )
 
 
 def _ungated(case: CaseRecord, metric: str) -> MetricRow:
     value = number(metric, case.metrics[metric])
-    return MetricRow(metric, metric_label(metric), value, "", "", "", None)
+    return MetricRow(_word(metric), _word(metric_label(metric)), value, "", "", "", None)
+
+
+def _word(text: str) -> str:
+    """Shorten a name that no metric or gate would have, so that it cannot break the table."""
+    shown = visible(text, lines=False)
+    return shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 1] + "…"
 
 
 def _source(case: CaseRecord, metric: str) -> str:
-    """Where the limit came from; a record says so only of gates that failed."""
+    """Say where the limit came from; a record says so only of gates that failed."""
     return next(
         (r.source for r in case.reasons if r.code == "gate" and r.metric == metric and r.source), ""
     )

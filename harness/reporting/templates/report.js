@@ -75,8 +75,11 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!card) return;
     if (card.hidden) reset();
     if (card.tagName === "DETAILS") card.open = true;
-    card.scrollIntoView({ behavior: "instant" });
     card.focus({ preventScroll: true });
+    const scroll = () => card.scrollIntoView({ behavior: "instant" });
+    scroll();
+    // Cards out of sight have a guessed height until they have been scrolled to.
+    requestAnimationFrame(() => { scroll(); requestAnimationFrame(scroll); });
   }
   addEventListener("hashchange", reveal);
   reveal();
@@ -98,8 +101,8 @@ document.addEventListener("DOMContentLoaded", () => {
   // Two images laid over each other
 
   const viewer = byId("viewer");
-  const [stage, below, above, slider, fade, blink] =
-    ["stage", "stage-baseline", "stage-current", "slider", "fade", "blink"].map(byId);
+  const [stage, below, above, line, slider, fade, blink] =
+    ["stage", "stage-baseline", "stage-current", "line", "slider", "fade", "blink"].map(byId);
   let card = null;
   let held = false;
 
@@ -109,6 +112,13 @@ document.addEventListener("DOMContentLoaded", () => {
     above.style.opacity = fading ? share / 100 : 1;
     above.style.clipPath = fading ? "" : `inset(0 ${100 - share}% 0 0)`;
     below.style.clipPath = fading || held ? "" : `inset(0 0 0 ${share}%)`;
+    const half = !fading && !held && share > 0 && share < 100;
+    line.hidden = !half;
+    if (half) {
+      line.style.left = `${above.offsetLeft + (above.offsetWidth * share) / 100}px`;
+      line.style.top = `${above.offsetTop}px`;
+      line.style.height = `${above.offsetHeight}px`;
+    }
     byId("stage-caption").textContent = held || share === 0 ? "Baseline"
       : share === 100 ? "Current"
       : fading ? `Current at ${share} % over the baseline`
@@ -131,6 +141,7 @@ document.addEventListener("DOMContentLoaded", () => {
       image.style.top = `${(stage.clientHeight - height * scale) / 2}px`;
     }
     byId("viewer-zoom").textContent = `${width} × ${height}, shown at ${Math.round(scale * 100)} %`;
+    paint();
   }
 
   function open(next) {
@@ -140,7 +151,6 @@ document.addEventListener("DOMContentLoaded", () => {
     below.src = card.querySelector(".baseline img").src;
     above.src = card.querySelector(".current img").src;
     if (!viewer.open) viewer.showModal();
-    paint();
     fit();
   }
 
