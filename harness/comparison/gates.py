@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from harness.comparison.names import METRICS, MetricName, advice
 from harness.errors import GoldenseedError
-from harness.suites.expansion import Limit
+
+if TYPE_CHECKING:
+    from harness.suites.expansion import Limit
 
 
 @dataclass(frozen=True)
