@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from harness.reporting import case_anchor, write_report
+from harness.reporting.html import render
+from harness.verdict.model import Reason
+from tests.unit.reporting.sample_report import (
+    HOSTILE_PROMPTS,
+    baseline,
+    case,
+    draw,
+    full_run,
+    run,
+    save,
+)
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, and its text outside style and script."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._inside = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside not in ("style", "script"):
+            self.text += data
+
+    def all(self, name: str, attribute: str) -> list[str | None]:
+        return [attrs[attribute] for tag, attrs in self.tags if tag == name and attribute in attrs]
+
+
+def test_the_report_is_written_into_the_runs_folder(tmp_path: Path) -> None:
+    assert write_report(full_run(tmp_path), tmp_path) == tmp_path / "index.html"
+
+
+def test_cases_come_worst_first(tmp_path: Path) -> None:
+    page = Page(render(full_run(tmp_path), tmp_path))
+    assert page.all("section", "data-verdict") == [
+        "drift", "error", "incomparable", "rejected", "new", "warn", "match", "identical",
+    ]  # fmt: skip
+
+
+def test_every_case_has_its_anchor(tmp_path: Path) -> None:
+    record = full_run(tmp_path)
+    page = Page(render(record, tmp_path))
+    ids = page.all("article", "id") + page.all("details", "id")
+    assert {case_anchor(each) for each in record.cases} <= set(ids)
+
+
+def test_no_two_elements_share_an_id(tmp_path: Path) -> None:
+    record = full_run(tmp_path)
+    html = render(run(*record.cases, *record.cases), tmp_path)
+    ids = [attrs["id"] for _, attrs in Page(html).tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("prompt", HOSTILE_PROMPTS)
+def test_hostile_text_adds_no_element_and_no_attribute(tmp_path: Path, prompt: str) -> None:
+    def shape(text: str) -> list[tuple[str, list[str]]]:
+        record = case(
+            "drift", prompt=text, error=text, image=text, id=f"x{text}", suite=f"s{text}",
+            baseline=baseline(text, profile=text),
+            reasons=(Reason(code=text, metric=text, source=text, detail=text + "!"),),
+        )  # fmt: skip
+        page = Page(render(run(record, environment={text: text}), tmp_path))
+        return [(tag, sorted(attrs)) for tag, attrs in page.tags]
+
+    assert shape(prompt) == shape("a plain prompt")
+
+
+def test_no_control_character_reaches_the_page(tmp_path: Path) -> None:
+    text = "".join(map(chr, (*range(32), 127, 0x85, 0x202E, 0x2066)))
+    html = render(run(case("drift", prompt=text, error=text)), tmp_path)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\x85\u202e\u2066]", html)
+
+
+def test_pictures_are_linked_beside_the_page_with_their_size(tmp_path: Path) -> None:
+    name = save(tmp_path, "images/a b#c%.png", draw("red").resize((128, 96)))
+    page = Page(render(run(case("new", image=name)), tmp_path))
+    (image,) = [a for tag, a in page.tags if tag == "img" and "src" in a]
+    assert (image["src"], image["width"], image["height"]) == (
+        "images/a%20b%23c%25.png", "128", "96",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"\x89PNG\r\n\x1a\n", b"<html>" * 20])
+def test_a_picture_that_is_not_there_is_called_missing(
+    tmp_path: Path, damage: bytes | None
+) -> None:
+    if damage is not None:
+        (tmp_path / "gone.png").write_bytes(damage)
+    page = Page(render(run(case("new", image="gone.png")), tmp_path))
+    assert "Missing gone.png" in page.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../outside.png", "/etc/passwd", "https://example.invalid/a.png", "javascript:alert(1)"],
+)
+def test_a_path_that_leaves_the_runs_folder_is_never_linked(tmp_path: Path, path: str) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "outside.png")
+    page = Page(render(run(case("new", image=path)), folder))
+    assert not [a for tag, a in page.tags if tag == "img" and "src" in a]
+
+
+def test_each_metric_stands_beside_its_gate(tmp_path: Path) -> None:
+    reason = Reason(code="gate", metric="ssim", value=0.99987, limit=0.9999, source="case")
+    record = case(
+        "drift",
+        metrics={"ssim": 0.99987, "phash_distance": 2.0},
+        limits={"min_ssim": 0.9999, "max_phash_distance": 6.0},
+        reasons=(reason,),
+    )
+    cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", render(run(record), tmp_path))
+    text = [re.sub("<[^>]*>", "", cell) for cell in cells]
+    assert text[6:18] == [
+        "ssim", "0.99987", "min_ssim", "≥ 0.9999", "case", "fail",
+        "phash", "2", "max_phash_distance", "≤ 6", "", "pass",
+    ]  # fmt: skip
+
+
+def test_a_baseline_of_another_profile_is_an_alarm_even_where_pixels_are_identical(
+    tmp_path: Path,
+) -> None:
+    reason = Reason(code="profile_fallback", value="cpu-a", limit="cpu-b", source="baseline")
+    page = Page(render(run(case("identical", reasons=(reason,))), tmp_path))
+    assert "alarm" in page.all("p", "class")
+
+
+def test_a_run_that_was_cut_short_is_an_alarm(tmp_path: Path) -> None:
+    page = Page(render(run(case(), complete=False, finished=None), tmp_path))
+    assert "This run was cut short." in page.text
+
+
+def test_a_run_without_cases_is_a_page_that_says_so(tmp_path: Path) -> None:
+    assert "No cases were recorded" in Page(render(run(profile=None, git=None), tmp_path)).text
+
+
+def test_the_page_holds_everything_but_the_pictures(tmp_path: Path) -> None:
+    page = Page(render(full_run(tmp_path), tmp_path))
+    links = page.all("script", "src") + page.all("link", "href") + page.all("img", "src")
+    assert [link for link in links if not str(link).startswith("images/")] == []
+
+
+def test_the_policy_forbids_every_script_but_the_pages_own(tmp_path: Path) -> None:
+    (policy,) = re.findall(r'Security-Policy" content="([^"]*)"', render(run(case()), tmp_path))
+    assert re.search(r"script-src &#39;sha256-[A-Za-z0-9+/=]{44}&#39;;", policy)
+    assert "default-src &#39;none&#39;" in policy
+    assert "unsafe" not in policy
+
+
+def test_importing_the_package_needs_neither_numpy_nor_pillow_nor_jinja() -> None:
+    code = (
+        "import harness.reporting, sys; print({'numpy', 'PIL', 'jinja2', 'torch'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.reporting.text import (
+    MEANINGS,
+    WORST_FIRST,
+    prompt_of,
+    reason_in_words,
+    seed_of,
+    visible,
+)
+from harness.verdict.model import Reason, Verdict
+from tests.unit.reporting.sample_report import case
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31m", "⟨U+001B⟩[31m"),
+        ("a\u202eb", "a⟨U+202E⟩b"),
+        ("a\u2066b", "a⟨U+2066⟩b"),
+        ("\x00", "⟨U+0000⟩"),
+        ("\ud800", "⟨U+D800⟩"),
+        ("a\u200bb", "a⟨U+200B⟩b"),
+        ("tab\tand\nline", "tab\tand\nline"),
+        ("👩\u200d🚀 नमस्ते 猫", "👩\u200d🚀 नमस्ते 猫"),
+    ],
+)
+def test_unseen_characters_are_shown_and_scripts_are_kept(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_one_line_text_has_no_line_breaks() -> None:
+    assert visible("a\nb\tc", lines=False) == "a b c"
+
+
+def test_every_verdict_has_its_place_and_its_meaning() -> None:
+    assert set(WORST_FIRST) == set(MEANINGS) == set(Verdict)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (
+            {"code": "gate", "metric": "ssim", "value": 0.871, "limit": 0.95, "source": "suite"},
+            "ssim 0.871 < min_ssim 0.95 (suite)",
+        ),
+        (
+            {"code": "gate", "metric": "phash_distance", "value": 14, "limit": 6, "source": "case"},
+            "phash 14 > max_phash_distance 6 (case)",
+        ),
+        (
+            {"code": "gate", "metric": "psnr", "value": "inf", "limit": 40, "source": "suite"},
+            "psnr inf > max_psnr 40 dB (suite)",
+        ),
+        (
+            {
+                "code": "noise",
+                "metric": "peak_difference",
+                "value": 4,
+                "limit": 1,
+                "source": "noise",
+            },
+            "peak difference 4 > 1 (noise)",
+        ),
+        (
+            {
+                "code": "noise",
+                "metric": "peak_difference",
+                "value": 1,
+                "limit": 1,
+                "source": "noise",
+            },
+            "peak difference 1 ≤ 1 (noise)",
+        ),
+        ({"code": "noise", "detail": "no noise is known"}, "no noise is known"),
+        (
+            {
+                "code": "recipe_changed",
+                "metric": "recipe.call.num_inference_steps",
+                "value": 19,
+                "limit": 20,
+            },
+            "call.num_inference_steps 20 → 19",
+        ),
+        ({"code": "recipe_changed", "metric": "recipe.seed", "value": 1}, "seed none → 1"),
+        (
+            {"code": "size_changed", "metric": "size", "value": "64x64", "limit": "128x128"},
+            "size 128x128 → 64x64",
+        ),
+        ({"code": "mode_changed", "metric": "mode", "value": "L", "limit": "RGB"}, "mode RGB → L"),
+        (
+            {"code": "profile_fallback", "value": "cpu-a", "limit": "cpu-b"},
+            "BASELINE FROM ANOTHER PROFILE: cpu-a stands in for cpu-b",
+        ),
+        ({"code": "rejected", "detail": "by Ada"}, "these pixels are on the reject list: by Ada"),
+        ({"code": "no_baseline"}, "nothing is accepted for this case in any usable profile"),
+        ({"code": "generation_failed"}, "generation failed"),
+        ({"code": "unreadable_baseline"}, "the baseline image cannot be read"),
+        ({"code": "identical", "source": "baseline"}, "the pixels are the accepted ones"),
+        (
+            {
+                "code": "trace_moved",
+                "metric": "latents",
+                "value": 0.5,
+                "limit": 0.1,
+                "source": "noise",
+            },
+            "trace moved latents 0.5 against 0.1 (noise)",
+        ),
+    ],
+)
+def test_each_reason_is_said_in_words(reason: dict[str, object], words: str) -> None:
+    record = case("drift", limits={"min_ssim": 0.95, "max_phash_distance": 6.0, "max_psnr": 40.0})
+    assert reason_in_words(Reason.model_validate(reason), record) == words
+
+
+def test_a_detail_that_repeats_the_error_message_is_not_said_twice() -> None:
+    record = case("error", error="out of memory")
+    reason = Reason(code="generation_failed", detail="out of memory")
+    assert reason_in_words(reason, record) == "generation failed"
+
+
+def test_prompt_and_seed_are_found_in_the_recipe_or_its_call() -> None:
+    flat = case(recipe={"prompt": "a cat", "call": {"seed": 3}})
+    assert (prompt_of(flat), seed_of(flat)) == ("a cat", 3)
+
+
+def test_a_recipe_without_a_prompt_has_none() -> None:
+    assert prompt_of(case(recipe={"prompt": ["a", "b"], "call": None})) is None
