@@ -28,8 +28,7 @@ def load(places: Places, pixels_sha256: str) -> Image.Image:
     try:
         image = pixels.decode(path, formats=("PNG",))
     except GoldenseedError as error:
-        what = error.what if path.exists() else "the accepted image is missing"
-        raise GoldenseedError(what, path=path, fix=_restore(path)) from error
+        raise _unreadable(path, error) from error
     found = pixels.pixels_sha256(image)
     if found != pixels_sha256:
         raise GoldenseedError(
@@ -54,8 +53,37 @@ def check(places: Places, pixels_sha256: str) -> None:
     try:
         pixels.check_png(path)
     except GoldenseedError as error:
-        what = error.what if path.exists() else "the accepted image is missing"
-        raise GoldenseedError(what, path=path, fix=_restore(path)) from error
+        raise _unreadable(path, error) from error
+
+
+def check(places: Places, pixels_sha256: str, size: tuple[int, int] | None) -> None:
+    """Check that an accepted image is there and whole, without decoding its pixels.
+
+    Costs little more than reading the file. ``size`` is the expected (width, height) in pixels.
+
+    Raises:
+        GoldenseedError: the file is missing, no whole PNG, or of another size.
+
+    """
+    from PIL import Image  # reading entries needs no image library
+
+    from harness import pixels
+
+    path = places.image(pixels_sha256)
+    try:
+        pixels.check_png(path)
+    except GoldenseedError as error:
+        raise _unreadable(path, error) from error
+    if size is None:
+        return
+    with Image.open(path, formats=("PNG",)) as image:
+        found = image.size
+    if found != size:
+        raise GoldenseedError(
+            f"is {found[0]} x {found[1]} pixels, but {size[0]} x {size[1]} were accepted",
+            path=path,
+            fix=_restore(path),
+        )
 
 
 def is_whole(places: Places, pixels_sha256: str) -> bool:
@@ -78,6 +106,11 @@ def store(places: Places, image: Image.Image, pixels_sha256: str) -> None:
 
     data = pixels.encode_png(image, compress_level=pixels.SMALL)
     write_atomically(places.image(pixels_sha256), data)
+
+
+def _unreadable(path: Path, error: GoldenseedError) -> GoldenseedError:
+    what = error.what if path.exists() else "the accepted image is missing"
+    return GoldenseedError(what, path=path, fix=_restore(path))
 
 
 def _restore(path: Path) -> str:

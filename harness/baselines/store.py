@@ -97,6 +97,13 @@ class BaselineStore:
         """
         return images.load(self._places, pixels_sha256)
 
+    def check_image(self, pixels_sha256: str, *, size: tuple[int, int] | None = None) -> None:
+        """Check that an accepted image is there, whole and of ``size``, without decoding it.
+
+        Other pixels of the same size are found by ``image`` only. Raises GoldenseedError.
+        """
+        images.check(self._places, pixels_sha256, size)
+
     def environment(self, environment_sha256: str) -> dict[str, str | int | float | bool | None]:
         """Return the environment an accepted image was made in: dotted key → value."""
         path = self._places.environment(environment_sha256)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import itertools
+import os
 import random
 import subprocess
 import time
@@ -40,7 +43,7 @@ def test_killed_50_times_at_random_moments_a_baseline_is_the_old_or_the_new_one_
         pair = [f"#{round_number:02x}0000", f"#{round_number:02x}ffff"]
         child = start("accept_in_turns", *pair)
         go(child)
-        time.sleep(randomly.uniform(0, 0.03))
+        time.sleep(randomly.uniform(0, 0.1))
         child.kill()
         child.wait()
         possible = {accepted, *(world.candidate(colour).pixels_sha256 for colour in pair)}
@@ -75,6 +78,56 @@ def test_killed_at_each_flush_in_turn_a_baseline_is_the_old_or_the_new_one_whole
     assert seen == {False, True}
     assert left_behind > 0
     assert leftovers(world) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "seen_as"),
+    [
+        (KeyboardInterrupt(), KeyboardInterrupt),
+        (OSError(errno.ENOSPC, "No space left on device"), GoldenseedError),
+    ],
+    ids=["interrupted", "disk full"],
+)
+def test_stopped_at_each_flush_in_turn_nothing_half_done_is_left(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: BaseException,
+    seen_as: type[BaseException],
+):
+    old = world.candidate("white")
+    flushes = count_flushes(world, monkeypatch)
+    assert flushes > 3
+
+    for number in range(flushes):
+        world.accept(old)
+        new = world.candidate(f"#{number:02x}0000", torch=str(number))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", failing_at(number, fault))
+            with pytest.raises(seen_as):
+                world.accept(new)
+        assert leftovers(world) == []
+        assert the_one_accepted(world) in {old.pixels_sha256, new.pixels_sha256}
+
+
+def count_flushes(world: World, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Count how often accepting a new image flushes to the disk."""
+    flushed: list[int] = []
+    world.accept(world.candidate("white"))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", flushed.append)
+        world.accept(world.candidate("black", torch="another"))
+    return len(flushed)
+
+
+def failing_at(number: int, fault: BaseException) -> Callable[[int], None]:
+    """Return an ``os.fsync`` whose ``number``-th call fails."""
+    remaining = itertools.count(number, -1)
+
+    def fsync(handle: int) -> None:
+        if next(remaining) == 0:
+            raise fault
+
+    return fsync
 
 
 @pytest.mark.parametrize("limit_bytes", [0, 300], ids=["from the start", "at the entry"])
