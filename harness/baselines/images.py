@@ -40,22 +40,6 @@ def load(places: Places, pixels_sha256: str) -> Image.Image:
     return image
 
 
-def check(places: Places, pixels_sha256: str) -> None:
-    """Check that the image is stored as a whole PNG, by its chunks' checksums alone.
-
-    Raises:
-        GoldenseedError: the file is missing or damaged.
-
-    """
-    from harness import pixels
-
-    path = places.image(pixels_sha256)
-    try:
-        pixels.check_png(path)
-    except GoldenseedError as error:
-        raise _unreadable(path, error) from error
-
-
 def check(places: Places, pixels_sha256: str, size: tuple[int, int] | None) -> None:
     """Check that an accepted image is there and whole, without decoding its pixels.
 

@@ -109,13 +109,6 @@ class BaselineStore:
         path = self._places.environment(environment_sha256)
         return read_environment(path, environment_sha256)
 
-    def check_image(self, pixels_sha256: str) -> None:
-        """Check an accepted image's file (present, a whole PNG) without decoding its pixels.
-
-        Raises GoldenseedError, naming the file.
-        """
-        images.check(self._places, pixels_sha256)
-
     def suites(self) -> tuple[str, ...]:
         """Return the names of the suites for which anything was ever accepted, sorted."""
         return self._places.suites()
