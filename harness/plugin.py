@@ -17,8 +17,10 @@ OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
         "update",
         "none",
         ("none", "missing", "changed", "all"),
-        "Accept images at the end of the run: none (default), missing (new cases), changed "
-        "(incomparable, warn, drift), or all.",
+        (
+            "Accept images at the end of the run: none (default), missing (new cases), changed "
+            "(incomparable, warn, drift), or all."
+        ),
     ),
     (
         "require",
@@ -48,14 +50,14 @@ OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
         "device",
         "auto",
         ("auto", "cpu", "cuda"),
-        "Where to generate, for suites whose device is auto (default: auto, a GPU if there is "
-        "one).",
+        "Where to generate, for suites whose device is auto (default: a GPU if there is one).",
     ),
 )
 """Each option's name, default, choices and help: ``--golden-update`` and ini ``golden_update``."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register each option with its ini twin."""
     group = parser.getgroup("goldenseed", "golden suites (goldenseed)")
     for name, default, choices, text in OPTIONS:
         group.addoption(f"--golden-{name}", choices=choices, default=None, help=text)
@@ -68,13 +70,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark that every case carries."""
     config.addinivalue_line("markers", "golden: a case of a golden suite")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect ``*.suite.yaml``."""
     if not file_path.name.endswith(SUITE_SUFFIX):
         return None
-    from harness.session.collection import SuiteFile  # noqa: PLC0415
+    from harness.session.collection import SuiteFile
 
     return SuiteFile.from_parent(parent, path=file_path)
 
@@ -82,7 +86,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker which run it belongs to."""
-    from harness.session.golden_session import session_of  # noqa: PLC0415
+    from harness.session.golden_session import session_of
 
     node.workerinput["goldenseed_run_id"] = session_of(node.config).run_id
 
@@ -90,6 +94,6 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.fixture
 def golden_image(request: pytest.FixtureRequest) -> GoldenImage:
     """Judge images made in ordinary tests: ``golden_image.check(image, name="hero")``."""
-    from harness.session.golden_image import golden_image_of  # noqa: PLC0415
+    from harness.session.golden_image import golden_image_of
 
     return golden_image_of(request)

@@ -35,4 +35,4 @@ def accept(
         add=add,
     )
     for result in done:
-        typer.echo(f"{result.outcome.value} {result.suite}::{result.case} in {result.profile}")
+        typer.echo(f"{result.outcome.value} {result.candidate.name}")

@@ -33,4 +33,4 @@ def reject(
         candidates_of(record, folder, chosen), by=by or who_accepts(Path.cwd()), reason=reason
     )
     for result in done:
-        typer.echo(f"{result.outcome.value} {result.suite}::{result.case} in {result.profile}")
+        typer.echo(f"{result.outcome.value} {result.candidate.name}")

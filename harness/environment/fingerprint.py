@@ -90,7 +90,7 @@ def fingerprint_sha256(fingerprint: Mapping[str, EnvironmentValue]) -> str:
 def _torch(device: str) -> Iterator[tuple[str, EnvironmentValue]]:
     import torch
 
-    yield "torch.version", torch.__version__
+    yield "torch.version", str(torch.__version__)
     yield "torch.git_version", torch.version.git_version
     yield "torch.cuda", torch.version.cuda
     yield "torch.hip", torch.version.hip

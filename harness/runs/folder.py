@@ -64,7 +64,9 @@ class RunWriter:
         """The cases so far, in the order in which they ended."""
         return tuple(self._cases)
 
-    def add_environment(self, profile: str | None, environment: dict[str, EnvironmentValue]) -> None:
+    def add_environment(
+        self, profile: str | None, environment: dict[str, EnvironmentValue]
+    ) -> None:
         """Record where cases ran; the first one also names the run's profile."""
         known = (self._record.environment, *self._record.other_environments)
         if environment in known:

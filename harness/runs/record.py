@@ -12,6 +12,7 @@ from harness.files import json_sha256
 from harness.verdict.model import Reason, Verdict
 
 SCHEMA_VERSION = 1
+"""What ``RunRecord.schema_version`` says; raised when a field changes its meaning."""
 
 EnvironmentValue = str | int | float | bool | None
 
@@ -91,7 +92,7 @@ class CaseRecord(_Document):
 class RunRecord(_Document):
     """One run: the document behind ``reports/<run id>/run.json``."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     run_id: str
     """UTC start to the second and four random hex digits: ``20261120T151233Z-3f9a``."""
     started: datetime

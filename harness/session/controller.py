@@ -128,11 +128,9 @@ class Controller:
             extra = [case for case in self._store.cases(suite.name) if case not in known]
             if not extra:
                 continue
+            fails = self._options.unreferenced == "fail"
             self.note(
-                f"{'ERROR' if self._options.unreferenced == 'fail' else 'WARNING'} {place}: "
-                f"{len(extra)} baselines belong to no case: {', '.join(extra[:10])}"
-                + (" …" if len(extra) > 10 else "")
+                f"{'ERROR' if fails else 'WARNING'} {place}: {len(extra)} baselines belong to no "
+                f"case: {', '.join(extra)}"
             )
-            self.failed_after_all |= self._options.unreferenced == "fail"
-
-
+            self.failed_after_all |= fails

@@ -22,7 +22,7 @@ class GoldenFailure(AssertionError):  # noqa: N818 - pytest's word for a test th
 
 
 def settle(item: pytest.Item, record: CaseRecord, text: str) -> None:
-    """Keep ``record`` with its item, then warn or raise ``GoldenFailure`` as the verdict demands."""
+    """Keep ``record`` with its item; warn or raise ``GoldenFailure`` as the verdict demands."""
     item.stash.setdefault(RECORDS, []).append(record)
     if not record.passed:
         raise GoldenFailure(text)

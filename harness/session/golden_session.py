@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -87,7 +88,7 @@ class GoldenSession:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-        """Let the record travel on the report, from wherever the case ran."""
+        """Let the records travel on the report as JSON, from whichever process the case ran in."""
         report = yield
         records = item.stash.get(RECORDS, []) if call.when == "call" else []
         if records:
@@ -96,7 +97,7 @@ class GoldenSession:
                 carried["environment"] = dict(self.worker.environment)
                 carried["profile"] = self.worker.profile
                 self._environment_sent = self.worker.environment
-            report.goldenseed = carried
+            report.goldenseed = json.dumps(carried)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -106,8 +107,8 @@ class GoldenSession:
         try:
             carried = getattr(report, "goldenseed", None)
             if carried is not None:
-                self._controller.receive(carried)
-            elif report.when == "???" and report.failed:
+                self._controller.receive(json.loads(carried))
+            elif str(report.when) == "???" and report.failed:
                 self._controller.receive_crash(report.nodeid, str(report.longrepr))
         except (GoldenseedError, OSError) as error:
             pytest.exit(f"goldenseed cannot keep the run's record: {error}", returncode=1)
@@ -161,4 +162,3 @@ def _gpu_index(worker: str) -> int:
     """Give xdist's workers gw0, gw1, … the GPUs 0, 1, … in turn."""
     digits = worker.removeprefix("gw")
     return int(digits) if digits.isdigit() else 0
-

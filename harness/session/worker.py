@@ -17,7 +17,7 @@ from harness.files import json_sha256, write_atomically
 from harness.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, Seconds
 from harness.suites.expansion import Limit
 from harness.suites.recipes import recipe_of, recipe_sha256
-from harness.verdict.judge import Judgement, Subject, judge
+from harness.verdict.judge import Judgement, Subject, Tools, judge
 from harness.verdict.model import Reason, Verdict
 from harness.verdict.noise import unmeasured_noise
 
@@ -128,8 +128,7 @@ class Worker:
                 chain=fallback_chain(profile, entry.profiles if entry else ()),
                 limits=limits,
                 noise=unmeasured_noise(dtype),
-                load_image=self._store.image,
-                measure=measure,
+                tools=Tools(load_image=self._store.image, measure=measure),
             )
             if judgement.verdict is Verdict.IDENTICAL:
                 self._store.check_image(subject.pixels_sha256)
@@ -196,8 +195,10 @@ class Worker:
         return self._keep(difference, pixels_sha256(difference))
 
     def _relative(self, path: Path) -> str:
-        return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else str(
-            path.name
+        return (
+            path.relative_to(self._root).as_posix()
+            if path.is_relative_to(self._root)
+            else str(path.name)
         )
 
 

@@ -1,0 +1,1 @@
+"""The verdict on a case: its vocabulary, its order, and what rounding explains."""

@@ -42,6 +42,16 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class Tools:
+    """How the verdict gets at pixels; nothing is called unless pixels have to be compared."""
+
+    load_image: Callable[[str], Image]
+    """Decodes an accepted image by its pixel digest; ``GoldenseedError`` if it cannot be read."""
+    measure: Callable[[Image, Image, tuple[str, ...]], dict[str, float]]
+    """Returns the named metrics of (subject, accepted), which have one size and mode."""
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """The accepted image a subject was held against, and the distance to it."""
 
@@ -73,14 +83,11 @@ def judge(
     chain: tuple[str, ...],
     limits: Mapping[str, Limit],
     noise: Noise,
-    load_image: Callable[[str], Image],
-    measure: Callable[[Image, Image, tuple[str, ...]], dict[str, float]],
+    tools: Tools,
 ) -> Judgement:
     """Return the verdict on ``subject``; the first that applies, in ``Verdict``'s order.
 
     ``chain`` lists the profiles whose baselines may be used, most specific first.
-    ``load_image`` decodes an accepted image by its pixel digest; it is called only where pixels
-    have to be compared. ``measure`` returns the named metrics of (subject, accepted).
 
     Raises ``GoldenseedError`` where an accepted image cannot be read.
     """
@@ -92,7 +99,7 @@ def judge(
 
     comparable = [a for a in baseline.accepted if not _obstacles(subject, a)]
     if not comparable:
-        return _incomparable(subject, profile, baseline.accepted, fallback, load_image, measure)
+        return _incomparable(subject, profile, baseline.accepted, fallback, tools)
     if rejection := _rejection(entry, subject.pixels_sha256):
         return Judgement(Verdict.REJECTED, (rejection, *fallback))
     for accepted in comparable:
@@ -105,10 +112,16 @@ def judge(
             )
 
     names = tuple(dict.fromkeys((*SHOWN_METRICS, *(parse_gate(g).metric for g in limits))))
-    against = _nearest(subject, profile, comparable, names, load_image, measure)
-    within = noise.explains(against.metrics)
+    against = _nearest(subject, profile, comparable, names, tools)
+    return _by_distance(against, limits, noise, fallback)
+
+
+def _by_distance(
+    against: Measured, limits: Mapping[str, Limit], noise: Noise, fallback: tuple[Reason, ...]
+) -> Judgement:
+    """Decide between ``match``, ``warn`` and ``drift``."""
     reasons = (*_noise_reasons(against.metrics, noise), *fallback)
-    if within:
+    if noise.explains(against.metrics):
         return Judgement(Verdict.MATCH, reasons, against)
     broken = tuple(
         Reason(
@@ -209,14 +222,13 @@ def _incomparable(
     profile: str,
     accepted: tuple[AcceptedImage, ...],
     fallback: tuple[Reason, ...],
-    load_image: Callable[[str], Image],
-    measure: Callable[[Image, Image, tuple[str, ...]], dict[str, float]],
+    tools: Tools,
 ) -> Judgement:
     """Judge against the accepted image with the fewest obstacles, metrics shown if they exist."""
     nearest = min(accepted, key=lambda image: len(_obstacles(subject, image)))
-    image = load_image(nearest.pixels_sha256)
+    image = tools.load_image(nearest.pixels_sha256)
     alike = subject.image.size == image.size and subject.image.mode == image.mode
-    metrics = measure(subject.image, image, SHOWN_METRICS) if alike else {}
+    metrics = tools.measure(subject.image, image, SHOWN_METRICS) if alike else {}
     return Judgement(
         Verdict.INCOMPARABLE,
         (*_obstacles(subject, nearest), *fallback),
@@ -229,19 +241,18 @@ def _nearest(
     profile: str,
     comparable: list[AcceptedImage],
     names: tuple[str, ...],
-    load_image: Callable[[str], Image],
-    measure: Callable[[Image, Image, tuple[str, ...]], dict[str, float]],
+    tools: Tools,
 ) -> Measured:
     """Measure against the accepted image with the smallest mean difference."""
-    images = [(accepted, load_image(accepted.pixels_sha256)) for accepted in comparable]
+    images = [(accepted, tools.load_image(accepted.pixels_sha256)) for accepted in comparable]
     if len(images) > 1:
         images.sort(
-            key=lambda pair: measure(subject.image, pair[1], ("mean_difference",))[
+            key=lambda pair: tools.measure(subject.image, pair[1], ("mean_difference",))[
                 "mean_difference"
             ]
         )
     accepted, image = images[0]
-    return Measured(profile, accepted, image, measure(subject.image, image, names))
+    return Measured(profile, accepted, image, tools.measure(subject.image, image, names))
 
 
 def _noise_reasons(metrics: Mapping[str, float], noise: Noise) -> tuple[Reason, ...]:

@@ -38,7 +38,7 @@ class Reason(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     code: str
-    """What kind of reason, for example ``gate``, ``noise``, ``recipe_changed``, ``size_changed``."""
+    """What kind of reason: ``gate``, ``noise``, ``recipe_changed``, ``size_changed``, …"""
     metric: str | None = None
     """The metric, or the dotted name of the recipe field, that was looked at."""
     value: float | int | str | bool | None = None
