@@ -25,15 +25,12 @@ FP32_PRECISION_SWITCHES = (
     "mkldnn.matmul",
     "mkldnn.conv",
     "mkldnn.rnn",
-    "",
 )
-"""Every place below ``torch.backends`` with an ``fp32_precision`` (torch 2.9 and later).
+"""Every operation below ``torch.backends`` with an ``fp32_precision`` (torch 2.9 and later).
 
-The empty name is ``torch.backends.fp32_precision`` itself. It stands last because writing it
-overwrites the others, so it has to be put back before them; ``mkldnn.fp32_precision`` is left out
-because its setter writes the global one (torch 2.13.0).
+``torch.backends.fp32_precision`` itself overwrites them all. ``mkldnn.fp32_precision`` is left out
+because its setter writes that one (torch 2.13.0).
 """
-
 MATMUL_SWITCHES = (
     "allow_fp16_reduced_precision_reduction",
     "allow_bf16_reduced_precision_reduction",
@@ -103,26 +100,35 @@ def _algorithms(torch: ModuleType, restore: ExitStack, *, wanted: bool) -> None:
 
 
 def _fp32_precision(torch: ModuleType, restore: ExitStack, precision: str) -> None:
-    if not hasattr(torch.backends, "fp32_precision"):
-        allowed = precision == "tf32"
-        _put(restore, torch.backends.cuda.matmul, "allow_tf32", value=allowed)
-        _put(restore, torch.backends.cudnn, "allow_tf32", value=allowed)
-        return
-    switches = [
+    """Set every switch of float32 products, those that only older code reads included.
+
+    Written last is what counts, so the new switches are written, and put back, after the old ones;
+    without the old ones torch refuses to answer who asks for them ("a mix of the legacy and new
+    APIs", torch 2.13.0).
+    """
+    operations = [
         (owner, owner.fp32_precision)
         for owner in (_owner(torch, name) for name in FP32_PRECISION_SWITCHES)
         if owner is not None
     ]
-    for owner, before in switches:
+    for owner, before in operations:
         restore.callback(setattr, owner, "fp32_precision", before)
-    for owner, _ in reversed(switches):
+    matmul = _readable(torch.get_float32_matmul_precision)
+    if matmul is not None:
+        restore.callback(torch.set_float32_matmul_precision, matmul)
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    _put(restore, torch.backends.cudnn, "allow_tf32", value=precision == "tf32")
+    if hasattr(torch.backends, "fp32_precision"):
+        restore.callback(setattr, torch.backends, "fp32_precision", torch.backends.fp32_precision)
+        torch.backends.fp32_precision = precision
+    for owner, _ in operations:
         owner.fp32_precision = precision
 
 
 def _owner(torch: ModuleType, name: str) -> Any:
     """Find what has the switch below ``torch.backends``; None where this torch has it not."""
     found = torch.backends
-    for part in filter(None, name.split(".")):
+    for part in name.split("."):
         found = getattr(found, part, None)
     return found if hasattr(found, "fp32_precision") else None
 

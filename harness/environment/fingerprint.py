@@ -123,8 +123,9 @@ def _torch_flags(torch: ModuleType) -> dict[str, Callable[[], Any]]:
     for switch in MATMUL_SWITCHES:
         flags[f"matmul.{switch}"] = partial(getattr, cuda.matmul, switch)
     if hasattr(backends, "fp32_precision"):
+        flags["fp32_precision"] = lambda: backends.fp32_precision
         for place in FP32_PRECISION_SWITCHES:
-            name = f"{place}.fp32_precision".lstrip(".")
+            name = f"{place}.fp32_precision"
             flags[name] = partial(_attribute, backends, name)
     else:
         flags["cuda.matmul.allow_tf32"] = lambda: cuda.matmul.allow_tf32

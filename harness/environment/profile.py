@@ -22,7 +22,7 @@ def profile_slug(fingerprint: Mapping[str, EnvironmentValue]) -> str:
     devices, which torch calls ``cuda`` too, are named ``rocm-…``.
     """
     device = _text(fingerprint, "device.type", "cpu")
-    machine = _text(fingerprint, "platform.machine", "unknown")
+    machine = _text(fingerprint, "platform.machine", "unknown").replace("-", "_")
     if device == "cpu":
         return f"cpu-{machine}-{_text(fingerprint, 'cpu.capability', 'default')}"
     if device != "cuda":
@@ -64,10 +64,11 @@ def _level(name: str) -> int:
 
 def _gpu_name(name: str) -> str:
     """``NVIDIA GeForce RTX 4090`` → ``rtx-4090``."""
-    words = re.findall(r"[a-z0-9]+", name.lower())
+    words = re.findall(r"[a-z0-9]+", name)
     return "-".join(word for word in words if word not in _VENDOR_WORDS) or "unknown"
 
 
 def _text(fingerprint: Mapping[str, EnvironmentValue], key: str, default: str) -> str:
-    value = re.sub(r"[^a-z0-9_. ]", "", str(fingerprint.get(key) or default).lower())
+    """Read a value as lower-case text without what may not stand in a slug, ``-`` excepted."""
+    value = re.sub(r"[^a-z0-9_. -]", "", str(fingerprint.get(key) or default).lower())
     return value.strip() or default

@@ -29,9 +29,11 @@ class PipelineCall:
         self._pipeline = pipeline
         self._name = type(pipeline).__name__
         parameters = inspect.signature(pipeline.__call__).parameters
-        self._known = frozenset(parameters)
-        self._takes_anything = any(
-            each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()
+        # **kwargs of a pipeline are for arguments it no longer has; it ignores all others there.
+        self._known = frozenset(
+            name
+            for name, each in parameters.items()
+            if each.kind is not inspect.Parameter.VAR_KEYWORD
         )
 
     def generate(self, case: Case, progress: Progress | None = None) -> Generation:
@@ -64,7 +66,7 @@ class PipelineCall:
         for key in arguments:
             if key in OWN_KEYS:
                 raise self._refusal(case, f"call.{key} is set by goldenseed itself", "remove it")
-            if key not in self._known and not self._takes_anything:
+            if key not in self._known:
                 raise self._refusal(
                     case,
                     f"{self._name} has no argument {key!r}",

@@ -39,12 +39,12 @@ def load_pipeline(
     """
     import diffusers
 
-    cls = _pipeline_class(diffusers, pipeline or checked.pipeline, checked)
     with quietly() as messages:
+        cls = _pipeline_class(diffusers, pipeline or checked.pipeline, checked)
         try:
             loaded = cls.from_pretrained(
                 str(checked.folder),
-                torch_dtype=dtype,
+                **{_dtype_argument(diffusers.__version__): dtype},
                 variant=variant,
                 use_safetensors=None if checked.pickles else True,
                 local_files_only=True,
@@ -101,6 +101,13 @@ class _Collector(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._messages.append(record.getMessage())
+
+
+def _dtype_argument(diffusers_version: str) -> str:
+    """Return what the release calls the argument: diffusers renamed it (pull request 14205)."""
+    from packaging.version import Version
+
+    return "dtype" if Version(diffusers_version) >= Version("0.42") else "torch_dtype"
 
 
 def _pipeline_class(diffusers: ModuleType, name: str, checked: CheckedModel) -> Any:

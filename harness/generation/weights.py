@@ -105,19 +105,20 @@ def check_safetensors(file: Path) -> None:
 
 
 def _components(folder: Path, index: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield name, library and class of every component that ``model_index.json`` fills."""
+    """Yield name, library and class of every component that ``model_index.json`` fills.
+
+    A component is a pair of texts; ``[null, null]`` is an empty one, any other list an option.
+    """
     for name, value in index.items():
-        if name.startswith("_") or not isinstance(value, list):
-            continue
-        if len(value) == 2 and value[0] is None:  # noqa: PLR2004 - [null, null] is an empty slot
-            continue
-        if not name.isidentifier() or not all(isinstance(part, str) for part in value[:2]):
-            raise GoldenseedError(
-                f"component {name!r} is not of the form [library, class]",
-                path=folder / MODEL_INDEX,
-                fix="save the model again with save_pretrained",
-            )
-        yield name, value[0], value[1]
+        match value:
+            case [str(library), str(class_name)] if not name.startswith("_"):
+                if not (name.isidentifier() and library.isidentifier()):
+                    raise GoldenseedError(
+                        f"component {name!r} has a name, or a library, that is no plain word",
+                        path=folder / MODEL_INDEX,
+                        fix="save the model again with save_pretrained",
+                    )
+                yield name, library, class_name
 
 
 def _check_component(

@@ -3,19 +3,22 @@ from __future__ import annotations
 import gc
 import shutil
 import socket
+import subprocess
+import sys
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL.Image import Image
-
 import tiny_pipelines
+from PIL.Image import Image
+from tiny_suites import CALL, one_case
+
 from harness.errors import GoldenseedError
 from harness.generation.backend import GenerationError
 from harness.generation.diffusers_backend import DiffusersBackend
-from tiny_suites import CALL, one_case
 
 
 def pixels(backend: DiffusersBackend, case: Any) -> bytes:
@@ -47,9 +50,7 @@ def test_the_same_case_gives_the_same_image_whatever_came_before(sd: Path, tmp_p
     first = pixels(backend, case)
     backend.generate(one_case(tmp_path, "sd", seeds=[8]))
     backend.generate(
-        one_case(
-            tmp_path, "sd", model={"scheduler": {"class": "DPMSolverMultistepScheduler"}}
-        )
+        one_case(tmp_path, "sd", model={"scheduler": {"class": "DPMSolverMultistepScheduler"}})
     )
     assert pixels(backend, case) == first
 
@@ -65,7 +66,9 @@ def test_a_case_can_bring_its_own_scheduler(sd: Path, tmp_path: Path):
     from diffusers import EulerDiscreteScheduler
 
     case = one_case(tmp_path, "sd", model={"scheduler": {"class": "EulerDiscreteScheduler"}})
-    assert pixels(DiffusersBackend(), case) == by_hand(sd, scheduler=EulerDiscreteScheduler).tobytes()
+    assert (
+        pixels(DiffusersBackend(), case) == by_hand(sd, scheduler=EulerDiscreteScheduler).tobytes()
+    )
 
 
 def test_options_of_the_scheduler_reach_it(sd: Path, tmp_path: Path):
@@ -121,9 +124,7 @@ def test_the_former_model_is_freed_before_the_next_is_loaded(models: Path, tmp_p
     assert alive == [None]
 
 
-def test_nothing_is_asked_of_the_network(
-    sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_nothing_is_asked_of_the_network(sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("the network was asked")
 
@@ -163,7 +164,9 @@ def test_nan_is_an_error_and_not_a_black_image(tmp_path: Path):
     tensors = load_file(weights)
     tensors["decoder.conv_out.bias"][:] = float("nan")
     save_file(tensors, weights, metadata={"format": "pt"})
-    with pytest.raises(GenerationError, match=r"returned NaN in 100.0% of the image.*float32"):
+    with pytest.raises(
+        GenerationError, match=r"returned NaN in 100.0% of the image(.|\n)*than float32"
+    ):
         DiffusersBackend().generate(one_case(tmp_path, "sd"))
 
 
@@ -175,7 +178,7 @@ def test_an_unknown_argument_is_an_error_with_the_near_miss(sd: Path, tmp_path: 
 
 
 def test_what_a_pipeline_raises_keeps_its_type_message_and_cause(sd: Path, tmp_path: Path):
-    case = one_case(tmp_path, "sd", call={**CALL, "num_inference_steps": -1})
+    case = one_case(tmp_path, "sd", call={**CALL, "clip_skip": 99})
     with pytest.raises(GenerationError, match="StableDiffusionPipeline raised") as caught:
         DiffusersBackend().generate(case)
     cause = caught.value.__cause__
@@ -184,8 +187,8 @@ def test_what_a_pipeline_raises_keeps_its_type_message_and_cause(sd: Path, tmp_p
 
 
 def test_two_images_for_one_case_are_an_error(sd: Path, tmp_path: Path):
-    case = one_case(tmp_path, "sd", call={**CALL, "num_images_per_prompt": 2})
-    with pytest.raises(GoldenseedError, match="2 images|num_images_per_prompt"):
+    case = replace(one_case(tmp_path, "sd"), call={**CALL, "num_images_per_prompt": 2})
+    with pytest.raises(GenerationError, match="returned 2 images"):
         DiffusersBackend().generate(case)
 
 
@@ -196,7 +199,7 @@ def test_a_missing_weight_is_an_error_and_not_a_random_one(sd: Path, tmp_path: P
     tensors = load_file(weights)
     name = next(name for name in tensors if "fc1.weight" in name)
     save_file({k: v for k, v in tensors.items() if k != name}, weights, metadata={"format": "pt"})
-    with pytest.raises(GenerationError, match="fc1.weight"):
+    with pytest.raises(GenerationError, match=r"fc1\.weight"):
         DiffusersBackend().generate(one_case(tmp_path, "sd"))
 
 
@@ -238,9 +241,17 @@ def test_watching_the_steps_does_not_change_the_image(sd: Path, tmp_path: Path):
     assert pixels(DiffusersBackend(progress=say), case) == pixels(DiffusersBackend(), case)
 
 
-def test_nothing_is_printed(sd: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
-    DiffusersBackend().generate(one_case(tmp_path, "sd"))
-    assert capfd.readouterr() == ("", "")
+def test_nothing_is_printed(sd: Path, tmp_path: Path):
+    one_case(tmp_path, "sd")
+    code = (
+        "from pathlib import Path\n"
+        "from harness.suites.loading import load_suite\n"
+        "from harness.generation.diffusers_backend import DiffusersBackend\n"
+        f"case = load_suite(Path({str(tmp_path / 'tiny.suite.yaml')!r})).cases[0]\n"
+        "print(DiffusersBackend().generate(case).image.size)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("(32, 32)\n", "")
 
 
 def test_bfloat16_is_what_the_model_runs_in_when_asked(sd: Path, tmp_path: Path):

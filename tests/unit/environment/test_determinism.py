@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from harness.environment.determinism import set_before_torch, settings
+from harness.environment.fingerprint import read_fingerprint
+from harness.suites.model import Determinism
+
+FP32 = [
+    "torch.fp32_precision",
+    "torch.cuda.matmul.fp32_precision",
+    "torch.cudnn.conv.fp32_precision",
+    "torch.cudnn.rnn.fp32_precision",
+    "torch.mkldnn.matmul.fp32_precision",
+    "torch.mkldnn.conv.fp32_precision",
+    "torch.mkldnn.rnn.fp32_precision",
+]
+
+
+def flags() -> dict[str, object]:
+    found = read_fingerprint("cpu")
+    return {key: found[key] for key in found if key.startswith(("torch.", "cpu.threads"))}
+
+
+def test_every_tf32_switch_is_off_even_where_diffusers_leaves_it_on():
+    with settings(Determinism()):
+        inside = flags()
+    assert {key: inside[key] for key in FP32} == dict.fromkeys(FP32, "ieee")
+
+
+def test_algorithms_are_deterministic_and_reductions_are_not_shortened():
+    with settings(Determinism()):
+        inside = flags()
+    assert inside["torch.deterministic_algorithms"] is True
+    assert inside["torch.deterministic_warn_only"] is False
+    assert inside["torch.cudnn.deterministic"] is True
+    assert inside["torch.cudnn.benchmark"] is False
+    assert inside["torch.matmul.allow_bf16_reduced_precision_reduction"] is False
+    assert inside["torch.matmul.allow_fp16_reduced_precision_reduction"] is False
+    assert inside["torch.matmul.allow_fp16_accumulation"] is False
+
+
+def test_no_switch_is_unreadable_inside():
+    with settings(Determinism()):
+        inside = flags()
+    assert [key for key, value in inside.items() if str(value).startswith("unreadable")] == []
+
+
+@pytest.mark.parametrize("precision", ["ieee", "tf32"])
+def test_the_precision_is_the_suites(precision: str):
+    with settings(Determinism(float32_precision=precision)):
+        assert torch.backends.cudnn.conv.fp32_precision == precision
+
+
+def test_the_number_of_threads_is_the_suites():
+    with settings(Determinism(threads=2)):
+        assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("precision", ["ieee", "tf32"])
+def test_everything_is_afterwards_as_it_was(precision: str):
+    before = flags()
+    with settings(Determinism(float32_precision=precision, threads=3, algorithms=False)):
+        pass
+    assert flags() == before
+
+
+def test_everything_is_as_it_was_after_an_error_too():
+    before = flags()
+    with pytest.raises(ZeroDivisionError), settings(Determinism()):
+        _ = 1 / 0
+    assert flags() == before
+
+
+def test_what_a_user_had_set_comes_back():
+    with settings(Determinism(float32_precision="tf32", algorithms=False, threads=2)):
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        before = flags()
+        with settings(Determinism()):
+            pass
+        assert flags() == before
+
+
+def test_the_old_tf32_getters_still_answer_inside():
+    with settings(Determinism()):
+        assert torch.backends.cuda.matmul.allow_tf32 is False
+        assert torch.backends.cudnn.allow_tf32 is False
+
+
+@pytest.mark.parametrize(
+    ("value", "note"), [(None, None), (":16:8", None), (":0:0", "does not make cuBLAS repeatable")]
+)
+def test_the_cublas_workspace_is_set_unless_the_user_chose(
+    monkeypatch: pytest.MonkeyPatch, value: str | None, note: str | None
+):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", value or "")
+    if value is None:
+        monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    said = set_before_torch()
+    assert (said is None) == (note is None)
+    assert note is None or note in said
+
+
+def test_a_workspace_that_comes_too_late_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    assert "could not be set" in (set_before_torch() or "")
+
+
+def test_the_workspace_needs_no_torch():
+    code = (
+        "import os, sys\n"
+        "os.environ.pop('CUBLAS_WORKSPACE_CONFIG', None)\n"
+        "from harness.environment.determinism import set_before_torch\n"
+        "print(set_before_torch(), os.environ['CUBLAS_WORKSPACE_CONFIG'], 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "None :4096:8 False\n"
+
+
+def test_nesting_in_any_order_restores_in_order():
+    before = flags()
+    for outer, inner in itertools.permutations(["ieee", "tf32"]):
+        with settings(Determinism(float32_precision=outer)):
+            with settings(Determinism(float32_precision=inner)):
+                pass
+            assert torch.backends.cudnn.rnn.fp32_precision == outer
+    assert flags() == before
