@@ -25,6 +25,8 @@ class Step:
     path: Path
     """The entry's file."""
     change: Change
+    rejected_elsewhere: tuple[str, ...]
+    """Other profiles that have the candidate's pixels on their reject list, sorted."""
 
     def names_environment(self, environment_sha256: str) -> bool:
         """Say whether what is accepted after the change was made in that environment."""
@@ -69,7 +71,7 @@ def make_plan(
         result = change(entry.profiles.get(candidate.profile, ProfileBaseline()), proposed)
         profiles = {**entry.profiles, candidate.profile: result.baseline}
         entries[path] = entry.model_copy(update={"profiles": profiles})
-        steps.append(Step(candidate, path, result))
+        steps.append(Step(candidate, path, result, _rejected_elsewhere(entry, candidate)))
         if result.outcome is not Outcome.UNCHANGED:
             changed[path] = None
     return Plan(tuple(steps), {path: _text(entries[path]) for path in changed})
@@ -78,6 +80,17 @@ def make_plan(
 def _entry(path: Path, candidate: Candidate) -> BaselineEntry:
     found = read_entry(path, suite=candidate.suite, case=candidate.case)
     return found or BaselineEntry(suite=candidate.suite, case=candidate.case, profiles={})
+
+
+def _rejected_elsewhere(entry: BaselineEntry, candidate: Candidate) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            profile
+            for profile, baseline in entry.profiles.items()
+            if profile != candidate.profile
+            and any(image.pixels_sha256 == candidate.pixels_sha256 for image in baseline.rejected)
+        )
+    )
 
 
 def _text(entry: BaselineEntry) -> bytes:

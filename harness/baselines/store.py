@@ -46,7 +46,9 @@ class Accepted:
     replaced: tuple[str, ...]
     """Pixel digests that were accepted before and are not any more."""
     no_longer_rejected: bool
-    """Whether this took the image off the reject list."""
+    """Whether this took the image off the profile's reject list."""
+    rejected_elsewhere: tuple[str, ...]
+    """Other profiles that reject the image still, which counts for every profile."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,7 @@ class BaselineStore:
                 step.change.outcome,
                 step.change.no_longer_accepted,
                 step.change.no_longer_rejected,
+                step.rejected_elsewhere,
             )
             for step in plan.steps
         )

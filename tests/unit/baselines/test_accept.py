@@ -161,6 +161,15 @@ def test_rejecting_in_one_profile_leaves_the_acceptance_in_another(world: World)
     assert world.accepted() == [world.candidate().pixels_sha256]
 
 
+def test_accepting_what_another_profile_rejects_leaves_that_alone_and_says_so(world: World):
+    world.store.reject([world.candidate(profile=GPU)], by="ada", reason="two stems")
+
+    (result,) = world.accept(world.candidate())
+
+    assert result.rejected_elsewhere == (GPU,)
+    assert len(world.profile(GPU).rejected) == 1
+
+
 def test_rejecting_twice_changes_no_file_and_says_so(world: World):
     world.store.reject([world.candidate()], by="ada", reason="two stems")
     before = world.files()
