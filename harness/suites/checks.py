@@ -6,7 +6,6 @@ all problems of a file can be said at once.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -226,12 +225,11 @@ class _Checks:
 
     def seeds(self, place: _Path, seeds: object) -> Iterator[Problem]:
         if isinstance(seeds, list) and len(seeds) > 1:
-            whole = [seed for seed in seeds if type(seed) is int]
-            for seed, times in Counter(whole).items():
-                if times > 1:
-                    again = seeds.index(seed, seeds.index(seed) + 1)
-                    what = f"the seed {seed} stands {times} times in {name_of(place)}"
-                    yield self.at((*place, again), what, "keep one of them")
+            first_of: dict[int, int] = {}
+            for index, seed in enumerate(seeds):
+                if type(seed) is int and first_of.setdefault(seed, index) != index:
+                    what = f"the seed {seed} stands more than once in {name_of(place)}"
+                    yield self.at((*place, index), what, "keep one of them")
         elif isinstance(seeds, dict):
             start, count = seeds.get("start"), seeds.get("count")
             if not (isinstance(start, int) and isinstance(count, int)):

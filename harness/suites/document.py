@@ -7,7 +7,7 @@ objects, no dates, no cycles, no NaN, and never more of it than the file could h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -46,6 +46,7 @@ class Document:
     problems: tuple[Problem, ...]
     """What is wrong with the YAML itself, where reading could go on all the same."""
     _root: Node
+    _index: dict[Node, dict[str | int, tuple[Node, Node]]] = field(default_factory=dict)
 
     def line_of(self, location: Location) -> int:
         """Return the line of the value at ``location``, from 1, or of its nearest parent."""
@@ -64,10 +65,35 @@ class Document:
     def _descend(self, location: Location) -> tuple[Node | None, Node]:
         key, value = None, self._root
         for part in location:
-            found = _child(value, part)
+            found = self._child(value, part)
             if found is not None:
                 key, value = found
         return key, value
+
+    def _child(self, node: Node, part: str | int) -> tuple[Node | None, Node] | None:
+        """Return key (None in a list) and value of one part of a location."""
+        if isinstance(node, SequenceNode):
+            usable = isinstance(part, int) and 0 <= part < len(node.value)
+            return (None, node.value[part]) if usable else None
+        return self._keys(node).get(part) if isinstance(node, MappingNode) else None
+
+    def _keys(self, node: MappingNode) -> dict[str | int, tuple[Node, Node]]:
+        """Return the keys and values of a mapping, through merge keys; looked through once."""
+        if node in self._index:
+            return self._index[node]
+        found: dict[str | int, tuple[Node, Node]] = {}
+        merged: list[Node] = []
+        for key, value in node.value:
+            if is_merge_key(key):
+                merged += value.value if isinstance(value, SequenceNode) else [value]
+            elif isinstance(key, ScalarNode):
+                found[key.value] = key, value
+        for source in merged:
+            if isinstance(source, MappingNode):
+                for name, pair in self._keys(source).items():
+                    found.setdefault(name, pair)
+        self._index[node] = found
+        return found
 
 
 def read_document(path: Path) -> Document:
@@ -145,6 +171,7 @@ class _Builder:
     def _mapping(self, node: Node) -> _Built:
         found: dict[str, JsonValue] = {}
         merged: list[Node] = []
+        repeated: list[Node] = []
         size, depth = 1, 0
         for key, child in node.value:
             if not isinstance(key, ScalarNode):
@@ -154,7 +181,7 @@ class _Builder:
                 merged.append(child)
                 continue
             if key.value in found:
-                self._report_repetition(node, key)
+                repeated.append(key)
             if isinstance(child, ScalarNode):
                 found[key.value] = self._scalar(child)
                 size += 1
@@ -165,6 +192,8 @@ class _Builder:
             depth = max(depth, built.depth)
         for child in merged:
             size += self._merge(found, child)
+        if repeated:
+            self._report_repetitions(node, repeated)
         return _Built(found, size, depth + 1)
 
     def _merge(self, found: dict[str, JsonValue], source: Node) -> int:
@@ -199,34 +228,12 @@ class _Builder:
         tag = node.tag.replace("tag:yaml.org,2002:", "!!")
         self._report(node, f"the tag `{tag}` is not allowed", "remove the tag")
 
-    def _report_repetition(self, mapping: Node, key: ScalarNode) -> None:
-        first = next(
-            other for other, _ in mapping.value if getattr(other, "value", None) == key.value
-        )
-        self._report(
-            key,
-            f"the key `{key.value}` stands here and on line {line_of_node(first)}",
-            "keep one of the two",
-        )
+    def _report_repetitions(self, mapping: Node, repeated: list[Node]) -> None:
+        pairs = reversed(mapping.value)
+        first = {key.value: line_of_node(key) for key, _ in pairs if isinstance(key, ScalarNode)}
+        for key in repeated:
+            what = f"the key `{key.value}` stands here and on line {first[key.value]}"
+            self._report(key, what, "keep one of the two")
 
     def _report(self, node: Node, what: str, fix: str) -> None:
         self.problems.append(Problem(line_of_node(node), what, fix))
-
-
-def _child(node: Node, part: str | int) -> tuple[Node | None, Node] | None:
-    """Return key (None in a list) and value of one part of a location, through merge keys."""
-    if isinstance(node, SequenceNode):
-        usable = isinstance(part, int) and 0 <= part < len(node.value)
-        return (None, node.value[part]) if usable else None
-    if not isinstance(node, MappingNode):
-        return None
-    for key, value in node.value:
-        if isinstance(key, ScalarNode) and key.value == part and not is_merge_key(key):
-            return key, value
-    for key, value in node.value:
-        if is_merge_key(key):
-            for source in value.value if isinstance(value, SequenceNode) else [value]:
-                found = _child(source, part)
-                if found is not None:
-                    return found
-    return None

@@ -14,7 +14,7 @@ from harness.suites.checks import check
 from harness.suites.document import Document, read_document
 from harness.suites.expansion import GateLine, Limit, Suite, Template, merged
 from harness.suites.model import AdapterSpec, Determinism, ModelSpec, SchedulerSpec
-from harness.suites.problems import failure
+from harness.suites.problems import Problem, failure
 from harness.suites.recipes import key_of_model
 from harness.suites.schema import (
     AdapterSection,
@@ -52,9 +52,17 @@ def _load(path: Path) -> Suite:
     except ValidationError as error:
         problems += schema_problems(error, document)
     problems += check(document)
+    problems = _without_consequences(problems, document)
     if section is None or problems:
         raise failure(path, problems)
     return _resolve(document, section)
+
+
+def _without_consequences(problems: list[Problem], document: Document) -> list[Problem]:
+    """Drop what was found on lines whose YAML is at fault already: it only follows from that."""
+    faulty = {problem.line for problem in document.problems}
+    others = [problem for problem in problems if problem.line not in faulty]
+    return [*document.problems, *others]
 
 
 def _resolve(document: Document, section: SuiteFile) -> Suite:

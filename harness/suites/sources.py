@@ -14,7 +14,8 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 def is_hub_id(suite: Path, source: str) -> bool:
     """Tell whether ``source`` is ``org/name`` on the hub.
 
-    It is if it has that form and nothing of the name stands beside ``suite``. A leading ``./`` says that a folder is meant.
+    It is if it has that form and nothing of the name stands beside ``suite``; a leading
+    ``./`` says that a folder is meant.
     """
     return bool(_HUB_ID.fullmatch(source)) and not (suite.parent / source).exists()
 
