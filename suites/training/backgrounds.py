@@ -73,7 +73,9 @@ def _draw_sky(image: Image.Image, area: _Area, time: str, rng: random.Random) ->
     else:
         y = area.top + down * rng.uniform(0.22, 0.34)
         for offset, radius in ((-0.065, 0.04), (0.0, 0.06), (0.07, 0.042)):
-            _disc(canvas, x + unit * offset, y - unit * radius * 0.5, unit * radius, (250, 252, 255))
+            _disc(
+                canvas, x + unit * offset, y - unit * radius * 0.5, unit * radius, (250, 252, 255)
+            )
 
 
 def _draw_table(image: Image.Image, place: str, time: str, horizon: float) -> None:
@@ -95,8 +97,7 @@ def _draw_table(image: Image.Image, place: str, time: str, horizon: float) -> No
 def _draw_window(image: Image.Image, time: str, horizon: float, rng: random.Random) -> None:
     size = image.width
     wall, frame, sill = (
-        tint_surroundings(colour, time)
-        for colour in (_PLASTER, (252, 250, 244), (206, 176, 136))
+        tint_surroundings(colour, time) for colour in (_PLASTER, (252, 250, 244), (206, 176, 136))
     )
     image.paste(wall, (0, 0, size, size))
     pane = _Area(size * 0.08, size * 0.05, size * 0.92, horizon)
@@ -139,9 +140,7 @@ def _draw_beach(image: Image.Image, time: str, horizon: float, rng: random.Rando
 
 def _draw_snow(image: Image.Image, time: str, horizon: float, rng: random.Random) -> None:
     size, canvas = image.width, ImageDraw.Draw(image)
-    snow, needles = (
-        tint_surroundings(colour, time) for colour in ((232, 240, 250), (40, 98, 78))
-    )
+    snow, needles = (tint_surroundings(colour, time) for colour in ((232, 240, 250), (40, 98, 78)))
     _blend(image, _Area(0, horizon, size, size), darken(snow, 0.14), snow)
     for centre in (0.1, 0.9):
         x, height = size * (centre + rng.uniform(-0.03, 0.03)), size * rng.uniform(0.24, 0.3)

@@ -17,7 +17,7 @@ _GROUPS: Final = 8
 
 
 def make_autoencoder() -> AutoencoderKL:
-    """An eight-fold downsampling autoencoder: (B, 3, 128, 128) to (B, 8, 16, 16)."""
+    """Make an eight-fold downsampling autoencoder: (B, 3, 128, 128) to (B, 8, 16, 16)."""
     return AutoencoderKL(
         in_channels=3,
         out_channels=3,
@@ -35,7 +35,7 @@ def make_autoencoder() -> AutoencoderKL:
 
 
 def make_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
-    """A two-layer CLIP text encoder: (B, L) token ids to (B, L, `TEXT_WIDTH`).
+    """Make a two-layer CLIP text encoder: (B, L) token ids to (B, L, `TEXT_WIDTH`).
 
     Embeddings start larger than CLIP's usual 0.02: with so few tokens and steps,
     the words must differ from the beginning.
@@ -63,7 +63,7 @@ def make_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
 
 
 def make_denoiser() -> UNet2DConditionModel:
-    """A two-level U-Net: noisy latents (B, 8, 16, 16) to v-predictions of that shape.
+    """Make a two-level U-Net: noisy latents (B, 8, 16, 16) to v-predictions of that shape.
 
     `attention_head_dim` is, by a historical accident of diffusers, the number of heads
     (https://github.com/huggingface/diffusers/issues/2011).
@@ -84,7 +84,7 @@ def make_denoiser() -> UNet2DConditionModel:
 
 
 def make_scheduler() -> DDIMScheduler:
-    """DDIM on linear betas, predicting v (https://arxiv.org/abs/2202.00512).
+    """Make DDIM on linear betas, predicting v (https://arxiv.org/abs/2202.00512).
 
     Timesteps are spaced so that sampling begins at the noisiest one
     (https://arxiv.org/abs/2305.08891).
@@ -98,10 +98,10 @@ def make_scheduler() -> DDIMScheduler:
         timestep_spacing="trailing",
         clip_sample=False,
         set_alpha_to_one=False,
-        steps_offset=0,
+        steps_offset=1,
     )
 
 
 def count_parameters(*modules: torch.nn.Module) -> int:
-    """Number of trainable values in all modules together."""
+    """Count the trainable values in all modules together."""
     return sum(p.numel() for module in modules for p in module.parameters())

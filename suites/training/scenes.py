@@ -62,7 +62,7 @@ def _with_article(words: str) -> str:
 
 
 def caption(scene: Scene) -> str:
-    """The scene in words, such as "a small red apple on a white table at night"."""
+    """Put the scene in words, such as "a small red apple on a white table at night"."""
     names = [f"{thing.colour} {thing.shape}" for thing in scene.things]
     if len(names) == 1:
         subject = _with_article(f"{scene.size} {names[0]}".strip())
@@ -91,13 +91,11 @@ def _any_scene(rng: random.Random) -> Scene:
     if rng.random() < 0.68:
         size = rng.choices(SIZES, (0.66, 0.17, 0.17))[0]
         return Scene((_any_thing(rng),), place, time, size)
-    return Scene(
-        (_any_thing(rng), _any_thing(rng)), place, time, relation=rng.choice(RELATIONS)
-    )
+    return Scene((_any_thing(rng), _any_thing(rng)), place, time, relation=rng.choice(RELATIONS))
 
 
 def training_scene(rng: random.Random) -> Scene:
-    """A random scene in which no held-out combination occurs."""
+    """Choose a random scene in which no held-out combination occurs."""
     while True:
         scene = _any_scene(rng)
         if not any(is_held_out(thing, scene.place) for thing in scene.things):
@@ -116,10 +114,10 @@ def held_out_scenes() -> Iterator[Scene]:
 
 
 def _draw_thing(
-    image: Image.Image, thing: Thing, x: float, ground: float, half_size: float, time: str
+    image: Image.Image, thing: Thing, foot: tuple[float, float], half_size: float, time: str
 ) -> None:
-    draw_shadow(image, x, ground, half_size)
-    brush = Brush(ImageDraw.Draw(image), x, ground, half_size, night=time == "at night")
+    draw_shadow(image, *foot, half_size)
+    brush = Brush(ImageDraw.Draw(image), *foot, half_size, night=time == "at night")
     SHAPES[thing.shape](brush, tint_object(COLOURS[thing.colour], time))
 
 
@@ -137,8 +135,8 @@ def draw(scene: Scene, rng: random.Random) -> Picture:
         if scene.relation == "right of":
             centres.reverse()
     for thing, centre in zip(scene.things, centres, strict=True):
-        ground = size * rng.uniform(0.83, 0.88)
-        _draw_thing(image, thing, size * centre, ground, size * rng.uniform(*bounds), scene.time)
+        foot = size * centre, size * rng.uniform(0.83, 0.88)
+        _draw_thing(image, thing, foot, size * rng.uniform(*bounds), scene.time)
     changed = ImageChops.difference(image, background).convert("L").point(lambda v: 255 * (v > 0))
     small = (SIZE, SIZE)
     return Picture(
@@ -148,7 +146,7 @@ def draw(scene: Scene, rng: random.Random) -> Picture:
 
 
 def training_picture(seed: int) -> tuple[Picture, str]:
-    """The picture and caption that training knows by this seed."""
+    """Draw the picture that training knows by this seed, and write its caption."""
     rng = random.Random(seed)
     scene = training_scene(rng)
     return draw(scene, rng), caption(scene)

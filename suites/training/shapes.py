@@ -83,9 +83,7 @@ def _star(brush: Brush, colour: Colour) -> None:
     def corners(radius: float) -> list[Point]:
         reach = [radius * (1.0 if corner % 2 == 0 else 0.5) for corner in range(10)]
         turn = [corner * math.pi / 5 for corner in range(10)]
-        return [
-            (r * math.sin(t), 1.08 + r * math.cos(t)) for r, t in zip(reach, turn, strict=True)
-        ]
+        return [(r * math.sin(t), 1.08 + r * math.cos(t)) for r, t in zip(reach, turn, strict=True)]
 
     brush.polygon(corners(1.28), darken(colour, 0.35))
     brush.polygon(corners(1.04), colour)
@@ -93,7 +91,7 @@ def _star(brush: Brush, colour: Colour) -> None:
 
 def _heart(brush: Brush, colour: Colour) -> None:
     def outline(scale: float) -> list[Point]:
-        """The heart curve, https://mathworld.wolfram.com/HeartCurve.html (its equation 7)."""
+        """Trace the heart curve, https://mathworld.wolfram.com/HeartCurve.html (its equation 7)."""
         points = []
         for step in range(64):
             t = step * math.pi / 32
@@ -123,7 +121,9 @@ def _cat(brush: Brush, colour: Colour) -> None:
     for side in (-1, 1):
         brush.ellipse(side * 0.34, 0.14, (0.26, 0.16), soft)
         brush.polygon([(side * 0.9, 1.35), (side * 0.82, 2.35), (side * 0.08, 1.85)], colour)
-        brush.polygon([(side * 0.7, 1.6), (side * 0.68, 2.05), (side * 0.36, 1.84)], (240, 150, 160))
+        brush.polygon(
+            [(side * 0.7, 1.6), (side * 0.68, 2.05), (side * 0.36, 1.84)], (240, 150, 160)
+        )
     brush.ellipse(0, 1.25, (0.96, 0.7), colour)
     _cat_face(brush, colour)
 

@@ -1,0 +1,1 @@
+"""Everything that made the model `shapes-sd`, and that measures how well it listens."""
