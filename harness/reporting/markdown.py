@@ -10,6 +10,7 @@ from harness.reporting.anchors import anchors
 from harness.reporting.text import (
     MEANINGS,
     WORST_FIRST,
+    outcome,
     pixels_in_words,
     prompt_of,
     reason_in_words,
@@ -40,20 +41,14 @@ def summary_markdown(run: RunRecord) -> str:
     At most ``SHOWN_CASES`` cases are named. Prompts and messages are written so that no character
     of theirs acts as Markdown or HTML, pings anybody or links anywhere.
     """
-    blocks = [_heading(run), *_warnings(run), _counts(run), *_worst(run), _environment(run)]
+    blocks = [
+        f"## Golden images: {outcome(run)}",
+        *_warnings(run),
+        _counts(run),
+        *_worst(run),
+        _environment(run),
+    ]
     return "\n\n".join(blocks) + "\n"
-
-
-def _heading(run: RunRecord) -> str:
-    failed = sum(not case.passed for case in run.cases)
-    total = len(run.cases)
-    if not run.cases:
-        outcome = "no cases"
-    elif failed:
-        outcome = f"{failed:,} of {total:,} cases fail"
-    else:
-        outcome = f"all {total:,} cases pass" if total > 1 else "the one case passes"
-    return f"## Golden images: {outcome}"
 
 
 def _warnings(run: RunRecord) -> list[str]:

@@ -50,7 +50,7 @@ def _body(case: CaseRecord, run_id: str, report: str | None) -> Iterator[str]:
         yield f"report  {report}#{case_anchor(case)}"
     command = accept_command(case, run_id)
     if command:
-        yield f"accept  {command}"
+        yield f"accept  {' '.join(command)}"
 
 
 def _split(case: CaseRecord) -> tuple[list[Reason], list[Reason]]:
@@ -72,16 +72,16 @@ def baseline_line(baseline: BaselineUsed) -> str:
     return f"baseline {digest}… accepted {baseline.accepted_at:%Y-%m-%d} in {profile}"
 
 
-def accept_command(case: CaseRecord, run_id: str) -> str | None:
-    """Return the shell command that accepts this case's image; None where none should be.
+def accept_command(case: CaseRecord, run_id: str) -> tuple[str, ...]:
+    """Return the shell's words, quoted, for accepting this case's image; () where none should be.
 
     An error has no image, an identical one is accepted already, and a rejected one was declared
     wrong by somebody: undoing that deserves more than a line to copy.
     """
     if case.verdict not in _ACCEPTABLE:
-        return None
-    words = ("goldenseed", "accept", run_id, case.id)
-    return f'{shlex.join(words)} --reason "…"'
+        return ()
+    words = (shlex.quote(word) for word in (run_id, case.id))
+    return ("goldenseed", "accept", *words, "--reason", '"…"')
 
 
 def counts_text(run: RunRecord) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from harness.reporting.numbers import number, scalar, value_and_limit
-from harness.runs.record import CaseRecord
+from harness.runs.record import CaseRecord, RunRecord
 from harness.verdict.model import Reason, Verdict
 
 WORST_FIRST = (
@@ -63,6 +63,18 @@ def _visible(character: str, kept: str) -> str:
     if unicodedata.category(character) in _INVISIBLE:
         return f"⟨U+{ord(character):04X}⟩"
     return character
+
+
+def outcome(run: RunRecord) -> str:
+    """Say in a few words how a run ended: ``6 of 32 cases fail``, ``cut short: no cases``."""
+    total, failed = len(run.cases), sum(not case.passed for case in run.cases)
+    if not total:
+        words = "no cases"
+    elif failed:
+        words = f"{failed:,} of {total:,} {'case fails' if total == 1 else 'cases fail'}"
+    else:
+        words = f"all {total:,} cases pass" if total > 1 else "the one case passes"
+    return words if run.complete else f"cut short: {words}"
 
 
 def prompt_of(case: CaseRecord) -> str | None:

@@ -18,6 +18,7 @@ from harness.reporting.terminal import accept_command
 from harness.reporting.text import (
     MEANINGS,
     WORST_FIRST,
+    outcome,
     prompt_of,
     reason_in_words,
     seed_of,
@@ -71,7 +72,7 @@ class CaseView:
     rows: tuple[MetricRow, ...]
     recipe: tuple[tuple[str, str], ...]
     seconds: str | None
-    command: str | None
+    command: tuple[str, ...]
 
     @property
     def comparable(self) -> bool:
@@ -99,7 +100,6 @@ class RunView:
     record: RunRecord
     suites: tuple[str, ...]
     headline: str
-    failed: int
     duration: str | None
     sections: tuple[Section, ...]
     environment: tuple[tuple[str, str], ...]
@@ -112,26 +112,17 @@ def run_view(run: RunRecord, folder: Path) -> RunView:
         _case_view(case, run.run_id, folder, anchor, slug)
         for case, (anchor, slug) in zip(run.cases, anchors(run.cases), strict=True)
     ]
-    failed = sum(not case.passed for case in run.cases)
+    headline = outcome(run)
     took = (run.finished - run.started).total_seconds() if run.finished else None
     return RunView(
         record=run,
         suites=tuple(dict.fromkeys(visible(case.suite, lines=False) for case in run.cases)),
-        headline=_headline(len(run.cases), failed),
-        failed=failed,
+        headline=headline[0].upper() + headline[1:],
         duration=None if took is None else seconds(max(took, 0.0)),
         sections=tuple(_sections(views)),
         environment=_fields(run.environment),
         options=_fields(run.options),
     )
-
-
-def _headline(total: int, failed: int) -> str:
-    if not total:
-        return "No cases were recorded"
-    if failed:
-        return f"{failed:,} of {total:,} {'case fails' if total == 1 else 'cases fail'}"
-    return f"All {total:,} cases pass" if total > 1 else "The one case passes"
 
 
 def _sections(views: list[CaseView]) -> Iterator[Section]:
@@ -166,7 +157,7 @@ def _case_view(
         rows=metric_rows(case),
         recipe=_fields(case.recipe),
         seconds=seconds(took) if took else None,
-        command=accept_command(case, run_id),
+        command=tuple(visible(word) for word in accept_command(case, run_id)),
     )
 
 

@@ -73,7 +73,7 @@ def click(page: Chrome, selector: str) -> None:
 
 def test_no_prompt_message_or_path_runs_a_script(page: Chrome, report: Path) -> None:
     # An open alert would make each of these raise.
-    assert page.title.startswith("14 of 40 cases fail")
+    assert page.title.startswith("Cut short: 14 of 40 cases fail")
     elements = page.execute_script(
         "return [...document.querySelectorAll('main script, main svg, [onerror], [onload]')].length"
     )
@@ -230,3 +230,16 @@ def test_nothing_is_hidden_from_readers_without_scripts(page: Chrome, report: Pa
     finally:
         page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
     assert (nodes["result"]["value"], hidden) == ("", [])
+
+
+def test_copying_gives_the_command_as_it_is_typed(page: Chrome) -> None:
+    page.execute_cdp_cmd(
+        "Browser.grantPermissions",
+        {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]},
+    )
+    click(page, ".copy")
+    copied = page.execute_async_script(
+        "const done = arguments[0];"
+        "setTimeout(() => navigator.clipboard.readText().then(done, e => done(String(e))), 100)"
+    )
+    assert copied == ("goldenseed accept 20261120T151233Z 'red-apple[seed=1024]' --reason \"…\"")

@@ -25,8 +25,10 @@ def test_a_drift_names_each_gate_the_baseline_the_report_and_the_command(
     digest = baseline("images/red-apple.baseline.png").pixels_sha256[:6]
     assert texts["drift"].splitlines() == [
         "DRIFT suites/shapes.suite.yaml::red-apple[seed=1024]",
-        "  ssim 0.8714 < min_ssim 0.95 (suite)   phash 14 > max_phash_distance 6 (suite)"
-        "   8.2 % of pixels changed, max 187",
+        (
+            "  ssim 0.8714 < min_ssim 0.95 (suite)   phash 14 > max_phash_distance 6 (suite)   "
+            "8.2 % of pixels changed, max 187"
+        ),
         f"  baseline {digest}… accepted 2026-11-11 in cpu-x86_64-avx512",
         f"  report  {REPORT}#shapes.red-apple-1024",
         "  accept  goldenseed accept 20261120T151233Z 'red-apple[seed=1024]' --reason \"…\"",
@@ -58,8 +60,10 @@ def test_a_rejected_case_says_who_rejected_it_and_offers_nothing_to_accept(
     texts: dict[str, str],
 ) -> None:
     assert texts["rejected"].splitlines()[1:] == [
-        "  these pixels are on the reject list: rejected by Ada in cpu-x86_64-avx512:"
-        " the cat has three ears",
+        (
+            "  these pixels are on the reject list: rejected by Ada in cpu-x86_64-avx512:"
+            " the cat has three ears"
+        ),
         f"  report  {REPORT}#shapes.yellow-cat-1024",
     ]
 

@@ -5,13 +5,15 @@ import pytest
 from harness.reporting.text import (
     MEANINGS,
     WORST_FIRST,
+    outcome,
     prompt_of,
     reason_in_words,
     seed_of,
     visible,
 )
+from harness.runs.record import RunRecord
 from harness.verdict.model import Reason, Verdict
-from tests.unit.reporting.sample_report import case
+from tests.unit.reporting.sample_report import case, run
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,21 @@ from tests.unit.reporting.sample_report import case
 )
 def test_unseen_characters_are_shown_and_scripts_are_kept(text: str, shown: str) -> None:
     assert visible(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (run(), "no cases"),
+        (run(case()), "the one case passes"),
+        (run(case("drift")), "1 of 1 case fails"),
+        (run(*[case()] * 1200), "all 1,200 cases pass"),
+        (run(*[case(), case("new")] * 700), "700 of 1,400 cases fail"),
+        (run(case(), complete=False), "cut short: the one case passes"),
+    ],
+)
+def test_the_outcome_is_said_in_a_few_words(record: RunRecord, words: str) -> None:
+    assert outcome(record) == words
 
 
 def test_one_line_text_has_no_line_breaks() -> None:
