@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,7 +15,7 @@ from harness.suites.checks import check
 from harness.suites.document import Document, read_document
 from harness.suites.expansion import GateLine, Limit, Suite, Template, merged
 from harness.suites.model import AdapterSpec, Determinism, ModelSpec, SchedulerSpec
-from harness.suites.problems import Problem, failure
+from harness.suites.problems import COUNTED, Problem, failure
 from harness.suites.recipes import key_of_model
 from harness.suites.schema import (
     AdapterSection,
@@ -51,7 +52,7 @@ def _load(path: Path) -> Suite:
         section = SuiteFile.model_validate(document.data)
     except ValidationError as error:
         problems += schema_problems(error, document)
-    problems += check(document)
+    problems += islice(check(document), COUNTED)
     problems = _without_consequences(problems, document)
     if section is None or problems:
         raise failure(path, problems)

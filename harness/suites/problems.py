@@ -10,6 +10,8 @@ from harness.errors import GoldenseedError
 
 SHOWN = 10
 """How many problems of one file are named before the rest is only counted."""
+COUNTED = 1000
+"""How many problems of one kind are looked for before the rest is not even counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +39,6 @@ def failure(path: Path, problems: Iterable[Problem]) -> GoldenseedError:
         for problem in others[: SHOWN - 1]
     ]
     if len(ordered) > SHOWN:
-        parts.append(f"{path}: and {len(ordered) - SHOWN} more problems")
+        at_least = "at least " if len(ordered) >= COUNTED else ""
+        parts.append(f"{path}: and {at_least}{len(ordered) - SHOWN} more problems")
     return GoldenseedError("\n".join(parts), path=path, line=first.line)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 
 from harness.errors import GoldenseedError
 from harness.files import inside
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
+_HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
 
 def is_hub_id(suite: Path, source: str) -> bool:
@@ -17,7 +18,7 @@ def is_hub_id(suite: Path, source: str) -> bool:
     It is if it has that form and nothing of the name stands beside ``suite``; a leading
     ``./`` says that a folder is meant.
     """
-    return bool(_HUB_ID.fullmatch(source)) and not (suite.parent / source).exists()
+    return bool(_HUB_ID.fullmatch(source)) and _mode(suite.parent / source) is None
 
 
 def beside(suite: Path, relative: str) -> Path:
@@ -43,7 +44,7 @@ def source_fault(suite: Path, source: str, revision: object) -> tuple[str, str, 
         folder = beside(suite, source)
     except GoldenseedError as error:
         return "source", error.what, "name a folder beside the suite file, or a hub id `org/name`"
-    if not folder.is_dir():
+    if not stat.S_ISDIR(_mode(folder) or 0):
         fix = f"put the model into {folder}, or name a hub id `org/name` with its revision"
         return "source", f"there is no folder `{source}` beside the suite file", fix
     if revision is not None:
@@ -58,10 +59,18 @@ def adapter_fault(suite: Path, source: str, allowed: object) -> tuple[str, str] 
         path = beside(suite, source)
     except GoldenseedError as error:
         return error.what, "put the adapter's file into the suite's folder"
-    if not path.is_file():
+    if not stat.S_ISREG(_mode(path) or 0):
         fix = f"put the file at {path}; adapters are files beside the suite, never hub ids"
         return f"there is no file `{source}` beside the suite file", fix
     if path.suffix != ".safetensors" and not (isinstance(allowed, list) and source in allowed):
         fix = "convert it to .safetensors, or name it under `model.allow_pickle`"
         return f"`{source}` is not a .safetensors file: loading it could run code", fix
     return None
+
+
+def _mode(path: Path) -> int | None:
+    """Return what stands at ``path``; None if nothing does, or nothing that could be reached."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return None

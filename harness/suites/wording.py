@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from harness.suites.problems import Problem
+from harness.suites.problems import COUNTED, Problem
 from harness.suites.scalars import number
 from harness.suites.schema import LARGEST_SEED, SECTIONS, ModelSection
 
@@ -41,9 +41,10 @@ _PATTERNS = {
 
 
 def schema_problems(error: ValidationError, document: Document) -> list[Problem]:
-    """Every finding of ``error`` as a problem of ``document``."""
+    """Return the findings of ``error``, at most ``COUNTED``, as problems of ``document``."""
     found = error.errors(include_url=False, include_context=True)
-    return [_problem(finding, document) for finding in found if not _only_follows(finding)]
+    own = [finding for finding in found if not _only_follows(finding)]
+    return [_problem(finding, document) for finding in own[:COUNTED]]
 
 
 def _only_follows(finding: ErrorDetails) -> bool:

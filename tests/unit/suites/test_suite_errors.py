@@ -52,6 +52,7 @@ BAD = [
     ("model:\n  source: toy", "model: [toy]", 2, "`model` is a list", "write a mapping"),
     ("source: toy", "sorce: toy", 3, "unknown key `sorce` in `model`", "write `source`"),
     ("source: toy", "source: gone", 3, "no folder `gone` beside the suite", "hub id"),
+    ("source: toy", f"source: {'long' * 100}", 3, "no folder `longlong", "hub id"),
     ("source: toy", "source: ../toy", 3, "leaves its folder", "beside the suite file"),
     ("source: toy", "source: /toy", 3, "is absolute", "beside the suite file"),
     ("source: toy", "source: 'C:\\toy'", 3, "has a drive letter", "beside the suite file"),
@@ -267,3 +268,8 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path: Path):
 def test_a_folder_is_no_suite(tmp_path: Path):
     with pytest.raises(GoldenseedError, match="is not a regular file"):
         load_suite(tmp_path)
+
+
+def test_a_file_with_nothing_but_faults_is_refused_without_counting_them_all(load: Load):
+    with pytest.raises(GoldenseedError, match="and at least 990 more problems"):
+        load(GOOD + "".join(f"unknown{n}: 1\n" for n in range(2000)))

@@ -63,14 +63,12 @@ def test_a_key_that_is_not_known_does_not_fit_it():
 def fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, definition in {"Suite": schema, **schema["$defs"]}.items():
         for field, described in definition.get("properties", {}).items():
-            yield f"{name}.{field}", described
+            yield f"{name}.{field}", {**resolved(described, schema), **described}
 
 
 def test_every_field_is_described():
-    undescribed = [
-        name for name, field in fields(suite_json_schema()) if "description" not in field
-    ]
-    assert undescribed == []
+    described = {name: "description" in field for name, field in fields(suite_json_schema())}
+    assert [name for name, is_described in described.items() if not is_described] == []
 
 
 def test_it_names_its_dialect_and_is_json():
