@@ -1,0 +1,60 @@
+"""Golden prompt/seed suites for text-to-image pipelines: the public API, loaded on first use."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.baselines.store import BaselineStore
+    from harness.comparison.compare import difference_image, measure
+    from harness.errors import GoldenseedError
+    from harness.pixels import decode, pixels_sha256
+    from harness.runs.folder import load_run
+    from harness.runs.record import CaseRecord, RunRecord
+    from harness.session.golden_image import GoldenImage
+    from harness.suites.loading import load_suite
+    from harness.verdict.model import Reason, Verdict
+
+__all__ = [
+    "BaselineStore",
+    "CaseRecord",
+    "GoldenImage",
+    "GoldenseedError",
+    "Reason",
+    "RunRecord",
+    "Verdict",
+    "decode",
+    "difference_image",
+    "load_run",
+    "load_suite",
+    "measure",
+    "pixels_sha256",
+]
+
+_HOMES = {
+    "BaselineStore": "harness.baselines.store",
+    "CaseRecord": "harness.runs.record",
+    "GoldenImage": "harness.session.golden_image",
+    "GoldenseedError": "harness.errors",
+    "Reason": "harness.verdict.model",
+    "RunRecord": "harness.runs.record",
+    "Verdict": "harness.verdict.model",
+    "decode": "harness.pixels",
+    "difference_image": "harness.comparison.compare",
+    "load_run": "harness.runs.folder",
+    "load_suite": "harness.suites.loading",
+    "measure": "harness.comparison.compare",
+    "pixels_sha256": "harness.pixels",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its home: pytest loads this package at every start."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

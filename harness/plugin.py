@@ -7,53 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.session.option_table import OPTIONS
+
 if TYPE_CHECKING:
     from harness.session.golden_image import GoldenImage
 
 SUITE_SUFFIX = ".suite.yaml"
-
-OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
-    (
-        "update",
-        "none",
-        ("none", "missing", "changed", "all"),
-        (
-            "Accept images at the end of the run: none (default), missing (new cases), changed "
-            "(incomparable, warn, drift), or all."
-        ),
-    ),
-    (
-        "require",
-        "warn",
-        ("identical", "match", "warn"),
-        "The worst verdict that still passes (default: warn).",
-    ),
-    (
-        "baselines",
-        "baselines",
-        None,
-        "Folder of the accepted baselines, relative to pytest's root (default: baselines).",
-    ),
-    (
-        "reports",
-        "reports",
-        None,
-        "Folder in which runs are written, relative to pytest's root (default: reports).",
-    ),
-    (
-        "unreferenced",
-        "ignore",
-        ("ignore", "warn", "fail"),
-        "What to do about baselines that no case of their suite refers to (default: ignore).",
-    ),
-    (
-        "device",
-        "auto",
-        ("auto", "cpu", "cuda"),
-        "Where to generate, for suites whose device is auto (default: a GPU if there is one).",
-    ),
-)
-"""Each option's name, default, choices and help: ``--golden-update`` and ini ``golden_update``."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,8 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the mark that every case carries."""
+    """Register the mark that every case carries, and check options given on the command line."""
     config.addinivalue_line("markers", "golden: a case of a golden suite")
+    if any(config.getoption(f"golden_{name}") is not None for name, *_ in OPTIONS):
+        from harness.session.options import check_options
+
+        check_options(config)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -36,3 +36,5 @@ def accept(
     )
     for result in done:
         typer.echo(f"{result.outcome.value} {result.candidate.name}")
+        for profile in result.rejected_elsewhere:
+            typer.echo(f"  the same pixels are rejected in {profile}: the case still fails")

@@ -36,7 +36,10 @@ class SuiteFile(pytest.File):
             marks.append(pytest.mark.xdist_group(model_key(suite)))
         custom: dict[str, pytest.MarkDecorator] = {}
         for case in suite.cases:
-            item = CaseItem.from_parent(self, name=case.id, case=case)
+            # Spelled out, since pytest 9.2 sees the brackets of an id only in a text that it parses
+            # itself; without that, --lf does not know the case again.
+            nodeid = f"{self.nodeid}::{case.id}"
+            item = CaseItem.from_parent(self, name=case.id, nodeid=nodeid, case=case)
             for mark in marks:
                 item.add_marker(mark)
             for name in case.marks:

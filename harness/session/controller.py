@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.baselines.store import BaselineStore
+from harness.baselines.store import BaselineStore, Outcome
 from harness.reporting.html import write_report
 from harness.reporting.markdown import write_summary
 from harness.runs.candidates import candidates_of
@@ -118,7 +118,8 @@ class Controller:
             by=who_accepts(self._root),
             reason=f"--golden-update={self._options.update}",
         )
-        self.note(f"accepted {len(accepted)} images into {self._options.baselines.name}/")
+        changed = sum(result.outcome is not Outcome.UNCHANGED for result in accepted)
+        self.note(f"accepted {changed} images into {self._options.baselines.name}/")
 
     def _check_unreferenced(self, run: RunRecord) -> None:
         """Compare the baselines of each suite met with all its cases, run or deselected."""

@@ -31,11 +31,7 @@ _KEY = pytest.StashKey["GoldenSession"]()
 def session_of(config: pytest.Config) -> GoldenSession:
     """Return the session of this process; made, and registered with pytest, on first use."""
     if _KEY not in config.stash:
-        try:
-            session = GoldenSession(config)
-        except GoldenseedError as error:
-            raise pytest.UsageError(str(error)) from None
-        config.stash[_KEY] = session
+        session = config.stash[_KEY] = GoldenSession(config)
         config.pluginmanager.register(session, "goldenseed-session")
     return config.stash[_KEY]
 
@@ -144,7 +140,7 @@ class GoldenSession:
             terminalreporter.write_line(line)
 
     def _make_backend(self) -> Backend:
-        from harness.generation.diffusers_backend import DiffusersBackend  # noqa: PLC0415
+        from harness.generation.diffusers_backend import DiffusersBackend
 
         return DiffusersBackend(
             device=self._options.device,

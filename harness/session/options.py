@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import GoldenseedError
-from harness.plugin import OPTIONS
+from harness.session.option_table import OPTIONS
 from harness.verdict.model import PASSING, Verdict
 
 UPDATED: Mapping[str, frozenset[Verdict]] = {
@@ -89,3 +89,11 @@ def read_options(config: pytest.Config) -> Options:
         unreferenced=values["unreferenced"],
         device=values["device"],
     )
+
+
+def check_options(config: pytest.Config) -> None:
+    """Raise ``pytest.UsageError`` where ``read_options`` refuses, before anything is collected."""
+    try:
+        read_options(config)
+    except GoldenseedError as error:
+        raise pytest.UsageError(str(error)) from None

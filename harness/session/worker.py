@@ -97,8 +97,8 @@ class Worker:
         self, sketch: CaseRecord, image: Image, *, limits: Mapping[str, Limit], dtype: str
     ) -> CaseRecord:
         """Complete ``sketch`` with the verdict on ``image``, which is kept in the run's folder."""
-        from harness.comparison.compare import measure  # noqa: PLC0415
-        from harness.pixels import pixels_sha256  # noqa: PLC0415
+        from harness.comparison.compare import measure
+        from harness.pixels import pixels_sha256
 
         began = time.perf_counter()
         profile = self.profile or "unknown"
@@ -131,7 +131,7 @@ class Worker:
                 tools=Tools(load_image=self._store.image, measure=measure),
             )
             if judgement.verdict is Verdict.IDENTICAL:
-                self._store.check_image(subject.pixels_sha256)
+                self._store.check_image(subject.pixels_sha256, size=image.size)
             update = self._conclude(image, judgement)
         except GoldenseedError as error:
             return failed(sketch, "unreadable_baseline", error)
@@ -178,7 +178,7 @@ class Worker:
 
     def _keep(self, image: Image, sha256: str) -> str:
         """Write ``image`` into the run's folder under its digest, once; return the place."""
-        from harness.pixels import encode_png  # noqa: PLC0415
+        from harness.pixels import encode_png
 
         place = f"images/{sha256}.png"
         if not (self._folder / place).exists():
@@ -186,8 +186,8 @@ class Worker:
         return place
 
     def _keep_difference(self, image: Image, accepted: Image) -> str | None:
-        from harness.comparison.compare import difference_image  # noqa: PLC0415
-        from harness.pixels import pixels_sha256  # noqa: PLC0415
+        from harness.comparison.compare import difference_image
+        from harness.pixels import pixels_sha256
 
         if image.mode != accepted.mode:
             return None

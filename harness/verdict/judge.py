@@ -87,12 +87,18 @@ def judge(
 ) -> Judgement:
     """Return the verdict on ``subject``; the first that applies, in ``Verdict``'s order.
 
+    One exception: where nothing is accepted, rejected pixels are ``rejected``, not ``new``, so that
+    ``--golden-update=missing`` never takes them back.
+
     ``chain`` lists the profiles whose baselines may be used, most specific first.
 
     Raises ``GoldenseedError`` where an accepted image cannot be read.
     """
+    rejection = _rejection(entry, subject.pixels_sha256)
     found = _usable(entry, chain)
-    if entry is None or found is None:
+    if found is None:
+        if rejection:
+            return Judgement(Verdict.REJECTED, (rejection,))
         return Judgement(Verdict.NEW, (_no_baseline(entry, chain),))
     profile, baseline = found
     fallback = _fallback_reasons(profile, subject.profile)
@@ -100,7 +106,7 @@ def judge(
     comparable = [a for a in baseline.accepted if not _obstacles(subject, a)]
     if not comparable:
         return _incomparable(subject, profile, baseline.accepted, fallback, tools)
-    if rejection := _rejection(entry, subject.pixels_sha256):
+    if rejection:
         return Judgement(Verdict.REJECTED, (rejection, *fallback))
     for accepted in comparable:
         if accepted.pixels_sha256 == subject.pixels_sha256:
@@ -165,9 +171,9 @@ def _fallback_reasons(used: str, own: str) -> tuple[Reason, ...]:
     return (Reason(code="profile_fallback", value=used, limit=own, source="baseline"),)
 
 
-def _rejection(entry: BaselineEntry, pixels_sha256: str) -> Reason | None:
+def _rejection(entry: BaselineEntry | None, pixels_sha256: str) -> Reason | None:
     """Find the pixels on any profile's reject list: a wrong picture is wrong everywhere."""
-    for profile, baseline in entry.profiles.items():
+    for profile, baseline in entry.profiles.items() if entry else ():
         for rejected in baseline.rejected:
             if rejected.pixels_sha256 == pixels_sha256:
                 return Reason(

@@ -1,0 +1,46 @@
+"""The ``--golden-…`` options as data; imports nothing, since pytest reads it at every start."""
+
+from __future__ import annotations
+
+OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
+    (
+        "update",
+        "none",
+        ("none", "missing", "changed", "all"),
+        (
+            "Accept images at the end of the run: none (default), missing (new cases), changed "
+            "(incomparable, warn, drift), or all."
+        ),
+    ),
+    (
+        "require",
+        "warn",
+        ("identical", "match", "warn"),
+        "The worst verdict that still passes (default: warn).",
+    ),
+    (
+        "baselines",
+        "baselines",
+        None,
+        "Folder of the accepted baselines, relative to pytest's root (default: baselines).",
+    ),
+    (
+        "reports",
+        "reports",
+        None,
+        "Folder in which runs are written, relative to pytest's root (default: reports).",
+    ),
+    (
+        "unreferenced",
+        "ignore",
+        ("ignore", "warn", "fail"),
+        "What to do about baselines that no case of their suite refers to (default: ignore).",
+    ),
+    (
+        "device",
+        "auto",
+        ("auto", "cpu", "cuda"),
+        "Where to generate, for suites whose device is auto (default: a GPU if there is one).",
+    ),
+)
+"""Each option's name, default, choices and help: ``--golden-update`` and ini ``golden_update``."""

@@ -1,0 +1,117 @@
+"""A project with a tiny model and a suite, run by pytest in this process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SUITE = """\
+suite: tiny
+model: {source: model}
+defaults:
+  call: {num_inference_steps: 3, height: 32, width: 32, guidance_scale: 3.0}
+gates:
+  fail: {max_peak_difference: 4, min_ssim: 0.999}
+cases:
+  - id: red-apple
+    prompt: a red apple
+    seeds: [1, 2]
+  - id: colours
+    prompts: {red: a red ball, blue: a blue ball}
+    seeds: {start: 0, count: 1}
+"""
+CASES = ("red-apple[seed=1]", "red-apple[seed=2]", "colours[red,seed=0]", "colours[blue,seed=0]")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Stable Diffusion model's folder, its libraries imported once for all tests."""
+    from diffusers import StableDiffusionPipeline
+    from tiny_pipelines import tiny_stable_diffusion
+
+    folder = tiny_stable_diffusion(tmp_path_factory.mktemp("models") / "model")
+    pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline("warm up", num_inference_steps=1, height=32, width=32)
+    return folder
+
+
+@dataclass
+class Project:
+    """A folder with a suite in it, and pytest to be run there."""
+
+    pytester: pytest.Pytester
+    path: Path
+
+    @property
+    def suite(self) -> Path:
+        return self.path / "tiny.suite.yaml"
+
+    def run(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest in this process, which has torch imported already."""
+        return self.pytester.runpytest_inprocess("-p", "no:benchmark", *arguments)
+
+    def accept_all(self) -> None:
+        result = self.run("--golden-update=missing")
+        assert result.ret == 0, result.stdout.str()
+
+    def edit(self, old: str, new: str, file: Path | None = None) -> None:
+        file = file or self.suite
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run ``goldenseed`` in the project."""
+        program = Path(sys.executable).with_name("goldenseed")
+        return subprocess.run(
+            [program, *arguments], cwd=self.path, capture_output=True, text=True, check=False
+        )
+
+    def conftest(self, source: str) -> None:
+        (self.path / "conftest.py").write_text(textwrap.dedent(source))
+
+    def record(self, run: str = "latest") -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.path / "reports" / run / "run.json").read_text())
+        return found
+
+    def verdicts(self) -> dict[str, str]:
+        return {case["id"]: case["verdict"] for case in self.record()["cases"]}
+
+    def baselines(self) -> dict[str, bytes]:
+        folder = self.path / "baselines"
+        return {
+            str(file.relative_to(folder)): file.read_bytes()
+            for file in sorted(folder.rglob("*"))
+            if file.is_file()
+        }
+
+
+@pytest.fixture
+def make_project(
+    pytester: pytest.Pytester, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Project]:
+    monkeypatch.delenv("CI", raising=False)
+    pytester.makeini("[pytest]\n")
+
+    def make(suite: str = SUITE) -> Project:
+        (pytester.path / "model").symlink_to(tiny_model, target_is_directory=True)
+        project = Project(pytester, pytester.path)
+        project.suite.write_text(suite)
+        return project
+
+    return make
+
+
+@pytest.fixture
+def project(make_project: Callable[[str], Project]) -> Project:
+    """The project of ``SUITE``, with nothing accepted yet."""
+    return make_project(SUITE)
