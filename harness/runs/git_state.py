@@ -14,7 +14,7 @@ def read_git_state(folder: Path) -> GitState | None:
     without one is a run without that line in its record, not a failure.
     """
     try:
-        import git  # noqa: PLC0415  (slow to import, and raises ImportError where git is missing)
+        import git
     except ImportError:
         return None
     try:

@@ -13,7 +13,7 @@ def who_accepts(folder: Path) -> str:
     the commit would show the same name.
     """
     try:
-        import git  # noqa: PLC0415  (slow to import, and raises ImportError where git is missing)
+        import git
     except ImportError:
         return _login()
     try:
