@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,8 +27,17 @@ from suites.training.save import MAX_BYTES, folder_bytes
 from suites.training.scenes import SIZE, caption, held_out_scenes
 
 MODEL = Path(__file__).parents[2] / "suites" / "shapes-sd"
+MOST_SECONDS = 3.0
 PAIRS = 120
 LEAST_SHARE = 0.95
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +103,13 @@ def test_the_same_seed_gives_the_same_image(pipeline: StableDiffusionPipeline):
     images = [generate(pipeline, "a red apple in the snow", 3, Sampling(4)) for _ in range(2)]
     assert images[0].size == (SIZE, SIZE)
     assert images[0].tobytes() == images[1].tobytes()
+
+
+def test_an_image_takes_little_time_on_one_core(pipeline: StableDiffusionPipeline):
+    generate(pipeline, "a red apple in the snow", 3, Sampling(2))
+    begin = time.process_time()
+    generate(pipeline, "a red apple in the snow", 3, Sampling())
+    assert time.process_time() - begin <= MOST_SECONDS
 
 
 @pytest.mark.parametrize(
