@@ -44,6 +44,7 @@ class DiffusersBackend:
         self._progress = progress
         self._loaded: _Loaded | None = None
         self._key: tuple[object, ...] | None = None
+        self._failed: tuple[tuple[object, ...], GoldenseedError] | None = None
         self._determinism: Determinism | None = None
         self._fingerprints: dict[tuple[str, Determinism], dict[str, EnvironmentValue]] = {}
         self.note = set_before_torch()
@@ -54,11 +55,18 @@ class DiffusersBackend:
         key = (case.suite.model_key, case.suite.model.allow_pickle)
         if self._loaded is not None and self._key == key:
             return 0.0
+        if self._failed is not None and self._failed[0] == key:
+            raise self._failed[1]
         self.close()
         began = time.perf_counter()
         self._progress(f"loading {case.suite.model.source}")
-        with settings(case.suite.determinism):
-            self._loaded, self._key = self._load(case), key
+        _need_libraries(case)
+        try:
+            with settings(case.suite.determinism):
+                self._loaded, self._key = self._load(case), key
+        except GoldenseedError as error:
+            self._failed = (key, error)
+            raise
         return time.perf_counter() - began
 
     def generate(self, case: Case) -> Generation:
@@ -100,7 +108,6 @@ class DiffusersBackend:
 
     def _load(self, case: Case) -> _Loaded:
         model = case.suite.model
-        _need_libraries(case)
         device = device_for(
             self._device if model.device == "auto" else model.device, self._gpu_index
         )

@@ -107,6 +107,22 @@ def test_a_model_is_loaded_once_for_all_its_cases(sd: Path, tmp_path: Path):
     assert seconds[1] == 0
 
 
+def test_a_model_that_cannot_be_loaded_is_tried_once_and_fails_all_its_cases(
+    sd: Path, tmp_path: Path
+):
+    said: list[str] = []
+
+    def say(text: str, *, step: bool = False) -> None:
+        said.append(text)
+
+    (sd / "vae" / "config.json").unlink()
+    backend = DiffusersBackend(progress=say)
+    for seed in (1, 2):
+        with pytest.raises(GoldenseedError, match=r"vae/config\.json"):
+            backend.generate(one_case(tmp_path, "sd", seeds=[seed]))
+    assert said == ["loading sd"]
+
+
 def test_the_former_model_is_freed_before_the_next_is_loaded(models: Path, tmp_path: Path):
     for kind in ("sd", "flux"):
         shutil.copytree(models / kind, tmp_path / kind)
