@@ -1,0 +1,142 @@
+"""What a case costs beside the bare pipeline call it makes, and whether memory stays flat.
+
+Run with ``pytest tests/benchmarks/test_suite_overhead.py --benchmark-only -s``.
+
+Every case is preceded by the same call on a second pipeline of the same model, in one process, so
+that both see the same machine. The ratio is that of the two totals, the model's load left out.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+REPOSITORY = Path(__file__).parents[2]
+SUITE = REPOSITORY / "suites" / "shapes.suite.yaml"
+ROUNDS = 3
+
+
+class Interleaved:
+    """A pytest plugin: before each case, the bare call; both timed."""
+
+    def __init__(self) -> None:
+        self.bare: list[float] = []
+        self.case: list[float] = []
+        self._pipeline: object = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        from harness.environment.determinism import settings
+
+        case = item.case  # type: ignore[attr-defined]
+        with settings(case.suite.determinism):
+            seconds = self._call(case)
+        began = time.perf_counter()
+        result = yield
+        self.bare.append(seconds)
+        self.case.append(time.perf_counter() - began)
+        return result
+
+    def _call(self, case: object) -> float:
+        import torch
+        from diffusers import StableDiffusionPipeline
+
+        from harness.generation.schedulers import build_scheduler
+
+        if self._pipeline is None:
+            pipeline = StableDiffusionPipeline.from_pretrained(
+                case.suite.model.folder, safety_checker=None
+            )
+            pipeline.set_progress_bar_config(disable=True)
+            self._pipeline, self._scheduler = pipeline, pipeline.scheduler
+        pipeline = self._pipeline
+        pipeline.scheduler = self._scheduler
+        if case.scheduler is not None:
+            pipeline.scheduler = build_scheduler(
+                self._scheduler,
+                case.scheduler.class_name,
+                case.scheduler.config,
+                path=case.suite.path,
+                line=case.line,
+            )
+        began = time.perf_counter()
+        pipeline(
+            case.prompt,
+            generator=torch.Generator("cpu").manual_seed(case.seed),
+            **case.arguments(),
+        )
+        return time.perf_counter() - began
+
+
+@pytest.mark.benchmark(group="suite against bare loop")
+def test_a_suite_beside_a_bare_loop(benchmark: BenchmarkFixture, tmp_path: Path):
+    timings = Interleaved()
+
+    def run() -> None:
+        pytest.main(
+            ["-q", "-p", "no:benchmark", f"--golden-reports={tmp_path}", str(SUITE)], [timings]
+        )
+
+    benchmark.pedantic(run, rounds=ROUNDS)
+    cases = len(timings.case) // ROUNDS
+    # The first case of every round loads the model.
+    pairs = [
+        (case, bare)
+        for index, (case, bare) in enumerate(zip(timings.case, timings.bare, strict=True))
+        if index % cases
+    ]
+    ratio = sum(case for case, _ in pairs) / sum(bare for _, bare in pairs)
+    extra = statistics.median(case - bare for case, bare in pairs)
+    benchmark.extra_info["ratio"] = ratio
+    print(f"\nsuite / bare loop: {ratio:.4f}; median extra a case: {extra * 1e3:.2f} ms")
+    assert len(pairs) == ROUNDS * (cases - 1)
+
+
+MEMORY = """
+import pytest, resource, sys
+class Memory:
+    seen = []
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call":
+            pages = int(open("/proc/self/statm").read().split()[1])
+            self.seen.append(pages * resource.getpagesize())
+pytest.main(["-q", "-p", "no:benchmark", "--golden-update=missing", "many.suite.yaml"], [Memory()])
+Memory.seen.clear()
+pytest.main(["-q", "-p", "no:benchmark", "many.suite.yaml"], [Memory()])
+print("MEMORY", Memory.seen[99], Memory.seen[-1], len(Memory.seen))
+"""
+
+
+@pytest.mark.benchmark(group="memory")
+def test_memory_over_a_thousand_cases(benchmark: BenchmarkFixture, tmp_path: Path):
+    from tiny_pipelines import tiny_stable_diffusion
+
+    tiny_stable_diffusion(tmp_path / "model")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "many.suite.yaml").write_text(
+        "suite: many\nmodel: {source: model}\n"
+        "defaults: {call: {num_inference_steps: 1, height: 32, width: 32}}\n"
+        "cases:\n  - {id: a, prompt: a red apple, seeds: {start: 0, count: 1000}}\n"
+    )
+
+    def run() -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    output = benchmark.pedantic(run, rounds=1)
+    early, late, cases = map(int, output.rpartition("MEMORY")[2].split())
+    print(
+        f"\nresident memory after 100 cases {early / 2**20:.1f} MiB, after {cases} "
+        f"{late / 2**20:.1f} MiB"
+    )
+    benchmark.extra_info["growth_bytes_per_case"] = (late - early) / (cases - 100)
+    assert cases == 1000
