@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: golden test lint bench clean
+.PHONY: golden test test-wheel lint bench clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -25,6 +25,16 @@ test: lint  ## lint, types, layers, tests
 
 bench: $(VENV)/installed  ## the numbers of docs/performance.md
 	$(BIN)/pytest tests/benchmarks --benchmark-only
+
+WHEEL_TEST := build/wheel-test
+test-wheel:  ## build the wheel, install it in an environment of its own, and test that
+	rm -rf build dist
+	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .
+	mkdir -p $(WHEEL_TEST)
+	cp -r conftest.py pyproject.toml README.md docs tests suites baselines $(WHEEL_TEST)
+	$(PYTHON) -m venv $(WHEEL_TEST)/venv
+	$(WHEEL_TEST)/venv/bin/python -m pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[diffusers,dev]"
+	cd $(WHEEL_TEST) && venv/bin/pytest tests
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
