@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Mapping
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -44,19 +44,22 @@ class DiffusersBackend:
         self._progress = progress
         self._loaded: _Loaded | None = None
         self._key: tuple[object, ...] | None = None
-        self._failed: tuple[tuple[object, ...], GoldenseedError] | None = None
+        self._failures: dict[tuple[object, ...], GoldenseedError] = {}
         self._determinism: Determinism | None = None
         self._fingerprints: dict[tuple[str, Determinism], dict[str, EnvironmentValue]] = {}
         self.note = set_before_torch()
         """What could not be pinned, as a sentence for people; None if all is well."""
 
     def load(self, case: Case) -> float:
-        """Make the case's model ready: see ``Backend.load``."""
+        """Make the case's model ready: see ``Backend.load``.
+
+        A model that could not be loaded is not tried again: the same error is raised, at once.
+        """
         key = (case.suite.model_key, case.suite.model.allow_pickle)
         if self._loaded is not None and self._key == key:
             return 0.0
-        if self._failed is not None and self._failed[0] == key:
-            raise self._failed[1]
+        if key in self._failures:
+            raise copy(self._failures[key])
         self.close()
         began = time.perf_counter()
         self._progress(f"loading {case.suite.model.source}")
@@ -65,7 +68,8 @@ class DiffusersBackend:
             with settings(case.suite.determinism):
                 self._loaded, self._key = self._load(case), key
         except GoldenseedError as error:
-            self._failed = (key, error)
+            # A copy, since the traceback of the original keeps what was loaded so far in memory.
+            self._failures[key] = copy(error)
             raise
         return time.perf_counter() - began
 

@@ -38,6 +38,10 @@ _GATE_DIRECTIONS = ("min", "max")
 
 _SENTENCES = {
     "generation_failed": "generation failed",
+    "worker_crashed": "the process that generated it died",
+    "run_failed": "pytest could not run the case",
+    "unusable_image": "the image is of a kind that cannot be judged",
+    "not_kept": "the image cannot be kept in the run's folder",
     "unreadable_baseline": "the baseline image cannot be read",
     "no_baseline": "nothing is accepted for this case in any usable profile",
     "rejected": "these pixels are on the reject list",

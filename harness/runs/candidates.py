@@ -22,7 +22,6 @@ def candidates_of(
 
 
 def _candidate(run: RunRecord, folder: Path, case: CaseRecord) -> Candidate:
-    environment = run.environment_of(case)
     if case.image is None or case.pixels_sha256 is None or case.profile is None:
         raise GoldenseedError(
             f"{case.id} has no image to accept: its verdict is {case.verdict.value}",
@@ -37,6 +36,6 @@ def _candidate(run: RunRecord, folder: Path, case: CaseRecord) -> Candidate:
         pixels_sha256=case.pixels_sha256,
         recipe=case.recipe,
         recipe_sha256=case.recipe_sha256,
-        environment=environment,
+        environment=run.environment_of(case),
         run_id=run.run_id,
     )

@@ -55,14 +55,14 @@ class RunWriter:
         self.folder = reports / run_id
         self._reports = reports
         self._record = RunRecord(run_id=run_id, started=started, git=git, options=dict(options))
-        self._cases: list[CaseRecord] = []
+        self._cases: dict[tuple[str, str], CaseRecord] = {}
         self._write_record(self._record)
         self._journal = (self.folder / JOURNAL).open("ab")
 
     @property
     def cases(self) -> tuple[CaseRecord, ...]:
         """The cases so far, in the order in which they ended."""
-        return tuple(self._cases)
+        return tuple(self._cases.values())
 
     def add_environment(
         self, profile: str | None, environment: dict[str, EnvironmentValue]
@@ -80,25 +80,28 @@ class RunWriter:
         self._write_record(self._record)
 
     def add(self, case: CaseRecord) -> None:
-        """Append one case; it survives this process from here on."""
-        self._cases.append(case)
+        """Append one case, in place of an earlier try at it; it survives this process now."""
+        self._cases[case.path, case.id] = case
         self._journal.write(case.model_dump_json().encode() + b"\n")
         self._journal.flush()
 
     def finish(self, *, finished: datetime, complete: bool) -> RunRecord:
-        """Write the whole record, point ``latest`` at it and delete the journal."""
+        """Write the whole record and delete the journal."""
         self._record = self._record.model_copy(
             update={
                 "finished": finished,
                 "complete": complete,
-                "cases": tuple(sorted(self._cases, key=_place)),
+                "cases": tuple(sorted(self._cases.values(), key=_place)),
             }
         )
         self._write_record(self._record, durable=True)
         self._journal.close()
         (self.folder / JOURNAL).unlink(missing_ok=True)
-        _point_latest(self._reports, self.folder.name)
         return self._record
+
+    def point_latest(self) -> None:
+        """Make ``latest`` a link to this run; GoldenseedError if something else is in its place."""
+        _point_latest(self._reports, self.folder.name)
 
     def _write_record(self, record: RunRecord, *, durable: bool = False) -> None:
         data = record.model_dump_json(indent=1).encode() + b"\n"
@@ -158,15 +161,16 @@ def load_run(path: Path) -> RunRecord:
 def _read_journal(journal: Path) -> tuple[CaseRecord, ...]:
     """Read the cases of an unfinished run; a last line without its newline was cut off."""
     *lines, _cut_off = journal.read_bytes().split(b"\n")
-    cases = []
+    cases: dict[tuple[str, str], CaseRecord] = {}
     for number, line in enumerate(lines, 1):
         try:
-            cases.append(CaseRecord.model_validate_json(line))
+            case = CaseRecord.model_validate_json(line)
         except ValidationError as error:
             raise GoldenseedError(
                 _first_problem(error), path=journal, line=number, fix="run the suite again"
             ) from None
-    return tuple(sorted(cases, key=_place))
+        cases[case.path, case.id] = case
+    return tuple(sorted(cases.values(), key=_place))
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -114,7 +114,10 @@ class RunRecord(_Document):
         for environment in (self.environment, *self.other_environments):
             if json_sha256(environment) == case.environment_sha256:
                 return environment
-        raise GoldenseedError(f"the run {self.run_id} does not say where {case.id} ran")
+        raise GoldenseedError(
+            f"the run {self.run_id} does not say in which environment {case.id} ran",
+            fix="the record was altered: run the suite again",
+        )
 
     def counts(self) -> dict[Verdict, int]:
         """How many cases have each verdict, in the verdicts' order, without the zeros."""

@@ -10,7 +10,7 @@ import pytest
 
 from harness.comparison.gates import parse_gate, parse_limit
 from harness.errors import GoldenseedError
-from harness.session.failure import GoldenFailure, settle
+from harness.session.failure import CASE, GoldenFailure, settle, show_traceback
 from harness.session.golden_session import session_of
 from harness.suites.loading import load_suite
 from harness.suites.recipes import model_key
@@ -25,10 +25,11 @@ class SuiteFile(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         """Load the suite and yield its cases in the order of the file."""
         try:
+            session = session_of(self.config)
             suite = load_suite(self.path)
             for gate in suite.gate_lines:
                 self._check_gate(gate)
-            session_of(self.config).claim_suite_name(suite.name, self.path)
+            session.claim_suite_name(suite.name, self.path)
         except GoldenseedError as error:
             raise self.CollectError(str(error)) from None
         marks: list[pytest.MarkDecorator] = [pytest.mark.golden]
@@ -77,11 +78,14 @@ class CaseItem(pytest.Item):
     def __init__(self, *, case: Case, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.case = case
+        self.stash[CASE] = case
 
     def runtest(self) -> None:
         """Generate, judge, and fail or warn as the verdict demands."""
         session = session_of(self.config)
-        record = session.worker.run(self.case)
+        record, error = session.worker.run(self.case)
+        if error is not None:
+            show_traceback(self, error)
         settle(self, record, session.text_of(record))
 
     def repr_failure(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.baselines.store import BaselineStore, Outcome
+from harness.errors import GoldenseedError
 from harness.reporting.html import write_report
 from harness.reporting.markdown import write_summary
 from harness.runs.candidates import candidates_of
@@ -15,6 +18,7 @@ from harness.runs.folder import RunWriter
 from harness.runs.git_state import read_git_state
 from harness.runs.record import CaseRecord, RunRecord
 from harness.runs.who import who_accepts
+from harness.session.crashes import RUNNING
 from harness.session.options import Options
 from harness.session.worker import failed
 from harness.suites.loading import load_suite
@@ -61,17 +65,17 @@ class Controller:
         for record in carried["records"]:
             writer.add(CaseRecord.model_validate(record))
 
-    def receive_crash(self, nodeid: str, message: str) -> None:
-        """Record a case whose worker died while it ran."""
+    def receive_crash(self, nodeid: str, message: str) -> bool:
+        """Record a case whose worker died while it ran; False for a test that is none."""
         place, _, name = nodeid.partition("::")
         case_id = name.rpartition("@")[0] or name
         path = self._root / place
         if not place.endswith(".suite.yaml") or not path.is_file():
-            return
+            return False
         suite = load_suite(path)
         case = next((case for case in suite.cases if case.id == case_id), None)
         if case is None:
-            return
+            return False
         recipe = recipe_of(case)
         sketch = CaseRecord(
             id=case.id,
@@ -83,17 +87,29 @@ class Controller:
             verdict=Verdict.ERROR,
             passed=False,
         )
-        self._ensure_writer().add(failed(sketch, "worker_crashed", RuntimeError(message)))
+        self._ensure_writer().add(failed(sketch, "worker_crashed", message))
+        return True
 
     def finish(self, *, complete: bool) -> None:
-        """Close the record, write report and summary, accept and check as the options say."""
+        """Close the record, write report and summary, accept and check as the options say.
+
+        What cannot be done is noted and fails the session; the rest is done all the same.
+        """
         writer = self._ensure_writer()
-        self.run = writer.finish(finished=datetime.now(UTC), complete=complete)
-        write_report(self.run, writer.folder)
-        write_summary(self.run, writer.folder)
-        self._update(self.run, writer.folder, complete=complete)
-        if complete and self._options.unreferenced != "ignore":
-            self._check_unreferenced(self.run)
+        shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
+        run = self.run = writer.finish(finished=datetime.now(UTC), complete=complete)
+        for step in (
+            partial(write_report, run, writer.folder),
+            partial(write_summary, run, writer.folder),
+            writer.point_latest,
+            partial(self._update, run, writer.folder),
+            partial(self._check_unreferenced, run),
+        ):
+            try:
+                step()
+            except (GoldenseedError, OSError) as error:
+                self.note(f"ERROR {error}")
+                self.failed_after_all = True
 
     def _ensure_writer(self) -> RunWriter:
         if self._writer is None:
@@ -106,11 +122,11 @@ class Controller:
             )
         return self._writer
 
-    def _update(self, run: RunRecord, folder: Path, *, complete: bool) -> None:
+    def _update(self, run: RunRecord, folder: Path) -> None:
         chosen = [case for case in run.cases if case.verdict in self._options.updated]
         if not chosen:
             return
-        if not complete:
+        if not run.complete:
             self.note(f"nothing accepted: the run was cut short ({len(chosen)} would have been)")
             return
         accepted = self._store.accept(
@@ -123,6 +139,8 @@ class Controller:
 
     def _check_unreferenced(self, run: RunRecord) -> None:
         """Compare the baselines of each suite met with all its cases, run or deselected."""
+        if self._options.unreferenced == "ignore" or not run.complete:
+            return
         for place in sorted({case.path for case in run.cases if case.path.endswith(".yaml")}):
             suite = load_suite(self._root / place)
             known = {case.id for case in suite.cases}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import traceback
 import warnings
 
 import pytest
 
 from harness.runs.record import CaseRecord
+from harness.suites.expansion import Case
 from harness.verdict.model import Verdict
+
+CASE = pytest.StashKey[Case]()
+"""The case of a suite that an item runs."""
 
 RECORDS = pytest.StashKey[list[CaseRecord]]()
 """Where an item keeps the records of what it judged, for its report to carry."""
@@ -23,8 +28,19 @@ class GoldenFailure(AssertionError):  # noqa: N818 - pytest's word for a test th
 
 def settle(item: pytest.Item, record: CaseRecord, text: str) -> None:
     """Keep ``record`` with its item; warn or raise ``GoldenFailure`` as the verdict demands."""
-    item.stash.setdefault(RECORDS, []).append(record)
+    records = item.stash.setdefault(RECORDS, [])
+    records.append(record)
     if not record.passed:
         raise GoldenFailure(text)
     if record.verdict is Verdict.WARN:
-        warnings.warn(GoldenWarning(text), stacklevel=2)
+        try:
+            warnings.warn(GoldenWarning(text), stacklevel=2)
+        except GoldenWarning:  # under -W error
+            records[-1] = record.model_copy(update={"passed": False})
+            raise GoldenFailure(text) from None
+
+
+def show_traceback(item: pytest.Item, error: BaseException) -> None:
+    """Add the traceback of what lay behind a verdict to the report, if the user asked for such."""
+    if item.config.option.tbstyle == "long" or item.config.option.fulltrace:
+        item.add_report_section("call", "traceback", "".join(traceback.format_exception(error)))

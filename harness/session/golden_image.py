@@ -71,7 +71,7 @@ class GoldenImage:
         return record
 
     def _case_id(self, name: str | None) -> str:
-        test = re.sub(r"[^A-Za-z0-9._=,\[\]-]+", "-", self._item.name)
+        test = re.sub(r"[^A-Za-z0-9._=,\[\]-]+", "-", self._item.location[2])
         case = test if name is None else f"{test}[{name}]" if "[" not in test else f"{test}-{name}"
         if case in self._names:
             raise GoldenseedError(

@@ -17,10 +17,10 @@ from harness.reporting.terminal import failure_text, summary_lines
 from harness.runs.folder import new_run_id
 from harness.runs.record import CaseRecord, EnvironmentValue
 from harness.session.controller import Controller
-from harness.session.failure import RECORDS
+from harness.session.failure import CASE, RECORDS
 from harness.session.options import read_options
 from harness.session.progress import Progress
-from harness.session.worker import Worker
+from harness.session.worker import Worker, failed
 
 if TYPE_CHECKING:
     from harness.generation.backend import Backend
@@ -49,6 +49,9 @@ class GoldenSession:
         )
         self._suites: dict[str, Path] = {}
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
+        self._selected: set[str] = set()
+        self._ended: set[str] = set()
+        self._lost_something = False
         store = BaselineStore(self._options.baselines)
         self.worker = Worker(
             root=config.rootpath,
@@ -56,6 +59,7 @@ class GoldenSession:
             store=store,
             passing=self._options.passing,
             backend=self._make_backend,
+            may_be_replaced=worker_input is not None,
         )
         self._controller: Controller | None = None
         if worker_input is None:
@@ -87,6 +91,10 @@ class GoldenSession:
         """Let the records travel on the report as JSON, from whichever process the case ran in."""
         report = yield
         records = item.stash.get(RECORDS, []) if call.when == "call" else []
+        item.stash[RECORDS] = []  # the next try, if a plugin runs the item again, begins anew
+        if not records and report.failed and call.when != "teardown" and CASE in item.stash:
+            message = call.excinfo.exconly() if call.excinfo else str(report.longrepr)
+            records = [failed(self.worker.sketch(item.stash[CASE]), "run_failed", message)]
         if records:
             carried: dict[str, Any] = {"records": [r.model_dump(mode="json") for r in records]}
             if self.worker.environment is not self._environment_sent:
@@ -96,33 +104,55 @@ class GoldenSession:
             report.goldenseed = json.dumps(carried)
         return report
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Remember what was selected, where this process runs the cases itself."""
+        self._selected.update(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Remember what was selected, where workers run the cases."""
+        self._selected.update(ids)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember that a suite could not be read: its cases will be missing."""
+        self._lost_something |= report.failed and "::" not in report.nodeid
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the record of a case that ended, or of one that took its worker down with it."""
         if self._controller is None:
             return
+        if report.when != "setup" or not report.passed:
+            self._ended.add(report.nodeid)
         try:
             carried = getattr(report, "goldenseed", None)
             if carried is not None:
                 self._controller.receive(json.loads(carried))
             elif str(report.when) == "???" and report.failed:
-                self._controller.receive_crash(report.nodeid, str(report.longrepr))
+                kept = self._controller.receive_crash(report.nodeid, str(report.longrepr))
+                self._lost_something |= not kept
         except (GoldenseedError, OSError) as error:
             pytest.exit(f"goldenseed cannot keep the run's record: {error}", returncode=1)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Write the record and the report; accept what the user asked to accept."""
+        """Write the record and the report; accept what the user asked to accept.
+
+        The record is complete if every test that was selected ended, also by taking its worker
+        down, and every suite could be read.
+        """
         if self._controller is None or not self._controller.began:
             return
         cut_short = bool(
             session.shouldstop
             or session.shouldfail
             or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+            or self._lost_something
+            or self._selected - self._ended
         )
         try:
             self._controller.finish(complete=not cut_short)
         except (GoldenseedError, OSError) as error:
             self._controller.note(f"ERROR {error}")
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+            self._controller.failed_after_all = True
         if self._controller.failed_after_all and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

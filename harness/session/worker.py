@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from harness.environment.profile import fallback_chain, profile_slug
 from harness.errors import GoldenseedError
 from harness.files import json_sha256, write_atomically
 from harness.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, Seconds
+from harness.session.crashes import RUNNING, marked
 from harness.suites.expansion import Limit
 from harness.suites.recipes import recipe_of, recipe_sha256
 from harness.verdict.judge import Judgement, Subject, Tools, judge
@@ -42,21 +44,37 @@ class Worker:
         store: BaselineStore,
         passing: frozenset[Verdict],
         backend: Callable[[], Backend],
+        may_be_replaced: bool = False,
     ) -> None:
         self._root = root
         self._folder = folder
         self._store = store
         self._passing = passing
         self._make_backend = backend
+        self._may_be_replaced = may_be_replaced
         self._backend: Backend | None = None
         self.environment: Mapping[str, EnvironmentValue] = {}
         self._environment_sha256: str | None = None
         self.profile: str | None = None
 
-    def run(self, case: Case) -> CaseRecord:
-        """Generate and judge one case; whatever a user can cause becomes the verdict ``error``."""
+    def run(self, case: Case) -> tuple[CaseRecord, Exception | None]:
+        """Generate and judge one case; whatever a user can cause becomes the verdict ``error``.
+
+        Returns the record, and the exception if no image was made.
+        """
+        sketch = self.sketch(case)
+        marks = self._folder / RUNNING
+        name = f"{sketch.path}::{sketch.id}"
+        with marked(marks, name) if self._may_be_replaced else nullcontext() as died_before:
+            if died_before:
+                what = "the worker crashed while it ran this case, which is not tried again"
+                return failed(sketch, "worker_crashed", what), None
+            return self._run(case, sketch)
+
+    def sketch(self, case: Case) -> CaseRecord:
+        """Return what is known of a case before it runs, with the verdict ``error``."""
         recipe = recipe_of(case)
-        sketch = CaseRecord(
+        return CaseRecord(
             id=case.id,
             suite=case.suite.name,
             path=self._relative(case.suite.path),
@@ -67,20 +85,23 @@ class Worker:
             verdict=Verdict.ERROR,
             passed=False,
         )
+
+    def _run(self, case: Case, sketch: CaseRecord) -> tuple[CaseRecord, Exception | None]:
         try:
             if self._backend is None:
                 self._backend = self._make_backend()
             generation = self._backend.generate(case)
             self._remember(self._backend.fingerprint())
         except GoldenseedError as error:
-            return failed(sketch, "generation_failed", error)
+            return failed(sketch, "generation_failed", str(error)), error
         seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
-        return self._judge(
+        record = self._judge(
             sketch.model_copy(update={"seconds": seconds}),
             generation.image,
             limits=_limits(case),
             dtype=case.suite.model.dtype,
         )
+        return record, None
 
     def judge(
         self, sketch: CaseRecord, image: Image, *, limits: Mapping[str, Limit], dtype: str
@@ -102,6 +123,7 @@ class Worker:
 
         began = time.perf_counter()
         profile = self.profile or "unknown"
+        stage = "unusable_image"
         try:
             subject = Subject(
                 image=image,
@@ -110,6 +132,7 @@ class Worker:
                 recipe_sha256=sketch.recipe_sha256,
                 profile=profile,
             )
+            stage = "not_kept"
             sketch = sketch.model_copy(
                 update={
                     "profile": profile,
@@ -121,6 +144,7 @@ class Worker:
                     "mode": image.mode,
                 }
             )
+            stage = "unreadable_baseline"
             entry = self._store.entry(sketch.suite, sketch.id)
             judgement = judge(
                 subject,
@@ -132,9 +156,10 @@ class Worker:
             )
             if judgement.verdict is Verdict.IDENTICAL:
                 self._store.check_image(subject.pixels_sha256, size=image.size)
+            stage = "not_kept"
             update = self._conclude(image, judgement)
         except GoldenseedError as error:
-            return failed(sketch, "unreadable_baseline", error)
+            return failed(sketch, stage, str(error))
         seconds = sketch.seconds.model_copy(update={"compare": time.perf_counter() - began})
         return sketch.model_copy(
             update={
@@ -202,9 +227,8 @@ class Worker:
         )
 
 
-def failed(sketch: CaseRecord, code: str, error: Exception) -> CaseRecord:
+def failed(sketch: CaseRecord, code: str, message: str) -> CaseRecord:
     """Complete ``sketch`` as the verdict ``error``, with what went wrong."""
-    message = str(error)
     reason = Reason(code=code, detail=message)
     return sketch.model_copy(
         update={"verdict": Verdict.ERROR, "passed": False, "reasons": (reason,), "error": message}

@@ -57,7 +57,9 @@ class Project:
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in this process, which has torch imported already."""
-        return self.pytester.runpytest_inprocess("-p", "no:benchmark", *arguments)
+        return self.pytester.runpytest_inprocess(
+            "-p", "no:benchmark", *arguments, no_reraise_ctrlc=True
+        )
 
     def accept_all(self) -> None:
         result = self.run("--golden-update=missing")
