@@ -54,7 +54,7 @@ class PipelineCall:
             raise _failure(
                 case,
                 f"{self._name} raised {type(error).__name__}: {error}",
-                "correct the case's call, or see the traceback of the original error",
+                "correct the case's call, or see the original traceback with pytest --tb=long",
             ) from error
         seconds = time.perf_counter() - began
         return Generation(image=_the_image(case, output, self._name), seconds=seconds)
