@@ -1,0 +1,260 @@
+"""Two runs compared: every case of the second judged with the first in the baseline's place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
+from harness.errors import GoldenseedError
+from harness.files import write_atomically
+from harness.runs.pairing import CasePair, Pairing, pair_cases
+from harness.runs.record import BaselineUsed, CaseRecord, RunRecord
+from harness.runs.stored_images import stored_image
+from harness.suites.expansion import Limit
+from harness.suites.recipes import recipe_sha256
+from harness.verdict.judge import Judgement, Subject, Tools, judge
+from harness.verdict.model import Reason, Verdict
+from harness.verdict.noise import unmeasured_noise
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+HELD = frozenset({Verdict.IDENTICAL, Verdict.MATCH})
+"""The verdicts of cases that did not move."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run's record and the folder that holds its images."""
+
+    record: RunRecord
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPair:
+    """One case of both runs and how far apart they are."""
+
+    pair: CasePair
+    judged: CaseRecord
+    """The record of B, its verdict, metrics and baseline being those against the image of A."""
+    brighter: float | None
+    """Mean level of B's image minus that of A's, in levels of 255; None if not measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """What comparing two runs found."""
+
+    a: StoredRun
+    b: StoredRun
+    pairing: Pairing
+    pairs: tuple[JudgedPair, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether every pair is identical or within the noise."""
+        return all(pair.judged.verdict in HELD for pair in self.pairs)
+
+
+class Comparer:
+    """Judges pairs of cases; may keep their pictures for a report.
+
+    Args:
+        a: the run in the baseline's place.
+        b: the run that is judged.
+        pictures: the folder in which the pictures are kept, or None to keep none.
+
+    """
+
+    def __init__(self, a: StoredRun, b: StoredRun, *, pictures: Path | None = None) -> None:
+        self._a = a
+        self._b = b
+        self._pictures = pictures
+
+    def compare(self, pair: CasePair) -> JudgedPair:
+        """Judge one pair; an image that cannot be read makes the verdict ``error``.
+
+        The gates are those recorded with B, and the noise that of the recipe's dtype. That the two
+        were made in different profiles is no reason of a verdict here: it is what is asked about.
+        """
+        images: dict[str, Image] = {}
+        try:
+            for name, run, case in (("A", self._a, pair.a), ("B", self._b, pair.b)):
+                images[name] = _image_of(name, run, case)
+            judgement = self._judge(pair, images["A"], images["B"])
+        except GoldenseedError as error:
+            return JudgedPair(pair, _unreadable(pair.b, str(error)), None)
+        judged = pair.b.model_copy(
+            update={
+                **self._concluded(judgement, images["A"], images["B"]),
+                "image": self._keep(images["B"], pair.b.pixels_sha256 or ""),
+                "passed": judgement.verdict in HELD,
+                "error": None,
+            }
+        )
+        same = judgement.verdict is Verdict.IDENTICAL
+        return JudgedPair(pair, judged, 0.0 if same else _brighter(images["A"], images["B"]))
+
+    def _judge(self, pair: CasePair, image_a: Image, image_b: Image) -> Judgement:
+        from harness.comparison.compare import measure
+
+        entry = _entry(pair.a, image_a, self._a.record)
+        (profile,) = entry.profiles
+        subject = Subject(
+            image=image_b,
+            pixels_sha256=pair.b.pixels_sha256 or "",
+            recipe=pair.b.recipe,
+            recipe_sha256=recipe_sha256(pair.b.recipe),
+            profile=profile,
+        )
+        limits = {name: Limit(value, "suite") for name, value in pair.b.limits.items()}
+        return judge(
+            subject,
+            entry,
+            chain=(profile,),
+            limits=limits,
+            noise=unmeasured_noise(dtype_of(pair.b)),
+            tools=Tools(load_image=lambda _digest: image_a, measure=measure),
+        )
+
+    def _concluded(self, judgement: Judgement, image_a: Image, image_b: Image) -> dict[str, object]:
+        """Return the fields of the record that the judgement decides, its pictures kept."""
+        against = judgement.against
+        assert against is not None  # noqa: S101 - judge() was given an accepted image
+        accepted = against.accepted
+        return {
+            "verdict": judgement.verdict,
+            "reasons": judgement.reasons,
+            "metrics": {n: v for n, v in judgement.metrics.items() if math.isfinite(v)},
+            "baseline": BaselineUsed(
+                profile=against.profile,
+                pixels_sha256=accepted.pixels_sha256,
+                accepted_at=accepted.accepted_at,
+                image=self._keep(image_a, accepted.pixels_sha256),
+            ),
+            "difference": None
+            if judgement.verdict is Verdict.IDENTICAL
+            else self._keep_difference(image_a, image_b),
+        }
+
+    def _keep(self, image: Image, digest: str) -> str | None:
+        """Write a picture under its digest, once; return its place, or None if none is kept."""
+        from harness.pixels import encode_png
+
+        if self._pictures is None:
+            return None
+        place = f"images/{digest}.png"
+        if not (self._pictures / place).exists():
+            write_atomically(self._pictures / place, encode_png(image), durable=False)
+        return place
+
+    def _keep_difference(self, image_a: Image, image_b: Image) -> str | None:
+        from harness.comparison.compare import difference_image
+        from harness.pixels import pixels_sha256
+
+        alike = image_a.size == image_b.size and image_a.mode == image_b.mode
+        if self._pictures is None or not alike:
+            return None
+        difference = difference_image(image_b, image_a)
+        return self._keep(difference, pixels_sha256(difference))
+
+
+def compare_runs(
+    a: StoredRun,
+    b: StoredRun,
+    *,
+    pictures: Path | None = None,
+    progress: Callable[[Iterable[CasePair]], Iterable[CasePair]] = iter,
+) -> RunComparison:
+    """Pair the cases of two runs and judge each pair with ``a`` in the baseline's place.
+
+    Needs the two folders and nothing else; holds two images at a time. ``progress`` may wrap the
+    pairs to show how far it is.
+
+    Raises:
+        GoldenseedError: the runs have no case in common, or a picture cannot be kept.
+
+    """
+    pairing = pair_cases(a.record, b.record)
+    comparer = Comparer(a, b, pictures=pictures)
+    judged = tuple(comparer.compare(pair) for pair in progress(pairing.pairs))
+    return RunComparison(a=a, b=b, pairing=pairing, pairs=judged)
+
+
+def dtype_of(case: CaseRecord) -> str:
+    """Return the dtype in a case's recipe; ``unknown`` where it says none."""
+    model = case.recipe.get("model")
+    found = model.get("dtype") if isinstance(model, dict) else None
+    return found if isinstance(found, str) else "unknown"
+
+
+def _entry(case: CaseRecord, image: Image, run: RunRecord) -> BaselineEntry:
+    """Make the document that accepts the image of ``case`` and nothing else."""
+    when: datetime = run.finished or run.started
+    try:
+        accepted = AcceptedImage(
+            pixels_sha256=case.pixels_sha256 or "",
+            width=image.width,
+            height=image.height,
+            mode=image.mode,
+            recipe=case.recipe,
+            recipe_sha256=recipe_sha256(case.recipe),
+            environment_sha256=case.environment_sha256 or "",
+            run_id=run.run_id,
+            accepted_at=when,
+            accepted_by=f"run {run.run_id}",
+            reason="in the baseline's place",
+        )
+        profiles = {case.profile or "": ProfileBaseline(accepted=(accepted,))}
+        return BaselineEntry(suite=case.suite, case=case.id, profiles=profiles)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise GoldenseedError(
+            f"the record of {case.id} in {run.run_id} was altered: {where}: {problem['msg']}",
+            fix="run the suite again",
+        ) from None
+
+
+def _image_of(name: str, run: StoredRun, case: CaseRecord) -> Image:
+    try:
+        return stored_image(run.folder, case)
+    except GoldenseedError as error:
+        raise GoldenseedError(
+            f"run {name} ({run.record.run_id}): {error.what}", path=error.path, fix=error.fix
+        ) from None
+
+
+def _unreadable(case: CaseRecord, message: str) -> CaseRecord:
+    """Say in place of B's record that the pair could not be compared; nothing of B's is kept."""
+    reason = Reason(code="not_compared", detail=message)
+    return case.model_copy(
+        update={
+            "verdict": Verdict.ERROR,
+            "passed": False,
+            "reasons": (reason,),
+            "error": message,
+            "metrics": {},
+            "image": None,
+            "baseline": None,
+            "difference": None,
+        }
+    )
+
+
+def _brighter(image_a: Image, image_b: Image) -> float | None:
+    """Return how much brighter B is on average, over all its channels."""
+    from PIL import ImageStat
+
+    if image_a.mode != image_b.mode:
+        return None
+    before, after = (ImageStat.Stat(image).mean for image in (image_a, image_b))
+    return float(sum(after) - sum(before)) / len(after)

@@ -1,0 +1,118 @@
+"""Which cases moved together: the fields that part the cases that moved from those that did not.
+
+Nothing here is an estimate. A field is named only if what is said of it holds for every case that
+was looked at, and only if its values repeat, so that the statement says more than the case's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from harness.files import canonical_json
+from harness.runs.record import CaseRecord
+
+MOST_VALUES = 3
+"""A field is named only with so few values; a longer list says nothing to a reader."""
+
+CASES_PER_VALUE = 2
+"""How many cases there must be for each value of a field, on average.
+
+A field that differs in every case, as a seed may, parts any cases from any others.
+"""
+
+ABSENT = "(not given)"
+"""Stands for the value of a field that a recipe leaves out."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSplit:
+    """One statement on a field: every case that moved has one of ``values`` there."""
+
+    field: str
+    """Dotted, as in the recipe: ``model.scheduler.class``; or ``suite``, ``size``, …"""
+    values: tuple[JsonValue, ...]
+    """What the cases that moved have there."""
+    other_values: tuple[JsonValue, ...]
+    """What only cases that held have there; never empty."""
+    held_with: int
+    """How many cases held although they have one of ``values``; 0 if the field separates."""
+    held_without: int
+
+
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """What the cases that moved have in common."""
+
+    moved: int
+    held: int
+    separating: tuple[FieldSplit, ...] = ()
+    """Fields by which the moved cases could have been told beforehand, each by itself."""
+    shared: tuple[FieldSplit, ...] = ()
+    """Where none does: fields in which all moved cases agree, and only some of the others."""
+
+
+def separate(moved: Sequence[CaseRecord], held: Sequence[CaseRecord]) -> Separation:
+    """Find the fields that part ``moved`` from ``held``; none where either is empty."""
+    found = Separation(moved=len(moved), held=len(held))
+    if not moved or not held:
+        return found
+    before = [fields_of(case) for case in moved]
+    rest = [fields_of(case) for case in held]
+    names = sorted({name for fields in (*before, *rest) for name in fields})
+    splits = [split for name in names for split in _splits(name, before, rest)]
+    separating = tuple(split for split in splits if not split.held_with)
+    shared = () if separating else tuple(split for split in splits if len(split.values) == 1)
+    return Separation(moved=len(moved), held=len(held), separating=separating, shared=shared)
+
+
+def fields_of(case: CaseRecord) -> dict[str, JsonValue]:
+    """Lay out what a case can be grouped by: suite, size, environment, the leaves of its recipe."""
+    return {
+        "suite": case.suite,
+        "size": f"{case.width}x{case.height}" if case.width and case.height else None,
+        "environment": case.environment_sha256 and case.environment_sha256[:12],
+        **dict(_leaves("", case.recipe)),
+    }
+
+
+def _leaves(prefix: str, value: JsonValue) -> Iterator[tuple[str, JsonValue]]:
+    parts = dict(enumerate(value)) if isinstance(value, list) else value
+    if not isinstance(parts, Mapping) or not parts:
+        yield prefix, value
+        return
+    for key, child in parts.items():
+        yield from _leaves(f"{prefix}.{key}" if prefix else str(key), child)
+
+
+def _splits(
+    name: str,
+    moved: Collection[Mapping[str, JsonValue]],
+    held: Collection[Mapping[str, JsonValue]],
+) -> Iterator[FieldSplit]:
+    """Yield the statement on one field, if there is one worth making."""
+    shown: dict[bytes, JsonValue] = {}
+    in_moved = [_key(fields.get(name, ABSENT), shown) for fields in moved]
+    in_held = [_key(fields.get(name, ABSENT), shown) for fields in held]
+    values = sorted(set(in_moved))
+    others = set(in_held) - set(values)
+    if not others or CASES_PER_VALUE * len(shown) > len(moved) + len(held):
+        return
+    held_with = sum(value not in others for value in in_held)
+    if len(values) <= MOST_VALUES or (held_with == 0 and len(others) <= MOST_VALUES):
+        yield FieldSplit(
+            field=name,
+            values=tuple(shown[value] for value in values),
+            other_values=tuple(shown[value] for value in sorted(others)),
+            held_with=held_with,
+            held_without=len(held) - held_with,
+        )
+
+
+def _key(value: JsonValue, shown: dict[bytes, JsonValue]) -> bytes:
+    """Return what makes a value equal to another, 5 and 5.0 being one; remember how to show it."""
+    key = canonical_json(value)
+    shown.setdefault(key, value)
+    return key
