@@ -69,6 +69,8 @@ def baseline_line(baseline: BaselineUsed) -> str:
     """Say which accepted image was used: ``baseline 3f9a1c… accepted 2026-11-20 in cpu-…``."""
     digest = visible(baseline.pixels_sha256[:_DIGEST_SHOWN], lines=False)
     profile = visible(baseline.profile, lines=False)
+    if baseline.run is not None:
+        return f"against {digest}… of run {visible(baseline.run, lines=False)} in {profile}"
     return f"baseline {digest}… accepted {baseline.accepted_at:%Y-%m-%d} in {profile}"
 
 

@@ -115,7 +115,7 @@ class Comparer:
             recipe_sha256=recipe_sha256(pair.b.recipe),
             profile=profile,
         )
-        limits = {name: Limit(value, "suite") for name, value in pair.b.limits.items()}
+        limits = {name: Limit(value, "run B") for name, value in pair.b.limits.items()}
         return judge(
             subject,
             entry,
@@ -139,6 +139,7 @@ class Comparer:
                 pixels_sha256=accepted.pixels_sha256,
                 accepted_at=accepted.accepted_at,
                 image=self._keep(image_a, accepted.pixels_sha256),
+                run=self._a.record.run_id,
             ),
             "difference": None
             if judgement.verdict is Verdict.IDENTICAL

@@ -38,6 +38,8 @@ class BaselineUsed(_Document):
     accepted_at: datetime
     image: str | None = None
     """A copy inside the run's folder, relative to it, or None where it could not be copied."""
+    run: str | None = None
+    """The run whose image stands in the baseline's place, where two runs are compared."""
 
 
 class Seconds(_Document):
