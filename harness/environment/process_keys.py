@@ -81,8 +81,8 @@ _SOFTWARE = (
         locked=True,
     ),
     Key(
-        "threads.env.{name}",
-        "an environment variable that cpu.threads overrules",
+        "machine.env.{name}",
+        "an environment variable that a suite overrules, or that no image depends on",
         Kind.RECORDED,
         "os.environ",
     ),

@@ -27,7 +27,7 @@ def profile_slug(fingerprint: Mapping[str, EnvironmentValue]) -> str:
         return f"cpu-{machine}-{_text(fingerprint, 'cpu.capability', 'default')}"
     if device != "cuda":
         return f"{device}-{machine}"
-    kind = "rocm" if fingerprint.get("torch.hip") else "cuda"
+    kind = _text(fingerprint, "gpu.platform", "cuda")
     generation = _text(fingerprint, "gpu.compute_capability", "0").replace(".", "")
     count = fingerprint.get("gpu.multiprocessors") or 0
     return f"{kind}-{_gpu_name(_text(fingerprint, 'gpu.name', 'unknown'))}-sm{generation}-{count}sm"

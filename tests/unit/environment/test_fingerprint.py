@@ -28,7 +28,8 @@ def test_it_is_flat_json(fingerprint: dict[str, object]):
 
 def test_it_names_the_versions_that_decide_pixels(fingerprint: dict[str, object]):
     for name in ("torch", "diffusers", "transformers", "pillow", "numpy"):
-        assert fingerprint[f"package.{name}"] == importlib.metadata.version(name)
+        assert fingerprint[f"package.{name}"] == importlib.metadata.version(name).split("+")[0]
+    assert fingerprint["torch.version"] == torch.__version__
     assert fingerprint["torch.git_version"] == torch.version.git_version
 
 

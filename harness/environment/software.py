@@ -1,0 +1,112 @@
+"""Installed packages, and the environment variables that change the arithmetic."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from harness.environment.reading import EnvironmentValue, guarded, package_version
+
+PACKAGES = (
+    "accelerate",
+    "diffusers",
+    "numpy",
+    "peft",
+    "pillow",
+    "safetensors",
+    "scipy",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+"""The packages that take part in computing an image; SciPy makes some schedulers' tables."""
+
+TOOLS = ("huggingface_hub", "imagehash", "nvidia-ml-py", "pytest-goldenseed", "scikit-image")
+"""Those that find a model, describe the machine, or judge the image."""
+
+CUDA_PACKAGES = (
+    "cublas",
+    "cuda-nvrtc",
+    "cuda-runtime",
+    "cudnn",
+    "cufft",
+    "curand",
+    "cusolver",
+    "cusparse",
+    "cusparselt",
+    "nccl",
+    "nvjitlink",
+)
+"""What torch's CUDA wheels depend on, named ``nvidia-cublas-cu12`` or, later, ``nvidia-cublas``."""
+
+CODECS = ("libjpeg_turbo", "webp", "zlib", "zlib_ng")
+
+VARIABLES = (
+    "ATEN_CPU_CAPABILITY",
+    "CUBLASLT_WORKSPACE_SIZE",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "DIFFUSERS_ATTN_BACKEND",
+    "DIFFUSERS_ATTN_CHECKS",
+    "DISABLE_ADDMM_CUDA_LT",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_DYNAMIC",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NPY_DISABLE_CPU_FEATURES",
+    "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "ONEDNN_MAX_CPU_ISA",
+    "PYTORCH_TUNABLEOP_ENABLED",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+    "TORCH_BLAS_PREFER_CUBLASLT",
+    "TORCH_LINALG_PREFER_CUSOLVER",
+)
+"""Read by ATen, cuBLAS, oneDNN, MKL, NumPy or diffusers; none holds a path."""
+
+MACHINE_VARIABLES = (
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_NUM_THREADS",
+)
+"""How a machine is set up, without a say in the images: the suite's ``determinism.threads``
+overrules the first two in torch, and OpenBLAS serves NumPy's matrix products alone."""
+
+
+def read_software(*, cuda: bool) -> Iterator[tuple[str, EnvironmentValue]]:
+    """Yield packages, codecs and variables; what is not installed or not set is None."""
+    for name in PACKAGES:
+        yield f"package.{name}", _public(package_version(name))
+    for name in TOOLS:
+        yield f"tool.{name}", package_version(name)
+    for name in VARIABLES:
+        yield f"env.{name}", os.environ.get(name)
+    for name in MACHINE_VARIABLES:
+        yield f"machine.env.{name}", os.environ.get(name)
+    yield from _codecs()
+    if cuda:
+        yield "cuda.package.triton", package_version("triton")
+        for name in CUDA_PACKAGES:
+            yield f"cuda.package.{name}", _nvidia_version(name)
+
+
+def _public(version: str | None) -> str | None:
+    """Drop the label of the build (PEP 440's local version): 2.13.0 for 2.13.0+cpu.
+
+    Wheels of one release for CPU and CUDA differ in it, and one lock has to serve both; the whole
+    version is in ``torch.version``.
+    """
+    return version.partition("+")[0] if version else None
+
+
+def _nvidia_version(library: str) -> str | None:
+    names = (f"nvidia-{library}{suffix}" for suffix in ("-cu13", "-cu12", "-cu11", ""))
+    return next((found for found in map(package_version, names) if found), None)
+
+
+def _codecs() -> Iterator[tuple[str, EnvironmentValue]]:
+    from PIL import features
+
+    for name in CODECS:
+        yield f"codec.{name}", guarded(lambda name=name: features.version(name))  # type: ignore[misc]
