@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from harness.cli import accept, init, reject, report, schema
+from harness.cli import accept, diff, init, reject, report, schema
 from harness.errors import GoldenseedError
 
 USER_ERROR = 2
@@ -20,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("accept")(accept.accept)
+app.command("diff")(diff.diff)
 app.command("init")(init.init)
 app.command("reject")(reject.reject)
 app.command("report")(report.report)
