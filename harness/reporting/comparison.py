@@ -9,7 +9,7 @@ from harness.environment.keys import Kind
 from harness.reporting.numbers import number, scalar
 from harness.reporting.text import WORST_FIRST, reason_in_words, visible
 from harness.runs.comparison import HELD, JudgedPair, RunComparison, StoredRun
-from harness.runs.environments import Environments
+from harness.runs.environments import EnvironmentPair, Environments
 from harness.runs.movement import Movement
 from harness.runs.record import CaseRecord
 from harness.runs.separation import FieldSplit
@@ -121,11 +121,12 @@ def _movement_lines(movement: Movement) -> Iterator[str]:
             yield "  each of these fields parts them alone: the two runs cannot tell which it is"
     else:
         yield f"which together: {found.moved} {verb}, {found.held} did not; no field separates them"
-        yield from (f"  {_shared(each, found.moved)}" for each in found.shared)
-    directions = [(movement.brighter, "brighter"), (movement.darker, "darker")]
-    words = " and ".join(f"{count} {word}" for count, word in directions if count)
-    if words:
-        yield f"  on average over the image {words} than in A"
+        if movement.beyond_noise:
+            yield from (f"  {_shared(each, found.moved)}" for each in found.shared)
+    if movement.beyond_noise:
+        directions = [(movement.brighter, "brighter"), (movement.darker, "darker")]
+        words = (f"{count} {word}" for count, word in directions if count)
+        yield f"  on average over the whole image: {', '.join(words) or 'as bright as in A'}"
 
 
 def _separating(split: FieldSplit, moved: int, verb: str) -> str:
@@ -136,14 +137,14 @@ def _separating(split: FieldSplit, moved: int, verb: str) -> str:
             f"none of the {split.held_without} others did"
         )
     return (
-        f"all {cases} but those with {field} = {_values(split.other_values)} {verb}; "
-        f"of these {split.held_without}, none did"
+        f"all but those with {field} = {_values(split.other_values)} {verb}: {cases}, "
+        f"and none of the {split.held_without} with it"
     )
 
 
 def _shared(split: FieldSplit, moved: int) -> str:
     return (
-        f"all {moved} that did have {_plain(split.field)} = {_values(split.values)}, "
+        f"all {moved} have {_plain(split.field)} = {_values(split.values)}, "
         f"but so have {split.held_with} of the {split.held_with + split.held_without} others"
     )
 
@@ -153,23 +154,26 @@ def _environment_lines(found: Environments) -> Iterator[str]:
         yield "environments: not on record"
         return
     for each in found.pairs:
-        where = f" ({each.cases} cases)" if len(found.pairs) > 1 else ""
-        profiles = (
-            f"both {_plain(each.profile_a)}"
-            if each.profile_a == each.profile_b
-            else f"{_plain(each.profile_a)} → {_plain(each.profile_b)}"
-        )
-        if not each.differences:
-            yield f"environments{where}: {profiles}; no difference in any key"
-            continue
-        yield f"environments{where}: {profiles}; {len(each.differences)} keys differ, A → B"
-        for kind in Kind:
-            rows = [_difference(found) for found in each.differences if found.kind is kind]
-            yield from table((), rows[:_KEYS])
-            if len(rows) > _KEYS:
-                yield f"  {kind}: {len(rows) - _KEYS} more, all of them with --json"
+        where = f" of {_cases(each.cases)}" if len(found.pairs) > 1 else ""
+        yield f"environments{where}: {_profiles(each)}; {_differ(len(each.differences))}"
+        by_kind = {kind: [d for d in each.differences if d.kind is kind] for kind in Kind}
+        yield from table((), [_difference(d) for same in by_kind.values() for d in same[:_KEYS]])
+        for kind, differing in by_kind.items():
+            if len(differing) > _KEYS:
+                yield f"  {kind}: {len(differing) - _KEYS} more; --json names them all"
     if found.unknown:
         yield f"  for {_cases(found.unknown)} the environment is not on record"
+
+
+def _profiles(pair: EnvironmentPair) -> str:
+    a, b = _plain(pair.profile_a), _plain(pair.profile_b)
+    return f"both {a}" if a == b else f"{a} → {b}"
+
+
+def _differ(count: int) -> str:
+    if not count:
+        return "no key differs"
+    return f"{count} key{' differs' if count == 1 else 's differ'}, A → B"
 
 
 def _difference(difference: KeyDifference) -> tuple[str, ...]:

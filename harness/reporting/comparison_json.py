@@ -17,9 +17,10 @@ SCHEMA_VERSION: Final = 1
 def comparison_document(
     found: RunComparison, environments: Environments, movement: Movement
 ) -> dict[str, Any]:
-    """Return everything a comparison found as JSON data; ``same`` is what the exit code says.
+    """Return everything a comparison found as JSON data.
 
-    Each case has its verdict, reasons, metrics (B against A) and both pixel digests.
+    ``same`` says that every pair is identical or within the noise. Each case has its verdict,
+    reasons, metrics (B against A) and both pixel digests.
     """
     return {
         "schema_version": SCHEMA_VERSION,
