@@ -31,6 +31,12 @@ MODEL_KEYS: Final = (
         "SHA-256 of its parameters and buffers as they were loaded",
         "its parameters",
     ),
+    _loaded(
+        "model.{component}.tables_sha256",
+        "SHA-256 of buffers that are computed, not stored; processors differ in the last bit",
+        "its buffers",
+        locked=False,
+    ),
     _loaded("model.{component}.training", "whether dropout and the like are on", "the module"),
     _loaded("model.{component}.compiled", "whether torch.compile is at work", "the module"),
     _loaded("model.{component}.quantisation", "how its weights are quantised", "its config"),
@@ -39,17 +45,9 @@ MODEL_KEYS: Final = (
         "how the weights of its convolutions lie in memory",
         "its parameters",
     ),
-    _loaded(
-        "model.{component}.missing",
-        "weights that its files lack, filled at random",
-        "what the libraries log while loading",
-    ),
-    _loaded(
-        "model.{component}.unexpected",
-        "weights in its files that nothing uses",
-        "what the libraries log while loading",
-    ),
-    _loaded("attention.{component}", "the classes that compute attention", "attn_processors"),
+    _loaded("model.{component}.tiling", "large images are worked on in tiles", "use_tiling"),
+    _loaded("model.{component}.slicing", "batches are worked on one by one", "use_slicing"),
+    _loaded("attention.{component}.processors", "classes, back ends, counts", "attn_processors"),
     _loaded(
         "attention.{component}.implementation",
         "what a component of transformers computes attention with",
@@ -57,22 +55,29 @@ MODEL_KEYS: Final = (
     ),
     _loaded(
         "attention.{component}.kernel",
-        "what torch chooses for the shape of its first attention",
+        "what torch's attention chooses for the shape of its first one",
         "torch._fused_sdp_choice()",
         locked=False,
     ),
-    _loaded("vae.{flag}", "tiling and slicing", "the VAE"),
     _loaded("scheduler.class", "the scheduler's class", "type()"),
     _loaded("scheduler.config.{field}", "one field of its configuration", "scheduler.config"),
-    _loaded("scheduler.{table}_sha256", "SHA-256 of a table it computed", "the scheduler"),
+    _loaded(
+        "scheduler.step_takes_generator",
+        "whether noise of its steps comes from the case's generator",
+        "the signature of its step()",
+    ),
+    _loaded(
+        "scheduler.{table}_sha256",
+        "SHA-256 of a table it computed; processors differ in the last bit",
+        "the scheduler's tensors",
+        locked=False,
+    ),
     _loaded("tokenizer.{component}.class", "the tokenizer's class", "type()"),
-    _loaded("tokenizer.{component}.backend", "python or tokenizers (Rust)", "the tokenizer"),
+    _loaded("tokenizer.{component}.backend", "rust or python", "is_fast"),
     _loaded("tokenizer.{component}.vocabulary_size", "how many tokens it knows", "len()"),
-    _loaded(
-        "tokenizer.{component}.maximum_length", "tokens it keeps of a prompt", "model_max_length"
-    ),
-    _loaded(
-        "tokenizer.{component}.sha256", "SHA-256 of its vocabulary and settings", "the tokenizer"
-    ),
-    _loaded("generator.device", "where the initial noise is drawn", "the suite"),
+    _loaded("tokenizer.{component}.maximum_length", "tokens of a prompt", "model_max_length"),
+    _loaded("tokenizer.{component}.sha256", "SHA-256 of vocabulary and rules", "the tokenizer"),
+    _loaded("generation.batch", "images made in one call", "the back end"),
+    _loaded("generation.generator", "how long a generator lives", "the back end"),
+    _loaded("generation.conversion", "how floats become levels", "the back end"),
 )

@@ -1,0 +1,168 @@
+"""What became of a model when it was loaded: class, dtype and digest of every component.
+
+Files can be right and the load still wrong: a silent cast, weights filled at random, a component
+replaced. So the parameters are digested where they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from harness.environment.reading import EnvironmentValue, guarded
+
+if TYPE_CHECKING:
+    import torch
+
+CHUNK_BYTES = 2**25
+"""How much of a tensor on a GPU is on its way to the CPU at once."""
+_THREADS = 8
+_ALONE_BYTES = 2**24
+"""Below this many bytes the threads would cost more than they bring."""
+
+
+def describe_components(pipeline: Any) -> Iterator[tuple[str, EnvironmentValue]]:
+    """Yield the keys ``model.{component}.…`` of every component that has parameters."""
+    import torch
+
+    for name, component in sorted(pipeline.components.items()):
+        if isinstance(component, torch.nn.Module):
+            for field, read in _fields(component).items():
+                yield f"model.{name}.{field}", guarded(read)
+
+
+def _fields(module: torch.nn.Module) -> dict[str, Callable[[], Any]]:
+    whole = getattr(module, "_orig_mod", module)
+    return {
+        "class": lambda: type(whole).__name__,
+        "dtype": lambda: " ".join(sorted({_plain_dtype(p.dtype) for p in whole.parameters()})),
+        "parameters": lambda: sum(parameter.numel() for parameter in whole.parameters()),
+        "sha256": lambda: tensors_sha256(_stored(whole)),
+        "tables_sha256": lambda: tensors_sha256(_computed(whole)),
+        "training": lambda: any(part.training for part in whole.modules()),
+        "compiled": lambda: whole is not module or _compiled(whole),
+        "quantisation": lambda: _quantisation(whole),
+        "memory_format": lambda: _memory_format(whole),
+        **{
+            name: partial(getattr, whole, f"use_{name}")
+            for name in ("tiling", "slicing")
+            if hasattr(whole, f"use_{name}")
+        },
+    }
+
+
+def tensors_sha256(tensors: Mapping[str, torch.Tensor]) -> str | None:
+    """Digest named tensors: 64 hexadecimal digits; None where there are none.
+
+    SHA-256 over one line a tensor, in the order of their names: name, dtype, shape and the SHA-256
+    of its bytes in C order, little-endian. Where they lie (CPU, GPU) and in which memory format
+    does not matter. Of a tensor on a GPU each of a few threads holds two chunks of ``CHUNK_BYTES``
+    on the CPU; a tensor on the CPU is read in place unless its memory format is another.
+    """
+    if not tensors:
+        return None
+    names = sorted(tensors)
+    if sum(tensor.nbytes for tensor in tensors.values()) >= _ALONE_BYTES:
+        with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as threads:
+            digests = list(threads.map(tensor_sha256, (tensors[name] for name in names)))
+    else:
+        digests = [tensor_sha256(tensors[name]) for name in names]
+    whole = hashlib.sha256()
+    for name, digest in zip(names, digests, strict=True):
+        tensor = tensors[name]
+        line = [name, _plain_dtype(tensor.dtype), list(tensor.shape), digest]
+        whole.update(json.dumps(line).encode() + b"\n")
+    return whole.hexdigest()
+
+
+def _stored(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return the parameters, and the buffers that are saved with them."""
+    saved = module.state_dict(keep_vars=True).keys()
+    buffers = {name: each for name, each in module.named_buffers() if name in saved}
+    return {**dict(module.named_parameters()), **buffers}
+
+
+def _computed(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return the buffers that are computed when the module is made."""
+    saved = module.state_dict(keep_vars=True).keys()
+    return {name: each for name, each in module.named_buffers() if name not in saved}
+
+
+def tensor_sha256(tensor: torch.Tensor) -> str:
+    """Digest a tensor's bytes in C order; ``tensors_sha256`` adds what they mean.
+
+    Raises:
+        RuntimeError: the tensor has no bytes, for example on the device ``meta``.
+
+    """
+    import torch
+
+    if tensor.is_meta:
+        raise RuntimeError("its weights are not in memory")
+    flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+    digest = hashlib.sha256()
+    if flat.device.type == "cpu":
+        digest.update(flat.numpy().data)
+    else:
+        for chunk in _streamed(flat):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _streamed(flat: torch.Tensor) -> Iterator[memoryview]:
+    """Bring the bytes of a GPU's tensor to the CPU, one chunk while the one before is digested."""
+    import torch
+
+    size = min(CHUNK_BYTES, flat.numel())
+    buffers = [torch.empty(size, dtype=torch.uint8, pin_memory=True) for _ in range(2)]
+    stream = torch.cuda.Stream(flat.device)  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.current_stream(flat.device))
+    waiting: tuple[torch.cuda.Event, torch.Tensor] | None = None
+    for number, start in enumerate(range(0, flat.numel(), CHUNK_BYTES)):
+        part = flat[start : start + CHUNK_BYTES]
+        target = buffers[number % 2][: part.numel()]
+        with torch.cuda.stream(stream):
+            target.copy_(part, non_blocking=True)
+            arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            arrived.record(stream)
+        if waiting is not None:
+            waiting[0].synchronize()
+            yield waiting[1].numpy().data
+        waiting = (arrived, target)
+    if waiting is not None:
+        waiting[0].synchronize()
+        yield waiting[1].numpy().data
+
+
+def _plain_dtype(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _compiled(module: torch.nn.Module) -> bool:
+    """Say whether ``module.compile()`` was called on it or on a part of it."""
+    return any(getattr(part, "_compiled_call_impl", None) is not None for part in module.modules())
+
+
+def _quantisation(module: Any) -> str | None:
+    config = getattr(getattr(module, "config", None), "quantization_config", None)
+    if config is None:
+        return None
+    described = config.to_dict() if hasattr(config, "to_dict") else config
+    return json.dumps(described, sort_keys=True, default=str)
+
+
+def _memory_format(module: torch.nn.Module) -> str:
+    """Say how the weights of 2-D convolutions lie: NCHW is torch's default, NHWC channels last."""
+    import torch
+
+    found = set()
+    for weight in (parameter for parameter in module.parameters() if parameter.dim() == 4):  # noqa: PLR2004
+        strides = weight.is_contiguous(), weight.is_contiguous(memory_format=torch.channels_last)
+        # A kernel of one pixel is both at once, and tells nothing.
+        found.add({(True, False): "NCHW", (False, True): "NHWC"}.get(strides, ""))
+    return " ".join(sorted(found - {""})) or "none"
