@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -73,7 +73,8 @@ def diff(
         for line in comparison_lines(found, environments, movement):
             typer.echo(line)
     if not no_report:
-        page = _write_report(found, folder, began)
+        notes = comparison_lines(found, environments, movement, every_case=False)
+        page = _write_report(found, folder, began, notes)
         typer.echo(f"report  {page}", err=as_json)
     unpaired = found.pairing.only_in_a or found.pairing.only_in_b
     if not found.same or (unpaired and not common):
@@ -98,10 +99,12 @@ def _refuse_to_overwrite(folder: Path, a: StoredRun, b: StoredRun) -> None:
         )
 
 
-def _write_report(found: RunComparison, folder: Path, began: datetime) -> Path:
+def _write_report(
+    found: RunComparison, folder: Path, began: datetime, notes: Sequence[str]
+) -> Path:
     record = comparison_record(found, started=began, finished=datetime.now(UTC))
     write_comparison_record(record, folder)
-    return write_report(record, folder)
+    return write_report(record, folder, notes=notes)
 
 
 def _shown(pairs: Iterable[CasePair]) -> Iterable[CasePair]:

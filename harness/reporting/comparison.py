@@ -33,19 +33,24 @@ _SHOWN = (
 
 
 def comparison_lines(
-    found: RunComparison, environments: Environments, movement: Movement
+    found: RunComparison,
+    environments: Environments,
+    movement: Movement,
+    *,
+    every_case: bool = True,
 ) -> list[str]:
     """Say what comparing two runs found, in the order in which people ask.
 
-    Which runs, what could be paired, how many moved and how far, which moved together, and how
-    the environments differ. Untrusted text is made visible; nothing depends on the terminal.
+    Which runs, what could be paired, how many moved and, if ``every_case``, how far each, which
+    moved together, and how the environments differ. Untrusted text is made visible; nothing
+    depends on the terminal.
     """
     return [
         _run_line("A", found.a),
         _run_line("B", found.b),
         "",
         *_pairing_lines(found),
-        *_case_lines(found.pairs),
+        *(_case_lines(found.pairs) if every_case else ()),
         *_movement_lines(movement),
         "",
         *_environment_lines(environments),

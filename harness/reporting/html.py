@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -15,19 +16,20 @@ from harness.runs.record import RunRecord
 _TEMPLATES = "templates"
 
 
-def write_report(run: RunRecord, folder: Path) -> Path:
+def write_report(run: RunRecord, folder: Path, *, notes: Sequence[str] = ()) -> Path:
     """Write ``index.html`` into the run's folder and return its path.
 
     The page holds its styles and script and links to the PNG files beside it: it makes no request
     beyond the folder, and its content security policy keeps it from making any. Images that are
-    not there are shown as missing. Raises GoldenseedError where the file cannot be written.
+    not there are shown as missing. ``notes`` are lines shown above the cases. Raises
+    GoldenseedError where the file cannot be written.
     """
     path = folder / "index.html"
-    write_atomically(path, render(run, folder).encode("utf-8"), durable=False)
+    write_atomically(path, render(run, folder, notes=notes).encode("utf-8"), durable=False)
     return path
 
 
-def render(run: RunRecord, folder: Path) -> str:
+def render(run: RunRecord, folder: Path, *, notes: Sequence[str] = ()) -> str:
     """Return the page for a run whose images are in ``folder``."""
     from jinja2 import (
         Environment,
@@ -47,6 +49,7 @@ def render(run: RunRecord, folder: Path) -> str:
     style, script = _asset("report.css"), _asset("report.js")
     return environment.get_template("report.html.jinja").render(
         run=run_view(run, folder),
+        notes=[visible(line) for line in notes],
         # Only the two files of this package are exempt from escaping, and the policy names them.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
