@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,7 +39,16 @@ MATMUL_SWITCHES = (
     "allow_bf16_reduced_precision_reduction",
     "allow_fp16_accumulation",
 )
-"""Switches of ``torch.backends.cuda.matmul`` that trade bits for speed; all off here."""
+"""Switches of ``torch.backends.cuda.matmul`` that trade bits for speed."""
+SDPA_KERNELS: Mapping[str, str] = MappingProxyType(
+    {
+        "math": "MATH",
+        "flash": "FLASH_ATTENTION",
+        "efficient": "EFFICIENT_ATTENTION",
+        "cudnn": "CUDNN_ATTENTION",
+    }
+)
+"""``determinism.sdpa`` to the name in ``torch.nn.attention.SDPBackend``."""
 
 
 def set_before_torch() -> str | None:
@@ -78,11 +90,52 @@ def settings(determinism: Determinism) -> Iterator[None]:
         put(torch.backends.cudnn, "deterministic", value=determinism.algorithms)
         put(torch.backends.cudnn, "benchmark", value=determinism.cudnn_benchmark)
         for switch in MATMUL_SWITCHES:
-            put(torch.backends.cuda.matmul, switch, value=False)
+            put(torch.backends.cuda.matmul, switch, value=determinism.reduced_precision_gemm)
+        _attention_kernel(torch, restore, determinism)
         if torch.get_num_threads() != determinism.threads:
             restore.callback(torch.set_num_threads, torch.get_num_threads())
             torch.set_num_threads(determinism.threads)
         yield
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed the global generators of Python, NumPy and torch; on exit they go on as before.
+
+    A pipeline ought to draw from the generator it is given. One that draws elsewhere repeats itself
+    all the same, and takes no numbers from a test that uses them.
+
+    Args:
+        seed: from 0 to 2**63 - 1; NumPy's old generator takes its lower 32 bits.
+
+    """
+    import numpy as np
+    import torch
+
+    gpus = range(torch.cuda.device_count()) if _cuda_is_initialised() else ()
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=gpus):
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+
+def _attention_kernel(torch: ModuleType, restore: ExitStack, determinism: Determinism) -> None:
+    """Leave torch's scaled dot product attention one kernel to choose."""
+    if determinism.sdpa != "default":
+        attention = importlib.import_module("torch.nn.attention")
+        kernel = getattr(attention.SDPBackend, SDPA_KERNELS[determinism.sdpa])
+        restore.enter_context(attention.sdpa_kernel(kernel))
+    cuda = torch.backends.cuda
+    if hasattr(cuda, "fp16_bf16_reduction_math_sdp_allowed"):
+        before = cuda.fp16_bf16_reduction_math_sdp_allowed()
+        restore.callback(cuda.allow_fp16_bf16_reduction_math_sdp, before)
+        cuda.allow_fp16_bf16_reduction_math_sdp(determinism.reduced_precision_gemm)
 
 
 def _cuda_is_initialised() -> bool:

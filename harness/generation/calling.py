@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import GoldenseedError
 from harness.generation.backend import Generation, GenerationError, Progress
+from harness.generation.noise import generator_for, noise_of
 from harness.generation.schedulers import did_you_mean
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ OWN_KEYS = ("prompt", "generator", "output_type", "return_dict", "callback_on_st
 class PipelineCall:
     """A loaded pipeline's call, with what its signature allows read once."""
 
-    def __init__(self, pipeline: Any) -> None:
+    def __init__(self, pipeline: Any, device: str = "cpu") -> None:
         self._pipeline = pipeline
+        self._device = device
         self._name = type(pipeline).__name__
         parameters = inspect.signature(pipeline.__call__).parameters
         # **kwargs of a pipeline are for arguments it no longer has; it ignores all others there.
@@ -37,11 +39,12 @@ class PipelineCall:
         )
 
     def generate(self, case: Case, progress: Progress | None = None) -> Generation:
-        """Call the pipeline with a fresh CPU generator and turn what it returns into one image.
+        """Call the pipeline with fresh noise and turn what it returns into one image.
 
         Raises:
             GoldenseedError: the case names an argument that the pipeline does not have.
-            GenerationError: the pipeline raised, or returned no image, several, or NaN.
+            GenerationError: the pipeline raised, drew no noise where some was given, or returned no
+                image, several, or NaN.
 
         """
         arguments = self._arguments(case)
@@ -49,7 +52,10 @@ class PipelineCall:
             arguments["callback_on_step_end"] = _step_counter(case, progress)
         began = time.perf_counter()
         try:
-            output = self._pipeline(**arguments)
+            with noise_of(case):
+                output = self._pipeline(**arguments)
+        except GoldenseedError:
+            raise
         except Exception as error:
             raise _failure(
                 case,
@@ -60,8 +66,6 @@ class PipelineCall:
         return Generation(image=_the_image(case, output, self._name), seconds=seconds)
 
     def _arguments(self, case: Case) -> dict[str, Any]:
-        import torch
-
         arguments: dict[str, Any] = case.arguments()
         for key in arguments:
             if key in OWN_KEYS:
@@ -78,7 +82,7 @@ class PipelineCall:
             )
         arguments["prompt"] = case.prompt
         if "generator" in self._known:
-            arguments["generator"] = torch.Generator("cpu").manual_seed(case.seed)
+            arguments["generator"] = generator_for(case, self._device)
         if "output_type" in self._known:
             arguments["output_type"] = "np"
         return arguments

@@ -5,18 +5,22 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack, nullcontext
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from harness.environment.determinism import set_before_torch, settings
+from harness.environment.cpu_isa import cap_cpu, check_cpu
+from harness.environment.determinism import seeded, set_before_torch, settings
 from harness.environment.fingerprint import EnvironmentValue, read_fingerprint
 from harness.errors import GoldenseedError
 from harness.files import canonical_json
 from harness.generation import adapters
+from harness.generation.attention import attention_backend
 from harness.generation.backend import Generation, GenerationError, Progress, silent
 from harness.generation.calling import PipelineCall
 from harness.generation.pipeline_loading import load_pipeline
+from harness.generation.portable import check_float64, float64_only
 from harness.generation.schedulers import build_scheduler
 from harness.generation.sources import device_for, dtype_for, model_folder
 from harness.generation.weights import check_model
@@ -55,7 +59,7 @@ class DiffusersBackend:
 
         A model that could not be loaded is not tried again: the same error is raised, at once.
         """
-        key = (case.suite.model_key, case.suite.model.allow_pickle)
+        key = (case.suite.model_key, case.suite.model.allow_pickle, _portable(case))
         if self._loaded is not None and self._key == key:
             return 0.0
         if key in self._failures:
@@ -63,8 +67,10 @@ class DiffusersBackend:
         self.close()
         began = time.perf_counter()
         self._progress(f"loading {case.suite.model.source}")
-        _need_libraries(case)
         try:
+            cap_cpu(case.suite.determinism.cpu_isa, case.suite.path)
+            _need_libraries(case)
+            check_cpu(case.suite.determinism.cpu_isa, case.suite.path)
             with settings(case.suite.determinism):
                 self._loaded, self._key = self._load(case), key
         except GoldenseedError as error:
@@ -79,7 +85,12 @@ class DiffusersBackend:
         loaded = self._loaded
         assert loaded is not None  # noqa: S101 - load() has just seen to it
         self._determinism = case.suite.determinism
-        with settings(case.suite.determinism):
+        with ExitStack() as while_generating:
+            while_generating.enter_context(settings(case.suite.determinism))
+            while_generating.enter_context(seeded(case.seed))
+            if _portable(case):
+                while_generating.enter_context(float64_only())
+            while_generating.enter_context(attention_backend(loaded.pipeline, case.suite))
             loaded.wear(case)
             generation = loaded.call.generate(
                 case, None if self._progress is silent else self._progress
@@ -120,16 +131,19 @@ class DiffusersBackend:
             variant=model.variant,
             allow_pickle=model.allow_pickle,
         )
-        pipeline = load_pipeline(
-            checked,
-            pipeline=model.pipeline,
-            variant=model.variant,
-            dtype=dtype_for(model.dtype),
-            device=device,
-        )
+        with float64_only(loading=True) if _portable(case) else nullcontext():
+            pipeline = load_pipeline(
+                checked,
+                pipeline=model.pipeline,
+                variant=model.variant,
+                dtype=dtype_for(model.dtype),
+                device=device,
+            )
+        if _portable(case):
+            check_float64(pipeline)
         return _Loaded(
             pipeline=pipeline,
-            call=PipelineCall(pipeline),
+            call=PipelineCall(pipeline, device),
             device=device,
             scheduler=getattr(pipeline, "scheduler", None),
             schedulers={},
@@ -183,6 +197,10 @@ class _Loaded:
                 line=case.line,
             )
         return self.schedulers[key]
+
+
+def _portable(case: Case) -> bool:
+    return case.suite.determinism.portable
 
 
 def _need_libraries(case: Case) -> None:

@@ -18,7 +18,7 @@ from harness.suites.names import name_fault
 from harness.suites.problems import Problem
 from harness.suites.scalars import number
 from harness.suites.schema import LARGEST_SEED, MOST_CASES
-from harness.suites.sources import adapter_fault, beside, is_hub_id, source_fault
+from harness.suites.sources import adapter_fault, beside, is_hub_id, noise_fault, source_fault
 from harness.suites.wording import name_of, shown
 
 _Path = tuple[str | int, ...]
@@ -33,7 +33,7 @@ BELONGS: Mapping[str, str] = MappingProxyType(
         "generator": _A_SEED,
         "seed": _A_SEED,
         "seeds": _A_SEED,
-        "latents": _A_SEED,
+        "latents": "`noise`, of the suite or of the case, as `{file: …}`",
         "output_type": _FIXED,
         "return_dict": _FIXED,
         "callback": _FIXED,
@@ -76,6 +76,8 @@ def check(document: Document) -> Iterator[Problem]:
     yield from checks.name(("suite",), data.get("suite"), is_suite=True)
     yield from checks.model(_mapping(data.get("model")))
     yield from checks.lock(data.get("lock"))
+    yield from checks.portable(data)
+    yield from checks.noise(("noise",), data.get("noise"))
     multiple = _multiple(document)
     yield from checks.call(("defaults", "call"), _mapping(data.get("defaults")), multiple)
     yield from checks.cases(data.get("cases"), multiple)
@@ -83,6 +85,10 @@ def check(document: Document) -> Iterator[Problem]:
 
 def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _multiple(document: Document) -> int | None:
@@ -141,6 +147,31 @@ class _Checks:
             except GoldenseedError as error:
                 yield self.at(("lock",), error.what, "put the lock into the suite's folder")
 
+    def portable(self, suite: dict[str, Any]) -> Iterator[Problem]:
+        """Check that a portable suite asks for nothing that depends on the machine."""
+        if suite.get("determinism") != "portable":
+            return
+        dtype = _mapping(suite.get("model")).get("dtype", "float64")
+        if isinstance(dtype, str) and dtype != "float64":
+            what = f"`model.dtype` is {shown(dtype)}, and `determinism: portable` needs float64"
+            yield self.at(("model", "dtype"), what, "remove `dtype`, or write float64")
+        cases = suite.get("cases")
+        places: list[_Path] = [("noise",)]
+        places += [("cases", index, "noise") for index in range(len(_list(cases)))]
+        for place, holder in zip(places, [suite, *_list(cases)], strict=True):
+            noise = _mapping(holder).get("noise")
+            if noise in ("cpu", "device"):
+                what = f"{name_of(place)} is {shown(noise)}, whose numbers depend on the machine"
+                fix = "write portable or a file, or remove it: `determinism` is portable"
+                yield self.at(place, what, fix)
+
+    def noise(self, place: _Path, noise: object) -> Iterator[Problem]:
+        file = _mapping(noise).get("file")
+        if isinstance(file, str) and file:
+            fault = noise_fault(self.document.path, file)
+            if fault:
+                yield self.at((*place, "file"), *fault)
+
     def call(self, place: _Path, holder: dict[str, Any], multiple: int | None) -> Iterator[Problem]:
         """Check the ``call`` in ``holder``."""
         for name, value in _mapping(holder.get("call")).items():
@@ -183,6 +214,8 @@ class _Checks:
             yield from self.seeds((*place, "seeds"), case.get("seeds"))
             if "call" in case:
                 yield from self.call((*place, "call"), case, multiple)
+            if "noise" in case:
+                yield from self.noise((*place, "noise"), case["noise"])
             if "model" in case:
                 yield from self.adapters((*place, "model"), _mapping(case["model"]))
             before, total = total, total + _images(case)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from pydantic import JsonValue
 
-from harness.suites.model import AdapterSpec, Determinism, ModelSpec, SchedulerSpec
+from harness.suites.model import AdapterSpec, Determinism, ModelSpec, NoiseSpec, SchedulerSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Template:
     call: Mapping[str, JsonValue]
     scheduler: SchedulerSpec | None
     adapters: tuple[AdapterSpec, ...]
+    noise: NoiseSpec
     limits: Mapping[str, Limit]
     marks: tuple[str, ...]
     line: int
@@ -92,6 +93,7 @@ class Case:
     scheduler: SchedulerSpec | None
     """None leaves the model's own."""
     adapters: tuple[AdapterSpec, ...]
+    noise: NoiseSpec
     limits: Mapping[str, Limit]
     """Gate name to limit, the case's over the suite's."""
     marks: tuple[str, ...]
@@ -116,6 +118,7 @@ def _expand(suite: Suite, template: Template) -> Iterator[Case]:
                 template.call,
                 template.scheduler,
                 template.adapters,
+                template.noise,
                 template.limits,
                 template.marks,
                 template.line,

@@ -11,22 +11,25 @@ from types import MappingProxyType
 
 from pydantic import JsonValue, ValidationError
 
+from harness.files import read_regular, sha256_hex
 from harness.suites.checks import check
 from harness.suites.document import Document, read_document
 from harness.suites.expansion import GateLine, Limit, Suite, Template, merged
-from harness.suites.model import AdapterSpec, Determinism, ModelSpec, SchedulerSpec
+from harness.suites.model import AdapterSpec, Determinism, ModelSpec, NoiseSpec, SchedulerSpec
 from harness.suites.problems import COUNTED, Problem, failure
 from harness.suites.recipes import key_of_model
 from harness.suites.schema import (
     AdapterSection,
     CaseSection,
+    DeterminismSection,
     GatesSection,
     ModelSection,
+    NoiseFileSection,
     SchedulerSection,
     SeedRange,
     SuiteFile,
 )
-from harness.suites.sources import beside, is_hub_id
+from harness.suites.sources import LARGEST_NOISE, beside, is_hub_id
 from harness.suites.wording import schema_problems
 
 
@@ -68,29 +71,46 @@ def _without_consequences(problems: list[Problem], document: Document) -> list[P
 
 def _resolve(document: Document, section: SuiteFile) -> Suite:
     path = document.path
-    model = _model(path, section.model)
+    determinism = _determinism(section.determinism)
+    model = _model(path, section.model, portable=determinism.portable)
     limits = _limits(document, (), section.gates, "suite", MappingProxyType({}))
-    templates = _templates(document, section, model, limits)
+    noise = _noise(path, section.noise) or NoiseSpec("portable" if determinism.portable else "cpu")
+    templates = _templates(document, section, model, noise, limits)
     return Suite(
         name=section.suite,
         path=path,
         model=model,
         model_key=key_of_model(model),
-        determinism=Determinism(**section.determinism.model_dump()),
+        determinism=determinism,
         lock=beside(path, section.lock) if section.lock else None,
         gate_lines=tuple(_gate_lines(templates, limits)),
         templates=templates,
     )
 
 
-def _model(path: Path, section: ModelSection) -> ModelSpec:
+def _determinism(section: DeterminismSection | str) -> Determinism:
+    if isinstance(section, str):
+        return Determinism(portable=True)
+    return Determinism(**section.model_dump())
+
+
+def _noise(path: Path, section: NoiseFileSection | str | None) -> NoiseSpec | None:
+    if section is None:
+        return None
+    if isinstance(section, str):
+        return NoiseSpec(section)
+    file = beside(path, section.file)
+    return NoiseSpec("file", section.file, file, sha256_hex(read_regular(file, LARGEST_NOISE)))
+
+
+def _model(path: Path, section: ModelSection, *, portable: bool) -> ModelSpec:
     return ModelSpec(
         source=section.source,
         folder=None if is_hub_id(path, section.source) else beside(path, section.source),
         revision=section.revision,
         variant=section.variant,
         pipeline=section.pipeline,
-        dtype=section.dtype,
+        dtype="float64" if portable else section.dtype,
         device=section.device,
         scheduler=_scheduler(section.scheduler),
         adapters=_adapters(path, section.adapters),
@@ -124,7 +144,11 @@ def _gate_lines(templates: tuple[Template, ...], suite: Mapping[str, Limit]) -> 
 
 
 def _templates(
-    document: Document, section: SuiteFile, model: ModelSpec, limits: Mapping[str, Limit]
+    document: Document,
+    section: SuiteFile,
+    model: ModelSpec,
+    noise: NoiseSpec,
+    limits: Mapping[str, Limit],
 ) -> tuple[Template, ...]:
     call: Mapping[str, JsonValue] = MappingProxyType(section.defaults.call)
     marks = tuple(dict.fromkeys(section.defaults.marks))
@@ -139,6 +163,7 @@ def _templates(
             adapters=model.adapters
             if case.model.adapters is None
             else _adapters(document.path, case.model.adapters),
+            noise=_noise(document.path, case.noise) or noise,
             limits=_limits(document, ("cases", index), case.gates, "case", limits),
             marks=tuple(dict.fromkeys((*marks, *case.marks))) if case.marks else marks,
             line=lines[index],

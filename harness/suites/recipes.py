@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
 
 from harness.files import canonical_json, json_sha256
 from harness.suites.expansion import Case, Suite
-from harness.suites.model import ModelSpec
+from harness.suites.model import ModelSpec, NoiseSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,9 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
     """Return everything that decides the pixels of ``case``, as plain data of its own.
 
     Device, gates, marks, ids and lines are left out: they decide where and how an image is made
-    and judged, not which. So are keys of ``model`` without a value. ``noise`` says where the
-    initial noise comes from: a generator on the CPU.
+    and judged, not which. So are keys of ``model`` without a value, and whatever of
+    ``determinism`` is at its strict default: a field that a later release adds, with its own strict
+    default, must not change the digest of every recipe there is.
     """
     model = case.suite.model
     described: dict[str, Any] = {
@@ -50,9 +51,16 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
         "seed": case.seed,
         "call": case.arguments(),
         "model": {key: value for key, value in described.items() if value is not None},
-        "noise": "cpu",
-        "determinism": asdict(case.suite.determinism),
+        "noise": _noise(case.noise),
+        "determinism": "portable"
+        if case.suite.determinism.portable
+        else case.suite.determinism.relaxed(),
     }
+
+
+def _noise(noise: NoiseSpec) -> JsonValue:
+    """Name the source; of a file what is in it, for its name decides nothing."""
+    return noise.kind if noise.path is None else {"file_sha256": noise.sha256}
 
 
 def recipe_sha256(recipe: Mapping[str, JsonValue]) -> str:

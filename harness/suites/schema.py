@@ -100,7 +100,7 @@ class ModelSection(_Section):
 
 
 class DeterminismSection(_Section):
-    """The switches of torch that make it repeat itself."""
+    """The switches of torch that make it repeat itself; every default is the strict choice."""
 
     algorithms: bool = True
     """Use deterministic algorithms only."""
@@ -108,8 +108,40 @@ class DeterminismSection(_Section):
     """The precision of float32 products and convolutions."""
     cudnn_benchmark: bool = False
     """Let cuDNN choose its algorithms by timing them."""
+    reduced_precision_gemm: bool = False
+    """Let matrix products of float16 and bfloat16 add up in less than float32."""
+    sdpa: Literal["math", "flash", "efficient", "cudnn", "default"] = "math"
+    """The kernel of torch's scaled dot product attention; `default` lets torch choose."""
+    attention_backend: NonEmpty | None = None
+    """A back end of diffusers' `set_attention_backend`; by default the model's own."""
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     """How many CPU threads one operation uses; the number changes large sums."""
+    cpu_isa: Literal["default", "avx2", "avx512"] | None = None
+    """The instruction set that torch, oneDNN and MKL keep to; by default the processor's best."""
+
+
+def _word_or_section(value: object) -> str:
+    return "<section>" if isinstance(value, dict | _Section) else "<word>"
+
+
+DeterminismChoice = Annotated[
+    Annotated[DeterminismSection, Tag("<section>")] | Annotated[Literal["portable"], Tag("<word>")],
+    Discriminator(_word_or_section),
+]
+
+
+class NoiseFileSection(_Section):
+    """Initial noise that was stored."""
+
+    file: NonEmpty
+    """A `.npy` or `.safetensors` file, relative to the suite file and inside its folder."""
+
+
+NoiseChoice = Annotated[
+    Annotated[NoiseFileSection, Tag("<section>")]
+    | Annotated[Literal["cpu", "device", "portable"], Tag("<word>")],
+    Discriminator(_word_or_section),
+]
 
 
 class DefaultsSection(_Section):
@@ -171,6 +203,8 @@ class CaseSection(_Section):
     """Keyword arguments of the pipeline's own call, over those of `defaults`, key by key."""
     model: CaseModelSection = Field(default_factory=lambda: _AS_THE_SUITE)
     """What differs from the suite's model."""
+    noise: NoiseChoice | None = None
+    """Where the initial noise comes from, in place of what the suite says."""
     gates: GatesSection = Field(default_factory=lambda: _NO_GATES)
     """Gates over those of the suite, name by name."""
     marks: Marks = ()
@@ -186,8 +220,13 @@ class SuiteFile(_Section):
     """The model that makes the images."""
     lock: NonEmpty | None = None
     """A lock file for the environment, relative to the suite file and inside its folder."""
-    determinism: DeterminismSection = DeterminismSection()
-    """The switches of torch that make it repeat itself."""
+    determinism: DeterminismChoice = DeterminismSection()
+    """The switches of torch that make it repeat itself, or `portable`: the same bits everywhere."""
+    noise: NoiseChoice | None = None
+    """Where the initial noise comes from: `cpu`, `device`, `portable` or a file.
+
+    By default a generator on the CPU; `portable` where determinism is.
+    """
     defaults: DefaultsSection = DefaultsSection()
     """What every case begins with."""
     gates: GatesSection = GatesSection()
@@ -202,6 +241,7 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("model",): ModelSection,
         ("model", "adapters"): AdapterSection,
         ("determinism",): DeterminismSection,
+        ("noise",): NoiseFileSection,
         ("defaults",): DefaultsSection,
         ("gates",): GatesSection,
         ("cases",): CaseSection,
@@ -209,6 +249,7 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("cases", "model"): CaseModelSection,
         ("cases", "model", "adapters"): AdapterSection,
         ("cases", "gates"): GatesSection,
+        ("cases", "noise"): NoiseFileSection,
     }
 )
 """Which model describes the mapping at a place in the file, list indices left out."""

@@ -11,6 +11,10 @@ from harness.files import inside
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
+LARGEST_NOISE = 64 * 1024 * 1024
+"""Bytes of a file of initial noise."""
+NOISE_SUFFIXES = (".npy", ".safetensors")
+
 
 def is_hub_id(suite: Path, source: str) -> bool:
     """Tell whether ``source`` is ``org/name`` on the hub.
@@ -65,6 +69,24 @@ def adapter_fault(suite: Path, source: str, allowed: object) -> tuple[str, str] 
     if path.suffix != ".safetensors" and not (isinstance(allowed, list) and source in allowed):
         fix = "convert it to .safetensors, or name it under `model.allow_pickle`"
         return f"`{source}` is not a .safetensors file: loading it could run code", fix
+    return None
+
+
+def noise_fault(suite: Path, file: str) -> tuple[str, str] | None:
+    """Say what is wrong with a file of initial noise, and the fix."""
+    try:
+        path = beside(suite, file)
+    except GoldenseedError as error:
+        return error.what, "put the file into the suite's folder"
+    if not stat.S_ISREG(_mode(path) or 0):
+        return f"there is no file `{file}` beside the suite file", f"put the file at {path}"
+    if path.suffix not in NOISE_SUFFIXES:
+        what = f"`{file}` is neither .npy nor .safetensors"
+        return what, "save the noise with numpy.save or safetensors.numpy.save_file"
+    size = path.stat().st_size
+    if size > LARGEST_NOISE:
+        what = f"`{file}` has {size:,} bytes, more than the {LARGEST_NOISE:,} that are read"
+        return what, "store the noise of one image only"
     return None
 
 

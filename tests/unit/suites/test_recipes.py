@@ -44,16 +44,14 @@ def test_a_recipe_holds_everything_that_decides_the_pixels(load: Load):
             "adapters": [{"source": "lora/cartoon.safetensors", "scale": 0.8}],
         },
         "noise": "cpu",
-        "determinism": {
-            "algorithms": True,
-            "float32_precision": "ieee",
-            "cudnn_benchmark": False,
-            "threads": 1,
-        },
+        "determinism": {},
     }
 
 
 UNCHANGED = [
+    ("gates:", "determinism: {}\ngates:"),
+    ("gates:", "determinism: {threads: 1, sdpa: math, algorithms: true}\ngates:"),
+    ("gates:", "noise: cpu\ngates:"),
     ("device: auto", "device: cpu"),
     ("source: toy\n", "source: toy\n  allow_pickle: [unet/a.bin]\n"),
     ("min_ssim: 0.9", "min_ssim: 0.8"),
@@ -76,6 +74,11 @@ def test_what_does_not_decide_the_pixels_leaves_the_digest_alone(
     assert recipe_differences(before, after) == ()
 
 
+PORTABLE = [
+    ("determinism", {}, "portable"),
+    ("model.dtype", "float32", "float64"),
+    ("noise", "cpu", "portable"),
+]
 CHANGED = [
     ("a red apple", "a red pear", [("prompt", "a red apple", "a red pear")]),
     ("[3]", "[4]", [("seed", 3, 4)]),
@@ -87,7 +90,11 @@ CHANGED = [
     ("scale: 0.8", "scale: 0.9", [("model.adapters.0.scale", 0.8, 0.9)]),
     ("source: toy", "source: toy\n  variant: fp16", [("model.variant", None, "fp16")]),
     ("source: toy", "source: toy\n  dtype: float16", [("model.dtype", "float32", "float16")]),
-    ("gates:", "determinism: {threads: 2}\ngates:", [("determinism.threads", 1, 2)]),
+    ("gates:", "determinism: {threads: 2}\ngates:", [("determinism.threads", None, 2)]),
+    ("gates:", "determinism: {sdpa: flash}\ngates:", [("determinism.sdpa", None, "flash")]),
+    ("gates:", "determinism: portable\ngates:", PORTABLE),
+    ("gates:", "noise: device\ngates:", [("noise", "cpu", "device")]),
+    ("seeds: [3]", "seeds: [3]\n    noise: portable", [("noise", "cpu", "portable")]),
 ]
 
 

@@ -1,0 +1,186 @@
+"""Float64 throughout: no table, cast or intermediate of a pipeline is left in a narrower type.
+
+Libraries compute in float32 in many places whatever the model's dtype is: a scheduler's cumulative
+products, the frequencies of time steps and rotary embeddings, normalisations, the image processor.
+Each such place is a rounding of 6e-8 that another instruction set or number of threads can take
+the other way. They are not listed and patched one by one: while :func:`float64_only` holds, every
+request for a narrower type is answered with float64, at the lowest level that all of torch passes
+through, and whatever should escape that is refused with its name.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from types import ModuleType
+from typing import Any
+
+from harness.generation.backend import GenerationError
+
+MOST_NAMED = 3
+
+
+@contextmanager
+def float64_only(*, loading: bool = False) -> Iterator[None]:
+    """Make torch, and NumPy as the modules of diffusers see it, compute in float64 only.
+
+    float16, bfloat16, float32 and complex64 become float64 and complex128 wherever a result is
+    created or converted; reinterpreting bytes is left alone. Costs some microseconds an operation.
+
+    Args:
+        loading: tensors read from files may be narrower, and initialising weights may draw random
+            numbers; what is kept in the end is for :func:`check_float64` to judge.
+
+    Raises:
+        GenerationError: inside, where an operation meets a narrower tensor or draws random numbers.
+
+    """
+    import torch
+
+    default = torch.get_default_dtype()
+    with ExitStack() as restore:
+        restore.callback(torch.set_default_dtype, default)
+        torch.set_default_dtype(torch.float64)
+        restore.enter_context(_wide_numpy())
+        restore.enter_context(_literal_mode())
+        restore.enter_context(_operation_mode(strict=not loading))
+        yield
+
+
+def check_float64(pipeline: Any) -> None:
+    """Check that every weight and buffer of a loaded pipeline is float64.
+
+    Raises:
+        GenerationError: one is not; the message names the first few.
+
+    """
+    narrow = [
+        f"{name}.{key} ({str(tensor.dtype).removeprefix('torch.')})"
+        for name, module in pipeline.components.items()
+        if hasattr(module, "named_parameters")
+        for key, tensor in (*module.named_parameters(), *module.named_buffers())
+        if tensor.dtype in _wider()
+    ]
+    if narrow:
+        more = f" and {len(narrow) - MOST_NAMED} more" if len(narrow) > MOST_NAMED else ""
+        raise GenerationError(
+            f"determinism is portable, but not all is float64: "
+            f"{', '.join(narrow[:MOST_NAMED])}{more}",
+            fix="this model cannot be portable: use the determinism settings one by one",
+        )
+
+
+def _wider() -> Mapping[Any, Any]:
+    import torch
+
+    return {
+        torch.float16: torch.float64,
+        torch.bfloat16: torch.float64,
+        torch.float32: torch.float64,
+        torch.complex32: torch.complex128,
+        torch.complex64: torch.complex128,
+    }
+
+
+def _operation_mode(*, strict: bool) -> Any:
+    """Make the mode that sees every operation torch runs, also those inside others."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    wider = _wider()
+    from_literals = torch.ops.aten.lift_fresh.default
+
+    class Float64Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+        ) -> Any:
+            kwargs = kwargs or {}
+            wanted = wider.get(kwargs.get("dtype"))
+            if wanted is not None:
+                kwargs = {**kwargs, "dtype": wanted}
+            if func is from_literals:
+                wanted = wider.get(args[0].dtype)
+                return func(args[0] if wanted is None else args[0].to(wanted))
+            if strict:
+                _refuse_narrow(func, (*args, *kwargs.values()), wider)
+                _refuse_random(func)
+            return func(*args, **kwargs)
+
+    return Float64Operations()  # type: ignore[no-untyped-call]
+
+
+def _literal_mode() -> Any:
+    """Make the mode for numbers written in Python, which torch rounds before it runs anything."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    wider = _wider()
+    of_literals = {torch.tensor, torch.as_tensor, torch.asarray, torch.scalar_tensor}
+
+    class Float64Literals(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+        ) -> Any:
+            kwargs = kwargs or {}
+            if func in of_literals and kwargs.get("dtype") in wider:
+                kwargs = {**kwargs, "dtype": wider[kwargs["dtype"]]}
+            return func(*args, **kwargs)
+
+    return Float64Literals()
+
+
+def _refuse_narrow(func: Any, arguments: tuple[Any, ...], wider: Mapping[Any, Any]) -> None:
+    import torch
+
+    for argument in arguments:
+        for each in argument if isinstance(argument, list | tuple) else (argument,):
+            if isinstance(each, torch.Tensor) and each.dtype in wider:
+                raise GenerationError(
+                    f"determinism is portable, but {func} meets {each.dtype} values of shape "
+                    f"{tuple(each.shape)}, whose bits depend on the machine",
+                    fix="this pipeline or scheduler cannot be portable: docs/determinism.md",
+                )
+
+
+def _refuse_random(func: Any) -> None:
+    import torch
+
+    if torch.Tag.nondeterministic_seeded in func.tags and "dot_product" not in str(func):
+        raise GenerationError(
+            f"determinism is portable, but {func} draws from torch's own generator, "
+            "whose numbers depend on the machine",
+            fix="this pipeline or scheduler cannot be portable: docs/determinism.md",
+        )
+
+
+class _WideNumpy(ModuleType):
+    """NumPy, except that its narrow floating-point types are float64."""
+
+    def __init__(self, numpy: ModuleType) -> None:
+        super().__init__(numpy.__name__)
+        self.float16 = self.float32 = self.single = self.half = numpy.float64
+        self.complex64 = numpy.complex128
+        self._numpy = numpy
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._numpy, name)
+
+
+@contextmanager
+def _wide_numpy() -> Iterator[None]:
+    """Show the modules of diffusers a NumPy without narrow types: tables are made with it."""
+    import numpy as np
+
+    wide = _WideNumpy(np)
+    _exchange(np, wide)
+    try:
+        yield
+    finally:
+        _exchange(wide, np)
+
+
+def _exchange(old: object, new: object) -> None:
+    for name, module in tuple(sys.modules.items()):
+        if name.startswith("diffusers.") and vars(module).get("np") is old:
+            setattr(module, "np", new)  # noqa: B010 - a module of somebody else's
