@@ -124,7 +124,7 @@ def lock_differences(
     return tuple(
         LockDifference(key, lock.keys.get(key), environment.get(key))
         for key in sorted(keys)
-        if _scope(key) in counted
+        if _scope(key) in {*counted, None}
         and canonical_json(lock.keys.get(key)) != canonical_json(environment.get(key))
     )
 

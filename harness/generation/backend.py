@@ -76,8 +76,19 @@ class Backend(Protocol):
 
         """
 
+    def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
+        """Return all that can be known of the case's environment before its model is loaded.
+
+        Raises:
+            GoldenseedError: the model cannot be found or is refused.
+
+        """
+
     def fingerprint(self) -> Mapping[str, EnvironmentValue]:
-        """Return where the latest image was made; read once for each model, then remembered."""
+        """Return where images of the case loaded or generated last are made.
+
+        The same object as long as nothing of it changes.
+        """
 
     def close(self) -> None:
         """Free the model and its memory."""

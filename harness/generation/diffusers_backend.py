@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.environment.cpu_isa import cap_cpu, check_cpu
 from harness.environment.determinism import seeded, set_before_torch, settings
-from harness.environment.fingerprint import EnvironmentValue, read_fingerprint
+from harness.environment.file_digests import FileDigests
+from harness.environment.fingerprint import EnvironmentValue
 from harness.errors import GoldenseedError
 from harness.files import canonical_json
 from harness.generation import adapters
 from harness.generation.attention import attention_backend
 from harness.generation.backend import Generation, GenerationError, Progress, silent
 from harness.generation.calling import PipelineCall
+from harness.generation.description import (
+    describe_as_loaded,
+    describe_images,
+    describe_surroundings,
+)
 from harness.generation.pipeline_loading import load_pipeline
 from harness.generation.portable import check_float64, float64_only
 from harness.generation.schedulers import build_scheduler
@@ -27,7 +33,7 @@ from harness.generation.weights import check_model
 
 if TYPE_CHECKING:
     from harness.suites.expansion import Case
-    from harness.suites.model import AdapterSpec, Determinism, SchedulerSpec
+    from harness.suites.model import AdapterSpec, SchedulerSpec
 
 
 class DiffusersBackend:
@@ -37,20 +43,28 @@ class DiffusersBackend:
         device: the device of suites whose own is ``auto``: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
         gpu_index: which GPU to take, modulo their number, where the device leaves that open.
         progress: told what takes long.
+        prepare: given each pipeline right after it was loaded, to change it as it likes.
 
     """
 
     def __init__(
-        self, *, device: str = "auto", gpu_index: int = 0, progress: Progress = silent
+        self,
+        *,
+        device: str = "auto",
+        gpu_index: int = 0,
+        progress: Progress = silent,
+        prepare: Callable[[Any], None] | None = None,
     ) -> None:
         self._device = device
         self._gpu_index = gpu_index
         self._progress = progress
+        self._prepare = prepare
         self._loaded: _Loaded | None = None
         self._key: tuple[object, ...] | None = None
         self._failures: dict[tuple[object, ...], GoldenseedError] = {}
-        self._determinism: Determinism | None = None
-        self._fingerprints: dict[tuple[str, Determinism], dict[str, EnvironmentValue]] = {}
+        self._case: Case | None = None
+        self._digests = FileDigests()
+        self._environments: dict[tuple[object, ...], Mapping[str, EnvironmentValue]] = {}
         self.note = set_before_torch()
         """What could not be pinned, as a sentence for people; None if all is well."""
 
@@ -61,6 +75,7 @@ class DiffusersBackend:
         """
         key = (case.suite.model_key, case.suite.model.allow_pickle, _portable(case))
         if self._loaded is not None and self._key == key:
+            self._case = case
             return 0.0
         if key in self._failures:
             raise copy(self._failures[key])
@@ -72,7 +87,7 @@ class DiffusersBackend:
             _need_libraries(case)
             check_cpu(case.suite.determinism.cpu_isa, case.suite.path)
             with settings(case.suite.determinism):
-                self._loaded, self._key = self._load(case), key
+                self._loaded, self._key, self._case = self._load(case), key, case
         except GoldenseedError as error:
             # A copy, since the traceback of the original keeps what was loaded so far in memory.
             self._failures[key] = copy(error)
@@ -84,48 +99,68 @@ class DiffusersBackend:
         load_seconds = self.load(case)
         loaded = self._loaded
         assert loaded is not None  # noqa: S101 - load() has just seen to it
-        self._determinism = case.suite.determinism
-        with ExitStack() as while_generating:
-            while_generating.enter_context(settings(case.suite.determinism))
-            while_generating.enter_context(seeded(case.seed))
-            if _portable(case):
-                while_generating.enter_context(float64_only())
-            while_generating.enter_context(attention_backend(loaded.pipeline, case.suite))
+        with self._in_force(case), seeded(case.seed):
             loaded.wear(case)
             generation = loaded.call.generate(
                 case, None if self._progress is silent else self._progress
             )
         return replace(generation, load_seconds=load_seconds)
 
+    def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
+        """Return what is known before the model is loaded: see ``Backend.surroundings``."""
+        cap_cpu(case.suite.determinism.cpu_isa, case.suite.path)
+        _need_libraries(case)
+        with settings(case.suite.determinism):
+            return describe_surroundings(case.suite, self._device_of(case), self._digests)
+
     def fingerprint(self) -> Mapping[str, EnvironmentValue]:
-        """Return where the latest image was made: see ``Backend.fingerprint``."""
-        if self._loaded is None or self._determinism is None:
+        """Return where images of the case loaded last are made: see ``Backend.fingerprint``."""
+        loaded, case = self._loaded, self._case
+        if loaded is None or case is None:
             raise GoldenseedError(
-                "nothing was generated yet, so there is no environment to describe",
-                fix="generate an image first",
+                "no model is loaded, so there is no environment to describe",
+                fix="load a case's model first",
             )
-        key = (self._loaded.device, self._determinism)
-        if key not in self._fingerprints:
-            with settings(self._determinism):
-                self._fingerprints[key] = read_fingerprint(self._loaded.device)
-        return self._fingerprints[key]
+        key = (self._key, case.suite.path, case.suite.determinism, _scheduler_key(case.scheduler))
+        if key not in self._environments:
+            with self._in_force(case):
+                self._environments[key] = describe_images(
+                    describe_surroundings(case.suite, loaded.device, self._digests),
+                    loaded.description,
+                    loaded.pipeline,
+                    loaded.pristine(case),
+                )
+        return self._environments[key]
 
     def close(self) -> None:
         """Free the model and its memory: see ``Backend.close``."""
         if self._loaded is None:
             return
-        self._loaded = self._key = None
+        self._loaded = self._key = self._case = None
         gc.collect()
         import torch
 
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
+    @contextmanager
+    def _in_force(self, case: Case) -> Iterator[None]:
+        """Hold everything that the suite pins, for as long as an image takes."""
+        assert self._loaded is not None  # noqa: S101 - load() has just seen to it
+        with ExitStack() as while_generating:
+            while_generating.enter_context(settings(case.suite.determinism))
+            if _portable(case):
+                while_generating.enter_context(float64_only())
+            while_generating.enter_context(attention_backend(self._loaded.pipeline, case.suite))
+            yield
+
+    def _device_of(self, case: Case) -> str:
+        wanted = case.suite.model.device
+        return device_for(self._device if wanted == "auto" else wanted, self._gpu_index)
+
     def _load(self, case: Case) -> _Loaded:
         model = case.suite.model
-        device = device_for(
-            self._device if model.device == "auto" else model.device, self._gpu_index
-        )
+        device = self._device_of(case)
         checked = check_model(
             model_folder(model, case.suite.path),
             variant=model.variant,
@@ -145,6 +180,7 @@ class DiffusersBackend:
             pipeline=pipeline,
             call=PipelineCall(pipeline, device),
             device=device,
+            description=describe_as_loaded(pipeline),
             scheduler=getattr(pipeline, "scheduler", None),
             schedulers={},
         )
@@ -157,6 +193,8 @@ class _Loaded:
     pipeline: Any
     call: PipelineCall
     device: str
+    description: Mapping[str, EnvironmentValue]
+    """What loading made of the model."""
     scheduler: Any
     """The model's own, never used itself: a scheduler remembers its last run."""
     schedulers: dict[object, Any]
@@ -166,7 +204,7 @@ class _Loaded:
     def wear(self, case: Case) -> None:
         """Give the pipeline a fresh scheduler and the adapters of the case, and no others."""
         if self.scheduler is not None:
-            self.pipeline.scheduler = deepcopy(self._pristine(case))
+            self.pipeline.scheduler = deepcopy(self.pristine(case))
         elif case.scheduler is not None:
             raise GoldenseedError(
                 f"{type(self.pipeline).__name__} has no scheduler to exchange",
@@ -183,11 +221,12 @@ class _Loaded:
             adapters.put_on(self.pipeline, case.adapters, case.suite.path, case.line)
             self.adapters = case.adapters
 
-    def _pristine(self, case: Case) -> Any:
+    def pristine(self, case: Case) -> Any:
+        """Return the scheduler that an image of the case is given a copy of; None without one."""
         wanted: SchedulerSpec | None = case.scheduler
         if wanted is None:
             return self.scheduler
-        key = (wanted.class_name, canonical_json(dict(wanted.config)))
+        key = _scheduler_key(wanted)
         if key not in self.schedulers:
             self.schedulers[key] = build_scheduler(
                 self.scheduler,
@@ -201,6 +240,10 @@ class _Loaded:
 
 def _portable(case: Case) -> bool:
     return case.suite.determinism.portable
+
+
+def _scheduler_key(wanted: SchedulerSpec | None) -> object:
+    return None if wanted is None else (wanted.class_name, canonical_json(dict(wanted.config)))
 
 
 def _need_libraries(case: Case) -> None:
