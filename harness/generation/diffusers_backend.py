@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
@@ -176,6 +176,8 @@ class DiffusersBackend:
             )
         if _portable(case):
             check_float64(pipeline)
+        if self._prepare is not None:
+            self._prepare(pipeline)
         return _Loaded(
             pipeline=pipeline,
             call=PipelineCall(pipeline, device),
