@@ -10,6 +10,12 @@ from harness.environment.fingerprint import EnvironmentValue
 CPU_LEVELS = ("default", "avx2", "avx512")
 """torch's CPU capability levels on x86-64, slowest first (``ATEN_CPU_CAPABILITY``)."""
 
+PORTABLE = "portable"
+"""The profile of images whose bits are the same on every machine (`determinism: portable`).
+
+It has no fallback, and is none.
+"""
+
 _VENDOR_WORDS = frozenset({"nvidia", "amd", "tesla", "geforce", "instinct", "graphics"})
 _CPU_SLUG = re.compile(r"cpu-(?P<machine>[a-z0-9_.]+)-(?P<level>[a-z0-9_.]+)")
 _GPU_SLUG = re.compile(r"(?P<kind>cuda|rocm)-(?P<name>.+)-sm(?P<generation>\d+)-(?P<count>\d+)sm")

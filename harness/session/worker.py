@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from harness.baselines.store import BaselineStore
 from harness.environment.fingerprint import read_fingerprint
-from harness.environment.profile import fallback_chain, profile_slug
+from harness.environment.profile import PORTABLE, fallback_chain, profile_slug
 from harness.errors import GoldenseedError
 from harness.files import json_sha256, write_atomically
 from harness.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, Seconds
 from harness.session.crashes import RUNNING, marked
+from harness.session.lock_check import LockCheck
 from harness.suites.expansion import Limit
 from harness.suites.recipes import recipe_of, recipe_sha256
 from harness.verdict.judge import Judgement, Subject, Tools, judge
@@ -44,6 +45,7 @@ class Worker:
         store: BaselineStore,
         passing: frozenset[Verdict],
         backend: Callable[[], Backend],
+        locks: LockCheck,
         may_be_replaced: bool = False,
     ) -> None:
         self._root = root
@@ -51,6 +53,7 @@ class Worker:
         self._store = store
         self._passing = passing
         self._make_backend = backend
+        self.locks = locks
         self._may_be_replaced = may_be_replaced
         self._backend: Backend | None = None
         self.environment: Mapping[str, EnvironmentValue] = {}
@@ -90,16 +93,22 @@ class Worker:
         try:
             if self._backend is None:
                 self._backend = self._make_backend()
+            refusal = self.locks.before_loading(case, self._backend)
+            load_seconds = 0.0 if refusal else self._backend.load(case)
+            refusal = refusal or self.locks.after_loading(case, self._backend)
+            if refusal:
+                return failed(sketch, "environment_differs", refusal), None
             generation = self._backend.generate(case)
             self._remember(self._backend.fingerprint())
         except GoldenseedError as error:
             return failed(sketch, "generation_failed", str(error)), error
-        seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
+        seconds = Seconds(load=load_seconds, generate=generation.seconds)
         record = self._judge(
             sketch.model_copy(update={"seconds": seconds}),
             generation.image,
             limits=_limits(case),
             dtype=case.suite.model.dtype,
+            profile=PORTABLE if case.suite.determinism.portable else self.profile,
         )
         return record, None
 
@@ -112,17 +121,23 @@ class Worker:
         limits = limits or _default_limits()
         shown = {name: limit.value for name, limit in limits.items()}
         sketch = sketch.model_copy(update={"limits": shown})
-        return self._judge(sketch, image, limits=limits, dtype=dtype)
+        return self._judge(sketch, image, limits=limits, dtype=dtype, profile=self.profile)
 
     def _judge(
-        self, sketch: CaseRecord, image: Image, *, limits: Mapping[str, Limit], dtype: str
+        self,
+        sketch: CaseRecord,
+        image: Image,
+        *,
+        limits: Mapping[str, Limit],
+        dtype: str,
+        profile: str | None,
     ) -> CaseRecord:
         """Complete ``sketch`` with the verdict on ``image``, which is kept in the run's folder."""
         from harness.comparison.compare import measure
         from harness.pixels import pixels_sha256
 
         began = time.perf_counter()
-        profile = self.profile or "unknown"
+        profile = profile or "unknown"
         stage = "unusable_image"
         try:
             subject = Subject(

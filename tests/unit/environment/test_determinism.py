@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import itertools
+import random
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
-from harness.environment.determinism import set_before_torch, settings
+from harness.environment.determinism import seeded, set_before_torch, settings
 from harness.environment.fingerprint import read_fingerprint
 from harness.suites.model import Determinism
 
@@ -131,3 +133,73 @@ def test_nesting_in_any_order_restores_in_order():
                 pass
             assert torch.backends.cudnn.rnn.fp32_precision == outer
     assert flags() == before
+
+
+KERNELS = ["math", "flash", "mem_efficient", "cudnn"]
+
+
+@pytest.mark.parametrize(
+    ("sdpa", "left"),
+    [
+        ("math", ["math"]),
+        ("flash", ["flash"]),
+        ("efficient", ["mem_efficient"]),
+        ("cudnn", ["cudnn"]),
+    ],
+)
+def test_attention_has_one_kernel_left_to_choose(sdpa: str, left: list[str]):
+    with settings(Determinism(sdpa=sdpa)):
+        inside = flags()
+    assert [each for each in KERNELS if inside[f"torch.sdp.{each}"]] == left
+
+
+def test_torch_chooses_among_the_kernels_it_is_given_where_the_suite_says_so():
+    before = flags()
+    with settings(Determinism(sdpa="default")):
+        inside = flags()
+    assert [inside[f"torch.sdp.{each}"] for each in KERNELS] == [
+        before[f"torch.sdp.{each}"] for each in KERNELS
+    ]
+
+
+def test_the_kernel_decides_bits():
+    torch.manual_seed(0)
+    query = torch.randn(1, 4, 256, 16)
+    outputs = []
+    for sdpa in ("math", "flash"):
+        with settings(Determinism(sdpa=sdpa)):
+            outputs.append(torch.nn.functional.scaled_dot_product_attention(query, query, query))
+    assert not torch.equal(*outputs)
+
+
+def test_reductions_are_shortened_only_where_the_suite_says_so():
+    with settings(Determinism(reduced_precision_gemm=True)):
+        inside = flags()
+        assert torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
+    assert inside["torch.matmul.allow_bf16_reduced_precision_reduction"] is True
+    assert inside["torch.matmul.allow_fp16_accumulation"] is True
+    with settings(Determinism()):
+        assert not torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
+
+
+def drawn() -> tuple[float, float, float]:
+    return random.random(), float(np.random.rand()), float(torch.rand(()))
+
+
+def test_the_global_generators_repeat_themselves():
+    draws = []
+    for seed in (7, 7, 2**63 - 1):
+        with seeded(seed):
+            draws.append(drawn())
+    assert draws[0] == draws[1]
+    assert not set(draws[0]) & set(draws[2])
+
+
+def test_the_global_generators_go_on_afterwards_as_if_nothing_had_been():
+    with seeded(1):
+        undisturbed = drawn(), drawn()
+    with seeded(1):
+        first = drawn()
+        with pytest.raises(ZeroDivisionError), seeded(2):
+            _ = drawn()[0] / 0
+        assert (first, drawn()) == undisturbed

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from harness.environment.fingerprint import read_fingerprint
-from harness.environment.profile import fallback_chain, profile_slug
+from harness.environment.profile import PORTABLE, fallback_chain, profile_slug
 
 H200 = "cuda-h200-sm90-132sm"
 
@@ -73,6 +73,8 @@ def test_this_machine_has_a_slug_that_may_stand_in_a_file_name():
         ("cpu-x86_64-avx512", [H200], []),
         ("mps-arm64", ["cpu-arm64-default", "mps-arm64"], ["mps-arm64"]),
         ("cpu-x86_64-avx2", [], []),
+        (PORTABLE, ["cpu-x86_64-avx2", H200, PORTABLE], [PORTABLE]),
+        ("cpu-x86_64-avx2", [PORTABLE], []),
     ],
 )
 def test_profiles_stand_in_most_specific_first(slug: str, available: list[str], chain: list[str]):
