@@ -48,6 +48,16 @@ def gate_names() -> tuple[str, ...]:
     return tuple(metric.gate for metric in METRICS.values())
 
 
+def default_limits() -> Mapping[str, Limit]:
+    """Return what is in force where a suite sets no gate.
+
+    One level of 255: nothing beyond the noise of float32 passes.
+    """
+    from harness.suites.expansion import Limit
+
+    return {"max_peak_difference": Limit(1.0, "default")}
+
+
 def parse_gate(name: str) -> Gate:
     """Read a gate's name: ``min_<metric>`` where more is better, ``max_<metric>`` where less is.
 

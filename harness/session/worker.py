@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.baselines.store import BaselineStore
+from harness.comparison.gates import default_limits
 from harness.environment.fingerprint import read_fingerprint
 from harness.environment.profile import PORTABLE, fallback_chain, profile_slug
 from harness.errors import GoldenseedError
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
     from harness.generation.backend import Backend
     from harness.suites.expansion import Case
-
-DEFAULT_LIMITS = {"max_peak_difference": 1.0}
-"""In force where a suite sets no gate: nothing beyond the noise of float32 passes."""
 
 
 class Worker:
@@ -118,7 +116,7 @@ class Worker:
         """Judge an image that a test made itself, without a back end."""
         if not self.environment:
             self._remember(read_fingerprint(_device_in_use()))
-        limits = limits or _default_limits()
+        limits = limits or default_limits()
         shown = {name: limit.value for name, limit in limits.items()}
         sketch = sketch.model_copy(update={"limits": shown})
         return self._judge(sketch, image, limits=limits, dtype=dtype, profile=self.profile)
@@ -251,11 +249,7 @@ def failed(sketch: CaseRecord, code: str, message: str) -> CaseRecord:
 
 
 def _limits(case: Case) -> Mapping[str, Limit]:
-    return case.limits or _default_limits()
-
-
-def _default_limits() -> Mapping[str, Limit]:
-    return {name: Limit(value, "default") for name, value in DEFAULT_LIMITS.items()}
+    return case.limits or default_limits()
 
 
 def _device_in_use() -> str:
