@@ -81,9 +81,13 @@ def choose_cases(run: RunRecord, patterns: list[str] | None) -> tuple[CaseRecord
 
 
 def _fits(case: CaseRecord, pattern: str) -> bool:
-    """Exactly, as ``suite::case``, without the bracket, or by ``*`` and ``?``; never by ``[…]``."""
     names = {case.id, f"{case.path}::{case.id}", f"{case.suite}::{case.id}"}
-    if pattern in names | {case.id.partition("[")[0]}:
+    return fits(pattern, names, case.id)
+
+
+def fits(pattern: str, names: set[str], case_id: str) -> bool:
+    """Exactly, as ``suite::case``, without the bracket, or by ``*`` and ``?``; never by ``[…]``."""
+    if pattern in names | {case_id.partition("[")[0]}:
         return True
     literal = pattern.replace("[", "[[]")
     return any(fnmatch.fnmatchcase(name, literal) for name in names)

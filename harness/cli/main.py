@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from harness.cli import accept, diff, init, reject, report, schema
+from harness.cli import accept, diff, env, init, lock, reject, report, schema, show
 from harness.errors import GoldenseedError
 
 USER_ERROR = 2
@@ -21,10 +21,13 @@ app = typer.Typer(
 )
 app.command("accept")(accept.accept)
 app.command("diff")(diff.diff)
+app.command("env")(env.env)
 app.command("init")(init.init)
+app.command("lock")(lock.lock)
 app.command("reject")(reject.reject)
 app.command("report")(report.report)
 app.command("schema")(schema.schema)
+app.command("show")(show.show)
 
 
 def main() -> None:

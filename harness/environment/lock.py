@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -33,10 +32,12 @@ class Lock(BaseModel):
     """The digest of all the rest, so that an edit by hand is noticed."""
 
 
-@dataclass(frozen=True, slots=True)
-class LockDifference:
-    """One locked key whose value is not the locked one."""
+class LockDifference(BaseModel):
+    """One locked key of a suite whose value is not the locked one."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    suite: str
     key: str
     expected: EnvironmentValue
     """None where the key must have no value, or the file must not be there."""
@@ -122,7 +123,12 @@ def lock_differences(
     new_files = {key for key in environment if _scope(key) is Scope.FILES and _is_locked(key)}
     keys = lock.keys.keys() | (new_files if Scope.FILES in counted else set())
     return tuple(
-        LockDifference(key, lock.keys.get(key), environment.get(key))
+        LockDifference(
+            suite=lock.suite,
+            key=key,
+            expected=lock.keys.get(key),
+            found=environment.get(key),
+        )
         for key in sorted(keys)
         if _scope(key) in {*counted, None}
         and canonical_json(lock.keys.get(key)) != canonical_json(environment.get(key))

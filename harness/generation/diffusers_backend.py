@@ -43,6 +43,7 @@ class DiffusersBackend:
         device: the device of suites whose own is ``auto``: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
         gpu_index: which GPU to take, modulo their number, where the device leaves that open.
         progress: told what takes long.
+        verify_files: read every byte of a model to digest it, whatever is remembered of its files.
         prepare: given each pipeline right after it was loaded, to change it as it likes.
 
     """
@@ -54,6 +55,7 @@ class DiffusersBackend:
         gpu_index: int = 0,
         progress: Progress = silent,
         prepare: Callable[[Any], None] | None = None,
+        verify_files: bool = False,
     ) -> None:
         self._device = device
         self._gpu_index = gpu_index
@@ -63,7 +65,7 @@ class DiffusersBackend:
         self._key: tuple[object, ...] | None = None
         self._failures: dict[tuple[object, ...], GoldenseedError] = {}
         self._case: Case | None = None
-        self._digests = FileDigests()
+        self._digests = FileDigests(verify=verify_files)
         self._environments: dict[tuple[object, ...], Mapping[str, EnvironmentValue]] = {}
         self.note = set_before_torch()
         """What could not be pinned, as a sentence for people; None if all is well."""

@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from harness.files import write_atomically
+from harness.reporting.lock import lock_notes
 from harness.reporting.text import visible
 from harness.reporting.view import run_view
 from harness.runs.record import RunRecord
@@ -49,7 +50,7 @@ def render(run: RunRecord, folder: Path, *, notes: Sequence[str] = ()) -> str:
     style, script = _asset("report.css"), _asset("report.js")
     return environment.get_template("report.html.jinja").render(
         run=run_view(run, folder),
-        notes=[visible(line) for line in notes],
+        notes=[visible(line) for line in (*lock_notes(run), *notes)],
         # Only the two files of this package are exempt from escaping, and the policy names them.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.files import write_atomically
 from harness.reporting.anchors import anchors
+from harness.reporting.lock import lock_lines
 from harness.reporting.text import (
     MEANINGS,
     WORST_FIRST,
@@ -23,6 +24,7 @@ SHOWN_CASES = 20
 """How many cases a summary names; the report has them all."""
 
 _LONGEST_TEXT = 160
+_LONGEST_NOTE = 400
 _STRUCTURAL = re.compile(r"[\\`*_\[\]<>|&~$:@!#\n\r\t]|(?<=www)\.")
 _QUIET = (Verdict.IDENTICAL, Verdict.MATCH)
 _TELLING = ("torch", "diffusers", "transformers")
@@ -52,9 +54,10 @@ def summary_markdown(run: RunRecord) -> str:
 
 
 def _warnings(run: RunRecord) -> list[str]:
+    lock = [f"> {_plain(line, longest=_LONGEST_NOTE)}" for line in lock_lines(run)]
     if run.complete:
-        return []
-    return ["> **This run was cut short.** Cases may be missing: do not read it as a pass."]
+        return lock
+    return ["> **This run was cut short.** Cases may be missing: do not read it as a pass.", *lock]
 
 
 def _counts(run: RunRecord) -> str:
@@ -112,11 +115,11 @@ def _version_keys(package: str) -> tuple[str, ...]:
     return (package, f"{package}.version", f"packages.{package}", f"python.packages.{package}")
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, longest: int = _LONGEST_TEXT) -> str:
     """Text of others in which nothing acts as Markdown or HTML, on one line, shortened."""
     shown = visible(text, lines=False)
-    if len(shown) > _LONGEST_TEXT:
-        shown = shown[: _LONGEST_TEXT - 1] + "…"
+    if len(shown) > longest:
+        shown = shown[: longest - 1] + "…"
     return _STRUCTURAL.sub(lambda found: f"&#{ord(found.group())};", shown)
 
 

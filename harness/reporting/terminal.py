@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from harness.reporting.anchors import case_anchor
+from harness.reporting.lock import lock_lines
 from harness.reporting.text import (
     WORST_FIRST,
     pixels_in_words,
@@ -101,6 +102,7 @@ def summary_lines(run: RunRecord, report: str | None = None) -> list[str]:
     lines = [f"golden: {counts_text(run)}"]
     if not run.complete:
         lines.append("golden: the run was cut short; cases may be missing")
+    lines += [f"golden: {line}" for line in lock_lines(run)]
     if report:
         lines.append(f"golden: report  {report}")
     if any(not case.passed and case.verdict in _ACCEPTABLE for case in run.cases):

@@ -40,6 +40,7 @@ _SENTENCES = {
     "generation_failed": "generation failed",
     "worker_crashed": "the process that generated it died",
     "run_failed": "pytest could not run the case",
+    "environment_differs": "the environment is not the locked one",
     "unusable_image": "the image is of a kind that cannot be judged",
     "not_kept": "the image cannot be kept in the run's folder",
     "unreadable_baseline": "the baseline image cannot be read",

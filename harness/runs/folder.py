@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 
 from pydantic import ValidationError
 
+from harness.environment.lock import LockDifference
 from harness.errors import GoldenseedError
 from harness.files import read_json, write_atomically
 from harness.runs.record import (
@@ -77,6 +78,12 @@ class RunWriter:
         else:
             update = {"profile": profile, "environment": environment}
             self._record = self._record.model_copy(update=update)
+        self._write_record(self._record)
+
+    def add_lock_differences(self, differences: Iterable[LockDifference]) -> None:
+        """Record what is not as a suite's lock has it; what is known already is not repeated."""
+        together = dict.fromkeys((*self._record.lock_differences, *differences))
+        self._record = self._record.model_copy(update={"lock_differences": tuple(together)})
         self._write_record(self._record)
 
     def add(self, case: CaseRecord) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from harness.environment.lock import LockDifference
 from harness.errors import GoldenseedError
 from harness.files import json_sha256
 from harness.verdict.model import Reason, Verdict
@@ -107,6 +108,8 @@ class RunRecord(_Document):
     """Where the first case ran."""
     other_environments: tuple[dict[str, EnvironmentValue], ...] = ()
     """Where other workers ran, if that differed."""
+    lock_differences: tuple[LockDifference, ...] = ()
+    """What was not as the suites' locks have it."""
     options: dict[str, str] = Field(default_factory=dict)
     """The ``--golden-…`` options in force: ``require`` → ``warn``."""
     cases: tuple[CaseRecord, ...] = ()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.baselines.store import BaselineStore, Outcome
+from harness.environment.lock import LockDifference
 from harness.errors import GoldenseedError
 from harness.reporting.html import write_report
 from harness.reporting.markdown import write_summary
@@ -62,6 +63,10 @@ class Controller:
         writer = self._ensure_writer()
         if carried.get("environment"):
             writer.add_environment(carried["profile"], carried["environment"])
+        if carried.get("lock_differences"):
+            writer.add_lock_differences(
+                LockDifference.model_validate(each) for each in carried["lock_differences"]
+            )
         for record in carried["records"]:
             writer.add(CaseRecord.model_validate(record))
 

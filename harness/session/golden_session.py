@@ -17,7 +17,9 @@ from harness.reporting.terminal import failure_text, summary_lines
 from harness.runs.folder import new_run_id
 from harness.runs.record import CaseRecord, EnvironmentValue
 from harness.session.controller import Controller
+from harness.session.distribution import ModelGroups, group_scheduler
 from harness.session.failure import CASE, RECORDS
+from harness.session.lock_check import LockCheck
 from harness.session.options import read_options
 from harness.session.progress import Progress
 from harness.session.worker import Worker, failed
@@ -59,6 +61,7 @@ class GoldenSession:
             store=store,
             passing=self._options.passing,
             backend=self._make_backend,
+            locks=LockCheck(strict=self._options.environment == "strict"),
             may_be_replaced=worker_input is not None,
         )
         self._controller: Controller | None = None
@@ -101,12 +104,22 @@ class GoldenSession:
                 carried["environment"] = dict(self.worker.environment)
                 carried["profile"] = self.worker.profile
                 self._environment_sent = self.worker.environment
+            differences = self.worker.locks.news()
+            if differences:
+                carried["lock_differences"] = [each.model_dump(mode="json") for each in differences]
             report.goldenseed = json.dumps(carried)
         return report
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Remember what was selected, where this process runs the cases itself."""
         self._selected.update(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Keep the cases of one model on one worker under ``--dist loadgroup``."""
+        if config.getoption("dist") != "loadgroup":
+            return None
+        return group_scheduler(config, log, ModelGroups(config.rootpath).group_of)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:

@@ -19,6 +19,15 @@ OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
         "The worst verdict that still passes (default: warn).",
     ),
     (
+        "environment",
+        "strict",
+        ("strict", "report"),
+        (
+            "What to do where the environment is not as the suite's lock has it: fail (strict, "
+            "the default), or run on and report the differences."
+        ),
+    ),
+    (
         "baselines",
         "baselines",
         None,

@@ -30,6 +30,7 @@ class Options:
 
     update: str
     require: str
+    environment: str
     baselines: Path
     reports: Path
     unreferenced: str
@@ -50,6 +51,7 @@ class Options:
         return {
             "update": self.update,
             "require": self.require,
+            "environment": self.environment,
             "unreferenced": self.unreferenced,
             "device": self.device,
         }
@@ -84,6 +86,7 @@ def read_options(config: pytest.Config) -> Options:
     return Options(
         update=values["update"],
         require=values["require"],
+        environment=values["environment"],
         baselines=config.rootpath / values["baselines"],
         reports=config.rootpath / values["reports"],
         unreferenced=values["unreferenced"],
