@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from harness.cli import accept, diff, env, init, lock, reject, report, schema, show
+from harness.cli import accept, diff, env, init, lock, probe, reject, report, schema, show
 from harness.errors import GoldenseedError
 
 USER_ERROR = 2
@@ -24,6 +24,7 @@ app.command("diff")(diff.diff)
 app.command("env")(env.env)
 app.command("init")(init.init)
 app.command("lock")(lock.lock)
+app.command("probe")(probe.probe)
 app.command("reject")(reject.reject)
 app.command("report")(report.report)
 app.command("schema")(schema.schema)

@@ -1,0 +1,1 @@
+"""What moves the pixels here: a few cases rerun with one thing changed at a time."""

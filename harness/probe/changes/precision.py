@@ -1,0 +1,59 @@
+"""Precision: the dtype of model and arithmetic, and shortcuts inside float32 products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.probe.change import Change, Situation, needs_gpu
+
+
+def changes() -> tuple[Change, ...]:
+    """Return the changes of this family."""
+    return (
+        Change(
+            "tf32",
+            "float32 products in TF32",
+            determinism={"float32_precision": "tf32"},
+            unfit=_all_of(_portable_unfit, needs_gpu),
+        ),
+        Change(
+            "reduced-gemm",
+            "16-bit products added up in less than float32",
+            determinism={"reduced_precision_gemm": True},
+            unfit=_all_of(needs_gpu, _needs_16_bits),
+        ),
+        Change(
+            "cudnn-benchmark",
+            "cuDNN's algorithms chosen by timing",
+            determinism={"cudnn_benchmark": True},
+            unfit=needs_gpu,
+        ),
+        Change("float64", "float64", dtype="float64", unfit=_portable_unfit),
+        Change("bfloat16", "bfloat16", dtype="bfloat16", unfit=_portable_unfit),
+        Change(
+            "float16", "float16", dtype="float16", unfit=_all_of(_portable_unfit, _slow_on_cpus)
+        ),
+    )
+
+
+def _all_of(*conditions: Callable[[Situation], str | None]) -> Callable[[Situation], str | None]:
+    def first_reason(situation: Situation) -> str | None:
+        return next(filter(None, (condition(situation) for condition in conditions)), None)
+
+    return first_reason
+
+
+def _portable_unfit(situation: Situation) -> str | None:
+    return (
+        "a portable suite is float64 throughout" if situation.suite.determinism.portable else None
+    )
+
+
+def _needs_16_bits(situation: Situation) -> str | None:
+    dtype = situation.suite.model.dtype
+    return None if dtype in {"float16", "bfloat16"} else f"the suite's dtype is {dtype}"
+
+
+def _slow_on_cpus(situation: Situation) -> str | None:
+    """Leave float16 to GPUs: 21 times the time of float32 was measured on an AVX-512 CPU."""
+    return None if situation.on_gpu else "takes some 20 times as long on a CPU, and nobody does it"
