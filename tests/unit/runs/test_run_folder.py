@@ -1,0 +1,134 @@
+"""A run's folder: readable at every moment, strict about what it holds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from harness.errors import GoldenseedError
+from harness.files import json_sha256
+from harness.runs.folder import RunWriter, load_run, new_run_id
+from harness.runs.record import CaseRecord
+from harness.verdict.model import Verdict
+
+START = datetime(2026, 11, 20, 15, 12, 33, tzinfo=UTC)
+ENVIRONMENT = {"torch.version": "2.13.0", "cpu.threads": 1}
+
+
+def case(name: str, line: int = 1) -> CaseRecord:
+    return CaseRecord(
+        id=name,
+        suite="s",
+        path="s.suite.yaml",
+        line=line,
+        recipe={"seed": 1},
+        recipe_sha256="0" * 64,
+        environment_sha256=json_sha256(ENVIRONMENT),
+        verdict=Verdict.NEW,
+        passed=False,
+    )
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> RunWriter:
+    return RunWriter(
+        tmp_path, "20261120T151233Z-3f9a", started=START, git=None, options={"require": "warn"}
+    )
+
+
+def test_run_ids_begin_with_the_utc_second_and_differ():
+    ids = {new_run_id(START) for _ in range(20)}
+    assert all(name.startswith("20261120T151233Z-") for name in ids)
+    assert len(ids) > 1
+
+
+def test_a_record_stands_before_the_first_case_ends(writer: RunWriter):
+    run = load_run(writer.folder)
+    assert run.complete is False
+    assert run.cases == ()
+
+
+def test_cases_of_an_unfinished_run_are_read_from_its_journal(writer: RunWriter):
+    writer.add(case("b", line=2))
+    writer.add(case("a", line=1))
+    run = load_run(writer.folder)
+    assert [c.id for c in run.cases] == ["a", "b"]
+    assert run.complete is False
+
+
+def test_a_last_line_that_was_cut_off_is_left_out(writer: RunWriter):
+    writer.add(case("a"))
+    with (writer.folder / "cases.jsonl").open("ab") as journal:
+        journal.write(b'{"id": "b", "suite"')
+    assert [c.id for c in load_run(writer.folder).cases] == ["a"]
+
+
+def test_a_finished_run_is_one_document_and_the_latest(writer: RunWriter, tmp_path: Path):
+    writer.add(case("a"))
+    writer.add_environment("cpu", ENVIRONMENT)
+    writer.finish(finished=START, complete=True)
+    writer.point_latest()
+    assert sorted(p.name for p in writer.folder.iterdir()) == ["run.json"]
+    assert (tmp_path / "latest").resolve() == writer.folder
+    run = load_run(tmp_path / "latest")
+    assert run.complete is True
+    assert run.environment_of(run.cases[0]) == ENVIRONMENT
+    assert run.counts() == {Verdict.NEW: 1}
+
+
+def test_environments_of_other_workers_are_kept_beside_the_first(writer: RunWriter):
+    writer.add_environment("cpu", {"cpu.threads": 9})
+    writer.add_environment("cpu", ENVIRONMENT)
+    writer.add_environment("cpu", ENVIRONMENT)
+    writer.add(case("a"))
+    run = writer.finish(finished=START, complete=True)
+    assert run.environment == {"cpu.threads": 9}
+    assert run.other_environments == (ENVIRONMENT,)
+    assert run.environment_of(run.cases[0]) == ENVIRONMENT
+
+
+def test_an_unknown_environment_is_an_error(writer: RunWriter):
+    writer.add(case("a"))
+    run = writer.finish(finished=START, complete=True)
+    with pytest.raises(GoldenseedError, match="does not say in which environment a ran"):
+        run.environment_of(run.cases[0])
+
+
+def test_something_else_called_latest_is_not_replaced(writer: RunWriter, tmp_path: Path):
+    (tmp_path / "latest").mkdir()
+    writer.finish(finished=START, complete=True)
+    with pytest.raises(GoldenseedError, match="in the way"):
+        writer.point_latest()
+    assert load_run(writer.folder).complete is True
+
+
+def test_latest_moves_on_to_the_newer_run(writer: RunWriter, tmp_path: Path):
+    writer.finish(finished=START, complete=True)
+    writer.point_latest()
+    other = RunWriter(tmp_path, "20261121T000000Z-0000", started=START, git=None, options={})
+    other.finish(finished=START, complete=True)
+    other.point_latest()
+    assert (tmp_path / "latest").resolve() == other.folder
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "run.json"),
+        ('{"schema_version": 99}', "schema version 99"),
+        ("[]", "schema version None"),
+        ('{"schema_version": 1, "run_id": "x"}', "started"),
+        ('{"schema_version": 1, "schema_version": 1}', "schema_version"),
+    ],
+)
+def test_a_damaged_record_is_one_clear_error(tmp_path: Path, text: str, message: str):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(GoldenseedError, match=message):
+        load_run(tmp_path)
+
+
+def test_a_folder_without_a_record_says_what_to_name(tmp_path: Path):
+    with pytest.raises(GoldenseedError, match="reports/latest"):
+        load_run(tmp_path)
