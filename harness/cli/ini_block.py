@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from harness.cli.text_files import line_end, read_text
 from harness.files import write_atomically
 
 PLACES = (
@@ -33,9 +34,11 @@ def add_ini_block(folder: Path) -> list[str]:
         file = folder / name
         if not file.is_file():
             continue
-        text = file.read_text(encoding="utf-8")
-        found = re.search(rf"^{re.escape(header)}[ \t]*(#.*)?$", text, flags=re.MULTILINE)
-        if not found and not name.endswith("pytest.ini"):
+        text = read_text(file)
+        found = re.search(
+            rf"^{re.escape(header)}[ \t]*(#[^\r\n]*)?(?=\r?$)", text, flags=re.MULTILINE
+        )
+        if not found and not name.endswith(("pytest.ini", "pytest.toml")):
             continue
         return _extend(file, text, found, header)
     file = folder / "pytest.ini"
@@ -46,18 +49,19 @@ def add_ini_block(folder: Path) -> list[str]:
 
 def _extend(file: Path, text: str, found: re.Match[str] | None, header: str) -> list[str]:
     quote = '"' if file.suffix == ".toml" else ""
+    line = line_end(text)
     missing = [
-        f"{key} = {quote}{value}{quote}\n"
+        f"{key} = {quote}{value}{quote}{line}"
         for key, value in SETTINGS
         if not re.search(rf"^\s*{key}\s*=", text, flags=re.MULTILINE)
     ]
     if not missing:
         return []
     if found is None:
-        text = f"{header}\n{''.join(missing)}{text}"
+        text = f"{header}{line}{''.join(missing)}{text}"
     else:
         end = found.end()
-        rest = text[end:].removeprefix("\n")
-        text = f"{text[:end]}\n{''.join(missing)}{rest}"
+        rest = text[end:].removeprefix(line)
+        text = f"{text[:end]}{line}{''.join(missing)}{rest}"
     write_atomically(file, text.encode())
     return [f"added {len(missing)} lines to {file.name}"]

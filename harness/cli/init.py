@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Annotated
 import typer
 
 from harness.cli.ini_block import add_ini_block
+from harness.cli.text_files import line_end, read_text
 from harness.errors import GoldenseedError
 from harness.files import write_atomically
+from harness.suites.names import name_fault
+from harness.suites.schema import NAME_PATTERN
 from harness.suites.starter import ModelFacts, read_model_facts, starter_suite
 
 IGNORED = "/reports/"
@@ -27,16 +31,21 @@ def init(
     """Write a commented suite for MODEL, pytest's ini lines and the ignore line."""
     here = Path.cwd()
     folder, source, revision, facts = _find(model, here)
-    suite = name or re.sub(r"[^a-z0-9._-]+", "-", source.rpartition("/")[2].lower()).strip("-._")
+    suite = name or _suite_name(source)
+    fault = "has characters that no suite's name may have"
+    if re.match(NAME_PATTERN, suite):
+        fault = name_fault(suite, is_suite=True) or ""
+    if fault:
+        raise GoldenseedError(f"the suite name {suite!r} {fault}", fix="choose another --name")
     file = folder / f"{suite}.suite.yaml"
     if file.exists():
         raise GoldenseedError(
             "is there already", path=_shown(file), fix="edit it, or choose another --name"
         )
     text = starter_suite(name=suite, source=source, revision=revision, facts=facts)
-    write_atomically(file, text.encode())
-    typer.echo(f"wrote {_shown(file)}")
-    for line in (*add_ini_block(here), *_ignore(here)):
+    done = [*add_ini_block(here), *_ignore(here)]
+    write_atomically(file, text.encode())  # last, since with it a second try would be refused
+    for line in (f"wrote {_shown(file)}", *done):
         typer.echo(line)
     command = f"pytest {shlex.quote(str(_shown(file)))}"
     typer.echo(f"next: {command}   # every case is new: look at reports/latest/index.html, then")
@@ -46,7 +55,8 @@ def init(
 def _find(model: str, here: Path) -> tuple[Path, str, str | None, ModelFacts]:
     """Return the suite's folder, the model's source and revision, and what is known of it."""
     if Path(model).is_dir():
-        place = Path(model).absolute()
+        # Not resolve(): a link in the repository to a model elsewhere is what the suite shall name.
+        place = Path(os.path.abspath(model))  # noqa: PTH100
         if not place.is_relative_to(here) or place == here:
             raise GoldenseedError(
                 "the model's folder must lie inside this repository, so that the suite names it "
@@ -74,7 +84,12 @@ def _cached_snapshot(hub_id: str) -> Path:
             "huggingface_hub is needed to look into the hub's cache",
             fix="pip install 'pytest-goldenseed[diffusers]'",
         ) from None
-    found = try_to_load_from_cache(hub_id, "model_index.json")
+    try:
+        found = try_to_load_from_cache(hub_id, "model_index.json")
+    except ValueError as error:
+        raise GoldenseedError(
+            f"{hub_id!r} is no hub id: {error}", fix="give one such as org/name"
+        ) from None
     if not isinstance(found, str):
         raise GoldenseedError(
             f"{hub_id} is not in the local hub cache, and nothing is downloaded here",
@@ -86,12 +101,18 @@ def _cached_snapshot(hub_id: str) -> Path:
 def _ignore(here: Path) -> list[str]:
     """Keep runs out of git; return what was done."""
     file = here / ".gitignore"
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    text = read_text(file) if file.is_file() else ""
     if any(line.strip().strip("/") in {"reports", "reports/*"} for line in text.splitlines()):
         return []
-    separator = "" if not text or text.endswith("\n") else "\n"
-    write_atomically(file, f"{text}{separator}{IGNORED}\n".encode())
+    end = line_end(text)
+    separator = "" if not text or text.endswith("\n") else end
+    write_atomically(file, f"{text}{separator}{IGNORED}{end}".encode())
     return [f"added {IGNORED} to .gitignore"]
+
+
+def _suite_name(source: str) -> str:
+    plain = re.sub(r"[^a-z0-9._-]+", "-", source.rpartition("/")[2].lower())
+    return re.sub(r"\.\.+", ".", plain).strip("-._") or "model"
 
 
 def _shown(path: Path) -> Path:

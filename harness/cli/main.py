@@ -38,3 +38,7 @@ def main() -> None:
     except GoldenseedError as error:
         typer.echo(f"goldenseed: {error}", err=True)
         sys.exit(USER_ERROR)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"goldenseed: {place}{error.strerror or error}", err=True)
+        sys.exit(USER_ERROR)

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.errors import GoldenseedError
 from harness.files import read_json
+from harness.suites.scalars import plain_scalar
 
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _HEADER_LIMIT_BYTES = 100_000_000
@@ -41,7 +42,11 @@ def read_model_facts(folder: Path) -> ModelFacts:
     described = read_json(index)
     name = described.get("_class_name") if isinstance(described, dict) else None
     if not isinstance(name, str):
-        raise GoldenseedError("names no pipeline class (_class_name)", path=index)
+        raise GoldenseedError(
+            "names no pipeline class (_class_name)",
+            path=index,
+            fix="save the model again with save_pretrained",
+        )
     denoiser = next((d for d in ("unet", "transformer") if (folder / d).is_dir()), None)
     return ModelFacts(
         pipeline=name,
@@ -59,9 +64,9 @@ def _stored_dtype(component: Path) -> str:
                 break
             try:
                 header = json.loads(stream.read(length))
-            except ValueError:
+            except (ValueError, RecursionError):
                 break
-        for name, tensor in header.items():
+        for name, tensor in header.items() if isinstance(header, dict) else ():
             if name != "__metadata__" and isinstance(tensor, dict):
                 return _DTYPES.get(str(tensor.get("dtype")), "float32")
     return "float32"
@@ -82,11 +87,16 @@ def _config(component: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _scalar(text: str) -> str:
+    """Quote a text that YAML would read as a number or a word of its own."""
+    return text if plain_scalar(text) == text else json.dumps(text)
+
+
 def starter_suite(
     *, name: str, source: str, revision: str | None, facts: ModelFacts, schema_line: bool = False
 ) -> str:
     """Return the text of a commented suite file for the model."""
-    pinned = f"\n  revision: {revision}" if revision else ""
+    pinned = f"\n  revision: {_scalar(revision)}" if revision else ""
     size = (
         f"    height: {facts.size}\n    width: {facts.size}\n"
         if facts.size
@@ -96,7 +106,7 @@ def starter_suite(
     return f"""{editor}\
 # A golden suite: what this model is expected to draw. Run it with `pytest {name}.suite.yaml`.
 # Every key is explained by `goldenseed schema`.
-suite: {name}
+suite: {_scalar(name)}
 
 model:
   source: {json.dumps(source, ensure_ascii=False)}{pinned}
