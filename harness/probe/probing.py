@@ -29,6 +29,9 @@ WORST_LAST = (
 )
 """The verdicts two images of one recipe can have."""
 
+MODEL_FILE = "model_file."
+"""How the keys of an environment begin under which the digests of the model's files stand."""
+
 _MESSAGE_LINES = 5
 
 
@@ -114,6 +117,8 @@ class Probe:
         run = self._stored(change.name)
         if not run.record.cases:
             return Tried(change, skipped=run.record.options.get(SKIPPED, "nothing was made"))
+        if (meanwhile := _changed_files(unchanged, run)) is not None:
+            return Tried(change, failed=f"{meanwhile} changed while the changes were tried")
         return Tried(change, comparison=compare_runs(unchanged, run))
 
     def _stored(self, name: str) -> StoredRun:
@@ -147,6 +152,14 @@ class Probe:
             return None
         said = ended.stderr.strip().splitlines()[-_MESSAGE_LINES:]
         return "\n".join(said) or f"the process ended with code {ended.returncode}"
+
+
+def _changed_files(unchanged: StoredRun, run: StoredRun) -> str | None:
+    """Name a file of the model that is not what it was: then two things were changed, not one."""
+    old, new = unchanged.record.environment, run.record.environment
+    keys = (key for key in old if key.startswith(MODEL_FILE) and key in new)
+    changed = next((key for key in keys if old[key] != new[key]), None)
+    return changed and changed.removeprefix(MODEL_FILE)
 
 
 def repeats_itself(tried: Sequence[Tried]) -> bool:
