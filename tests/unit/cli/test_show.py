@@ -1,0 +1,94 @@
+"""``goldenseed show``: what is accepted, in the order of this machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from harness.baselines.candidate import Candidate
+from harness.baselines.store import BaselineStore
+from harness.cli.main import app
+from harness.errors import GoldenseedError
+from harness.files import json_sha256
+from harness.pixels import encode_png, pixels_sha256
+
+PROFILES = ("cpu-x86_64-avx2", "cpu-x86_64-avx512", "cpu-x86_64-default", "cuda-h200-sm90-132sm")
+
+
+@pytest.fixture
+def baselines(tmp_path: Path) -> Path:
+    store = BaselineStore(tmp_path / "baselines")
+    for level, profile in enumerate(PROFILES):
+        image = Image.new("RGB", (8, 8), (level, 0, 0))
+        file = tmp_path / f"{level}.png"
+        file.write_bytes(encode_png(image))
+        recipe = {"prompt": "a red apple"}
+        candidate = Candidate(
+            suite="shapes",
+            case="red-apple[seed=1]",
+            profile=profile,
+            image=file,
+            pixels_sha256=pixels_sha256(image),
+            recipe=recipe,
+            recipe_sha256=json_sha256(recipe),
+            environment={"device.type": "cpu"},
+            run_id="20261120T151233Z-3f9a",
+        )
+        store.accept([candidate], by="Ada", reason=f"seen on {profile}")
+    return tmp_path / "baselines"
+
+
+def shown(baselines: Path, *arguments: str) -> list[str]:
+    result = CliRunner().invoke(
+        app,
+        ["show", *arguments, "--baselines", str(baselines), "--reports", str(baselines / "none")],
+    )
+    assert result.exit_code == 0, result.output
+    return result.output.splitlines()
+
+
+def profiles(lines: list[str]) -> list[str]:
+    return [line.strip() for line in lines if line.startswith("  ") and line[2] != " "]
+
+
+def test_profiles_come_in_the_order_of_the_machine(baselines: Path):
+    lines = shown(baselines, "red-apple", "--profile", "cpu-x86_64-avx512")
+    assert lines[0] == "shapes::red-apple[seed=1]"
+    assert profiles(lines) == [
+        "cpu-x86_64-avx512  (this machine)",
+        "cpu-x86_64-avx2  (stands in for cpu-x86_64-avx512, choice 2)",
+        "cpu-x86_64-default  (stands in for cpu-x86_64-avx512, choice 3)",
+        "cuda-h200-sm90-132sm  (not used)",
+    ]
+
+
+def test_without_a_run_or_a_profile_they_come_by_name(baselines: Path):
+    assert profiles(shown(baselines, "shapes::red-apple[seed=1]")) == sorted(PROFILES)
+
+
+def test_each_image_says_who_when_and_why(baselines: Path):
+    (line, *_) = [line for line in shown(baselines, "red-*") if "accepted" in line]
+    digest = pixels_sha256(Image.new("RGB", (8, 8), (0, 0, 0)))[:12]
+    assert line.split()[:4] == ["accepted", f"{digest}…", "8x8", "RGB"]
+    assert line.endswith("Ada: seen on cpu-x86_64-avx2")
+
+
+def test_an_unknown_case_is_an_error(baselines: Path):
+    result = CliRunner().invoke(app, ["show", "pear", "--baselines", str(baselines)])
+    assert isinstance(result.exception, GoldenseedError)
+    assert "nothing is accepted for 'pear'" in str(result.exception)
+
+
+def test_it_needs_no_torch(baselines: Path):
+    code = (
+        "import sys; from typer.testing import CliRunner; from harness.cli.main import app;"
+        f"CliRunner().invoke(app, ['show', 'red-apple', '--baselines', {str(baselines)!r}]);"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

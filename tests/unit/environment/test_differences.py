@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from harness.environment.declaration import Kind
+from harness.environment.differences import KeyDifference, environment_differences
+
+OLD = {
+    "cpu.capability": "AVX512",
+    "package.torch": "2.12.1",
+    "gpu.vbios": "96.00",
+    "cpu.threads": 1,
+}
+
+
+def test_equal_environments_have_none():
+    assert environment_differences(OLD, dict(reversed(OLD.items()))) == ()
+
+
+def test_differences_come_by_kind_then_by_name():
+    new = {"cpu.capability": "AVX2", "package.torch": "2.13.0", "gpu.vbios": "97.00"}
+    assert environment_differences(OLD, new) == (
+        KeyDifference("cpu.capability", Kind.IDENTITY, "AVX512", "AVX2"),
+        KeyDifference("cpu.threads", Kind.NUMERIC, 1, None),
+        KeyDifference("package.torch", Kind.NUMERIC, "2.12.1", "2.13.0"),
+        KeyDifference("gpu.vbios", Kind.RECORDED, "96.00", "97.00"),
+    )
+
+
+def test_a_missing_key_and_one_without_a_value_are_the_same():
+    assert environment_differences({"env.MKL_CBWR": None}, {}) == ()
+
+
+def test_five_is_five_but_one_is_not_true():
+    assert environment_differences({"cpu.threads": 5}, {"cpu.threads": 5.0}) == ()
+    assert len(environment_differences({"gpu.ecc": 1}, {"gpu.ecc": True})) == 1
