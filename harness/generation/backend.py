@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import GoldenseedError
+from harness.generation.stages import Trace
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,6 +27,8 @@ class Generation:
     """Wall-clock seconds of the pipeline call alone."""
     load_seconds: float = 0.0
     """Wall-clock seconds of loading the model; 0.0 where it was loaded already."""
+    trace: Trace = ()
+    """What was recorded of the stages; empty where that was not wanted."""
 
 
 class GenerationError(GoldenseedError):

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import inspect
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import GoldenseedError
 from harness.generation.backend import Generation, GenerationError, Progress
 from harness.generation.noise import generator_for, noise_of
 from harness.generation.schedulers import did_you_mean
+from harness.generation.sketch import Sketcher
+from harness.generation.trace import recorded
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     import numpy as np
     from PIL.Image import Image
 
+    from harness.generation.trace import Recorder
     from harness.suites.expansion import Case
 
 OWN_KEYS = ("prompt", "generator", "output_type", "return_dict", "callback_on_step_end")
@@ -26,8 +31,9 @@ OWN_KEYS = ("prompt", "generator", "output_type", "return_dict", "callback_on_st
 class PipelineCall:
     """A loaded pipeline's call, with what its signature allows read once."""
 
-    def __init__(self, pipeline: Any, device: str = "cpu") -> None:
+    def __init__(self, pipeline: Any, device: str = "cpu", *, trace: bool = True) -> None:
         self._pipeline = pipeline
+        self._sketcher = Sketcher() if trace else None
         self._device = device
         self._name = type(pipeline).__name__
         parameters = inspect.signature(pipeline.__call__).parameters
@@ -52,7 +58,7 @@ class PipelineCall:
             arguments["callback_on_step_end"] = _step_counter(case, progress)
         began = time.perf_counter()
         try:
-            with noise_of(case):
+            with noise_of(case), self._recording() as recorder:
                 output = self._pipeline(**arguments)
         except GoldenseedError:
             raise
@@ -63,7 +69,14 @@ class PipelineCall:
                 "correct the case's call, or see the original traceback with pytest --tb=long",
             ) from error
         seconds = time.perf_counter() - began
-        return Generation(image=_the_image(case, output, self._name), seconds=seconds)
+        image = _the_image(case, output, self._name)
+        if recorder is None:
+            return Generation(image=image, seconds=seconds)
+        recorder.add_image(output, image)
+        return Generation(image=image, seconds=seconds, trace=recorder.trace)
+
+    def _recording(self) -> AbstractContextManager[Recorder | None]:
+        return nullcontext() if self._sketcher is None else recorded(self._pipeline, self._sketcher)
 
     def _arguments(self, case: Case) -> dict[str, Any]:
         arguments: dict[str, Any] = case.arguments()

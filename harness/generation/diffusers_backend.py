@@ -45,6 +45,7 @@ class DiffusersBackend:
         progress: told what takes long.
         verify_files: read every byte of a model to digest it, whatever is remembered of its files.
         prepare: given each pipeline right after it was loaded, to change it as it likes.
+        trace: record the stages of each image.
 
     """
 
@@ -56,11 +57,13 @@ class DiffusersBackend:
         progress: Progress = silent,
         prepare: Callable[[Any], None] | None = None,
         verify_files: bool = False,
+        trace: bool = True,
     ) -> None:
         self._device = device
         self._gpu_index = gpu_index
         self._progress = progress
         self._prepare = prepare
+        self._trace = trace
         self._loaded: _Loaded | None = None
         self._key: tuple[object, ...] | None = None
         self._failures: dict[tuple[object, ...], GoldenseedError] = {}
@@ -101,8 +104,9 @@ class DiffusersBackend:
         load_seconds = self.load(case)
         loaded = self._loaded
         assert loaded is not None  # noqa: S101 - load() has just seen to it
-        with self._in_force(case), seeded(case.seed):
+        with seeded(case.seed), self._in_force(case, loading=True):
             loaded.wear(case)
+        with seeded(case.seed), self._in_force(case):
             generation = loaded.call.generate(
                 case, None if self._progress is silent else self._progress
             )
@@ -146,13 +150,16 @@ class DiffusersBackend:
             torch.cuda.empty_cache()
 
     @contextmanager
-    def _in_force(self, case: Case) -> Iterator[None]:
-        """Hold everything that the suite pins, for as long as an image takes."""
+    def _in_force(self, case: Case, *, loading: bool = False) -> Iterator[None]:
+        """Hold everything that the suite pins, for as long as an image takes.
+
+        ``loading`` is for what is read from files: weights that are to be widened yet.
+        """
         assert self._loaded is not None  # noqa: S101 - load() has just seen to it
         with ExitStack() as while_generating:
             while_generating.enter_context(settings(case.suite.determinism))
             if _portable(case):
-                while_generating.enter_context(float64_only())
+                while_generating.enter_context(float64_only(loading=loading))
             while_generating.enter_context(attention_backend(self._loaded.pipeline, case.suite))
             yield
 
@@ -182,7 +189,7 @@ class DiffusersBackend:
             self._prepare(pipeline)
         return _Loaded(
             pipeline=pipeline,
-            call=PipelineCall(pipeline, device),
+            call=PipelineCall(pipeline, device, trace=self._trace),
             device=device,
             description=describe_as_loaded(pipeline),
             scheduler=getattr(pipeline, "scheduler", None),

@@ -1,0 +1,67 @@
+"""The stages an image passes while it is made, and what a trace keeps of each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Stage(StrEnum):
+    """What a record of a trace is about, in the order in which the values flow."""
+
+    TOKEN_IDS = "token_ids"  # noqa: S105 - no password
+    """What a tokenizer returned."""
+    PROMPT_EMBEDDINGS = "prompt_embeddings"
+    """What a text encoder returned."""
+    TIMESTEPS = "timesteps"
+    """The scheduler's timesteps once they are set."""
+    SIGMAS = "sigmas"
+    """The scheduler's sigmas once they are set."""
+    INITIAL_NOISE = "initial_noise"
+    """The first noise that was drawn."""
+    LATER_NOISE = "later_noise"
+    """Noise that was drawn after the first: that of ancestral samplers."""
+    INITIAL_LATENTS = "initial_latents"
+    """The sample that the first denoising step was given."""
+    DENOISING_STEP = "denoising_step"
+    """The sample that a denoising step returned."""
+    LATENTS_BEFORE_VAE = "latents_before_vae"
+    """What the VAE was given to decode."""
+    FLOAT_IMAGE = "float_image"
+    """The image as the pipeline returned it, floats in [0, 1]."""
+    PIXELS = "pixels"
+    """The image's 8-bit levels."""
+
+
+class StageRecord(BaseModel):
+    """What a trace keeps of the values at one stage; never the values themselves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: Stage
+    index: int = Field(ge=0)
+    """How many values the same source gave for the same stage before."""
+    source: str | None = None
+    """The pipeline's component, and the output's name: ``text_encoder_2.text_embeds``."""
+    shape: tuple[int, ...]
+    dtype: str
+    """As torch or NumPy names it: ``float32``, ``bfloat16``, ``int64``, ``uint8``."""
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """SHA-256 of the values' bytes in C order, little-endian."""
+    norm: float | None = None
+    """Euclidean norm, in float64; None for integers and for values that are not finite."""
+    sketch: str | None = None
+    """Base64 of the count sketch's buckets, little-endian; None for integers.
+
+    float64 where the values are float64, else float32: see ``harness.generation.sketch``.
+    """
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Which record this is; no two records of one trace have the same."""
+        return self.stage.value, self.source or "", self.index
+
+
+Trace = tuple[StageRecord, ...]
+"""One image's records, in the order in which the values came."""

@@ -1,0 +1,250 @@
+"""Recording the stages of one image while a pipeline makes it, without touching a value.
+
+Nothing is asked of a pipeline but what diffusers' pipelines share: components that are modules,
+tokenizers, schedulers with ``step`` and ``set_timesteps``, a VAE with ``decode``, and the function
+through which noise is drawn. What a pipeline does not have, or does in another way, is a stage that
+its trace lacks. The callbacks that a caller gives a pipeline are not used, so they stay the
+caller's.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from harness.generation.as_loaded import tensor_sha256
+from harness.generation.noise import instead_of_diffusers_own
+from harness.generation.sketch import Sketcher, to_text
+from harness.generation.stages import Stage, StageRecord, Trace
+from harness.generation.watching import watch_attribute, watch_methods
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from PIL.Image import Image
+
+_SAMPLE = 2
+"""Where ``scheduler.step(model_output, timestep, sample)`` has its sample."""
+_HIDDEN_STATE = -2
+"""Which hidden state stands for all: the one that SDXL and its successors take."""
+_NOISE_HOME = "diffusers.utils.torch_utils"
+
+
+class Recorder:
+    """Collects the records of one image; once closed it takes only the image itself."""
+
+    def __init__(self, sketcher: Sketcher) -> None:
+        self._sketcher = sketcher
+        self._records: list[StageRecord] = []
+        self._counts: Counter[tuple[Stage, str | None]] = Counter()
+        self._open = True
+
+    @property
+    def trace(self) -> Trace:
+        """The records so far."""
+        return tuple(self._records)
+
+    def add(self, stage: Stage, source: str | None, values: Any) -> None:
+        """Record a tensor; anything else, or a tensor without bytes in memory, is passed over."""
+        import torch
+
+        if self._open and isinstance(values, torch.Tensor):
+            self._add(stage, source, values)
+
+    def _add(self, stage: Stage, source: str | None, values: torch.Tensor) -> None:
+        import torch
+
+        if values.is_meta or values.layout is not torch.strided or values.is_quantized:
+            return
+        values = values.detach()
+        if values.device.type == "mps":
+            values = values.cpu()  # has no float64
+        norm, sketch = self._measured(values)
+        key = (stage, source)
+        self._records.append(
+            StageRecord(
+                stage=stage,
+                index=self._counts[key],
+                source=source,
+                shape=tuple(values.shape),
+                dtype=str(values.dtype).removeprefix("torch."),
+                sha256=tensor_sha256(values),
+                norm=norm,
+                sketch=sketch,
+            )
+        )
+        self._counts[key] += 1
+
+    def seen(self, stage: Stage) -> bool:
+        """Say whether anything was recorded for a stage."""
+        return any(found is stage for found, _source in self._counts)
+
+    def add_image(self, output: Any, image: Image) -> None:
+        """Record what the pipeline returned, if that is an array, and the levels made from it."""
+        import numpy as np
+
+        made = getattr(output, "images", None)
+        if made is not None and len(made) == 1 and not hasattr(made[0], "save"):
+            self._add_array(Stage.FLOAT_IMAGE, np.asarray(made[0]))
+        self._add_array(Stage.PIXELS, np.asarray(image))
+
+    def close(self) -> None:
+        """Record nothing any more, also where a copy of what was watched lives on."""
+        self._open = False
+
+    def _add_array(self, stage: Stage, values: np.ndarray[Any, Any]) -> None:
+        import numpy as np
+        import torch
+
+        if values.dtype.kind in "fiub":
+            self._add(stage, None, torch.from_numpy(np.array(values, order="C")))
+
+    def _measured(self, values: torch.Tensor) -> tuple[float | None, str | None]:
+        import torch
+
+        if values.is_complex():
+            values = torch.view_as_real(values)
+        if not values.is_floating_point() or not values.numel():
+            return None, None
+        wide = values.to(torch.float64)
+        norm = float(torch.linalg.vector_norm(wide))
+        sketch = to_text(self._sketcher.sketch(wide), wide=values.dtype is torch.float64)
+        return (norm if math.isfinite(norm) else None), sketch
+
+
+@contextmanager
+def recorded(pipeline: Any, sketcher: Sketcher) -> Iterator[Recorder]:
+    """Record the stages of the image that ``pipeline`` makes inside; yields the recorder.
+
+    Everything that is watched is left as it was found, whatever is raised inside. The image itself
+    is for the caller to add, who knows what became of it.
+    """
+    recorder = Recorder(sketcher)
+    with ExitStack() as restore:
+        restore.callback(recorder.close)
+        _watch_noise(recorder, restore)
+        watched: set[int] = set()
+        for name, component in sorted(getattr(pipeline, "components", {}).items()):
+            if component is not None and id(component) not in watched:
+                watched.add(id(component))
+                _watch(recorder, restore, name, component)
+        yield recorder
+        recorder.close()
+
+
+def _watch(recorder: Recorder, restore: ExitStack, name: str, component: Any) -> None:
+    import torch
+
+    if isinstance(component, torch.nn.Module):
+        if name.startswith("text_encoder") and not _compiled(component):
+            hook = component.register_forward_hook(_encoder_hook(recorder, name))
+            restore.callback(hook.remove)
+        if callable(getattr(component, "decode", None)):
+            restore.enter_context(watch_attribute(component, "decode", _decoding(recorder, name)))
+    elif callable(getattr(component, "step", None)) and hasattr(component, "set_timesteps"):
+        methods = {"set_timesteps": _scheduled(recorder, name), "step": _stepped(recorder, name)}
+        restore.enter_context(watch_methods(component, methods))
+    elif hasattr(component, "model_max_length"):
+        methods = {"__call__": _tokenized(recorder, name)}
+        restore.enter_context(watch_methods(component, methods))
+
+
+def _compiled(module: Any) -> bool:
+    """Say whether a hook on the module would be compiled into it."""
+    compiled = getattr(module, "_compiled_call_impl", None) is not None
+    return compiled or hasattr(module, "_orig_mod")
+
+
+def _watch_noise(recorder: Recorder, restore: ExitStack) -> None:
+    home = sys.modules.get(_NOISE_HOME)
+    if home is None:
+        return
+    draw = home.randn_tensor
+
+    def drawn(*args: Any, **kwargs: Any) -> Any:
+        noise = draw(*args, **kwargs)
+        first = not recorder.seen(Stage.INITIAL_NOISE)
+        recorder.add(Stage.INITIAL_NOISE if first else Stage.LATER_NOISE, None, noise)
+        return noise
+
+    restore.enter_context(instead_of_diffusers_own(drawn))
+
+
+def _encoder_hook(recorder: Recorder, name: str) -> Any:
+    def encoded(_module: Any, _args: Any, output: Any) -> None:
+        for part, values in _parts(output):
+            recorder.add(Stage.PROMPT_EMBEDDINGS, f"{name}.{part}", values)
+
+    return encoded
+
+
+def _parts(output: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the tensors of a model's output by name, and of several hidden states the usual one."""
+    if hasattr(output, "items"):
+        named = list(output.items())
+    else:
+        outputs = output if isinstance(output, tuple | list) else [output]
+        named = [(str(number), each) for number, each in enumerate(outputs)]
+    for part, values in named:
+        if part == "hidden_states" and isinstance(values, tuple | list):
+            if len(values) >= -_HIDDEN_STATE:
+                yield f"{part}[{_HIDDEN_STATE}]", values[_HIDDEN_STATE]
+        else:
+            yield part, values
+
+
+def _decoding(recorder: Recorder, name: str) -> Any:
+    def decode(original: Any, *args: Any, **kwargs: Any) -> Any:
+        latents = args[0] if args else next(iter(kwargs.values()), None)
+        recorder.add(Stage.LATENTS_BEFORE_VAE, name, latents)
+        return original(*args, **kwargs)
+
+    return decode
+
+
+def _scheduled(recorder: Recorder, name: str) -> Any:
+    def set_timesteps(original: Any, scheduler: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(scheduler, *args, **kwargs)
+        recorder.add(Stage.TIMESTEPS, name, getattr(scheduler, "timesteps", None))
+        recorder.add(Stage.SIGMAS, name, getattr(scheduler, "sigmas", None))
+        return result
+
+    return set_timesteps
+
+
+def _stepped(recorder: Recorder, name: str) -> Any:
+    def step(original: Any, scheduler: Any, *args: Any, **kwargs: Any) -> Any:
+        if not recorder.seen(Stage.INITIAL_LATENTS):
+            positional = args[_SAMPLE] if len(args) > _SAMPLE else None
+            recorder.add(Stage.INITIAL_LATENTS, name, kwargs.get("sample", positional))
+        result = original(scheduler, *args, **kwargs)
+        sample = result[0] if isinstance(result, tuple) else getattr(result, "prev_sample", None)
+        recorder.add(Stage.DENOISING_STEP, name, sample)
+        return result
+
+    return step
+
+
+def _tokenized(recorder: Recorder, name: str) -> Any:
+    def call(original: Any, tokenizer: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(tokenizer, *args, **kwargs)
+        recorder.add(Stage.TOKEN_IDS, name, _rectangular(getattr(result, "input_ids", None)))
+        return result
+
+    return call
+
+
+def _rectangular(token_ids: Any) -> Any:
+    """Make a tensor of token ids that come as lists of one length; others are left alone."""
+    import torch
+
+    if not isinstance(token_ids, list):
+        return token_ids
+    rows = token_ids if token_ids and isinstance(token_ids[0], list) else [token_ids]
+    if len({len(row) for row in rows}) != 1:
+        return None
+    return torch.as_tensor(rows, dtype=torch.int64)
