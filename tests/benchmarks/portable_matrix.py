@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -83,7 +84,7 @@ def write_suites(folder: Path) -> list[Path]:
     import tiny_pipelines
 
     tiny_pipelines.tiny_flux(folder / "flux")
-    (folder / "shapes-sd").symlink_to(EMBEDDED, target_is_directory=True)
+    shutil.copytree(EMBEDDED, folder / "shapes-sd")  # so that it cannot change meanwhile
     paths = []
     for model, size in (("shapes-sd", 64), ("flux", 32)):
         cases = [

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_pipelines
 import torch
 from safetensors.torch import load_file
 from tiny_suites import one_case
@@ -133,6 +134,20 @@ def test_the_tables_of_a_scheduler_are_computed_in_float64(sd: Path, tmp_path: P
     found = backend._loaded.pipeline.scheduler.alphas_cumprod.numpy()
     betas = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
     assert np.allclose(found, np.cumprod(1 - betas), rtol=1e-13, atol=0)
+
+
+def test_an_adapter_is_widened_as_the_model_is(sd: Path, tmp_path: Path):
+    tiny_pipelines.tiny_lora(tmp_path / "lora.safetensors", sd)
+    adapters = [{"source": "lora.safetensors"}]
+    exact, single, without = (
+        np.asarray(DiffusersBackend().generate(case).image, dtype=int)
+        for case in (
+            portable_case(tmp_path, "sd", model={"adapters": adapters}),
+            one_case(tmp_path, "sd", noise="portable", model={"adapters": adapters}),
+            one_case(tmp_path, "sd", noise="portable"),
+        )
+    )
+    assert np.abs(exact - single).max() <= 1 < np.abs(exact - without).max()
 
 
 def test_float32_and_portable_suites_of_one_model_do_not_share_it(sd: Path, tmp_path: Path):
