@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -70,7 +70,7 @@ class Probe:
     timeout_seconds: float = 900.0
     """How long one change may take."""
 
-    def run(self, changes: Sequence[Change], tell: Callable[[Tried], None]) -> tuple[Tried, ...]:
+    def run(self, changes: Iterable[Change], tell: Callable[[Tried], None]) -> tuple[Tried, ...]:
         """Make the unchanged images, then those of each change, and compare.
 
         ``tell`` is told of each change as it ends, in the order of ``changes``.

@@ -17,7 +17,7 @@ def changes() -> tuple[Change, ...]:
         ("cudnn", "cuDNN's attention kernel", needs_gpu),
     )
     return (
-        Change("attn-processor", "attention without torch's fused kernel", tweak=plain_processor),
+        Change("attn-processor", "diffusers' plain attention processor", tweak=plain_processor),
         Change("attn-slicing", "attention head by head", tweak=sliced_attention),
         *(
             Change(f"sdpa-{name}", what, determinism={"sdpa": name}, unfit=unfit)
