@@ -37,6 +37,16 @@ MODEL_KEYS: Final = (
         "its buffers",
         locked=False,
     ),
+    _loaded(
+        "model.{component}.missing",
+        "weights that its files lack, filled at random with a fixed seed",
+        "what the libraries log",
+    ),
+    _loaded(
+        "model.{component}.unexpected",
+        "weights in its files that nothing uses",
+        "what the libraries log",
+    ),
     _loaded("model.{component}.training", "whether dropout and the like are on", "the module"),
     _loaded("model.{component}.compiled", "whether torch.compile is at work", "the module"),
     _loaded("model.{component}.quantisation", "how its weights are quantised", "its config"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.environment.file_digests import FileDigests
 from harness.environment.fingerprint import EnvironmentValue, read_fingerprint
 from harness.generation.as_loaded import describe_components
+from harness.generation.loading_report import LoadingReport, describe_reports
 from harness.generation.model_files import read_model_files
 from harness.generation.pipeline_state import describe_state, describe_tokenizers
 
@@ -29,9 +30,15 @@ def describe_surroundings(suite: Suite, device: str, digests: FileDigests) -> En
     return {**read_fingerprint(device), **read_model_files(suite, digests)}
 
 
-def describe_as_loaded(pipeline: Any) -> Environment:
+def describe_as_loaded(pipeline: Any, reports: Iterable[LoadingReport]) -> Environment:
     """Describe what loading made of the model; read it once, before the first image."""
-    return {**dict(describe_components(pipeline)), **dict(describe_tokenizers(pipeline))}
+    components = dict(describe_components(pipeline))
+    names = dict.fromkeys(key.split(".")[1] for key in components)
+    return {
+        **components,
+        **describe_reports(names, reports),
+        **dict(describe_tokenizers(pipeline)),
+    }
 
 
 def describe_images(

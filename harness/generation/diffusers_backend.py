@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -175,13 +175,18 @@ class DiffusersBackend:
             variant=model.variant,
             allow_pickle=model.allow_pickle,
         )
-        with float64_only(loading=True) if _portable(case) else nullcontext():
-            pipeline = load_pipeline(
+        with ExitStack() as while_loading:
+            if _portable(case):
+                while_loading.enter_context(float64_only(loading=True))
+            if model.allow_new_weights:
+                while_loading.enter_context(seeded(0))
+            pipeline, reports = load_pipeline(
                 checked,
                 pipeline=model.pipeline,
                 variant=model.variant,
                 dtype=dtype_for(model.dtype),
                 device=device,
+                allow_new_weights=model.allow_new_weights,
             )
         if _portable(case):
             check_float64(pipeline)
@@ -191,7 +196,7 @@ class DiffusersBackend:
             pipeline=pipeline,
             call=PipelineCall(pipeline, device, trace=self._trace),
             device=device,
-            description=describe_as_loaded(pipeline),
+            description=describe_as_loaded(pipeline, reports),
             scheduler=getattr(pipeline, "scheduler", None),
             schedulers={},
         )

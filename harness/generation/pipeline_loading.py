@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import GoldenseedError
 from harness.generation.backend import GenerationError
+from harness.generation.loading_report import LoadingReport, read_loading_reports
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -29,11 +30,15 @@ def load_pipeline(
     variant: str | None,
     dtype: torch.dtype,
     device: str,
-) -> Any:
+    allow_new_weights: Collection[str] = (),
+) -> tuple[Any, tuple[LoadingReport, ...]]:
     """Load the pipeline onto ``device``; its own class unless ``pipeline`` names another.
 
+    Weights that the files lack are filled at random by the libraries; that is refused unless
+    ``allow_new_weights`` names the component. Returns what the libraries said of weights, too.
+
     Raises:
-        GenerationError: diffusers cannot load it, or would fill weights at random.
+        GenerationError: diffusers cannot load it, or filled weights at random.
         GoldenseedError: diffusers has no such pipeline.
 
     """
@@ -49,23 +54,41 @@ def load_pipeline(
                 use_safetensors=None if checked.pickles else True,
                 local_files_only=True,
                 trust_remote_code=False,
+                # Only so does diffusers fill missing weights; else it leaves them without memory.
+                **({"low_cpu_mem_usage": False} if allow_new_weights else {}),
             ).to(device)
         except Exception as error:
+            _refuse_random_weights(messages, allow_new_weights, checked)
             raise GenerationError(
                 f"diffusers {diffusers.__version__} cannot load the {checked.pipeline}: "
                 f"{type(error).__name__}: {error}",
                 path=checked.folder,
                 fix="check that the model is complete and that this diffusers release knows it",
             ) from error
+    _refuse_random_weights(messages, allow_new_weights, checked)
+    loaded.set_progress_bar_config(disable=True)
+    return loaded, read_loading_reports(messages)
+
+
+def _refuse_random_weights(
+    messages: Sequence[str],
+    allowed: Collection[str],
+    checked: CheckedModel,
+) -> None:
+    """Raise for weights filled at random; also where a message of them cannot be read."""
+    known = [report.component for report in read_loading_reports(messages) if report.missing]
     for message in messages:
-        if any(words in message for words in _RANDOM_WEIGHTS):
+        if not any(words in message for words in _RANDOM_WEIGHTS):
+            continue
+        told_of = [component for component in known if f"/{component}" in message]
+        if not told_of or set(told_of) - set(allowed):
+            name = told_of[0] if told_of else "unet"
             raise GenerationError(
                 f"weights are missing and would be filled at random: {message.strip()}",
                 path=checked.folder,
-                fix="use the library versions the model was saved with, or save it again",
+                fix="use the library versions the model was saved with, or save it again; to test "
+                f"such a model all the same, name the component: allow_new_weights: [{name}]",
             )
-    loaded.set_progress_bar_config(disable=True)
-    return loaded
 
 
 @contextmanager

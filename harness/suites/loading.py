@@ -115,6 +115,7 @@ def _model(path: Path, section: ModelSection, *, portable: bool) -> ModelSpec:
         scheduler=_scheduler(section.scheduler),
         adapters=_adapters(path, section.adapters),
         allow_pickle=section.allow_pickle,
+        allow_new_weights=section.allow_new_weights,
     )
 
 

@@ -89,3 +89,5 @@ class ModelSpec:
     adapters: tuple[AdapterSpec, ...]
     allow_pickle: tuple[str, ...]
     """Names, relative to the model's folder, of pickle-format weight files that may be loaded."""
+    allow_new_weights: tuple[str, ...] = ()
+    """Components whose files may lack weights."""

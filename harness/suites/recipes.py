@@ -45,6 +45,7 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
         and {"class": case.scheduler.class_name, **deepcopy(dict(case.scheduler.config))},
         "adapters": [{"source": each.source, "scale": each.scale} for each in case.adapters]
         or None,
+        "allow_new_weights": list(model.allow_new_weights) or None,
     }
     return {
         "prompt": case.prompt,
@@ -122,5 +123,6 @@ def key_of_model(model: ModelSpec) -> str:
             "pipeline": model.pipeline,
             "dtype": model.dtype,
             "device": model.device,
+            "allow_new_weights": list(model.allow_new_weights),
         }
     )

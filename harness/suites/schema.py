@@ -97,6 +97,8 @@ class ModelSection(_Section):
     """LoRA adapters, applied in this order."""
     allow_pickle: Annotated[tuple[NonEmpty, ...], Field(strict=False)] = ()
     """Weight files in pickle format that may be loaded, by name; such a file can run code."""
+    allow_new_weights: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    """Components whose files may lack weights; those are filled at random with a fixed seed."""
 
 
 class DeterminismSection(_Section):

@@ -1,0 +1,114 @@
+"""Weights that are missing or left over: read from what the libraries really log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny_suites import one_case
+
+from harness.generation.backend import GenerationError
+from harness.generation.diffusers_backend import DiffusersBackend
+from harness.generation.loading_report import (
+    LoadingReport,
+    names_in_words,
+    read_loading_reports,
+)
+
+FILES = {
+    "unet": "diffusion_pytorch_model.safetensors",
+    "text_encoder": "model.safetensors",
+}
+OLDER = (
+    """\
+Some weights of CLIPTextModel were not initialized from the model checkpoint at \
+/models/a/text_encoder and are newly initialized: ['a.weight', 'b.weight']
+You should probably TRAIN this model on a down-stream task""",
+    """\
+Some weights of the model checkpoint at /models/a/text_encoder were not used when \
+initializing CLIPTextModel: ['c.weight']
+- This IS expected if you are …""",
+)
+"""As transformers 4.48 logs them."""
+
+
+def rewrite(model: Path, component: str, *, without: str | None = None, extra: str | None = None):
+    file = model / component / FILES[component]
+    weights = load_file(file)
+    if without is not None:
+        del weights[without]
+    if extra is not None:
+        weights[extra] = torch.ones(2)
+    save_file(weights, file, metadata={"format": "pt"})
+
+
+def first_weight(model: Path, component: str) -> str:
+    return min(load_file(model / component / FILES[component]))
+
+
+def environment(folder: Path, model: dict[str, Any] | str = "sd") -> dict[str, Any]:
+    backend = DiffusersBackend(device="cpu")
+    backend.load(one_case(folder, model))
+    return dict(backend.fingerprint())
+
+
+@pytest.mark.parametrize("component", FILES)
+def test_weights_that_nothing_uses_are_named(sd: Path, component: str):
+    rewrite(sd, component, extra="left.over")
+    found = environment(sd.parent)
+    assert found[f"model.{component}.unexpected"] == "left.over"
+    assert found[f"model.{component}.missing"] is None
+
+
+@pytest.mark.parametrize("component", FILES)
+def test_weights_that_would_be_random_are_refused(sd: Path, component: str):
+    rewrite(sd, component, without=first_weight(sd, component))
+    with pytest.raises(GenerationError, match="filled at random") as caught:
+        environment(sd.parent)
+    assert f"allow_new_weights: [{component}]" in (caught.value.fix or "")
+
+
+@pytest.mark.parametrize("component", FILES)
+def test_where_the_suite_allows_it_they_are_the_same_every_time(sd: Path, component: str):
+    missing = first_weight(sd, component)
+    rewrite(sd, component, without=missing)
+    model = {"source": "sd", "allow_new_weights": [component]}
+    torch.manual_seed(1)
+    first = environment(sd.parent, model)
+    torch.manual_seed(2)
+    second = environment(sd.parent, model)
+    assert missing.endswith(first[f"model.{component}.missing"])
+    assert first[f"model.{component}.sha256"] == second[f"model.{component}.sha256"]
+
+
+def test_another_component_is_still_refused(sd: Path):
+    rewrite(sd, "unet", without=first_weight(sd, "unet"))
+    with pytest.raises(GenerationError, match="filled at random"):
+        environment(sd.parent, {"source": "sd", "allow_new_weights": ["text_encoder"]})
+
+
+def test_a_sound_model_has_neither(sd: Path):
+    found = environment(sd.parent)
+    keys = [f"model.{name}.{what}" for name in FILES for what in ("missing", "unexpected")]
+    assert {key: found[key] for key in keys} == dict.fromkeys(keys)
+
+
+def test_older_releases_are_understood():
+    assert read_loading_reports(OLDER) == (
+        LoadingReport("text_encoder", ("a.weight", "b.weight"), ("c.weight",)),
+    )
+
+
+def test_other_messages_say_nothing_of_weights():
+    assert read_loading_reports(["The config attributes {} were passed to DDIMScheduler"]) == ()
+
+
+def test_of_many_weights_no_change_goes_unseen():
+    many = tuple(f"layer.{number}.weight" for number in range(100))
+    text = names_in_words(many) or ""
+    assert text.startswith("layer.0.weight, ")
+    assert " and 95 more (" in text
+    assert text != names_in_words((*many[:-1], "layer.x.weight"))
