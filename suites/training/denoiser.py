@@ -28,8 +28,8 @@ _LOG_EVERY: Final = 100
 class DenoiserPlan:
     """Numbers that decide the outcome of training, the shipped model's by default."""
 
-    pictures: int = 20_000
-    schedule: Schedule = field(default_factory=lambda: Schedule(9000, 3000))
+    pictures: int = 24_000
+    schedule: Schedule = field(default_factory=lambda: Schedule(7600, 3000))
     batch: int = 32
     muon_rate: float = 0.01
     adam_rate: float = 2e-3
@@ -38,7 +38,7 @@ class DenoiserPlan:
     object_weight: float = 1.5
     threads: int = 1
     seed: int = 1
-    checkpoint_every: int = 500
+    checkpoint_every: int = 200
 
 
 @dataclass(frozen=True)
