@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from harness.baselines import traces
 from harness.baselines.entry import AcceptedImage, RejectedImage
 from harness.errors import GoldenseedError
 from harness.files import json_sha256, pretty_json
@@ -37,6 +38,8 @@ class Candidate:
     recipe_sha256: str
     environment: Mapping[str, str | int | float | bool | None]
     run_id: str
+    trace: Path | None = None
+    """The trace in the run's folder; verified before anything is written."""
 
     @property
     def name(self) -> str:
@@ -112,6 +115,7 @@ def accepted_image(candidate: Candidate, signature: Signature) -> AcceptedImage:
         accepted_at=signature.at,
         accepted_by=signature.by,
         reason=signature.reason,
+        trace_sha256=traces.verified_digest(candidate.trace),
     )
 
 

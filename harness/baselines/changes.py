@@ -19,6 +19,8 @@ class Outcome(StrEnum):
     """Accepted in place of what was accepted before."""
     REJECTED = "rejected"
     """Put on the reject list."""
+    TRACED = "traced"
+    """Accepted already, but without a trace, which was added."""
     UNCHANGED = "unchanged"
     """It already was so; nothing was written."""
 
@@ -39,10 +41,12 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
 
     The same pixels made from the same recipe are accepted already: then nothing changes, so that
     accepting a whole run again never drops the alternatives of a case nor who accepted it first.
-    The same pixels from another recipe take the place of the old ones even if ``add``.
+    The same pixels from another recipe take the place of the old ones even if ``add``. A trace is
+    added to what was accepted without one.
     """
-    if any(_same(old, image) for old in baseline.accepted):
-        return Change(baseline, Outcome.UNCHANGED)
+    known = next((old for old in baseline.accepted if _same(old, image)), None)
+    if known is not None:
+        return _traced(baseline, known, image.trace_sha256)
     kept = tuple(
         old for old in baseline.accepted if add and old.pixels_sha256 != image.pixels_sha256
     )
@@ -68,6 +72,14 @@ def rejected(baseline: ProfileBaseline, image: RejectedImage) -> Change:
         Outcome.REJECTED,
         no_longer_accepted=((image.pixels_sha256,) if len(kept) < len(baseline.accepted) else ()),
     )
+
+
+def _traced(baseline: ProfileBaseline, known: AcceptedImage, trace_sha256: str | None) -> Change:
+    if known.trace_sha256 is not None or trace_sha256 is None:
+        return Change(baseline, Outcome.UNCHANGED)
+    traced = known.model_copy(update={"trace_sha256": trace_sha256})
+    accepted = tuple(traced if old is known else old for old in baseline.accepted)
+    return Change(baseline.model_copy(update={"accepted": accepted}), Outcome.TRACED)
 
 
 def _same(old: AcceptedImage, new: AcceptedImage) -> bool:

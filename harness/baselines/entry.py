@@ -31,6 +31,8 @@ class AcceptedImage(_Document):
     accepted_at: datetime
     accepted_by: str
     reason: str
+    trace_sha256: Sha256 | None = None
+    """The stored trace of how the image was made; None if none was recorded."""
 
 
 class RejectedImage(_Document):
@@ -55,6 +57,10 @@ class ProfileBaseline(_Document):
             *(image.pixels_sha256 for image in self.accepted),
             *(image.pixels_sha256 for image in self.rejected),
         )
+
+    def traces(self) -> tuple[str, ...]:
+        """Return the digests of the traces named here."""
+        return tuple(each.trace_sha256 for each in self.accepted if each.trace_sha256)
 
 
 class BaselineEntry(_Document):

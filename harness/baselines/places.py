@@ -12,9 +12,12 @@ from harness.files import inside
 
 IMAGES = "images"
 ENVIRONMENTS = "environments"
+TRACES = "traces"
+_RESERVED = frozenset({IMAGES, ENVIRONMENTS, TRACES})
 LOCK = ".lock"
 
 _ENTRY_SUFFIX = ".json"
+_TRACE_SUFFIX = ".json.gz"
 _MAX_NAME_BYTES = 200
 """File systems allow 255; the rest is for the suffix and for the name of a temporary file."""
 _FORBIDDEN = frozenset('/\\:*?"<>|')
@@ -40,6 +43,11 @@ class Places:
         return self.root / ENVIRONMENTS
 
     @property
+    def traces(self) -> Path:
+        """The content-addressed traces of accepted images, ``<aa>/<digest>.json.gz``."""
+        return self.root / TRACES
+
+    @property
     def lock(self) -> Path:
         """The folder that holds the lock of whoever is writing; git does not see it."""
         return self.root / LOCK
@@ -47,7 +55,7 @@ class Places:
     def suite(self, suite: str) -> Path:
         """Return the folder of a suite's entries; GoldenseedError if the name is unsafe."""
         problem = name_problem(suite)
-        if problem is None and suite.casefold() in {IMAGES, ENVIRONMENTS}:
+        if problem is None and suite.casefold() in _RESERVED:
             problem = f"is reserved: baselines/{suite}/ has another use"
         if problem is not None:
             raise _unsafe("suite name", suite, problem)
@@ -70,13 +78,14 @@ class Places:
         """Return the file of an environment; GoldenseedError if that is no SHA-256 digest."""
         return self.environments / f"{_digest(environment_sha256)}{_ENTRY_SUFFIX}"
 
+    def trace(self, trace_sha256: str) -> Path:
+        """Return the file of a trace; GoldenseedError if that is no SHA-256 digest."""
+        digest = _digest(trace_sha256)
+        return self.traces / digest[:2] / f"{digest}{_TRACE_SUFFIX}"
+
     def suites(self) -> tuple[str, ...]:
         """Return the names of the suites that have a folder, sorted."""
-        return tuple(
-            folder.name
-            for folder in _folders(self.root)
-            if folder.name not in {IMAGES, ENVIRONMENTS}
-        )
+        return tuple(folder.name for folder in _folders(self.root) if folder.name not in _RESERVED)
 
     def cases(self, suite: str) -> tuple[str, ...]:
         """Return the ids of the suite's cases that have an entry, sorted."""
@@ -93,14 +102,11 @@ class Places:
 
     def stored_images(self) -> tuple[str, ...]:
         """Return the digests of the images that lie there, sorted."""
-        return tuple(
-            sorted(
-                file.stem
-                for folder in _folders(self.images)
-                for file in folder.iterdir()
-                if file.suffix == ".png" and _DIGEST.fullmatch(file.stem)
-            )
-        )
+        return _stored(self.images, ".png")
+
+    def stored_traces(self) -> tuple[str, ...]:
+        """Return the digests of the traces that lie there, sorted."""
+        return _stored(self.traces, _TRACE_SUFFIX)
 
 
 def name_problem(name: str) -> str | None:
@@ -138,6 +144,12 @@ def _digest(text: str) -> str:
             fix="take the digest from the run's record or from the baseline's entry",
         )
     return text
+
+
+def _stored(parent: Path, suffix: str) -> tuple[str, ...]:
+    names = (file.name for folder in _folders(parent) for file in folder.iterdir())
+    digests = (name.removesuffix(suffix) for name in names if name.endswith(suffix))
+    return tuple(sorted(digest for digest in digests if _DIGEST.fullmatch(digest)))
 
 
 def _folders(parent: Path) -> tuple[Path, ...]:

@@ -35,6 +35,10 @@ class Step:
             for image in self.change.baseline.accepted
         )
 
+    def names_trace(self, trace_sha256: str) -> bool:
+        """Say whether what is accepted after the change names that trace."""
+        return trace_sha256 in self.change.baseline.traces()
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.baselines import changes, images
+from harness.baselines import changes, images, traces
 from harness.baselines.candidate import (
     Candidate,
     Signature,
@@ -19,12 +19,14 @@ from harness.baselines.candidate import (
     verified_image,
 )
 from harness.baselines.changes import Outcome
-from harness.baselines.entry import BaselineEntry
+from harness.baselines.entry import BaselineEntry, ProfileBaseline
 from harness.baselines.lock import exclusive
 from harness.baselines.places import Places
 from harness.baselines.plan import Step, make_plan
 from harness.baselines.reading import holds, read_entry, read_environment
 from harness.files import json_sha256, pretty_json, remove_leftovers, write_atomically
+from harness.generation.stages import Trace
+from harness.generation.trace_files import digest_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -68,8 +70,8 @@ class BaselineStore:
     """The baselines below one folder.
 
     Reading takes no lock and touches no image unless one is asked for: every file is replaced
-    whole, and images and environments are written before the entry that names them. Writing takes
-    the folder's lock, so that two writers at once both land.
+    whole, and images, environments and traces are written before the entry that names them.
+    Writing takes the folder's lock, so that two writers at once both land.
     """
 
     def __init__(self, root: Path, *, lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> None:
@@ -106,6 +108,13 @@ class BaselineStore:
         """
         images.check(self._places, pixels_sha256, size)
 
+    def trace(self, trace_sha256: str) -> Trace:
+        """Read the trace of an accepted image and verify its digest.
+
+        Raises GoldenseedError, naming the file, if it is missing, cut short or altered.
+        """
+        return traces.load(self._places, trace_sha256)
+
     def environment(self, environment_sha256: str) -> dict[str, str | int | float | bool | None]:
         """Return the environment an accepted image was made in: dotted key → value."""
         path = self._places.environment(environment_sha256)
@@ -125,8 +134,13 @@ class BaselineStore:
         An image whose entry another process is about to write counts among them. Raises
         GoldenseedError if an entry cannot be read: what it names is then unknown.
         """
-        named = set(self._named_images())
+        named = {digest for each in self._baselines() for digest in each.digests()}
         return tuple(digest for digest in self._places.stored_images() if digest not in named)
+
+    def unreferenced_traces(self) -> tuple[str, ...]:
+        """Return the digests of stored traces that no entry names: see ``unreferenced_images``."""
+        named = {digest for each in self._baselines() for digest in each.traces()}
+        return tuple(digest for digest in self._places.stored_traces() if digest not in named)
 
     def accept(
         self,
@@ -214,7 +228,7 @@ class BaselineStore:
             yield
 
     def _store_parts(self, step: Step) -> None:
-        """Write the image and the environment that the entry is about to name."""
+        """Write image, environment and trace that the entry is about to name."""
         candidate = step.candidate
         if not images.is_whole(self._places, candidate.pixels_sha256):
             images.store(self._places, verified_image(candidate), candidate.pixels_sha256)
@@ -222,10 +236,11 @@ class BaselineStore:
         path, text = self._places.environment(digest), pretty_json(dict(candidate.environment))
         if step.names_environment(digest) and not holds(path, text):
             write_atomically(path, text)
+        if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):
+            traces.store(self._places, candidate.trace)
 
-    def _named_images(self) -> Iterator[str]:
+    def _baselines(self) -> Iterator[ProfileBaseline]:
         for suite in self.suites():
             for case in self.cases(suite):
                 entry = self.entry(suite, case)
-                for baseline in entry.profiles.values() if entry else ():
-                    yield from baseline.digests()
+                yield from entry.profiles.values() if entry else ()

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from harness.reporting.anchors import case_anchor
+from harness.reporting.divergence import divergence_lines
 from harness.reporting.lock import lock_lines
 from harness.reporting.text import (
     WORST_FIRST,
@@ -47,6 +48,8 @@ def _body(case: CaseRecord, run_id: str, report: str | None) -> Iterator[str]:
         yield f"{case.verdict} is not enough for what --golden-require asks"
     if case.baseline:
         yield baseline_line(case.baseline)
+    if case.diagnosis:
+        yield from divergence_lines(case.diagnosis)
     if report:
         yield f"report  {report}#{case_anchor(case)}"
     command = accept_command(case, run_id)

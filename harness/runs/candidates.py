@@ -38,4 +38,5 @@ def _candidate(run: RunRecord, folder: Path, case: CaseRecord) -> Candidate:
         recipe_sha256=case.recipe_sha256,
         environment=run.environment_of(case),
         run_id=run.run_id,
+        trace=None if case.trace_file is None else inside(folder, case.trace_file),
     )

@@ -7,9 +7,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from harness.diagnosis.model import Diagnosis
 from harness.environment.lock import LockDifference
 from harness.errors import GoldenseedError
 from harness.files import json_sha256
+from harness.generation.stages import Stage
 from harness.verdict.model import Reason, Verdict
 
 SCHEMA_VERSION = 1
@@ -51,6 +53,16 @@ class Seconds(_Document):
     compare: float = 0.0
 
 
+class TraceStage(_Document):
+    """The digest of one stage; the trace's file has norm and sketch too."""
+
+    stage: Stage
+    index: int
+    """From 0, among the records of the same stage and source."""
+    source: str | None = None
+    sha256: str
+
+
 class CaseRecord(_Document):
     """What happened to one case."""
 
@@ -90,6 +102,12 @@ class CaseRecord(_Document):
     error: str | None = None
     """The message of what went wrong, for the verdict ``error``."""
     seconds: Seconds = Seconds()
+    trace: tuple[TraceStage, ...] = ()
+    """The stages the image passed, in order; empty where none were recorded."""
+    trace_file: str | None = None
+    """The whole trace, relative to the run's folder: ``traces/<digest>.json.gz``."""
+    diagnosis: Diagnosis | None = None
+    """Where the image parts from the baseline used; None where it does not, or without a trace."""
 
 
 class RunRecord(_Document):

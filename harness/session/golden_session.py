@@ -189,6 +189,7 @@ class GoldenSession:
             device=self._options.device,
             gpu_index=_gpu_index(os.environ.get("PYTEST_XDIST_WORKER", "gw0")),
             progress=Progress(self._config).say,
+            trace=self._options.trace == "on",
         )
 
     def _shown(self, path: Path) -> str:

@@ -46,6 +46,15 @@ OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
         "What to do about baselines that no case of their suite refers to (default: ignore).",
     ),
     (
+        "trace",
+        "on",
+        ("off", "on"),
+        (
+            "Record the stages of each image, so that a difference can be traced to where it "
+            "begins (default: on)."
+        ),
+    ),
+    (
         "device",
         "auto",
         ("auto", "cpu", "cuda"),

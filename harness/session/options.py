@@ -34,6 +34,7 @@ class Options:
     baselines: Path
     reports: Path
     unreferenced: str
+    trace: str
     device: str
 
     @property
@@ -53,6 +54,7 @@ class Options:
             "require": self.require,
             "environment": self.environment,
             "unreferenced": self.unreferenced,
+            "trace": self.trace,
             "device": self.device,
         }
 
@@ -90,6 +92,7 @@ def read_options(config: pytest.Config) -> Options:
         baselines=config.rootpath / values["baselines"],
         reports=config.rootpath / values["reports"],
         unreferenced=values["unreferenced"],
+        trace=values["trace"],
         device=values["device"],
     )
 

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 from harness.baselines.store import BaselineStore
 from harness.comparison.gates import default_limits
+from harness.diagnosis.first_divergence import diagnose
 from harness.environment.fingerprint import read_fingerprint
 from harness.environment.profile import PORTABLE, fallback_chain, profile_slug
 from harness.errors import GoldenseedError
 from harness.files import json_sha256, write_atomically
+from harness.generation.stages import Trace
 from harness.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, Seconds
+from harness.runs.traces import kept_trace
 from harness.session.crashes import RUNNING, marked
 from harness.session.lock_check import LockCheck
 from harness.suites.expansion import Limit
@@ -107,6 +110,7 @@ class Worker:
             limits=_limits(case),
             dtype=case.suite.model.dtype,
             profile=PORTABLE if case.suite.determinism.portable else self.profile,
+            trace=generation.trace,
         )
         return record, None
 
@@ -129,6 +133,7 @@ class Worker:
         limits: Mapping[str, Limit],
         dtype: str,
         profile: str | None,
+        trace: Trace = (),
     ) -> CaseRecord:
         """Complete ``sketch`` with the verdict on ``image``, which is kept in the run's folder."""
         from harness.comparison.compare import measure
@@ -155,6 +160,7 @@ class Worker:
                     "width": image.width,
                     "height": image.height,
                     "mode": image.mode,
+                    **kept_trace(self._folder, trace),
                 }
             )
             stage = "unreadable_baseline"
@@ -170,7 +176,7 @@ class Worker:
             if judgement.verdict is Verdict.IDENTICAL:
                 self._store.check_image(subject.pixels_sha256, size=image.size)
             stage = "not_kept"
-            update = self._conclude(image, judgement)
+            update = self._conclude(image, judgement, trace)
         except GoldenseedError as error:
             return failed(sketch, stage, str(error))
         seconds = sketch.seconds.model_copy(update={"compare": time.perf_counter() - began})
@@ -190,7 +196,7 @@ class Worker:
         self._environment_sha256 = json_sha256(dict(environment))
         self.profile = profile_slug(environment)
 
-    def _conclude(self, image: Image, judgement: Judgement) -> dict[str, object]:
+    def _conclude(self, image: Image, judgement: Judgement, trace: Trace) -> dict[str, object]:
         """Return the fields of the record that the judgement decides, its pictures written."""
         update: dict[str, object] = {
             "verdict": judgement.verdict,
@@ -212,6 +218,11 @@ class Worker:
         )
         if accepted_image and not same and accepted_image.size == image.size:
             update["difference"] = self._keep_difference(image, accepted_image)
+        if not same:
+            digest = against.accepted.trace_sha256
+            update["diagnosis"] = diagnose(
+                lambda: None if digest is None else self._store.trace(digest), lambda: trace
+            )
         return update
 
     def _keep(self, image: Image, sha256: str) -> str:

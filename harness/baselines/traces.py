@@ -1,0 +1,54 @@
+"""The traces of accepted images, each stored once under the digest of its content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.baselines.places import Places
+from harness.errors import GoldenseedError
+from harness.files import write_atomically
+from harness.generation.stages import Trace
+from harness.generation.trace_files import digest_of, encode_trace, read_trace
+
+
+def load(places: Places, trace_sha256: str) -> Trace:
+    """Read the trace of an accepted image and verify its digest.
+
+    Raises:
+        GoldenseedError: the file is missing, cut short or altered.
+
+    """
+    return read_trace(places.trace(trace_sha256))
+
+
+def verified_digest(trace: Path | None) -> str | None:
+    """Verify a trace in a run's folder and return its digest; None where there is none.
+
+    Raises:
+        GoldenseedError: the file is missing, cut short or altered.
+
+    """
+    if trace is None:
+        return None
+    read_trace(trace)
+    return digest_of(trace)
+
+
+def store(places: Places, trace: Path) -> None:
+    """Copy a trace from a run's folder, unless a whole copy is stored already.
+
+    Raises:
+        GoldenseedError: it is not what its name says, or cannot be written.
+
+    """
+    if not _is_whole(places, digest_of(trace)):
+        digest, data = encode_trace(read_trace(trace))
+        write_atomically(places.trace(digest), data)
+
+
+def _is_whole(places: Places, trace_sha256: str) -> bool:
+    try:
+        load(places, trace_sha256)
+    except GoldenseedError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Why an image differs: where in the making of it the difference began."""

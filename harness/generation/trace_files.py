@@ -1,0 +1,94 @@
+"""A trace on disk: gzipped JSON under the digest of its content."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness._strict_json import parse
+from harness.errors import GoldenseedError
+from harness.files import canonical_json, read_regular, sha256_hex
+from harness.generation.sketch import from_text
+from harness.generation.stages import Trace
+
+SUFFIX = ".json.gz"
+SCHEMA_VERSION = 1
+
+_LIMIT_BYTES = 64 * 2**20
+"""A record takes about 1.5 kB: enough for 40,000 of them, and a bound for what is unpacked."""
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int
+    stages: Trace
+
+
+def encode_trace(trace: Trace) -> tuple[str, bytes]:
+    """Return the digest that names a trace's file, and the file's content.
+
+    The digest is the SHA-256 of the JSON, so that it does not depend on the release of zlib.
+    """
+    document = _Document(schema_version=SCHEMA_VERSION, stages=trace)
+    text = canonical_json(document.model_dump(mode="json", exclude_none=True))
+    return sha256_hex(text), gzip.compress(text, mtime=0)
+
+
+def read_trace(path: Path) -> Trace:
+    """Read a trace and verify that its content is what the file's name says.
+
+    Raises:
+        GoldenseedError: the file is missing, cut short, altered, or of another schema version.
+
+    """
+    text = _unpacked(path)
+    if sha256_hex(text) != digest_of(path):
+        raise _damaged(path, "does not hold the trace that its name, a digest, stands for")
+    document = parse(text, path)
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        raise GoldenseedError(
+            f"the trace has schema version {version!r}; this release reads {SCHEMA_VERSION}",
+            path=path,
+            fix="read it with the release of pytest-goldenseed that wrote it",
+        )
+    try:
+        trace = _Document.model_validate(document).stages
+        for record in trace:
+            if record.sketch is not None:
+                from_text(record.sketch)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise _damaged(path, f"{where}: {problem['msg']}") from error
+    except ValueError as error:
+        raise _damaged(path, f"a sketch cannot be read: {error}") from error
+    return trace
+
+
+def digest_of(path: Path) -> str:
+    """Return the digest in the name of a trace's file."""
+    return path.name.removesuffix(SUFFIX)
+
+
+def _unpacked(path: Path) -> bytes:
+    data = read_regular(path, _LIMIT_BYTES)
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            text = file.read(_LIMIT_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _damaged(path, f"is no whole gzip file: {error}") from error
+    if len(text) > _LIMIT_BYTES:
+        raise _damaged(path, f"unpacks to more than {_LIMIT_BYTES:,} bytes")
+    return text
+
+
+def _damaged(path: Path, what: str) -> GoldenseedError:
+    return GoldenseedError(
+        what, path=path, fix="restore it from version control, or run the suite again"
+    )

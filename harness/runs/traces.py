@@ -1,0 +1,53 @@
+"""The traces in a run's folder, and what ``run.json`` says of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import GoldenseedError
+from harness.files import inside, write_atomically
+from harness.generation.stages import Trace
+from harness.generation.trace_files import SUFFIX, encode_trace, read_trace
+from harness.runs.record import CaseRecord, TraceStage
+
+FOLDER = "traces"
+
+
+def kept_trace(folder: Path, trace: Trace) -> dict[str, object]:
+    """Write a trace into the run's folder under its digest, once; return a record's fields on it.
+
+    Raises:
+        GoldenseedError: it cannot be written.
+
+    """
+    if not trace:
+        return {}
+    digest, data = encode_trace(trace)
+    place = f"{FOLDER}/{digest}{SUFFIX}"
+    if not (folder / place).exists():
+        write_atomically(folder / place, data, durable=False)
+    stages = (
+        TraceStage(stage=each.stage, index=each.index, source=each.source, sha256=each.sha256)
+        for each in trace
+    )
+    return {"trace": tuple(stages), "trace_file": place}
+
+
+def stored_trace(folder: Path, case: CaseRecord) -> Trace | None:
+    """Read the trace of ``case`` from its run's folder and verify it; None if there is none.
+
+    Raises:
+        GoldenseedError: the file is missing, damaged, outside the folder, or not of this case.
+
+    """
+    if case.trace_file is None:
+        return None
+    path = inside(folder, case.trace_file)
+    trace = read_trace(path)
+    if [each.sha256 for each in trace] != [each.sha256 for each in case.trace]:
+        raise GoldenseedError(
+            f"is not the trace that the record of {case.id} lists",
+            path=path,
+            fix="copy the run's folder again from where it was made, or run the suite again",
+        )
+    return trace
