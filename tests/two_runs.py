@@ -35,6 +35,7 @@ class Run:
         self.folder = folder
         self.environment = dict(environment)
         self.profile = profile
+        self.other_environments: tuple[dict[str, Any], ...] = ()
         self.cases: list[CaseRecord] = []
 
     def case(
@@ -84,6 +85,7 @@ class Run:
             complete=True,
             profile=self.profile,
             environment=self.environment,
+            other_environments=self.other_environments,
             cases=tuple(self.cases),
         )
         write_atomically(self.folder / "run.json", record.model_dump_json().encode(), durable=False)

@@ -21,7 +21,7 @@ from harness.runs.comparison_record import (
     comparison_record,
     write_comparison_record,
 )
-from harness.runs.environments import environments_of
+from harness.runs.environments import differences_by_pair, environments_of
 from harness.runs.folder import RECORD
 from harness.runs.movement import movement_of
 from harness.runs.pairing import CasePair
@@ -64,8 +64,9 @@ def diff(
     if not no_report:
         _refuse_to_overwrite(folder, a, b)
     found = compare_runs(a, b, pictures=None if no_report else folder, progress=_shown)
-    environments = environments_of(a.record, b.record, found.pairing.pairs)
-    movement = movement_of(found.pairs)
+    differences = differences_by_pair(a.record, b.record, found.pairing.pairs)
+    environments = environments_of(found.pairing.pairs, differences)
+    movement = movement_of(found.pairs, differences)
     if as_json:
         document = comparison_document(found, environments, movement)
         typer.echo(json.dumps(document, indent=1, ensure_ascii=False))

@@ -9,7 +9,7 @@ from harness.environment.keys import Kind
 from harness.reporting.numbers import number, scalar
 from harness.reporting.text import WORST_FIRST, reason_in_words, visible
 from harness.runs.comparison import HELD, JudgedPair, RunComparison, StoredRun
-from harness.runs.environments import EnvironmentPair, Environments
+from harness.runs.environments import Environments
 from harness.runs.movement import Movement
 from harness.runs.record import CaseRecord
 from harness.runs.separation import FieldSplit
@@ -155,24 +155,25 @@ def _shared(split: FieldSplit, moved: int) -> str:
 
 
 def _environment_lines(found: Environments) -> Iterator[str]:
-    if not found.pairs:
+    if not found.cases:
         yield "environments: not on record"
         return
-    for each in found.pairs:
-        where = f" of {_cases(each.cases)}" if len(found.pairs) > 1 else ""
-        yield f"environments{where}: {_profiles(each)}; {_differ(len(each.differences))}"
-        by_kind = {kind: [d for d in each.differences if d.kind is kind] for kind in Kind}
-        yield from table((), [_difference(d) for same in by_kind.values() for d in same[:_KEYS]])
-        for kind, differing in by_kind.items():
-            if len(differing) > _KEYS:
-                yield f"  {kind}: {len(differing) - _KEYS} more; --json names them all"
+    profiles = ", ".join(_profiles(*each, total=found.cases) for each in found.profiles)
+    count = len({difference.key for difference, _ in found.differences})
+    yield f"environments: {profiles}; {_differ(count)}"
+    by_kind = {kind: [d for d in found.differences if d[0].kind is kind] for kind in Kind}
+    shown = [each for same in by_kind.values() for each in same[:_KEYS]]
+    yield from table((), [_difference(*each, total=found.cases) for each in shown])
+    for kind, differing in by_kind.items():
+        if len(differing) > _KEYS:
+            yield f"  {kind}: {len(differing) - _KEYS} more; --json names them all"
     if found.unknown:
         yield f"  for {_cases(found.unknown)} the environment is not on record"
 
 
-def _profiles(pair: EnvironmentPair) -> str:
-    a, b = _plain(pair.profile_a), _plain(pair.profile_b)
-    return f"both {a}" if a == b else f"{a} → {b}"
+def _profiles(a: str, b: str, count: int, *, total: int) -> str:
+    words = f"both {_plain(a)}" if a == b else f"{_plain(a)} → {_plain(b)}"
+    return words if count == total else f"{words} in {_cases(count)}"
 
 
 def _differ(count: int) -> str:
@@ -181,9 +182,10 @@ def _differ(count: int) -> str:
     return f"{count} key{' differs' if count == 1 else 's differ'}, A → B"
 
 
-def _difference(difference: KeyDifference) -> tuple[str, ...]:
+def _difference(difference: KeyDifference, count: int, *, total: int) -> tuple[str, ...]:
     old, new = _where_they_part(*(_plain(scalar(v)) for v in (difference.old, difference.new)))
-    return (difference.kind, _plain(difference.key), f"{old} → {new}")
+    where = "" if count == total else f"  (in {count} of {total} cases)"
+    return (difference.kind, _plain(difference.key), f"{old} → {new}{where}")
 
 
 def _where_they_part(old: str, new: str) -> tuple[str, str]:

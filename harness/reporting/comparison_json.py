@@ -31,19 +31,15 @@ def comparison_document(
         "only_in_a": [_name(case) for case in found.pairing.only_in_a],
         "only_in_b": [_name(case) for case in found.pairing.only_in_b],
         "together": _together(movement),
-        "environments": [
-            {
-                "cases": each.cases,
-                "profile_a": each.profile_a,
-                "profile_b": each.profile_b,
-                "differences": [
-                    {"key": d.key, "kind": d.kind.value, "a": d.old, "b": d.new}
-                    for d in each.differences
-                ],
-            }
-            for each in environments.pairs
-        ],
-        "environment_unknown": environments.unknown,
+        "environments": {
+            "cases": environments.cases,
+            "unknown": environments.unknown,
+            "profiles": [{"a": a, "b": b, "cases": count} for a, b, count in environments.profiles],
+            "differences": [
+                {"key": d.key, "kind": d.kind.value, "a": d.old, "b": d.new, "cases": count}
+                for d, count in environments.differences
+            ],
+        },
     }
 
 

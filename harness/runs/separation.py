@@ -6,13 +6,16 @@ was looked at, and only if its values repeat, so that the statement says more th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from harness.files import canonical_json
 from harness.runs.record import CaseRecord
+
+Fields = Mapping[str, JsonValue]
+"""What a case can be grouped by: dotted name to value."""
 
 MOST_VALUES = 3
 """A field is named only with so few values; a longer list says nothing to a reader."""
@@ -54,26 +57,23 @@ class Separation:
     """Where none does: fields in which all moved cases agree, and only some of the others."""
 
 
-def separate(moved: Sequence[CaseRecord], held: Sequence[CaseRecord]) -> Separation:
+def separate(moved: Sequence[Fields], held: Sequence[Fields]) -> Separation:
     """Find the fields that part ``moved`` from ``held``; none where either is empty."""
     found = Separation(moved=len(moved), held=len(held))
     if not moved or not held:
         return found
-    before = [fields_of(case) for case in moved]
-    rest = [fields_of(case) for case in held]
-    names = sorted({name for fields in (*before, *rest) for name in fields})
-    splits = [split for name in names for split in _splits(name, before, rest)]
+    names = sorted({name for fields in (*moved, *held) for name in fields})
+    splits = [split for name in names for split in _splits(name, moved, held)]
     separating = tuple(split for split in splits if not split.held_with)
     shared = () if separating else tuple(split for split in splits if len(split.values) == 1)
     return Separation(moved=len(moved), held=len(held), separating=separating, shared=shared)
 
 
 def fields_of(case: CaseRecord) -> dict[str, JsonValue]:
-    """Lay out what a case can be grouped by: suite, size, environment, the leaves of its recipe."""
+    """Lay out what a case can be grouped by: its suite, its size, the leaves of its recipe."""
     return {
         "suite": case.suite,
         "size": f"{case.width}x{case.height}" if case.width and case.height else None,
-        "environment": case.environment_sha256 and case.environment_sha256[:12],
         **dict(_leaves("", case.recipe)),
     }
 
@@ -89,8 +89,8 @@ def _leaves(prefix: str, value: JsonValue) -> Iterator[tuple[str, JsonValue]]:
 
 def _splits(
     name: str,
-    moved: Collection[Mapping[str, JsonValue]],
-    held: Collection[Mapping[str, JsonValue]],
+    moved: Sequence[Fields],
+    held: Sequence[Fields],
 ) -> Iterator[FieldSplit]:
     """Yield the statement on one field, if there is one worth making."""
     shown: dict[bytes, JsonValue] = {}

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from two_runs import AVX2, AVX512, Run, picture
 
+from harness.files import json_sha256
 from harness.reporting.comparison import comparison_lines
 from harness.reporting.comparison_json import comparison_document
 from harness.runs.comparison import compare_runs
-from harness.runs.environments import environments_of
+from harness.runs.environments import differences_by_pair, environments_of
 from harness.runs.movement import movement_of
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ def b(tmp_path: Path) -> Run:
 
 def told(render: Callable[..., Any], a: Run, b: Run) -> Any:
     found = compare_runs(a.stored(), b.stored())
-    environments = environments_of(found.a.record, found.b.record, found.pairing.pairs)
-    return render(found, environments, movement_of(found.pairs))
+    pairs = found.pairing.pairs
+    differences = differences_by_pair(found.a.record, found.b.record, pairs)
+    environments = environments_of(pairs, differences)
+    return render(found, environments, movement_of(found.pairs, differences))
 
 
 def text(a: Run, b: Run) -> str:
@@ -118,6 +121,19 @@ def test_an_environment_that_was_not_recorded_is_said_to_be_missing(a: Run, b: R
     assert "environments: not on record" in text(a, b)
 
 
+def test_a_difference_of_some_cases_alone_is_told_so_and_may_be_what_parts_them(a: Run, b: Run):
+    special = {**AVX2, "scheduler.config.eta": 1}
+    b.other_environments = (special,)
+    for name in ("apple", "ball", "cup", "dog"):
+        moved = name in {"apple", "ball"}
+        a.case(name, picture())
+        where = {"environment_sha256": json_sha256(special)} if moved else {}
+        b.case(name, picture(9 if moved else 0), **where)
+    said = text(a, b)
+    assert "scheduler.config.eta  none → 1  (in 2 of 4 cases)" in said
+    assert "all 2 cases with environment scheduler.config.eta = None → 1 moved" in said
+
+
 def test_an_error_is_told_with_its_message(a: Run, b: Run):
     a.case("apple", None, error="CUDA out of memory")
     b.case("apple", picture())
@@ -146,6 +162,6 @@ def test_the_json_has_every_case_and_is_json(a: Run, b: Run):
         9,
     )
     assert document["only_in_b"] == [{"suite": "shapes", "id": "new"}]
-    assert document["environments"][0]["differences"] == [
-        {"key": "cpu.capability", "kind": "identity", "a": "AVX512", "b": "AVX2"}
+    assert document["environments"]["differences"] == [
+        {"key": "cpu.capability", "kind": "identity", "a": "AVX512", "b": "AVX2", "cases": 1}
     ]

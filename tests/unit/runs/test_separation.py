@@ -6,13 +6,13 @@ from typing import Any
 
 from harness.files import json_sha256
 from harness.runs.record import CaseRecord
-from harness.runs.separation import Separation, separate
+from harness.runs.separation import Fields, Separation, fields_of, separate
 from harness.verdict.model import Verdict
 
 
-def case(seed: int = 0, size: int = 64, **recipe: Any) -> CaseRecord:
+def case(seed: int = 0, size: int = 64, **recipe: Any) -> Fields:
     whole = {"seed": seed, **recipe}
-    return CaseRecord(
+    record = CaseRecord(
         id=f"case[seed={seed}]",
         suite="shapes",
         path="shapes.suite.yaml",
@@ -23,6 +23,7 @@ def case(seed: int = 0, size: int = 64, **recipe: Any) -> CaseRecord:
         verdict=Verdict.WARN,
         passed=False,
     )
+    return fields_of(record)
 
 
 def scheduler(name: str) -> dict[str, Any]:
