@@ -170,7 +170,7 @@ class Worker:
                 entry,
                 chain=fallback_chain(profile, entry.profiles if entry else ()),
                 limits=limits,
-                noise=unmeasured_noise(dtype),
+                noise=unmeasured_noise(dtype, profile),
                 tools=Tools(load_image=self._store.image, measure=measure),
             )
             if judgement.verdict is Verdict.IDENTICAL:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.environment.profile import PORTABLE
+
 
 @dataclass(frozen=True, slots=True)
 class Noise:
@@ -22,14 +24,17 @@ class Noise:
         )
 
 
-def unmeasured_noise(dtype: str) -> Noise:
+def unmeasured_noise(dtype: str, profile: str | None = None) -> Noise:
     """Return the noise assumed for ``dtype`` (torch's name) where none was measured.
 
     One level of 255 per pixel in float32 and float64: threads, instruction set, batch size and
     memory format each moved the pixels of a small Stable Diffusion model by at most one level,
     the one that ``(x * 255).round()`` turns a tiny float change into (``docs/architecture.md``,
     "Noise"). For float16 and bfloat16 no such bound is known: nothing is assumed, and every
-    difference is beyond the noise.
+    difference is beyond the noise. So it is in the profile ``portable``, whose pixels rounding
+    cannot move.
     """
+    if profile == PORTABLE:
+        return Noise(limits={}, source="noise (portable, none)")
     limits = {"peak_difference": 1.0} if dtype in {"float32", "float64"} else {}
     return Noise(limits=limits, source=f"noise ({dtype}, not measured)")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pytest
+from PIL import Image
+
 MODEL = "model: {source: model}"
 PORTABLE = f"{MODEL}\ndeterminism: portable"
 
@@ -28,3 +32,22 @@ def test_a_baseline_of_a_machine_is_none_for_a_portable_case(project: Any):
     project.edit(MODEL, PORTABLE)
     project.run("-k", "red-apple")
     assert set(project.verdicts().values()) == {"new"}
+
+
+def test_one_level_of_one_pixel_is_beyond_what_rounding_can_do(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+):
+    from harness.generation import calling
+
+    project.edit(MODEL, PORTABLE)
+    project.accept_all()
+    to_image = calling.to_image
+
+    def one_level_off(pixels: np.ndarray[Any, Any]) -> Image.Image:
+        levels = np.array(to_image(pixels))
+        levels[0, 0, 0] ^= 1
+        return Image.fromarray(levels)
+
+    monkeypatch.setattr(calling, "to_image", one_level_off)
+    project.run("-k", "red-apple")
+    assert set(project.verdicts().values()) == {"warn"}
