@@ -12,6 +12,7 @@ from urllib.parse import quote
 from harness.errors import GoldenseedError
 from harness.files import inside
 from harness.reporting.anchors import anchors
+from harness.reporting.divergence import Plot, divergence_lines, plot_of
 from harness.reporting.limits import MetricRow, metric_rows
 from harness.reporting.numbers import scalar, seconds
 from harness.reporting.terminal import accept_command
@@ -70,6 +71,9 @@ class CaseView:
     reasons: tuple[str, ...]
     error: str | None
     rows: tuple[MetricRow, ...]
+    divergence: tuple[str, ...]
+    """Where the image parts from the accepted one, in one or two lines."""
+    plot: Plot | None
     recipe: tuple[tuple[str, str], ...]
     seconds: str | None
     command: tuple[str, ...]
@@ -142,6 +146,7 @@ def _case_view(
     fallback = [reason for reason in case.reasons if reason.code == "profile_fallback"]
     reasons = [reason for reason in case.reasons if reason not in fallback]
     took = case.seconds.generate + case.seconds.compare
+    divergence = case.diagnosis.first_divergence if case.diagnosis else None
     return CaseView(
         record=case,
         anchor=anchor,
@@ -155,6 +160,8 @@ def _case_view(
         reasons=tuple(reason_in_words(reason, case) for reason in reasons),
         error=None if case.error is None else visible(case.error.rstrip()),
         rows=metric_rows(case),
+        divergence=tuple(divergence_lines(case.diagnosis)) if case.diagnosis else (),
+        plot=None if divergence is None else plot_of(divergence),
         recipe=_fields(case.recipe),
         seconds=seconds(took) if took else None,
         command=tuple(visible(word) for word in accept_command(case, run_id)),

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
+from harness.diagnosis.first_divergence import diagnose
 from harness.errors import GoldenseedError
 from harness.files import write_atomically
 from harness.runs.pairing import CasePair, Pairing, pair_cases
 from harness.runs.record import BaselineUsed, CaseRecord, RunRecord
 from harness.runs.stored_images import stored_image
+from harness.runs.traces import stored_trace
 from harness.suites.expansion import Limit
 from harness.suites.recipes import recipe_sha256
 from harness.verdict.judge import Judgement, Subject, Tools, judge
@@ -25,6 +27,8 @@ from harness.verdict.noise import unmeasured_noise
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from harness.diagnosis.model import Diagnosis
 
 HELD = frozenset({Verdict.IDENTICAL, Verdict.MATCH})
 """The verdicts of cases that did not move."""
@@ -92,16 +96,24 @@ class Comparer:
             judgement = self._judge(pair, images["A"], images["B"])
         except GoldenseedError as error:
             return JudgedPair(pair, _unreadable(pair.b, str(error)), None)
+        same = judgement.verdict is Verdict.IDENTICAL
         judged = pair.b.model_copy(
             update={
                 **self._concluded(judgement, images["A"], images["B"]),
+                "diagnosis": None if same else self._diagnosed(pair),
+                "trace_file": None,
                 "image": self._keep(images["B"], pair.b.pixels_sha256 or ""),
                 "passed": judgement.verdict in HELD,
                 "error": None,
             }
         )
-        same = judgement.verdict is Verdict.IDENTICAL
         return JudgedPair(pair, judged, 0.0 if same else _brighter(images["A"], images["B"]))
+
+    def _diagnosed(self, pair: CasePair) -> Diagnosis | None:
+        return diagnose(
+            lambda: stored_trace(self._a.folder, pair.a),
+            lambda: stored_trace(self._b.folder, pair.b),
+        )
 
     def _judge(self, pair: CasePair, image_a: Image, image_b: Image) -> Judgement:
         from harness.comparison.compare import measure
@@ -244,6 +256,8 @@ def _unreadable(case: CaseRecord, message: str) -> CaseRecord:
             "reasons": (reason,),
             "error": message,
             "metrics": {},
+            "trace_file": None,
+            "diagnosis": None,
             "image": None,
             "baseline": None,
             "difference": None,

@@ -75,6 +75,8 @@ def _without_picture(
             "reasons": (reason,),
             "error": error,
             "metrics": {},
+            "trace_file": None,
+            "diagnosis": None,
             "image": None,
             "baseline": None,
             "difference": None,
