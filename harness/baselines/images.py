@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from harness.baselines.places import Places
 from harness.errors import GoldenseedError
-from harness.files import write_atomically
+from harness.files import read_regular, write_atomically
 
 if TYPE_CHECKING:
     from PIL import Image
+
+FILE_LIMIT_BYTES = 1 << 30
 
 
 def load(places: Places, pixels_sha256: str) -> Image.Image:
@@ -22,11 +24,21 @@ def load(places: Places, pixels_sha256: str) -> Image.Image:
         GoldenseedError: the file is missing, no whole PNG, or holds other pixels.
 
     """
+    return _verified(places, pixels_sha256)[0]
+
+
+def file_of(places: Places, pixels_sha256: str) -> bytes:
+    """Return an accepted image's PNG file, its pixels verified as by ``load``; same errors."""
+    return _verified(places, pixels_sha256)[1]
+
+
+def _verified(places: Places, pixels_sha256: str) -> tuple[Image.Image, bytes]:
     from harness import pixels  # reading entries needs no image library
 
     path = places.image(pixels_sha256)
     try:
-        image = pixels.decode(path, formats=("PNG",))
+        data = read_regular(path, FILE_LIMIT_BYTES)
+        image = pixels.decode(data, name=str(path), formats=("PNG",))
     except GoldenseedError as error:
         raise _unreadable(path, error) from error
     found = pixels.pixels_sha256(image)
@@ -37,37 +49,7 @@ def load(places: Places, pixels_sha256: str) -> Image.Image:
             path=path,
             fix=_restore(path),
         )
-    return image
-
-
-def check(places: Places, pixels_sha256: str, size: tuple[int, int] | None) -> None:
-    """Check that an accepted image is there and whole, without decoding its pixels.
-
-    Costs little more than reading the file. ``size`` is the expected (width, height) in pixels.
-
-    Raises:
-        GoldenseedError: the file is missing, no whole PNG, or of another size.
-
-    """
-    from PIL import Image  # reading entries needs no image library
-
-    from harness import pixels
-
-    path = places.image(pixels_sha256)
-    try:
-        pixels.check_png(path)
-    except GoldenseedError as error:
-        raise _unreadable(path, error) from error
-    if size is None:
-        return
-    with Image.open(path, formats=("PNG",)) as image:
-        found = image.size
-    if found != size:
-        raise GoldenseedError(
-            f"is {found[0]} x {found[1]} pixels, but {size[0]} x {size[1]} were accepted",
-            path=path,
-            fix=_restore(path),
-        )
+    return image, data
 
 
 def is_whole(places: Places, pixels_sha256: str) -> bool:

@@ -101,12 +101,9 @@ class BaselineStore:
         """
         return images.load(self._places, pixels_sha256)
 
-    def check_image(self, pixels_sha256: str, *, size: tuple[int, int] | None = None) -> None:
-        """Check that an accepted image is there, whole and of ``size``, without decoding it.
-
-        Other pixels of the same size are found by ``image`` only. Raises GoldenseedError.
-        """
-        images.check(self._places, pixels_sha256, size)
+    def image_file(self, pixels_sha256: str) -> bytes:
+        """Return an accepted image's PNG file, its pixels verified; errors as of ``image``."""
+        return images.file_of(self._places, pixels_sha256)
 
     def trace(self, trace_sha256: str) -> Trace:
         """Read the trace of an accepted image and verify its digest.

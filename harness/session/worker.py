@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import filecmp
 import math
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -174,7 +175,7 @@ class Worker:
                 tools=Tools(load_image=self._store.image, measure=measure),
             )
             if judgement.verdict is Verdict.IDENTICAL:
-                self._store.check_image(subject.pixels_sha256, size=image.size)
+                self._check_accepted(subject.pixels_sha256)
             stage = "not_kept"
             update = self._conclude(image, judgement, trace)
         except GoldenseedError as error:
@@ -227,12 +228,29 @@ class Worker:
 
     def _keep(self, image: Image, sha256: str) -> str:
         """Write ``image`` into the run's folder under its digest, once; return the place."""
-        from harness.pixels import encode_png
-
         place = f"images/{sha256}.png"
         if not (self._folder / place).exists():
-            write_atomically(self._folder / place, encode_png(image), durable=False)
+            write_atomically(self._folder / place, self._encoded(image, sha256), durable=False)
         return place
+
+    def _encoded(self, image: Image, sha256: str) -> bytes:
+        """Return a PNG file of ``image``: the accepted one, if these pixels are accepted.
+
+        To decode and verify that costs a third of encoding the image again.
+        """
+        from harness.pixels import encode_png
+
+        if self._store.image_path(sha256).is_file():
+            with suppress(GoldenseedError):
+                return self._store.image_file(sha256)
+        return encode_png(image)
+
+    def _check_accepted(self, sha256: str) -> None:
+        """Raise ``GoldenseedError`` where the accepted file does not hold the accepted pixels."""
+        accepted = self._store.image_path(sha256)
+        kept = self._folder / f"images/{sha256}.png"
+        if not accepted.is_file() or not filecmp.cmp(accepted, kept, shallow=False):
+            self._store.image(sha256)
 
     def _keep_difference(self, image: Image, accepted: Image) -> str | None:
         from harness.comparison.compare import difference_image

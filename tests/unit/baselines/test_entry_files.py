@@ -194,35 +194,15 @@ def test_a_damaged_stored_image_is_an_error_that_names_file_and_fix(
     assert "git checkout" in str(caught.value.fix)
 
 
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (Path.unlink, "the accepted image is missing"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-8]), "truncated"),
-        (other_size, "is 12 x 8 pixels, but 24 x 16 were accepted"),
-        (other_format, "no image in a format that is accepted here"),
-    ],
-)
-def test_what_is_seen_of_a_damaged_image_without_decoding_it_is_an_error_too(
-    world: World, damage: Callable[[Path], object], message: str
-):
+def test_the_file_of_an_accepted_image_is_handed_out_verified(world: World):
     candidate = world.candidate()
     world.accept(candidate)
     path = world.store.image_path(candidate.pixels_sha256)
-    damage(path)
-
-    with pytest.raises(GoldenseedError, match=message) as caught:
-        world.store.check_image(candidate.pixels_sha256, size=(24, 16))
-
+    assert world.store.image_file(candidate.pixels_sha256) == path.read_bytes()
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(GoldenseedError) as caught:
+        world.store.image_file(candidate.pixels_sha256)
     assert caught.value.path == path
-
-
-def test_a_whole_image_passes_the_check(world: World):
-    candidate = world.candidate()
-    world.accept(candidate)
-
-    world.store.check_image(candidate.pixels_sha256, size=(24, 16))
-    world.store.check_image(candidate.pixels_sha256)
 
 
 def test_an_edited_environment_is_an_error(world: World):
