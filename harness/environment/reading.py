@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,13 @@ def unreadable(reason: str) -> str:
 
 
 def plain(value: Any) -> EnvironmentValue:
-    """Turn a value into one that JSON gives back unchanged; ``torch.__version__`` is no ``str``."""
+    """Turn a value into one that JSON gives back unchanged.
+
+    ``torch.__version__`` is no ``str``, and JSON has no infinity, which schedulers' configurations
+    do have (``lambda_min_clipped``): both become their text.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if value is None or type(value) in {str, int, float, bool}:
         found: EnvironmentValue = value
         return found

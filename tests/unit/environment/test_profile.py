@@ -36,7 +36,10 @@ def gpu(name: str, capability: str, count: int) -> dict[str, str | int]:
         (gpu("NVIDIA A100-SXM4-80GB", "8.0", 108), "cuda-a100-sxm4-80gb-sm80-108sm"),
         (gpu("NVIDIA GeForce RTX 5090", "12.0", 170), "cuda-rtx-5090-sm120-170sm"),
         (gpu("NVIDIA", "9.0", 1), "cuda-unknown-sm90-1sm"),
-        ({**gpu("AMD Instinct MI300X", "9.4", 304), "gpu.platform": "rocm"}, "rocm-mi300x-sm94-304sm"),
+        (
+            {**gpu("AMD Instinct MI300X", "9.4", 304), "gpu.platform": "rocm"},
+            "rocm-mi300x-sm94-304sm",
+        ),
         ({"device.type": "mps", "platform.machine": "arm64"}, "mps-arm64"),
         ({}, "cpu-unknown-default"),
     ],
