@@ -133,7 +133,7 @@ class Comparer:
             entry,
             chain=(profile,),
             limits=limits,
-            noise=unmeasured_noise(dtype_of(pair.b)),
+            noise=unmeasured_noise(dtype_of(pair.b), pair.b.profile),
             tools=Tools(load_image=lambda _digest: image_a, measure=measure),
         )
 
