@@ -78,7 +78,7 @@ def noise_of(case: Case) -> Iterator[Draws | None]:
         draws.shapes.append(wanted)
         return _tensor(values, device, dtype, layout)
 
-    with instead_of_diffusers_own(draw):
+    with _instead_of_diffusers_own(draw):
         yield draws
     if not draws.shapes:
         raise GenerationError(
@@ -158,7 +158,7 @@ def _tensor(values: Values, device: Any, dtype: Any, layout: Any) -> torch.Tenso
 
 
 @contextmanager
-def instead_of_diffusers_own(draw: Callable[..., torch.Tensor]) -> Iterator[None]:
+def _instead_of_diffusers_own(draw: Callable[..., torch.Tensor]) -> Iterator[None]:
     """Put ``draw`` wherever a module of diffusers holds ``randn_tensor``, and take it away again.
 
     Each pipeline and scheduler has imported the function by name, so there is no one place. Modules

@@ -41,30 +41,36 @@ class Sketcher:
     def __init__(self) -> None:
         self._cells: dict[tuple[int, str], torch.Tensor] = {}
 
-    def sketch(self, values: torch.Tensor) -> torch.Tensor:
-        """Return the sketch of a tensor of real floating-point numbers.
+    def sketches(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return the sketch of each row.
 
         Args:
-            values: any shape, taken in C order; NaN and infinities spoil their buckets.
+            rows: shape (tensors, elements), real floating-point numbers, the elements of each
+                tensor in C order; NaN and infinities spoil their buckets.
 
         Returns:
-            shape (256,), float64, on the device of ``values``.
+            shape (tensors, 256), float64, on the device of ``rows``.
 
         """
         import torch
 
-        flat = values.detach().reshape(-1).to(torch.float64)
-        sums = torch.zeros(2 * BUCKETS, dtype=torch.float64, device=flat.device)
-        sums.index_add_(0, self._cells_of(flat), flat)
-        return sums[:BUCKETS] - sums[BUCKETS:]
+        count, numel = rows.shape
+        cells = self._cells_of(numel, rows.device)
+        if count > 1:
+            starts = torch.arange(count, dtype=torch.int32, device=rows.device) * (2 * BUCKETS)
+            cells = (cells + starts[:, None]).reshape(-1)
+        sums = torch.zeros(count * 2 * BUCKETS, dtype=torch.float64, device=rows.device)
+        sums.index_add_(0, cells, rows.detach().reshape(-1).to(torch.float64))
+        signed = sums.reshape(count, 2, BUCKETS)
+        return signed[:, 0] - signed[:, 1]
 
-    def _cells_of(self, flat: torch.Tensor) -> torch.Tensor:
+    def _cells_of(self, numel: int, device: torch.device) -> torch.Tensor:
         """Return each element's bucket, plus 256 where its sign is negative: int32."""
-        key = (flat.numel(), str(flat.device))
+        key = (numel, str(device))
         if key not in self._cells:
             if len(self._cells) == _TABLES:
                 self._cells.clear()
-            self._cells[key] = _cells(flat.numel(), flat.device)
+            self._cells[key] = _cells(numel, device)
         return self._cells[key]
 
 

@@ -9,17 +9,16 @@ caller's.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from harness.generation.as_loaded import tensor_sha256
-from harness.generation.noise import instead_of_diffusers_own
-from harness.generation.sketch import Sketcher, to_text
-from harness.generation.stages import Stage, StageRecord, Trace
+from harness.generation.digesting import Kept, records_of
+from harness.generation.sketch import Sketcher
+from harness.generation.stages import Stage, Trace
 from harness.generation.watching import watch_attribute, watch_methods
 
 if TYPE_CHECKING:
@@ -27,57 +26,46 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
+HELD_BYTES = 2**26
+"""How much a recorder holds before it digests; it lies where the pipeline's values lie."""
 _SAMPLE = 2
 """Where ``scheduler.step(model_output, timestep, sample)`` has its sample."""
 _HIDDEN_STATE = -2
 """Which hidden state stands for all: the one that SDXL and its successors take."""
+_DRAW = "randn_tensor"
 _NOISE_HOME = "diffusers.utils.torch_utils"
 
 
 class Recorder:
-    """Collects the records of one image; once closed it takes only the image itself."""
+    """Collects the stages of one image; once closed it takes only the image itself.
+
+    Values are copied where they lie as they come, and digested when the image is done or when
+    ``HELD_BYTES`` are held: a GPU is not made to wait in every step.
+    """
 
     def __init__(self, sketcher: Sketcher) -> None:
         self._sketcher = sketcher
-        self._records: list[StageRecord] = []
+        self._records: Trace = ()
+        self._kept: list[Kept] = []
+        self._held_bytes = 0
         self._counts: Counter[tuple[Stage, str | None]] = Counter()
         self._open = True
 
     @property
     def trace(self) -> Trace:
         """The records so far."""
-        return tuple(self._records)
+        self._digest()
+        return self._records
 
     def add(self, stage: Stage, source: str | None, values: Any) -> None:
-        """Record a tensor; anything else, or a tensor without bytes in memory, is passed over."""
+        """Take a tensor; anything else, or a tensor without bytes in memory, is passed over."""
         import torch
 
-        if self._open and isinstance(values, torch.Tensor):
-            self._add(stage, source, values)
-
-    def _add(self, stage: Stage, source: str | None, values: torch.Tensor) -> None:
-        import torch
-
-        if values.is_meta or values.layout is not torch.strided or values.is_quantized:
+        if not self._open or not isinstance(values, torch.Tensor):
             return
-        values = values.detach()
-        if values.device.type == "mps":
-            values = values.cpu()  # has no float64
-        norm, sketch = self._measured(values)
-        key = (stage, source)
-        self._records.append(
-            StageRecord(
-                stage=stage,
-                index=self._counts[key],
-                source=source,
-                shape=tuple(values.shape),
-                dtype=str(values.dtype).removeprefix("torch."),
-                sha256=tensor_sha256(values),
-                norm=norm,
-                sketch=sketch,
-            )
-        )
-        self._counts[key] += 1
+        if not values.is_meta and values.layout is torch.strided and not values.is_quantized:
+            copy = values.detach().clone(memory_format=torch.contiguous_format)
+            self._keep(stage, source, copy)
 
     def seen(self, stage: Stage) -> bool:
         """Say whether anything was recorded for a stage."""
@@ -89,31 +77,30 @@ class Recorder:
 
         made = getattr(output, "images", None)
         if made is not None and len(made) == 1 and not hasattr(made[0], "save"):
-            self._add_array(Stage.FLOAT_IMAGE, np.asarray(made[0]))
-        self._add_array(Stage.PIXELS, np.asarray(image))
+            self._keep_array(Stage.FLOAT_IMAGE, np.asarray(made[0]))
+        self._keep_array(Stage.PIXELS, np.asarray(image))
 
     def close(self) -> None:
         """Record nothing any more, also where a copy of what was watched lives on."""
         self._open = False
 
-    def _add_array(self, stage: Stage, values: np.ndarray[Any, Any]) -> None:
+    def _keep_array(self, stage: Stage, values: np.ndarray[Any, Any]) -> None:
         import numpy as np
         import torch
 
         if values.dtype.kind in "fiub":
-            self._add(stage, None, torch.from_numpy(np.array(values, order="C")))
+            self._keep(stage, None, torch.from_numpy(np.array(values, order="C")))
 
-    def _measured(self, values: torch.Tensor) -> tuple[float | None, str | None]:
-        import torch
+    def _keep(self, stage: Stage, source: str | None, values: torch.Tensor) -> None:
+        self._kept.append(Kept(stage, self._counts[stage, source], source, values))
+        self._counts[stage, source] += 1
+        self._held_bytes += values.nbytes
+        if self._held_bytes > HELD_BYTES:
+            self._digest()
 
-        if values.is_complex():
-            values = torch.view_as_real(values)
-        if not values.is_floating_point() or not values.numel():
-            return None, None
-        wide = values.to(torch.float64)
-        norm = float(torch.linalg.vector_norm(wide))
-        sketch = to_text(self._sketcher.sketch(wide), wide=values.dtype is torch.float64)
-        return (norm if math.isfinite(norm) else None), sketch
+    def _digest(self) -> None:
+        self._records += records_of(self._kept, self._sketcher)
+        self._kept, self._held_bytes = [], 0
 
 
 @contextmanager
@@ -126,9 +113,10 @@ def recorded(pipeline: Any, sketcher: Sketcher) -> Iterator[Recorder]:
     recorder = Recorder(sketcher)
     with ExitStack() as restore:
         restore.callback(recorder.close)
-        _watch_noise(recorder, restore)
+        components = getattr(pipeline, "components", {})
+        _watch_noise(recorder, restore, (pipeline, *components.values()))
         watched: set[int] = set()
-        for name, component in sorted(getattr(pipeline, "components", {}).items()):
+        for name, component in sorted(components.items()):
             if component is not None and id(component) not in watched:
                 watched.add(id(component))
                 _watch(recorder, restore, name, component)
@@ -159,19 +147,24 @@ def _compiled(module: Any) -> bool:
     return compiled or hasattr(module, "_orig_mod")
 
 
-def _watch_noise(recorder: Recorder, restore: ExitStack) -> None:
-    home = sys.modules.get(_NOISE_HOME)
-    if home is None:
+def _watch_noise(recorder: Recorder, restore: ExitStack, parts: Iterable[object]) -> None:
+    """Watch the function through which the classes of ``parts`` draw, in their own modules."""
+    draw = getattr(sys.modules.get(_NOISE_HOME), _DRAW, None)
+    if draw is None:
         return
-    draw = home.randn_tensor
 
+    @wraps(draw)
     def drawn(*args: Any, **kwargs: Any) -> Any:
         noise = draw(*args, **kwargs)
         first = not recorder.seen(Stage.INITIAL_NOISE)
         recorder.add(Stage.INITIAL_NOISE if first else Stage.LATER_NOISE, None, noise)
         return noise
 
-    restore.enter_context(instead_of_diffusers_own(drawn))
+    homes = {cls.__module__ for part in parts for cls in type(part).__mro__}
+    for module in (sys.modules.get(name) for name in sorted(homes)):
+        if getattr(module, _DRAW, None) is draw:
+            restore.callback(setattr, module, _DRAW, draw)
+            setattr(module, _DRAW, drawn)
 
 
 def _encoder_hook(recorder: Recorder, name: str) -> Any:

@@ -23,6 +23,11 @@ def splitmix64(index: int) -> int:
     return mixed ^ mixed >> 31
 
 
+def sketch(values: torch.Tensor, sketcher: Sketcher | None = None) -> torch.Tensor:
+    (found,) = (sketcher or Sketcher()).sketches(values.reshape(1, -1))
+    return found
+
+
 def record(values: torch.Tensor, digest: str) -> StageRecord:
     wide = values.dtype is torch.float64
     return StageRecord(
@@ -32,7 +37,7 @@ def record(values: torch.Tensor, digest: str) -> StageRecord:
         dtype=str(values.dtype).removeprefix("torch."),
         sha256=digest * 64,
         norm=float(torch.linalg.vector_norm(values.double())),
-        sketch=to_text(Sketcher().sketch(values), wide=wide),
+        sketch=to_text(sketch(values), wide=wide),
     )
 
 
@@ -42,25 +47,31 @@ def test_the_published_hash_gives_every_bucket_and_sign():
     for index, value in enumerate(values.tolist()):
         mixed = splitmix64(index)
         expected[mixed % BUCKETS] += -value if mixed >> 8 & 1 else value
-    np.testing.assert_allclose(Sketcher().sketch(values).numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(sketch(values).numpy(), expected, atol=1e-12)
 
 
 def test_the_order_is_c_order_whatever_the_memory_format():
     values = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))
     moved = values.to(memory_format=torch.channels_last)
-    assert torch.equal(Sketcher().sketch(values), Sketcher().sketch(moved))
+    assert torch.equal(sketch(values), sketch(moved))
 
 
 def test_remembered_hashes_change_nothing():
     sketcher, values = Sketcher(), torch.arange(100.0)
     for count in range(1, 80):
-        sketcher.sketch(values[:count])
-    assert torch.equal(sketcher.sketch(values), Sketcher().sketch(values))
+        sketch(values[:count], sketcher)
+    assert torch.equal(sketch(values, sketcher), sketch(values))
+
+
+def test_many_at_once_are_sketched_as_each_alone():
+    rows = torch.randn(7, 500, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    together = Sketcher().sketches(rows)
+    assert torch.equal(together, torch.stack([sketch(row) for row in rows]))
 
 
 @pytest.mark.parametrize("wide", [False, True])
 def test_a_sketch_read_back_is_what_was_written(wide: bool):
-    buckets = Sketcher().sketch(torch.arange(5000.0))
+    buckets = sketch(torch.arange(5000.0))
     found = from_text(to_text(buckets, wide=wide))
     np.testing.assert_allclose(found, buckets.numpy(), rtol=0 if wide else 1e-7)
 
@@ -75,7 +86,7 @@ def test_the_estimate_spreads_as_the_docstring_says():
     squares = []
     for _ in range(400):
         values = torch.randn(4096, generator=random)
-        estimate = float((sketcher.sketch(values) ** 2).sum())
+        estimate = float((sketch(values, sketcher) ** 2).sum())
         squares.append(estimate / float((values.double() ** 2).sum()))
     assert np.mean(squares) == pytest.approx(1.0, abs=0.02)
     assert np.std(squares) == pytest.approx(np.sqrt(2 / BUCKETS), rel=0.15)
