@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 
-from harness.diagnosis.model import Diagnosis, FirstDivergence, StageDistance
+from harness.diagnosis.model import Diagnosis, FirstDivergence, Jump, StageDistance
 from harness.diagnosis.words import divergence_in_words
 from harness.errors import GoldenseedError
 from harness.generation.sketch import relative_distance
-from harness.generation.stages import StageRecord, Trace
+from harness.generation.stages import Stage, StageRecord, Trace
 
 NO_ACCEPTED_TRACE = (
     "the accepted image has no trace: it was accepted before traces were kept, "
     "or from a run without them"
 )
 ALL_THE_SAME = "every recorded stage is identical: the difference arose after the last of them"
+
+JUMP = 10.0
+"""Growth from one stage to the next that rounding does not explain.
+
+Where other threads, instruction sets or memory formats were the only change, the latents' distance
+grew at most 1.4-fold from one step to the next (median of 8 images): see docs/trace.md.
+"""
+_LATENTS_TO_IMAGE = frozenset(
+    {Stage.INITIAL_LATENTS, Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE, Stage.FLOAT_IMAGE}
+)
 
 Pair = tuple[StageRecord | None, StageRecord | None]
 """A stage's record in the accepted trace and in the present one; not both None."""
@@ -52,14 +63,30 @@ def first_divergence(accepted: Trace, present: Trace) -> FirstDivergence | None:
         return None
     record = _either(differing)
     alike = [each for each in map(_either, pairs) if each.key[:2] == record.key[:2]]
+    distances = tuple(_distance(pair) for pair in pairs)
     return FirstDivergence(
         stage=record.stage,
         index=record.index,
         of=len(alike),
         source=record.source,
         words=divergence_in_words(pairs, pairs.index(differing)),
-        distances=tuple(_distance(pair) for pair in pairs),
+        distances=distances,
+        jump=_jump(distances),
     )
+
+
+def _jump(distances: tuple[StageDistance, ...]) -> Jump | None:
+    moved = [
+        (each, each.distance)
+        for each in distances
+        if each.stage in _LATENTS_TO_IMAGE and each.distance
+    ]
+    rises = [
+        Jump(stage=each.stage, index=each.index, factor=distance / before)
+        for (_, before), (each, distance) in pairwise(moved)
+    ]
+    steepest = max(rises, key=lambda rise: rise.factor, default=None)
+    return steepest if steepest is not None and steepest.factor > JUMP else None
 
 
 def _aligned(accepted: Trace, present: Trace) -> Iterator[Pair]:

@@ -21,6 +21,15 @@ class StageDistance(_Document):
     """Estimated relative L2 distance, from 0.0 for equal bits; None where there is none to tell."""
 
 
+class Jump(_Document):
+    """A stage at which a difference that was there already grew as rounding does not."""
+
+    stage: Stage
+    index: int = Field(ge=0)
+    factor: float
+    """The distance there by the distance at the stage before."""
+
+
 class FirstDivergence(_Document):
     """The first stage that is not the same bit for bit."""
 
@@ -34,6 +43,8 @@ class FirstDivergence(_Document):
     """For people: ``denoising step 7 of 20; prompt embeddings and initial noise are identical``."""
     distances: tuple[StageDistance, ...]
     """For every stage of either trace, in the order of the flow."""
+    jump: Jump | None = None
+    """The steepest rise after the first divergence; None where it grew as rounding does."""
 
     @property
     def here(self) -> float | None:

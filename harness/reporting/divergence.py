@@ -60,6 +60,9 @@ def distances_in_words(found: FirstDivergence) -> str | None:
     parts = [f"{found.here:.1e} there"] if found.here is not None else []
     if found.before_vae is not None and found.stage is not Stage.LATENTS_BEFORE_VAE:
         parts.append(f"{found.before_vae:.1e} before the VAE")
+    if found.jump is not None:
+        where = _stage_name(found.jump.stage, found.jump.index)
+        parts.append(f"{found.jump.factor:.0f} times as far at {where} as just before")
     return f"relative distance {', '.join(parts)}" if parts else None
 
 

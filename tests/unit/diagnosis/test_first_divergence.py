@@ -88,6 +88,23 @@ def test_the_distances_are_zero_before_and_the_change_after():
     assert found.before_vae == pytest.approx(1e-3, rel=0.2)
 
 
+def test_a_difference_that_stays_as_it_is_does_not_jump():
+    found = first_divergence(trace(), trace(Stage.INITIAL_LATENTS, by=1e-6))
+    assert found
+    assert found.jump is None
+
+
+def test_a_second_change_on_top_of_rounding_is_a_jump():
+    rounding, changed = trace(Stage.INITIAL_LATENTS, by=1e-6), trace(Stage.DENOISING_STEP, 2)
+    place = [record.key for record in rounding].index(("denoising_step", "", 2))
+    found = first_divergence(trace(), rounding[:place] + changed[place:])
+    assert found
+    assert (found.stage, found.here) == (Stage.INITIAL_LATENTS, pytest.approx(1e-6, rel=0.2))
+    assert found.jump
+    assert (found.jump.stage, found.jump.index) == (Stage.DENOISING_STEP, 2)
+    assert found.jump.factor == pytest.approx(1000, rel=0.3)
+
+
 def test_another_number_of_steps_shows_in_the_timesteps():
     assert words(trace(), trace(steps=3)) == (
         "timesteps, shape 4 → 3; prompt embeddings are identical"

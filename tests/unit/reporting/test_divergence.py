@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sample_report import case, run
 
-from harness.diagnosis.model import Diagnosis, FirstDivergence, StageDistance
+from harness.diagnosis.model import Diagnosis, FirstDivergence, Jump, StageDistance
 from harness.generation.stages import Stage
 from harness.reporting.divergence import HEIGHT, divergence_lines, plot_of
 from harness.reporting.html import render
@@ -33,6 +33,16 @@ def test_the_failure_text_says_where_it_began_and_how_far_it_grew():
     text = failure_text(case("drift", diagnosis=diverging(0.0, 1.3e-7, 1e-6)), "run", None)
     assert f"\n  first divergence: {WORDS}\n" in text
     assert "relative distance 1.3e-07 there, 3.0e-06 before the VAE" in text
+
+
+def test_a_jump_is_told():
+    found = diverging(0.0, 1e-7, 1e-5).first_divergence
+    assert found
+    jump = Jump(stage=Stage.DENOISING_STEP, index=2, factor=100.0)
+    lines = list(
+        divergence_lines(Diagnosis(first_divergence=found.model_copy(update={"jump": jump})))
+    )
+    assert lines[1].endswith("100 times as far at denoising step 3 as just before")
 
 
 def test_distances_that_are_not_known_are_not_told():
