@@ -29,12 +29,7 @@ def watch_methods(target: Any, watchers: Mapping[str, Watcher]) -> Iterator[None
         for name, each in watchers.items()
         if name not in own and hasattr(cls, name)
     }
-    same_names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
-    try:
-        target.__class__ = new_class(
-            cls.__name__, (cls,), exec_body=lambda body: body.update(same_names | on_class)
-        )
-    except TypeError:
+    if not _exchange_class(target, on_class):
         yield
         return
     replaced = {name: own[name] for name in on_object}
@@ -80,3 +75,16 @@ def _forgetting_self(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args, **kwargs)
 
     return unbound
+
+
+def _exchange_class(target: Any, methods: Mapping[str, Any]) -> bool:
+    """Give the object a subclass of its own with these methods; False where Python refuses."""
+    cls = type(target)
+    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    try:
+        target.__class__ = new_class(
+            cls.__name__, (cls,), exec_body=lambda body: body.update(names | dict(methods))
+        )
+    except TypeError:
+        return False
+    return True

@@ -208,6 +208,22 @@ def test_a_compiled_encoder_is_left_alone(pipeline: Any):
     assert "denoising_step" in stages(trace)
 
 
+def test_a_wrapped_vae_is_traced(pipeline: Any):
+    pipeline.vae = torch.compile(pipeline.vae, backend="eager")
+    trace = trace_of(pipeline)
+    assert only(trace, Stage.LATENTS_BEFORE_VAE)
+    assert "decode" not in vars(pipeline.vae)
+
+
+def test_the_noise_of_ancestral_samplers_is_recorded_step_by_step(pipeline: Any):
+    from diffusers import EulerAncestralDiscreteScheduler
+
+    pipeline.scheduler = EulerAncestralDiscreteScheduler.from_config(pipeline.scheduler.config)
+    trace = trace_of(pipeline)
+    assert only(trace, Stage.INITIAL_NOISE)
+    assert len([each for each in trace if each.stage is Stage.LATER_NOISE]) == 2
+
+
 def test_offloaded_components_are_traced(pipeline: Any):
     expected = trace_of(pipeline)
     from accelerate.hooks import AlignDevicesHook, add_hook_to_module
