@@ -94,6 +94,8 @@ def _why(case: CaseRecord) -> str:
     fallback = [r for r in case.reasons if r.code == "profile_fallback" and r not in reasons]
     parts = [reason_in_words(reason, case) for reason in (*fallback, *reasons)]
     parts += [text for text in (case.error, pixels_in_words(case)) if text]
+    if case.diagnosis and case.diagnosis.first_divergence:
+        parts.append(f"first divergence: {case.diagnosis.first_divergence.words}")
     return "<br>".join(_plain(part) for part in parts)
 
 

@@ -8,6 +8,7 @@ from harness.diagnosis.model import Diagnosis, FirstDivergence, Jump, StageDista
 from harness.generation.stages import Stage
 from harness.reporting.divergence import HEIGHT, divergence_lines, plot_of
 from harness.reporting.html import render
+from harness.reporting.markdown import summary_markdown
 from harness.reporting.terminal import failure_text
 
 WORDS = "denoising step 2 of 3; prompt embeddings and initial noise are identical"
@@ -79,6 +80,11 @@ def test_the_card_shows_line_and_plot(tmp_path: Path):
     assert f"First divergence: {WORDS}" in html
     assert "<polyline" in html
     assert "<title>denoising step 3: 1.0e-06</title>" in html
+
+
+def test_the_summary_says_where_it_began():
+    text = summary_markdown(run(case("drift", diagnosis=diverging(0.0, 1e-7, 1e-6))))
+    assert f"<br>first divergence: {WORDS}" in text
 
 
 def test_hostile_words_are_escaped(tmp_path: Path):
