@@ -36,7 +36,7 @@ def encode_trace(trace: Trace) -> tuple[str, bytes]:
     """
     document = _Document(schema_version=SCHEMA_VERSION, stages=trace)
     text = canonical_json(document.model_dump(mode="json", exclude_none=True))
-    return sha256_hex(text), gzip.compress(text, mtime=0)
+    return sha256_hex(text), gzip.compress(text, compresslevel=1, mtime=0)
 
 
 def read_trace(path: Path) -> Trace:

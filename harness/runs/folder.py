@@ -41,7 +41,8 @@ class RunWriter:
     ``run.json`` stands from the first case on with ``complete: false``. Each case is appended to
     ``cases.jsonl`` as it ends; ``finish`` folds the journal into ``run.json`` and deletes it.
     Nothing here is flushed to the disk by fsync before ``finish``: a killed process loses
-    nothing by that, only a power cut would.
+    nothing by that, only a power cut would. Cases are kept on disk alone until then, so that memory
+    stays flat over a long run.
     """
 
     def __init__(
@@ -56,14 +57,8 @@ class RunWriter:
         self.folder = reports / run_id
         self._reports = reports
         self._record = RunRecord(run_id=run_id, started=started, git=git, options=dict(options))
-        self._cases: dict[tuple[str, str], CaseRecord] = {}
         self._write_record(self._record)
         self._journal = (self.folder / JOURNAL).open("ab")
-
-    @property
-    def cases(self) -> tuple[CaseRecord, ...]:
-        """The cases so far, in the order in which they ended."""
-        return tuple(self._cases.values())
 
     def add_environment(
         self, profile: str | None, environment: dict[str, EnvironmentValue]
@@ -88,22 +83,22 @@ class RunWriter:
 
     def add(self, case: CaseRecord) -> None:
         """Append one case, in place of an earlier try at it; it survives this process now."""
-        self._cases[case.path, case.id] = case
         self._journal.write(case.model_dump_json().encode() + b"\n")
         self._journal.flush()
 
     def finish(self, *, finished: datetime, complete: bool) -> RunRecord:
         """Write the whole record and delete the journal."""
+        self._journal.close()
+        journal = self.folder / JOURNAL
         self._record = self._record.model_copy(
             update={
                 "finished": finished,
                 "complete": complete,
-                "cases": tuple(sorted(self._cases.values(), key=_place)),
+                "cases": _read_journal(journal),
             }
         )
         self._write_record(self._record, durable=True)
-        self._journal.close()
-        (self.folder / JOURNAL).unlink(missing_ok=True)
+        journal.unlink()
         return self._record
 
     def point_latest(self) -> None:

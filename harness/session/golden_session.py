@@ -139,6 +139,7 @@ class GoldenSession:
         try:
             carried = getattr(report, "goldenseed", None)
             if carried is not None:
+                del report.goldenseed  # pytest keeps every report until the end
                 self._controller.receive(json.loads(carried))
             elif str(report.when) == "???" and report.failed:
                 kept = self._controller.receive_crash(report.nodeid, str(report.longrepr))

@@ -8,6 +8,7 @@ that both see the same machine. The ratio is that of the two totals, the model's
 
 from __future__ import annotations
 
+import json
 import statistics
 import subprocess
 import sys
@@ -75,28 +76,43 @@ class Interleaved:
         return time.perf_counter() - began
 
 
-@pytest.mark.benchmark(group="suite against bare loop")
-def test_a_suite_beside_a_bare_loop(benchmark: BenchmarkFixture, tmp_path: Path):
+def measure(places: list[str]) -> None:
+    """Accept the suite's images, then run it with both timed; prints one JSON document."""
     timings = Interleaved()
+    plain = ["-q", "-o", "addopts=", "-p", "no:benchmark", *places, str(SUITE)]
+    assert pytest.main([*plain, "--golden-update=missing"]) == pytest.ExitCode.OK
+    assert pytest.main(plain, [timings]) == pytest.ExitCode.OK
+    # The first case loads the model.
+    print("\nTIMES", json.dumps([timings.bare[1:], timings.case[1:]]))
+
+
+@pytest.mark.benchmark(group="suite against bare loop")
+@pytest.mark.parametrize("trace", ["off", "on"])
+def test_a_suite_beside_a_bare_loop(benchmark: BenchmarkFixture, tmp_path: Path, trace: str):
+    pairs: list[tuple[float, float]] = []
 
     def run() -> None:
-        pytest.main(
-            ["-q", "-p", "no:benchmark", f"--golden-reports={tmp_path}", str(SUITE)], [timings]
+        folder = tmp_path / str(len(pairs))
+        places = [f"--golden-{each}={folder / each}" for each in ("reports", "baselines")]
+        done = subprocess.run(
+            [sys.executable, __file__, *places, f"--golden-trace={trace}"],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=True,
         )
+        bare, case = json.loads(done.stdout.rpartition("TIMES")[2])
+        pairs.extend(zip(case, bare, strict=True))
 
     benchmark.pedantic(run, rounds=ROUNDS)
-    cases = len(timings.case) // ROUNDS
-    # The first case of every round loads the model.
-    pairs = [
-        (case, bare)
-        for index, (case, bare) in enumerate(zip(timings.case, timings.bare, strict=True))
-        if index % cases
-    ]
     ratio = sum(case for case, _ in pairs) / sum(bare for _, bare in pairs)
     extra = statistics.median(case - bare for case, bare in pairs)
+    typical = statistics.median(bare for _, bare in pairs)
     benchmark.extra_info["ratio"] = ratio
-    print(f"\nsuite / bare loop: {ratio:.4f}; median extra a case: {extra * 1e3:.2f} ms")
-    assert len(pairs) == ROUNDS * (cases - 1)
+    print(
+        f"\ntrace {trace}: suite / bare loop {ratio:.4f} of the totals; median extra a case "
+        f"{extra * 1e3:.2f} ms of {typical * 1e3:.0f} ms"
+    )
 
 
 MEMORY = """
@@ -140,3 +156,7 @@ def test_memory_over_a_thousand_cases(benchmark: BenchmarkFixture, tmp_path: Pat
     )
     benchmark.extra_info["growth_bytes_per_case"] = (late - early) / (cases - 100)
     assert cases == 1000
+
+
+if __name__ == "__main__":
+    measure(sys.argv[1:])
