@@ -25,12 +25,17 @@ class Shapes:
         self.pytester = pytester
         self.path = pytester.path
         pytester.makeini("[pytest]\n")
-        shutil.copy(SUITES / "shapes.suite.yaml", self.path)
+        for name in ("shapes.suite.yaml", "shapes.lock.json"):
+            shutil.copy(SUITES / name, self.path)
         shutil.copytree(SUITES / "shapes-sd", self.path / "shapes-sd")
 
     def verdicts(self, baselines: Path, *arguments: str) -> dict[str, str]:
         self.pytester.runpytest_inprocess(
-            "-p", "no:benchmark", f"--golden-baselines={baselines}", *arguments
+            "-p",
+            "no:benchmark",
+            f"--golden-baselines={baselines}",
+            "--golden-environment=report",  # the lock sees faults before any image is made
+            *arguments,
         )
         run = json.loads((self.path / "reports" / "latest" / "run.json").read_text())
         assert run["complete"]
@@ -82,6 +87,14 @@ def test_the_committed_baselines_hold_on_this_machine(shapes: Shapes):
     verdicts = shapes.verdicts(BASELINES)
     assert len(verdicts) >= 24
     assert set(verdicts.values()) <= {"identical", "match"}
+
+
+def test_under_the_lock_a_changed_weight_is_an_error_before_any_image(shapes: Shapes):
+    shapes.change_weights("unet", lambda _name, tensor: tensor * 1.01)
+    verdicts = shapes.verdicts(BASELINES, "--golden-environment=strict", "-k", "apple")
+    assert set(verdicts.values()) == {"error"}
+    run = json.loads((shapes.path / "reports" / "latest" / "run.json").read_text())
+    assert "model.unet" in run["cases"][0]["error"] or "unet/" in run["cases"][0]["error"]
 
 
 def test_one_percent_of_noise_on_the_weights_is_drift_everywhere(
