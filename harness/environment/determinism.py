@@ -112,17 +112,19 @@ def seeded(seed: int) -> Iterator[None]:
     import numpy as np
     import torch
 
-    gpus = range(torch.cuda.device_count()) if _cuda_is_initialised() else ()
-    python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=gpus):
+    with ExitStack() as restore:
+        restore.callback(random.setstate, random.getstate())
+        restore.callback(np.random.set_state, np.random.get_state())
         random.seed(seed)
         np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
+        if _cuda_is_initialised():
+            restore.enter_context(torch.random.fork_rng(range(torch.cuda.device_count())))
+            torch.manual_seed(seed)
+        else:
+            # torch.manual_seed would also queue seeds for every kind of device there might be.
+            restore.callback(torch.set_rng_state, torch.get_rng_state())
+            torch.default_generator.manual_seed(seed)
+        yield
 
 
 def _attention_kernel(torch: ModuleType, restore: ExitStack, determinism: Determinism) -> None:

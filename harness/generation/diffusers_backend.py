@@ -104,13 +104,15 @@ class DiffusersBackend:
         load_seconds = self.load(case)
         loaded = self._loaded
         assert loaded is not None  # noqa: S101 - load() has just seen to it
+        progress = None if self._progress is silent else self._progress
         with seeded(case.seed):
-            with self._in_force(case, loading=True):
-                loaded.wear(case)
+            if _portable(case):
+                with self._in_force(case, loading=True):
+                    loaded.wear(case)
             with self._in_force(case):
-                generation = loaded.call.generate(
-                    case, None if self._progress is silent else self._progress
-                )
+                if not _portable(case):
+                    loaded.wear(case)
+                generation = loaded.call.generate(case, progress)
         return replace(generation, load_seconds=load_seconds)
 
     def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
