@@ -21,10 +21,8 @@ from harness.runs.record import CaseRecord, RunRecord
 from harness.runs.who import who_accepts
 from harness.session.crashes import RUNNING
 from harness.session.options import Options
-from harness.session.worker import failed
+from harness.session.worker import failed, sketch_of
 from harness.suites.loading import load_suite
-from harness.suites.recipes import recipe_of, recipe_sha256
-from harness.verdict.model import Verdict
 
 
 class Controller:
@@ -81,18 +79,7 @@ class Controller:
         case = next((case for case in suite.cases if case.id == case_id), None)
         if case is None:
             return False
-        recipe = recipe_of(case)
-        sketch = CaseRecord(
-            id=case.id,
-            suite=suite.name,
-            path=place,
-            line=case.line,
-            recipe=recipe,
-            recipe_sha256=recipe_sha256(recipe),
-            verdict=Verdict.ERROR,
-            passed=False,
-        )
-        self._ensure_writer().add(failed(sketch, "worker_crashed", message))
+        self._ensure_writer().add(failed(sketch_of(case, place), "worker_crashed", message))
         return True
 
     def finish(self, *, complete: bool) -> None:

@@ -78,18 +78,7 @@ class Worker:
 
     def sketch(self, case: Case) -> CaseRecord:
         """Return what is known of a case before it runs, with the verdict ``error``."""
-        recipe = recipe_of(case)
-        return CaseRecord(
-            id=case.id,
-            suite=case.suite.name,
-            path=self._relative(case.suite.path),
-            line=case.line,
-            recipe=recipe,
-            recipe_sha256=recipe_sha256(recipe),
-            limits={name: limit.value for name, limit in _limits(case).items()},
-            verdict=Verdict.ERROR,
-            passed=False,
-        )
+        return sketch_of(case, self._relative(case.suite.path))
 
     def _run(self, case: Case, sketch: CaseRecord) -> tuple[CaseRecord, Exception | None]:
         try:
@@ -267,6 +256,22 @@ class Worker:
             if path.is_relative_to(self._root)
             else str(path.name)
         )
+
+
+def sketch_of(case: Case, path: str) -> CaseRecord:
+    """Return what is known of a case of the file ``path`` before it runs; it counts as failed."""
+    recipe = recipe_of(case)
+    return CaseRecord(
+        id=case.id,
+        suite=case.suite.name,
+        path=path,
+        line=case.line,
+        recipe=recipe,
+        recipe_sha256=recipe_sha256(recipe),
+        limits={name: limit.value for name, limit in _limits(case).items()},
+        verdict=Verdict.ERROR,
+        passed=False,
+    )
 
 
 def failed(sketch: CaseRecord, code: str, message: str) -> CaseRecord:
