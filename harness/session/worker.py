@@ -141,18 +141,7 @@ class Worker:
                 profile=profile,
             )
             stage = "not_kept"
-            sketch = sketch.model_copy(
-                update={
-                    "profile": profile,
-                    "environment_sha256": self._environment_sha256,
-                    "pixels_sha256": subject.pixels_sha256,
-                    "image": self._keep(image, subject.pixels_sha256),
-                    "width": image.width,
-                    "height": image.height,
-                    "mode": image.mode,
-                    **kept_trace(self._folder, trace),
-                }
-            )
+            sketch = sketch.model_copy(update=self._described(subject, trace))
             stage = "unreadable_baseline"
             entry = self._store.entry(sketch.suite, sketch.id)
             judgement = judge(
@@ -185,6 +174,20 @@ class Worker:
         self.environment = environment
         self._environment_sha256 = json_sha256(dict(environment))
         self.profile = profile_slug(environment)
+
+    def _described(self, subject: Subject, trace: Trace) -> dict[str, object]:
+        """Return the record's fields on what was made, its image and trace written."""
+        image = subject.image
+        return {
+            "profile": subject.profile,
+            "environment_sha256": self._environment_sha256,
+            "pixels_sha256": subject.pixels_sha256,
+            "image": self._keep(image, subject.pixels_sha256),
+            "width": image.width,
+            "height": image.height,
+            "mode": image.mode,
+            **kept_trace(self._folder, trace),
+        }
 
     def _conclude(self, image: Image, judgement: Judgement, trace: Trace) -> dict[str, object]:
         """Return the fields of the record that the judgement decides, its pictures written."""
