@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from harness.suites.model import AdapterSpec, SchedulerSpec
 
 
+SLOW_SECONDS = 5.0
+"""From here on an image takes long enough for its steps to be told; a model's first one may."""
+
+
 class DiffusersBackend:
     """Makes images with one diffusers pipeline at a time: see ``Backend``.
 
@@ -62,6 +66,7 @@ class DiffusersBackend:
         self._device = device
         self._gpu_index = gpu_index
         self._progress = progress
+        self._slow = True
         self._prepare = prepare
         self._trace = trace
         self._loaded: _Loaded | None = None
@@ -93,6 +98,7 @@ class DiffusersBackend:
             check_cpu(case.suite.determinism.cpu_isa, case.suite.path)
             with settings(case.suite.determinism):
                 self._loaded, self._key, self._case = self._load(case), key, case
+                self._slow = True
         except GoldenseedError as error:
             # A copy, since the traceback of the original keeps what was loaded so far in memory.
             self._failures[key] = copy(error)
@@ -104,7 +110,7 @@ class DiffusersBackend:
         load_seconds = self.load(case)
         loaded = self._loaded
         assert loaded is not None  # noqa: S101 - load() has just seen to it
-        progress = None if self._progress is silent else self._progress
+        progress = self._progress if self._slow and self._progress is not silent else None
         with seeded(case.seed):
             if _portable(case):
                 with self._in_force(case, loading=True):
@@ -113,6 +119,7 @@ class DiffusersBackend:
                 if not _portable(case):
                     loaded.wear(case)
                 generation = loaded.call.generate(case, progress)
+        self._slow = generation.seconds >= SLOW_SECONDS
         return replace(generation, load_seconds=load_seconds)
 
     def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import BaseModel
 
 from harness.baselines.store import BaselineStore
 from harness.errors import GoldenseedError
@@ -51,6 +52,7 @@ class GoldenSession:
         )
         self._suites: dict[str, Path] = {}
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
+        self._carried: dict[str, dict[str, Any]] = {}
         self._selected: set[str] = set()
         self._ended: set[str] = set()
         self._lost_something = False
@@ -91,7 +93,7 @@ class GoldenSession:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-        """Let the records travel on the report as JSON, from whichever process the case ran in."""
+        """Hand the records on: from a worker as JSON on the report, else by this object."""
         report = yield
         records = item.stash.get(RECORDS, []) if call.when == "call" else []
         item.stash[RECORDS] = []  # the next try, if a plugin runs the item again, begins anew
@@ -99,15 +101,18 @@ class GoldenSession:
             message = call.excinfo.exconly() if call.excinfo else str(report.longrepr)
             records = [failed(self.worker.sketch(item.stash[CASE]), "run_failed", message)]
         if records:
-            carried: dict[str, Any] = {"records": [r.model_dump(mode="json") for r in records]}
+            carried: dict[str, Any] = {"records": records}
             if self.worker.environment is not self._environment_sent:
                 carried["environment"] = dict(self.worker.environment)
                 carried["profile"] = self.worker.profile
                 self._environment_sent = self.worker.environment
             differences = self.worker.locks.news()
             if differences:
-                carried["lock_differences"] = [each.model_dump(mode="json") for each in differences]
-            report.goldenseed = json.dumps(carried)
+                carried["lock_differences"] = list(differences)
+            if self._controller is None:
+                report.goldenseed = json.dumps(carried, default=_as_json)
+            else:
+                self._carried[item.nodeid] = carried
         return report
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -137,10 +142,12 @@ class GoldenSession:
         if report.when != "setup" or not report.passed:
             self._ended.add(report.nodeid)
         try:
-            carried = getattr(report, "goldenseed", None)
-            if carried is not None:
+            carried = self._carried.pop(report.nodeid, None)
+            if hasattr(report, "goldenseed"):
+                carried = json.loads(report.goldenseed)
                 del report.goldenseed  # pytest keeps every report until the end
-                self._controller.receive(json.loads(carried))
+            if carried is not None:
+                self._controller.receive(carried)
             elif str(report.when) == "???" and report.failed:
                 kept = self._controller.receive_crash(report.nodeid, str(report.longrepr))
                 self._lost_something |= not kept
@@ -197,6 +204,10 @@ class GoldenSession:
         """Return a path as the user would type it."""
         base = self._config.invocation_params.dir
         return str(path.relative_to(base) if path.is_relative_to(base) else path)
+
+
+def _as_json(document: BaseModel) -> object:
+    return document.model_dump(mode="json")
 
 
 def _gpu_index(worker: str) -> int:
