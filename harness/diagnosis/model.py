@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.comparison.trace_distances import StageDistance
 from harness.generation.stages import Stage
 
 
 class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class StageDistance(_Document):
-    """How far two images are apart at one stage."""
-
-    stage: Stage
-    index: int = Field(ge=0)
-    source: str | None = None
-    distance: float | None = None
-    """Estimated relative L2 distance, from 0.0 for equal bits; None where there is none to tell."""
 
 
 class Jump(_Document):

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from sample_report import case, run
 
-from harness.diagnosis.model import Diagnosis, FirstDivergence, Jump, StageDistance
+from harness.comparison.trace_distances import StageDistance
+from harness.diagnosis.model import Diagnosis, FirstDivergence, Jump
 from harness.generation.stages import Stage
 from harness.reporting.divergence import HEIGHT, divergence_lines, plot_of
 from harness.reporting.html import render
