@@ -21,7 +21,7 @@ from harness.runs.record import CaseRecord, RunRecord
 from harness.runs.who import who_accepts
 from harness.session.crashes import RUNNING
 from harness.session.options import Options
-from harness.session.worker import failed, sketch_of
+from harness.session.sketches import failed, sketch_of
 from harness.suites.loading import load_suite
 
 

@@ -23,7 +23,8 @@ from harness.session.failure import CASE, RECORDS
 from harness.session.lock_check import LockCheck
 from harness.session.options import read_options
 from harness.session.progress import Progress
-from harness.session.worker import Worker, failed
+from harness.session.sketches import failed
+from harness.session.worker import Worker
 
 if TYPE_CHECKING:
     from harness.generation.backend import Backend

@@ -1,0 +1,136 @@
+"""Judging one image: the verdict, its pictures and trace kept, all of it in the record."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.baselines.store import BaselineStore
+from harness.diagnosis.first_divergence import diagnose
+from harness.environment.profile import fallback_chain
+from harness.errors import GoldenseedError
+from harness.generation.stages import Trace
+from harness.runs.record import BaselineUsed, CaseRecord
+from harness.runs.traces import kept_trace
+from harness.session.pictures import Pictures
+from harness.session.sketches import failed
+from harness.suites.expansion import Limit
+from harness.verdict.judge import Judgement, Subject, Tools, judge
+from harness.verdict.model import Verdict
+from harness.verdict.noise import unmeasured_noise
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An image as a back end or a test made it, with what its verdict depends on."""
+
+    image: Image
+    limits: Mapping[str, Limit]
+    dtype: str
+    """The one it was computed in: ``float32``."""
+    profile: str | None
+    environment_sha256: str | None
+    trace: Trace = ()
+
+
+class Judging:
+    """Judges images against a store; writes into the run's folder and nothing else."""
+
+    def __init__(self, folder: Path, store: BaselineStore, passing: frozenset[Verdict]) -> None:
+        self._folder = folder
+        self._store = store
+        self._passing = passing
+        self._pictures = Pictures(folder, store)
+
+    def judge(self, sketch: CaseRecord, made: Made) -> CaseRecord:
+        """Complete ``sketch`` with the verdict on an image, which is kept in the run's folder."""
+        from harness.comparison.compare import measure
+        from harness.pixels import pixels_sha256
+
+        began = time.perf_counter()
+        profile = made.profile or "unknown"
+        stage = "unusable_image"
+        try:
+            subject = Subject(
+                image=made.image,
+                pixels_sha256=pixels_sha256(made.image),
+                recipe=sketch.recipe,
+                recipe_sha256=sketch.recipe_sha256,
+                profile=profile,
+            )
+            stage = "not_kept"
+            sketch = sketch.model_copy(update=self._described(subject, made))
+            stage = "unreadable_baseline"
+            entry = self._store.entry(sketch.suite, sketch.id)
+            judgement = judge(
+                subject,
+                entry,
+                chain=fallback_chain(profile, entry.profiles if entry else ()),
+                limits=made.limits,
+                noise=unmeasured_noise(made.dtype, profile),
+                tools=Tools(load_image=self._store.image, measure=measure),
+            )
+            if judgement.verdict is Verdict.IDENTICAL:
+                self._pictures.check_accepted(subject.pixels_sha256)
+            stage = "not_kept"
+            update = self._conclude(made, judgement)
+        except GoldenseedError as error:
+            return failed(sketch, stage, str(error))
+        seconds = sketch.seconds.model_copy(update={"compare": time.perf_counter() - began})
+        return sketch.model_copy(
+            update={
+                **update,
+                "passed": judgement.verdict in self._passing,
+                "seconds": seconds,
+            }
+        )
+
+    def _described(self, subject: Subject, made: Made) -> dict[str, object]:
+        """Return the record's fields on what was made, its image and trace written."""
+        image = subject.image
+        return {
+            "profile": subject.profile,
+            "environment_sha256": made.environment_sha256,
+            "pixels_sha256": subject.pixels_sha256,
+            "image": self._pictures.keep(image, subject.pixels_sha256),
+            "width": image.width,
+            "height": image.height,
+            "mode": image.mode,
+            **kept_trace(self._folder, made.trace),
+        }
+
+    def _conclude(self, made: Made, judgement: Judgement) -> dict[str, object]:
+        """Return the fields of the record that the judgement decides, its pictures written."""
+        update: dict[str, object] = {
+            "verdict": judgement.verdict,
+            "reasons": judgement.reasons,
+            "metrics": {n: v for n, v in judgement.metrics.items() if math.isfinite(v)},
+        }
+        against = judgement.against
+        if against is None:
+            return update
+        accepted = against.image
+        update["baseline"] = BaselineUsed(
+            profile=against.profile,
+            pixels_sha256=against.accepted.pixels_sha256,
+            accepted_at=against.accepted.accepted_at,
+            image=self._pictures.keep(accepted, against.accepted.pixels_sha256)
+            if accepted
+            else None,
+        )
+        if judgement.verdict is Verdict.IDENTICAL:
+            return update
+        if accepted and accepted.size == made.image.size:
+            update["difference"] = self._pictures.keep_difference(made.image, accepted)
+        digest = against.accepted.trace_sha256
+        update["diagnosis"] = diagnose(
+            lambda: None if digest is None else self._store.trace(digest), lambda: made.trace
+        )
+        return update

@@ -1,0 +1,59 @@
+"""The pictures of a run: each written into its folder once, under the digest of its pixels."""
+
+from __future__ import annotations
+
+import filecmp
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.baselines.store import BaselineStore
+from harness.errors import GoldenseedError
+from harness.files import write_atomically
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class Pictures:
+    """Writes PNGs into a run's folder, taking an accepted file where it holds the same pixels."""
+
+    def __init__(self, folder: Path, store: BaselineStore) -> None:
+        self._folder = folder
+        self._store = store
+
+    def keep(self, image: Image, sha256: str) -> str:
+        """Write ``image`` into the run's folder under its digest, once; return the place."""
+        place = f"images/{sha256}.png"
+        if not (self._folder / place).exists():
+            write_atomically(self._folder / place, self._encoded(image, sha256), durable=False)
+        return place
+
+    def keep_difference(self, image: Image, accepted: Image) -> str | None:
+        """Write the picture of how two images of one size differ; None for different modes."""
+        from harness.comparison.compare import difference_image
+        from harness.pixels import pixels_sha256
+
+        if image.mode != accepted.mode:
+            return None
+        difference = difference_image(image, accepted)
+        return self.keep(difference, pixels_sha256(difference))
+
+    def check_accepted(self, sha256: str) -> None:
+        """Raise ``GoldenseedError`` where the accepted file does not hold the accepted pixels."""
+        accepted = self._store.image_path(sha256)
+        kept = self._folder / f"images/{sha256}.png"
+        if not accepted.is_file() or not filecmp.cmp(accepted, kept, shallow=False):
+            self._store.image(sha256)
+
+    def _encoded(self, image: Image, sha256: str) -> bytes:
+        """Return a PNG file of ``image``: the accepted one, if these pixels are accepted.
+
+        To decode and verify that costs a third of encoding the image again.
+        """
+        from harness.pixels import encode_png
+
+        if self._store.image_path(sha256).is_file():
+            with suppress(GoldenseedError):
+                return self._store.image_file(sha256)
+        return encode_png(image)
