@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.comparison.trace_distances import StageDistance
@@ -10,6 +12,75 @@ from harness.generation.stages import Stage
 
 class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Cause(StrEnum):
+    """Why an image can differ; the order is that in which they take effect."""
+
+    PROMPT = "prompt"
+    """The prompt or the negative prompt."""
+    TOKENIZER = "tokenizer"
+    """The tokenizer, or the token ids it makes of the same prompt."""
+    TEXT_ENCODER = "text_encoder_weights"
+    """The weights of a text encoder, or which of its layers is taken."""
+    IMAGE_ENCODER = "image_encoder"
+    """An image encoder, or an image that the pipeline was given."""
+    SCHEDULER = "scheduler"
+    """The scheduler's class, configuration or timesteps."""
+    STEPS = "step_count"
+    """How many denoising steps."""
+    SEED = "seed"
+    """The seed, or the kind of generator or device that draws the noise."""
+    NOISE = "noise_shape"
+    """The noise's size (that of the image), dtype or scale."""
+    GUIDANCE = "guidance_scale"
+    """How strongly the prompt is followed."""
+    DENOISER = "denoiser_weights"
+    """The weights of the UNet or the transformer, all of them or a part."""
+    LORA = "lora"
+    """A LoRA adapter: which one, or its scale."""
+    VAE_WEIGHTS = "vae_weights"
+    """The weights or the scaling of the VAE."""
+    VAE_TILING = "vae_tiling"
+    """The VAE decodes in tiles, or a batch in slices."""
+    DTYPE = "dtype"
+    """The number format in which a component computes."""
+    MATMUL_PRECISION = "matmul_precision"
+    """TF32, or sums in reduced precision."""
+    ATTENTION = "attention_kernel"
+    """The kernel or the processor that computes attention."""
+    KERNELS = "kernels"
+    """Another choice of kernels: memory format, compilation, oneDNN, cuDNN, deterministic mode."""
+    CPU = "cpu_threads_or_isa"
+    """The number of threads, the instruction set, or another processor."""
+    GPU = "gpu"
+    """Another GPU, driver or CUDA library."""
+    BATCH = "batch_size"
+    """How many images are computed at once."""
+    POST_PROCESSING = "post_processing"
+    """What happens between the VAE and the pixels: conversion, clamping, resizing."""
+    SAFETY_CHECKER = "safety_checker"
+    """The safety checker blanked the image."""
+    NOT_FINITE = "nan_or_black"
+    """NaN or infinite values, which make an image black."""
+    CALL = "call_argument"
+    """Another argument of the pipeline's call."""
+    PACKAGES = "package_upgrade"
+    """Another release of a package that takes part at the diverging stage."""
+    UNKNOWN = "unknown"
+    """Nothing that is known explains it."""
+
+
+class RankedCause(_Document):
+    """One explanation."""
+
+    cause: Cause
+    confidence: float = Field(ge=0, le=1)
+    """What share of the belief it has against the other explanations and against unknown ones."""
+    evidence: tuple[str, ...]
+    """Sentences for people, the strongest first."""
+    words: str
+    """The cause in this very case: ``guidance scale, about 4 → 6``."""
 
 
 class Jump(_Document):
@@ -58,5 +129,7 @@ class Diagnosis(_Document):
     """What is known of why an image differs from the accepted one."""
 
     first_divergence: FirstDivergence | None = None
+    causes: tuple[RankedCause, ...] = ()
+    """The most likely first; empty where nothing differs."""
     note: str | None = None
-    """Why there is no first divergence, as a sentence; None where there is one."""
+    """What hinders the diagnosis, as a sentence: why there is no first divergence."""
