@@ -18,6 +18,7 @@ from harness.errors import GoldenseedError
 from harness.files import canonical_json
 from harness.generation import adapters
 from harness.generation.attention import attention_backend
+from harness.generation.attention_processor import attention_processor
 from harness.generation.backend import Generation, GenerationError, Progress, silent
 from harness.generation.calling import PipelineCall
 from harness.generation.description import (
@@ -170,7 +171,8 @@ class DiffusersBackend:
             while_generating.enter_context(settings(case.suite.determinism))
             if _portable(case):
                 while_generating.enter_context(float64_only(loading=loading))
-            while_generating.enter_context(attention_backend(self._loaded.pipeline, case.suite))
+            for choose in (attention_processor, attention_backend):
+                while_generating.enter_context(choose(self._loaded.pipeline, case.suite))
             yield
 
     def _device_of(self, case: Case) -> str:

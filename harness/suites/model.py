@@ -42,6 +42,8 @@ class Determinism:
     """The kernel of torch's attention: a key of ``determinism.SDPA_KERNELS``, or ``default``."""
     attention_backend: str | None = None
     """A back end of diffusers' ``set_attention_backend``; None leaves the model's own."""
+    attention_processor: str | None = None
+    """A class of diffusers' ``attention_processor``; None leaves the model's own."""
     threads: int = 1
     cpu_isa: str | None = None
     """A key of ``cpu_isa.VARIABLES``; None takes what the processor has."""

@@ -92,10 +92,11 @@ def compose(path: Path) -> Node:
 
 
 def _syntax_error(path: Path, text: str, error: yaml.MarkedYAMLError) -> GoldenseedError:
-    mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else 1
-    lines = text.splitlines()
-    written = lines[line - 1] if line <= len(lines) else ""
+    lines = text.splitlines() or [""]
+    marks = [mark.line + 1 for mark in (error.problem_mark, error.context_mark) if mark]
+    # What is never closed is a problem after the last line: its line is where it begins.
+    line = next((each for each in marks if each <= len(lines)), len(lines))
+    written = lines[line - 1]
     problem = str(error.problem or error.context)
     if "\t" in written[: len(written) - len(written.lstrip())]:
         what, fix = "is indented with a tab", "indent with spaces: YAML allows no tabs there"

@@ -101,6 +101,18 @@ class ModelSection(_Section):
     """Components whose files may lack weights; those are filled at random with a fixed seed."""
 
 
+AttentionProcessor = Literal[
+    "AttnProcessor",
+    "AttnProcessor2_0",
+    "XFormersAttnProcessor",
+    "AttnAddedKVProcessor",
+    "AttnAddedKVProcessor2_0",
+    "XFormersAttnAddedKVProcessor",
+    "JointAttnProcessor2_0",
+    "XFormersJointAttnProcessor",
+]
+
+
 class DeterminismSection(_Section):
     """The switches of torch that make it repeat itself; every default is the strict choice."""
 
@@ -116,6 +128,8 @@ class DeterminismSection(_Section):
     """The kernel of torch's scaled dot product attention; `default` lets torch choose."""
     attention_backend: NonEmpty | None = None
     """A back end of diffusers' `set_attention_backend`; by default the model's own."""
+    attention_processor: AttentionProcessor | None = None
+    """A class of diffusers' `attention_processor`; by default the model's own."""
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     """How many CPU threads one operation uses; the number changes large sums."""
     cpu_isa: Literal["default", "avx2", "avx512"] | None = None

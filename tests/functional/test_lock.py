@@ -211,6 +211,10 @@ CHANGES: dict[str, tuple[str, Callable[[Place], None]]] = {
         _determinism(reduced_precision_gemm=True),
     ),
     "the kernel of attention": ("torch.sdp.flash", _determinism(sdpa="default")),
+    "the processor of attention in the suite": (
+        "attention.unet.processors",
+        _determinism(attention_processor="AttnProcessor"),
+    ),
     "the number of threads": ("cpu.threads", _determinism(threads=2)),
     "TF32 by a variable": ("env.NVIDIA_TF32_OVERRIDE", _env("NVIDIA_TF32_OVERRIDE", "1")),
     "MKL's code path": ("env.MKL_CBWR", _env("MKL_CBWR", "AVX2")),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.probe.change import Change, Unfit, fits, needs_gpu
+from harness.generation.attention_processor import FAMILIES
+from harness.probe.change import Change, Situation, Unfit, fits, needs_gpu
 from harness.probe.changes.parts import denoiser_of
 
 
@@ -17,8 +18,18 @@ def changes() -> tuple[Change, ...]:
         ("cudnn", "cuDNN's attention kernel", needs_gpu),
     )
     return (
-        Change("attn-processor", "diffusers' plain attention processor", tweak=plain_processor),
-        Change("attn-slicing", "attention head by head", tweak=sliced_attention),
+        Change(
+            "attn-processor",
+            "diffusers' plain attention processor",
+            determinism={"attention_processor": "AttnProcessor"},
+            tweak=needs_replaceable_processors,
+        ),
+        Change(
+            "attn-slicing",
+            "attention head by head",
+            tweak=sliced_attention,
+            unfit=processor_is_pinned,
+        ),
         *(
             Change(f"sdpa-{name}", what, determinism={"sdpa": name}, unfit=unfit)
             for name, what, unfit in kernels
@@ -32,21 +43,24 @@ def changes() -> tuple[Change, ...]:
     )
 
 
-def plain_processor(pipeline: Any) -> None:
-    """Give the denoiser diffusers' ``AttnProcessor``: plain matrix products and a softmax.
+def processor_is_pinned(situation: Situation) -> str | None:
+    """Say that the suite's own processor would take the place of a sliced one."""
+    pinned = situation.suite.determinism.attention_processor
+    return f"the suite asks for {pinned}" if pinned else None
+
+
+def needs_replaceable_processors(pipeline: Any) -> None:
+    """Change nothing.
 
     Raises:
-        Unfit: its processors are of another kind, or are that one already.
+        Unfit: the denoiser has attention processors that ``AttnProcessor`` cannot stand for.
 
     """
-    from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
-
-    denoiser = denoiser_of(pipeline)
-    found = set(map(type, getattr(denoiser, "attn_processors", {}).values()))
-    if found != {AttnProcessor2_0}:
-        names = ", ".join(sorted(each.__name__ for each in found)) or "none"
-        raise Unfit(f"AttnProcessor replaces AttnProcessor2_0 only; here: {names}")
-    denoiser.set_attn_processor(AttnProcessor())
+    processors = getattr(denoiser_of(pipeline), "attn_processors", {}).values()
+    found = {type(each).__name__ for each in processors}
+    if not found or not found <= set(FAMILIES[0]):
+        names = ", ".join(sorted(found)) or "none"
+        raise Unfit(f"AttnProcessor stands for {' or '.join(FAMILIES[0][1:])} only; here: {names}")
 
 
 def sliced_attention(pipeline: Any) -> None:

@@ -10,7 +10,11 @@ import pytest
 from tiny_pipelines import tiny_flux, tiny_stable_diffusion
 
 from harness.probe.change import Unfit
-from harness.probe.changes.attention import needs_dispatch, plain_processor, sliced_attention
+from harness.probe.changes.attention import (
+    needs_dispatch,
+    needs_replaceable_processors,
+    sliced_attention,
+)
 from harness.probe.changes.batch import in_a_batch
 from harness.probe.changes.memory import channels_last, sliced, tiled
 
@@ -91,7 +95,6 @@ def test_a_pipeline_made_to_batch_has_the_signature_of_its_class(load: Load):
 @pytest.mark.parametrize(
     "tweak",
     [
-        plain_processor,
         sliced_attention,
         channels_last,
         sliced,
@@ -114,14 +117,6 @@ def test_small_images_are_tiled_too(load: Load, unchanged: np.ndarray[Any, Any])
     assert check() is None
 
 
-def test_plain_processors_replace_the_fused_ones(load: Load):
-    from diffusers.models.attention_processor import AttnProcessor
-
-    pipeline = load()
-    plain_processor(pipeline)
-    assert {type(each) for each in pipeline.unet.attn_processors.values()} == {AttnProcessor}
-
-
 def test_convolutions_are_laid_out_channels_last(load: Load):
     import torch
 
@@ -131,9 +126,10 @@ def test_convolutions_are_laid_out_channels_last(load: Load):
     assert weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_processors_of_another_kind_are_not_replaced(flux: Any):
+def test_processors_of_another_kind_are_not_replaced(load: Load, flux: Any):
+    needs_replaceable_processors(load())
     with pytest.raises(Unfit, match="FluxAttnProcessor"):
-        plain_processor(flux)
+        needs_replaceable_processors(flux)
 
 
 def test_a_model_whose_processors_take_no_back_end_is_unfit_for_one(load: Load, flux: Any):

@@ -28,6 +28,7 @@ OTHER = {
     "reduced_precision_gemm": True,
     "sdpa": "default",
     "attention_backend": "native",
+    "attention_processor": "AttnProcessor",
     "threads": 2,
     "cpu_isa": "avx2",
     "portable": True,
