@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.baselines.store import BaselineStore
-    from harness.comparison.compare import difference_image, measure
+    from harness.comparison.compare import difference_image, measure, metric_map
+    from harness.comparison.names import Metric
+    from harness.comparison.pair import Pair
     from harness.errors import GoldenseedError
     from harness.pixels import decode, pixels_sha256
     from harness.runs.folder import load_run
@@ -21,6 +23,8 @@ __all__ = [
     "CaseRecord",
     "GoldenImage",
     "GoldenseedError",
+    "Metric",
+    "Pair",
     "Reason",
     "RunRecord",
     "Verdict",
@@ -29,6 +33,7 @@ __all__ = [
     "load_run",
     "load_suite",
     "measure",
+    "metric_map",
     "pixels_sha256",
 ]
 
@@ -37,6 +42,8 @@ _HOMES = {
     "CaseRecord": "harness.runs.record",
     "GoldenImage": "harness.session.golden_image",
     "GoldenseedError": "harness.errors",
+    "Metric": "harness.comparison.names",
+    "Pair": "harness.comparison.pair",
     "Reason": "harness.verdict.model",
     "RunRecord": "harness.runs.record",
     "Verdict": "harness.verdict.model",
@@ -45,6 +52,7 @@ _HOMES = {
     "load_run": "harness.runs.folder",
     "load_suite": "harness.suites.loading",
     "measure": "harness.comparison.compare",
+    "metric_map": "harness.comparison.compare",
     "pixels_sha256": "harness.pixels",
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.comparison.names import METRICS, MetricName, advice
+from harness.comparison.names import METRICS, Metric, advice, look_up, offered
 from harness.errors import GoldenseedError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class GateResult:
 
 
 def gate_names() -> tuple[str, ...]:
-    """Return the name of every gate there is, in the metrics' order."""
+    """Return the name of every gate on a built-in metric, in the metrics' order."""
     return tuple(metric.gate for metric in METRICS.values())
 
 
@@ -61,15 +61,18 @@ def default_limits() -> Mapping[str, Limit]:
 def parse_gate(name: str) -> Gate:
     """Read a gate's name: ``min_<metric>`` where more is better, ``max_<metric>`` where less is.
 
+    A metric of another package is loaded only when its name stands in a gate.
+
     Raises:
-        GoldenseedError: an unknown gate (the message names the nearest ones), or one that would
-            pass the worst images and fail the best, such as ``max_ssim``.
+        GoldenseedError: an unknown gate (the message names the nearest ones), one that would pass
+            the worst images and fail the best, such as ``max_ssim``, or one on another package's
+            metric that cannot be loaded.
 
     """
     direction, _, rest = name.partition("_")
-    metric = METRICS.get(rest)
-    if metric is None or direction not in {"min", "max"}:
+    if direction not in {"min", "max"} or (rest not in METRICS and rest not in offered()):
         raise GoldenseedError(f"there is no gate {name!r}", fix=advice(name, gate_names()))
+    metric = look_up(rest)
     if name != metric.gate:
         raise GoldenseedError(
             f"the gate {name!r} would fail the images that are most alike", fix=f"use {metric.gate}"
@@ -86,7 +89,7 @@ def parse_limit(gate: Gate, value: object) -> float:
         GoldenseedError: no number, NaN or infinite, or outside the metric's range.
 
     """
-    metric = METRICS[gate.metric]
+    metric = look_up(gate.metric)
     low, high = sorted((metric.worst, metric.best))
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise GoldenseedError(
@@ -104,7 +107,7 @@ def parse_limit(gate: Gate, value: object) -> float:
     return limit
 
 
-def _range(metric: MetricName, low: float, high: float) -> str:
+def _range(metric: Metric, low: float, high: float) -> str:
     upper = f"to {high:g}" if math.isfinite(high) else "upwards"
     return f"use a number from {low:g} {upper}{f' ({metric.unit})' if metric.unit else ''}"
 

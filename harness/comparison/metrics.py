@@ -1,41 +1,100 @@
-"""The metrics by name."""
+"""From a metric's name to its value: imports what computes it, and trusts no result."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Protocol
+import math
+from collections.abc import Callable
+from importlib import import_module
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
-from harness.comparison import hashes, statistics, structure
+from harness.comparison.names import METRICS, Metric
 from harness.comparison.pair import Pair
+from harness.errors import GoldenseedError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
-class Metric(Protocol):
-    """A distance or likeness of two images: a pure function of their pixels.
+def value_of(metric: Metric, pair: Pair) -> float:
+    """Compute ``metric`` on ``pair``: its ``best`` value, uncomputed, where the pixels are equal.
 
-    Its name, unit, range and direction stand in ``names.METRICS``; ``statistics.peak_difference``
-    is an example.
+    Raises:
+        GoldenseedError: what computes the metric is not installed, or, from another package, it
+            raised or returned no number.
+
     """
+    if pair.equal:
+        return float(metric.best)
+    measure = _imported(metric, metric.measure)
+    values = [_number(metric, _guarded(metric, measure, each)) for each in _seen_by(metric, pair)]
+    return min(values) if metric.higher_is_better else max(values)
 
-    def __call__(self, pair: Pair, /) -> float:
-        """Measure; never NaN, and the metric's ``best`` value for equal images."""
-        ...
 
+def map_of(metric: Metric, pair: Pair) -> npt.NDArray[np.floating[Any]] | None:
+    """Return where ``metric`` sees what, as floats, height x width; None if it has no map.
 
-def built_in_metrics() -> Mapping[str, Metric]:
-    """Return every built-in metric under the name it has in ``names.METRICS``."""
-    return MappingProxyType(
-        {
-            "peak_difference": statistics.peak_difference,
-            "p99_difference": statistics.p99_difference,
-            "mean_difference": statistics.mean_difference,
-            "psnr": statistics.psnr,
-            "changed_fraction": statistics.changed_fraction,
-            "dhash_distance": hashes.dhash_distance,
-            "average_hash_distance": hashes.average_hash_distance,
-            "phash_distance": hashes.phash_distance,
-            "colorhash_distance": hashes.colorhash_distance,
-            "whash_distance": hashes.whash_distance,
-            "ssim": structure.ssim,
-        }
+    Of images with alpha that the metric sees composited, it is the map on black.
+
+    Raises:
+        GoldenseedError: as ``value_of``.
+
+    """
+    if not metric.map:
+        return None
+    found: npt.NDArray[np.floating[Any]] = _guarded(
+        metric, _imported(metric, metric.map), _seen_by(metric, pair)[0]
     )
+    return found
+
+
+def _seen_by(metric: Metric, pair: Pair) -> tuple[Pair, ...]:
+    return pair.composited if metric.alpha == "composited" else (pair,)
+
+
+def _imported(metric: Metric, place: str) -> Callable[[Pair], Any]:
+    module, _, function = place.partition(":")
+    try:
+        found: Callable[[Pair], Any] = getattr(import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        if metric.name in METRICS and not metric.extra:
+            raise
+        raise _missing(metric, error) from error
+    return found
+
+
+def _guarded(metric: Metric, function: Callable[[Pair], Any], pair: Pair) -> Any:
+    """Call ``function``; what another package raises becomes an error that names its metric."""
+    try:
+        return function(pair)
+    except (GoldenseedError, MemoryError):
+        raise
+    except ImportError as error:
+        raise _missing(metric, error) from error
+    except Exception as error:
+        if metric.name in METRICS:
+            raise
+        raise GoldenseedError(
+            f"the metric {metric.name!r} ({metric.measure}) failed: "
+            f"{type(error).__name__}: {error}",
+            fix="repair or remove the package that offers it, or do not ask for this metric",
+        ) from error
+
+
+def _missing(metric: Metric, error: Exception) -> GoldenseedError:
+    fix = f"pip install 'pytest-goldenseed[{metric.extra}]'" if metric.extra else None
+    return GoldenseedError(
+        f"the metric {metric.name!r} ({metric.measure}) cannot be imported: {error}",
+        fix=fix or "repair or remove the package that offers it",
+    )
+
+
+def _number(metric: Metric, value: object) -> float:
+    """Return ``value`` as a float, if it is a number that the metric can have."""
+    if isinstance(value, bool) or not isinstance(value, Real) or math.isnan(value):
+        raise GoldenseedError(
+            f"the metric {metric.name!r} ({metric.measure}) returned {value!r}, which is no number",
+            fix="repair what computes it, or do not ask for this metric",
+        )
+    return float(value)

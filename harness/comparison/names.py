@@ -1,4 +1,4 @@
-"""What each metric is called, which way is better, and the values it can take.
+"""What each metric is called, which way is better, the values it can take, and who computes it.
 
 Free of numpy and Pillow: gates are checked at collection, long before anything is measured.
 """
@@ -9,22 +9,55 @@ import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
+from typing import Literal
 
 from harness.errors import GoldenseedError
 
+GROUP = "goldenseed.metrics"
+"""The entry points through which other packages offer metrics; each names a ``Metric``."""
 
-@dataclass(frozen=True)
-class MetricName:
-    """A metric as gates and reports know it."""
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A distance or likeness of two images, as gates and reports know it.
+
+    It is plain data, and ``measure`` is only imported when the metric is computed; a package that
+    offers one keeps it in a module that imports nothing heavy::
+
+        # in pyproject.toml: [project.entry-points."goldenseed.metrics"]
+        #                    edge_distance = "edges:EDGE_DISTANCE"
+        EDGE_DISTANCE = harness.Metric(
+            name="edge_distance", worst=1, best=0, cost=20, measure="edges.sobel:edge_distance"
+        )
+    """
 
     name: str
-    unit: str
-    """``levels`` of 255, ``bits``, ``dB``, or nothing for a plain number."""
+    """Lower case; a distance ends in ``_distance`` or ``_difference``."""
     worst: float
-    """The value at the greatest distance."""
+    """The value at the greatest distance; may be infinite."""
     best: float
-    """The value of equal images."""
+    """The value of equal images; may be infinite."""
+    cost: float
+    """Milliseconds for two RGB images of 1024 x 1024, roughly: the cheapest are computed first."""
+    measure: str
+    """``module:function``, which takes a ``Pair`` and returns a number, never NaN."""
+    map: str = ""
+    """``module:function``, which takes a ``Pair`` and returns where the metric sees what.
+
+    An array of floats, height x width, each within the metric's range.
+    """
+    unit: str = ""
+    """``levels`` of 255, ``bits``, ``dB``, or nothing for a plain number."""
+    alpha: Literal["channel", "composited"] = "composited"
+    """``channel``: alpha is one more channel of the pair that is measured. ``composited``: the
+    images are measured on black and on white, and the greater distance counts."""
+    mask: Literal["weighed", "blanked"] = "blanked"
+    """``weighed``: the function leaves out what ``Pair.mask`` does not count. ``blanked``: it only
+    meets those pixels set to one value in both images. They are so in every pair."""
+    extra: str = ""
+    """What ``measure`` needs besides the core dependencies: an extra of this package."""
 
     @property
     def higher_is_better(self) -> bool:
@@ -37,41 +70,173 @@ class MetricName:
         return f"{'min' if self.higher_is_better else 'max'}_{self.name}"
 
 
+_STATISTICS = "harness.comparison.statistics"
+_HASHES = "harness.comparison.hashes"
+_STRUCTURE = "harness.comparison.structure"
+
+_BUILT_IN = (
+    Metric(
+        name="peak_difference",
+        unit="levels",
+        worst=255,
+        best=0,
+        cost=1.0,
+        measure=f"{_STATISTICS}:peak_difference",
+        map=f"{_STATISTICS}:peak_map",
+        alpha="channel",
+        mask="weighed",
+    ),
+    Metric(
+        name="p99_difference",
+        unit="levels",
+        worst=255,
+        best=0,
+        cost=1.1,
+        measure=f"{_STATISTICS}:p99_difference",
+        alpha="channel",
+        mask="weighed",
+    ),
+    Metric(
+        name="mean_difference",
+        unit="levels",
+        worst=255,
+        best=0,
+        cost=1.2,
+        measure=f"{_STATISTICS}:mean_difference",
+        map=f"{_STATISTICS}:mean_map",
+        alpha="channel",
+        mask="weighed",
+    ),
+    Metric(
+        name="psnr",
+        unit="dB",
+        worst=0,
+        best=math.inf,
+        cost=1.3,
+        measure=f"{_STATISTICS}:psnr",
+        alpha="channel",
+        mask="weighed",
+    ),
+    Metric(
+        name="changed_fraction",
+        worst=1,
+        best=0,
+        cost=1.4,
+        measure=f"{_STATISTICS}:changed_fraction",
+        alpha="channel",
+        mask="weighed",
+    ),
+    Metric(
+        name="dhash_distance",
+        unit="bits",
+        worst=64,
+        best=0,
+        cost=6,
+        measure=f"{_HASHES}:dhash_distance",
+    ),
+    Metric(
+        name="average_hash_distance",
+        unit="bits",
+        worst=64,
+        best=0,
+        cost=6.1,
+        measure=f"{_HASHES}:average_hash_distance",
+    ),
+    Metric(
+        name="phash_distance",
+        unit="bits",
+        worst=64,
+        best=0,
+        cost=7,
+        measure=f"{_HASHES}:phash_distance",
+    ),
+    Metric(
+        name="colorhash_distance",
+        unit="bits",
+        worst=42,
+        best=0,
+        cost=40,
+        measure=f"{_HASHES}:colorhash_distance",
+    ),
+    Metric(
+        name="ssim",
+        worst=-1,
+        best=1,
+        cost=60,
+        measure=f"{_STRUCTURE}:ssim",
+        map=f"{_STRUCTURE}:ssim_map",
+        alpha="channel",
+        mask="weighed",
+    ),
+    Metric(
+        name="whash_distance",
+        unit="bits",
+        worst=64,
+        best=0,
+        cost=150,
+        measure=f"{_HASHES}:whash_distance",
+    ),
+)
+
 METRICS = MappingProxyType(
-    {
-        metric.name: metric
-        for metric in (
-            MetricName("peak_difference", "levels", worst=255, best=0),
-            MetricName("p99_difference", "levels", worst=255, best=0),
-            MetricName("mean_difference", "levels", worst=255, best=0),
-            MetricName("psnr", "dB", worst=0, best=math.inf),
-            MetricName("changed_fraction", "", worst=1, best=0),
-            MetricName("dhash_distance", "bits", worst=64, best=0),
-            MetricName("average_hash_distance", "bits", worst=64, best=0),
-            MetricName("phash_distance", "bits", worst=64, best=0),
-            MetricName("colorhash_distance", "bits", worst=42, best=0),
-            MetricName("whash_distance", "bits", worst=64, best=0),
-            MetricName("ssim", "", worst=-1, best=1),
-        )
-    }
+    {metric.name: metric for metric in sorted(_BUILT_IN, key=lambda metric: metric.cost)}
 )
 """Every built-in metric, the cheapest first."""
-
 
 _TELLING = 3
 """The fewest letters that say which name was meant."""
 
 
-def look_up(name: str) -> MetricName:
-    """Return what is known of the metric ``name``.
+def look_up(name: str) -> Metric:
+    """Return what is known of the metric ``name``, built in or offered by another package.
 
     Raises:
-        GoldenseedError: there is no such metric; the message names the nearest ones.
+        GoldenseedError: there is no such metric (the message names the nearest ones), or what is
+            offered under that name cannot be loaded or is no ``Metric``.
 
     """
-    if name not in METRICS:
+    if name in METRICS:
+        return METRICS[name]
+    found = offered().get(name)
+    if found is None:
         raise GoldenseedError(f"there is no metric {name!r}", fix=advice(name, METRICS))
-    return METRICS[name]
+    return _loaded(found)
+
+
+def offered() -> dict[str, EntryPoint]:
+    """Return the entry points of metrics in other packages by name; none is loaded."""
+    return {each.name: each for each in entry_points(group=GROUP) if each.name not in METRICS}
+
+
+def origin(entry: EntryPoint) -> str:
+    """Name an entry point and its package for a message."""
+    package = f" of {entry.dist.name} {entry.dist.version}" if entry.dist else ""
+    return f"the metric {entry.name!r}{package} ({entry.value})"
+
+
+def _loaded(entry: EntryPoint) -> Metric:
+    try:
+        found = entry.load()
+    except Exception as error:  # other people's code, raising what it likes
+        raise GoldenseedError(
+            f"{origin(entry)} cannot be loaded: {type(error).__name__}: {error}",
+            fix="repair or remove that package",
+        ) from error
+    problem = _fault(found, entry.name)
+    if problem:
+        raise GoldenseedError(f"{origin(entry)} {problem}", fix="repair or remove that package")
+    assert isinstance(found, Metric)  # noqa: S101 - what _fault looked at first
+    return found
+
+
+def _fault(found: object, name: str) -> str:
+    if not isinstance(found, Metric):
+        return f"is a {type(found).__name__}, not a harness.Metric"
+    if found.name != name:
+        return f"calls itself {found.name!r}"
+    if math.isnan(found.best) or math.isnan(found.worst) or found.best == found.worst:
+        return f"has no direction: best is {found.best}, worst is {found.worst}"
+    return ""
 
 
 def advice(name: str, known: Iterable[str]) -> str:

@@ -16,11 +16,18 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _EIGHT_BIT = ("L", "LA", "RGB", "RGBA")
+_OPAQUE = {"LA": "L", "RGBA": "RGB"}
+
+BLANK = 128
+"""The level of every sample, alpha too, that a mask leaves out: the same in both images."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
     """Two 8-bit images of one size and mode; the work that metrics share is done once.
+
+    ``mask`` is a grey image of that size: 255 where a pixel counts, 0 where it does not. Use
+    ``Pair.of`` to have the pixels that do not count made equal.
 
     Raises:
         ValueError: another size or mode: no distance is defined between such images.
@@ -30,6 +37,7 @@ class Pair:
 
     current: Image.Image
     accepted: Image.Image
+    mask: Image.Image | None = None
 
     def __post_init__(self) -> None:
         for what in ("size", "mode"):
@@ -44,6 +52,19 @@ class Pair:
                 "but their distance cannot be measured",
                 fix="generate 8-bit images, or accept exactly these pixels",
             )
+        if self.mask is not None and self.mask.size != self.current.size:
+            raise ValueError(f"the mask has {self.mask.size}, the images have {self.current.size}")
+
+    @classmethod
+    def of(cls, current: Image.Image, accepted: Image.Image, mask: Image.Image | None) -> Pair:
+        """Make a pair in which the pixels that ``mask`` leaves out are ``BLANK`` in both images."""
+        if mask is None:
+            return cls(current, accepted)
+        cls(current, accepted, mask)
+        blank = Image.new(current.mode, current.size, (BLANK,) * len(current.getbands()))
+        return cls(
+            Image.composite(current, blank, mask), Image.composite(accepted, blank, mask), mask
+        )
 
     @cached_property
     def bands(self) -> tuple[Image.Image, ...]:
@@ -52,16 +73,61 @@ class Pair:
         return tuple(ImageChops.difference(current, accepted) for current, accepted in pairs)
 
     @cached_property
-    def histogram(self) -> tuple[int, ...]:
-        """How many samples (of all channels) differ by 0, 1, … 255 levels."""
-        return tuple(map(sum, zip(*(band.histogram() for band in self.bands), strict=True)))
+    def equal(self) -> bool:
+        """Whether all pixels that count are equal."""
+        return not any(band.getbbox() for band in self.bands)
 
     @cached_property
-    def unchanged(self) -> int:
-        """How many pixels are equal in every channel."""
-        return reduce(ImageChops.lighter, self.bands).histogram()[0]
+    def counted(self) -> int:
+        """How many pixels count."""
+        if self.mask is None:
+            return self.current.width * self.current.height
+        return self.mask.histogram()[255]
+
+    @cached_property
+    def histogram(self) -> tuple[int, ...]:
+        """How many of the samples (of all channels) that count differ by 0, 1, … 255 levels."""
+        counts = (band.histogram(self.mask) for band in self.bands)
+        return tuple(map(sum, zip(*counts, strict=True)))
+
+    @cached_property
+    def changed(self) -> int:
+        """How many pixels that count differ in any channel."""
+        unchanged = reduce(ImageChops.lighter, self.bands).histogram(self.mask)[0]
+        return self.counted - unchanged
 
     @cached_property
     def arrays(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         """Both images as uint8, height x width x channels."""
         return as_array(self.current), as_array(self.accepted)
+
+    @cached_property
+    def weights(self) -> npt.NDArray[np.bool_] | None:
+        """Which pixels count, height x width; None where all do."""
+        return None if self.mask is None else as_array(self.mask)[..., 0] > 0
+
+    @cached_property
+    def grey(self) -> tuple[Image.Image, Image.Image]:
+        """Both images as their brightness (ITU-R 601), as ``imagehash`` sees them."""
+        return self.current.convert("L"), self.accepted.convert("L")
+
+    @cached_property
+    def rgb(self) -> tuple[Image.Image, Image.Image]:
+        """Both images in RGB, alpha dropped: for metrics that see them ``composited``."""
+        return self.current.convert("RGB"), self.accepted.convert("RGB")
+
+    @cached_property
+    def composited(self) -> tuple[Pair, ...]:
+        """The pair without alpha: on black and on white, or itself where there is no alpha."""
+        if self.current.mode not in _OPAQUE:
+            return (self,)
+        return tuple(
+            Pair(_on(level, self.current), _on(level, self.accepted), self.mask)
+            for level in (0, 255)
+        )
+
+
+def _on(level: int, image: Image.Image) -> Image.Image:
+    mode = _OPAQUE[image.mode]
+    background = Image.new("RGBA", image.size, (level, level, level, 255))
+    return Image.alpha_composite(background, image.convert("RGBA")).convert(mode)

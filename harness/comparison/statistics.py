@@ -6,8 +6,13 @@ A sample is one channel of one pixel, alpha included, 0…255; differences are i
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from harness.comparison.pair import Pair
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 def peak_difference(pair: Pair) -> float:
@@ -37,8 +42,7 @@ def mean_difference(pair: Pair) -> float:
 
 def changed_fraction(pair: Pair) -> float:
     """Return the share of pixels, 0…1, of which any channel differs at all."""
-    pixels = pair.current.width * pair.current.height
-    return (pixels - pair.unchanged) / pixels
+    return pair.changed / pair.counted
 
 
 def psnr(pair: Pair) -> float:
@@ -49,3 +53,21 @@ def psnr(pair: Pair) -> float:
     histogram = pair.histogram
     squares = sum(level**2 * count for level, count in enumerate(histogram))
     return 10 * math.log10(255**2 * sum(histogram) / squares) if squares else math.inf
+
+
+def peak_map(pair: Pair) -> npt.NDArray[np.float32]:
+    """Return the greatest difference of a pixel's channels, 0…255, height x width."""
+    found: npt.NDArray[np.float32] = _differences(pair).max(axis=-1)
+    return found
+
+
+def mean_map(pair: Pair) -> npt.NDArray[np.float32]:
+    """Return the mean absolute difference of a pixel's channels, 0…255, height x width."""
+    found: npt.NDArray[np.float32] = _differences(pair).mean(axis=-1)
+    return found
+
+
+def _differences(pair: Pair) -> npt.NDArray[np.float32]:
+    import numpy as np
+
+    return np.stack([np.asarray(band, dtype=np.float32) for band in pair.bands], axis=-1)

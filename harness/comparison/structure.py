@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from harness.comparison.pair import Pair
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 WINDOW = 11
 """The side of SSIM's Gaussian window in pixels: sigma 1.5, cut at 3.5 sigma."""
@@ -17,17 +23,37 @@ def ssim(pair: Pair) -> float:
 
     In an image with a side below ``WINDOW`` nothing would be left. There the weights stay, mirrored
     at the edges, and the border shrinks to half the largest odd window that fits.
+
+    With a mask, the mean is over the pixels that count; the border is left out only if some of them
+    lie inside it.
     """
+    similarity = ssim_map(pair)
+    border = _window(pair) // 2
+    inner = slice(border, -border or None)
+    if pair.weights is None:
+        return float(similarity[inner, inner].mean(dtype="float64"))
+    counted = similarity[inner, inner][pair.weights[inner, inner]]
+    return float((counted if counted.size else similarity[pair.weights]).mean(dtype="float64"))
+
+
+def ssim_map(pair: Pair) -> npt.NDArray[np.floating[Any]]:
+    """Return the structural similarity around each pixel, the mean of its channels, -1…1."""
     from skimage.metrics import structural_similarity
 
-    side = min(WINDOW, *pair.current.size)
-    value = structural_similarity(
+    _, similarity = structural_similarity(
         *pair.arrays,
-        win_size=side - 1 + side % 2,
+        win_size=_window(pair),
         gaussian_weights=True,
         sigma=1.5,
         use_sample_covariance=False,
         data_range=255,
         channel_axis=-1,
+        full=True,
     )
-    return float(value)
+    found: npt.NDArray[np.floating[Any]] = similarity.mean(axis=-1)
+    return found
+
+
+def _window(pair: Pair) -> int:
+    side = min(WINDOW, *pair.current.size)
+    return side - 1 + side % 2
