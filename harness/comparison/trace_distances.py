@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.generation.sketch import relative_distance
-from harness.generation.stages import Stage, StageRecord, Trace
+from harness.generation.stages import WITHIN, Stage, StageRecord, Trace
 
 Pair = tuple[StageRecord | None, StageRecord | None]
 """A stage's record in the accepted trace and in the present one; not both None."""
@@ -28,8 +28,13 @@ class StageDistance(BaseModel):
 def aligned(accepted: Trace, present: Trace) -> tuple[Pair, ...]:
     """Pair the records of two traces, matched by stage, source and index.
 
-    The order is the present one; what only the accepted trace has keeps its place in it.
+    The order is the present one; what only the accepted trace has keeps its place in it. Stages
+    that lie within others are left out.
     """
+    accepted, present = (
+        tuple(record for record in trace if record.stage not in WITHIN)
+        for trace in (accepted, present)
+    )
     before, now = _by_key(accepted), _by_key(present)
     order = [record.key for record in present]
     for place, record in enumerate(accepted):

@@ -22,16 +22,33 @@ class Stage(StrEnum):
     """The first noise that was drawn."""
     LATER_NOISE = "later_noise"
     """Noise that was drawn after the first: that of ancestral samplers."""
+    DENOISER_INPUT = "denoiser_input"
+    """What the denoiser was given in the first step."""
+    DENOISER_OUTPUT = "denoiser_output"
+    """What it returned in the first step: each row of the batch by itself."""
+    GUIDED_OUTPUT = "guided_output"
+    """What the first denoising step was given, guidance applied."""
     INITIAL_LATENTS = "initial_latents"
     """The sample that the first denoising step was given."""
     DENOISING_STEP = "denoising_step"
     """The sample that a denoising step returned."""
     LATENTS_BEFORE_VAE = "latents_before_vae"
     """What the VAE was given to decode."""
+    VAE_OUTPUT = "vae_output"
+    """What the VAE returned."""
     FLOAT_IMAGE = "float_image"
     """The image as the pipeline returned it, floats in [0, 1]."""
     PIXELS = "pixels"
     """The image's 8-bit levels."""
+
+
+WITHIN = frozenset(
+    {Stage.DENOISER_INPUT, Stage.DENOISER_OUTPUT, Stage.GUIDED_OUTPUT, Stage.VAE_OUTPUT}
+)
+"""Stages that lie within others: they tell causes apart, not where two images part.
+
+Older traces lack them.
+"""
 
 
 class StageRecord(BaseModel):

@@ -20,6 +20,7 @@ from harness.generation.digesting import Kept, records_of
 from harness.generation.sketch import Sketcher
 from harness.generation.stages import Stage, Trace
 from harness.generation.watching import watch_attribute, watch_methods
+from harness.generation.within_steps import is_denoiser, watch_denoiser
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,6 +132,8 @@ def _watch(recorder: Recorder, restore: ExitStack, name: str, component: Any) ->
         if name.startswith("text_encoder") and not _compiled(component):
             hook = component.register_forward_hook(_encoder_hook(recorder, name))
             restore.callback(hook.remove)
+        if is_denoiser(name) and not _compiled(component):
+            watch_denoiser(recorder, restore, name, component)
         if callable(getattr(component, "decode", None)):
             restore.enter_context(watch_attribute(component, "decode", _decoding(recorder, name)))
     elif callable(getattr(component, "step", None)) and hasattr(component, "set_timesteps"):
@@ -194,7 +197,10 @@ def _decoding(recorder: Recorder, name: str) -> Any:
     def decode(original: Any, *args: Any, **kwargs: Any) -> Any:
         latents = args[0] if args else next(iter(kwargs.values()), None)
         recorder.add(Stage.LATENTS_BEFORE_VAE, name, latents)
-        return original(*args, **kwargs)
+        result = original(*args, **kwargs)
+        made = result[0] if isinstance(result, tuple) else getattr(result, "sample", None)
+        recorder.add(Stage.VAE_OUTPUT, name, made)
+        return result
 
     return decode
 
@@ -212,6 +218,8 @@ def _scheduled(recorder: Recorder, name: str) -> Any:
 def _stepped(recorder: Recorder, name: str) -> Any:
     def step(original: Any, scheduler: Any, *args: Any, **kwargs: Any) -> Any:
         if not recorder.seen(Stage.INITIAL_LATENTS):
+            output = args[0] if args else kwargs.get("model_output")
+            recorder.add(Stage.GUIDED_OUTPUT, name, output)
             positional = args[_SAMPLE] if len(args) > _SAMPLE else None
             recorder.add(Stage.INITIAL_LATENTS, name, kwargs.get("sample", positional))
         result = original(scheduler, *args, **kwargs)

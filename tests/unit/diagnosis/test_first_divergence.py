@@ -8,7 +8,7 @@ import torch
 from harness.diagnosis.first_divergence import diagnose, first_divergence
 from harness.errors import GoldenseedError
 from harness.generation.sketch import Sketcher
-from harness.generation.stages import Stage, Trace
+from harness.generation.stages import WITHIN, Stage, Trace
 from harness.generation.trace import Recorder
 from harness.generation.trace_files import read_trace
 
@@ -30,7 +30,9 @@ def trace(
 ) -> Trace:
     """A trace in which everything from one stage on is ``by`` off."""
     recorder, off = Recorder(Sketcher()), False
-    flow = [(stage, 0) for stage in Stage if stage not in {Stage.SIGMAS, Stage.LATER_NOISE}]
+    flow = [
+        (stage, 0) for stage in Stage if stage not in {Stage.SIGMAS, Stage.LATER_NOISE, *WITHIN}
+    ]
     place = flow.index((Stage.DENOISING_STEP, 0))
     flow[place : place + 1] = [(Stage.DENOISING_STEP, step) for step in range(steps)]
     for stage, index in flow:
@@ -138,6 +140,11 @@ def test_traces_with_nothing_in_common_part_at_once():
     assert found
     assert all(each.distance is None for each in found.distances)
     assert len(found.distances) == len(trace()) + 1
+
+
+def test_stages_that_older_traces_lack_are_no_divergence():
+    added = trace()[0].model_copy(update={"stage": Stage.GUIDED_OUTPUT})
+    assert first_divergence(trace(), (*trace()[:5], added, *trace()[5:])) is None
 
 
 def test_another_dtype_is_said_and_equal_bytes_do_not_hide_it():

@@ -17,7 +17,7 @@ from tiny_suites import one_case
 from harness.generation.calling import PipelineCall
 from harness.generation.diffusers_backend import DiffusersBackend
 from harness.generation.sketch import Sketcher
-from harness.generation.stages import Stage, Trace
+from harness.generation.stages import WITHIN, Stage, Trace
 from harness.generation.trace import recorded
 
 
@@ -62,12 +62,27 @@ def test_tracing_leaves_every_pixel_as_it_is(models: Path, tmp_path: Path, kind:
 @pytest.mark.parametrize("kind", ["sd", "sdxl", "flux"])
 def test_every_stage_is_recorded_in_the_order_of_the_flow(models: Path, tmp_path: Path, kind: str):
     (tmp_path / kind).symlink_to(models / kind)
-    found = stages(DiffusersBackend().generate(one_case(tmp_path, kind)).trace)
+    trace = DiffusersBackend().generate(one_case(tmp_path, kind)).trace
+    found = stages(tuple(each for each in trace if each.stage not in WITHIN))
     assert found[:2] == ["token_ids", "prompt_embeddings"]
     assert {"timesteps", "initial_noise"} <= set(found[2:-5])
     assert ("sigmas" in found) == (kind != "sd")
     ends = ["initial_latents", "denoising_step", "latents_before_vae", "float_image", "pixels"]
     assert found[-5:] == ends
+
+
+@pytest.mark.parametrize(("kind", "rows"), [("sd", 2), ("sdxl", 2), ("flux", 1)])
+def test_what_the_denoiser_is_given_and_makes_is_recorded_for_the_first_step(
+    models: Path, tmp_path: Path, kind: str, rows: int
+):
+    (tmp_path / kind).symlink_to(models / kind)
+    trace = DiffusersBackend().generate(one_case(tmp_path, kind)).trace
+    assert len([each for each in trace if each.stage is Stage.DENOISER_OUTPUT]) == rows
+    sources = [each.source or "" for each in trace if each.stage is Stage.DENOISER_INPUT]
+    assert any(each.endswith(".encoder_hidden_states") for each in sources)
+    assert len(set(sources)) == len(sources)
+    assert only(trace, Stage.GUIDED_OUTPUT)
+    assert only(trace, Stage.VAE_OUTPUT)
 
 
 def test_all_encoders_have_records_of_their_own(models: Path, tmp_path: Path):
@@ -115,7 +130,7 @@ def test_the_same_image_has_the_same_trace(pipeline: Any):
 def test_another_guidance_changes_the_steps_and_nothing_before(pipeline: Any):
     one, other = trace_of(pipeline, guidance_scale=3.0), trace_of(pipeline, guidance_scale=3.5)
     differing = [a.stage for a, b in zip(one, other, strict=True) if a.sha256 != b.sha256]
-    assert differing[0] is Stage.DENOISING_STEP
+    assert differing[:2] == [Stage.GUIDED_OUTPUT, Stage.DENOISING_STEP]
 
 
 def test_nothing_stays_behind_after_the_call(pipeline: Any):

@@ -1,0 +1,67 @@
+"""What happens within the first denoising step: what the denoiser is given and what it returns.
+
+Recorded for the first step alone, up to the first ``scheduler.step``: that is enough to tell a
+changed denoiser from a changed guidance and both from a changed scheduler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from harness.generation.stages import Stage
+
+if TYPE_CHECKING:
+    from harness.generation.trace import Recorder
+
+_NAMES = ("unet", "transformer")
+_ROWS = 4
+"""Up to how many rows of a batch are kept apart: guidance needs two, at times three."""
+
+
+def is_denoiser(name: str) -> bool:
+    """Say whether a pipeline's component of this name predicts the noise."""
+    return name.startswith(_NAMES)
+
+
+def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: Any) -> None:
+    """Record inputs and outputs of ``module`` until the first step is done."""
+
+    def before(_module: Any, args: Any, kwargs: Any) -> None:
+        if recorder.seen(Stage.INITIAL_LATENTS):
+            return
+        for part, values in (*enumerate(args), *kwargs.items()):
+            for inner, value in _named(str(part), values):
+                recorder.add(Stage.DENOISER_INPUT, f"{name}.{inner}", value)
+
+    def after(_module: Any, _args: Any, output: Any) -> None:
+        if recorder.seen(Stage.INITIAL_LATENTS):
+            return
+        values = output[0] if isinstance(output, tuple) else getattr(output, "sample", output)
+        for row, value in _rows(values):
+            recorder.add(Stage.DENOISER_OUTPUT, f"{name}{row}", value)
+
+    restore.callback(module.register_forward_pre_hook(before, with_kwargs=True).remove)
+    restore.callback(module.register_forward_hook(after).remove)
+
+
+def _named(name: str, values: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            yield from _named(f"{name}.{key}", value)
+    elif isinstance(values, list | tuple):
+        for place, value in enumerate(values):
+            yield from _named(f"{name}.{place}", value)
+    else:
+        yield name, values
+
+
+def _rows(values: Any) -> Iterator[tuple[str, Any]]:
+    """Part a batch; a model that returns a list (one tensor an image) has parted it itself."""
+    if isinstance(values, list | tuple):
+        yield from ((f"[{place}]", each) for place, each in enumerate(values[:_ROWS]))
+    elif len(getattr(values, "shape", ())) > 1 and 1 < values.shape[0] <= _ROWS:
+        yield from ((f"[{place}]", values[place]) for place in range(values.shape[0]))
+    else:
+        yield "", values
