@@ -24,6 +24,7 @@ from harness.session.lock_check import LockCheck
 from harness.session.options import read_options
 from harness.session.progress import Progress
 from harness.session.sketches import failed
+from harness.session.tracebacks import give_lines
 from harness.session.worker import Worker
 
 if TYPE_CHECKING:
@@ -154,6 +155,11 @@ class GoldenSession:
                 self._lost_something |= not kept
         except (GoldenseedError, OSError) as error:
             pytest.exit(f"goldenseed cannot keep the run's record: {error}", returncode=1)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Make the traceback one that pytest's terminal can show: see ``give_lines``."""
+        give_lines(excinfo.value)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the record and the report; accept what the user asked to accept.
