@@ -6,7 +6,19 @@ import sys
 
 import typer
 
-from harness.cli import accept, diff, env, init, lock, probe, reject, report, schema, show
+from harness.cli import (
+    accept,
+    diff,
+    env,
+    init,
+    lock,
+    probe,
+    reject,
+    report,
+    schema,
+    selfcheck,
+    show,
+)
 from harness.errors import GoldenseedError
 
 USER_ERROR = 2
@@ -28,6 +40,7 @@ app.command("probe")(probe.probe)
 app.command("reject")(reject.reject)
 app.command("report")(report.report)
 app.command("schema")(schema.schema)
+app.command("selfcheck")(selfcheck.selfcheck)
 app.command("show")(show.show)
 
 
