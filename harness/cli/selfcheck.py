@@ -18,7 +18,8 @@ from harness.reporting.selfcheck import selfcheck_document, selfcheck_lines
 from harness.suites.expansion import Suite
 from harness.suites.loading import load_suite
 from harness.verdict.gate_findings import findings
-from harness.verdict.selfcheck import Right, find_right, self_check
+from harness.verdict.right_images import Right, find_right
+from harness.verdict.selfcheck import self_check
 
 PASSES = 1
 """The exit code where a wrong image passes every gate of a case."""

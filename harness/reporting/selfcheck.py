@@ -19,7 +19,7 @@ _NAMED = 5
 
 
 def selfcheck_lines(check: SelfCheck, found: Findings) -> list[str]:
-    """Return the table of wrong images by gates, and what follows from it; the same text in a pipe."""
+    """Return the table of wrong images by gates, and what follows; the same text in a pipe."""
     where = f"{visible(check.suite, lines=False)}: {_many(len(check.cases), 'case')}"
     tried = f"{_many(found.tests, 'wrong image')} tried, {_sources(check)}"
     lines = [f"{where} accepted in {visible(check.profile, lines=False)}, {tried}"]

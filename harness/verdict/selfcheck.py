@@ -5,29 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
-from harness.comparison.gates import GateResult, check, default_limits, parse_gate
+from harness.comparison.gates import GateResult, check, parse_gate
 from harness.comparison.wrong_images import (
     NEIGHBOUR,
     OTHER_CASE,
-    altered,
     alterations,
+    altered,
     rounded_otherwise,
 )
-from harness.environment.profile import PORTABLE, fallback_chain
+from harness.environment.profile import PORTABLE
 from harness.verdict.judge import Subject, Tools, judge
 from harness.verdict.model import Verdict
-from harness.verdict.noise import Noise, unmeasured_noise
+from harness.verdict.noise import Noise
+from harness.verdict.right_images import LeftOut, Neighbours, Right
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-    from harness.baselines.store import BaselineStore
-    from harness.suites.expansion import Case, Limit, Suite
-
-_Item = TypeVar("_Item")
 
 WRONG_IMAGES = (NEIGHBOUR, OTHER_CASE, *alterations())
 """The name of every wrong image, in the order in which it is tried."""
@@ -41,25 +36,6 @@ Measured on the embedded model: at most 0.02 % of the pixels (``docs/probe.md``)
 _IMAGES_HELD = 16
 _UNTOLD = 1.0
 """A wrong image that is nowhere farther than this many levels away is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Right:
-    """The image that is accepted for a case, and how it is judged."""
-
-    case: Case
-    profile: str
-    accepted: AcceptedImage
-    """The one that wrong images are made from: the first."""
-    entry: BaselineEntry
-    """What is accepted in this profile for this recipe, and nothing else."""
-    limits: Mapping[str, Limit]
-    noise: Noise
-
-    @property
-    def kind(self) -> tuple[int, int, str]:
-        """Width, height and mode: images of one kind can be compared."""
-        return self.accepted.width, self.accepted.height, self.accepted.mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +55,6 @@ class Trial:
     def caught(self) -> bool:
         """Whether the image failed."""
         return self.verdict is Verdict.DRIFT
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A case, or one wrong image of it (``wrong`` is then its name), that was not tried."""
-
-    case: str
-    why: str
-    wrong: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,52 +80,6 @@ class SelfCheck:
         return tuple(each for each in self.trials if not each.no_test and not each.caught)
 
 
-def find_right(
-    suite: Suite, store: BaselineStore, *, profile: str, cases: Iterable[str] | None = None
-) -> tuple[tuple[Right, ...], tuple[LeftOut, ...]]:
-    """Return what is accepted for the suite's cases (or the named ones) in ``profile``.
-
-    A profile that may stand in for it is used as the verdict uses it. No image is decoded.
-
-    Raises:
-        GoldenseedError: an entry that cannot be read.
-
-    """
-    named = None if cases is None else set(cases)
-    found: list[Right] = []
-    left_out: list[LeftOut] = []
-    for case in suite.cases:
-        if named is not None and case.id not in named:
-            continue
-        right = _right(case, store, profile)
-        if isinstance(right, Right):
-            found.append(right)
-        else:
-            left_out.append(LeftOut(case.id, right))
-    return tuple(found), tuple(left_out)
-
-
-def _right(case: Case, store: BaselineStore, profile: str) -> Right | str:
-    entry = store.entry(case.suite.name, case.id)
-    usable = fallback_chain(profile, entry.profiles) if entry else ()
-    for each in usable:
-        baseline = entry.profiles[each] if entry else ProfileBaseline()
-        if not baseline.accepted:
-            continue
-        first = baseline.accepted[0]
-        if first.mode == "I;16":
-            return "distances of 16-bit images cannot be measured"
-        same = tuple(a for a in baseline.accepted if a.recipe_sha256 == first.recipe_sha256)
-        only = BaselineEntry(
-            suite=case.suite.name,
-            case=case.id,
-            profiles={each: ProfileBaseline(accepted=same)},
-        )
-        noise = unmeasured_noise(case.suite.model.dtype, each)
-        return Right(case, each, first, only, case.limits or default_limits(), noise)
-    return f"nothing is accepted in {profile}"
-
-
 def self_check(
     suite: str,
     profile: str,
@@ -180,7 +101,7 @@ def self_check(
 
     """
     load = lru_cache(maxsize=_IMAGES_HELD)(load_image)
-    neighbours = _Neighbours(right if others is None else others)
+    neighbours = Neighbours(right if others is None else others)
     trials: list[Trial] = []
     rounded: list[Trial] = []
     missing = list(left_out)
@@ -219,7 +140,7 @@ def _limits(right: Sequence[Right]) -> dict[str, tuple[float, ...]]:
 
 
 def _wrong_images(
-    right: Right, image: Image, neighbours: _Neighbours, load: Callable[[str], Image]
+    right: Right, image: Image, neighbours: Neighbours, load: Callable[[str], Image]
 ) -> Iterator[tuple[str, Image | str]]:
     """Yield each wrong image with its name, or why there is none."""
     for name, other, why in (
@@ -270,37 +191,3 @@ def _trial(right: Right, name: str, wrong: Image, load: Callable[[str], Image]) 
         gates=check(metrics, right.limits) if metrics else (),
         no_test=no_test,
     )
-
-
-class _Neighbours:
-    """Which accepted image stands next to which: of the same prompt, and of another."""
-
-    def __init__(self, right: Sequence[Right]) -> None:
-        entries: dict[object, list[Right]] = {}
-        prompts: dict[object, dict[str, list[Right]]] = {}
-        for each in right:
-            case = each.case
-            entries.setdefault((each.kind, case.case_id, case.prompt), []).append(each)
-            prompts.setdefault(each.kind, {}).setdefault(case.prompt, []).append(each)
-        self._of_seed = {
-            this.case.id: other for group in entries.values() for this, other in _in_a_ring(group)
-        }
-        self._of_case = {
-            this.case.id: others[0]
-            for groups in prompts.values()
-            for group, others in _in_a_ring(list(groups.values()))
-            for this in group
-        }
-
-    def of_seed(self, right: Right) -> Right | None:
-        """Return the next case of the same entry and prompt, the first after the last."""
-        return self._of_seed.get(right.case.id)
-
-    def of_case(self, right: Right) -> Right | None:
-        """Return a case of the next prompt, the first after the last."""
-        return self._of_case.get(right.case.id)
-
-
-def _in_a_ring(items: Sequence[_Item]) -> Iterator[tuple[_Item, _Item]]:
-    """Pair each item with the next one, the last with the first; one alone has no other."""
-    return zip(items, [*items[1:], items[0]], strict=True) if len(items) > 1 else iter(())
