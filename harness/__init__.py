@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.baselines.store import BaselineStore
     from harness.comparison.compare import difference_image, measure, metric_map
-    from harness.comparison.names import Metric
+    from harness.comparison.metric import Metric
     from harness.comparison.pair import Pair
     from harness.errors import GoldenseedError
     from harness.pixels import decode, pixels_sha256
@@ -42,7 +42,7 @@ _HOMES = {
     "CaseRecord": "harness.runs.record",
     "GoldenImage": "harness.session.golden_image",
     "GoldenseedError": "harness.errors",
-    "Metric": "harness.comparison.names",
+    "Metric": "harness.comparison.metric",
     "Pair": "harness.comparison.pair",
     "Reason": "harness.verdict.model",
     "RunRecord": "harness.runs.record",

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.comparison.names import METRICS, Metric, advice, look_up, offered
+from harness.comparison.metric import Metric
+from harness.comparison.names import METRICS, advice, look_up, offered
 from harness.errors import GoldenseedError
 
 if TYPE_CHECKING:

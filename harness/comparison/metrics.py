@@ -8,7 +8,8 @@ from importlib import import_module
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from harness.comparison.names import METRICS, Metric
+from harness.comparison.metric import Metric
+from harness.comparison.names import METRICS
 from harness.comparison.pair import Pair
 from harness.errors import GoldenseedError
 

@@ -8,178 +8,19 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
-from typing import Literal
 
+from harness.comparison.built_in import BUILT_IN
+from harness.comparison.metric import Metric
 from harness.errors import GoldenseedError
 
 GROUP = "goldenseed.metrics"
 """The entry points through which other packages offer metrics; each names a ``Metric``."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Metric:
-    """A distance or likeness of two images, as gates and reports know it.
-
-    It is plain data, and ``measure`` is only imported when the metric is computed; a package that
-    offers one keeps it in a module that imports nothing heavy::
-
-        # in pyproject.toml: [project.entry-points."goldenseed.metrics"]
-        #                    edge_distance = "edges:EDGE_DISTANCE"
-        EDGE_DISTANCE = harness.Metric(
-            name="edge_distance", worst=1, best=0, cost=20, measure="edges.sobel:edge_distance"
-        )
-    """
-
-    name: str
-    """Lower case; a distance ends in ``_distance`` or ``_difference``."""
-    worst: float
-    """The value at the greatest distance; may be infinite."""
-    best: float
-    """The value of equal images; may be infinite."""
-    cost: float
-    """Milliseconds for two RGB images of 1024 x 1024, roughly: the cheapest are computed first."""
-    measure: str
-    """``module:function``, which takes a ``Pair`` and returns a number, never NaN."""
-    map: str = ""
-    """``module:function``, which takes a ``Pair`` and returns where the metric sees what.
-
-    An array of floats, height x width, each within the metric's range.
-    """
-    unit: str = ""
-    """``levels`` of 255, ``bits``, ``dB``, or nothing for a plain number."""
-    alpha: Literal["channel", "composited"] = "composited"
-    """``channel``: alpha is one more channel of the pair that is measured. ``composited``: the
-    images are measured on black and on white, and the greater distance counts."""
-    mask: Literal["weighed", "blanked"] = "blanked"
-    """``weighed``: the function leaves out what ``Pair.mask`` does not count. ``blanked``: it only
-    meets those pixels set to one value in both images. They are so in every pair."""
-    extra: str = ""
-    """What ``measure`` needs besides the core dependencies: an extra of this package."""
-
-    @property
-    def higher_is_better(self) -> bool:
-        """Whether a greater value means that the images are more alike."""
-        return self.best > self.worst
-
-    @property
-    def gate(self) -> str:
-        """The gate on this metric: ``min_ssim``, ``max_phash_distance``."""
-        return f"{'min' if self.higher_is_better else 'max'}_{self.name}"
-
-
-_STATISTICS = "harness.comparison.statistics"
-_HASHES = "harness.comparison.hashes"
-_STRUCTURE = "harness.comparison.structure"
-
-_BUILT_IN = (
-    Metric(
-        name="peak_difference",
-        unit="levels",
-        worst=255,
-        best=0,
-        cost=1.0,
-        measure=f"{_STATISTICS}:peak_difference",
-        map=f"{_STATISTICS}:peak_map",
-        alpha="channel",
-        mask="weighed",
-    ),
-    Metric(
-        name="p99_difference",
-        unit="levels",
-        worst=255,
-        best=0,
-        cost=1.1,
-        measure=f"{_STATISTICS}:p99_difference",
-        alpha="channel",
-        mask="weighed",
-    ),
-    Metric(
-        name="mean_difference",
-        unit="levels",
-        worst=255,
-        best=0,
-        cost=1.2,
-        measure=f"{_STATISTICS}:mean_difference",
-        map=f"{_STATISTICS}:mean_map",
-        alpha="channel",
-        mask="weighed",
-    ),
-    Metric(
-        name="psnr",
-        unit="dB",
-        worst=0,
-        best=math.inf,
-        cost=1.3,
-        measure=f"{_STATISTICS}:psnr",
-        alpha="channel",
-        mask="weighed",
-    ),
-    Metric(
-        name="changed_fraction",
-        worst=1,
-        best=0,
-        cost=1.4,
-        measure=f"{_STATISTICS}:changed_fraction",
-        alpha="channel",
-        mask="weighed",
-    ),
-    Metric(
-        name="dhash_distance",
-        unit="bits",
-        worst=64,
-        best=0,
-        cost=6,
-        measure=f"{_HASHES}:dhash_distance",
-    ),
-    Metric(
-        name="average_hash_distance",
-        unit="bits",
-        worst=64,
-        best=0,
-        cost=6.1,
-        measure=f"{_HASHES}:average_hash_distance",
-    ),
-    Metric(
-        name="phash_distance",
-        unit="bits",
-        worst=64,
-        best=0,
-        cost=7,
-        measure=f"{_HASHES}:phash_distance",
-    ),
-    Metric(
-        name="colorhash_distance",
-        unit="bits",
-        worst=42,
-        best=0,
-        cost=40,
-        measure=f"{_HASHES}:colorhash_distance",
-    ),
-    Metric(
-        name="ssim",
-        worst=-1,
-        best=1,
-        cost=60,
-        measure=f"{_STRUCTURE}:ssim",
-        map=f"{_STRUCTURE}:ssim_map",
-        alpha="channel",
-        mask="weighed",
-    ),
-    Metric(
-        name="whash_distance",
-        unit="bits",
-        worst=64,
-        best=0,
-        cost=150,
-        measure=f"{_HASHES}:whash_distance",
-    ),
-)
-
 METRICS = MappingProxyType(
-    {metric.name: metric for metric in sorted(_BUILT_IN, key=lambda metric: metric.cost)}
+    {metric.name: metric for metric in sorted(BUILT_IN, key=lambda metric: metric.cost)}
 )
 """Every built-in metric, the cheapest first."""
 

@@ -1,0 +1,157 @@
+"""The metrics that goldenseed brings: their names, ranges, directions and costs, as data."""
+
+from __future__ import annotations
+
+import math
+
+from harness.comparison.metric import Metric
+
+_STATISTICS = "harness.comparison.statistics"
+_HASHES = "harness.comparison.hashes"
+_STRUCTURE = "harness.comparison.structure"
+
+BUILT_IN = (
+    Metric(
+        name="peak_difference",
+        unit="levels",
+        worst=255,
+        best=0,
+        cost=1.0,
+        measure=f"{_STATISTICS}:peak_difference",
+        map=f"{_STATISTICS}:peak_map",
+        alpha="channel",
+        mask="weighed",
+    ),
+    Metric(
+        name="p99_difference",
+        unit="levels",
+        worst=255,
+        best=0,
+        cost=1.1,
+        measure=f"{_STATISTICS}:p99_difference",
+        alpha="channel",
+        mask="weighed",
+    ),
+    Metric(
+        name="mean_difference",
+        unit="levels",
+        worst=255,
+        best=0,
+        cost=1.2,
+        measure=f"{_STATISTICS}:mean_difference",
+        map=f"{_STATISTICS}:mean_map",
+        alpha="channel",
+        mask="weighed",
+    ),
+    Metric(
+        name="psnr",
+        unit="dB",
+        worst=0,
+        best=math.inf,
+        cost=1.3,
+        measure=f"{_STATISTICS}:psnr",
+        alpha="channel",
+        mask="weighed",
+    ),
+    Metric(
+        name="changed_fraction",
+        worst=1,
+        best=0,
+        cost=1.4,
+        measure=f"{_STATISTICS}:changed_fraction",
+        alpha="channel",
+        mask="weighed",
+    ),
+    Metric(
+        name="dhash_distance",
+        unit="bits",
+        worst=64,
+        best=0,
+        cost=6,
+        measure=f"{_HASHES}:dhash_distance",
+    ),
+    Metric(
+        name="average_hash_distance",
+        unit="bits",
+        worst=64,
+        best=0,
+        cost=6.1,
+        measure=f"{_HASHES}:average_hash_distance",
+    ),
+    Metric(
+        name="phash_distance",
+        unit="bits",
+        worst=64,
+        best=0,
+        cost=7,
+        measure=f"{_HASHES}:phash_distance",
+    ),
+    Metric(
+        name="colorhash_distance",
+        unit="bits",
+        worst=42,
+        best=0,
+        cost=40,
+        measure=f"{_HASHES}:colorhash_distance",
+    ),
+    Metric(
+        name="ssim",
+        worst=-1,
+        best=1,
+        cost=60,
+        measure=f"{_STRUCTURE}:ssim",
+        map=f"{_STRUCTURE}:ssim_map",
+        alpha="channel",
+        mask="weighed",
+    ),
+    Metric(
+        name="whash_distance",
+        unit="bits",
+        worst=64,
+        best=0,
+        cost=150,
+        measure=f"{_HASHES}:whash_distance",
+    ),
+    Metric(
+        name="ms_ssim",
+        worst=0,
+        best=1,
+        cost=900,
+        measure="harness.comparison.multiscale:ms_ssim",
+        alpha="channel",
+        mask="weighed",
+    ),
+    Metric(
+        name="crop_resistant_distance",
+        worst=1,
+        best=0,
+        cost=400,
+        measure="harness.comparison.crop_resistant:crop_resistant_distance",
+    ),
+    Metric(
+        name="colour_moments_distance",
+        worst=math.inf,
+        best=0,
+        cost=500,
+        measure="harness.comparison.colour:colour_moments_distance",
+    ),
+    Metric(
+        name="saliency_ssim",
+        worst=-1,
+        best=1,
+        cost=600,
+        measure="harness.comparison.saliency:saliency_ssim",
+        mask="weighed",
+        extra="opencv",
+    ),
+    Metric(
+        name="flip",
+        worst=1,
+        best=0,
+        cost=2000,
+        measure="harness.comparison.flip:flip",
+        map="harness.comparison.flip:flip_map",
+        extra="flip",
+    ),
+)
+"""Every built-in metric; in no order."""

@@ -1,0 +1,110 @@
+"""Structural similarity at several scales."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.comparison.pair import Pair
+from harness.comparison.structure import WINDOW, ssim
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Plane = npt.NDArray[np.float64]
+
+WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""How much each scale counts, the finest first: Wang et al. 2003, section 4."""
+
+_SIGMA = 1.5
+_BORDER = WINDOW // 2
+_INNER = (slice(_BORDER, -_BORDER), slice(_BORDER, -_BORDER))
+_C1 = (0.01 * 255) ** 2
+_C2 = (0.03 * 255) ** 2
+
+
+def ms_ssim(pair: Pair) -> float:
+    """Return the multi-scale structural similarity, 0…1, 1 for equal images.
+
+    Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality assessment"
+    (Asilomar 2003): contrast and structure at five scales, luminance at the coarsest, each the
+    mean over what a Gaussian window of 11 pixels (sigma 1.5) covers wholly, to the power of its
+    weight; a negative mean counts as 0. Each scale halves the one before by the mean of 2 x 2
+    pixels, an odd edge repeated. The value is the mean over the channels, alpha included.
+
+    Five scales need a shorter side of 161 pixels. A smaller image has as many as leave 11 pixels
+    at the coarsest, their weights raised to the sum of all five; with a single one it is ``ssim``.
+    A mask is halved with the images: a pixel counts as much as what it was made of.
+    """
+    scales = _scales(min(pair.current.size))
+    if scales == 1:
+        return max(0.0, ssim(pair))
+    current, accepted = pair.arrays
+    weights = _weights(pair, scales)
+    channels = range(current.shape[-1])
+    values = [_of_channel(current[..., each], accepted[..., each], weights) for each in channels]
+    return sum(values) / len(values)
+
+
+def _scales(side: int) -> int:
+    """Return how many scales an image with this shorter side has, 1…5."""
+    scales = 1
+    while scales < len(WEIGHTS) and (side := (side + 1) // 2) >= WINDOW:
+        scales += 1
+    return scales
+
+
+def _weights(pair: Pair, scales: int) -> list[Plane | None]:
+    """Return how much each position counts, scale by scale; None where all count the same."""
+    if pair.weights is None:
+        return [None] * scales
+    planes = [pair.weights.astype("float64")]
+    while len(planes) < scales:
+        planes.append(_halved(planes[-1]))
+    inner = [plane[_INNER] for plane in planes]
+    return [plane if plane.any() else None for plane in inner]
+
+
+def _of_channel(
+    current: npt.NDArray[np.uint8], accepted: npt.NDArray[np.uint8], weights: list[Plane | None]
+) -> float:
+    import numpy as np
+
+    a, b = current.astype("float64"), accepted.astype("float64")
+    used = WEIGHTS[: len(weights)]
+    exponents = [weight * sum(WEIGHTS) / sum(used) for weight in used]
+    product = 1.0
+    for scale, exponent in enumerate(exponents):
+        if scale:
+            a, b = _halved(a), _halved(b)
+        luminance, structure = _terms(a, b)
+        is_coarsest = scale == len(weights) - 1
+        similarity = luminance * structure if is_coarsest else structure
+        mean = float(np.average(similarity, weights=weights[scale]))
+        product *= max(0.0, mean) ** exponent
+    return min(1.0, product)
+
+
+def _halved(plane: Plane) -> Plane:
+    import numpy as np
+
+    height, width = plane.shape
+    even = np.pad(plane, ((0, height % 2), (0, width % 2)), mode="edge")
+    return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
+
+
+def _terms(a: Plane, b: Plane) -> tuple[Plane, Plane]:
+    """Return SSIM's luminance and its contrast times structure, where the window fits."""
+    mean_a, mean_b = _smooth(a), _smooth(b)
+    variance_a = _smooth(a * a) - mean_a * mean_a
+    variance_b = _smooth(b * b) - mean_b * mean_b
+    covariance = _smooth(a * b) - mean_a * mean_b
+    luminance = (2 * mean_a * mean_b + _C1) / (mean_a * mean_a + mean_b * mean_b + _C1)
+    return luminance, (2 * covariance + _C2) / (variance_a + variance_b + _C2)
+
+
+def _smooth(plane: Plane) -> Plane:
+    from scipy.ndimage import gaussian_filter
+
+    smoothed: Plane = gaussian_filter(plane, _SIGMA, radius=_BORDER)
+    return smoothed[_INNER]
