@@ -10,6 +10,7 @@ import importlib.util
 from collections.abc import Iterator, Mapping
 
 from harness.environment.gpu import read_gpu
+from harness.environment.linked_libraries import read_linked_libraries
 from harness.environment.machine import read_machine
 from harness.environment.reading import EnvironmentValue
 from harness.environment.software import read_software
@@ -42,5 +43,6 @@ def _read(device: str) -> Iterator[tuple[str, EnvironmentValue]]:
     yield from read_software(cuda=cuda)
     if importlib.util.find_spec("torch") is not None:
         yield from read_switches(cuda=cuda)
+        yield from read_linked_libraries()
         if cuda:
             yield from read_gpu(device)

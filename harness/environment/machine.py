@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import platform
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.environment.reading import EnvironmentValue
+from harness.environment.reading import EnvironmentValue, unreadable
 
 _CPUINFO = Path("/proc/cpuinfo")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -19,7 +20,8 @@ _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 def read_machine() -> Iterator[tuple[str, EnvironmentValue]]:
     """Yield the machine's keys; what the system does not tell is None. Takes a millisecond or two.
 
-    py-cpuinfo is not used: on Linux it reads the same file, and starts processes to do it.
+    py-cpuinfo is asked only where there is no ``/proc/cpuinfo``: on Linux it reads the same file,
+    knows less of it (no microcode), and starts processes to do it.
     """
     yield "platform.machine", platform.machine()
     yield "platform.system", platform.system()
@@ -27,18 +29,26 @@ def read_machine() -> Iterator[tuple[str, EnvironmentValue]]:
     yield "platform.libc", " ".join(platform.libc_ver()).strip() or None
     yield "python.version", platform.python_version()
     yield "python.implementation", platform.python_implementation()
-    info = _first_processor()
+    yield from _processor(_CPUINFO)
+    yield from _caches()
+
+
+def _processor(cpuinfo: Path) -> Iterator[tuple[str, EnvironmentValue]]:
+    """Yield what the kernel says of the processor; where it says nothing, what py-cpuinfo finds."""
+    info = _first_processor(cpuinfo) or _without_linux()
+    if isinstance(info, str):
+        yield from dict.fromkeys(("cpu.model", "cpu.vendor", "cpu.isa"), info).items()
+        return
     yield "cpu.model", info.get("model name") or info.get("Model") or platform.processor() or None
     yield "cpu.vendor", info.get("vendor_id") or info.get("CPU implementer")
     yield "cpu.microcode", info.get("microcode")
     yield "cpu.isa", _instruction_sets(info.get("flags") or info.get("Features") or "")
-    yield from _caches()
 
 
-def _first_processor() -> Mapping[str, str]:
+def _first_processor(cpuinfo: Path) -> Mapping[str, str]:
     """Read what the kernel says of processor 0, and lines of the whole machine on ARM."""
     try:
-        text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
+        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return {}
     found: dict[str, str] = {}
@@ -47,6 +57,19 @@ def _first_processor() -> Mapping[str, str]:
         if key.strip():
             found.setdefault(key.strip(), value.strip())
     return found
+
+
+def _without_linux() -> Mapping[str, str] | str:
+    """Ask py-cpuinfo, in the words of ``/proc/cpuinfo``; or say why the processor is not known."""
+    try:
+        found = importlib.import_module("cpuinfo").get_cpu_info()
+    except Exception as error:  # noqa: BLE001 - it runs the tools of five systems
+        return unreadable(f"no {_CPUINFO} on {platform.system()}; {type(error).__name__}: {error}")
+    return {
+        "model name": str(found.get("brand_raw", "")),
+        "vendor_id": str(found.get("vendor_id_raw", "")),
+        "flags": " ".join(found.get("flags", ())),
+    }
 
 
 def _instruction_sets(flags: str) -> str | None:

@@ -40,15 +40,21 @@ MODEL_KEYS: Final = (
     _loaded(
         "model.{component}.missing",
         "weights that its files lack, filled at random with a fixed seed",
-        "what the libraries log",
+        "from_pretrained(output_loading_info=True)",
     ),
     _loaded(
         "model.{component}.unexpected",
         "weights in its files that nothing uses",
-        "what the libraries log",
+        "from_pretrained(output_loading_info=True)",
     ),
     _loaded("model.{component}.training", "whether dropout and the like are on", "the module"),
     _loaded("model.{component}.compiled", "whether torch.compile is at work", "the module"),
+    _loaded(
+        "model.{component}.inductor_sha256",
+        "SHA-256 of the compiler's configuration, where torch.compile is at work",
+        "torch._inductor.config",
+        locked=False,
+    ),
     _loaded("model.{component}.quantisation", "how its weights are quantised", "its config"),
     _loaded(
         "model.{component}.memory_format",
@@ -65,8 +71,8 @@ MODEL_KEYS: Final = (
     ),
     _loaded(
         "attention.{component}.kernel",
-        "what torch's attention chooses for the shape of its first one",
-        "torch._fused_sdp_choice()",
+        "the kernel that its first attention calls",
+        "a call of it, watched; torch._fused_sdp_choice() where it cannot be called",
         locked=False,
     ),
     _loaded("scheduler.class", "the scheduler's class", "type()"),

@@ -7,6 +7,7 @@ replaced. So the parameters are digested where they are.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -45,7 +46,8 @@ def _fields(module: torch.nn.Module) -> dict[str, Callable[[], Any]]:
         "sha256": lambda: tensors_sha256(_stored(whole)),
         "tables_sha256": lambda: tensors_sha256(_computed(whole)),
         "training": lambda: any(part.training for part in whole.modules()),
-        "compiled": lambda: whole is not module or _compiled(whole),
+        "compiled": lambda: _compiled(module),
+        "inductor_sha256": lambda: _inductor_sha256() if _compiled(module) else None,
         "quantisation": lambda: _quantisation(whole),
         "memory_format": lambda: _memory_format(whole),
         **{
@@ -144,8 +146,17 @@ def _plain_dtype(dtype: torch.dtype) -> str:
 
 
 def _compiled(module: torch.nn.Module) -> bool:
-    """Say whether ``module.compile()`` was called on it or on a part of it."""
-    return any(getattr(part, "_compiled_call_impl", None) is not None for part in module.modules())
+    """Say whether it came from ``torch.compile``, or a part of it was told to compile itself."""
+    return hasattr(module, "_orig_mod") or any(
+        getattr(part, "_compiled_call_impl", None) is not None for part in module.modules()
+    )
+
+
+def _inductor_sha256() -> str:
+    """Digest the compiler's configuration, of which the order of sums depends; no paths in it."""
+    config = importlib.import_module("torch._inductor.config")
+    options = {name: str(value) for name, value in config.save_config_portable().items()}
+    return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
 
 
 def _quantisation(module: Any) -> str | None:

@@ -1,29 +1,17 @@
-"""What diffusers and transformers log of weights that are missing or left over."""
+"""Weights that are missing or left over: what diffusers and transformers say when asked."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import wraps
+from pathlib import PurePath
+from typing import Any
 
 from harness.environment.reading import EnvironmentValue
 from harness.files import sha256_hex
 
-_NEWLY_INITIALISED = re.compile(
-    r"Some weights of \w+ were not initialized from the model checkpoint at (?P<place>.+?) and are "
-    r"newly initialized: ?\s*\[(?P<names>.*?)\]",
-    re.DOTALL,
-)
-"""diffusers, and transformers before 5.0."""
-_NOT_USED = re.compile(
-    r"Some weights of the model checkpoint at (?P<place>.+?) were not used when initializing "
-    r"\w+: ?\s*\[(?P<names>.*?)\]",
-    re.DOTALL,
-)
-_TABLE = re.compile(r"LOAD REPORT\S* from: (?P<place>[^\n]+)\n(?P<rows>.*)", re.DOTALL)
-"""transformers since 5.0: one row a weight, or a row for many (``layers.{0...3}.weight``)."""
-_ROW = re.compile(r"^(?P<name>\S+)\s*\| (?P<status>MISSING|UNEXPECTED)\b", re.MULTILINE)
-_NAME = re.compile(r"[^\s'\",]+")
 _SHOWN = 5
 
 
@@ -38,26 +26,42 @@ class LoadingReport:
     """In the files, and used by nothing."""
 
 
-def read_loading_reports(messages: Iterable[str]) -> tuple[LoadingReport, ...]:
-    """Read the reports out of what was logged while a pipeline was loaded, one a component.
+@contextmanager
+def loading_reports() -> Iterator[list[LoadingReport]]:
+    """Yield a list to which every model that is loaded meanwhile adds its report.
 
-    A component is known by the last part of the path that the message names.
+    ``from_pretrained(…, output_loading_info=True)`` of both libraries tells which weights were
+    missing, after their own renaming and tying. A pipeline does not pass that option on to its
+    components, so for as long as this holds they are all asked. A component is known by the folder
+    that it is loaded from.
     """
-    missing: dict[str, list[str]] = {}
-    unexpected: dict[str, list[str]] = {}
-    for message in messages:
-        for status, place, name in _entries(_without_colours(message)):
-            component = re.split(r"[/\\]", place.rstrip("/\\. "))[-1]
-            found = missing if status == "MISSING" else unexpected
-            found.setdefault(component, []).append(name)
-    return tuple(
-        LoadingReport(
-            component,
-            tuple(sorted(missing.get(component, ()))),
-            tuple(sorted(unexpected.get(component, ()))),
-        )
-        for component in sorted(missing.keys() | unexpected.keys())
-    )
+    from diffusers import ModelMixin
+    from transformers import PreTrainedModel
+
+    reports: list[LoadingReport] = []
+    with ExitStack() as restore:
+        for base in (ModelMixin, PreTrainedModel):
+            own = vars(base)["from_pretrained"]
+            restore.callback(setattr, base, "from_pretrained", own)
+            asked = classmethod(_asked_for_report(own.__func__, reports))
+            setattr(base, "from_pretrained", asked)  # noqa: B010 - mypy takes it for a method
+        yield reports
+
+
+def _asked_for_report(
+    from_pretrained: Callable[..., Any], reports: list[LoadingReport]
+) -> Callable[..., Any]:
+    @wraps(from_pretrained)
+    def asked(cls: type, place: Any, *args: Any, **options: Any) -> Any:
+        if options.get("output_loading_info"):
+            return from_pretrained(cls, place, *args, **options)
+        model, told = from_pretrained(cls, place, *args, output_loading_info=True, **options)
+        names = (tuple(sorted(told[f"{kind}_keys"])) for kind in ("missing", "unexpected"))
+        component = options.get("subfolder") or PurePath(place).name
+        reports.append(LoadingReport(component, *names))
+        return model
+
+    return asked
 
 
 def describe_reports(
@@ -79,18 +83,3 @@ def names_in_words(names: tuple[str, ...]) -> str | None:
         return ", ".join(names) or None
     digest = sha256_hex("\n".join(names).encode())[:12]
     return f"{', '.join(names[:_SHOWN])} and {len(names) - _SHOWN} more ({digest})"
-
-
-def _entries(message: str) -> Iterator[tuple[str, str, str]]:
-    """Yield status, place and name of every weight that a message tells of."""
-    for pattern, status in ((_NEWLY_INITIALISED, "MISSING"), (_NOT_USED, "UNEXPECTED")):
-        for found in pattern.finditer(message):
-            for name in _NAME.findall(found["names"]):
-                yield status, found["place"], name
-    for table in _TABLE.finditer(message):
-        for row in _ROW.finditer(table["rows"]):
-            yield row["status"], table["place"], row["name"]
-
-
-def _without_colours(message: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", message)

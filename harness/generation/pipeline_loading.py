@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import GoldenseedError
 from harness.generation.backend import GenerationError
-from harness.generation.loading_report import LoadingReport, read_loading_reports
+from harness.generation.loading_report import LoadingReport, loading_reports, names_in_words
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from harness.generation.weights import CheckedModel
 
 _RANDOM_WEIGHTS = ("newly initialized", "| MISSING")
-"""What transformers logs when it fills weights at random: before 5.0, and since."""
+"""What the libraries log when they fill weights at random. It is the second witness, for what was
+loaded by other ways than ``from_pretrained`` of a model."""
 
 
 def load_pipeline(
@@ -44,7 +45,7 @@ def load_pipeline(
     """
     import diffusers
 
-    with quietly() as messages:
+    with quietly() as messages, loading_reports() as reports:
         cls = _pipeline_class(diffusers, pipeline or checked.pipeline, checked)
         try:
             loaded = cls.from_pretrained(
@@ -58,37 +59,46 @@ def load_pipeline(
                 **({"low_cpu_mem_usage": False} if allow_new_weights else {}),
             ).to(device)
         except Exception as error:
-            _refuse_random_weights(messages, allow_new_weights, checked)
+            _refuse_random_weights(reports, messages, allow_new_weights, checked)
             raise GenerationError(
                 f"diffusers {diffusers.__version__} cannot load the {checked.pipeline}: "
                 f"{type(error).__name__}: {error}",
                 path=checked.folder,
                 fix="check that the model is complete and that this diffusers release knows it",
             ) from error
-    _refuse_random_weights(messages, allow_new_weights, checked)
+    _refuse_random_weights(reports, messages, allow_new_weights, checked)
     loaded.set_progress_bar_config(disable=True)
-    return loaded, read_loading_reports(messages)
+    return loaded, tuple(reports)
 
 
 def _refuse_random_weights(
+    reports: Sequence[LoadingReport],
     messages: Sequence[str],
     allowed: Collection[str],
     checked: CheckedModel,
 ) -> None:
-    """Raise for weights filled at random; also where a message of them cannot be read."""
-    known = [report.component for report in read_loading_reports(messages) if report.missing]
-    for message in messages:
-        if not any(words in message for words in _RANDOM_WEIGHTS):
-            continue
-        told_of = [component for component in known if f"/{component}" in message]
-        if not told_of or set(told_of) - set(allowed):
-            name = told_of[0] if told_of else "unet"
-            raise GenerationError(
-                f"weights are missing and would be filled at random: {message.strip()}",
-                path=checked.folder,
-                fix="use the library versions the model was saved with, or save it again; to test "
-                f"such a model all the same, name the component: allow_new_weights: [{name}]",
-            )
+    """Raise for weights filled at random; also where only a message tells of them."""
+    incomplete = [report for report in reports if report.missing]
+    refused = [
+        f"{report.component} lacks {names_in_words(report.missing)}"
+        for report in incomplete
+        if report.component not in allowed
+    ]
+    if not incomplete:
+        refused = [
+            message.strip()
+            for message in messages
+            if any(words in message for words in _RANDOM_WEIGHTS)
+        ]
+    if refused:
+        names = [report.component for report in incomplete if report.component not in allowed]
+        raise GenerationError(
+            f"weights are missing and would be filled at random: {'; '.join(refused)}",
+            path=checked.folder,
+            fix="use the library versions the model was saved with, or save it again; to test "
+            "such a model all the same, name the component: "
+            f"allow_new_weights: [{', '.join([*allowed, *(names or ['unet'])])}]",
+        )
 
 
 @contextmanager

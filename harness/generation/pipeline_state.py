@@ -6,17 +6,12 @@ import inspect
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.environment.reading import EnvironmentValue, guarded, plain
 from harness.files import sha256_hex
 from harness.generation.as_loaded import tensor_sha256
-
-if TYPE_CHECKING:
-    import torch
-
-_SEQUENCE = 64
-"""Tokens in the attention whose kernel is asked for; about that of a 64 by 64 image."""
+from harness.generation.attention_kernel import attention_kernel
 
 
 def describe_state(pipeline: Any, scheduler: Any) -> Iterator[tuple[str, EnvironmentValue]]:
@@ -51,7 +46,7 @@ def _attention(name: str, component: Any) -> Iterator[tuple[str, EnvironmentValu
     processors = getattr(component, "attn_processors", None)
     if processors:
         yield f"attention.{name}.processors", guarded(lambda: _processors(processors))
-        yield f"attention.{name}.kernel", guarded(lambda: _kernel(component))
+        yield f"attention.{name}.kernel", guarded(lambda: attention_kernel(component))
     implementation = getattr(getattr(component, "config", None), "_attn_implementation", None)
     if implementation is not None:
         yield f"attention.{name}.implementation", plain(implementation)
@@ -69,30 +64,24 @@ def _processor(processor: Any) -> str:
     return name if chosen is None else f"{name}[{getattr(chosen, 'value', chosen)}]"
 
 
-def _kernel(component: torch.nn.Module) -> str | None:
-    """Ask torch which kernel it would take for the component's first attention."""
-    import torch
-
-    for module in component.modules():
-        heads, query = getattr(module, "heads", None), getattr(module, "to_q", None)
-        if isinstance(heads, int) and isinstance(query, torch.nn.Linear):
-            weight = query.weight
-            shape = (1, heads, _SEQUENCE, weight.shape[0] // heads)
-            sample = torch.zeros(shape, dtype=weight.dtype, device=weight.device)
-            choice = torch._fused_sdp_choice(sample, sample, sample)  # noqa: SLF001
-            return str(torch.nn.attention.SDPBackend(choice).name)
-    return None
-
-
 def _offload(pipeline: Any) -> str:
-    """Name what moves parts of the model: accelerate's hooks, diffusers' group offloading."""
+    """Name what moves or casts parts of the model: accelerate's hooks and those of diffusers."""
     found = {
         f"{name}: {type(hook).__name__}"
         for name, component in pipeline.components.items()
-        for hook in (getattr(component, "_hf_hook", None), getattr(component, "_diffusers_hook", 0))
-        if hook
+        for hook in _hooks(component)
     }
     return ", ".join(sorted(found)) or "none"
+
+
+def _hooks(component: Any) -> Iterator[Any]:
+    """Yield the hooks of a component and its parts; only modules have any."""
+    for part in component.modules() if hasattr(component, "modules") else ():
+        accelerate, diffusers = (
+            getattr(part, name, None) for name in ("_hf_hook", "_diffusers_hook")
+        )
+        yield from [accelerate] if accelerate is not None else []
+        yield from getattr(diffusers, "hooks", {}).values()
 
 
 def _scheduler(scheduler: Any) -> Iterator[tuple[str, EnvironmentValue]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +146,15 @@ def _other_vocabulary(pipeline: Any) -> None:
     pipeline.tokenizer.add_tokens(["a-token-of-mine"])
 
 
+def _offloaded(pipeline: Any) -> None:
+    pipeline.unet.enable_group_offload(torch.device("cpu"), offload_type="leaf_level")
+
+
+def _merged(adapters: Path, pipeline: Any) -> None:
+    pipeline.load_lora_weights(adapters, weight_name="style.safetensors")
+    pipeline.fuse_lora()
+
+
 def _prepared(prepare: Prepare) -> Callable[[Place], None]:
     return lambda place: setattr(place, "prepare", prepare)
 
@@ -246,6 +256,20 @@ CHANGES: dict[str, tuple[str, Callable[[Place], None]]] = {
     "VAE tiling": ("model.vae.tiling", _prepared(lambda p: p.vae.enable_tiling())),
     "VAE slicing": ("model.vae.slicing", _prepared(lambda p: p.vae.enable_slicing())),
     "torch.compile": ("model.unet.compiled", _prepared(lambda p: p.unet.compile())),
+    "offloading": (
+        "pipeline.offload",
+        _prepared(_offloaded),
+    ),
+    "a LoRA adapter merged into the weights": (
+        "pipeline.fused_loras",
+        lambda place: setattr(place, "prepare", partial(_merged, place.folder / "lora")),
+    ),
+    "quantisation, as diffusers notes it": (
+        "model.unet.quantisation",
+        _prepared(
+            lambda p: p.unet.register_to_config(quantization_config={"quant_method": "torchao"})
+        ),
+    ),
     "QKV fused": (
         "attention.unet.processors",
         _prepared(lambda p: p.fuse_qkv_projections(vae=False)),

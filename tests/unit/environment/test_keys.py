@@ -60,7 +60,11 @@ WHAT_CHANGES_PIXELS = {
         "attention.unet.kernel",
     ],
     "diffusers' attention": ["attention.unet.processors", "env.DIFFUSERS_ATTN_BACKEND"],
-    "torch.compile": ["model.unet.compiled", "cuda.package.triton"],
+    "torch.compile": [
+        "model.unet.compiled",
+        "model.unet.inductor_sha256",
+        "cuda.package.triton",
+    ],
     "initial noise of a CUDA generator": [
         "device.type",
         "gpu.multiprocessors",
@@ -149,7 +153,7 @@ def test_every_key_that_is_written_is_declared_exactly_once(written: set[str]):
 def test_every_declaration_is_of_use(written: set[str]):
     used = {declared.pattern for key in written for declared in fitting(key)}
     before_torch_2_9 = {"torch.cuda.matmul.allow_tf32", "torch.cudnn.allow_tf32"}
-    only_in_trouble = {"gpu.nvml"}
+    only_in_trouble = {"gpu.nvml", "library.unread"}
     of_transformers_alone = {"attention.{component}.implementation"}
     never_here = before_torch_2_9 | only_in_trouble | of_transformers_alone
     assert {each.pattern for each in KEYS} - used <= never_here
@@ -198,6 +202,15 @@ def test_the_declarations_need_no_torch():
     assert done.stdout == "False\n"
 
 
+PAGE = Path(__file__).parents[3] / "docs" / "environment.md"
+
+
+@pytest.mark.parametrize("what", WHAT_CHANGES_PIXELS)
+def test_the_page_names_what_changes_pixels_with_its_keys(what: str):
+    keys = ", ".join(f"`{key}`" for key in WHAT_CHANGES_PIXELS[what])
+    assert f"| {what} | {keys} | " in PAGE.read_text(encoding="utf-8")
+
+
 def test_the_page_names_every_key():
-    page = (Path(__file__).parents[3] / "docs" / "environment.md").read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
     assert [each.pattern for each in KEYS if f"`{each.pattern}`" not in page] == []

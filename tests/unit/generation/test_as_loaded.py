@@ -124,3 +124,15 @@ def test_a_transposed_weight_is_read_in_its_own_order():
     weight = torch.arange(6, dtype=torch.float32).reshape(2, 3)
     assert tensor_sha256(weight.T) == tensor_sha256(weight.T.contiguous())
     assert tensor_sha256(weight.T) != tensor_sha256(weight)
+
+
+def test_the_compilers_configuration_counts_where_it_is_at_work():
+    import torch._inductor.config as inductor
+
+    module = torch.nn.Linear(2, 2)
+    assert described(module)["inductor_sha256"] is None
+    module.compile()
+    plain = described(module)["inductor_sha256"]
+    with inductor.patch(max_autotune=not inductor.max_autotune):
+        assert described(module)["inductor_sha256"] != plain
+    assert described(module)["inductor_sha256"] == plain

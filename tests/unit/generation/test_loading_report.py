@@ -1,38 +1,27 @@
-"""Weights that are missing or left over: read from what the libraries really log."""
+"""Weights that are missing or left over: what the libraries really say of them."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from diffusers import ModelMixin
 from safetensors.torch import load_file, save_file
 from tiny_suites import one_case
+from transformers import PreTrainedModel
 
+from harness.generation import pipeline_loading
 from harness.generation.backend import GenerationError
 from harness.generation.diffusers_backend import DiffusersBackend
-from harness.generation.loading_report import (
-    LoadingReport,
-    names_in_words,
-    read_loading_reports,
-)
+from harness.generation.loading_report import names_in_words
 
 FILES = {
     "unet": "diffusion_pytorch_model.safetensors",
     "text_encoder": "model.safetensors",
 }
-OLDER = (
-    """\
-Some weights of CLIPTextModel were not initialized from the model checkpoint at \
-/models/a/text_encoder and are newly initialized: ['a.weight', 'b.weight']
-You should probably TRAIN this model on a down-stream task""",
-    """\
-Some weights of the model checkpoint at /models/a/text_encoder were not used when \
-initializing CLIPTextModel: ['c.weight']
-- This IS expected if you are …""",
-)
-"""As transformers 4.48 logs them."""
 
 
 def rewrite(model: Path, component: str, *, without: str | None = None, extra: str | None = None):
@@ -96,14 +85,32 @@ def test_a_sound_model_has_neither(sd: Path):
     assert {key: found[key] for key in keys} == dict.fromkeys(keys)
 
 
-def test_older_releases_are_understood():
-    assert read_loading_reports(OLDER) == (
-        LoadingReport("text_encoder", ("a.weight", "b.weight"), ("c.weight",)),
-    )
+@pytest.mark.parametrize("component", FILES)
+def test_missing_weights_are_found_whatever_the_libraries_log(
+    sd: Path, component: str, monkeypatch: pytest.MonkeyPatch
+):
+    """A release that rewords its warnings, or drops them, must not let random weights through."""
+    monkeypatch.setattr(pipeline_loading, "_RANDOM_WEIGHTS", ())
+    rewrite(sd, component, without=first_weight(sd, component))
+    with pytest.raises(GenerationError, match=f"filled at random: {component} lacks "):
+        environment(sd.parent)
 
 
-def test_other_messages_say_nothing_of_weights():
-    assert read_loading_reports(["The config attributes {} were passed to DDIMScheduler"]) == ()
+@pytest.mark.parametrize("component", FILES)
+def test_the_libraries_log_is_a_second_witness(
+    sd: Path, component: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Fails where a release words its warnings otherwise: mend `_RANDOM_WEIGHTS` then."""
+    monkeypatch.setattr(pipeline_loading, "loading_reports", lambda: nullcontext([]))
+    rewrite(sd, component, without=first_weight(sd, component))
+    with pytest.raises(GenerationError, match="filled at random"):
+        environment(sd.parent)
+
+
+def test_the_libraries_are_as_they_were_afterwards(sd: Path):
+    before = [vars(base)["from_pretrained"] for base in (ModelMixin, PreTrainedModel)]
+    environment(sd.parent)
+    assert [vars(base)["from_pretrained"] for base in (ModelMixin, PreTrainedModel)] == before
 
 
 def test_of_many_weights_no_change_goes_unseen():
