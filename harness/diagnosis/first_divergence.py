@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 from harness.comparison.trace_distances import StageDistance, aligned, either, same, stage_distance
-from harness.diagnosis.model import Diagnosis, FirstDivergence, Jump
+from harness.diagnosis.model import FirstDivergence, Jump
 from harness.diagnosis.words import divergence_in_words
-from harness.errors import GoldenseedError
 from harness.generation.stages import Stage, Trace
-
-NO_ACCEPTED_TRACE = (
-    "the accepted image has no trace: it was accepted before traces were kept, "
-    "or from a run without them"
-)
-ALL_THE_SAME = "every recorded stage is identical: the difference arose after the last of them"
 
 JUMP = 10.0
 """Growth from one stage to the next that rounding does not explain.
@@ -26,27 +18,6 @@ grew at most 1.4-fold from one step to the next (median of 8 images): see docs/t
 _LATENTS_TO_IMAGE = frozenset(
     {Stage.INITIAL_LATENTS, Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE, Stage.FLOAT_IMAGE}
 )
-
-
-def diagnose(
-    accepted: Callable[[], Trace | None], present: Callable[[], Trace | None]
-) -> Diagnosis | None:
-    """Find the first divergence of two traces, each read by a function.
-
-    None where the present image has no trace, so that there is nothing to say. A trace that is
-    missing or cannot be read becomes the note of the diagnosis: it changes no verdict.
-    """
-    try:
-        now = present()
-        if not now:
-            return None
-        before = accepted()
-        if not before:
-            return Diagnosis(note=NO_ACCEPTED_TRACE)
-    except GoldenseedError as error:
-        return Diagnosis(note=f"the trace cannot be read: {error}")
-    found = first_divergence(before, now)
-    return Diagnosis(note=ALL_THE_SAME) if found is None else Diagnosis(first_divergence=found)
 
 
 def first_divergence(accepted: Trace, present: Trace) -> FirstDivergence | None:

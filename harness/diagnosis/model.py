@@ -17,12 +17,14 @@ class _Document(BaseModel):
 class Cause(StrEnum):
     """Why an image can differ; the order is that in which they take effect."""
 
+    MODEL = "model"
+    """Another model or another kind of pipeline."""
     PROMPT = "prompt"
     """The prompt or the negative prompt."""
     TOKENIZER = "tokenizer"
     """The tokenizer, or the token ids it makes of the same prompt."""
     TEXT_ENCODER = "text_encoder_weights"
-    """The weights of a text encoder, or which of its layers is taken."""
+    """The weights of a text encoder."""
     IMAGE_ENCODER = "image_encoder"
     """An image encoder, or an image that the pipeline was given."""
     SCHEDULER = "scheduler"
@@ -83,6 +85,17 @@ class RankedCause(_Document):
     """The cause in this very case: ``guidance scale, about 4 → 6``."""
 
 
+class ChangedKey(_Document):
+    """A key of the environments' fingerprints that differs and can change an image."""
+
+    key: str
+    old: str | int | float | bool | None
+    """None where the key was absent."""
+    new: str | int | float | bool | None
+    explains: bool
+    """Whether it takes effect where the images part; False means that it is ruled out."""
+
+
 class Jump(_Document):
     """A stage at which a difference that was there already grew as rounding does not."""
 
@@ -131,5 +144,9 @@ class Diagnosis(_Document):
     first_divergence: FirstDivergence | None = None
     causes: tuple[RankedCause, ...] = ()
     """The most likely first; empty where nothing differs."""
+    environment: tuple[ChangedKey, ...] = ()
+    """How the environments differ, as far as that can change an image."""
     note: str | None = None
-    """What hinders the diagnosis, as a sentence: why there is no first divergence."""
+    """Why there is no first divergence, as a sentence; None where there is one."""
+    remarks: tuple[str, ...] = ()
+    """What the diagnosis had to do without, as sentences."""

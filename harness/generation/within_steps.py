@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from harness.generation.trace import Recorder
 
 _NAMES = ("unet", "transformer")
+_CALLS = 4
+"""How many calls are recorded where no scheduler tells that a step is done."""
 _ROWS = 4
 """Up to how many rows of a batch are kept apart: guidance needs two, at times three."""
 
@@ -27,16 +29,19 @@ def is_denoiser(name: str) -> bool:
 
 def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: Any) -> None:
     """Record inputs and outputs of ``module`` until the first step is done."""
+    calls = 0
 
     def before(_module: Any, args: Any, kwargs: Any) -> None:
-        if recorder.seen(Stage.INITIAL_LATENTS):
+        nonlocal calls
+        if recorder.seen(Stage.INITIAL_LATENTS) or calls == _CALLS:
             return
+        calls += 1
         for part, values in (*enumerate(args), *kwargs.items()):
             for inner, value in _named(str(part), values):
                 recorder.add(Stage.DENOISER_INPUT, f"{name}.{inner}", value)
 
     def after(_module: Any, _args: Any, output: Any) -> None:
-        if recorder.seen(Stage.INITIAL_LATENTS):
+        if recorder.seen(Stage.INITIAL_LATENTS) or calls == _CALLS:
             return
         values = output[0] if isinstance(output, tuple) else getattr(output, "sample", output)
         for row, value in _rows(values):

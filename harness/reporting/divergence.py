@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.diagnosis.model import Diagnosis, FirstDivergence
 from harness.generation.stages import Stage
+from harness.reporting.causes import cause_lines
 from harness.reporting.text import visible
 
 WIDTH = 320
@@ -39,6 +40,12 @@ class Plot:
     width: int = WIDTH
     height: int = HEIGHT
     left: int = _LEFT
+
+
+def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
+    """Yield where two images part, how far apart they are, and why."""
+    yield from divergence_lines(diagnosis)
+    yield from cause_lines(diagnosis)
 
 
 def divergence_lines(diagnosis: Diagnosis) -> Iterator[str]:

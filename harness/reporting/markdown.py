@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.files import write_atomically
 from harness.reporting.anchors import anchors
+from harness.reporting.causes import cause_in_words
 from harness.reporting.lock import lock_lines
 from harness.reporting.text import (
     MEANINGS,
@@ -96,6 +97,8 @@ def _why(case: CaseRecord) -> str:
     parts += [text for text in (case.error, pixels_in_words(case)) if text]
     if case.diagnosis and case.diagnosis.first_divergence:
         parts.append(f"first divergence: {case.diagnosis.first_divergence.words}")
+    if case.diagnosis and case.diagnosis.causes:
+        parts.append(f"likely cause: {cause_in_words(case.diagnosis.causes[0])}")
     return "<br>".join(_plain(part) for part in parts)
 
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from harness.reporting.anchors import case_anchor
-from harness.reporting.divergence import divergence_lines
+from harness.reporting.divergence import diagnosis_lines
 from harness.reporting.lock import lock_lines
 from harness.reporting.text import (
     WORST_FIRST,
@@ -49,7 +49,7 @@ def _body(case: CaseRecord, run_id: str, report: str | None) -> Iterator[str]:
     if case.baseline:
         yield baseline_line(case.baseline)
     if case.diagnosis:
-        yield from divergence_lines(case.diagnosis)
+        yield from diagnosis_lines(case.diagnosis)
     if report:
         yield f"report  {report}#{case_anchor(case)}"
     command = accept_command(case, run_id)

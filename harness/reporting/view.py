@@ -12,7 +12,7 @@ from urllib.parse import quote
 from harness.errors import GoldenseedError
 from harness.files import inside
 from harness.reporting.anchors import anchors
-from harness.reporting.divergence import Plot, divergence_lines, plot_of
+from harness.reporting.divergence import Plot, diagnosis_lines, plot_of
 from harness.reporting.limits import MetricRow, metric_rows
 from harness.reporting.numbers import scalar, seconds
 from harness.reporting.terminal import accept_command
@@ -72,7 +72,7 @@ class CaseView:
     error: str | None
     rows: tuple[MetricRow, ...]
     divergence: tuple[str, ...]
-    """Where the image parts from the accepted one, in one or two lines."""
+    """Where the image parts from the accepted one, and why, in a few lines."""
     plot: Plot | None
     recipe: tuple[tuple[str, str], ...]
     seconds: str | None
@@ -160,7 +160,7 @@ def _case_view(
         reasons=tuple(reason_in_words(reason, case) for reason in reasons),
         error=None if case.error is None else visible(case.error.rstrip()),
         rows=metric_rows(case),
-        divergence=tuple(divergence_lines(case.diagnosis)) if case.diagnosis else (),
+        divergence=tuple(diagnosis_lines(case.diagnosis)) if case.diagnosis else (),
         plot=None if divergence is None else plot_of(divergence),
         recipe=_fields(case.recipe),
         seconds=seconds(took) if took else None,

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
-from harness.diagnosis.first_divergence import diagnose
+from harness.diagnosis.diagnose import Kept, diagnose
 from harness.errors import GoldenseedError
 from harness.files import write_atomically
 from harness.runs.pairing import CasePair, Pairing, pair_cases
-from harness.runs.record import BaselineUsed, CaseRecord, RunRecord
+from harness.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, RunRecord
 from harness.runs.stored_images import stored_image
 from harness.runs.traces import stored_trace
 from harness.suites.expansion import Limit
@@ -100,7 +101,7 @@ class Comparer:
         judged = pair.b.model_copy(
             update={
                 **self._concluded(judgement, images["A"], images["B"]),
-                "diagnosis": None if same else self._diagnosed(pair),
+                "diagnosis": None if same else self._diagnosed(pair, judgement, images),
                 "trace_file": None,
                 "image": self._keep(images["B"], pair.b.pixels_sha256 or ""),
                 "passed": judgement.verdict in HELD,
@@ -109,11 +110,19 @@ class Comparer:
         )
         return JudgedPair(pair, judged, 0.0 if same else _brighter(images["A"], images["B"]))
 
-    def _diagnosed(self, pair: CasePair) -> Diagnosis | None:
-        return diagnose(
-            lambda: stored_trace(self._a.folder, pair.a),
-            lambda: stored_trace(self._b.folder, pair.b),
+    def _diagnosed(
+        self, pair: CasePair, judgement: Judgement, images: Mapping[str, Image]
+    ) -> Diagnosis | None:
+        before, now = (
+            Kept(
+                recipe=case.recipe,
+                environment=partial(_environment, run.record, case),
+                trace=partial(stored_trace, run.folder, case),
+                image=images[name],
+            )
+            for name, run, case in (("A", self._a, pair.a), ("B", self._b, pair.b))
         )
+        return diagnose(before, now, judgement.metrics)
 
     def _judge(self, pair: CasePair, image_a: Image, image_b: Image) -> Judgement:
         from harness.comparison.compare import measure
@@ -263,6 +272,10 @@ def _unreadable(case: CaseRecord, message: str) -> CaseRecord:
             "difference": None,
         }
     )
+
+
+def _environment(run: RunRecord, case: CaseRecord) -> dict[str, EnvironmentValue] | None:
+    return None if case.environment_sha256 is None else run.environment_of(case)
 
 
 def _brighter(image_a: Image, image_b: Image) -> float | None:

@@ -10,21 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.baselines.store import BaselineStore
-from harness.diagnosis.first_divergence import diagnose
+from harness.diagnosis.diagnose import Kept, diagnose
 from harness.environment.profile import fallback_chain
 from harness.errors import GoldenseedError
 from harness.generation.stages import Trace
-from harness.runs.record import BaselineUsed, CaseRecord
+from harness.runs.record import BaselineUsed, CaseRecord, EnvironmentValue
 from harness.runs.traces import kept_trace
 from harness.session.pictures import Pictures
 from harness.session.sketches import failed
 from harness.suites.expansion import Limit
-from harness.verdict.judge import Judgement, Subject, Tools, judge
+from harness.verdict.judge import Judgement, Measured, Subject, Tools, judge
 from harness.verdict.model import Verdict
 from harness.verdict.noise import unmeasured_noise
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from pydantic import JsonValue
+
+    from harness.diagnosis.model import Diagnosis
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Made:
     """The one it was computed in: ``float32``."""
     profile: str | None
     environment_sha256: str | None
+    environment: Mapping[str, EnvironmentValue] | None = None
     trace: Trace = ()
 
 
@@ -80,7 +84,7 @@ class Judging:
             if judgement.verdict is Verdict.IDENTICAL:
                 self._pictures.check_accepted(subject.pixels_sha256)
             stage = "not_kept"
-            update = self._conclude(made, judgement)
+            update = self._conclude(made, judgement, sketch.recipe)
         except GoldenseedError as error:
             return failed(sketch, stage, str(error))
         seconds = sketch.seconds.model_copy(update={"compare": time.perf_counter() - began})
@@ -106,7 +110,9 @@ class Judging:
             **kept_trace(self._folder, made.trace),
         }
 
-    def _conclude(self, made: Made, judgement: Judgement) -> dict[str, object]:
+    def _conclude(
+        self, made: Made, judgement: Judgement, recipe: Mapping[str, JsonValue]
+    ) -> dict[str, object]:
         """Return the fields of the record that the judgement decides, its pictures written."""
         update: dict[str, object] = {
             "verdict": judgement.verdict,
@@ -129,8 +135,24 @@ class Judging:
             return update
         if accepted and accepted.size == made.image.size:
             update["difference"] = self._pictures.keep_difference(made.image, accepted)
-        digest = against.accepted.trace_sha256
-        update["diagnosis"] = diagnose(
-            lambda: None if digest is None else self._store.trace(digest), lambda: made.trace
-        )
+        update["diagnosis"] = self._diagnosed(made, against, recipe)
         return update
+
+    def _diagnosed(
+        self, made: Made, against: Measured, recipe: Mapping[str, JsonValue]
+    ) -> Diagnosis | None:
+        accepted = against.accepted
+        digest = accepted.trace_sha256
+        before = Kept(
+            recipe=accepted.recipe,
+            environment=lambda: self._store.environment(accepted.environment_sha256),
+            trace=lambda: None if digest is None else self._store.trace(digest),
+            image=against.image,
+        )
+        now = Kept(
+            recipe=recipe,
+            environment=lambda: made.environment,
+            trace=lambda: made.trace,
+            image=made.image,
+        )
+        return diagnose(before, now, against.metrics)

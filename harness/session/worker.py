@@ -92,6 +92,7 @@ class Worker:
             dtype=case.suite.model.dtype,
             profile=PORTABLE if case.suite.determinism.portable else self.profile,
             environment_sha256=self._environment_sha256,
+            environment=self.environment,
             trace=generation.trace,
         )
         return self._judging.judge(sketch.model_copy(update={"seconds": seconds}), made), None
@@ -111,6 +112,7 @@ class Worker:
             dtype=dtype,
             profile=self.profile,
             environment_sha256=self._environment_sha256,
+            environment=self.environment,
         )
         return self._judging.judge(sketch, made)
 

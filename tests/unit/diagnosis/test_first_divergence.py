@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from harness.diagnosis.first_divergence import diagnose, first_divergence
-from harness.errors import GoldenseedError
+from harness.diagnosis.first_divergence import first_divergence
 from harness.generation.sketch import Sketcher
 from harness.generation.stages import WITHIN, Stage, Trace
 from harness.generation.trace import Recorder
-from harness.generation.trace_files import read_trace
 
 STEPS = 4
 
@@ -168,35 +164,3 @@ def test_the_encoder_is_named():
     )
     expected = "prompt embeddings of text_encoder_2.text_embeds; token ids are identical"
     assert words(accepted, present) == expected
-
-
-def test_without_a_present_trace_there_is_no_diagnosis_and_none_is_read():
-    def unread() -> Trace:
-        raise AssertionError("read")
-
-    assert diagnose(unread, lambda: ()) is None
-
-
-def test_a_baseline_from_before_traces_says_so():
-    found = diagnose(lambda: None, trace)
-    assert found
-    assert found.first_divergence is None
-    assert "accepted before traces were kept" in (found.note or "")
-
-
-def test_a_damaged_trace_is_a_note_and_no_error(tmp_path: Path):
-    file = tmp_path / f"{'0' * 64}.json.gz"
-    file.write_bytes(b"no gzip")
-    found = diagnose(lambda: read_trace(file), trace)
-    assert found
-    assert str(file) in (found.note or "")
-
-
-def test_any_other_error_is_not_hidden():
-    def broken() -> Trace:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        diagnose(broken, trace)
-    with pytest.raises(GoldenseedError):
-        read_trace(Path("/nowhere") / f"{'0' * 64}.json.gz")

@@ -1,0 +1,113 @@
+"""The evidence as the rules look at it: what differs, and where it begins to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.comparison.trace_distances import either
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.places import NOWHERE, Root, roots_of
+from harness.environment.differences import KeyDifference, Value, environment_differences
+from harness.environment.keys import UNREADABLE, Kind
+from harness.suites.recipes import FieldDifference, recipe_differences
+
+_EPSILONS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+_ABSENCE_TELLS = ("adapter_file.", "model_file.", "scheduler.class", "tokenizer.")
+"""Keys that a fingerprint lacks because there was nothing to describe, not because it is older."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the rules work from."""
+
+    evidence: Evidence
+    roots: tuple[Root, ...]
+    """Where the images part; ``NOWHERE`` alone where no trace tells."""
+    keys: Mapping[str, KeyDifference]
+    """The keys of the fingerprints that differ and can change an image; empty if unknown."""
+    fields: Mapping[str, FieldDifference]
+    """The fields in which the recipes differ."""
+    environments_known: bool
+    recipes_known: bool
+
+    def value(self, key: str) -> Value:
+        """Return what the present fingerprint has under a key."""
+        return (self.evidence.present.environment or {}).get(key)
+
+    def same_key(self, key: str) -> bool:
+        """Say whether both fingerprints have the key, with one value that could be read."""
+        sides = (self.evidence.accepted.environment or {}, self.evidence.present.environment or {})
+        return all(_readable(side.get(key)) for side in sides) and key not in self.keys
+
+    def epsilon(self, root: Root) -> float:
+        """Return the spacing of numbers at 1 in the coarsest dtype that can be at work."""
+        dtypes = {either(pair).dtype for pair in root.pairs}
+        for side in (self.evidence.accepted, self.evidence.present):
+            for key, value in (side.environment or {}).items():
+                if key.startswith("model.") and key.endswith(".dtype"):
+                    dtypes.update(str(value).split())
+        return max((_EPSILONS[each] for each in dtypes if each in _EPSILONS), default=2.0**-23)
+
+
+def findings_of(evidence: Evidence) -> Findings:
+    """Lay out what differs between the two sides."""
+    before, now = evidence.accepted, evidence.present
+    roots = roots_of(before.trace, now.trace) if before.trace and now.trace else ()
+    keys: Mapping[str, KeyDifference] = {}
+    if before.environment is not None and now.environment is not None:
+        keys = _telling(before.environment, now.environment)
+    fields: Iterable[FieldDifference] = ()
+    if before.recipe is not None and now.recipe is not None:
+        fields = recipe_differences(before.recipe, now.recipe)
+    return Findings(
+        evidence=evidence,
+        roots=roots or (NOWHERE,),
+        keys=keys,
+        fields={each.field: each for each in fields},
+        environments_known=bool(before.environment) and bool(now.environment),
+        recipes_known=bool(before.recipe) and bool(now.recipe),
+    )
+
+
+def _telling(old: Mapping[str, Value], new: Mapping[str, Value]) -> dict[str, KeyDifference]:
+    return {
+        each.key: each
+        for each in environment_differences(old, new)
+        if each.kind is not Kind.RECORDED
+        and all(map(_readable_or_none, (each.old, each.new)))
+        and ((each.key in old and each.key in new) or _absence_tells(each.key, old, new))
+    }
+
+
+def _absence_tells(key: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> bool:
+    """Say whether that one side lacks ``key`` is a difference of the two pipelines."""
+    family, _, rest = key.partition(".")
+    if family not in {"model", "attention"} or "." not in rest:
+        return key.startswith(_ABSENCE_TELLS) and _both_describe(family, old, new)
+    component = f"{family}.{rest.partition('.')[0]}."
+    return not all(any(each.startswith(component) for each in side) for side in (old, new)) and (
+        _both_describe(family, old, new)
+    )
+
+
+def _both_describe(family: str, *sides: Mapping[str, Value]) -> bool:
+    """Say whether both fingerprints are of a loaded model at all; adapters may be on one alone."""
+    family = "model" if family == "adapter_file" else family
+    return all(any(key.startswith(f"{family}.") for key in side) for side in sides)
+
+
+def _readable(value: Value) -> bool:
+    return value is not None and _readable_or_none(value)
+
+
+def _readable_or_none(value: Value) -> bool:
+    return not (isinstance(value, str) and value.startswith(UNREADABLE))
+
+
+def unreadable(evidence: Evidence) -> Iterator[str]:
+    """Yield the keys that one of the fingerprints could not read."""
+    for side in (evidence.accepted, evidence.present):
+        for key, value in (side.environment or {}).items():
+            if not _readable_or_none(value):
+                yield key

@@ -1,0 +1,185 @@
+"""Where two traces begin to differ: the places at which nothing that feeds them differs already.
+
+A trace is no chain. Token ids, schedule and noise do not depend on each other, so two images can
+part in several places at once, each of which asks for a cause of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.comparison.trace_distances import Pair, either, same, stage_distance
+from harness.generation.stages import Stage, Trace
+
+
+class Place(StrEnum):
+    """What is computed, in the order of the flow."""
+
+    TOKEN_IDS = "token ids"  # noqa: S105 - no password
+    EMBEDDINGS = "prompt embeddings"
+    SCHEDULE = "timesteps and sigmas"
+    NOISE = "initial noise"
+    LATENTS = "initial latents"
+    CONDITIONING = "what the denoiser is given"
+    DENOISER = "the denoiser's output"
+    GUIDANCE = "the guided output"
+    STEP = "the arithmetic of the first step"
+    FIRST_STEP = "denoising step 1"
+    LATER_NOISE = "noise of later steps"
+    LATER_STEP = "a later denoising step"
+    BEFORE_VAE = "latents before the VAE"
+    VAE = "the VAE's output"
+    CONVERSION = "the float image made of the VAE's output"
+    IMAGE = "float image"
+    PIXELS = "pixels"
+    ANYWHERE = "a place that is not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A place that differs although nothing before it does."""
+
+    place: Place
+    pairs: tuple[Pair, ...]
+    """All records of the place, aligned; empty for ``ANYWHERE``."""
+
+    @property
+    def differing(self) -> tuple[Pair, ...]:
+        """The records that are not the same."""
+        return tuple(pair for pair in self.pairs if not same(pair))
+
+    @property
+    def distance(self) -> float | None:
+        """The largest relative distance of the records; None where none can be told."""
+        known = [stage_distance(pair).distance for pair in self.pairs]
+        return max((each for each in known if each is not None), default=None)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where the records come from that differ."""
+        return tuple(dict.fromkeys(either(pair).source or "" for pair in self.differing))
+
+    @property
+    def reshaped(self) -> tuple[Pair, ...]:
+        """The records whose shapes differ."""
+        return tuple((a, b) for a, b in self.differing if a and b and a.shape != b.shape)
+
+    @property
+    def recast(self) -> tuple[Pair, ...]:
+        """The records whose dtypes differ."""
+        return tuple((a, b) for a, b in self.differing if a and b and a.dtype != b.dtype)
+
+    @property
+    def one_sided(self) -> tuple[Pair, ...]:
+        """The records that only one of the traces has."""
+        return tuple(pair for pair in self.pairs if None in pair)
+
+
+NOWHERE = Root(Place.ANYWHERE, ())
+"""Stands for all places where no trace tells which."""
+
+_PLACES = {
+    Stage.TOKEN_IDS: Place.TOKEN_IDS,
+    Stage.PROMPT_EMBEDDINGS: Place.EMBEDDINGS,
+    Stage.TIMESTEPS: Place.SCHEDULE,
+    Stage.SIGMAS: Place.SCHEDULE,
+    Stage.INITIAL_NOISE: Place.NOISE,
+    Stage.INITIAL_LATENTS: Place.LATENTS,
+    Stage.DENOISER_INPUT: Place.CONDITIONING,
+    Stage.DENOISER_OUTPUT: Place.DENOISER,
+    Stage.GUIDED_OUTPUT: Place.GUIDANCE,
+    Stage.LATER_NOISE: Place.LATER_NOISE,
+    Stage.LATENTS_BEFORE_VAE: Place.BEFORE_VAE,
+    Stage.VAE_OUTPUT: Place.VAE,
+    Stage.FLOAT_IMAGE: Place.IMAGE,
+    Stage.PIXELS: Place.PIXELS,
+}
+_FEEDS = {
+    Place.TOKEN_IDS: (),
+    Place.EMBEDDINGS: (Place.TOKEN_IDS,),
+    Place.SCHEDULE: (),
+    Place.NOISE: (),
+    Place.LATENTS: (Place.NOISE, Place.SCHEDULE),
+    Place.CONDITIONING: (Place.EMBEDDINGS, Place.LATENTS),
+    Place.DENOISER: (Place.CONDITIONING,),
+    Place.GUIDANCE: (Place.DENOISER,),
+    Place.FIRST_STEP: (Place.GUIDANCE,),
+    Place.LATER_NOISE: (Place.NOISE, Place.SCHEDULE),
+    Place.LATER_STEP: (Place.FIRST_STEP, Place.LATER_NOISE),
+    Place.BEFORE_VAE: (Place.LATER_STEP,),
+    Place.VAE: (Place.BEFORE_VAE,),
+    Place.IMAGE: (Place.VAE,),
+    Place.PIXELS: (Place.IMAGE,),
+}
+"""What each place is computed from, one step back."""
+_ALWAYS_THERE = frozenset(
+    {Place.SCHEDULE, Place.NOISE, Place.LATER_NOISE, Place.FIRST_STEP, Place.LATER_STEP}
+)
+"""Places that are recorded wherever they are passed, so that to lack one means something."""
+_ORDER = {place: number for number, place in enumerate(Place)}
+
+
+def roots_of(accepted: Trace, present: Trace) -> tuple[Root, ...]:
+    """Return the places at which the traces begin to differ, in the order of the flow.
+
+    A place that one of the traces lacks altogether is passed over where that need not mean
+    anything: an older release did not record it, or the trace was cut short.
+    """
+    found = _by_place(accepted, present)
+    return tuple(
+        Root(_narrowed(place, found), tuple(pairs))
+        for place, pairs in found.items()
+        if _differs(pairs) and not any(_differs(found[each]) for each in _before(place, found))
+    )
+
+
+def _by_place(accepted: Trace, present: Trace) -> dict[Place, list[Pair]]:
+    before, now = ({each.key: each for each in trace} for trace in (accepted, present))
+    found: dict[Place, list[Pair]] = {}
+    for key in dict.fromkeys((*before, *now)):
+        pair = (before.get(key), now.get(key))
+        found.setdefault(_place(pair), []).append(pair)
+    shortest = min(
+        max((_ORDER[_place((each, None))] for each in trace), default=0)
+        for trace in (accepted, present)
+    )
+    return {
+        place: found[place]
+        for place in Place
+        if place in found
+        and (_in_both(found[place]) or (place in _ALWAYS_THERE and _ORDER[place] < shortest))
+    }
+
+
+def _in_both(pairs: Sequence[Pair]) -> bool:
+    return any(a for a, _ in pairs) and any(b for _, b in pairs)
+
+
+def _place(pair: Pair) -> Place:
+    record = either(pair)
+    if record.stage is Stage.DENOISING_STEP:
+        return Place.LATER_STEP if record.index else Place.FIRST_STEP
+    return _PLACES[record.stage]
+
+
+def _differs(pairs: Sequence[Pair]) -> bool:
+    return not all(map(same, pairs))
+
+
+def _before(place: Place, found: dict[Place, list[Pair]]) -> Iterator[Place]:
+    """Yield all recorded places that feed ``place``, at once or by way of others."""
+    for each in _FEEDS[place]:
+        if each in found:
+            yield each
+        yield from _before(each, found)
+
+
+def _narrowed(place: Place, found: dict[Place, list[Pair]]) -> Place:
+    """Say more exactly what differs where what feeds it is recorded."""
+    if place is Place.FIRST_STEP and Place.GUIDANCE in found:
+        return Place.STEP
+    if place is Place.IMAGE and Place.VAE in found:
+        return Place.CONVERSION
+    return place

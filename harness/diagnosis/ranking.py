@@ -1,0 +1,85 @@
+"""From suspicions to ranked causes: the explanations of one root share its belief.
+
+At each root every suspected cause has a weight, its odds against an unknown cause; its confidence
+there is its weight by the sum of all weights, the unknown's among them. Several suspicions of one
+cause count as the strongest of them. A cause that explains several roots at once is preferred: its
+weight is multiplied by their number. Roots are independent of each other, so two causes can both be
+near 1; a cause's confidence is that at the root which it explains best.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from harness.diagnosis.findings import Findings
+from harness.diagnosis.model import Cause, RankedCause
+from harness.diagnosis.places import Place, Root
+from harness.diagnosis.rules import RULES
+from harness.diagnosis.suspicion import LABELS, Suspicion, is_rounding
+
+SHOWN_CAUSES = 5
+LEAST = 0.05
+"""Below this confidence a cause is not worth naming, unless it is the first."""
+_EVIDENCE_SHOWN = 4
+
+ByCause = Mapping[Cause, Sequence[Suspicion]]
+
+
+def ranked(findings: Findings) -> tuple[RankedCause, ...]:
+    """Return the causes that explain what differs, the likeliest first; ``unknown`` is one."""
+    suspected = [_by_cause(findings, root) for root in findings.roots]
+    covered = Counter(cause for each in suspected for cause in each)
+    best: dict[Cause, tuple[float, Sequence[Suspicion]]] = {}
+    for root, found in zip(findings.roots, suspected, strict=True):
+        weights = {cause: _weight(each) * covered[cause] for cause, each in found.items()}
+        unknown = _unknown(findings, root, weights)
+        total = sum(weights.values()) + unknown
+        for cause, each in found.items():
+            share = weights[cause] / total
+            if share > best.get(cause, (-1.0, ()))[0]:
+                best[cause] = (share, each)
+        if unknown / total > best.get(Cause.UNKNOWN, (-1.0, ()))[0]:
+            best[Cause.UNKNOWN] = (unknown / total, ())
+    order = sorted(best, key=lambda cause: (-best[cause][0], cause is Cause.UNKNOWN))
+    kept = [cause for place, cause in enumerate(order) if not place or best[cause][0] >= LEAST]
+    return tuple(_named(cause, *best[cause]) for cause in kept[:SHOWN_CAUSES])
+
+
+def _by_cause(findings: Findings, root: Root) -> dict[Cause, list[Suspicion]]:
+    found: dict[Cause, list[Suspicion]] = {}
+    for rule in RULES:
+        for suspicion in rule(findings, root):
+            found.setdefault(suspicion.cause, []).append(suspicion)
+    for each in found.values():
+        each.sort(key=lambda suspicion: -suspicion.weight)
+    return found
+
+
+def _weight(suspicions: Sequence[Suspicion]) -> float:
+    return suspicions[0].weight
+
+
+def _unknown(findings: Findings, root: Root, weights: Mapping[Cause, float]) -> float:
+    """Return the weight of what nobody thought of.
+
+    It is greater where less is on record, and where no more than rounding is to be explained.
+    """
+    weight = 1.0
+    if root.place is Place.ANYWHERE or not findings.environments_known:
+        weight *= 2
+    if is_rounding(findings, root) and max(weights.values(), default=0.0) < 1:
+        weight *= 3
+    return weight
+
+
+def _named(cause: Cause, share: float, suspicions: Sequence[Suspicion]) -> RankedCause:
+    detail = next((each.words for each in suspicions if each.words), "")
+    label = LABELS[cause]
+    evidence = dict.fromkeys(sentence for each in suspicions for sentence in each.evidence)
+    return RankedCause(
+        cause=cause,
+        confidence=round(share, 2),
+        evidence=tuple(evidence)[:_EVIDENCE_SHOWN],
+        words=f"{label}: {detail}" if detail else label,
+    )

@@ -1,0 +1,74 @@
+"""What the suite itself changed: fields of the recipe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from harness.diagnosis import reach
+from harness.diagnosis.findings import Findings
+from harness.diagnosis.model import Cause
+from harness.diagnosis.places import Place, Root
+from harness.diagnosis.suspicion import DECLARED, Suspicion
+from harness.diagnosis.values import changed
+from harness.suites.recipes import FieldDifference
+
+_ATTENTION: Final = reach.DENOISER | reach.TEXT | reach.VAE
+_LORA: Final = reach.DENOISER | reach.TEXT
+_STEPS: Final = frozenset({Place.SCHEDULE, Place.LATER_STEP})
+_IMAGES: Final = reach.IMAGE_ENCODER | {Place.LATENTS}
+_FIELDS: Final = (
+    (r"prompt|call\.(negative_)?prompt(_\d)?", Cause.PROMPT, reach.TEXT | {Place.TOKEN_IDS}),
+    (r"seed|noise(\..*)?|call\.latents", Cause.SEED, reach.NOISE),
+    (r"call\.num_inference_steps", Cause.STEPS, _STEPS),
+    (r"call\.(timesteps|sigmas|eta)(\..*)?", Cause.SCHEDULER, reach.SCHEDULE),
+    (r"model\.scheduler(\..*)?", Cause.SCHEDULER, reach.SCHEDULE),
+    (r"call\.\w*(guidance|cfg|pag_)\w*", Cause.GUIDANCE, reach.GUIDANCE),
+    (r"call\.(height|width)", Cause.NOISE, reach.SIZE),
+    (r"call\.num_images_per_prompt", Cause.BATCH, reach.EVERYWHERE),
+    (r"model\.adapters(\..*)?", Cause.LORA, _LORA),
+    (r"call\.\w*attention_kwargs(\..*)?", Cause.LORA, _LORA),
+    (r"call\.\w*image\w*(\..*)?", Cause.IMAGE_ENCODER, _IMAGES),
+    (r"model\.dtype|determinism", Cause.DTYPE, reach.COMPUTED),
+    (r"model\..*", Cause.MODEL, reach.EVERYWHERE),
+    (r"determinism\.(threads|cpu_isa)", Cause.CPU, reach.COMPUTED),
+    (r"determinism\.(sdpa|attention_backend)", Cause.ATTENTION, _ATTENTION),
+    (r"determinism\.(float32_precision|reduced_\w+)", Cause.MATMUL_PRECISION, reach.COMPUTED),
+    (r"determinism\..*", Cause.KERNELS, reach.COMPUTED),
+    (r"call\..*", Cause.CALL, reach.EVERYWHERE),
+)
+"""Field, cause, and where it takes effect; the first that fits."""
+_COMPILED: Final = tuple((re.compile(field), cause, places) for field, cause, places in _FIELDS)
+_SAID_BY_THE_CAUSE: Final = frozenset({"prompt", "seed", "num_inference_steps", "guidance_scale"})
+_VAGUE: Final = {Cause.CALL: 0.2, Cause.MODEL: 0.3}
+"""What share of the weight remains where a field can mean much."""
+
+
+def declared(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Suspect every field of the recipe that differs and takes effect at ``root``."""
+    for difference in findings.fields.values():
+        found = _cause_of(difference)
+        if found is None or not reach.touches(found[1], root):
+            continue
+        cause, _ = found
+        field = difference.field.removeprefix("call.")
+        change = changed(field, difference.old, difference.new)
+        words = change.removeprefix(f"{field} ") if field in _SAID_BY_THE_CAUSE else change
+        yield Suspicion(
+            cause,
+            DECLARED * _VAGUE.get(cause, 1.0),
+            words,
+            (f"the recipe differs: {change}",),
+        )
+
+
+def _cause_of(difference: FieldDifference) -> tuple[Cause, frozenset[Place]] | None:
+    return next(
+        (
+            (cause, places)
+            for field, cause, places in _COMPILED
+            if field.fullmatch(difference.field)
+        ),
+        None,
+    )

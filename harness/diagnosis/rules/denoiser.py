@@ -1,0 +1,124 @@
+"""What the trace shows of the denoising: what the denoiser is given, makes, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.comparison.trace_distances import either, stage_distance
+from harness.diagnosis.estimates import guidance_of
+from harness.diagnosis.findings import Findings
+from harness.diagnosis.model import Cause
+from harness.diagnosis.places import Place, Root
+from harness.diagnosis.suspicion import LIKELY, POSSIBLE, SHOWN, Suspicion, is_rounding
+
+_SAMPLES = ("0", "sample", "hidden_states", "latent_model_input")
+_TIMES = ("1", "timestep", "timestep_cond")
+_IMAGES = ("image_embeds", "ip_hidden_states", "image_embeddings")
+_SIZES = ("time_ids", "img_ids", "size")
+
+
+def denoiser(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Explain a denoising step that differs, from the trace alone."""
+    match root.place:
+        case Place.CONDITIONING:
+            yield from _given(root)
+        case Place.DENOISER:
+            yield from _computed(findings, root)
+        case Place.GUIDANCE:
+            yield from _guided(findings)
+        case Place.STEP:
+            yield from _stepped(findings, root)
+        case Place.FIRST_STEP if not is_rounding(findings, root):
+            yield from _one_of(root, Cause.DENOISER, Cause.GUIDANCE, Cause.SCHEDULER)
+        case Place.LATER_STEP if not is_rounding(findings, root):
+            yield from _later(root)
+
+
+def _given(root: Root) -> Iterator[Suspicion]:
+    rows = [(a.shape[0], b.shape[0]) for a, b in root.reshaped if a and b and a.shape and b.shape]
+    parts = {source.partition(".")[2] for source in root.sources}
+    named = ", ".join(sorted(parts))
+    if rows and all(set(pair) == {1, 2} for pair in rows):
+        evidence = f"the denoiser is given {rows[0][1]} rows for an image instead of {rows[0][0]}"
+        yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (evidence,))
+        return
+    if root.one_sided:
+        evidence = f"the denoiser is called otherwise: {named}"
+        yield Suspicion(Cause.GUIDANCE, LIKELY, "", (evidence,))
+        yield Suspicion(Cause.CALL, LIKELY, named, (evidence,))
+        return
+    if root.recast:
+        return
+    evidence = f"the denoiser is given another {named}, though what it is made of is the same"
+    for part in sorted(parts):
+        yield Suspicion(_of_part(part), SHOWN, "", (evidence,))
+
+
+def _of_part(part: str) -> Cause:
+    last = part.rpartition(".")[2]
+    if last == "guidance":
+        return Cause.GUIDANCE
+    if part in _SAMPLES or part in _TIMES:
+        return Cause.SCHEDULER
+    if any(name in part for name in _IMAGES):
+        return Cause.IMAGE_ENCODER
+    return Cause.NOISE if last in _SIZES else Cause.CALL
+
+
+def _computed(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Explain another output of the denoiser for the same input."""
+    distance = "" if root.distance is None else f", by a relative distance of {root.distance:.1e}"
+    evidence = f"the denoiser makes something else of the same input{distance}"
+    if root.recast:
+        return
+    if root.one_sided or root.reshaped:
+        yield Suspicion(Cause.GUIDANCE, LIKELY, "switched on or off", (evidence,))
+    elif not is_rounding(findings, root):
+        yield Suspicion(Cause.DENOISER, LIKELY, "", (evidence,))
+        adapters = _has_adapters(findings)
+        yield Suspicion(Cause.LORA, LIKELY * 0.8 if adapters else 1.0, "", (evidence,))
+
+
+def _has_adapters(findings: Findings) -> bool:
+    recipe = findings.evidence.present.recipe or {}
+    model = recipe.get("model")
+    return isinstance(model, dict) and bool(model.get("adapters"))
+
+
+def _guided(findings: Findings) -> Iterator[Suspicion]:
+    before, now = (
+        guidance_of(trace or ())
+        for trace in (findings.evidence.accepted.trace, findings.evidence.present.trace)
+    )
+    evidence = ["the denoiser's predictions are the same, what the guidance makes of them is not"]
+    words = ""
+    if before is not None and now is not None:
+        words = f"about {before:.4g} → {now:.4g}"
+        evidence.append(f"estimated from the trace: a guidance scale of {words}")
+    yield Suspicion(Cause.GUIDANCE, SHOWN, words, tuple(evidence))
+
+
+def _stepped(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    if is_rounding(findings, root):
+        return
+    evidence = "the scheduler makes another step of the same sample and the same prediction"
+    yield Suspicion(Cause.SCHEDULER, SHOWN, "", (evidence,))
+
+
+def _one_of(root: Root, *causes: Cause) -> Iterator[Suspicion]:
+    """Share a first step without records of what happens within it."""
+    distance = "" if root.distance is None else f" (relative distance {root.distance:.1e})"
+    evidence = f"the first step differs{distance} although prompt, schedule and noise are the same"
+    for cause in causes:
+        yield Suspicion(cause, 2 * POSSIBLE, "", (evidence,))
+
+
+def _later(root: Root) -> Iterator[Suspicion]:
+    step = next((either(pair).index + 1 for pair in root.differing), 0)
+    if len(root.one_sided) == len(root.differing):
+        return
+    first = stage_distance(root.differing[0]).distance
+    distance = "" if first is None else f" (relative distance {first:.1e})"
+    evidence = f"step {step} is the first that differs{distance}; the first step is the same"
+    yield Suspicion(Cause.SCHEDULER, LIKELY, f"from step {step} on", (evidence,))
+    yield Suspicion(Cause.GUIDANCE, POSSIBLE, f"from step {step} on", (evidence,))

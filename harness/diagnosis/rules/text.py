@@ -1,0 +1,101 @@
+"""What the trace shows of the text: token ids and prompt embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.comparison.trace_distances import Pair, either, same
+from harness.diagnosis.findings import Findings
+from harness.diagnosis.model import Cause
+from harness.diagnosis.places import Place, Root
+from harness.diagnosis.suspicion import LIKELY, POSSIBLE, SHOWN, Suspicion, is_rounding
+from harness.generation.stages import Stage
+
+
+def text(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Explain token ids, and embeddings of equal token ids, from the trace alone."""
+    if root.place is Place.TOKEN_IDS:
+        yield from _token_ids(findings, root)
+    elif root.place is Place.EMBEDDINGS and not root.recast:
+        yield from _embeddings(findings, root)
+
+
+def _token_ids(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    if root.one_sided and len(root.one_sided) == len(root.differing):
+        evidence = "the prompts are encoded alike, but another number of them"
+        yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (evidence,))
+        return
+    if _rows_alone(root):
+        return
+    prompt, tokenizer = _odds(findings, root)
+    evidence = "the token ids differ"
+    if findings.recipes_known and "prompt" not in findings.fields:
+        evidence += ", although the recipe's prompt is the same"
+    names = sorted({source for source in root.sources if source})
+    yield Suspicion(
+        Cause.TOKENIZER, tokenizer, names[0] if len(names) == 1 else "", (evidence, _which(root))
+    )
+    yield Suspicion(Cause.PROMPT, prompt, "", (evidence, _which(root)))
+
+
+def _odds(findings: Findings, root: Root) -> tuple[float, float]:
+    """Weigh another text against another tokenizer, by which texts' ids differ.
+
+    Special tokens and padding are in every text, the empty one of an absent negative prompt
+    included; another text leaves the others alone. Two tokenizers are given the same text.
+    """
+    prompt, tokenizer = LIKELY, LIKELY
+    if not findings.recipes_known:
+        prompt *= 2
+    tokenizers = {_source(pair) for pair in root.pairs}
+    if len(tokenizers) > 1:
+        if len(root.sources) == len(tokenizers):
+            tokenizer /= 2
+        else:
+            prompt /= 4
+    texts = [pair for pair in root.pairs if _source(pair) == root.sources[0]]
+    differ = [not same(pair) for pair in texts]
+    if all(differ) and len(texts) > 1 and _negative_is_encoded(findings):
+        prompt /= 4
+    elif differ[-1] and not differ[0]:
+        tokenizer /= 4
+    if any(key in findings.keys for key in ("package.tokenizers", "package.transformers")):
+        tokenizer *= 2
+    elif all(findings.same_key(f"tokenizer.{each}.sha256") for each in root.sources):
+        tokenizer *= 0.8
+    return prompt, tokenizer
+
+
+def _negative_is_encoded(findings: Findings) -> bool:
+    trace = findings.evidence.accepted.trace or ()
+    return len([each for each in trace if each.stage is Stage.DENOISER_OUTPUT]) > 1
+
+
+def _which(root: Root) -> str:
+    texts = [pair for pair in root.pairs if _source(pair) == root.sources[0]]
+    places = [str(place + 1) for place, pair in enumerate(texts) if not same(pair)]
+    return f"of {len(texts)} texts that {root.sources[0] or 'it'} encodes: {', '.join(places)}"
+
+
+def _rows_alone(root: Root) -> bool:
+    """Say whether only the number of rows differs: that is for the rule of the batch."""
+    reshaped = root.reshaped
+    return bool(reshaped) and all(a.shape[1:] == b.shape[1:] for a, b in reshaped if a and b)
+
+
+def _embeddings(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    if is_rounding(findings, root):
+        return
+    encoders = sorted({source.split(".")[0] for source in root.sources if source})
+    whole = all(not same(pair) for pair in root.pairs if _source(pair) in encoders)
+    distance = "" if root.distance is None else f", by a relative distance of {root.distance:.1e}"
+    yield Suspicion(
+        Cause.TEXT_ENCODER,
+        LIKELY if whole else POSSIBLE,
+        " and ".join(encoders),
+        (f"the embeddings differ{distance}, although the token ids are the same",),
+    )
+
+
+def _source(pair: Pair) -> str:
+    return (either(pair).source or "").split(".")[0]

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from toy_pipeline import ACCEPTED, ENVIRONMENT, RECIPE, Toy, evidence, recorded
+
+from harness.diagnosis.evidence import Blank, Evidence, Side
+from harness.diagnosis.explain import explain
+from harness.diagnosis.model import Cause, Diagnosis
+from harness.generation.stages import WITHIN, Stage
+
+ROUNDING = 1 + 3e-7
+
+
+def causes(found: Diagnosis) -> list[Cause]:
+    return [each.cause for each in found.causes]
+
+
+def first(found: Diagnosis) -> tuple[Cause, float, str]:
+    top = found.causes[0]
+    return top.cause, top.confidence, top.words
+
+
+@pytest.mark.parametrize(
+    ("toy", "cause", "least"),
+    [
+        (Toy(seed=2), Cause.SEED, 0.9),
+        (Toy(size=16), Cause.NOISE, 0.9),
+        (Toy(noise_scale=1.1), Cause.NOISE, 0.9),
+        (Toy(batch=2), Cause.BATCH, 0.9),
+        (Toy(noise_rounding=1e-7), Cause.CPU, 0.9),
+        (Toy(dtype=torch.bfloat16), Cause.DTYPE, 0.5),
+        (Toy(negative=3), Cause.PROMPT, 0.7),
+        (Toy(pad=5), Cause.TOKENIZER, 0.6),
+        (Toy(encoder=1.01), Cause.TEXT_ENCODER, 0.9),
+        (Toy(steps=5), Cause.STEPS, 0.7),
+        (Toy(spacing=11), Cause.SCHEDULER, 0.9),
+        (Toy(sigmas=True), Cause.SCHEDULER, 0.9),
+        (Toy(step_size=0.11), Cause.SCHEDULER, 0.9),
+        (Toy(step_size=0.11, step_size_from=2), Cause.SCHEDULER, 0.7),
+        (Toy(later_noise=0.1), Cause.SCHEDULER, 0.9),
+        (Toy(guidance=6.0), Cause.GUIDANCE, 0.9),
+        (Toy(guidance=None), Cause.GUIDANCE, 0.9),
+        (Toy(weight=1.01), Cause.DENOISER, 0.7),
+        (Toy(vae_scaling=1.1), Cause.VAE_WEIGHTS, 0.9),
+        (Toy(vae=1.01), Cause.VAE_WEIGHTS, 0.7),
+        (Toy(brightness=0.9), Cause.POST_PROCESSING, 0.9),
+        (Toy(rounding=126), Cause.POST_PROCESSING, 0.9),
+        (Toy(brightness=0.0), Cause.SAFETY_CHECKER, 0.7),
+        (Toy(broken_at=2), Cause.NOT_FINITE, 0.9),
+    ],
+    ids=lambda each: str(each) if isinstance(each, Cause) else "",
+)
+def test_a_trace_alone_tells_the_cause(toy: Toy, cause: Cause, least: float):
+    found, confidence, _ = first(explain(evidence(toy)))
+    assert (found, confidence >= least) == (cause, True), confidence
+
+
+@pytest.mark.parametrize(
+    ("toy", "keys", "cause"),
+    [
+        (Toy(weight=1.01), {"model__unet__sha256": "f" * 64}, Cause.DENOISER),
+        (Toy(encoder=1.01), {"model__text_encoder__sha256": "f" * 64}, Cause.TEXT_ENCODER),
+        (Toy(vae=1.01), {"model__vae__sha256": "f" * 64}, Cause.VAE_WEIGHTS),
+        (Toy(vae=1.01), {"model__vae__tiling": True}, Cause.VAE_TILING),
+        (Toy(pad=5), {"tokenizer__tokenizer__sha256": "f" * 64}, Cause.TOKENIZER),
+        (Toy(spacing=11), {"scheduler__config__beta_end": 0.03}, Cause.SCHEDULER),
+        (Toy(steps=5), {"scheduler__class": "PNDMScheduler"}, Cause.SCHEDULER),
+        (Toy(weight=ROUNDING), {"cpu__threads": 2}, Cause.CPU),
+        (Toy(weight=ROUNDING), {"model__unet__memory_format": "NHWC"}, Cause.KERNELS),
+        (Toy(weight=ROUNDING), {"attention__unet__processors": "Attn x 8"}, Cause.ATTENTION),
+        (Toy(weight=ROUNDING), {"package__torch": "2.14.0"}, Cause.PACKAGES),
+        (Toy(weight=1.001), {"torch__mkldnn__matmul__fp32_precision": "tf32"},
+         Cause.MATMUL_PRECISION),
+        (Toy(weight=1.01), {"model__unet__dtype": "bfloat16", "model__unet__sha256": "f" * 64},
+         Cause.DTYPE),
+    ],
+)  # fmt: skip
+def test_a_key_of_the_fingerprint_that_fits_is_the_cause(
+    toy: Toy, keys: dict[str, object], cause: Cause
+):
+    found, confidence, _ = first(explain(evidence(toy, **keys)))  # type: ignore[arg-type]
+    assert found is cause
+    assert confidence > 0.75
+
+
+@pytest.mark.parametrize(
+    ("toy", "recipe", "words"),
+    [
+        (Toy(seed=2), {"seed": 2}, "seed or generator: 1 → 2"),
+        (Toy(token=8), {"prompt": "a blue ball"}, "prompt: a red ball → a blue ball"),
+        (
+            Toy(guidance=6.0),
+            {"call": {"num_inference_steps": 4, "guidance_scale": 6.0}},
+            "guidance scale: 4 → 6",
+        ),
+        (
+            Toy(steps=5),
+            {"call": {"num_inference_steps": 5, "guidance_scale": 4.0}},
+            "step count: 4 → 5",
+        ),
+    ],
+)
+def test_what_the_suite_changed_is_said_with_its_values(
+    toy: Toy, recipe: dict[str, object], words: str
+):
+    _, confidence, found = first(explain(evidence(toy, recipe=recipe)))
+    assert found == words
+    assert confidence > 0.9
+
+
+def test_the_guidance_scale_is_estimated_from_the_trace():
+    assert first(explain(evidence(Toy(guidance=6.0))))[2] == "guidance scale: about 4 → 6"
+
+
+def test_two_identical_runs_have_no_causes():
+    found = explain(evidence(Toy()))
+    assert found.causes == ()
+    assert found.first_divergence is None
+
+
+def test_a_key_that_differs_between_identical_images_is_no_cause():
+    assert explain(evidence(Toy(), cpu__threads=2)).causes == ()
+
+
+def test_rounding_of_which_no_reason_is_known_has_no_likely_cause():
+    found = explain(evidence(Toy(weight=ROUNDING)))
+    assert causes(found)[0] is Cause.UNKNOWN
+    assert all(each.confidence < 0.2 for each in found.causes[1:])
+
+
+def test_a_change_too_large_for_rounding_is_not_put_down_to_threads():
+    found = explain(evidence(Toy(weight=1.05), cpu__threads=2))
+    assert causes(found)[0] is Cause.DENOISER
+    threads = [each.confidence for each in found.causes if each.cause is Cause.CPU]
+    assert all(each < 0.1 for each in threads)
+
+
+def test_a_key_that_takes_no_effect_where_the_images_part_is_ruled_out():
+    found = explain(
+        evidence(Toy(weight=1.05), scheduler__config__beta_end=0.03, model__vae__sha256="f" * 64)
+    )
+    assert causes(found)[0] is Cause.DENOISER
+    assert Cause.VAE_WEIGHTS not in causes(found)
+    assert {each.key: each.explains for each in found.environment} == {
+        "model.vae.sha256": False,
+        "scheduler.config.beta_end": False,
+    }
+
+
+def test_a_switch_for_cuda_is_ruled_out_where_a_cpu_computed():
+    found = explain(evidence(Toy(weight=1.001), torch__cuda__matmul__fp32_precision="tf32"))
+    assert Cause.MATMUL_PRECISION not in causes(found)
+
+
+def test_two_changes_at_once_are_both_named():
+    found = explain(evidence(Toy(token=8, seed=2), recipe={"prompt": "a blue ball", "seed": 2}))
+    assert set(causes(found)[:2]) == {Cause.PROMPT, Cause.SEED}
+    assert all(each.confidence > 0.9 for each in found.causes[:2])
+
+
+def test_an_older_trace_shares_a_first_step_between_what_can_make_it():
+    accepted, present = recorded(Toy(within=False)), recorded(Toy(guidance=6.0))
+    both = evidence(present)
+    found = explain(replace(both, accepted=replace(both.accepted, trace=accepted)))
+    assert set(causes(found)[:3]) == {Cause.DENOISER, Cause.GUIDANCE, Cause.SCHEDULER}
+    assert found.causes[0].confidence < 0.5
+
+
+def test_without_traces_recipe_and_environment_still_tell():
+    found = explain(
+        Evidence(
+            Side(ENVIRONMENT, RECIPE, None),  # type: ignore[arg-type]
+            Side(ENVIRONMENT | {"model.unet.sha256": "f" * 64}, RECIPE, ACCEPTED),  # type: ignore[arg-type]
+            {"peak_difference": 90.0},
+        )
+    )
+    assert found.first_divergence is None
+    assert "accepted before traces were kept" in (found.note or "")
+    assert first(found)[0] is Cause.DENOISER
+
+
+def test_with_nothing_on_record_the_cause_is_unknown():
+    found = explain(Evidence(Side(), Side(), {"peak_difference": 90.0}))
+    assert causes(found) == [Cause.UNKNOWN]
+    assert found.remarks == (
+        "the environment of the accepted image is not on record",
+        "the environment of the present image is not on record",
+    )
+
+
+def test_a_trace_without_environment_is_explained_by_itself():
+    plain = evidence(Toy(guidance=6.0))
+    found = explain(replace(plain, accepted=replace(plain.accepted, environment=None)))
+    assert first(found)[0] is Cause.GUIDANCE
+
+
+def test_a_key_that_could_not_be_read_is_not_compared():
+    found = explain(evidence(Toy(weight=1.05), model__unet__sha256="unreadable: RuntimeError"))
+    assert found.remarks == ("model.unet.sha256 could not be read and is not compared",)
+    assert found.environment == ()
+    assert causes(found)[0] is Cause.DENOISER
+
+
+def test_a_truncated_trace_is_said_and_accuses_nobody():
+    cut = tuple(each for each in ACCEPTED if each.stage is not Stage.PIXELS)[:-4]
+    found = explain(evidence(cut))
+    assert any("ends early" in each for each in found.remarks)
+    assert causes(found) in ([Cause.UNKNOWN], [])
+
+
+def test_a_difference_before_the_cut_is_still_explained():
+    cut = tuple(each for each in recorded(Toy(guidance=6.0)) if each.stage is not Stage.PIXELS)
+    assert first(explain(evidence(cut)))[0] is Cause.GUIDANCE
+
+
+def test_traces_of_another_pipeline_are_explained_by_it():
+    other = tuple(
+        each.model_copy(update={"source": "transformer" if each.source else None})
+        for each in recorded(Toy(sigmas=True))
+    )
+    found = explain(evidence(other, pipeline__class="FluxPipeline"))
+    assert found.causes
+    older = {key: value for key, value in ENVIRONMENT.items() if key != "pipeline.class"}
+    assert older == ENVIRONMENT
+
+
+def test_keys_that_an_older_release_did_not_write_are_no_difference():
+    found = explain(evidence(Toy(weight=1.05), model__unet__tables_sha256="f" * 64))
+    assert found.environment == ()
+
+
+def test_a_black_image_without_a_trace_is_blamed_on_a_safety_checker_that_is_there():
+    checker = ENVIRONMENT | {"model.safety_checker.class": "StableDiffusionSafetyChecker"}
+    side = Side(checker, RECIPE)  # type: ignore[arg-type]
+    black = replace(side, blank=Blank.BLACK)
+    found = explain(Evidence(side, black, {"peak_difference": 255.0}))
+    assert causes(found)[:2] == [Cause.SAFETY_CHECKER, Cause.NOT_FINITE]
+    bare = replace(black, environment=ENVIRONMENT)
+    found = explain(Evidence(replace(bare, blank=None), bare, {"peak_difference": 255.0}))
+    assert causes(found)[0] is Cause.NOT_FINITE
+
+
+def test_equal_values_diagnose_the_same_whatever_is_within():
+    plain = tuple(each for each in ACCEPTED if each.stage not in WITHIN)
+    assert explain(evidence(plain)).causes == ()
