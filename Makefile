@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: golden test test-wheel lint bench clean
+.PHONY: golden gpu test test-wheel lint bench clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -22,6 +22,10 @@ lint: $(VENV)/installed
 
 test: lint  ## lint, types, layers, tests
 	$(BIN)/pytest tests
+
+GPU_OUT ?= build/gpu-$(shell date -u +%Y%m%dT%H%M%SZ)
+gpu: $(VENV)/installed  ## on a machine with a GPU: baselines to accept, repetition, costs, environment
+	$(BIN)/python tests/gpu/session.py $(GPU_OUT)
 
 bench: $(VENV)/installed  ## the numbers of docs/performance.md
 	$(BIN)/pytest tests/benchmarks --benchmark-only
