@@ -23,9 +23,15 @@ def read_gpu(device: str) -> Iterator[tuple[str, EnvironmentValue]]:
     """
     import torch
 
-    properties = torch.cuda.get_device_properties(torch.device(device))
     rocm = torch.version.hip is not None
     yield "gpu.platform", "rocm" if rocm else "cuda"
+    try:
+        properties = torch.cuda.get_device_properties(torch.device(device))
+    except Exception as error:  # noqa: BLE001 - a card that was lost raises what its driver likes
+        reason = unreadable(f"{type(error).__name__}: {error}")
+        for name in ("name", "compute_capability", "multiprocessors"):
+            yield f"gpu.{name}", reason
+        return
     yield "gpu.name", plain(properties.name)
     yield "gpu.compute_capability", f"{properties.major}.{properties.minor}"
     yield "gpu.architecture", plain(getattr(properties, "gcnArchName", None))
@@ -34,7 +40,7 @@ def read_gpu(device: str) -> Iterator[tuple[str, EnvironmentValue]]:
     yield "gpu.threads_per_multiprocessor", plain(per_multiprocessor)
     yield "gpu.l2_cache_bytes", plain(getattr(properties, "L2_cache_size", None))
     yield "gpu.memory_bytes", plain(properties.total_memory)
-    yield "gpu.visible", torch.cuda.device_count()
+    yield "gpu.visible", guarded(torch.cuda.device_count)
     if not rocm:
         yield from read_nvml(properties)
 

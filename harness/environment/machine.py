@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.environment.reading import EnvironmentValue, unreadable
+from harness.environment.reading import EnvironmentValue, guarded, unreadable
 
 _CPUINFO = Path("/proc/cpuinfo")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -23,12 +23,12 @@ def read_machine() -> Iterator[tuple[str, EnvironmentValue]]:
     py-cpuinfo is asked only where there is no ``/proc/cpuinfo``: on Linux it reads the same file,
     knows less of it (no microcode), and starts processes to do it.
     """
-    yield "platform.machine", platform.machine()
-    yield "platform.system", platform.system()
-    yield "platform.kernel", platform.release()
-    yield "platform.libc", " ".join(platform.libc_ver()).strip() or None
-    yield "python.version", platform.python_version()
-    yield "python.implementation", platform.python_implementation()
+    yield "platform.machine", guarded(platform.machine)
+    yield "platform.system", guarded(platform.system)
+    yield "platform.kernel", guarded(platform.release)
+    yield "platform.libc", guarded(lambda: " ".join(platform.libc_ver()).strip() or None)
+    yield "python.version", guarded(platform.python_version)
+    yield "python.implementation", guarded(platform.python_implementation)
     yield from _processor(_CPUINFO)
     yield from _caches()
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from harness.environment.fingerprint import EnvironmentValue
+from harness.environment.keys import UNREADABLE
 
 CPU_LEVELS = ("default", "avx2", "avx512")
 """torch's CPU capability levels on x86-64, slowest first (``ATEN_CPU_CAPABILITY``)."""
@@ -35,7 +36,7 @@ def profile_slug(fingerprint: Mapping[str, EnvironmentValue]) -> str:
         return f"{device}-{machine}"
     kind = _text(fingerprint, "gpu.platform", "cuda")
     generation = _text(fingerprint, "gpu.compute_capability", "0").replace(".", "")
-    count = fingerprint.get("gpu.multiprocessors") or 0
+    count = _text(fingerprint, "gpu.multiprocessors", "0")
     return f"{kind}-{_gpu_name(_text(fingerprint, 'gpu.name', 'unknown'))}-sm{generation}-{count}sm"
 
 
@@ -75,6 +76,11 @@ def _gpu_name(name: str) -> str:
 
 
 def _text(fingerprint: Mapping[str, EnvironmentValue], key: str, default: str) -> str:
-    """Read a value as lower-case text without what may not stand in a slug, ``-`` excepted."""
+    """Read a value as lower-case text without what may not stand in a slug, ``-`` excepted.
+
+    What could not be read is ``unknown``, and never the default: that would be a guess.
+    """
+    if str(fingerprint.get(key)).startswith(UNREADABLE):
+        return "unknown"
     value = re.sub(r"[^a-z0-9_. -]", "", str(fingerprint.get(key) or default).lower())
     return value.strip() or default

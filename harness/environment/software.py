@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 
 from harness.environment.reading import EnvironmentValue, guarded, package_version
 
@@ -77,26 +78,27 @@ overrules the first two in torch, and OpenBLAS serves NumPy's matrix products al
 def read_software(*, cuda: bool) -> Iterator[tuple[str, EnvironmentValue]]:
     """Yield packages, codecs and variables; what is not installed or not set is None."""
     for name in PACKAGES:
-        yield f"package.{name}", _public(package_version(name))
+        yield f"package.{name}", guarded(partial(_public_version, name))
     for name in TOOLS:
-        yield f"tool.{name}", package_version(name)
+        yield f"tool.{name}", guarded(partial(package_version, name))
     for name in VARIABLES:
         yield f"env.{name}", os.environ.get(name)
     for name in MACHINE_VARIABLES:
         yield f"machine.env.{name}", os.environ.get(name)
     yield from _codecs()
     if cuda:
-        yield "cuda.package.triton", package_version("triton")
+        yield "cuda.package.triton", guarded(partial(package_version, "triton"))
         for name in CUDA_PACKAGES:
-            yield f"cuda.package.{name}", _nvidia_version(name)
+            yield f"cuda.package.{name}", guarded(partial(_nvidia_version, name))
 
 
-def _public(version: str | None) -> str | None:
+def _public_version(package: str) -> str | None:
     """Drop the label of the build (PEP 440's local version): 2.13.0 for 2.13.0+cpu.
 
     Wheels of one release for CPU and CUDA differ in it, and one lock has to serve both; the whole
     version is in ``torch.version``.
     """
+    version = package_version(package)
     return version.partition("+")[0] if version else None
 
 
@@ -109,4 +111,4 @@ def _codecs() -> Iterator[tuple[str, EnvironmentValue]]:
     from PIL import features
 
     for name in CODECS:
-        yield f"codec.{name}", guarded(lambda name=name: features.version(name))  # type: ignore[misc]
+        yield f"codec.{name}", guarded(partial(features.version, name))

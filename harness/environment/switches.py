@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from harness.environment.determinism import FP32_PRECISION_SWITCHES, MATMUL_SWITCHES
+from harness.environment.keys import UNREADABLE
 from harness.environment.reading import EnvironmentValue, guarded, plain
 from harness.files import sha256_hex
 
@@ -34,8 +35,8 @@ def read_switches(*, cuda: bool) -> Iterator[tuple[str, EnvironmentValue]]:
     yield "torch.hip", torch.version.hip
     yield from _build(torch)
     yield "cpu.capability", guarded(torch.backends.cpu.get_cpu_capability)
-    yield "cpu.threads", torch.get_num_threads()
-    yield "cpu.interop_threads", torch.get_num_interop_threads()
+    yield "cpu.threads", guarded(torch.get_num_threads)
+    yield "cpu.interop_threads", guarded(torch.get_num_interop_threads)
     for name, getter in _switches(torch).items():
         yield f"torch.{name}", guarded(getter)
     if cuda:
@@ -44,6 +45,9 @@ def read_switches(*, cuda: bool) -> Iterator[tuple[str, EnvironmentValue]]:
 
 def _build(torch: ModuleType) -> Iterator[tuple[str, EnvironmentValue]]:
     text = str(guarded(torch.__config__.show))
+    if text.startswith(UNREADABLE):
+        yield from ((f"torch.build.{name}", text) for name in (*_BUILT_WITH, "sha256"))
+        return
     for name, pattern in _BUILT_WITH.items():
         found = pattern.search(text)
         yield f"torch.build.{name}", found[1] if found else None

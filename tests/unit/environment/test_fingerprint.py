@@ -7,8 +7,11 @@ import platform
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import threadpoolctl
 import torch
+from PIL import features
 
 from harness.environment.fingerprint import fingerprint_sha256, read_fingerprint
 
@@ -46,15 +49,32 @@ def test_a_variable_is_recorded_as_it_is(monkeypatch: pytest.MonkeyPatch):
     assert found["env.NVIDIA_TF32_OVERRIDE"] is None
 
 
-def test_a_getter_that_raises_is_recorded_as_unreadable(monkeypatch: pytest.MonkeyPatch):
-    def refuse() -> str:
-        raise RuntimeError("not today")
+GETTERS = {
+    "torch.float32_matmul_precision": (torch, "get_float32_matmul_precision"),
+    "torch.deterministic_algorithms": (torch, "are_deterministic_algorithms_enabled"),
+    "torch.sdp.math": (torch.backends.cuda, "math_sdp_enabled"),
+    "torch.preferred_blas_library": (torch.backends.cuda, "preferred_blas_library"),
+    "torch.build.sha256": (torch.__config__, "show"),
+    "cpu.capability": (torch.backends.cpu, "get_cpu_capability"),
+    "cpu.threads": (torch, "get_num_threads"),
+    "cpu.interop_threads": (torch, "get_num_interop_threads"),
+    "platform.libc": (platform, "libc_ver"),
+    "platform.machine": (platform, "machine"),
+    "package.numpy": (importlib.metadata, "version"),
+    "codec.webp": (features, "version"),
+    "numpy.blas": (np, "show_config"),
+    "library.unread": (threadpoolctl, "threadpool_info"),
+}
 
-    monkeypatch.setattr(torch, "get_float32_matmul_precision", refuse)
-    assert (
-        read_fingerprint("cpu")["torch.float32_matmul_precision"]
-        == "unreadable: RuntimeError: not today"
-    )
+
+@pytest.mark.parametrize("key", GETTERS)
+def test_a_getter_that_raises_is_recorded_as_unreadable(key: str, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> str:
+        raise SystemError("not today")
+
+    owner, name = GETTERS[key]
+    monkeypatch.setattr(owner, name, refuse)
+    assert str(read_fingerprint("cpu")[key]).endswith("unreadable: SystemError: not today")
 
 
 def test_nothing_private_is_in_it(fingerprint: dict[str, object]):

@@ -10,8 +10,8 @@ import pytest
 import recorded_gpu
 import torch
 
-from harness.environment.gpu import read_nvml
-from harness.environment.profile import profile_slug
+from harness.environment.gpu import read_gpu, read_nvml
+from harness.environment.profile import fallback_chain, profile_slug
 from harness.environment.reading import EnvironmentValue
 
 
@@ -106,3 +106,17 @@ def test_a_card_of_amd_is_not_asked_for_nvidias_library(monkeypatch: pytest.Monk
     found = dict(recorded_gpu.read_gpu_keys(monkeypatch))
     assert found["gpu.platform"] == "rocm"
     assert "gpu.driver" not in found
+
+
+def test_a_card_that_torch_has_lost_is_unreadable_and_has_no_profile_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def lost(_device: object) -> None:
+        raise RuntimeError("CUDA error: device is lost")
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lost)
+    found = dict(read_gpu("cuda:0"))
+    assert found["gpu.name"] == "unreadable: RuntimeError: CUDA error: device is lost"
+    slug = profile_slug({"device.type": "cuda", **found})
+    assert slug == "cuda-unknown-smunknown-unknownsm"
+    assert fallback_chain(slug, ["cuda-h200-sm90-132sm", "cpu-x86_64-avx512"]) == ()

@@ -95,3 +95,9 @@ def test_a_pure_question_imports_no_torch():
     code = "import harness.environment.profile, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_what_could_not_be_read_is_unknown_and_not_guessed():
+    here = {"device.type": "cpu", "platform.machine": "x86_64"}
+    lost = {**here, "cpu.capability": "unreadable: RuntimeError: no"}
+    assert profile_slug(lost) == "cpu-x86_64-unknown"
