@@ -99,8 +99,11 @@ def tiny_stable_diffusion_xl(folder: Path, *, seed: int = 0) -> Path:
     return _saved(pipeline, folder)
 
 
-def tiny_flux(folder: Path, *, seed: int = 0) -> Path:
-    """Save a random ``FluxPipeline`` (flow matching, CLIP and T5 encoders) in ``folder``."""
+def tiny_flux(folder: Path, *, seed: int = 0, guidance_embeds: bool = False) -> Path:
+    """Save a random ``FluxPipeline`` (flow matching, CLIP and T5 encoders) in ``folder``.
+
+    Without ``guidance_embeds`` the guidance scale changes nothing.
+    """
     import torch
     from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
     from transformers import T5Config, T5EncoderModel
@@ -116,6 +119,7 @@ def tiny_flux(folder: Path, *, seed: int = 0) -> Path:
         joint_attention_dim=WIDTH,
         pooled_projection_dim=WIDTH,
         axes_dims_rope=(4, 4, 8),
+        guidance_embeds=guidance_embeds,
     )
     tokenizer_2 = _t5_tokenizer()
     pipeline = FluxPipeline(

@@ -1,0 +1,46 @@
+"""How often the diagnosis is right: faults injected through real runs, and what it says of them.
+
+    python -m tests.benchmarks.diagnosis [--work FOLDER] [--fresh] [--misses FILE] [NAME …]
+
+Makes the evidence of every fault of ``faults.yaml`` (about two minutes on two cores; kept in the
+folder, so that a second time takes seconds), asks ``harness.diagnosis`` about each, and prints the
+tables of docs/diagnosis.md. ``--misses`` writes those of the half that is not held out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from tests.benchmarks.diagnosis.bases import ROOT
+from tests.benchmarks.diagnosis.fault import Fault, read_faults
+from tests.benchmarks.diagnosis.generating import make_evidence, make_here
+
+
+def main() -> None:
+    """Make the evidence and score the diagnosis."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "faults")
+    parser.add_argument("--fresh", action="store_true", help="make everything again")
+    parser.add_argument("--misses", type=Path, help="write the seen half's misses there")
+    parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("names", nargs="*", help="faults to look at; all by default")
+    given = parser.parse_args()
+    if given.make:
+        rows = json.load(sys.stdin)
+        make_here([Fault(**row) for row in rows], given.make)
+        return
+    faults = [each for each in read_faults() if not given.names or each.name in given.names]
+    if given.fresh:
+        shutil.rmtree(given.work, ignore_errors=True)
+    make_evidence(faults, given.work)
+    from tests.benchmarks.diagnosis.scoring import report
+
+    print(report(faults, given.work, details=bool(given.names), misses=given.misses))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""From the folders of two runs to the evidence that a diagnosis is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.diagnosis.evidence import Blank, Evidence, Side
+from harness.environment.differences import environment_differences
+from harness.environment.keys import Kind
+from harness.runs.folder import load_run
+from harness.runs.record import CaseRecord
+from harness.runs.traces import stored_trace
+from harness.suites.recipes import recipe_differences
+from tests.benchmarks.diagnosis.fault import Fault
+from tests.benchmarks.diagnosis.generating import RUN, plain_run
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the runs left of one fault."""
+
+    evidence: Evidence
+    case: CaseRecord
+    """The faulty one."""
+    accepted_pixels: str | None
+    """The digest of the plain run's image."""
+
+    @property
+    def same_pixels(self) -> bool:
+        """Whether the fault changed no bit of the image."""
+        return self.case.pixels_sha256 == self.accepted_pixels
+
+    @property
+    def shown_by(self) -> str:
+        """Where the fault can be read off: the recipe, the fingerprint, or the trace alone."""
+        before, now = self.evidence.accepted, self.evidence.present
+        if recipe_differences(before.recipe or {}, now.recipe or {}):
+            return "recipe"
+        differences = environment_differences(before.environment or {}, now.environment or {})
+        if now.environment and any(each.kind is not Kind.RECORDED for each in differences):
+            return "fingerprint"
+        return "trace" if now.trace else "error"
+
+
+def recorded(fault: Fault, work: Path) -> Recorded:
+    """Read what the plain run and the faulty one left."""
+    accepted, plain = _side(plain_run(fault.base), work)
+    present, case = _side(fault, work)
+    evidence = Evidence(accepted=accepted, present=present, metrics=case.metrics)
+    return Recorded(evidence, case, plain.pixels_sha256)
+
+
+def _side(fault: Fault, work: Path) -> tuple[Side, CaseRecord]:
+    folder = work / fault.name / RUN
+    run = load_run(folder)
+    (case,) = run.cases
+    side = Side(
+        environment=run.environment or None,
+        recipe=case.recipe,
+        trace=stored_trace(folder, case),
+        blank=_blank(folder, case),
+    )
+    return side, case
+
+
+def _blank(folder: Path, case: CaseRecord) -> Blank | None:
+    from harness.pixels import decode
+
+    if case.image is None:
+        return Blank.NOT_FINITE if "NaN" in (case.error or "") else None
+    levels = decode(folder / case.image).getextrema()
+    spans = [levels] if isinstance(levels[0], int | float) else levels
+    if all(high == 0 for _low, high in spans):
+        return Blank.BLACK
+    return Blank.ONE_COLOUR if all(low == high for low, high in spans) else None
