@@ -376,7 +376,7 @@ def text_activation(pipeline: Any, undo: ExitStack, *, component: str) -> None:
     for module in getattr(pipeline, component).modules():
         if hasattr(module, "activation_fn"):
             undo.enter_context(
-                mock.patch.object(module, "activation_fn", torch.nn.GELU(approximate="tanh"))
+                mock.patch.object(module, "activation_fn", torch.nn.GELU(approximate="tanh").eval())
             )
 
 
