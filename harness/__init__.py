@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from harness.comparison.compare import difference_image, measure, metric_map
     from harness.comparison.metric import Metric
     from harness.comparison.pair import Pair
+    from harness.content.score import Scene, Score
     from harness.errors import GoldenseedError
     from harness.pixels import decode, pixels_sha256
     from harness.runs.folder import load_run
@@ -27,6 +28,8 @@ __all__ = [
     "Pair",
     "Reason",
     "RunRecord",
+    "Scene",
+    "Score",
     "Verdict",
     "decode",
     "difference_image",
@@ -44,6 +47,8 @@ _HOMES = {
     "GoldenseedError": "harness.errors",
     "Metric": "harness.comparison.metric",
     "Pair": "harness.comparison.pair",
+    "Scene": "harness.content.score",
+    "Score": "harness.content.score",
     "Reason": "harness.verdict.model",
     "RunRecord": "harness.runs.record",
     "Verdict": "harness.verdict.model",

@@ -143,6 +143,32 @@ def tiny_flux(folder: Path, *, seed: int = 0, guidance_embeds: bool = False) -> 
     return _saved(pipeline, folder)
 
 
+def tiny_clip(folder: Path, *, seed: int = 0) -> Path:
+    """Save a random ``CLIPModel`` with its image processor (32 x 32 pixels) and tokenizer."""
+    import torch
+    from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPVisionConfig
+
+    torch.manual_seed(seed)
+    vision = CLIPVisionConfig(
+        hidden_size=WIDTH,
+        intermediate_size=2 * WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        image_size=32,
+        patch_size=8,
+    )
+    config = CLIPConfig(
+        text_config=_clip_text_config().to_dict(),
+        vision_config=vision.to_dict(),
+        projection_dim=WIDTH,
+    )
+    CLIPModel(config).save_pretrained(folder)
+    size = {"height": 32, "width": 32}
+    CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=size).save_pretrained(folder)
+    _clip_tokenizer(folder).save_pretrained(folder)
+    return folder
+
+
 def tiny_lora(path: Path, model: Path, *, seed: int = 0) -> Path:
     """Save a random rank-2 LoRA for the UNet of the Stable Diffusion folder ``model``."""
     import torch

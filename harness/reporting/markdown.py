@@ -19,7 +19,7 @@ from harness.reporting.text import (
     visible,
 )
 from harness.runs.record import CaseRecord, RunRecord
-from harness.verdict.model import Verdict
+from harness.verdict.model import CONTENT, Verdict
 
 SHOWN_CASES = 20
 """How many cases a summary names; the report has them all."""
@@ -90,7 +90,7 @@ def _row(case: CaseRecord) -> str:
 
 
 def _why(case: CaseRecord) -> str:
-    gates = [reason for reason in case.reasons if reason.code == "gate"]
+    gates = [reason for reason in case.reasons if reason.code in {"gate", CONTENT}]
     reasons = gates or case.reasons
     fallback = [r for r in case.reasons if r.code == "profile_fallback" and r not in reasons]
     parts = [reason_in_words(reason, case) for reason in (*fallback, *reasons)]

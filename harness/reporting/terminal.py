@@ -44,7 +44,7 @@ def _body(case: CaseRecord, run_id: str, report: str | None) -> Iterator[str]:
         line.append(moved)
     if line:
         yield "   ".join(line)
-    if case.verdict in PASSING and not case.passed:
+    if case.verdict in PASSING and not case.passed and not case.breaks_content:
         yield f"{case.verdict} is not enough for what --golden-require asks"
     if case.baseline:
         yield baseline_line(case.baseline)
@@ -82,9 +82,10 @@ def accept_command(case: CaseRecord, run_id: str) -> tuple[str, ...]:
     """Return the shell's words, quoted, for accepting this case's image; () where none should be.
 
     An error has no image, an identical one is accepted already, and a rejected one was declared
-    wrong by somebody: undoing that deserves more than a line to copy.
+    wrong by somebody: undoing that deserves more than a line to copy. To accept an image does not
+    mend its content.
     """
-    if case.verdict not in _ACCEPTABLE:
+    if case.verdict not in _ACCEPTABLE or case.breaks_content:
         return ()
     words = (shlex.quote(word) for word in (run_id, case.id))
     return ("goldenseed", "accept", *words, "--reason", '"…"')
@@ -108,7 +109,7 @@ def summary_lines(run: RunRecord, report: str | None = None) -> list[str]:
     lines += [f"golden: {line}" for line in lock_lines(run)]
     if report:
         lines.append(f"golden: report  {report}")
-    if any(not case.passed and case.verdict in _ACCEPTABLE for case in run.cases):
+    if any(not case.passed and accept_command(case, run.run_id) for case in run.cases):
         command = f"goldenseed accept {shlex.quote(run.run_id)}"
         lines.append(f'golden: accept  {command} CASE… --reason "…"')
     return lines

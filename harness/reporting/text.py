@@ -127,6 +127,8 @@ def _statement(reason: Reason, case: CaseRecord) -> str | None:
             return f"{what.removeprefix('recipe.')} {old} → {new}"
         case "profile_fallback":
             return f"BASELINE FROM ANOTHER PROFILE: {new} stands in for {old}"
+        case "content":
+            return _scored(reason) if reason.metric else None
         case "gate" | "noise" if reason.metric:
             return _measured(reason, case)
         case "no_baseline" | "noise" if reason.detail:
@@ -148,6 +150,16 @@ def _measured(reason: Reason, case: CaseRecord) -> str:
         relation = ">" if value > limit else "≤"
     source = f" ({reason.source})" if reason.source else ""
     return f"{metric_label(metric)} {value_text} {relation} {limit_text}{source}"
+
+
+def _scored(reason: Reason) -> str:
+    metric, value, limit = reason.metric or "", _number(reason.value), _number(reason.limit)
+    if value is None or limit is None:
+        return _unknown(reason)
+    value_text, limit_text = value_and_limit(metric, value, limit)
+    relation, gate = ("<", f"min_{metric}") if value < limit else (">", f"max_{metric}")
+    source = f" ({reason.source})" if reason.source else ""
+    return f"content: {metric_label(metric)} {value_text} {relation} {gate} {limit_text}{source}"
 
 
 def _number(value: float | str | None) -> float | None:
@@ -179,3 +191,16 @@ def pixels_in_words(case: CaseRecord) -> str | None:
     if peak is not None:
         parts.append(f"max {number('peak_difference', peak)}")
     return ", ".join(parts) or None
+
+
+def content_in_words(case: CaseRecord) -> str:
+    """Say what the content scores are, and their limits: ``sharpness 31.2 (min 20)``."""
+    parts = []
+    for score, value in case.content.items():
+        limits = [
+            f"{direction} {number(score, case.content_limits[name])}"
+            for direction in _GATE_DIRECTIONS
+            if (name := f"{direction}_{score}") in case.content_limits
+        ]
+        parts.append(f"{metric_label(score)} {number(score, value)} ({', '.join(limits)})")
+    return "; ".join(parts)

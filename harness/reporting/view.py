@@ -19,6 +19,7 @@ from harness.reporting.terminal import accept_command
 from harness.reporting.text import (
     MEANINGS,
     WORST_FIRST,
+    content_in_words,
     outcome,
     prompt_of,
     reason_in_words,
@@ -75,6 +76,8 @@ class CaseView:
     """Where the image parts from the accepted one, and why, in a few lines."""
     plot: Plot | None
     recipe: tuple[tuple[str, str], ...]
+    content: str
+    """The content scores and their limits in one line: ``sharpness 31.2 (min 20)``."""
     seconds: str | None
     command: tuple[str, ...]
 
@@ -163,6 +166,7 @@ def _case_view(
         divergence=tuple(diagnosis_lines(case.diagnosis)) if case.diagnosis else (),
         plot=None if divergence is None else plot_of(divergence),
         recipe=_fields(case.recipe),
+        content=visible(content_in_words(case), lines=False),
         seconds=seconds(took) if took else None,
         command=tuple(visible(word) for word in accept_command(case, run_id)),
     )

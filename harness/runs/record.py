@@ -12,7 +12,7 @@ from harness.environment.lock import LockDifference
 from harness.errors import GoldenseedError
 from harness.files import json_sha256
 from harness.generation.stages import Stage
-from harness.verdict.model import Reason, Verdict
+from harness.verdict.model import CONTENT, Reason, Verdict
 
 SCHEMA_VERSION = 1
 """What ``RunRecord.schema_version`` says; raised when a field changes its meaning."""
@@ -96,6 +96,10 @@ class CaseRecord(_Document):
     """
     limits: dict[str, float] = Field(default_factory=dict)
     """Gate name to limit, as in force for this case: ``min_ssim`` → 0.95."""
+    content: dict[str, float] = Field(default_factory=dict)
+    """Content score to value, of the image by itself: ``sharpness`` → 31.2."""
+    content_limits: dict[str, float] = Field(default_factory=dict)
+    """Content limit to limit, as in force for this case: ``min_sharpness`` → 20."""
     baseline: BaselineUsed | None = None
     difference: str | None = None
     """The difference picture, relative to the run's folder."""
@@ -108,6 +112,11 @@ class CaseRecord(_Document):
     """The whole trace, relative to the run's folder: ``traces/<digest>.json.gz``."""
     diagnosis: Diagnosis | None = None
     """Where the image parts from the baseline used; None where it does not, or without a trace."""
+
+    @property
+    def breaks_content(self) -> bool:
+        """Whether the image breaks a content limit, or could not be scored."""
+        return any(reason.code == CONTENT for reason in self.reasons)
 
 
 class RunRecord(_Document):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.comparison.gates import parse_gate, parse_limit
+from harness.content.names import check_limits
 from harness.errors import GoldenseedError
 from harness.session.failure import CASE, GoldenFailure, settle, show_traceback
 from harness.session.golden_session import session_of
@@ -16,7 +17,7 @@ from harness.suites.loading import load_suite
 from harness.suites.recipes import model_key
 
 if TYPE_CHECKING:
-    from harness.suites.expansion import Case, GateLine
+    from harness.suites.expansion import Case, GateLine, Suite
 
 
 class SuiteFile(pytest.File):
@@ -29,6 +30,7 @@ class SuiteFile(pytest.File):
             suite = load_suite(self.path)
             for gate in suite.gate_lines:
                 self._check_gate(gate)
+            self._check_content(suite)
             session.claim_suite_name(suite.name, self.path)
         except GoldenseedError as error:
             raise self.CollectError(str(error)) from None
@@ -56,6 +58,15 @@ class SuiteFile(pytest.File):
             raise GoldenseedError(
                 error.what, path=self.path, line=gate.line, fix=error.fix
             ) from None
+
+    def _check_content(self, suite: Suite) -> None:
+        for content in {id(each.content): each.content for each in suite.templates}.values():
+            try:
+                check_limits(content)
+            except GoldenseedError as error:
+                raise GoldenseedError(
+                    error.what, path=self.path, line=error.line, fix=error.fix
+                ) from None
 
     def _mark(self, name: str, line: int) -> pytest.MarkDecorator:
         """Look a mark up as ``--strict-markers`` wants it."""

@@ -115,7 +115,11 @@ class Controller:
         return self._writer
 
     def _update(self, run: RunRecord, folder: Path) -> None:
-        chosen = [case for case in run.cases if case.verdict in self._options.updated]
+        chosen = [
+            case
+            for case in run.cases
+            if case.verdict in self._options.updated and not case.breaks_content
+        ]
         if not chosen:
             return
         if not run.complete:

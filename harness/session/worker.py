@@ -15,6 +15,7 @@ from harness.environment.profile import PORTABLE, profile_slug
 from harness.errors import GoldenseedError
 from harness.files import json_sha256
 from harness.runs.record import CaseRecord, EnvironmentValue, Seconds
+from harness.session.content import with_content
 from harness.session.crashes import RUNNING, marked
 from harness.session.judging import Judging, Made
 from harness.session.lock_check import LockCheck
@@ -95,7 +96,8 @@ class Worker:
             environment=self.environment,
             trace=generation.trace,
         )
-        return self._judging.judge(sketch.model_copy(update={"seconds": seconds}), made), None
+        record = self._judging.judge(sketch.model_copy(update={"seconds": seconds}), made)
+        return with_content(record, generation.image, case), None
 
     def judge(
         self, sketch: CaseRecord, image: Image, *, limits: Mapping[str, Limit], dtype: str

@@ -6,65 +6,29 @@ all problems of a file can be said at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from harness.errors import GoldenseedError
+from harness.suites.arguments import BELONGS, NUMBERS
 from harness.suites.document import Document
 from harness.suites.models import cached_snapshot, size_multiple
 from harness.suites.names import name_fault
 from harness.suites.problems import Problem
 from harness.suites.scalars import number
 from harness.suites.schema import LARGEST_SEED, MOST_CASES
-from harness.suites.sources import adapter_fault, beside, is_hub_id, noise_fault, source_fault
+from harness.suites.sources import (
+    adapter_fault,
+    beside,
+    folder_fault,
+    is_hub_id,
+    noise_fault,
+    source_fault,
+)
 from harness.suites.wording import name_of, shown
 
 _Path = tuple[str | int, ...]
-
-_A_CASE = "the case: `prompt` or `prompts`"
-_A_SEED = "the case: `seeds`; every image gets a fresh generator with its seed"
-_FIXED = "nowhere: goldenseed sets it, so that every image can be judged"
-BELONGS: Mapping[str, str] = MappingProxyType(
-    {
-        "prompt": _A_CASE,
-        "prompts": _A_CASE,
-        "generator": _A_SEED,
-        "seed": _A_SEED,
-        "seeds": _A_SEED,
-        "latents": "`noise`, of the suite or of the case, as `{file: …}`",
-        "output_type": _FIXED,
-        "return_dict": _FIXED,
-        "callback": _FIXED,
-        "callback_steps": _FIXED,
-        "callback_on_step_end": _FIXED,
-        "callback_on_step_end_tensor_inputs": _FIXED,
-        "scheduler": "`model.scheduler`, of the suite or of the case",
-        "adapters": "`model.adapters`, of the suite or of the case",
-        "dtype": "`model.dtype`",
-        "torch_dtype": "`model.dtype`",
-        "device": "`model.device`",
-    }
-)
-"""Arguments that cannot stand under ``call``, and where what they mean belongs."""
-
-NUMBERS = frozenset(
-    {
-        "num_inference_steps",
-        "guidance_scale",
-        "height",
-        "width",
-        "strength",
-        "eta",
-        "clip_skip",
-        "guidance_rescale",
-        "true_cfg_scale",
-        "max_sequence_length",
-        "num_images_per_prompt",
-    }
-)
-"""Arguments that are numbers in every pipeline, so that a quoted one can only be a slip."""
 
 
 def check(document: Document) -> Iterator[Problem]:
@@ -78,6 +42,7 @@ def check(document: Document) -> Iterator[Problem]:
     yield from checks.lock(data.get("lock"))
     yield from checks.portable(data)
     yield from checks.noise(("noise",), data.get("noise"))
+    yield from checks.content(("content",), data.get("content"))
     multiple = _multiple(document)
     yield from checks.call(("defaults", "call"), _mapping(data.get("defaults")), multiple)
     yield from checks.cases(data.get("cases"), multiple)
@@ -172,6 +137,13 @@ class _Checks:
             if fault:
                 yield self.at((*place, "file"), *fault)
 
+    def content(self, place: _Path, content: object) -> Iterator[Problem]:
+        for name, limit in _mapping(content).items():
+            model = _mapping(limit).get("model")
+            fault = folder_fault(self.document.path, model) if isinstance(model, str) else None
+            if fault:
+                yield self.at((*place, name, "model"), *fault)
+
     def call(self, place: _Path, holder: dict[str, Any], multiple: int | None) -> Iterator[Problem]:
         """Check the ``call`` in ``holder``."""
         for name, value in _mapping(holder.get("call")).items():
@@ -216,6 +188,8 @@ class _Checks:
                 yield from self.call((*place, "call"), case, multiple)
             if "noise" in case:
                 yield from self.noise((*place, "noise"), case["noise"])
+            if "content" in case:
+                yield from self.content((*place, "content"), case["content"])
             if "model" in case:
                 yield from self.adapters((*place, "model"), _mapping(case["model"]))
             before, total = total, total + _images(case)

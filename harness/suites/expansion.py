@@ -23,6 +23,8 @@ class Limit:
     """``suite`` or ``case``."""
     line: int = 0
     """Where the limit stands in the suite file, from 1."""
+    model: Path | None = None
+    """The folder of the model that a content score is computed with, absolute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Template:
     adapters: tuple[AdapterSpec, ...]
     noise: NoiseSpec
     limits: Mapping[str, Limit]
+    content: Mapping[str, Limit]
     marks: tuple[str, ...]
     line: int
 
@@ -96,6 +99,8 @@ class Case:
     noise: NoiseSpec
     limits: Mapping[str, Limit]
     """Gate name to limit, the case's over the suite's."""
+    content: Mapping[str, Limit]
+    """Content limit (``min_sharpness``) to limit, the case's over the suite's."""
     marks: tuple[str, ...]
     line: int
     """Where the entry begins in the suite file, from 1."""
@@ -120,6 +125,7 @@ def _expand(suite: Suite, template: Template) -> Iterator[Case]:
                 template.adapters,
                 template.noise,
                 template.limits,
+                template.content,
                 template.marks,
                 template.line,
             )

@@ -21,6 +21,8 @@ from harness.suites.recipes import key_of_model
 from harness.suites.schema import (
     AdapterSection,
     CaseSection,
+    Content,
+    ContentLimitSection,
     DeterminismSection,
     GatesSection,
     ModelSection,
@@ -74,8 +76,9 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
     determinism = _determinism(section.determinism)
     model = _model(path, section.model, portable=determinism.portable)
     limits = _limits(document, (), section.gates, "suite", MappingProxyType({}))
+    content = _content(document, (), section.content, "suite", MappingProxyType({}))
     noise = _noise(path, section.noise) or NoiseSpec("portable" if determinism.portable else "cpu")
-    templates = _templates(document, section, model, noise, limits)
+    templates = _templates(document, section, model, noise, limits=limits, content=content)
     return Suite(
         name=section.suite,
         path=path,
@@ -149,7 +152,9 @@ def _templates(
     section: SuiteFile,
     model: ModelSpec,
     noise: NoiseSpec,
+    *,
     limits: Mapping[str, Limit],
+    content: Mapping[str, Limit],
 ) -> tuple[Template, ...]:
     call: Mapping[str, JsonValue] = MappingProxyType(section.defaults.call)
     marks = tuple(dict.fromkeys(section.defaults.marks))
@@ -166,6 +171,7 @@ def _templates(
             else _adapters(document.path, case.model.adapters),
             noise=_noise(document.path, case.noise) or noise,
             limits=_limits(document, ("cases", index), case.gates, "case", limits),
+            content=_content(document, ("cases", index), case.content, "case", content),
             marks=tuple(dict.fromkeys((*marks, *case.marks))) if case.marks else marks,
             line=lines[index],
         )
@@ -199,6 +205,25 @@ def _limits(
         name: Limit(value, source, document.key_line_of((*place, "gates", "fail", name)))
         for name, value in gates.fail.items()
     }
+    return MappingProxyType({**below, **own})
+
+
+def _content(
+    document: Document,
+    place: tuple[str | int, ...],
+    content: Content,
+    source: str,
+    below: Mapping[str, Limit],
+) -> Mapping[str, Limit]:
+    if not content:
+        return below
+    own = {}
+    for name, given in content.items():
+        line = document.key_line_of((*place, "content", name))
+        if isinstance(given, ContentLimitSection):
+            own[name] = Limit(given.value, source, line, beside(document.path, given.model))
+        else:
+            own[name] = Limit(given, source, line)
     return MappingProxyType({**below, **own})
 
 

@@ -176,6 +176,22 @@ class GatesSection(_Section):
     """The name of each gate and its limit, for example `min_ssim: 0.95`."""
 
 
+class ContentLimitSection(_Section):
+    """A limit on a content score that is computed with a model."""
+
+    value: float
+    """The limit."""
+    model: NonEmpty
+    """The model's folder, relative to the suite file and inside its folder."""
+
+
+ContentLimit = Annotated[
+    Annotated[ContentLimitSection, Tag("<section>")] | Annotated[float, Tag("<word>")],
+    Discriminator(_word_or_section),
+]
+Content = dict[NonEmpty, ContentLimit]
+
+
 class SeedRange(_Section):
     """Consecutive seeds."""
 
@@ -223,6 +239,8 @@ class CaseSection(_Section):
     """Where the initial noise comes from, in place of what the suite says."""
     gates: GatesSection = Field(default_factory=lambda: _NO_GATES)
     """Gates over those of the suite, name by name."""
+    content: Content = Field(default_factory=dict)
+    """Limits on what is in the image, over those of the suite, name by name."""
     marks: Marks = ()
     """pytest marks, besides those of `defaults`."""
 
@@ -247,6 +265,8 @@ class SuiteFile(_Section):
     """What every case begins with."""
     gates: GatesSection = GatesSection()
     """How far an image may move from its baseline."""
+    content: Content = Field(default_factory=dict)
+    """Limits on what is in an image, for example `min_sharpness: 20`, whatever was accepted."""
     cases: Annotated[tuple[CaseSection, ...], Field(strict=False, min_length=1)]
     """The cases, run in this order."""
 
@@ -260,12 +280,17 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("noise",): NoiseFileSection,
         ("defaults",): DefaultsSection,
         ("gates",): GatesSection,
+        ("content", "*"): ContentLimitSection,
         ("cases",): CaseSection,
         ("cases", "seeds"): SeedRange,
         ("cases", "model"): CaseModelSection,
         ("cases", "model", "adapters"): AdapterSection,
         ("cases", "gates"): GatesSection,
         ("cases", "noise"): NoiseFileSection,
+        ("cases", "content", "*"): ContentLimitSection,
     }
 )
-"""Which model describes the mapping at a place in the file, list indices left out."""
+"""Which model describes the mapping at a place in the file, list indices left out.
+
+`*` stands for any key.
+"""

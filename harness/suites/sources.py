@@ -72,6 +72,17 @@ def adapter_fault(suite: Path, source: str, allowed: object) -> tuple[str, str] 
     return None
 
 
+def folder_fault(suite: Path, folder: str) -> tuple[str, str] | None:
+    """Say what is wrong with the folder of a content score's model, and the fix."""
+    try:
+        path = beside(suite, folder)
+    except GoldenseedError as error:
+        return error.what, "put the model into the suite's folder"
+    if not stat.S_ISDIR(_mode(path) or 0):
+        return f"there is no folder `{folder}` beside the suite file", f"put the model into {path}"
+    return None
+
+
 def noise_fault(suite: Path, file: str) -> tuple[str, str] | None:
     """Say what is wrong with a file of initial noise, and the fix."""
     try:

@@ -87,7 +87,8 @@ def shown(value: object) -> str:
 
 
 def _keys_at(location: Location) -> list[str]:
-    section = SECTIONS.get(tuple(part for part in location if isinstance(part, str)))
+    words = tuple(part for part in location if isinstance(part, str))
+    section = SECTIONS.get(words) or SECTIONS.get((*words[:-1], "*"))
     return _keys(section) if section else []
 
 

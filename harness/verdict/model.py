@@ -32,6 +32,10 @@ PASSING = (Verdict.IDENTICAL, Verdict.MATCH, Verdict.WARN)
 """The verdicts that can pass, best first; ``--golden-require`` names the worst that does."""
 
 
+CONTENT = "content"
+"""The code of a reason that is about the image by itself: the case fails, whatever its verdict."""
+
+
 class Reason(BaseModel):
     """One machine-readable reason for a verdict."""
 

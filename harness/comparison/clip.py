@@ -1,0 +1,120 @@
+"""Models of CLIP's kind from a local folder: what an image and a text mean, as vectors."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from harness.errors import GoldenseedError
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Clip:
+    """A ``CLIPModel`` of transformers with its image processor and tokenizer, in float32 on a CPU.
+
+    The vectors have length 1.
+    """
+
+    def __init__(self, model: Any, processor: Any, tokenizer: Any) -> None:
+        self._model = model
+        self._processor = processor
+        self._tokenizer = tokenizer
+
+    @property
+    def logit_scale(self) -> float:
+        """What the model multiplies a cosine by."""
+        return float(self._model.logit_scale.detach().exp())
+
+    def cosine(self, image: Image.Image, text: str) -> float:
+        """Return the cosine between an RGB image and a text, -1…1."""
+        return within(float(self.image_vector(image) @ self.text_vector(text)))
+
+    def image_vector(self, image: Image.Image) -> torch.Tensor:
+        """Embed an RGB image: float32, the length of the model's projection."""
+        import torch
+
+        pixels = self._processor(images=image, return_tensors="pt")["pixel_values"]
+        with torch.inference_mode():
+            pooled = self._model.vision_model(pixel_values=pixels).pooler_output
+            return _unit(self._model.visual_projection(pooled))
+
+    def text_vector(self, text: str) -> torch.Tensor:
+        """Embed a text: float32, the length of the model's projection."""
+        import torch
+
+        tokens = self._tokenizer(text, truncation=True, return_tensors="pt")
+        with torch.inference_mode():
+            pooled = self._model.text_model(
+                input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
+            ).pooler_output
+            return _unit(self._model.text_projection(pooled))
+
+
+def within(cosine: float) -> float:
+    """Return a cosine that rounding pushed beyond -1 or 1 to it."""
+    return max(-1.0, min(1.0, cosine))
+
+
+def open_clip(folder: Path) -> Clip:
+    """Load a model saved by ``save_pretrained``; the last two are kept in memory.
+
+    Nothing is downloaded, no code of the folder's runs, and only safetensors are read. Beside
+    ``config.json`` and ``model.safetensors`` the folder has ``preprocessor_config.json`` and the
+    tokenizer's files.
+
+    Raises:
+        ImportError: torch or transformers is not installed.
+        GoldenseedError: no usable model in the folder.
+
+    """
+    config = folder / "config.json"
+    if not config.is_file():
+        raise GoldenseedError(
+            "holds no model: there is no config.json",
+            path=folder,
+            fix="save one there with `save_pretrained`: model, image processor and tokenizer",
+        )
+    return _opened(folder, config.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _opened(folder: Path, _changed: int) -> Clip:
+    from transformers import AutoTokenizer, CLIPModel
+
+    here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        model, loaded = CLIPModel.from_pretrained(
+            folder, use_safetensors=True, output_loading_info=True, **here
+        )
+        processor = _processor_class().from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **here)
+    except Exception as error:  # whatever transformers raises over a folder, the folder is wrong
+        raise GoldenseedError(
+            f"holds no usable CLIP model: {error}",
+            path=folder,
+            fix="save it there with `save_pretrained`: model, image processor and tokenizer",
+        ) from error
+    if loaded["missing_keys"]:
+        raise GoldenseedError(
+            f"has no weights for {', '.join(sorted(loaded['missing_keys'])[:3])}",
+            path=folder,
+            fix="save the whole model there; transformers would fill the rest at random",
+        )
+    return Clip(model.float().eval(), processor, tokenizer)
+
+
+def _processor_class() -> Any:
+    """Return the processor that needs no torchvision: transformers 5 has it under a name apart."""
+    import transformers
+
+    return getattr(transformers, "CLIPImageProcessorPil", None) or transformers.CLIPImageProcessor
+
+
+def _unit(vectors: torch.Tensor) -> torch.Tensor:
+    vector: torch.Tensor = vectors[0] / vectors[0].norm()
+    return vector

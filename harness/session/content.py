@@ -1,0 +1,49 @@
+"""Content limits in a session: the verdict says if an image is the same, they say if it is good."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import GoldenseedError
+from harness.runs.record import CaseRecord
+from harness.verdict.model import CONTENT, Reason
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from harness.suites.expansion import Case
+
+
+def with_content(record: CaseRecord, image: Image, case: Case) -> CaseRecord:
+    """Complete ``record`` with the scores that ``case`` sets limits on.
+
+    The verdict stays. A limit that does not hold, or a score that cannot be computed, makes the
+    case fail, with a reason of its own.
+    """
+    if not case.content:
+        return record
+    from harness.content.scoring import score_image
+
+    values: dict[str, float] = {}
+    try:
+        values, broken = score_image(image, case.prompt, case.content)
+        reasons = [
+            Reason(
+                code=CONTENT,
+                metric=each.score,
+                value=each.value,
+                limit=each.limit.value,
+                source=each.limit.source,
+            )
+            for each in broken
+        ]
+    except GoldenseedError as error:
+        reasons = [Reason(code=CONTENT, detail=str(error))]
+    return record.model_copy(
+        update={
+            "content": values,
+            "content_limits": {name: limit.value for name, limit in case.content.items()},
+            "reasons": (*record.reasons, *reasons),
+            "passed": record.passed and not reasons,
+        }
+    )
