@@ -41,12 +41,13 @@ CAUSES_OF_WEIGHTS: Final = {
 }
 """The beginning of a component's name, and the cause if its weights or files are others."""
 
+_NUMPY: Final = frozenset({Place.SCHEDULE, Place.NOISE, Place.STEP}) | reach.CONVERSION
 _ATTENTION: Final = reach.DENOISER | reach.TEXT | reach.VAE
 _PACKAGE_PLACES: Final = {
     "tokenizers": frozenset({Place.TOKEN_IDS}),
     "transformers": reach.TEXT | {Place.TOKEN_IDS},
     "pillow": frozenset({Place.PIXELS, Place.LATENTS}),
-    "numpy": frozenset({Place.SCHEDULE, Place.NOISE, Place.STEP}) | reach.CONVERSION,
+    "numpy": _NUMPY,
     "scipy": frozenset({Place.SCHEDULE}),
     "peft": reach.DENOISER | reach.TEXT,
     "safetensors": reach.EVERYWHERE,
@@ -101,6 +102,10 @@ _FAMILIES: Final = (
     _family(
         r"cpu\..*|env\.(ATEN_CPU.*|\w+_MAX_CPU_ISA|MKL_.*|NPY_.*)", Cause.CPU, reach.COMPUTED, 50
     ),
+    _family(r"library\..*\.architecture", Cause.CPU, reach.COMPUTED, 40),
+    _family(r"numpy\..*|library\.numpy\..*", Cause.PACKAGES, _NUMPY, 5),
+    _family(r"library\..*", Cause.PACKAGES, reach.COMPUTED, 15),
+    _family(r"env\..*", Cause.KERNELS, reach.COMPUTED, 10),
     _family(r"device\.type", Cause.GPU, reach.COMPUTED, 60),
     _family(r"gpu\..*|torch\.(cudnn|cuda|hip)|cuda\.package\..*", Cause.GPU, reach.COMPUTED, 40),
     _family(r"torch\.(version|git_version|build\..*)", Cause.PACKAGES, reach.COMPUTED, 15),
@@ -153,6 +158,7 @@ def _of_component(head: str, component: str, field: str) -> Effect | None:
         "tiling": (Cause.VAE_TILING, RECORDED, Size.ANY),
         "slicing": (Cause.VAE_TILING, RECORDED / 2, Size.LOSSY),
         "memory_format": (Cause.KERNELS, 50.0, Size.ROUNDING),
+        "inductor_sha256": (Cause.KERNELS, 50.0, Size.ROUNDING),
         "compiled": (Cause.KERNELS, 50.0, Size.ROUNDING),
         "inductor_sha256": (Cause.KERNELS, 40.0, Size.ROUNDING),
         "training": (Cause.KERNELS, 30.0, Size.ANY),

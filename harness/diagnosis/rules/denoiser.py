@@ -42,14 +42,17 @@ def _given(root: Root) -> Iterator[Suspicion]:
         evidence = f"the denoiser is given {rows[0][1]} rows for an image instead of {rows[0][0]}"
         yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (evidence,))
         return
-    if root.one_sided:
-        evidence = f"the denoiser is called otherwise: {named}"
-        yield Suspicion(Cause.GUIDANCE, LIKELY, "", (evidence,))
-        yield Suspicion(Cause.CALL, LIKELY, named, (evidence,))
+    if any(either(pair).index for pair in root.one_sided):
+        evidence = "the denoiser is called more or fewer times in a step"
+        yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (evidence,))
         return
     if root.recast:
         return
-    evidence = f"the denoiser is given another {named}, though what it is made of is the same"
+    if root.one_sided:
+        parts = {(either(pair).source or "").partition(".")[2] for pair in root.one_sided}
+        evidence = f"the denoiser is given {', '.join(sorted(parts))} for one of the images alone"
+    else:
+        evidence = f"the denoiser is given another {named}, though what it is made of is the same"
     for part in sorted(parts):
         yield Suspicion(_of_part(part), SHOWN, "", (evidence,))
 
@@ -74,9 +77,19 @@ def _computed(findings: Findings, root: Root) -> Iterator[Suspicion]:
     if root.one_sided or root.reshaped:
         yield Suspicion(Cause.GUIDANCE, LIKELY, "switched on or off", (evidence,))
     elif not is_rounding(findings, root):
-        yield Suspicion(Cause.DENOISER, LIKELY, "", (evidence,))
-        adapters = _has_adapters(findings)
-        yield Suspicion(Cause.LORA, LIKELY * 0.8 if adapters else 1.0, "", (evidence,))
+        weights, lora = LIKELY, POSSIBLE / 2
+        if _has_adapters(findings):
+            # Adapters are put on after the weights were digested.
+            evenly = not any(map(findings.same_key, _digests(findings)))
+            weights, lora = (LIKELY, LIKELY) if evenly else (LIKELY / 2, LIKELY)
+        yield Suspicion(Cause.DENOISER, weights, "", (evidence,))
+        yield Suspicion(Cause.LORA, lora, "", (evidence,))
+
+
+def _digests(findings: Findings) -> Iterator[str]:
+    for key in findings.evidence.present.environment or {}:
+        if key.endswith(".sha256") and key.startswith(("model.unet", "model.transformer")):
+            yield key
 
 
 def _has_adapters(findings: Findings) -> bool:

@@ -52,7 +52,8 @@ def _steps_alone(findings: Findings, root: Root) -> Iterator[Suspicion]:
 
 def _kinds(trace: Trace) -> str:
     found = [each for each in trace if each.stage in {Stage.TIMESTEPS, Stage.SIGMAS}]
-    return " and ".join(dict.fromkeys(f"{each.stage.value} ({each.dtype})" for each in found))
+    kinds = dict.fromkeys(f"{each.stage.value} ({each.dtype})" for each in found)
+    return " and ".join(kinds) or "none"
 
 
 def _count(trace: Trace) -> int:

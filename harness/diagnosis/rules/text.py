@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.comparison.trace_distances import Pair, either, same
 from harness.diagnosis.findings import Findings
@@ -22,8 +22,7 @@ def text(findings: Findings, root: Root) -> Iterator[Suspicion]:
 
 def _token_ids(findings: Findings, root: Root) -> Iterator[Suspicion]:
     if root.one_sided and len(root.one_sided) == len(root.differing):
-        evidence = "the prompts are encoded alike, but another number of them"
-        yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (evidence,))
+        yield from _another_number(findings)
         return
     if _rows_alone(root):
         return
@@ -38,6 +37,19 @@ def _token_ids(findings: Findings, root: Root) -> Iterator[Suspicion]:
     yield Suspicion(Cause.PROMPT, prompt, "", (evidence, _which(root)))
 
 
+def _another_number(findings: Findings) -> Iterator[Suspicion]:
+    """Explain that a text more or less is encoded: guidance needs a negative one, or is off."""
+    evidence = "the prompt is encoded alike, but a text more or less beside it"
+    rows = [
+        len([each for each in trace or () if each.stage is Stage.DENOISER_OUTPUT])
+        for trace in (findings.evidence.accepted.trace, findings.evidence.present.trace)
+    ]
+    if rows[0] != rows[1] or not rows[0]:
+        yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (evidence,))
+    if rows[0] == rows[1]:
+        yield Suspicion(Cause.PROMPT, SHOWN, "another negative prompt", (evidence,))
+
+
 def _odds(findings: Findings, root: Root) -> tuple[float, float]:
     """Weigh another text against another tokenizer, by which texts' ids differ.
 
@@ -50,12 +62,12 @@ def _odds(findings: Findings, root: Root) -> tuple[float, float]:
     tokenizers = {_source(pair) for pair in root.pairs}
     if len(tokenizers) > 1:
         if len(root.sources) == len(tokenizers):
-            tokenizer /= 2
+            tokenizer /= 4
         else:
             prompt /= 4
     texts = [pair for pair in root.pairs if _source(pair) == root.sources[0]]
     differ = [not same(pair) for pair in texts]
-    if all(differ) and len(texts) > 1 and _negative_is_encoded(findings):
+    if all(differ) and _several_texts(texts):
         prompt /= 4
     elif differ[-1] and not differ[0]:
         tokenizer /= 4
@@ -66,9 +78,13 @@ def _odds(findings: Findings, root: Root) -> tuple[float, float]:
     return prompt, tokenizer
 
 
-def _negative_is_encoded(findings: Findings) -> bool:
-    trace = findings.evidence.accepted.trace or ()
-    return len([each for each in trace if each.stage is Stage.DENOISER_OUTPUT]) > 1
+def _several_texts(pairs: Sequence[Pair]) -> bool:
+    """Say whether more than one text is encoded; one alone is at times, with and without padding.
+
+    Texts that are padded to the same length are different texts.
+    """
+    shapes = [before.shape for before, _ in pairs if before]
+    return len(set(shapes)) < len(shapes)
 
 
 def _which(root: Root) -> str:
