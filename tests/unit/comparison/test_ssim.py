@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 from skimage.metrics import structural_similarity
 
 from harness.comparison.pair import Pair
-from harness.comparison.structure import ssim
+from harness.comparison.structure import ssim, ssim_map
 from harness.pixels import as_array
 
 
@@ -65,3 +66,81 @@ def test_falls_as_noise_grows(scene: Image.Image):
         values.append(ssim(Pair(Image.fromarray(noisy), scene)))
     assert values == sorted(values, reverse=True)
     assert values[-1] < 0.5
+
+
+def drawings() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Images in which float32 rounds the same way over and over."""
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[:256, :256]
+    halves = np.where(x < 128, 20, 235)
+    ramp = np.broadcast_to(np.arange(1024) // 4, (128, 1024))
+    dither = ((x + y) % 3 == 0) * 8
+    blocks = [np.kron(rng.integers(0, 256, (8, 8)), np.ones((32, 32))) for _ in range(2)]
+    return {
+        "one half moved": (np.full((256, 256), 100), np.where(x < 128, 200, 100)),
+        "dither turned round": (halves + dither, halves - dither),
+        "dither on one": (halves + dither, halves),
+        "ramp mirrored": (ramp, ramp[:, ::-1]),
+        "blocks": (blocks[0], blocks[1]),
+        "black and white": (np.where(x < 90, 0, 255), np.where(y < 90, 0, 255)),
+    }
+
+
+@pytest.mark.parametrize("name", drawings())
+def test_is_scikit_image_s_for_drawings(name: str):
+    pair = [Image.fromarray(each.clip(0, 255).astype(np.uint8)) for each in drawings()[name]]
+    assert ssim(Pair(*pair)) == pytest.approx(by_scikit_image(*pair), abs=1e-6)
+
+
+CHANGES = {
+    "mirrored": lambda image: image[:, ::-1],
+    "grain": lambda image: image + np.random.default_rng(1).normal(0, 3, image.shape),
+    "contrast": lambda image: (image - 128.0) * 0.8 + 128,
+    "shifted": lambda image: np.roll(image, 4, axis=1),
+    "patch": lambda image: np.where(np.indices(image.shape)[0] // 64 == 3, 60, image),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_is_scikit_image_s_for_a_photograph(change: str):
+    photograph = skimage.data.astronaut()
+    changed = Image.fromarray(CHANGES[change](photograph).clip(0, 255).astype(np.uint8))
+    pair = Image.fromarray(photograph), changed
+    assert ssim(Pair(*pair)) == pytest.approx(by_scikit_image(*pair), abs=1e-6)
+    similarity = ssim_map(Pair(*pair))
+    assert similarity[5:-5, 5:-5].mean() == pytest.approx(by_scikit_image(*pair), abs=1e-6)
+
+
+def test_is_scikit_image_s_for_a_very_large_image():
+    moon = Image.fromarray(skimage.data.moon()).resize((3000, 2100))
+    pair = moon, moon.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    assert ssim(Pair(*pair)) == pytest.approx(by_scikit_image(*pair), abs=1e-6)
+
+
+def test_is_the_same_without_opencv(
+    images: tuple[Image.Image, Image.Image], monkeypatch: pytest.MonkeyPatch
+):
+    fast = ssim(Pair(*images))
+    monkeypatch.setattr("harness.comparison.structure.opencv", lambda: None)
+    assert ssim(Pair(*images)) == pytest.approx(fast, abs=1e-6)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (95, 63), (47, 30), (4, 60), (90, 5)])
+def test_sees_a_single_pixel_anywhere(scene: Image.Image, place: tuple[int, int]):
+    spotted = scene.copy()
+    spotted.putpixel(place, (255, 0, 255))
+    assert ssim(Pair(spotted, scene)) == pytest.approx(by_scikit_image(spotted, scene), abs=1e-6)
+    reached = np.argwhere(ssim_map(Pair(spotted, scene)) < 1 - 1e-9)
+    assert np.abs(reached - place[::-1]).max() <= 5
+
+
+def test_with_a_mask_is_the_mean_over_the_pixels_that_count(scene: Image.Image):
+    spotted = scene.copy()
+    spotted.paste("red", (10, 10, 14, 14))
+    mask = Image.new("L", scene.size, 255)
+    mask.paste(0, (0, 0, 20, 20))
+    assert ssim(Pair.of(spotted, scene, mask)) == 1
+    spotted.paste("red", (60, 40, 64, 44))
+    pair = Pair.of(spotted, scene, mask)
+    counted = np.asarray(mask)[5:-5, 5:-5] > 0
+    assert ssim(pair) == pytest.approx(ssim_map(pair)[5:-5, 5:-5][counted].mean(), abs=1e-7)
