@@ -94,10 +94,7 @@ _FAMILIES: Final = (
         r"torch\.(deterministic_.*|fill_.*|mkldnn\.(enabled|deterministic))|pipeline\.offload",
         Cause.KERNELS, reach.COMPUTED, 30,
     ),
-    _family(
-        r"cpu\.cache\..*|platform\.(libc|system)|numpy\..*|library\..*",
-        Cause.CPU, reach.COMPUTED, 4,
-    ),
+    _family(r"cpu\.cache\..*|platform\.(libc|system)", Cause.CPU, reach.COMPUTED, 4),
     _family(r"cpu\.(model|vendor|isa)|platform\.machine", Cause.CPU, reach.COMPUTED, 20),
     _family(
         r"cpu\..*|env\.(ATEN_CPU.*|\w+_MAX_CPU_ISA|MKL_.*|NPY_.*)", Cause.CPU, reach.COMPUTED, 50
@@ -160,7 +157,6 @@ def _of_component(head: str, component: str, field: str) -> Effect | None:
         "memory_format": (Cause.KERNELS, 50.0, Size.ROUNDING),
         "inductor_sha256": (Cause.KERNELS, 50.0, Size.ROUNDING),
         "compiled": (Cause.KERNELS, 50.0, Size.ROUNDING),
-        "inductor_sha256": (Cause.KERNELS, 40.0, Size.ROUNDING),
         "training": (Cause.KERNELS, 30.0, Size.ANY),
         "tables_sha256": (Cause.CPU, 15.0, Size.ROUNDING),
         "class": (weights, RECORDED / 2, Size.ANY),

@@ -13,7 +13,7 @@ from harness.diagnosis.model import Cause
     [
         ("model.unet.inductor_sha256", Cause.KERNELS),
         ("library.numpy.openblas.architecture", Cause.CPU),
-        ("numpy.blas", Cause.CPU),
+        ("numpy.blas", Cause.PACKAGES),
         ("attention.unet.processors", Cause.ATTENTION),
     ],
 )
