@@ -128,7 +128,7 @@ def _similarity(cv2: ModuleType, x: Samples, y: Samples) -> Values:
 def _moments(cv2: ModuleType, samples: Values, kernel: Values) -> tuple[Values, Values]:
     """Return the squared mean and the variance of the windows; overwrites ``samples``."""
     low, high, _, _ = cv2.minMaxLoc(samples)
-    middle = float((low + high) // 2)
+    middle = float(round((low + high) / 2))  # of -samples it is -middle: the order plays no part
     cv2.subtract(samples, middle, samples)
     inner = slice(REACH, -REACH)
     mean = cv2.sepFilter2D(samples, -1, kernel, kernel)[inner]
