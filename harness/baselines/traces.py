@@ -8,7 +8,7 @@ from harness.baselines.places import Places
 from harness.errors import GoldenseedError
 from harness.files import write_atomically
 from harness.generation.stages import Trace
-from harness.generation.trace_files import digest_of, encode_trace, read_trace
+from harness.generation.trace_files import digest_of, read_trace, small_file
 
 
 def load(places: Places, trace_sha256: str) -> Trace:
@@ -42,8 +42,7 @@ def store(places: Places, trace: Path) -> None:
 
     """
     if not _is_whole(places, digest_of(trace)):
-        digest, data = encode_trace(read_trace(trace))
-        write_atomically(places.trace(digest), data)
+        write_atomically(places.trace(digest_of(trace)), small_file(trace))
 
 
 def _is_whole(places: Places, trace_sha256: str) -> bool:

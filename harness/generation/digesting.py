@@ -1,4 +1,8 @@
-"""From tensors to stage records: many at once, since most of a trace's tensors are of one size."""
+"""From tensors to stage records.
+
+On a GPU tensors of one size are measured together, so that few kernels run and one transfer
+suffices. In the computer's own memory each is measured by itself, by NumPy, whose calls cost less.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.files import sha256_hex
-from harness.generation.sketch import Sketcher, to_text
+from harness.generation.sketch import Sketcher, array_to_text, to_text
 from harness.generation.stages import Stage, StageRecord, Trace
 
 if TYPE_CHECKING:
@@ -32,9 +36,12 @@ class Kept:
 def records_of(kept: Sequence[Kept], sketcher: Sketcher) -> Trace:
     """Digest, measure and sketch what was kept, in its order."""
     alike: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
-    for place, each in enumerate(kept):
-        alike[each.values.numel(), each.values.dtype, each.values.device].append(place)
     measures: dict[int, Measures] = {}
+    for place, each in enumerate(kept):
+        if each.values.is_cpu:
+            measures[place] = _measured_here(each.values, sketcher)
+        else:
+            alike[each.values.numel(), each.values.dtype, each.values.device].append(place)
     for places in alike.values():
         found = _measures([kept[place].values for place in places], sketcher)
         measures.update(zip(places, found, strict=True))
@@ -52,6 +59,21 @@ def _record(kept: Kept, sha256: str, norm: float | None, sketch: str | None) -> 
         norm=norm,
         sketch=sketch,
     )
+
+
+def _measured_here(values: torch.Tensor, sketcher: Sketcher) -> Measures:
+    import torch
+
+    flat = values.reshape(-1)
+    digest = sha256_hex(flat.view(torch.uint8).numpy().tobytes())
+    if flat.is_complex():
+        flat = torch.view_as_real(flat).reshape(-1)
+    if not flat.is_floating_point() or not flat.numel():
+        return digest, None, None
+    wide = flat.to(torch.float64).numpy()
+    norm = math.sqrt(wide @ wide)
+    sketch = array_to_text(sketcher.sketch(wide), wide=flat.dtype is torch.float64)
+    return digest, (norm if math.isfinite(norm) else None), sketch
 
 
 def _measures(tensors: Sequence[torch.Tensor], sketcher: Sketcher) -> Iterator[Measures]:

@@ -50,6 +50,7 @@ class Recorder:
         self._kept: list[Kept] = []
         self._held_bytes = 0
         self._counts: Counter[tuple[Stage, str | None]] = Counter()
+        self._seen: set[Stage] = set()
         self._open = True
 
     @property
@@ -70,7 +71,7 @@ class Recorder:
 
     def seen(self, stage: Stage) -> bool:
         """Say whether anything was recorded for a stage."""
-        return any(found is stage for found, _source in self._counts)
+        return stage in self._seen
 
     def add_image(self, output: Any, image: Image) -> None:
         """Record what the pipeline returned, if that is an array, and the levels made from it."""
@@ -95,6 +96,7 @@ class Recorder:
     def _keep(self, stage: Stage, source: str | None, values: torch.Tensor) -> None:
         self._kept.append(Kept(stage, self._counts[stage, source], source, values))
         self._counts[stage, source] += 1
+        self._seen.add(stage)
         self._held_bytes += values.nbytes
         if self._held_bytes > HELD_BYTES:
             self._digest()

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness._strict_json import parse
 from harness.errors import GoldenseedError
-from harness.files import canonical_json, read_regular, sha256_hex
+from harness.files import read_regular, sha256_hex
 from harness.generation.sketch import from_text
 from harness.generation.stages import Trace
 
@@ -32,11 +32,21 @@ class _Document(BaseModel):
 def encode_trace(trace: Trace) -> tuple[str, bytes]:
     """Return the digest that names a trace's file, and the file's content.
 
-    The digest is the SHA-256 of the JSON, so that it does not depend on the release of zlib.
+    The digest is the SHA-256 of the JSON, so that it does not depend on how it is packed. It is
+    packed without compression, which would take longer than all else: see ``small_file``.
     """
     document = _Document(schema_version=SCHEMA_VERSION, stages=trace)
-    text = canonical_json(document.model_dump(mode="json", exclude_none=True))
-    return sha256_hex(text), gzip.compress(text, compresslevel=1, mtime=0)
+    text = document.model_dump_json(exclude_none=True).encode()
+    return sha256_hex(text), gzip.compress(text, compresslevel=0, mtime=0)
+
+
+def small_file(path: Path) -> bytes:
+    """Read a trace's file, verify it as ``read_trace`` does, and return it packed for keeping.
+
+    Its text, and with it its name, stays as it is, whichever release wrote it.
+    """
+    read_trace(path)
+    return gzip.compress(_unpacked(path), compresslevel=9, mtime=0)
 
 
 def read_trace(path: Path) -> Trace:
