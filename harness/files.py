@@ -200,7 +200,7 @@ def _utf8(text: str) -> bytes:
         ) from error
 
 
-def sha256_hex(data: bytes) -> str:
+def sha256_hex(data: bytes | memoryview) -> str:
     """Return the SHA-256 of ``data`` as 64 lower-case hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 

@@ -65,7 +65,7 @@ def _measured_here(values: torch.Tensor, sketcher: Sketcher) -> Measures:
     import torch
 
     flat = values.reshape(-1)
-    digest = sha256_hex(flat.view(torch.uint8).numpy().tobytes())
+    digest = sha256_hex(flat.view(torch.uint8).numpy().data)
     if flat.is_complex():
         flat = torch.view_as_real(flat).reshape(-1)
     if not flat.is_floating_point() or not flat.numel():

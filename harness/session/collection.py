@@ -97,7 +97,7 @@ class CaseItem(pytest.Item):
         record, error = session.worker.run(self.case)
         if error is not None:
             show_traceback(self, error)
-        settle(self, record, session.text_of(record))
+        settle(self, record, session.text_of)
 
     def repr_failure(
         self,

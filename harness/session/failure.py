@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 import warnings
+from collections.abc import Callable
 
 import pytest
 
@@ -26,13 +27,17 @@ class GoldenFailure(AssertionError):  # noqa: N818 - pytest's word for a test th
     """A verdict that does not pass; its text is what the user reads."""
 
 
-def settle(item: pytest.Item, record: CaseRecord, text: str) -> None:
-    """Keep ``record`` with its item; warn or raise ``GoldenFailure`` as the verdict demands."""
+def settle(item: pytest.Item, record: CaseRecord, text_of: Callable[[CaseRecord], str]) -> None:
+    """Keep ``record`` with its item; warn or raise ``GoldenFailure`` as the verdict demands.
+
+    ``text_of`` says of a record what the user is to read of it.
+    """
     records = item.stash.setdefault(RECORDS, [])
     records.append(record)
     if not record.passed:
-        raise GoldenFailure(text)
+        raise GoldenFailure(text_of(record))
     if record.verdict is Verdict.WARN:
+        text = text_of(record)
         try:
             warnings.warn(GoldenWarning(text), stacklevel=2)
         except GoldenWarning:  # under -W error

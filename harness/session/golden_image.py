@@ -67,7 +67,7 @@ class GoldenImage:
             passed=False,
         )
         record = self._session.worker.judge(sketch, image, limits=limits, dtype=dtype)
-        settle(self._item, record, self._session.text_of(record))
+        settle(self._item, record, self._session.text_of)
         return record
 
     def _case_id(self, name: str | None) -> str:
