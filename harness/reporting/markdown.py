@@ -9,6 +9,7 @@ from harness.files import write_atomically
 from harness.reporting.anchors import anchors
 from harness.reporting.causes import cause_in_words
 from harness.reporting.lock import lock_lines
+from harness.reporting.sets import result_text, set_notes, state_of
 from harness.reporting.text import (
     MEANINGS,
     WORST_FIRST,
@@ -18,7 +19,7 @@ from harness.reporting.text import (
     reason_in_words,
     visible,
 )
-from harness.runs.record import CaseRecord, RunRecord
+from harness.runs.record import CaseRecord, RunRecord, SetRecord
 from harness.verdict.model import CONTENT, Verdict
 
 SHOWN_CASES = 20
@@ -49,6 +50,7 @@ def summary_markdown(run: RunRecord) -> str:
         *_warnings(run),
         _counts(run),
         *_worst(run),
+        *_sets(run),
         _environment(run),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -81,6 +83,26 @@ def _worst(run: RunRecord) -> list[str]:
     if len(loud) > SHOWN_CASES:
         blocks.append(f"… and {len(loud) - SHOWN_CASES:,} more in the report.")
     return blocks
+
+
+def _sets(run: RunRecord) -> list[str]:
+    """List the sets that are broken or not judged, a row each, and count the rest."""
+    loud = [each for each in run.sets if state_of(each) != "held" or each.not_judged]
+    rows = [
+        f"| {_code(each.id)} | {each.kind} | {state_of(each)} | {_why_of_set(each)} |"
+        for each in loud[:SHOWN_CASES]
+    ]
+    blocks = ["\n".join(["| Set | | | Why |", "|---|---|---|---|", *rows])] if rows else []
+    if len(loud) > SHOWN_CASES:
+        blocks.append(f"… and {len(loud) - SHOWN_CASES:,} more sets in the report.")
+    held = len(run.sets) - len(loud)
+    return [*blocks, f"{held:,} set{' holds' if held == 1 else 's hold'}."] if held else blocks
+
+
+def _why_of_set(found: SetRecord) -> str:
+    broken = [each for each in found.results if not each.passed]
+    parts = [result_text(found, each).sentence for each in broken] + set_notes(found)
+    return "<br>".join(_plain(part, longest=_LONGEST_NOTE) for part in parts)
 
 
 def _row(case: CaseRecord) -> str:

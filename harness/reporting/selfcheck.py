@@ -45,6 +45,7 @@ def selfcheck_document(check: SelfCheck, found: Findings) -> dict[str, Any]:
                 "caught": share.caught,
                 "tests": share.tests,
                 "blind": gate in found.blind,
+                "blind_to": list(found.blind_to.get(gate, ())),
                 "dead": gate in found.dead,
             }
             for gate, share in found.gates.items()
@@ -146,6 +147,8 @@ def _conclusions(check: SelfCheck, found: Findings) -> Iterator[str]:
     for gate in found.blind:
         share = found.gates[gate]
         yield f"blind gate: {gate} fails {share.caught} of {share.tests} wrong images"
+    for gate, unseen in found.blind_to.items():
+        yield f"blind to some: {gate} fails no {', '.join(unseen)}"
     for gate in found.dead:
         yield f"dead gate: {gate} never decides here: the others fail every image that it fails"
     for tight in found.inside_noise:
@@ -173,8 +176,10 @@ def _left_out(check: SelfCheck) -> Iterator[str]:
     for each in check.left_out:
         found.setdefault((each.wrong, each.why), []).append(visible(each.case, lines=False))
     for (wrong, why), cases in found.items():
-        what = "not checked" if wrong is None else f"left out: {wrong}"
-        yield f"{what}: {_some(cases)}: {why}"
+        if wrong is None:
+            yield f"not checked: {_some(cases)}: {why}"
+        else:
+            yield f"left out: {wrong} in {_many(len(cases), 'case')}: {why}"
 
 
 def _proposal(check: SelfCheck, found: Findings) -> Iterator[str]:

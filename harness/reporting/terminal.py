@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from harness.reporting.anchors import case_anchor
 from harness.reporting.divergence import diagnosis_lines
 from harness.reporting.lock import lock_lines
+from harness.reporting.sets import set_lines
 from harness.reporting.text import (
     WORST_FIRST,
     pixels_in_words,
@@ -106,7 +107,7 @@ def summary_lines(run: RunRecord, report: str | None = None) -> list[str]:
     lines = [f"golden: {counts_text(run)}"]
     if not run.complete:
         lines.append("golden: the run was cut short; cases may be missing")
-    lines += [f"golden: {line}" for line in lock_lines(run)]
+    lines += [f"golden: {line}" for line in (*lock_lines(run), *set_lines(run))]
     if report:
         lines.append(f"golden: report  {report}")
     if any(not case.passed and accept_command(case, run.run_id) for case in run.cases):

@@ -79,6 +79,9 @@ def outcome(run: RunRecord) -> str:
         words = f"{failed:,} of {total:,} {'case fails' if total == 1 else 'cases fail'}"
     else:
         words = f"all {total:,} cases pass" if total > 1 else "the one case passes"
+    broken = sum(not each.passed for each in run.sets)
+    if broken:
+        words += f", {broken:,} {'set is' if broken == 1 else 'sets are'} broken"
     return words if run.complete else f"cut short: {words}"
 
 

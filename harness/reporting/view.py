@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
-from harness.errors import GoldenseedError
-from harness.files import inside
 from harness.reporting.anchors import anchors
 from harness.reporting.divergence import Plot, diagnosis_lines, plot_of
 from harness.reporting.limits import MetricRow, metric_rows
 from harness.reporting.numbers import scalar, seconds
+from harness.reporting.pictures import Picture, picture_of
+from harness.reporting.set_view import SetView, set_views
 from harness.reporting.terminal import accept_command
 from harness.reporting.text import (
     MEANINGS,
@@ -28,32 +26,6 @@ from harness.reporting.text import (
 )
 from harness.runs.record import CaseRecord, RunRecord
 from harness.verdict.model import Verdict
-
-_PNG_HEAD = struct.Struct(">8sI4sII")
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PIXELATED_UP_TO = 256
-"""Pictures no larger than this (pixels, longer side) are enlarged with their pixels in sight."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One image of a case; ``width`` is None where there is no PNG file to show."""
-
-    role: str
-    path: str
-    url: str = ""
-    width: int | None = None
-    height: int | None = None
-
-    @property
-    def found(self) -> bool:
-        """Whether there is a picture to show."""
-        return self.width is not None
-
-    @property
-    def small(self) -> bool:
-        """Whether the picture is enlarged rather than shrunk on the page."""
-        return max(self.width or 0, self.height or 0) <= _PIXELATED_UP_TO
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +81,7 @@ class RunView:
     headline: str
     duration: str | None
     sections: tuple[Section, ...]
+    sets: tuple[SetView, ...]
     environment: tuple[tuple[str, str], ...]
     options: tuple[tuple[str, str], ...]
 
@@ -127,6 +100,7 @@ def run_view(run: RunRecord, folder: Path) -> RunView:
         headline=headline[0].upper() + headline[1:],
         duration=None if took is None else seconds(max(took, 0.0)),
         sections=tuple(_sections(views)),
+        sets=set_views(run, folder),
         environment=_fields(run.environment),
         options=_fields(run.options),
     )
@@ -156,9 +130,9 @@ def _case_view(
         slug=slug,
         prompt=None if prompt is None else visible(prompt),
         seed=seed_of(case),
-        baseline=_picture("baseline", case.baseline.image if case.baseline else None, folder),
-        current=_picture("current", case.image, folder),
-        difference=_picture("difference", case.difference, folder),
+        baseline=picture_of("baseline", case.baseline.image if case.baseline else None, folder),
+        current=picture_of("current", case.image, folder),
+        difference=picture_of("difference", case.difference, folder),
         fallback=tuple(reason_in_words(reason, case) for reason in fallback),
         reasons=tuple(reason_in_words(reason, case) for reason in reasons),
         error=None if case.error is None else visible(case.error.rstrip()),
@@ -170,33 +144,6 @@ def _case_view(
         seconds=seconds(took) if took else None,
         command=tuple(visible(word) for word in accept_command(case, run_id)),
     )
-
-
-def _picture(role: str, relative: str | None, folder: Path) -> Picture | None:
-    """Look at one image of a record; a path that leaves the folder counts as missing."""
-    if relative is None:
-        return None
-    shown = visible(relative, lines=False)
-    try:
-        size = _png_size(inside(folder, relative))
-    except GoldenseedError:
-        size = None
-    if size is None:
-        return Picture(role, shown)
-    return Picture(role, shown, quote(relative), *size)
-
-
-def _png_size(path: Path) -> tuple[int, int] | None:
-    """Width and height from a PNG's first 24 bytes (PNG specification, 11.2.1 IHDR), or None."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(_PNG_HEAD.size)
-    except OSError:
-        return None
-    if len(head) < _PNG_HEAD.size:
-        return None
-    signature, _, kind, width, height = _PNG_HEAD.unpack(head)
-    return (width, height) if signature == _PNG_SIGNATURE and kind == b"IHDR" else None
 
 
 def _fields(document: Mapping[str, object]) -> tuple[tuple[str, str], ...]:

@@ -19,6 +19,7 @@ from harness.runs.record import (
     EnvironmentValue,
     GitState,
     RunRecord,
+    SetRecord,
 )
 
 RECORD = "run.json"
@@ -99,6 +100,12 @@ class RunWriter:
         )
         self._write_record(self._record, durable=True)
         journal.unlink()
+        return self._record
+
+    def add_sets(self, sets: Iterable[SetRecord]) -> RunRecord:
+        """Record what became of the sets, once the run is finished."""
+        self._record = self._record.model_copy(update={"sets": tuple(sets)})
+        self._write_record(self._record, durable=True)
         return self._record
 
     def point_latest(self) -> None:

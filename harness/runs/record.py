@@ -119,6 +119,51 @@ class CaseRecord(_Document):
         return any(reason.code == CONTENT for reason in self.reasons)
 
 
+class SetResult(_Document):
+    """What became of one limit on the pairs of a set."""
+
+    limit_name: str
+    """The limit as the suite writes it: ``max_phash_distance``."""
+    side: Literal["within", "between"]
+    other: str | None = None
+    """Of ``between``: the id of the other set."""
+    metric: str
+    limit: float
+    value: float | Literal["inf"]
+    """The statistic over the pairs."""
+    worst_value: float | Literal["inf"]
+    """The metric of the worst pair."""
+    worst_pair: tuple[str, str]
+    """The ids of the two cases that are the worst pair."""
+    pairs: int
+    """How many pairs were measured."""
+    of_pairs: int
+    """How many there are; more than were measured where a sample was taken."""
+    passed: bool
+
+
+class SetRecord(_Document):
+    """What became of one set of cases that are held against each other."""
+
+    kind: Literal["consistency", "diversity"]
+    id: str
+    suite: str
+    path: str
+    """The suite file, relative to pytest's root, with forward slashes."""
+    line: int | None = None
+    statistic: Literal["worst", "mean"]
+    cases: tuple[str, ...]
+    """The ids of its members."""
+    passed: bool
+    """Whether no limit is broken and nothing went wrong."""
+    results: tuple[SetResult, ...] = ()
+    """One for each limit that could be judged."""
+    not_judged: tuple[str, ...] = ()
+    """Why some or all of it could not be judged: ``3 of 8 cases ran``."""
+    error: str | None = None
+    """What went wrong while it was judged."""
+
+
 class RunRecord(_Document):
     """One run: the document behind ``reports/<run id>/run.json``."""
 
@@ -140,6 +185,8 @@ class RunRecord(_Document):
     options: dict[str, str] = Field(default_factory=dict)
     """The ``--golden-…`` options in force: ``require`` → ``warn``."""
     cases: tuple[CaseRecord, ...] = ()
+    sets: tuple[SetRecord, ...] = ()
+    """The sets of the suites that ran, in the order of the suites."""
 
     def environment_of(self, case: CaseRecord) -> dict[str, EnvironmentValue]:
         """Return the environment in which ``case`` ran; raises ``GoldenseedError`` if unknown."""

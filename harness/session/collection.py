@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.comparison.gates import parse_gate, parse_limit
+from harness.comparison.set_limits import check_sets
 from harness.content.names import check_limits
 from harness.errors import GoldenseedError
 from harness.session.failure import CASE, GoldenFailure, settle, show_traceback
@@ -31,6 +32,7 @@ class SuiteFile(pytest.File):
             for gate in suite.gate_lines:
                 self._check_gate(gate)
             self._check_content(suite)
+            self._check_sets(suite)
             session.claim_suite_name(suite.name, self.path)
         except GoldenseedError as error:
             raise self.CollectError(str(error)) from None
@@ -67,6 +69,14 @@ class SuiteFile(pytest.File):
                 raise GoldenseedError(
                     error.what, path=self.path, line=error.line, fix=error.fix
                 ) from None
+
+    def _check_sets(self, suite: Suite) -> None:
+        try:
+            check_sets(suite.sets)
+        except GoldenseedError as error:
+            raise GoldenseedError(
+                error.what, path=self.path, line=error.line, fix=error.fix
+            ) from None
 
     def _mark(self, name: str, line: int) -> pytest.MarkDecorator:
         """Look a mark up as ``--strict-markers`` wants it."""

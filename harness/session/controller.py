@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,14 @@ from harness.reporting.markdown import write_summary
 from harness.runs.candidates import candidates_of
 from harness.runs.folder import RunWriter
 from harness.runs.git_state import read_git_state
-from harness.runs.record import CaseRecord, RunRecord
+from harness.runs.record import CaseRecord, RunRecord, SetRecord
+from harness.runs.sets import judge_sets
 from harness.runs.who import who_accepts
 from harness.session.crashes import RUNNING
+from harness.session.gate_check import GateCheck, Memory
 from harness.session.options import Options
 from harness.session.sketches import failed, sketch_of
+from harness.suites.expansion import Suite
 from harness.suites.loading import load_suite
 
 
@@ -36,13 +39,16 @@ class Controller:
         started: datetime,
         options: Options,
         store: BaselineStore,
+        memory: Memory | None = None,
     ) -> None:
         self._root = root
         self._run_id = run_id
         self._started = started
         self._options = options
         self._store = store
+        self._memory = memory
         self._writer: RunWriter | None = None
+        self._suites: Mapping[str, Suite] | None = None
         self.run: RunRecord | None = None
         self.notes: list[str] = []
         self.failed_after_all = False
@@ -90,18 +96,58 @@ class Controller:
         writer = self._ensure_writer()
         shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
         run = self.run = writer.finish(finished=datetime.now(UTC), complete=complete)
+        self._try(partial(self._judge_sets, run, writer))
+        run = self.run
         for step in (
             partial(write_report, run, writer.folder),
             partial(write_summary, run, writer.folder),
             writer.point_latest,
             partial(self._update, run, writer.folder),
             partial(self._check_unreferenced, run),
+            partial(self._check_gates, run),
         ):
-            try:
-                step()
-            except (GoldenseedError, OSError) as error:
-                self.note(f"ERROR {error}")
-                self.failed_after_all = True
+            self._try(step)
+
+    def _try(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except (GoldenseedError, OSError) as error:
+            self.note(f"ERROR {error}")
+            self.failed_after_all = True
+
+    def _suites_of(self, run: RunRecord) -> Mapping[str, Suite]:
+        """Return the suites of the run by place, read once."""
+        if self._suites is None:
+            places = dict.fromkeys(case.path for case in run.cases if _is_suite(case.path))
+            lost = [place for place in places if not (self._root / place).is_file()]
+            for place in lost:
+                self.note(
+                    f"WARNING {place}: not found below {self._root}, so its sets and its "
+                    "self-check were not looked at"
+                )
+            self._suites = {
+                place: load_suite(self._root / place) for place in places if place not in lost
+            }
+        return self._suites
+
+    def _judge_sets(self, run: RunRecord, writer: RunWriter) -> None:
+        """Hold the images of the run against each other, as its suites ask."""
+        judged: list[SetRecord] = []
+        for place, suite in self._suites_of(run).items():
+            cases = {case.id: case for case in run.cases if case.path == place}
+            judged += judge_sets(suite, place, cases, writer.folder) if suite.sets else ()
+        if judged:
+            self.run = writer.add_sets(judged)
+            self.failed_after_all |= not all(each.passed for each in judged)
+
+    def _check_gates(self, run: RunRecord) -> None:
+        """Check that gates can fail, in suites that demand it."""
+        demanding = {p: s for p, s in self._suites_of(run).items() if s.selfcheck_required}
+        if not demanding:
+            return
+        for line in GateCheck(self._store, self._memory).failures(run, demanding):
+            self.note(f"ERROR {line}")
+            self.failed_after_all = True
 
     def _ensure_writer(self) -> RunWriter:
         if self._writer is None:
@@ -149,3 +195,7 @@ class Controller:
                 f"case: {', '.join(extra)}"
             )
             self.failed_after_all |= fails
+
+
+def _is_suite(path: str) -> bool:
+    return path.endswith(".suite.yaml")

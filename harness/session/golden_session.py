@@ -76,6 +76,7 @@ class GoldenSession:
                 started=started,
                 options=self._options,
                 store=store,
+                memory=getattr(config, "cache", None),  # not there under -p no:cacheprovider
             )
 
     def claim_suite_name(self, name: str, path: Path) -> None:

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
 from harness.suites.model import AdapterSpec, Determinism, ModelSpec, NoiseSpec, SchedulerSpec
+
+if TYPE_CHECKING:
+    from harness.suites.sets import SetSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,10 @@ class Suite:
     gate_lines: tuple[GateLine, ...]
     """Every gate in the file, of the suite and of its cases, in the order of the file."""
     templates: tuple[Template, ...]
+    sets: tuple[SetSpec, ...] = ()
+    """What is held against each other: ``consistency`` first, then ``diversity``."""
+    selfcheck_required: bool = False
+    """Whether a session fails where the gates would pass a wrong image."""
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
@@ -110,25 +118,31 @@ class Case:
         return deepcopy(dict(self.call))
 
 
-def _expand(suite: Suite, template: Template) -> Iterator[Case]:
+def named_images(template: Template) -> Iterator[tuple[str, str, int]]:
+    """Yield case id, prompt and seed of every image of an entry: for each prompt its seeds."""
     for name, prompt in template.prompts.items():
         before = f"{template.id}[seed=" if name is None else f"{template.id}[{name},seed="
         for seed in template.seeds:
-            yield Case(
-                suite,
-                f"{before}{seed}]",
-                template.id,
-                prompt,
-                seed,
-                template.call,
-                template.scheduler,
-                template.adapters,
-                template.noise,
-                template.limits,
-                template.content,
-                template.marks,
-                template.line,
-            )
+            yield f"{before}{seed}]", prompt, seed
+
+
+def _expand(suite: Suite, template: Template) -> Iterator[Case]:
+    for case_id, prompt, seed in named_images(template):
+        yield Case(
+            suite,
+            case_id,
+            template.id,
+            prompt,
+            seed,
+            template.call,
+            template.scheduler,
+            template.adapters,
+            template.noise,
+            template.limits,
+            template.content,
+            template.marks,
+            template.line,
+        )
 
 
 def merged(

@@ -31,6 +31,7 @@ from harness.suites.schema import (
     SeedRange,
     SuiteFile,
 )
+from harness.suites.sets import resolve_sets
 from harness.suites.sources import LARGEST_NOISE, beside, is_hub_id
 from harness.suites.wording import schema_problems
 
@@ -79,6 +80,9 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
     content = _content(document, (), section.content, "suite", MappingProxyType({}))
     noise = _noise(path, section.noise) or NoiseSpec("portable" if determinism.portable else "cpu")
     templates = _templates(document, section, model, noise, limits=limits, content=content)
+    sets, problems = resolve_sets(document, section, templates)
+    if problems:
+        raise failure(path, problems)
     return Suite(
         name=section.suite,
         path=path,
@@ -88,6 +92,8 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         lock=beside(path, section.lock) if section.lock else None,
         gate_lines=tuple(_gate_lines(templates, limits)),
         templates=templates,
+        sets=sets,
+        selfcheck_required=section.selfcheck == "required",
     )
 
 

@@ -245,6 +245,33 @@ class CaseSection(_Section):
     """pytest marks, besides those of `defaults`."""
 
 
+class _SetSection(_Section):
+    """Cases whose images are held against each other, every pair of them."""
+
+    id: Name
+    """The set's name."""
+    cases: Annotated[tuple[NonEmpty, ...], Field(strict=False, min_length=1)]
+    """Case ids, ids without their bracket, or patterns with `*` and `?`."""
+    statistic: Literal["worst", "mean"] = "worst"
+    """What is held against the limits: the worst pair, or the mean of all pairs."""
+
+
+class ConsistencySection(_SetSection):
+    """Cases whose images have to be alike: one character, one style, one product."""
+
+    within: dict[str, float] = Field(default_factory=dict)
+    """How alike two images of the set have to be, for example `max_phash_distance: 20`."""
+    between: dict[str, float] = Field(default_factory=dict)
+    """How far they have to be from those of the other sets: `min_phash_distance: 10`."""
+
+
+class DiversitySection(_SetSection):
+    """Cases of one prompt whose images must not be all the same; each prompt by itself."""
+
+    within: dict[str, float] = Field(default_factory=dict)
+    """How far apart two images of a prompt have to be, for example `min_phash_distance: 4`."""
+
+
 class SuiteFile(_Section):
     """A golden suite: a model, and the images it is expected to make."""
 
@@ -267,6 +294,12 @@ class SuiteFile(_Section):
     """How far an image may move from its baseline."""
     content: Content = Field(default_factory=dict)
     """Limits on what is in an image, for example `min_sharpness: 20`, whatever was accepted."""
+    selfcheck: Literal["required"] | None = None
+    """`required`: a session fails where the gates would pass a wrong image."""
+    consistency: Annotated[tuple[ConsistencySection, ...], Field(strict=False)] = ()
+    """Sets of cases whose images have to be alike."""
+    diversity: Annotated[tuple[DiversitySection, ...], Field(strict=False)] = ()
+    """Sets of cases whose images have to differ."""
     cases: Annotated[tuple[CaseSection, ...], Field(strict=False, min_length=1)]
     """The cases, run in this order."""
 
@@ -281,6 +314,8 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("defaults",): DefaultsSection,
         ("gates",): GatesSection,
         ("content", "*"): ContentLimitSection,
+        ("consistency",): ConsistencySection,
+        ("diversity",): DiversitySection,
         ("cases",): CaseSection,
         ("cases", "seeds"): SeedRange,
         ("cases", "model"): CaseModelSection,

@@ -2,7 +2,8 @@
 
 The tests are the wrong images that differ from the right ones. A gate is
 
-- *blind* if it fails fewer than one in ten of them;
+- *blind* if it fails fewer than one in ten of them, and blind to a kind of wrong image if it fails
+  none of that kind;
 - *dead* if it never decides: whatever it fails, the gates that stay fail too;
 - *inside the noise* if it would fail a right image that rounding moved, were the noise not asked
   first.
@@ -75,6 +76,8 @@ class Findings:
     gates: Mapping[str, Share]
     """Gate → share over all wrong images."""
     blind: tuple[str, ...]
+    blind_to: Mapping[str, tuple[str, ...]]
+    """Gate → the wrong images of which it fails none, for the gates that are not blind."""
     dead: tuple[str, ...]
     inside_noise: tuple[TooTight, ...]
     rooms: tuple[Room, ...]
@@ -87,15 +90,22 @@ def findings(check: SelfCheck) -> Findings:
     tests = tuple(trial for trial in check.trials if not trial.no_test)
     catches = {gate: _caught_by(gate, tests) for gate in check.limits}
     in_force = {gate: sum(_has(each, gate) for each in tests) for gate in check.limits}
+    table = {name: _row(name, tests, check) for name in WRONG_IMAGES}
+    blind = tuple(
+        gate
+        for gate in check.limits
+        if in_force[gate] and len(catches[gate]) < BLIND_BELOW * in_force[gate]
+    )
     return Findings(
         tests=len(tests),
-        table={name: _row(name, tests, check) for name in WRONG_IMAGES},
+        table=table,
         gates={gate: Share(len(catches[gate]), in_force[gate]) for gate in check.limits},
-        blind=tuple(
-            gate
+        blind=blind,
+        blind_to={
+            gate: unseen
             for gate in check.limits
-            if in_force[gate] and len(catches[gate]) < BLIND_BELOW * in_force[gate]
-        ),
+            if gate not in blind and (unseen := _unseen(gate, table))
+        },
         dead=_dead(catches),
         inside_noise=tuple(_inside_noise(check)),
         rooms=tuple(_rooms(check, tests)),
@@ -122,6 +132,10 @@ def _row(name: str, tests: tuple[Trial, ...], check: SelfCheck) -> dict[str | No
         held = [each for each in own if _has(each, gate)]
         row[gate] = Share(sum(_fails(each, gate) for each in held), len(held))
     return row
+
+
+def _unseen(gate: str, table: Mapping[str, Mapping[str | None, Share]]) -> tuple[str, ...]:
+    return tuple(name for name, row in table.items() if row[gate].tests and not row[gate].caught)
 
 
 def _dead(catches: Mapping[str, frozenset[_Place]]) -> tuple[str, ...]:

@@ -49,9 +49,11 @@ def test_a_round_ssim_threshold_passes_a_fifth_less_contrast(toy: AcceptedSuite)
 
 
 def test_average_hash_below_5_passes_most_of_what_is_not_moved(toy: AcceptedSuite):
-    check, _ = checked(toy, "{max_average_hash_distance: 4}")
+    check, found = checked(toy, "{max_average_hash_distance: 4}")
     assert {"blurred", "contrast-80", "jpeg-30", "shift-4"} <= passing(check)
     assert "upside-down" not in passing(check)
+    assert found.blind == ()
+    assert {"blurred", "contrast-80"} <= set(found.blind_to["max_average_hash_distance"])
 
 
 def test_a_gate_that_catches_almost_nothing_is_blind(toy: AcceptedSuite):
