@@ -15,7 +15,7 @@ from harness.cli.text_files import line_end, read_text
 from harness.errors import GoldenseedError
 from harness.files import write_atomically
 from harness.suites.names import name_fault
-from harness.suites.schema import NAME_PATTERN
+from harness.suites.section import NAME_PATTERN
 from harness.suites.starter import ModelFacts, read_model_facts, starter_suite
 
 IGNORED = "/reports/"

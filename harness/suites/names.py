@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.suites.schema import NAME_PATTERN
+from harness.suites.section import NAME_PATTERN
 
 RESERVED_SUITES = frozenset({"images", "environments"})
 """Folders of the baseline store, beside which each suite gets its own."""

@@ -20,32 +20,22 @@ from pydantic import (
     Tag,
 )
 
+from harness.suites.section import Name, NonEmpty, Section
+from harness.suites.set_sections import ConsistencySection, DiversitySection
+
 LARGEST_SEED = 2**63 - 1
 """``torch.Generator.manual_seed`` takes more, but a negative seed and its complement are one."""
 MOST_CASES = 100_000
 """Cases in one suite, after seeds and prompts are expanded."""
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-NonEmpty = Annotated[str, StringConstraints(min_length=1)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Call = dict[str, JsonValue]
 Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
-
-
-class SchedulerSection(_Section):
+class SchedulerSection(Section):
     """A scheduler of diffusers; every key but `class` overrides one field of its configuration."""
 
     model_config = ConfigDict(extra="allow")
@@ -55,7 +45,7 @@ class SchedulerSection(_Section):
     """The scheduler's class in diffusers, for example `DDIMScheduler`."""
 
 
-class AdapterSection(_Section):
+class AdapterSection(Section):
     """A LoRA adapter."""
 
     source: NonEmpty
@@ -67,7 +57,7 @@ class AdapterSection(_Section):
 Adapters = Annotated[tuple[AdapterSection, ...], Field(strict=False)]
 
 
-class CaseModelSection(_Section):
+class CaseModelSection(Section):
     """What a case may change of the model: only what needs no second load."""
 
     scheduler: SchedulerSection | None = None
@@ -76,7 +66,7 @@ class CaseModelSection(_Section):
     """The case's adapters, in place of the suite's; an empty list uses none."""
 
 
-class ModelSection(_Section):
+class ModelSection(Section):
     """The model that makes the images."""
 
     source: NonEmpty
@@ -113,7 +103,7 @@ AttentionProcessor = Literal[
 ]
 
 
-class DeterminismSection(_Section):
+class DeterminismSection(Section):
     """The switches of torch that make it repeat itself; every default is the strict choice."""
 
     algorithms: bool = True
@@ -137,7 +127,7 @@ class DeterminismSection(_Section):
 
 
 def _word_or_section(value: object) -> str:
-    return "<section>" if isinstance(value, dict | _Section) else "<word>"
+    return "<section>" if isinstance(value, dict | Section) else "<word>"
 
 
 DeterminismChoice = Annotated[
@@ -146,7 +136,7 @@ DeterminismChoice = Annotated[
 ]
 
 
-class NoiseFileSection(_Section):
+class NoiseFileSection(Section):
     """Initial noise that was stored."""
 
     file: NonEmpty
@@ -160,7 +150,7 @@ NoiseChoice = Annotated[
 ]
 
 
-class DefaultsSection(_Section):
+class DefaultsSection(Section):
     """What every case begins with."""
 
     call: Call = Field(default_factory=dict)
@@ -169,14 +159,14 @@ class DefaultsSection(_Section):
     """pytest marks."""
 
 
-class GatesSection(_Section):
+class GatesSection(Section):
     """How far an image may move from its baseline."""
 
     fail: dict[str, float] = Field(default_factory=dict)
     """The name of each gate and its limit, for example `min_ssim: 0.95`."""
 
 
-class ContentLimitSection(_Section):
+class ContentLimitSection(Section):
     """A limit on a content score that is computed with a model."""
 
     value: float
@@ -192,7 +182,7 @@ ContentLimit = Annotated[
 Content = dict[NonEmpty, ContentLimit]
 
 
-class SeedRange(_Section):
+class SeedRange(Section):
     """Consecutive seeds."""
 
     start: Seed
@@ -216,7 +206,7 @@ _AS_THE_SUITE = CaseModelSection()
 _NO_GATES = GatesSection()
 
 
-class CaseSection(_Section):
+class CaseSection(Section):
     """One or several prompts, each with one or several seeds: a case for every pair."""
 
     model_config = ConfigDict(
@@ -245,34 +235,7 @@ class CaseSection(_Section):
     """pytest marks, besides those of `defaults`."""
 
 
-class _SetSection(_Section):
-    """Cases whose images are held against each other, every pair of them."""
-
-    id: Name
-    """The set's name."""
-    cases: Annotated[tuple[NonEmpty, ...], Field(strict=False, min_length=1)]
-    """Case ids, ids without their bracket, or patterns with `*` and `?`."""
-    statistic: Literal["worst", "mean"] = "worst"
-    """What is held against the limits: the worst pair, or the mean of all pairs."""
-
-
-class ConsistencySection(_SetSection):
-    """Cases whose images have to be alike: one character, one style, one product."""
-
-    within: dict[str, float] = Field(default_factory=dict)
-    """How alike two images of the set have to be, for example `max_phash_distance: 20`."""
-    between: dict[str, float] = Field(default_factory=dict)
-    """How far they have to be from those of the other sets: `min_phash_distance: 10`."""
-
-
-class DiversitySection(_SetSection):
-    """Cases of one prompt whose images must not be all the same; each prompt by itself."""
-
-    within: dict[str, float] = Field(default_factory=dict)
-    """How far apart two images of a prompt have to be, for example `min_phash_distance: 4`."""
-
-
-class SuiteFile(_Section):
+class SuiteFile(Section):
     """A golden suite: a model, and the images it is expected to make."""
 
     suite: Name

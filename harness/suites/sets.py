@@ -11,7 +11,8 @@ from typing import Literal
 from harness.suites.document import Document
 from harness.suites.expansion import Limit, Template, named_images
 from harness.suites.problems import Problem
-from harness.suites.schema import ConsistencySection, DiversitySection, SuiteFile
+from harness.suites.schema import SuiteFile
+from harness.suites.set_sections import ConsistencySection, DiversitySection
 
 Kind = Literal["consistency", "diversity"]
 Side = Literal["within", "between"]
