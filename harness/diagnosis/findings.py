@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from harness.comparison.trace_distances import either
 from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.growth import EPSILONS
 from harness.diagnosis.places import NOWHERE, Root, roots_of
 from harness.environment.differences import KeyDifference, Value, environment_differences
 from harness.environment.keys import UNREADABLE, Kind
 from harness.suites.recipes import FieldDifference, recipe_differences
 
-_EPSILONS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 _ABSENCE_TELLS = ("adapter_file.", "model_file.", "scheduler.class", "tokenizer.")
 """Keys that a fingerprint lacks because there was nothing to describe, not because it is older."""
 
@@ -40,14 +40,18 @@ class Findings:
         sides = (self.evidence.accepted.environment or {}, self.evidence.present.environment or {})
         return all(_readable(side.get(key)) for side in sides) and key not in self.keys
 
-    def epsilon(self, root: Root) -> float:
-        """Return the spacing of numbers at 1 in the coarsest dtype that can be at work."""
+    def rounding(self, root: Root) -> float:
+        """Return up to which relative distance rounding moves ``root``.
+
+        The coarsest dtype counts that can be at work there.
+        """
         dtypes = {either(pair).dtype for pair in root.pairs}
         for side in (self.evidence.accepted, self.evidence.present):
             for key, value in (side.environment or {}).items():
                 if key.startswith("model.") and key.endswith(".dtype"):
                     dtypes.update(str(value).split())
-        return max((_EPSILONS[each] for each in dtypes if each in _EPSILONS), default=2.0**-23)
+        known = [EPSILONS[each] for each in dtypes if each in EPSILONS]
+        return max(known, default=EPSILONS["float32"])
 
 
 def findings_of(evidence: Evidence) -> Findings:

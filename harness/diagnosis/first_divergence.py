@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Sequence
 
-from harness.comparison.trace_distances import StageDistance, aligned, either, same, stage_distance
-from harness.diagnosis.model import FirstDivergence, Jump
+from harness.comparison.trace_distances import Pair, aligned, either, same, stage_distance
+from harness.diagnosis.growth import growth_of, jump_of
+from harness.diagnosis.model import FirstDivergence
 from harness.diagnosis.words import divergence_in_words
 from harness.generation.stages import Stage, Trace
-
-JUMP = 10.0
-"""Growth from one stage to the next that rounding does not explain.
-
-Where other threads, instruction sets or memory formats were the only change, the latents' distance
-grew at most 1.4-fold from one step to the next (median of 8 images): see docs/trace.md.
-"""
-_LATENTS_TO_IMAGE = frozenset(
-    {Stage.INITIAL_LATENTS, Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE, Stage.FLOAT_IMAGE}
-)
 
 
 def first_divergence(accepted: Trace, present: Trace) -> FirstDivergence | None:
@@ -39,19 +30,12 @@ def first_divergence(accepted: Trace, present: Trace) -> FirstDivergence | None:
         source=record.source,
         words=divergence_in_words(pairs, pairs.index(differing)),
         distances=distances,
-        jump=_jump(distances),
+        jump=jump_of(distances),
+        growth=growth_of(distances, _dtype(pairs)),
     )
 
 
-def _jump(distances: tuple[StageDistance, ...]) -> Jump | None:
-    moved = [
-        (each, each.distance)
-        for each in distances
-        if each.stage in _LATENTS_TO_IMAGE and each.distance
-    ]
-    rises = [
-        Jump(stage=each.stage, index=each.index, factor=distance / before)
-        for (_, before), (each, distance) in pairwise(moved)
-    ]
-    steepest = max(rises, key=lambda rise: rise.factor, default=None)
-    return steepest if steepest is not None and steepest.factor > JUMP else None
+def _dtype(pairs: Sequence[Pair]) -> str:
+    """Return the dtype of the latents; empty where there are none."""
+    steps = (either(pair) for pair in pairs if either(pair).stage is Stage.DENOISING_STEP)
+    return next((step.dtype for step in steps), "")

@@ -105,6 +105,31 @@ class Jump(_Document):
     """The distance there by the distance at the stage before."""
 
 
+class GrowthKind(StrEnum):
+    """How a difference goes on along the denoising steps."""
+
+    ROUNDING_LIKE = "rounding_like"
+    """It begins no larger than rounding, and no step brings a factor of more than 1.85."""
+    CONSTANT = "constant"
+    """It is there from the start, larger than rounding, and less than doubles over all steps."""
+    AMPLIFIED = "amplified"
+    """It is there from the start, larger than rounding, and the model makes it larger."""
+    ADDS_UP = "adds_up"
+    """Some step brings a factor of more than 1.85: a change is made anew in every step."""
+    JUMP = "jump"
+    """Some stage brings a factor of more than 10, on top of a difference."""
+
+
+class Growth(_Document):
+    """How a difference of the latents goes on from step to step."""
+
+    kind: GrowthKind
+    steepest: float
+    """The largest factor from one step to the next."""
+    per_step: float
+    """The geometric mean of these factors."""
+
+
 class FirstDivergence(_Document):
     """The first stage that is not the same bit for bit."""
 
@@ -119,7 +144,9 @@ class FirstDivergence(_Document):
     distances: tuple[StageDistance, ...]
     """For every stage of either trace, in the order of the flow."""
     jump: Jump | None = None
-    """The steepest rise after the first divergence; None where it grew as rounding does."""
+    """The steepest rise after the first divergence, if it is more than tenfold."""
+    growth: Growth | None = None
+    """How the difference goes on along the steps; None where fewer than two of them differ."""
 
     @property
     def here(self) -> float | None:

@@ -21,12 +21,6 @@ LIKELY = 10.0
 POSSIBLE = 2.0
 """Weight of a possible reason that nothing speaks for."""
 
-ROUNDING_EPSILONS = 32.0
-"""Up to how many epsilons of the dtype rounding moves one stage.
-
-Harmless changes moved the latents of 20 steps by at most 14 epsilons of float32 (docs/trace.md).
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
@@ -71,14 +65,14 @@ def fit(size: Size, findings: Findings, root: Root) -> float:
     distance = root.distance
     if not distance:
         return 0.7
-    return _fit_of_distance(size, distance, distance / findings.epsilon(root) / ROUNDING_EPSILONS)
+    return _fit_of_distance(size, distance, distance / findings.rounding(root))
 
 
 def is_rounding(findings: Findings, root: Root) -> bool:
     """Say whether rounding alone can have moved ``root`` so far."""
     if root.reshaped or root.recast or root.one_sided or not root.distance:
         return False
-    return root.distance <= ROUNDING_EPSILONS * findings.epsilon(root)
+    return root.distance <= findings.rounding(root)
 
 
 def _fit_of_distance(size: Size, distance: float, roundings: float) -> float:

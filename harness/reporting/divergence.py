@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.diagnosis.model import Diagnosis, FirstDivergence
+from harness.diagnosis.model import Diagnosis, FirstDivergence, GrowthKind
 from harness.generation.stages import Stage
 from harness.reporting.causes import cause_lines
 from harness.reporting.text import visible
@@ -17,6 +17,13 @@ _LOWEST = -9
 """The plot's bottom, as a power of ten; smaller distances are drawn there."""
 _HIGHEST = 0.3
 _LEFT = 34
+_GROWTH = {
+    GrowthKind.ROUNDING_LIKE: "growing as rounding does",
+    GrowthKind.CONSTANT: "there from the start",
+    GrowthKind.AMPLIFIED: "growing from a change larger than rounding",
+    GrowthKind.ADDS_UP: "growing as a change in every step does",
+    GrowthKind.JUMP: "growing by a jump",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,8 @@ def distances_in_words(found: FirstDivergence) -> str | None:
     if found.jump is not None:
         where = _stage_name(found.jump.stage, found.jump.index)
         parts.append(f"{found.jump.factor:.0f} times as far at {where} as just before")
+    elif found.growth is not None and parts:
+        parts.append(_GROWTH[found.growth.kind])
     return f"relative distance {', '.join(parts)}" if parts else None
 
 
