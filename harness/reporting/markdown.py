@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.files import write_atomically
 from harness.reporting.anchors import anchors
 from harness.reporting.causes import cause_in_words
+from harness.reporting.grouping import grouping_sentence
 from harness.reporting.lock import lock_lines
 from harness.reporting.sets import result_text, set_notes, state_of
 from harness.reporting.text import (
@@ -47,6 +48,7 @@ def summary_markdown(run: RunRecord) -> str:
     """
     blocks = [
         f"## Golden images: {outcome(run)}",
+        *_shared(run),
         *_warnings(run),
         _counts(run),
         *_worst(run),
@@ -54,6 +56,13 @@ def summary_markdown(run: RunRecord) -> str:
         _environment(run),
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def _shared(run: RunRecord) -> list[str]:
+    sentence = grouping_sentence(run.cases)
+    if sentence is None:
+        return []
+    return [f"**{_plain(sentence[0].upper() + sentence[1:], longest=_LONGEST_NOTE)}.**"]
 
 
 def _warnings(run: RunRecord) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from harness.reporting.anchors import case_anchor
 from harness.reporting.divergence import diagnosis_lines
+from harness.reporting.grouping import grouping_sentence
 from harness.reporting.lock import lock_lines
 from harness.reporting.sets import set_lines
 from harness.reporting.text import (
@@ -100,11 +101,13 @@ def counts_text(run: RunRecord) -> str:
 
 
 def summary_lines(run: RunRecord, report: str | None = None) -> list[str]:
-    """Return the run's closing lines: counts, place of the report, how to accept what is right.
+    """Return the run's closing lines: what the cases that moved share, counts, report, what to do.
 
     ``report`` is the path of ``index.html`` as a user would type it, or None if none is written.
     """
-    lines = [f"golden: {counts_text(run)}"]
+    shared = grouping_sentence(run.cases)
+    lines = [f"golden: {shared}"] if shared else []
+    lines.append(f"golden: {counts_text(run)}")
     if not run.complete:
         lines.append("golden: the run was cut short; cases may be missing")
     lines += [f"golden: {line}" for line in (*lock_lines(run), *set_lines(run))]

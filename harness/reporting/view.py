@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.reporting.anchors import anchors
 from harness.reporting.divergence import Plot, diagnosis_lines, plot_of
+from harness.reporting.grouping import grouping_sentence
 from harness.reporting.limits import MetricRow, metric_rows
 from harness.reporting.numbers import scalar, seconds
 from harness.reporting.pictures import Picture, picture_of
@@ -79,6 +80,8 @@ class RunView:
     record: RunRecord
     suites: tuple[str, ...]
     headline: str
+    shared: str | None
+    """What the cases that moved have in common, as a sentence."""
     duration: str | None
     sections: tuple[Section, ...]
     sets: tuple[SetView, ...]
@@ -98,6 +101,7 @@ def run_view(run: RunRecord, folder: Path) -> RunView:
         record=run,
         suites=tuple(dict.fromkeys(visible(case.suite, lines=False) for case in run.cases)),
         headline=headline[0].upper() + headline[1:],
+        shared=grouping_sentence(run.cases),
         duration=None if took is None else seconds(max(took, 0.0)),
         sections=tuple(_sections(views)),
         sets=set_views(run, folder),

@@ -68,6 +68,16 @@ def test_a_change_of_guidance_parts_at_the_first_step(project: Project):
     assert "First divergence: denoising step 1 of 3" in page
 
 
+def test_what_all_cases_share_is_said_once_and_first(project: Project):
+    project.run("--golden-update=missing")
+    project.conftest(ANOTHER_GUIDANCE)
+    result = project.run()
+    shared = "cases moved: they part at denoising step 1, likely cause: guidance scale: about"
+    result.stdout.fnmatch_lines([f"golden: * {shared}*"])
+    summary = (project.path / "reports" / "latest" / "summary.md").read_text()
+    assert "cases moved" in summary.split("\n\n")[1]
+
+
 def test_a_change_after_the_vae_parts_at_the_float_image(project: Project):
     project.run("--golden-update=missing", *ONE)
     project.conftest(A_LEVEL_OFF_IN_THE_END)

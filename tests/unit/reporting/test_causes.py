@@ -9,7 +9,7 @@ from harness.diagnosis.model import Cause, ChangedKey, Diagnosis, RankedCause
 from harness.reporting.causes import cause_lines, environment_line
 from harness.reporting.html import render
 from harness.reporting.markdown import summary_markdown
-from harness.reporting.terminal import failure_text
+from harness.reporting.terminal import failure_text, summary_lines
 
 
 def ranked(cause: Cause, confidence: float, words: str, *evidence: str) -> RankedCause:
@@ -77,3 +77,11 @@ def test_hostile_words_move_no_cursor():
     hostile = ranked(Cause.PROMPT, 0.9, "prompt: \x1b[31m → x\ny", "a\x1b[2J")
     lines = list(cause_lines(Diagnosis(causes=(hostile,))))
     assert all("\x1b" not in line and "\n" not in line for line in lines)
+
+
+def test_summary_terminal_and_page_begin_with_what_the_cases_share(tmp_path: Path):
+    drifted = run(case("drift", diagnosis=FOUND), case("drift", diagnosis=FOUND), case())
+    sentence = "2 of 3 cases moved: they part at a stage that is not known, likely cause: "
+    assert summary_lines(drifted)[0].startswith(f"golden: {sentence}")
+    assert html.unescape(summary_markdown(drifted)).split("\n\n")[1].startswith(f"**{sentence}")
+    assert f'<p class="shared">{sentence}' in render(drifted, tmp_path)
