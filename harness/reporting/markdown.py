@@ -110,7 +110,8 @@ def _sets(run: RunRecord) -> list[str]:
 
 def _why_of_set(found: SetRecord) -> str:
     broken = [each for each in found.results if not each.passed]
-    parts = [result_text(found, each).sentence for each in broken] + set_notes(found)
+    parts = [result_text(found, each).sentence for each in broken]
+    parts += [*set_notes(found), *([found.error] if found.error else [])]
     return "<br>".join(_plain(part, longest=_LONGEST_NOTE) for part in parts)
 
 

@@ -29,7 +29,7 @@ class ResultView:
 
     text: ResultText
     pictures: tuple[tuple[str, Picture], ...]
-    """Case id and picture."""
+    """Case id and picture; none where a result above has the same worst pair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class SetView:
     meaning: str
     results: tuple[ResultView, ...]
     notes: tuple[str, ...]
+    error: str | None
 
 
 def set_views(run: RunRecord, folder: Path) -> tuple[SetView, ...]:
@@ -55,6 +56,8 @@ def set_views(run: RunRecord, folder: Path) -> tuple[SetView, ...]:
 def _view(found: SetRecord, cases: Mapping[tuple[str, str], CaseRecord], folder: Path) -> SetView:
     state = state_of(found)
     results = sorted(found.results, key=lambda each: each.passed)
+    pairs = [each.worst_pair for each in results]
+    first = [pair not in pairs[:index] for index, pair in enumerate(pairs)]
     return SetView(
         name=name_of(found),
         place=place_of(found),
@@ -62,10 +65,13 @@ def _view(found: SetRecord, cases: Mapping[tuple[str, str], CaseRecord], folder:
         tone=_TONES[state],
         meaning=MEANINGS[state],
         results=tuple(
-            ResultView(result_text(found, each), _pictures(found, each, cases, folder))
-            for each in results
+            ResultView(
+                result_text(found, each), _pictures(found, each, cases, folder) if new else ()
+            )
+            for each, new in zip(results, first, strict=True)
         ),
         notes=tuple(set_notes(found)),
+        error=None if found.error is None else visible(found.error),
     )
 
 

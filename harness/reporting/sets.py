@@ -78,10 +78,9 @@ def result_text(found: SetRecord, result: SetResult) -> ResultText:
 
 
 def set_notes(found: SetRecord) -> list[str]:
-    """Say what could not be judged, and what went wrong."""
+    """Say what could not be judged."""
     before = "" if state_of(found) == "not judged" else "not judged: "
-    notes = [f"{before}{visible(why, lines=False)}" for why in found.not_judged]
-    return [*notes, *([visible(found.error, lines=False)] if found.error else [])]
+    return [f"{before}{visible(why, lines=False)}" for why in found.not_judged]
 
 
 def set_lines(run: RunRecord) -> list[str]:
@@ -100,7 +99,7 @@ def set_lines(run: RunRecord) -> list[str]:
     if waiting:
         more = f" and {len(waiting) - _NAMED:,} more" if len(waiting) > _NAMED else ""
         lines.append(f"not judged: {', '.join(waiting[:_NAMED])}{more}")
-    held = sum(state_of(each) == "held" for each in run.sets)
+    held = sum(state_of(each) == "held" and not each.not_judged for each in run.sets)
     if held:
         lines.append(f"{held:,} set{' holds' if held == 1 else 's hold'}")
     return lines
