@@ -65,8 +65,17 @@ def plain_run(base: str) -> Fault:
     return Fault(name=f"plain-{base}", base=base, label=None, severity="none")
 
 
+def make_evidence_here(faults: Sequence[Fault], work: Path) -> None:
+    """Make all of it in this process, which must have the environment of each fault."""
+    plain = [plain_run(base) for base in dict.fromkeys(fault.base for fault in faults)]
+    make_here(plain, work)
+    for each in plain:
+        _accept(each, work)
+    make_here(faults, work)
+
+
 def make_here(faults: Iterable[Fault], work: Path) -> None:
-    """Make the evidence of faults in this process, whose environment is theirs."""
+    """Run the cases of faults in this process."""
     for fault in faults:
         _make(fault, work)
 
