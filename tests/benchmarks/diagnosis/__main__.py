@@ -1,6 +1,6 @@
 """How often the diagnosis is right: faults injected through real runs, and what it says of them.
 
-    python -m tests.benchmarks.diagnosis [--work FOLDER] [--fresh] [--misses FILE] [NAME …]
+    python -m tests.benchmarks.diagnosis [--work FOLDER] [--seed N] [--fresh] [NAME …]
 
 Makes the evidence of every fault of ``faults.yaml`` (about two minutes on two cores; kept in the
 folder, so that a second time takes seconds), asks ``harness.diagnosis`` about each, and prints the
@@ -13,9 +13,10 @@ import argparse
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from tests.benchmarks.diagnosis.bases import ROOT
+from tests.benchmarks.diagnosis.bases import ROOT, SEED
 from tests.benchmarks.diagnosis.fault import Fault, read_faults
 from tests.benchmarks.diagnosis.generating import make_evidence, make_here
 
@@ -24,6 +25,7 @@ def main() -> None:
     """Make the evidence and score the diagnosis."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "faults")
+    parser.add_argument("--seed", type=int, default=SEED, help="of every case")
     parser.add_argument("--fresh", action="store_true", help="make everything again")
     parser.add_argument("--misses", type=Path, help="write the seen half's misses there")
     parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
@@ -33,7 +35,8 @@ def main() -> None:
         rows = json.load(sys.stdin)
         make_here([Fault(**row) for row in rows], given.make)
         return
-    faults = [each for each in read_faults() if not given.names or each.name in given.names]
+    faults = [replace(each, seed=given.seed) for each in read_faults()]
+    faults = [each for each in faults if not given.names or each.name in given.names]
     if given.fresh:
         shutil.rmtree(given.work, ignore_errors=True)
     make_evidence(faults, given.work)

@@ -33,13 +33,13 @@ class Base:
     inject: tuple[Mapping[str, Any], ...] = ()
     """What is done to the pipeline on both sides: an IP-Adapter is no part of a suite."""
 
-    def document(self) -> dict[str, Any]:
+    def document(self, seed: int) -> dict[str, Any]:
         """Return the suite's document."""
         return {
             "suite": "faults",
             "model": {"source": "model", **self.model},
             "defaults": {"call": dict(self.call)},
-            "cases": [{"id": CASE, "prompt": PROMPT, "seeds": [SEED]}],
+            "cases": [{"id": CASE, "prompt": PROMPT, "seeds": [seed]}],
         }
 
 

@@ -45,7 +45,7 @@ class Recorded:
 
 def recorded(fault: Fault, work: Path) -> Recorded:
     """Read what the plain run and the faulty one left."""
-    accepted, plain = _side(plain_run(fault.base), work)
+    accepted, plain = _side(plain_run(fault), work)
     present, case = _side(fault, work)
     evidence = Evidence(accepted=accepted, present=present, metrics=case.metrics)
     return Recorded(evidence, case, plain.pixels_sha256)

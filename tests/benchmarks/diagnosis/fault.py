@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from tests.benchmarks.diagnosis.bases import SEED
+
 TABLE = Path(__file__).with_name("faults.yaml")
 
 
@@ -31,6 +33,8 @@ class Fault:
     """Environment variables of a process of its own."""
     inject: tuple[Mapping[str, Any], ...] = ()
     """What is done to the loaded pipeline: ``what`` of ``injections`` and its options."""
+    seed: int = SEED
+    """Of the case, on both sides."""
     note: str = ""
     """How the fault is simulated, or what else is to be known."""
 
@@ -42,7 +46,7 @@ class Fault:
     def what_is_done(self) -> dict[str, Any]:
         """Return all that decides the evidence; neither label nor note do."""
         shown = asdict(self)
-        return {key: shown[key] for key in ("base", "suite", "files", "process", "inject")}
+        return {key: shown[key] for key in ("base", "seed", "suite", "files", "process", "inject")}
 
 
 def read_faults(table: Path = TABLE) -> tuple[Fault, ...]:

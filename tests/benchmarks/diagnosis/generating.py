@@ -42,7 +42,7 @@ _PLAIN = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 def make_evidence(faults: Sequence[Fault], work: Path) -> None:
     """Make what is not there yet, two processes at a time; each has one set of variables."""
-    plain = [plain_run(base) for base in dict.fromkeys(fault.base for fault in faults)]
+    plain = list({each.name: each for each in map(plain_run, faults)}.values())
     _make_in_processes([each for each in plain if not _is_made(each, work)], work)
     for each in plain:
         _accept(each, work)
@@ -60,14 +60,15 @@ def _make_in_processes(faults: Sequence[Fault], work: Path) -> None:
             pass
 
 
-def plain_run(base: str) -> Fault:
-    """Return the run that is accepted for a base: nothing is done to it."""
-    return Fault(name=f"plain-{base}", base=base, label=None, severity="none")
+def plain_run(fault: Fault) -> Fault:
+    """Return the run that a fault is held against: nothing is done to it."""
+    name = f"plain-{fault.base}"
+    return Fault(name=name, base=fault.base, label=None, severity="none", seed=fault.seed)
 
 
 def make_evidence_here(faults: Sequence[Fault], work: Path) -> None:
     """Make all of it in this process, which must have the environment of each fault."""
-    plain = [plain_run(base) for base in dict.fromkeys(fault.base for fault in faults)]
+    plain = list({each.name: each for each in map(plain_run, faults)}.values())
     make_here(plain, work)
     for each in plain:
         _accept(each, work)
@@ -125,7 +126,7 @@ def _write_suite(fault: Fault, home: Path, base: Path) -> Path:
     for edit in fault.files:
         options = {key: value for key, value in edit.items() if key != "edit"}
         EDITS[edit["edit"]](home / "model", **options)
-    document = BASES[fault.base].document()
+    document = BASES[fault.base].document(fault.seed)
     document["suite"] = fault.base
     for place, value in fault.suite.items():
         _put(document, place.split("."), value)
@@ -166,7 +167,9 @@ def _is_made(fault: Fault, work: Path) -> bool:
 
 def _what_is_done(fault: Fault) -> str:
     base = BASES[fault.base]
-    return json.dumps([fault.what_is_done(), base.document(), base.inject], sort_keys=True)
+    return json.dumps(
+        [fault.what_is_done(), base.document(fault.seed), base.inject], sort_keys=True
+    )
 
 
 def _process(fault: Fault) -> str:
