@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.environment.differences import KeyDifference
 from harness.environment.keys import Kind
+from harness.reporting.grouping import grouping_sentence
 from harness.reporting.numbers import number, scalar
 from harness.reporting.text import WORST_FIRST, reason_in_words, visible
 from harness.runs.comparison import HELD, JudgedPair, RunComparison, StoredRun
@@ -42,7 +43,7 @@ def comparison_lines(
     """Say what comparing two runs found, in the order in which people ask.
 
     Which runs, what could be paired, how many moved and, if ``every_case``, how far each, which
-    moved together, and how the environments differ. Untrusted text is made visible; nothing
+    moved together and why, and how the environments differ. Untrusted text is made visible; nothing
     depends on the terminal.
     """
     return [
@@ -52,6 +53,7 @@ def comparison_lines(
         *_pairing_lines(found),
         *(_case_lines(found.pairs) if every_case else ()),
         *_movement_lines(movement),
+        *_why_lines(found),
         "",
         *_environment_lines(environments),
     ]
@@ -132,6 +134,13 @@ def _movement_lines(movement: Movement) -> Iterator[str]:
         directions = [(movement.brighter, "brighter"), (movement.darker, "darker")]
         words = (f"{count} {word}" for count, word in directions if count)
         yield f"  on average over the whole image: {', '.join(words) or 'as bright as in A'}"
+
+
+def _why_lines(found: RunComparison) -> Iterator[str]:
+    sentence = grouping_sentence([pair.judged for pair in found.pairs])
+    if sentence:
+        yield ""
+        yield f"why: {sentence}"
 
 
 def _separating(split: FieldSplit, moved: int, verb: str) -> str:

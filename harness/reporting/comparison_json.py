@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from harness.diagnosis.model import Diagnosis
 from harness.runs.comparison import JudgedPair, RunComparison, StoredRun
 from harness.runs.environments import Environments
 from harness.runs.movement import Movement
@@ -20,7 +21,7 @@ def comparison_document(
     """Return everything a comparison found as JSON data.
 
     ``same`` says that every pair is identical or within the noise. Each case has its verdict,
-    reasons, metrics (B against A) and both pixel digests.
+    reasons, metrics (B against A), both pixel digests, and where and why it parts.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -69,6 +70,17 @@ def _case(pair: JudgedPair) -> dict[str, Any]:
         "pixels_sha256_a": pair.pair.a.pixels_sha256,
         "pixels_sha256_b": pair.pair.b.pixels_sha256,
         "error": judged.error,
+        "diagnosis": None if judged.diagnosis is None else _diagnosis(judged.diagnosis),
+    }
+
+
+def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
+    found = diagnosis.first_divergence
+    return {
+        "first_divergence": None
+        if found is None
+        else found.model_dump(mode="json", include={"stage", "index", "of", "source", "words"}),
+        "causes": [each.model_dump(mode="json") for each in diagnosis.causes],
     }
 
 

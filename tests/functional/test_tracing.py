@@ -127,6 +127,7 @@ def test_two_runs_compared_say_where_they_part(project: Project):
         if "First divergence" in page.read_text()
     ]
     assert found, done.stdout + done.stderr
+    assert "why: the one case moved: it parts at denoising step 1, likely cause: " in done.stdout
 
 
 def _entry(project: Project) -> BaselineEntry:
