@@ -153,5 +153,32 @@ BUILT_IN = (
         map="harness.comparison.flip:flip_map",
         extra="flip",
     ),
+    Metric(
+        name="lpips",
+        worst=math.inf,
+        best=0,
+        cost=3000,
+        measure="harness.comparison.learned:lpips",
+        weights="lpips.safetensors",
+        extra="learned",
+    ),
+    Metric(
+        name="dists",
+        worst=2,
+        best=0,
+        cost=3500,
+        measure="harness.comparison.learned:dists",
+        weights="dists.safetensors",
+        extra="learned",
+    ),
+    Metric(
+        name="clip_similarity",
+        worst=-1,
+        best=1,
+        cost=4000,
+        measure="harness.comparison.learned:clip_similarity",
+        weights="clip",
+        extra="learned",
+    ),
 )
 """Every built-in metric; in no order."""

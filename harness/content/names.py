@@ -44,13 +44,13 @@ SCORES = MappingProxyType(
                 high=1,
                 measure=f"{_PROMPT}:clip_score",
                 needs_model=True,
-                extra="diffusers",
+                extra="learned",
             ),
             Score(
                 name="pick_score",
                 measure=f"{_PROMPT}:pick_score",
                 needs_model=True,
-                extra="diffusers",
+                extra="learned",
             ),
         )
     }

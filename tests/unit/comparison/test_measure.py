@@ -103,4 +103,4 @@ def test_16_bit_images_are_refused_with_the_fix():
 
 def test_a_metric_s_name_says_which_way_is_better():
     better_up = {name for name in METRICS if look_up(name).higher_is_better}
-    assert better_up == {"ssim", "psnr", "ms_ssim", "saliency_ssim"}
+    assert better_up == {"ssim", "psnr", "ms_ssim", "saliency_ssim", "clip_similarity"}
