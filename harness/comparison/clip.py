@@ -85,8 +85,11 @@ def open_clip(folder: Path) -> Clip:
 @lru_cache(maxsize=2)
 def _opened(folder: Path, _changed: int) -> Clip:
     from transformers import AutoTokenizer, CLIPModel
+    from transformers.utils import logging
 
     here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
     try:
         model, loaded = CLIPModel.from_pretrained(
             folder, use_safetensors=True, output_loading_info=True, **here
@@ -99,6 +102,9 @@ def _opened(folder: Path, _changed: int) -> Clip:
             path=folder,
             fix="save it there with `save_pretrained`: model, image processor and tokenizer",
         ) from error
+    finally:
+        if shown:
+            logging.enable_progress_bar()
     if loaded["missing_keys"]:
         raise GoldenseedError(
             f"has no weights for {', '.join(sorted(loaded['missing_keys'])[:3])}",

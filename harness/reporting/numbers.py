@@ -29,6 +29,17 @@ _STYLES = {
     "peak_difference": _Style(decimals=0, ends=(0.0,)),
     "p99_difference": _Style(decimals=0, ends=(0.0,)),
     "mean_difference": _Style(decimals=2, ends=(0.0,)),
+    "ms_ssim": _Style(decimals=4, ends=(1.0,)),
+    "saliency_ssim": _Style(decimals=4, ends=(1.0,)),
+    "clip_similarity": _Style(decimals=4, ends=(1.0,)),
+    "crop_resistant_distance": _Style(decimals=3, ends=(0.0, 1.0)),
+    "colour_moments_distance": _Style(decimals=1, ends=(0.0,)),
+    "clipped_fraction": _Style(decimals=1, factor=100.0, unit=" %", ends=(0.0, 1.0)),
+    "skin_fraction": _Style(decimals=1, factor=100.0, unit=" %", ends=(0.0, 1.0)),
+    "sharpness": _Style(decimals=1, ends=(0.0,)),
+    "face_confidence": _Style(decimals=2, ends=(0.0,)),
+    "face_size": _Style(decimals=2, ends=(0.0,)),
+    "pick_score": _Style(decimals=2),
 }
 _DISTANCE = _Style(decimals=0, ends=(0.0,))
 _OTHER = _Style(decimals=4, ends=(0.0,))
