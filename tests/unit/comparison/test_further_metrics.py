@@ -7,12 +7,12 @@ import imagehash
 import numpy as np
 import pytest
 import torch
+from comparison_pictures import CHANNELS, picture
 from flip_evaluator import evaluate
 from PIL import Image, ImageFilter
 from pytorch_msssim import ms_ssim as reference_ms_ssim
 from skimage.color import rgb2lab
 
-from conftest import CHANNELS, picture
 from harness.comparison.colour import colour_moments_distance
 from harness.comparison.compare import measure, metric_map
 from harness.comparison.multiscale import ms_ssim
