@@ -83,6 +83,11 @@ def selfcheck_document(check: SelfCheck, found: Findings) -> dict[str, Any]:
             }
             for trial in check.passed
         ],
+        "by_content_alone": [
+            {"case": trial.case, "wrong": trial.wrong, "scores": list(trial.content)}
+            for trial in check.trials
+            if trial.content
+        ],
         "no_test": [
             {"case": each.case, "wrong": each.wrong, "why": each.no_test}
             for each in check.trials
@@ -144,6 +149,11 @@ def _conclusions(check: SelfCheck, found: Findings) -> Iterator[str]:
         yield f"FAILED: {passing_line(check)}"
     else:
         yield "every wrong image fails a gate"
+    by_content = [each for each in check.trials if each.content]
+    if by_content:
+        scores = ", ".join(dict.fromkeys(name for each in by_content for name in each.content))
+        passing = _many(len(by_content), "wrong image")
+        yield f"by content alone: {passing} would pass every gate but fail {scores}"
     for gate in found.blind:
         share = found.gates[gate]
         yield f"blind gate: {gate} fails {share.caught} of {share.tests} wrong images"

@@ -81,6 +81,7 @@ def _digest(right: Right) -> str:
             "tried": list(WRONG_IMAGES),
             "accepted": [image.pixels_sha256 for image in baseline.accepted],
             "limits": {name: limit.value for name, limit in right.limits.items()},
+            "content": {name: limit.value for name, limit in right.case.content.items()},
             "noise": {"source": right.noise.source, "limits": dict(right.noise.limits)},
         }
     )

@@ -50,11 +50,13 @@ class Trial:
     """What each gate in force made of it."""
     no_test: str | None = None
     """Why it says nothing of the gates: the wrong image is the right one after all."""
+    content: tuple[str, ...] = ()
+    """The content scores that fail an image which every gate passes."""
 
     @property
     def caught(self) -> bool:
         """Whether the image failed."""
-        return self.verdict is Verdict.DRIFT
+        return self.verdict is Verdict.DRIFT or bool(self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def self_check(
     fixed seeds, so that the same baselines and gates give the same result.
 
     Raises:
-        GoldenseedError: an accepted image that cannot be read, or a gate that does not exist.
+        GoldenseedError: an accepted image that cannot be read, a gate that does not exist, or a
+            content score that cannot be computed (its weights are not here, say).
 
     """
     load = lru_cache(maxsize=_IMAGES_HELD)(load_image)
@@ -183,6 +186,7 @@ def _trial(right: Right, name: str, wrong: Image, load: Callable[[str], Image]) 
         no_test = "equal to an accepted image"
     elif judgement.verdict is Verdict.MATCH and metrics["peak_difference"] <= _UNTOLD:
         no_test = "within one level of an accepted image"
+    passes = judgement.verdict is not Verdict.DRIFT and no_test is None
     return Trial(
         case=right.case.id,
         wrong=name,
@@ -190,4 +194,15 @@ def _trial(right: Right, name: str, wrong: Image, load: Callable[[str], Image]) 
         metrics=metrics,
         gates=check(metrics, right.limits) if metrics else (),
         no_test=no_test,
+        content=_broken_content(right, wrong) if passes else (),
     )
+
+
+def _broken_content(right: Right, wrong: Image) -> tuple[str, ...]:
+    """Return the content scores whose limits a wrong image does not keep."""
+    if not right.case.content:
+        return ()
+    from harness.content.scoring import score_image
+
+    _, broken = score_image(wrong, right.case.prompt, right.case.content)
+    return tuple(dict.fromkeys(each.score for each in broken))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from accepted_suite import CPU, AcceptedSuite, drawn
+from accepted_suite import CPU, SUITE, AcceptedSuite, drawn
 from PIL import Image
 
 from harness.errors import GoldenseedError
@@ -169,6 +169,17 @@ def test_the_gates_of_a_case_are_the_ones_that_are_tried(toy: AcceptedSuite):
     check = self_check("toy", CPU, right, toy.store.image)
     assert {trial.case for trial in check.passed} == {"cat[seed=3]"}
     assert check.limits == {"max_peak_difference": (3, 255)}
+
+
+def test_an_image_that_fails_its_content_alone_is_caught(toy: AcceptedSuite):
+    text = SUITE + "content: {{min_sharpness: 60}}\n"
+    suite = toy.write("{max_average_hash_distance: 4}", text=text)
+    right, _ = find_right(suite, toy.store, profile=CPU)
+    check = self_check("toy", CPU, right, toy.store.image)
+    blurred = [trial for trial in check.trials if trial.wrong == "blurred"]
+    assert all(trial.content == ("sharpness",) for trial in blurred)
+    assert "blurred" not in passing(check)
+    assert findings(check).table["blurred"]["max_average_hash_distance"].caught == 0
 
 
 def test_the_same_baselines_and_gates_give_the_same_result(toy: AcceptedSuite):
