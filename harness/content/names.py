@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Literal
 
+from harness.comparison.available import check_extra
 from harness.comparison.names import advice
 from harness.content.score import Score
 from harness.errors import GoldenseedError
@@ -103,8 +104,9 @@ def check_limits(limits: Mapping[str, Limit]) -> None:
     """Check the limits of one case, whose values a suite has as numbers already.
 
     Raises:
-        GoldenseedError: an unknown limit, a value that the score never reaches, a model missing or
-            without use, or a least value above the greatest. The error carries the limit's line.
+        GoldenseedError: an unknown limit, a score whose extra is not installed, a value that the
+            score never reaches, a model missing or without use, or a least value above the
+            greatest. The error carries the limit's line.
 
     """
     for name, limit in limits.items():
@@ -124,6 +126,7 @@ def check_limits(limits: Mapping[str, Limit]) -> None:
 
 def _check_one(limit: ContentLimit, given: Limit) -> None:
     score = limit.score
+    check_extra(f"the content score {score.name!r}", score.extra)
     if not score.low <= given.value <= score.high:
         raise GoldenseedError(
             f"the limit of {limit.name} is {given.value:g}, which {score.name} never reaches",

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.comparison.available import check_available
 from harness.comparison.gates import parse_gate, parse_limit
+from harness.comparison.names import look_up
 from harness.comparison.set_limits import check_sets
 from harness.content.names import check_limits
 from harness.errors import GoldenseedError
@@ -55,7 +57,9 @@ class SuiteFile(pytest.File):
 
     def _check_gate(self, gate: GateLine) -> None:
         try:
-            parse_limit(parse_gate(gate.name), gate.value)
+            parsed = parse_gate(gate.name)
+            parse_limit(parsed, gate.value)
+            check_available(look_up(parsed.metric))
         except GoldenseedError as error:
             raise GoldenseedError(
                 error.what, path=self.path, line=gate.line, fix=error.fix

@@ -91,3 +91,15 @@ def test_a_score_that_cannot_be_computed_fails_the_case_and_says_why(project: Pr
     result.assert_outcomes(failed=4)
     assert set(project.verdicts().values()) == {"identical"}
     result.stdout.fnmatch_lines(["*empty: holds no model: there is no config.json", "*fix: save*"])
+
+
+def test_a_gate_whose_weights_are_not_there_is_an_error_of_the_suite(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("GOLDENSEED_WEIGHTS", raising=False)
+    project.edit("min_ssim: 0.999", "max_lpips: 0.1")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(
+        ["*tiny.suite.yaml:6: the metric 'lpips' needs weights*", "*set GOLDENSEED_WEIGHTS*"]
+    )
