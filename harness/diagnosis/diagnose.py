@@ -29,6 +29,8 @@ class Kept:
     environment: Callable[[], Mapping[str, Value] | None]
     trace: Callable[[], Trace | None]
     image: Image | None = None
+    blank: Blank | None = None
+    """What is known to be wrong with an image that is not kept."""
     missing: list[str] = field(default_factory=list)
     """Filled with why something could not be read."""
 
@@ -38,7 +40,7 @@ class Kept:
             environment=self._read("the environment", self.environment),
             recipe=self.recipe,
             trace=self._read("the trace", self.trace),
-            blank=None if self.image is None else blank_of(self.image),
+            blank=self.blank if self.image is None else blank_of(self.image),
         )
 
     def _read(self, what: str, read: Callable[[], _Read | None]) -> _Read | None:

@@ -17,6 +17,8 @@ class Blank(StrEnum):
 
     NOT_FINITE = "not_finite"
     """The pipeline returned NaN or infinite values; there may be no image for that reason."""
+    BLANKED = "blanked"
+    """The pipeline's own safety checker said that it blanked the image."""
     BLACK = "black"
     """Every level is 0."""
     ONE_COLOUR = "one_colour"

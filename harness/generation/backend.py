@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,11 +32,26 @@ class Generation:
     """What was recorded of the stages; empty where that was not wanted."""
 
 
+class Unusable(StrEnum):
+    """Why what a pipeline returned is no image to judge, where it made one."""
+
+    NOT_FINITE = "not_finite"
+    """It holds NaN or infinite values."""
+    BLANKED = "blanked"
+    """The pipeline's safety checker blanked it."""
+
+
 class GenerationError(GoldenseedError):
     """The model could not be loaded, or no usable image came out of it."""
 
+    unusable: Unusable | None = None
+    """Set where the pipeline ran to its end."""
+    trace: Trace = ()
+    """What was recorded until then, for whoever explains the failure."""
+
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (self.what, self.path, self.line, self.fix))
+        state = {"unusable": self.unusable, "trace": self.trace}
+        return (_rebuild, (self.what, self.path, self.line, self.fix), state)
 
 
 def _rebuild(

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import GoldenseedError
-from harness.generation.backend import Generation, GenerationError, Progress
+from harness.generation.backend import Generation, GenerationError, Progress, Unusable
 from harness.generation.noise import generator_for, noise_of
 from harness.generation.schedulers import did_you_mean
 from harness.generation.sketch import Sketcher
@@ -69,7 +69,11 @@ class PipelineCall:
                 "correct the case's call, or see the original traceback with pytest --tb=long",
             ) from error
         seconds = time.perf_counter() - began
-        image = _the_image(case, output, self._name)
+        try:
+            image = _the_image(case, output, self._name)
+        except GenerationError as error:
+            error.trace = recorder.trace if recorder else ()
+            raise
         if recorder is None:
             return Generation(image=image, seconds=seconds)
         recorder.add_image(output, image)
@@ -129,6 +133,7 @@ def _the_image(case: Case, output: Any, pipeline: str) -> Image:
             case,
             f"the safety checker of {pipeline} blanked the image",
             "use another prompt or seed, or a model without a safety checker",
+            Unusable.BLANKED,
         )
     images = getattr(output, "images", None)
     if images is None:
@@ -155,6 +160,7 @@ def _the_image(case: Case, output: Any, pipeline: str) -> Image:
             f"{pipeline} returned {_bad_values(pixels)}; saved, the image would be black there",
             f"use another dtype than {case.suite.model.dtype} (float16 overflows in many VAEs), "
             "or see whether the weights are sound",
+            Unusable.NOT_FINITE,
         )
     return to_image(pixels)
 
@@ -167,9 +173,11 @@ def _bad_values(pixels: np.ndarray[Any, Any]) -> str:
     return f"{kind} in {share:.1%} of the image"
 
 
-def _failure(case: Case, what: str, fix: str) -> GenerationError:
+def _failure(case: Case, what: str, fix: str, unusable: Unusable | None = None) -> GenerationError:
     path: Path = case.suite.path
-    return GenerationError(what, path=path, line=case.line, fix=fix)
+    error = GenerationError(what, path=path, line=case.line, fix=fix)
+    error.unusable = unusable
+    return error
 
 
 def _step_counter(case: Case, progress: Progress) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.baselines.store import BaselineStore
 from harness.diagnosis.diagnose import Kept, diagnose
+from harness.diagnosis.evidence import Blank
 from harness.environment.profile import fallback_chain
 from harness.errors import GoldenseedError
 from harness.generation.stages import Trace
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from pydantic import JsonValue
 
+    from harness.baselines.entry import AcceptedImage
     from harness.diagnosis.model import Diagnosis
+    from harness.generation.backend import GenerationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,45 @@ class Judging:
             }
         )
 
+    def explained(
+        self,
+        failure: CaseRecord,
+        error: GenerationError,
+        profile: str | None,
+        environment: Mapping[str, EnvironmentValue],
+    ) -> CaseRecord:
+        """Add to a failure what its trace tells, held against the image accepted first."""
+        if error.unusable is None:
+            return failure
+        profile = profile or "unknown"
+        try:
+            entry = self._store.entry(failure.suite, failure.id)
+        except GoldenseedError:
+            return failure
+        chain = fallback_chain(profile, entry.profiles if entry else ())
+        accepted = [image for name in chain if entry and name in entry.profiles
+                    for image in entry.profiles[name].accepted]  # fmt: skip
+        if not accepted:
+            return failure
+        now = Kept(
+            recipe=failure.recipe,
+            environment=lambda: environment,
+            trace=lambda: error.trace,
+            blank=Blank(error.unusable.value),
+        )
+        return failure.model_copy(
+            update={"diagnosis": diagnose(self._kept(accepted[0], None), now)}
+        )
+
+    def _kept(self, accepted: AcceptedImage, image: Image | None) -> Kept:
+        digest = accepted.trace_sha256
+        return Kept(
+            recipe=accepted.recipe,
+            environment=lambda: self._store.environment(accepted.environment_sha256),
+            trace=lambda: None if digest is None else self._store.trace(digest),
+            image=image,
+        )
+
     def _described(self, subject: Subject, made: Made) -> dict[str, object]:
         """Return the record's fields on what was made, its image and trace written."""
         image = subject.image
@@ -141,18 +183,10 @@ class Judging:
     def _diagnosed(
         self, made: Made, against: Measured, recipe: Mapping[str, JsonValue]
     ) -> Diagnosis | None:
-        accepted = against.accepted
-        digest = accepted.trace_sha256
-        before = Kept(
-            recipe=accepted.recipe,
-            environment=lambda: self._store.environment(accepted.environment_sha256),
-            trace=lambda: None if digest is None else self._store.trace(digest),
-            image=against.image,
-        )
         now = Kept(
             recipe=recipe,
             environment=lambda: made.environment,
             trace=lambda: made.trace,
             image=made.image,
         )
-        return diagnose(before, now, against.metrics)
+        return diagnose(self._kept(against.accepted, against.image), now, against.metrics)

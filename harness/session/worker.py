@@ -14,6 +14,7 @@ from harness.environment.fingerprint import read_fingerprint
 from harness.environment.profile import PORTABLE, profile_slug
 from harness.errors import GoldenseedError
 from harness.files import json_sha256
+from harness.generation.backend import GenerationError
 from harness.runs.record import CaseRecord, EnvironmentValue, Seconds
 from harness.session.content import with_content
 from harness.session.crashes import RUNNING, marked
@@ -85,7 +86,8 @@ class Worker:
             generation = self._backend.generate(case)
             self._remember(self._backend.fingerprint())
         except GoldenseedError as error:
-            return failed(sketch, "generation_failed", str(error)), error
+            record = failed(sketch, "generation_failed", str(error))
+            return self._explained(record, error), error
         seconds = Seconds(load=load_seconds, generate=generation.seconds)
         made = Made(
             image=generation.image,
@@ -98,6 +100,12 @@ class Worker:
         )
         record = self._judging.judge(sketch.model_copy(update={"seconds": seconds}), made)
         return with_content(record, generation.image, case), None
+
+    def _explained(self, failure: CaseRecord, error: GoldenseedError) -> CaseRecord:
+        if not isinstance(error, GenerationError) or error.unusable is None or not self._backend:
+            return failure
+        self._remember(self._backend.fingerprint())
+        return self._judging.explained(failure, error, self.profile, self.environment)
 
     def judge(
         self, sketch: CaseRecord, image: Image, *, limits: Mapping[str, Limit], dtype: str

@@ -25,6 +25,9 @@ def blank(findings: Findings, root: Root) -> Iterator[Suspicion]:
         )
         evidence = f"NaN or infinite values appear: {words}"
         yield Suspicion(Cause.NOT_FINITE, 4 * SHOWN, words, (evidence,))
+    elif now is Blank.BLANKED is not before:
+        evidence = "the pipeline says that its safety checker blanked the image"
+        yield Suspicion(Cause.SAFETY_CHECKER, 8 * SHOWN, "", (evidence,))
     elif now is Blank.NOT_FINITE is not before:
         evidence = "the pipeline returned NaN or infinite values"
         yield Suspicion(Cause.NOT_FINITE, 4 * SHOWN, "", (evidence,))

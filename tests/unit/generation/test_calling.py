@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +13,7 @@ from PIL import Image
 from tiny_suites import one_case
 
 from harness.errors import GoldenseedError
-from harness.generation.backend import GenerationError
+from harness.generation.backend import GenerationError, Unusable
 from harness.generation.calling import PipelineCall, to_image
 
 
@@ -72,8 +74,11 @@ def test_what_is_no_sound_image_is_an_error(case: Any, images: Any, message: str
 
 def test_an_image_that_the_safety_checker_blanked_is_an_error(case: Any):
     pipeline = Returns(np.zeros((1, 4, 4, 3), dtype=np.float32), nsfw_content_detected=[True])
-    with pytest.raises(GenerationError, match="safety checker"):
+    with pytest.raises(GenerationError, match="safety checker") as raised:
         PipelineCall(pipeline).generate(case)
+    # Errors travel between processes, and back ends raise copies of them.
+    travelled = pickle.loads(pickle.dumps(raised.value))
+    assert travelled.unusable is copy(raised.value).unusable is Unusable.BLANKED
 
 
 @pytest.mark.parametrize("key", ["generator", "output_type", "return_dict", "prompt"])
