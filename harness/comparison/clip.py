@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,18 +10,24 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from harness.errors import GoldenseedError
+from harness.pixels import pixels_sha256
 
 if TYPE_CHECKING:
     import torch
+
+_VECTORS_KEPT = 256
+"""Of 512 to 1,024 floats each."""
 
 
 class Clip:
     """A ``CLIPModel`` of transformers with its image processor and tokenizer, in float32 on a CPU.
 
-    The vectors have length 1.
+    The vectors have length 1. Those of the last images are kept: a set of n images has n(n-1)/2
+    pairs.
     """
 
     def __init__(self, model: Any, processor: Any, tokenizer: Any) -> None:
+        self._vectors: OrderedDict[str, torch.Tensor] = OrderedDict()
         self._model = model
         self._processor = processor
         self._tokenizer = tokenizer
@@ -36,6 +43,14 @@ class Clip:
 
     def image_vector(self, image: Image.Image) -> torch.Tensor:
         """Embed an RGB image: float32, the length of the model's projection."""
+        digest = pixels_sha256(image)
+        vector = self._vectors.pop(digest, None)
+        self._vectors[digest] = self._embedded(image) if vector is None else vector
+        if len(self._vectors) > _VECTORS_KEPT:
+            self._vectors.popitem(last=False)
+        return self._vectors[digest]
+
+    def _embedded(self, image: Image.Image) -> torch.Tensor:
         import torch
 
         pixels = self._processor(images=image, return_tensors="pt")["pixel_values"]

@@ -148,3 +148,24 @@ def test_a_fault_is_an_error_at_collection(project: Project, old: str, new: str,
     result = project.run()
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines([message])
+
+
+def test_a_set_can_ask_for_an_embedding(
+    project: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+):
+    from tiny_pipelines import tiny_clip
+
+    embedded = (
+        "consistency: [{id: apples, cases: [red-apple], within: {min_clip_similarity: -0.9}}]"
+    )
+    project.suite.write_text(f"{project.suite.read_text()}{embedded}\n")
+    monkeypatch.delenv("GOLDENSEED_WEIGHTS", raising=False)
+    project.run("--golden-update=missing")
+    assert "GOLDENSEED_WEIGHTS" in sets(project)["apples"]["error"]
+    assert project.run().ret == pytest.ExitCode.TESTS_FAILED
+    weights = tmp_path_factory.mktemp("weights")
+    tiny_clip(weights / "clip")
+    monkeypatch.setenv("GOLDENSEED_WEIGHTS", str(weights))
+    assert project.run().ret == 0
+    (result,) = sets(project)["apples"]["results"]
+    assert (result["metric"], result["pairs"]) == ("clip_similarity", 1)

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from tiny_pipelines import tiny_clip
 from transformers import CLIPImageProcessorPil, CLIPModel
 
+from harness.comparison.clip import Clip, open_clip
 from harness.comparison.compare import measure
 from harness.comparison.names import METRICS
 from harness.errors import GoldenseedError
@@ -175,3 +176,18 @@ class TestSaysWhatToDo:
             getattr(sys.modules[place], function).cache_clear()
         with pytest.raises(GoldenseedError, match=re.escape("'pytest-goldenseed[learned]'")):
             measure(*self.pair, [name])
+
+
+def test_clip_embeds_an_image_once_for_all_its_pairs(
+    weights: Path,
+    astronaut: Image.Image,
+    coffee: Image.Image,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    clip = open_clip(weights / "clip")
+    third = astronaut.rotate(180)
+    first = measure(astronaut, coffee, ["clip_similarity"])
+    assert clip.image_vector(third).equal(clip._embedded(third))
+    monkeypatch.setattr(Clip, "_embedded", None)
+    assert measure(astronaut.copy(), coffee, ["clip_similarity"]) == first
+    assert measure(coffee, third, ["clip_similarity"])["clip_similarity"] < 1
