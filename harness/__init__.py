@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.baselines.store import BaselineStore
     from harness.comparison.compare import difference_image, measure, metric_map
+    from harness.comparison.judging import compare
     from harness.comparison.metric import Metric
     from harness.comparison.pair import Pair
+    from harness.comparison.result import ImageComparison, Outcome
     from harness.content.score import Scene, Score
     from harness.errors import GoldenseedError
     from harness.pixels import decode, pixels_sha256
@@ -24,13 +26,16 @@ __all__ = [
     "CaseRecord",
     "GoldenImage",
     "GoldenseedError",
+    "ImageComparison",
     "Metric",
+    "Outcome",
     "Pair",
     "Reason",
     "RunRecord",
     "Scene",
     "Score",
     "Verdict",
+    "compare",
     "decode",
     "difference_image",
     "load_run",
@@ -45,13 +50,16 @@ _HOMES = {
     "CaseRecord": "harness.runs.record",
     "GoldenImage": "harness.session.golden_image",
     "GoldenseedError": "harness.errors",
+    "ImageComparison": "harness.comparison.result",
     "Metric": "harness.comparison.metric",
+    "Outcome": "harness.comparison.result",
     "Pair": "harness.comparison.pair",
     "Scene": "harness.content.score",
     "Score": "harness.content.score",
     "Reason": "harness.verdict.model",
     "RunRecord": "harness.runs.record",
     "Verdict": "harness.verdict.model",
+    "compare": "harness.comparison.judging",
     "decode": "harness.pixels",
     "difference_image": "harness.comparison.compare",
     "load_run": "harness.runs.folder",

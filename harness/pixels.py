@@ -112,16 +112,53 @@ def decode(
             several frames, bytes after the end of a PNG, or a mode outside ``MODES``.
 
     """
+    with opened(source, name=name, formats=formats, pixel_limit=pixel_limit) as (label, image):
+        _check_samples(image, label)
+        image.load()
+        _check_mode(image.mode, label)
+        plain = image.copy()
+    plain.info = {}
+    return plain
+
+
+@contextmanager
+def opened(
+    source: Path | bytes,
+    *,
+    name: str | None = None,
+    formats: tuple[str, ...] = FORMATS,
+    pixel_limit: int = PIXEL_LIMIT,
+) -> Iterator[tuple[str, ImageFile.ImageFile]]:
+    """Open an image file that nobody vouches for; give its name for messages, and the image.
+
+    Its structure is checked and its pixels are not loaded yet. Whatever is raised inside the
+    ``with`` becomes an error that names the file: load the pixels there, and little else.
+
+    Raises:
+        GoldenseedError: as ``decode``, but for the mode.
+
+    """
     label, data = _read(source, name, pixel_limit)
     with _strict(label):
         _check_structure(data, label, formats, pixel_limit)
         with Image.open(io.BytesIO(data), formats=formats) as image:
-            _check_samples(image, label)
-            image.load()
-            _check_mode(image.mode, label)
-            plain = image.copy()
-    plain.info = {}
-    return plain
+            yield label, image
+
+
+def check_file(data: bytes, label: str) -> None:
+    """Check what can be known of an image file without decoding it.
+
+    Raises:
+        GoldenseedError: as ``opened``.
+
+    """
+    with _strict(label):
+        _check_structure(data, label, FORMATS, PIXEL_LIMIT)
+
+
+def has_16_bit_colour(image: ImageFile.ImageFile) -> bool:
+    """Whether the file holds 16 bits per colour channel, of which Pillow reads the upper 8."""
+    return image.mode != "I;16" and any("16" in str(tile[3]) for tile in image.tile)
 
 
 def check_png(path: Path, *, pixel_limit: int = PIXEL_LIMIT) -> None:
@@ -198,7 +235,7 @@ def _check_samples(image: ImageFile.ImageFile, label: str) -> None:
     """
     if "transparency" in image.info:
         raise GoldenseedError("declares one colour transparent", path=label, fix=_SAVE_AS)
-    if image.mode != "I;16" and any("16" in str(tile[3]) for tile in image.tile):
+    if has_16_bit_colour(image):
         raise GoldenseedError("has 16 bits per colour channel", path=label, fix=_SAVE_AS)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from harness.cli import (
     accept,
+    compare,
     diff,
     env,
     init,
@@ -32,6 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("accept")(accept.accept)
+app.command("compare")(compare.compare)
 app.command("diff")(diff.diff)
 app.command("env")(env.env)
 app.command("init")(init.init)

@@ -41,8 +41,12 @@ def measure(
             or RGBA.
 
     """
+    return measured(Pair.of(current, accepted, mask), names)
+
+
+def measured(pair: Pair, names: Iterable[str]) -> dict[str, float]:
+    """Return the named metrics of ``pair`` as ``measure`` does."""
     metrics = {metric.name: metric for metric in map(look_up, names)}
-    pair = Pair.of(current, accepted, mask)
     ordered = sorted(metrics.values(), key=lambda metric: metric.cost)
     return {metric.name: value_of(metric, pair) for metric in ordered}
 

@@ -24,6 +24,17 @@ METRICS = MappingProxyType(
 )
 """Every built-in metric, the cheapest first."""
 
+DEFAULT_METRICS = (
+    "peak_difference",
+    "p99_difference",
+    "mean_difference",
+    "changed_fraction",
+    "psnr",
+    "ssim",
+    "phash_distance",
+)
+"""Measured for every image that is not identical, whatever the gates ask for."""
+
 _TELLING = 3
 """The fewest letters that say which name was meant."""
 

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
 from harness.comparison.gates import check, parse_gate
+from harness.comparison.names import DEFAULT_METRICS
 from harness.suites.expansion import Limit
 from harness.suites.recipes import recipe_differences
 from harness.verdict.model import Reason, Verdict
@@ -17,17 +18,6 @@ from harness.verdict.noise import Noise
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-SHOWN_METRICS = (
-    "peak_difference",
-    "p99_difference",
-    "mean_difference",
-    "changed_fraction",
-    "psnr",
-    "ssim",
-    "phash_distance",
-)
-"""Measured for every image that is not identical, whatever the gates ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +107,7 @@ def judge(
                 Measured(profile, accepted, subject.image, {}),
             )
 
-    names = tuple(dict.fromkeys((*SHOWN_METRICS, *(parse_gate(g).metric for g in limits))))
+    names = tuple(dict.fromkeys((*DEFAULT_METRICS, *(parse_gate(g).metric for g in limits))))
     against = _nearest(subject, profile, comparable, names, tools)
     return _by_distance(against, limits, noise, fallback)
 
@@ -234,7 +224,7 @@ def _incomparable(
     nearest = min(accepted, key=lambda image: len(_obstacles(subject, image)))
     image = tools.load_image(nearest.pixels_sha256)
     alike = subject.image.size == image.size and subject.image.mode == image.mode
-    metrics = tools.measure(subject.image, image, SHOWN_METRICS) if alike else {}
+    metrics = tools.measure(subject.image, image, DEFAULT_METRICS) if alike else {}
     return Judgement(
         Verdict.INCOMPARABLE,
         (*_obstacles(subject, nearest), *fallback),

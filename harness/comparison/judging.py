@@ -1,0 +1,163 @@
+"""Two pictures judged without a suite: gates and metrics, no baseline, no noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from PIL import Image
+
+from harness.comparison.compare import measured
+from harness.comparison.gates import check
+from harness.comparison.masks import mask_of
+from harness.comparison.names import DEFAULT_METRICS
+from harness.comparison.pair import Pair
+from harness.comparison.png_identity import same_pixels
+from harness.comparison.result import GateOutcome, ImageComparison, Outcome
+from harness.comparison.stored_picture import StoredPicture, in_one_mode, read_picture
+from harness.comparison.terms import Region, Terms, terms_of
+from harness.errors import GoldenseedError
+from harness.files import read_regular
+from harness.pixels import MODES, check_file
+
+LARGEST_FILE = 2**29
+"""Bytes of an image file."""
+
+Source = Path | Image.Image
+
+
+def compare(
+    a: Path | str | Image.Image,
+    b: Path | str | Image.Image,
+    *,
+    metrics: Iterable[str] = DEFAULT_METRICS,
+    gates: Mapping[str, float] | Path | str | None = None,
+    mask: Path | str | None = None,
+    ignore: Iterable[Region] = (),
+) -> ImageComparison:
+    """Judge the picture ``b`` against ``a``, without a suite.
+
+    Equal files are not decoded, and of equal pixels nothing is measured. Alpha is one more channel;
+    metrics that cannot take it see both pictures on black and on white.
+
+    Args:
+        a: a file or an image in L, LA, RGB, RGBA or I;16.
+        b: likewise.
+        metrics: what is measured besides what the gates need.
+        gates: limits by gate, ``{"min_ssim": 0.95}``, or a file of them; None allows one level.
+        mask: a file of the pictures' size, white where pixels count.
+        ignore: regions that do not count, each left, top, width, height.
+
+    Raises:
+        GoldenseedError: gates or metrics that do not exist, or a mask or a picture that cannot be
+            read; a metric that failed.
+
+    """
+    terms = terms_of(metrics=metrics, gates=gates, mask=mask, ignore=ignore)
+    first, second = (Path(each) if isinstance(each, str) else each for each in (a, b))
+    name = second.name if isinstance(second, Path) else "image"
+    return _judge(name, first, second, terms)
+
+
+def judge_pair(name: str, a: Source, b: Source, terms: Terms) -> ImageComparison:
+    """Judge picture ``b`` against ``a``; what a user can mend becomes the outcome ``error``."""
+    try:
+        return _judge(name, a, b, terms)
+    except GoldenseedError as error:
+        return ImageComparison(name=name, outcome=Outcome.ERROR, notes=(str(error),))
+
+
+def _judge(name: str, a: Source, b: Source, terms: Terms) -> ImageComparison:
+    if isinstance(a, Path) and isinstance(b, Path):
+        files = read_regular(a, LARGEST_FILE), read_regular(b, LARGEST_FILE)
+        for data, path in zip(files, (a, b), strict=True):
+            check_file(data, str(path))
+        if files[0] == files[1] or same_pixels(*files):
+            return ImageComparison(name=name, outcome=Outcome.IDENTICAL)
+        pictures = read_picture(files[0], name=str(a)), read_picture(files[1], name=str(b))
+    else:
+        pictures = _picture(a), _picture(b)
+    notes = _notes(*pictures)
+    obstacle = _obstacle(*pictures)
+    if obstacle:
+        return ImageComparison(name=name, outcome=Outcome.INCOMPARABLE, notes=(obstacle, *notes))
+    first, second, common = in_one_mode(pictures[0].image, pictures[1].image)
+    if common:
+        modes = " and ".join(picture.image.mode for picture in pictures)
+        notes = (*notes, f"{modes} were compared as {common}")
+    if first.mode == second.mode and first.tobytes() == second.tobytes():
+        return ImageComparison(name=name, outcome=Outcome.IDENTICAL, notes=notes)
+    return _by_distance(name, first, second, terms, notes)
+
+
+def _by_distance(
+    name: str, a: Image.Image, b: Image.Image, terms: Terms, notes: tuple[str, ...]
+) -> ImageComparison:
+    if a.mode == "I;16" or b.mode == "I;16":
+        what = "16-bit images differ, and their distance cannot be measured"
+        return ImageComparison(name=name, outcome=Outcome.INCOMPARABLE, notes=(what, *notes))
+    mask = mask_of(a.size, file=terms.mask, ignore=terms.ignore)
+    pair = Pair.of(b, a, mask)
+    if pair.equal:
+        notes = (*notes, "they differ only where pixels are ignored")
+    metrics = measured(pair, terms.names)
+    results = check(metrics, terms.limits)
+    return ImageComparison(
+        name=name,
+        outcome=Outcome.WITHIN if all(result.passed for result in results) else Outcome.BEYOND,
+        metrics={each: value for each, value in metrics.items() if math.isfinite(value)},
+        gates=tuple(
+            GateOutcome(
+                gate=result.gate,
+                value=result.value if math.isfinite(result.value) else None,
+                limit=result.limit,
+                passed=result.passed,
+            )
+            for result in results
+        ),
+        notes=notes,
+    )
+
+
+def _picture(source: Source) -> StoredPicture:
+    if isinstance(source, Path):
+        return read_picture(source)
+    if source.mode not in MODES:
+        raise GoldenseedError(
+            f"the image has the mode {source.mode!r}", fix="convert it to L, LA, RGB or RGBA"
+        )
+    return StoredPicture(source)
+
+
+def _obstacle(a: StoredPicture, b: StoredPicture) -> str | None:
+    if a.image.size != b.image.size:
+        sizes = (f"{each.image.width}x{each.image.height}" for each in (a, b))
+        return "other size: " + " and ".join(sizes)
+    if a.orientation != b.orientation:
+        return (
+            f"other EXIF orientation: {a.orientation} and {b.orientation}; "
+            "pixels are compared as stored, so save both upright"
+        )
+    if a.image.mode != b.image.mode and "I;16" in {a.image.mode, b.image.mode}:
+        return f"other depth: {a.image.mode} and {b.image.mode}"
+    return None
+
+
+def _notes(a: StoredPicture, b: StoredPicture) -> tuple[str, ...]:
+    return tuple(_all_notes(a, b))
+
+
+def _all_notes(a: StoredPicture, b: StoredPicture) -> Iterable[str]:
+    for side, picture in (("A", a), ("B", b)):
+        if picture.converted_from:
+            yield f"{side} holds {picture.converted_from}, converted to {picture.image.mode}"
+    if a.profile != b.profile:
+        with_one = [side for side, each in (("A", a), ("B", b)) if each.profile]
+        which = " and ".join(with_one)
+        yield (
+            f"other colour profiles ({which} {'has' if len(with_one) == 1 else 'have'} one): "
+            "pixels are compared as stored, so equal pixels may look different"
+        )
+    if a.orientation == b.orientation != 1:
+        yield f"both have EXIF orientation {a.orientation}: compared as stored"

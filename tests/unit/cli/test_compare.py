@@ -1,0 +1,112 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from harness.cli.main import app
+from harness.comparison.result import ComparisonDocument
+
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()", "compare"]
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["compare", *map(str, arguments)])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    a, b = tmp_path / "a", tmp_path / "b"
+    for folder in (a, b):
+        (folder / "deep").mkdir(parents=True)
+    for name in ("deep/same", "near", "far", "gone"):
+        Image.new("RGB", (16, 16), (10, 20, 30)).save(a / f"{name}.png")
+    Image.new("RGB", (16, 16), (10, 20, 30)).save(b / "deep/same.png")
+    Image.new("RGB", (16, 16), (10, 21, 30)).save(b / "near.png")
+    Image.new("RGB", (16, 16), (10, 99, 30)).save(b / "far.png")
+    return a, b
+
+
+def test_judges_folders_pair_by_pair(folders: tuple[Path, Path]):
+    code, text = run(*folders)
+    assert code == 1
+    assert "BEYOND GATE far.png" in text
+    assert "peak difference 79 > max_peak_difference 1" in text
+    assert "MISSING gone.png\n  only in A" in text
+    assert "WITHIN GATES near.png" in text
+    assert "same.png" not in text
+    assert "4 pairs: 1 identical, 1 within gates, 1 beyond gate, 1 missing" in text
+    assert "gates: max_peak_difference 1 (default); the noise is unknown" in text
+
+
+def test_prints_a_document_that_its_schema_takes(folders: tuple[Path, Path]):
+    code, text = run(*folders, "--json")
+    document = ComparisonDocument.model_validate(json.loads(text))
+    assert code == 1
+    assert [pair.outcome for pair in document.pairs] == [
+        "identical",
+        "beyond_gate",
+        "missing",
+        "within_gates",
+    ]
+
+
+def test_several_processes_find_the_same(folders: tuple[Path, Path]):
+    a, b = folders
+    for number in range(30):
+        for folder, level in ((a, 50), (b, 50 + number % 3)):
+            Image.new("L", (20, 20), level).save(folder / f"{number:02}.png")
+    command = [*COMMAND, a, b, "--json"]
+    found = [
+        subprocess.run([*command, "--jobs", jobs], capture_output=True, text=True, check=False)
+        for jobs in ("1", "2")
+    ]
+    assert found[0].stdout == found[1].stdout
+    assert json.loads(found[0].stdout)["counts"]["within_gates"] == 11
+
+
+@pytest.mark.parametrize(
+    ("level", "options", "code"),
+    [
+        (20, (), 0),
+        (21, (), 0),
+        (60, (), 1),
+        (60, ("--ignore", "0,0,8,8"), 0),
+        (60, ("--metrics", "ssim,psnr"), 1),
+        (60, ("--metrics", "sim"), 2),
+        (60, ("--ignore", "0,0,8"), 2),
+        (60, ("--ignore", "0,0,99,8"), 2),
+    ],
+)
+def test_exit_codes(tmp_path: Path, level: int, options: tuple[str, ...], code: int):
+    picture = Image.new("L", (16, 16), 20)
+    picture.save(tmp_path / "a.png")
+    picture.paste(level, (0, 0, 8, 8))
+    picture.save(tmp_path / "b.png")
+    done = subprocess.run(
+        [*COMMAND, tmp_path / "a.png", tmp_path / "b.png", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unreadable_image_does_not_hide_the_others(folders: tuple[Path, Path]):
+    a, b = folders
+    (b / "near.png").write_bytes(b"hello")
+    code, text = run(a, b)
+    assert code == 2
+    assert "ERROR near.png" in text
+    assert "BEYOND GATE far.png" in text
+
+
+def test_a_file_and_a_folder_are_no_pair(folders: tuple[Path, Path]):
+    done = CliRunner().invoke(app, ["compare", str(folders[0]), str(folders[1] / "near.png")])
+    assert "one is a folder and the other is not" in str(done.exception)
