@@ -135,6 +135,12 @@ class TestMsSsim:
             a, b = halved(a), halved(b)
         assert ms_ssim(Pair(one, two)) == pytest.approx(product, abs=1e-12)
 
+    def test_is_the_same_without_opencv(self, large: Image.Image, monkeypatch: pytest.MonkeyPatch):
+        pair = Pair(noisy(large, 12), large)
+        with_it = ms_ssim(pair)
+        monkeypatch.setattr("harness.comparison.multiscale.opencv", lambda: None)
+        assert ms_ssim(pair) == pytest.approx(with_it, abs=1e-12)
+
     def test_of_an_image_with_room_for_one_scale_is_ssim(self):
         images = [picture("natural", "RGB", (19, 20), seed) for seed in (1, 2)]
         assert ms_ssim(Pair(*images)) == max(0, ssim(Pair(*images)))
