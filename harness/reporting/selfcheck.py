@@ -38,7 +38,10 @@ def selfcheck_document(check: SelfCheck, found: Findings) -> dict[str, Any]:
         "passed": not check.passed,
         "cases": list(check.cases),
         "tests": found.tests,
-        "noise": [{"source": n.source, "limits": dict(n.limits)} for n in check.noises],
+        "noise": [
+            {"case": each.case.id, "source": each.noise.source, "reach": dict(each.reach)}
+            for each in check.right
+        ],
         "gates": {
             gate: {
                 "limits": list(check.limits[gate]),
@@ -196,7 +199,7 @@ def _proposal(check: SelfCheck, found: Findings) -> Iterator[str]:
     """Propose gates as YAML to paste, with the room that each metric leaves as a comment."""
     rooms = {room.gate: room for room in found.rooms}
     if not found.proposed:
-        yield f"no gates can be proposed: {_sources(check)}, so nobody knows how far it goes"
+        yield f"no gates can be proposed: nobody knows how far the {_sources(check)} goes"
         return
     yield f"the tightest gates that keep the noise out, from the {_sources(check)}:"
     yield "gates:"
@@ -216,9 +219,7 @@ def _yaml(limit: float) -> str:
 
 
 def _sources(check: SelfCheck) -> str:
-    found = dict.fromkeys(
-        noise.source if noise.limits else f"{noise.source}: no limits" for noise in check.noises
-    )
+    found = dict.fromkeys(each.noise.source for each in check.right)
     return ", ".join(found) or "no noise"
 
 

@@ -82,6 +82,6 @@ def _digest(right: Right) -> str:
             "accepted": [image.pixels_sha256 for image in baseline.accepted],
             "limits": {name: limit.value for name, limit in right.limits.items()},
             "content": {name: limit.value for name, limit in right.case.content.items()},
-            "noise": {"source": right.noise.source, "limits": dict(right.noise.limits)},
+            "noise": {"source": right.noise.source, "reach": dict(right.reach)},
         }
     )

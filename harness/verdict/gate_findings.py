@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from harness.comparison.gates import parse_gate
 from harness.comparison.names import look_up
-from harness.environment.profile import PORTABLE
 from harness.verdict.selfcheck import WRONG_IMAGES, SelfCheck, Trial
 
 BLIND_BELOW = 0.1
@@ -156,24 +155,21 @@ def _dead(catches: Mapping[str, frozenset[_Place]]) -> tuple[str, ...]:
 
 
 def _inside_noise(check: SelfCheck) -> list[TooTight]:
-    """Hold the gates against the noise's own limits, and against images that rounding moved."""
-    found: dict[str, list[TooTight]] = {}
-    for gate_name, limits in check.limits.items():
-        gate = parse_gate(gate_name)
-        for noise in check.noises:
-            reach = noise.limits.get(gate.metric)
-            if reach is not None:
-                found.setdefault(gate_name, []).extend(
-                    TooTight(gate_name, limit, reach, 0)
-                    for limit in limits
-                    if not gate.passes(reach, limit)
-                )
+    """Hold the gates of each case against its noise, and against an image that rounding moved."""
+    found: dict[str, dict[str, TooTight]] = {}
+    for right in check.right:
+        for name, limit in right.limits.items():
+            gate = parse_gate(name)
+            reach = right.reach.get(gate.metric)
+            if reach is not None and not gate.passes(reach, limit.value):
+                tight = TooTight(name, limit.value, reach, 1)
+                found.setdefault(name, {})[right.case.id] = tight
     for trial in check.rounded:
         for result in trial.gates:
             if not result.passed:
                 tight = TooTight(result.gate, result.limit, result.value, 1)
-                found.setdefault(result.gate, []).append(tight)
-    return [_worst(gate, each) for gate, each in found.items() if each]
+                found.setdefault(result.gate, {}).setdefault(trial.case, tight)
+    return [_worst(gate, list(cases.values())) for gate, cases in found.items()]
 
 
 def _worst(gate_name: str, found: list[TooTight]) -> TooTight:
@@ -185,7 +181,7 @@ def _worst(gate_name: str, found: list[TooTight]) -> TooTight:
 def _rooms(check: SelfCheck, tests: tuple[Trial, ...]) -> list[Room]:
     """For each metric of a gate or of the noise: the noise, and the faintest wrong image."""
     names = [parse_gate(gate).metric for gate in check.limits]
-    names += [name for noise in check.noises for name in noise.limits]
+    names += _noise_metrics(check)
     rooms = []
     for name in dict.fromkeys(names):
         metric = look_up(name)
@@ -199,21 +195,19 @@ def _rooms(check: SelfCheck, tests: tuple[Trial, ...]) -> list[Room]:
     return rooms
 
 
+def _noise_metrics(check: SelfCheck) -> list[str]:
+    return list(dict.fromkeys(name for right in check.right for name in right.reach))
+
+
 def _reach(check: SelfCheck, metric: str) -> float | None:
-    """Return how far the noise of any case goes on ``metric``; None if one has no such limit."""
-    if check.profile == PORTABLE:
-        return look_up(metric).best
-    reaches = [noise.limits.get(metric) for noise in check.noises]
-    known = [reach for reach in reaches if reach is not None]
-    if not known or len(known) < len(reaches):
+    """Return how far the noise of any case goes on ``metric``; None if it is not known for all."""
+    known = [right.reach[metric] for right in check.right if metric in right.reach]
+    if len(known) < len(check.right) or not known:
         return None
     return min(known) if look_up(metric).higher_is_better else max(known)
 
 
 def _proposed(check: SelfCheck) -> dict[str, float]:
     """Return the tightest gates that keep the noise out: at its edge, on each metric it has."""
-    if check.profile == PORTABLE:
-        return {"max_peak_difference": 0.0}
-    names = dict.fromkeys(name for noise in check.noises for name in noise.limits)
-    reaches = {name: _reach(check, name) for name in names}
+    reaches = {name: _reach(check, name) for name in _noise_metrics(check)}
     return {look_up(name).gate: reach for name, reach in reaches.items() if reach is not None}

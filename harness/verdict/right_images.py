@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
 from harness.comparison.gates import default_limits
-from harness.environment.profile import fallback_chain
+from harness.environment.profile import PORTABLE, fallback_chain
 from harness.verdict.noise import Noise, unmeasured_noise
 
 if TYPE_CHECKING:
@@ -30,6 +30,16 @@ class Right:
     """What is accepted in this profile for this recipe, and nothing else."""
     limits: Mapping[str, Limit]
     noise: Noise
+
+    @property
+    def reach(self) -> Mapping[str, float]:
+        """How far the noise goes on each metric that it has; empty where none is known."""
+        return {"peak_difference": 0.0} if self.profile == PORTABLE else self.noise.limits
+
+    @property
+    def measured(self) -> bool:
+        """Whether the noise is that of a calibration, or known to be none."""
+        return self.profile == PORTABLE
 
     @property
     def kind(self) -> tuple[int, int, str]:

@@ -15,10 +15,8 @@ from harness.comparison.wrong_images import (
     altered,
     rounded_otherwise,
 )
-from harness.environment.profile import PORTABLE
 from harness.verdict.judge import Subject, Tools, judge
 from harness.verdict.model import Verdict
-from harness.verdict.noise import Noise
 from harness.verdict.right_images import LeftOut, Neighbours, Right
 
 if TYPE_CHECKING:
@@ -65,16 +63,26 @@ class SelfCheck:
 
     suite: str
     profile: str
-    cases: tuple[str, ...]
-    """The cases that were checked."""
+    right: tuple[Right, ...]
+    """What was checked."""
     trials: tuple[Trial, ...]
     rounded: tuple[Trial, ...]
     """Right images that rounding moved a little, where no noise was measured: no gate may fail."""
     left_out: tuple[LeftOut, ...]
-    limits: Mapping[str, tuple[float, ...]]
-    """Gate name to its limits over the cases, each once, sorted."""
-    noises: tuple[Noise, ...]
-    """The noise of the cases, each once."""
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The ids of the cases that were checked."""
+        return tuple(each.case.id for each in self.right)
+
+    @property
+    def limits(self) -> Mapping[str, tuple[float, ...]]:
+        """The limits of each gate over the cases, each once, sorted."""
+        found: dict[str, set[float]] = {}
+        for each in self.right:
+            for name, limit in each.limits.items():
+                found.setdefault(name, set()).add(limit.value)
+        return {name: tuple(sorted(values)) for name, values in found.items()}
 
     @property
     def passed(self) -> tuple[Trial, ...]:
@@ -115,31 +123,17 @@ def self_check(
                 missing.append(LeftOut(each.case.id, wrong, name))
             else:
                 trials.append(_trial(each, name, wrong, load))
-        if each.profile != PORTABLE and each.noise.limits:
+        if each.reach and not each.measured:
             other = rounded_otherwise(image, ROUNDED_SHARE)
             rounded.append(_trial(each, "rounded", other, load))
     return SelfCheck(
         suite=suite,
         profile=profile,
-        cases=tuple(each.case.id for each in right),
+        right=tuple(right),
         trials=tuple(trials),
         rounded=tuple(rounded),
         left_out=tuple(missing),
-        limits=_limits(right),
-        noises=tuple({(n.source, *sorted(n.limits.items())): n for n in _noises(right)}.values()),
     )
-
-
-def _noises(right: Sequence[Right]) -> Iterator[Noise]:
-    return (each.noise for each in right)
-
-
-def _limits(right: Sequence[Right]) -> dict[str, tuple[float, ...]]:
-    found: dict[str, set[float]] = {}
-    for each in right:
-        for name, limit in each.limits.items():
-            found.setdefault(name, set()).add(limit.value)
-    return {name: tuple(sorted(values)) for name, values in found.items()}
 
 
 def _wrong_images(
@@ -159,7 +153,7 @@ def _trial(right: Right, name: str, wrong: Image, load: Callable[[str], Image]) 
     from harness.comparison.compare import measure
     from harness.pixels import pixels_sha256
 
-    needed = {*(parse_gate(gate).metric for gate in right.limits), *right.noise.limits}
+    needed = {*(parse_gate(gate).metric for gate in right.limits), *right.reach}
     needed |= {"mean_difference", "peak_difference"}
     accepted = right.accepted
     judgement = judge(
