@@ -15,6 +15,7 @@ from harness.errors import GoldenseedError
 from harness.reporting.comparison import comparison_lines
 from harness.reporting.comparison_json import comparison_document
 from harness.reporting.html import write_report
+from harness.reporting.text import visible
 from harness.runs.comparison import RunComparison, StoredRun, compare_runs
 from harness.runs.comparison_record import (
     comparison_id,
@@ -23,6 +24,7 @@ from harness.runs.comparison_record import (
 )
 from harness.runs.environments import differences_by_pair, environments_of
 from harness.runs.folder import RECORD
+from harness.runs.layers import layer_lines
 from harness.runs.movement import movement_of
 from harness.runs.pairing import CasePair
 
@@ -67,11 +69,12 @@ def diff(
     differences = differences_by_pair(a.record, b.record, found.pairing.pairs)
     environments = environments_of(found.pairing.pairs, differences)
     movement = movement_of(found.pairs, differences)
+    layers = tuple(layer_lines(found))
     if as_json:
-        document = comparison_document(found, environments, movement)
+        document = comparison_document(found, environments, movement) | {"layers": layers}
         typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
     else:
-        for line in comparison_lines(found, environments, movement):
+        for line in (*comparison_lines(found, environments, movement), *map(visible, layers)):
             typer.echo(line)
     if not no_report:
         notes = comparison_lines(found, environments, movement, every_case=False)

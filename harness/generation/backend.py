@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from harness.environment.fingerprint import EnvironmentValue
+    from harness.generation.layers import DeepTrace
     from harness.suites.expansion import Case
 
 
@@ -30,6 +31,8 @@ class Generation:
     """Wall-clock seconds of loading the model; 0.0 where it was loaded already."""
     trace: Trace = ()
     """What was recorded of the stages; empty where that was not wanted."""
+    layers: DeepTrace | None = None
+    """What every layer returned; None where that was not wanted, as is usual."""
 
 
 class Unusable(StrEnum):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import GoldenseedError
 from harness.generation.backend import Generation, GenerationError, Progress, Unusable
+from harness.generation.layers import recorded_layers
 from harness.generation.noise import generator_for, noise_of
 from harness.generation.schedulers import did_you_mean
 from harness.generation.sketch import Sketcher
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
+    from harness.generation.layers import LayerRecorder
     from harness.generation.trace import Recorder
     from harness.suites.expansion import Case
 
@@ -31,9 +33,12 @@ OWN_KEYS = ("prompt", "generator", "output_type", "return_dict", "callback_on_st
 class PipelineCall:
     """A loaded pipeline's call, with what its signature allows read once."""
 
-    def __init__(self, pipeline: Any, device: str = "cpu", *, trace: bool = True) -> None:
+    def __init__(
+        self, pipeline: Any, device: str = "cpu", *, trace: bool = True, layers: bool = False
+    ) -> None:
         self._pipeline = pipeline
         self._sketcher = Sketcher() if trace else None
+        self._layer_sketcher = Sketcher() if layers else None
         self._device = device
         self._name = type(pipeline).__name__
         parameters = inspect.signature(pipeline.__call__).parameters
@@ -58,7 +63,7 @@ class PipelineCall:
             arguments["callback_on_step_end"] = _step_counter(case, progress)
         began = time.perf_counter()
         try:
-            with noise_of(case), self._recording() as recorder:
+            with noise_of(case), self._recording() as recorder, self._deeply() as layers:
                 output = self._pipeline(**arguments)
         except GoldenseedError:
             raise
@@ -74,13 +79,19 @@ class PipelineCall:
         except GenerationError as error:
             error.trace = recorder.trace if recorder else ()
             raise
+        deep = None if layers is None else layers.finish()
         if recorder is None:
-            return Generation(image=image, seconds=seconds)
+            return Generation(image=image, seconds=seconds, layers=deep)
         recorder.add_image(output, image)
-        return Generation(image=image, seconds=seconds, trace=recorder.trace)
+        return Generation(image=image, seconds=seconds, trace=recorder.trace, layers=deep)
 
     def _recording(self) -> AbstractContextManager[Recorder | None]:
         return nullcontext() if self._sketcher is None else recorded(self._pipeline, self._sketcher)
+
+    def _deeply(self) -> AbstractContextManager[LayerRecorder | None]:
+        if self._layer_sketcher is None:
+            return nullcontext()
+        return recorded_layers(self._pipeline, self._layer_sketcher)
 
     def _arguments(self, case: Case) -> dict[str, Any]:
         arguments: dict[str, Any] = case.arguments()

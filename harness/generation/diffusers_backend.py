@@ -51,6 +51,7 @@ class DiffusersBackend:
         verify_files: read every byte of a model to digest it, whatever is remembered of its files.
         prepare: given each pipeline right after it was loaded, to change it as it likes.
         trace: record the stages of each image.
+        layers: record every layer of each image too.
 
     """
 
@@ -63,6 +64,7 @@ class DiffusersBackend:
         prepare: Callable[[Any], None] | None = None,
         verify_files: bool = False,
         trace: bool = True,
+        layers: bool = False,
     ) -> None:
         self._device = device
         self._gpu_index = gpu_index
@@ -70,6 +72,7 @@ class DiffusersBackend:
         self._slow = True
         self._prepare = prepare
         self._trace = trace
+        self._layers = layers
         self._loaded: _Loaded | None = None
         self._key: tuple[object, ...] | None = None
         self._failures: dict[tuple[object, ...], GoldenseedError] = {}
@@ -206,7 +209,7 @@ class DiffusersBackend:
             self._prepare(pipeline)
         return _Loaded(
             pipeline=pipeline,
-            call=PipelineCall(pipeline, device, trace=self._trace),
+            call=PipelineCall(pipeline, device, trace=self._trace, layers=self._layers),
             device=device,
             description=describe_as_loaded(pipeline, reports),
             scheduler=getattr(pipeline, "scheduler", None),

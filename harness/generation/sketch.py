@@ -20,9 +20,7 @@ from __future__ import annotations
 
 import base64
 import math
-from typing import TYPE_CHECKING, Any
-
-from harness.generation.stages import StageRecord
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,7 +134,31 @@ def from_text(text: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.frombuffer(data, dtype=types[len(data)]).astype(np.float64)
 
 
-def relative_distance(a: StageRecord, b: StageRecord) -> float | None:
+class Sketched(Protocol):
+    """A record of values, from which their distance to others can be estimated."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The values' shape."""
+
+    @property
+    def dtype(self) -> str:
+        """As torch names it."""
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the values."""
+
+    @property
+    def norm(self) -> float | None:
+        """Euclidean norm."""
+
+    @property
+    def sketch(self) -> str | None:
+        """The count sketch, as text."""
+
+
+def relative_distance(a: Sketched, b: Sketched) -> float | None:
     """Estimate ``norm(b - a) / norm(a)`` of the values that two records are of.
 
     0.0 where they are equal bit for bit. None where nothing can be said: another shape, integers,

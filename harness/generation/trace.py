@@ -131,10 +131,10 @@ def _watch(recorder: Recorder, restore: ExitStack, name: str, component: Any) ->
     import torch
 
     if isinstance(component, torch.nn.Module):
-        if name.startswith("text_encoder") and not _compiled(component):
+        if name.startswith("text_encoder") and not compiled(component):
             hook = component.register_forward_hook(_encoder_hook(recorder, name))
             restore.callback(hook.remove)
-        if is_denoiser(name) and not _compiled(component):
+        if is_denoiser(name) and not compiled(component):
             watch_denoiser(recorder, restore, name, component)
         if callable(getattr(component, "decode", None)):
             restore.enter_context(watch_attribute(component, "decode", _decoding(recorder, name)))
@@ -146,10 +146,10 @@ def _watch(recorder: Recorder, restore: ExitStack, name: str, component: Any) ->
         restore.enter_context(watch_methods(component, methods))
 
 
-def _compiled(module: Any) -> bool:
+def compiled(module: Any) -> bool:
     """Say whether a hook on the module would be compiled into it."""
-    compiled = getattr(module, "_compiled_call_impl", None) is not None
-    return compiled or hasattr(module, "_orig_mod")
+    in_place = getattr(module, "_compiled_call_impl", None) is not None
+    return in_place or hasattr(module, "_orig_mod")
 
 
 def _watch_noise(recorder: Recorder, restore: ExitStack, parts: Iterable[object]) -> None:

@@ -76,6 +76,7 @@ def _without_picture(
             "error": error,
             "metrics": {},
             "trace_file": None,
+            "layers_file": None,
             "diagnosis": None,
             "image": None,
             "baseline": None,

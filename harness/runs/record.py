@@ -110,6 +110,8 @@ class CaseRecord(_Document):
     """The stages the image passed, in order; empty where none were recorded."""
     trace_file: str | None = None
     """The whole trace, relative to the run's folder: ``traces/<digest>.json.gz``."""
+    layers_file: str | None = None
+    """The deep trace, relative to the run's folder: ``traces/<digest>.deep.jsonl.gz``."""
     diagnosis: Diagnosis | None = None
     """Where the image parts from the baseline used; None where it does not, or without a trace."""
 

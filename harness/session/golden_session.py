@@ -21,7 +21,7 @@ from harness.session.controller import Controller
 from harness.session.distribution import ModelGroups, group_scheduler
 from harness.session.failure import CASE, RECORDS
 from harness.session.lock_check import LockCheck
-from harness.session.options import read_options
+from harness.session.options import check_one_case, read_options
 from harness.session.progress import Progress
 from harness.session.sketches import failed
 from harness.session.tracebacks import give_lines
@@ -121,6 +121,8 @@ class GoldenSession:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Remember what was selected, where this process runs the cases itself."""
         self._selected.update(item.nodeid for item in session.items)
+        if self._options.trace == "deep":
+            check_one_case(sum(CASE in item.stash for item in session.items))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
@@ -205,7 +207,8 @@ class GoldenSession:
             device=self._options.device,
             gpu_index=_gpu_index(os.environ.get("PYTEST_XDIST_WORKER", "gw0")),
             progress=Progress(self._config).say,
-            trace=self._options.trace == "on",
+            trace=self._options.trace != "off",
+            layers=self._options.trace == "deep",
         )
 
     def _shown(self, path: Path) -> str:

@@ -15,6 +15,7 @@ from harness.diagnosis.evidence import Blank
 from harness.environment.profile import fallback_chain
 from harness.errors import GoldenseedError
 from harness.generation.stages import Trace
+from harness.runs.layers import kept_layers
 from harness.runs.record import BaselineUsed, CaseRecord, EnvironmentValue
 from harness.runs.traces import kept_trace
 from harness.session.pictures import Pictures
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from harness.baselines.entry import AcceptedImage
     from harness.diagnosis.model import Diagnosis
     from harness.generation.backend import GenerationError
+    from harness.generation.layers import DeepTrace
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Made:
     environment_sha256: str | None
     environment: Mapping[str, EnvironmentValue] | None = None
     trace: Trace = ()
+    layers: DeepTrace | None = None
 
 
 class Judging:
@@ -150,6 +153,7 @@ class Judging:
             "height": image.height,
             "mode": image.mode,
             **kept_trace(self._folder, made.trace),
+            **kept_layers(self._folder, made.layers),
         }
 
     def _conclude(

@@ -48,10 +48,10 @@ OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
     (
         "trace",
         "on",
-        ("off", "on"),
+        ("off", "on", "deep"),
         (
             "Record the stages of each image, so that a difference can be traced to where it "
-            "begins (default: on)."
+            "begins (default: on); `deep` records every layer of one case as well."
         ),
     ),
     (

@@ -77,6 +77,11 @@ def read_options(config: pytest.Config) -> Options:
                     fix=f"set golden_{name} to one of them or remove the line",
                 )
         values[name] = value
+    if values["trace"] == "deep" and getattr(config.option, "numprocesses", None):
+        raise GoldenseedError(
+            "--golden-trace=deep is for one case, which cannot be shared by several workers",
+            fix="run it without -n",
+        )
     forced = config.getoption("golden_update_in_ci")
     if values["update"] != "none" and os.environ.get("CI") and not forced:
         raise GoldenseedError(
@@ -103,3 +108,13 @@ def check_options(config: pytest.Config) -> None:
         read_options(config)
     except GoldenseedError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def check_one_case(count: int) -> None:
+    """Raise ``pytest.UsageError`` where a deep trace was asked for of more than one case."""
+    if count > 1:
+        error = GoldenseedError(
+            f"--golden-trace=deep records every layer of one case, and {count} were selected",
+            fix="name the case by its node id, or choose it with -k",
+        )
+        raise pytest.UsageError(str(error))

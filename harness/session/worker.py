@@ -97,6 +97,7 @@ class Worker:
             environment_sha256=self._environment_sha256,
             environment=self.environment,
             trace=generation.trace,
+            layers=generation.layers,
         )
         record = self._judging.judge(sketch.model_copy(update={"seconds": seconds}), made)
         return with_content(record, generation.image, case), None
