@@ -33,7 +33,7 @@ _FIELDS: Final = (
     (r"model\.dtype|determinism", Cause.DTYPE, reach.COMPUTED),
     (r"model\..*", Cause.MODEL, reach.EVERYWHERE),
     (r"determinism\.(threads|cpu_isa)", Cause.CPU, reach.COMPUTED),
-    (r"determinism\.(sdpa|attention_backend)", Cause.ATTENTION, _ATTENTION),
+    (r"determinism\.(sdpa|attention_\w+)", Cause.ATTENTION, _ATTENTION),
     (r"determinism\.(float32_precision|reduced_\w+)", Cause.MATMUL_PRECISION, reach.COMPUTED),
     (r"determinism\..*", Cause.KERNELS, reach.COMPUTED),
     (r"call\..*", Cause.CALL, reach.EVERYWHERE),

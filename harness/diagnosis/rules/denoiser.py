@@ -14,6 +14,8 @@ from harness.diagnosis.suspicion import LIKELY, POSSIBLE, SHOWN, Suspicion, is_r
 _SAMPLES = ("0", "sample", "hidden_states", "latent_model_input")
 _TIMES = ("1", "timestep", "timestep_cond")
 _IMAGES = ("image_embeds", "ip_hidden_states", "image_embeddings")
+_GUIDANCE_MISSED = 0.005
+"""How far, relative to the scale, an estimate of the guidance may miss: five times what fits."""
 _SIZES = ("time_ids", "img_ids", "size")
 
 
@@ -29,7 +31,7 @@ def denoiser(findings: Findings, root: Root) -> Iterator[Suspicion]:
         case Place.STEP:
             yield from _stepped(findings, root)
         case Place.FIRST_STEP if not is_rounding(findings, root):
-            yield from _one_of(root, Cause.DENOISER, Cause.GUIDANCE, Cause.SCHEDULER)
+            yield from _first_step(findings, root)
         case Place.LATER_STEP if not is_rounding(findings, root):
             yield from _later(root)
 
@@ -118,12 +120,31 @@ def _stepped(findings: Findings, root: Root) -> Iterator[Suspicion]:
     yield Suspicion(Cause.SCHEDULER, SHOWN, "", (evidence,))
 
 
-def _one_of(root: Root, *causes: Cause) -> Iterator[Suspicion]:
-    """Share a first step without records of what happens within it."""
+def _first_step(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Share a first step between what can make it: what happens within it was not recorded.
+
+    Not for the accepted image, that is; the present trace may still show another guidance than the
+    recipe asks for, or the same.
+    """
     distance = "" if root.distance is None else f" (relative distance {root.distance:.1e})"
     evidence = f"the first step differs{distance} although prompt, schedule and noise are the same"
-    for cause in causes:
-        yield Suspicion(cause, 2 * POSSIBLE, "", (evidence,))
+    yield Suspicion(Cause.DENOISER, 2 * POSSIBLE, "", (evidence,))
+    yield Suspicion(Cause.SCHEDULER, 2 * POSSIBLE, "", (evidence,))
+    found, asked = guidance_of(findings.evidence.present.trace or ()), _asked_for(findings)
+    if found is None or asked is None:
+        yield Suspicion(Cause.GUIDANCE, 2 * POSSIBLE, "", (evidence,))
+    elif abs(found - asked) > _GUIDANCE_MISSED * abs(asked):
+        words = f"about {found:.4g} instead of {asked:.4g}"
+        shown = f"estimated from the trace: a guidance scale of {words} in the recipe"
+        yield Suspicion(Cause.GUIDANCE, SHOWN, words, (shown, evidence))
+
+
+def _asked_for(findings: Findings) -> float | None:
+    """Return the guidance scale of the recipe, if both recipes have that one."""
+    call = (findings.evidence.present.recipe or {}).get("call")
+    found = call.get("guidance_scale") if isinstance(call, dict) else None
+    same = findings.recipes_known and "call.guidance_scale" not in findings.fields
+    return float(found) if same and isinstance(found, int | float) else None
 
 
 def _later(root: Root) -> Iterator[Suspicion]:

@@ -12,6 +12,7 @@ from harness.diagnosis.model import Cause, Diagnosis
 from harness.generation.stages import WITHIN, Stage
 
 ROUNDING = 1 + 3e-7
+OLDER = recorded(Toy(within=False))
 
 
 def causes(found: Diagnosis) -> list[Cause]:
@@ -161,12 +162,23 @@ def test_two_changes_at_once_are_both_named():
     assert all(each.confidence > 0.9 for each in found.causes[:2])
 
 
-def test_an_older_trace_shares_a_first_step_between_what_can_make_it():
-    accepted, present = recorded(Toy(within=False)), recorded(Toy(guidance=6.0))
+def older(present: Toy) -> Diagnosis:
     both = evidence(present)
-    found = explain(replace(both, accepted=replace(both.accepted, trace=accepted)))
+    return explain(replace(both, accepted=replace(both.accepted, trace=OLDER)))
+
+
+def test_an_older_trace_shares_a_first_step_between_what_can_make_it():
+    found = older(Toy(weight=1.05, within=False))
     assert set(causes(found)[:3]) == {Cause.DENOISER, Cause.GUIDANCE, Cause.SCHEDULER}
     assert found.causes[0].confidence < 0.5
+
+
+def test_against_an_older_trace_the_guidance_is_held_against_the_recipe():
+    assert first(older(Toy(guidance=6.0)))[::2] == (
+        Cause.GUIDANCE,
+        "guidance scale: about 6 instead of 4",
+    )
+    assert Cause.GUIDANCE not in causes(older(Toy(weight=1.05)))
 
 
 def test_without_traces_recipe_and_environment_still_tell():
