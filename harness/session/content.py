@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from harness.errors import GoldenseedError
@@ -11,22 +12,24 @@ from harness.verdict.model import CONTENT, Reason
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from harness.suites.expansion import Case
+    from harness.suites.expansion import Limit
 
 
-def with_content(record: CaseRecord, image: Image, case: Case) -> CaseRecord:
-    """Complete ``record`` with the scores that ``case`` sets limits on.
+def with_content(
+    record: CaseRecord, image: Image, prompt: str | None, limits: Mapping[str, Limit]
+) -> CaseRecord:
+    """Complete ``record`` with the scores that ``limits`` are set on.
 
     The verdict stays. A limit that does not hold, or a score that cannot be computed, makes the
     case fail, with a reason of its own.
     """
-    if not case.content:
+    if not limits:
         return record
     from harness.content.scoring import score_image
 
     values: dict[str, float] = {}
     try:
-        values, broken = score_image(image, case.prompt, case.content)
+        values, broken = score_image(image, prompt, limits)
         reasons = [
             Reason(
                 code=CONTENT,
@@ -42,7 +45,7 @@ def with_content(record: CaseRecord, image: Image, case: Case) -> CaseRecord:
     return record.model_copy(
         update={
             "content": values,
-            "content_limits": {name: limit.value for name, limit in case.content.items()},
+            "content_limits": {name: limit.value for name, limit in limits.items()},
             "reasons": (*record.reasons, *reasons),
             "passed": record.passed and not reasons,
         }

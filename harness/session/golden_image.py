@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.comparison.gates import parse_gate, parse_limit
+from harness.content.names import check_limits
 from harness.errors import GoldenseedError
 from harness.runs.record import CaseRecord
+from harness.session.content import with_content
 from harness.session.failure import settle
 from harness.session.golden_session import session_of
 from harness.suites.expansion import Limit
@@ -36,6 +38,7 @@ class GoldenImage:
         name: str | None = None,
         *,
         gates: Mapping[str, float] | None = None,
+        content: Mapping[str, float] | None = None,
         recipe: Mapping[str, JsonValue] | None = None,
         dtype: str = "float32",
     ) -> CaseRecord:
@@ -43,13 +46,17 @@ class GoldenImage:
 
         ``name`` tells several images of one test apart; the case is called after the test, or
         ``test[name]``. ``gates`` are limits such as ``{"min_ssim": 0.99}``; without them nothing
-        beyond one level per pixel passes. ``recipe`` is whatever decides the pixels, as plain JSON
-        data: if it changes, the verdict is ``incomparable``. ``dtype`` is the one the image was
-        computed in; it decides what rounding explains.
+        beyond one level per pixel passes. ``content`` are limits on what is in the image, such as
+        ``{"min_sharpness": 20}``, on scores that need no model. ``recipe`` is whatever decides the
+        pixels, as plain JSON data: if it changes, the verdict is ``incomparable``. ``dtype`` is
+        the one the image was computed in; it decides what rounding explains.
 
-        Raises ``GoldenseedError`` for a name used twice in one test or unfit for a file name.
+        Raises ``GoldenseedError`` for a name used twice in one test or unfit for a file name, and
+        for a gate or content limit that a suite could not have either.
         """
         case = self._case_id(name)
+        scored = {each: Limit(float(value), "test") for each, value in (content or {}).items()}
+        check_limits(scored)
         limits = {
             gate: Limit(parse_limit(parse_gate(gate), value), "test")
             for gate, value in (gates or {}).items()
@@ -67,6 +74,8 @@ class GoldenImage:
             passed=False,
         )
         record = self._session.worker.judge(sketch, image, limits=limits, dtype=dtype)
+        prompt = plain.get("prompt")
+        record = with_content(record, image, prompt if isinstance(prompt, str) else None, scored)
         settle(self._item, record, self._session.text_of)
         return record
 

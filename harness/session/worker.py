@@ -100,7 +100,7 @@ class Worker:
             layers=generation.layers,
         )
         record = self._judging.judge(sketch.model_copy(update={"seconds": seconds}), made)
-        return with_content(record, generation.image, case), None
+        return with_content(record, generation.image, case.prompt, case.content), None
 
     def _explained(self, failure: CaseRecord, error: GoldenseedError) -> CaseRecord:
         if not isinstance(error, GenerationError) or error.unusable is None or not self._backend:

@@ -103,3 +103,34 @@ def test_a_gate_whose_weights_are_not_there_is_an_error_of_the_suite(
     result.stdout.fnmatch_lines(
         ["*tiny.suite.yaml:6: the metric 'lpips' needs weights*", "*set GOLDENSEED_WEIGHTS*"]
     )
+
+
+TEST = """
+from PIL import Image
+
+def test_sharp(golden_image):
+    image = Image.frombytes("L", (32, 32), bytes([40, 200] * 512))
+    golden_image.check(image, content={"min_sharpness": 20})
+
+def test_flat(golden_image):
+    golden_image.check(Image.new("L", (32, 32), 90), content={"min_sharpness": 20})
+
+def test_misspelt(golden_image):
+    golden_image.check(Image.new("L", (32, 32), 90), content={"min_sharpnes": 20})
+"""
+
+
+def test_images_of_ordinary_tests_have_content_too(pytester: pytest.Pytester):
+    pytester.makeini("[pytest]")
+    pytester.makepyfile(test_pictures=TEST)
+    pytester.runpytest_subprocess("-p", "no:benchmark", "--golden-update=missing")
+    result = pytester.runpytest_subprocess("-p", "no:benchmark", "-rA")
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines_random(
+        [
+            "PASSED *test_sharp*",
+            "*NEW *test_flat*",
+            "*content: sharpness 0 < min_sharpness 20 (test)",
+            "*there is no content limit 'min_sharpnes'*",
+        ]
+    )
