@@ -37,7 +37,7 @@ def explain(evidence: Evidence) -> Diagnosis:
             return Diagnosis(note=ALL_THE_SAME)
     elif before or now:
         note = NO_ACCEPTED_TRACE if now else _NO_PRESENT_TRACE
-    findings = findings_of(evidence)
+    findings = findings_of(evidence, divergence)
     causes = ranked(findings)
     if divergence is None and causes[0].cause is Cause.UNKNOWN and not _moved(evidence):
         causes = ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.comparison.trace_distances import either
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.growth import EPSILONS
+from harness.diagnosis.model import FirstDivergence, GrowthKind
 from harness.diagnosis.places import NOWHERE, Root, roots_of
 from harness.environment.differences import KeyDifference, Value, environment_differences
 from harness.environment.keys import UNREADABLE, Kind
@@ -28,6 +29,8 @@ class Findings:
     """The keys of the fingerprints that differ and can change an image; empty if unknown."""
     fields: Mapping[str, FieldDifference]
     """The fields in which the recipes differ."""
+    adds_up: bool
+    """Whether the difference grows from step to step as one does that is made anew in each."""
     environments_known: bool
     recipes_known: bool
 
@@ -54,9 +57,10 @@ class Findings:
         return max(known, default=EPSILONS["float32"])
 
 
-def findings_of(evidence: Evidence) -> Findings:
+def findings_of(evidence: Evidence, divergence: FirstDivergence | None = None) -> Findings:
     """Lay out what differs between the two sides."""
     before, now = evidence.accepted, evidence.present
+    growth = divergence.growth if divergence else None
     roots = roots_of(before.trace, now.trace) if before.trace and now.trace else ()
     keys: Mapping[str, KeyDifference] = {}
     if before.environment is not None and now.environment is not None:
@@ -69,6 +73,7 @@ def findings_of(evidence: Evidence) -> Findings:
         roots=roots or (NOWHERE,),
         keys=keys,
         fields={each.field: each for each in fields},
+        adds_up=growth is not None and growth.kind is GrowthKind.ADDS_UP,
         environments_known=bool(before.environment) and bool(now.environment),
         recipes_known=bool(before.recipe) and bool(now.recipe),
     )

@@ -22,6 +22,7 @@ SHOWN_CAUSES = 5
 LEAST = 0.05
 """Below this confidence a cause is not worth naming, unless it is the first."""
 _EVIDENCE_SHOWN = 4
+_DETAILS_SHOWN = 3
 
 ByCause = Mapping[Cause, Sequence[Suspicion]]
 
@@ -40,7 +41,7 @@ def ranked(findings: Findings) -> tuple[RankedCause, ...]:
             if share > best.get(cause, (-1.0, ()))[0]:
                 best[cause] = (share, each)
         if unknown / total > best.get(Cause.UNKNOWN, (-1.0, ()))[0]:
-            best[Cause.UNKNOWN] = (unknown / total, ())
+            best[Cause.UNKNOWN] = (unknown / total, _nothing_known(findings, root))
     order = sorted(best, key=lambda cause: (-best[cause][0], cause is Cause.UNKNOWN))
     kept = [cause for place, cause in enumerate(order) if not place or best[cause][0] >= LEAST]
     return tuple(_named(cause, *best[cause]) for cause in kept[:SHOWN_CAUSES])
@@ -73,8 +74,23 @@ def _unknown(findings: Findings, root: Root, weights: Mapping[Cause, float]) -> 
     return weight
 
 
+def _nothing_known(findings: Findings, root: Root) -> tuple[Suspicion, ...]:
+    if not is_rounding(findings, root):
+        return ()
+    evidence = f"no larger than rounding ({root.distance:.1e} at {root.place})"
+    if findings.environments_known:
+        evidence += ", and nothing on record tells what changed the order of sums"
+    return (Suspicion(Cause.UNKNOWN, 0.0, "", (evidence,)),)
+
+
 def _named(cause: Cause, share: float, suspicions: Sequence[Suspicion]) -> RankedCause:
-    detail = next((each.words for each in suspicions if each.words), "")
+    strongest = suspicions[0].weight / 2 if suspicions else 0.0
+    details = dict.fromkeys(
+        each.words for each in suspicions if each.words and each.weight >= strongest
+    )
+    detail = ", ".join(list(details)[:_DETAILS_SHOWN])
+    if not detail:
+        detail = next((each.words for each in suspicions if each.words), "")
     label = LABELS[cause]
     evidence = dict.fromkeys(sentence for each in suspicions for sentence in each.evidence)
     return RankedCause(

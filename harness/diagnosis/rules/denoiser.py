@@ -78,7 +78,7 @@ def _computed(findings: Findings, root: Root) -> Iterator[Suspicion]:
         return
     if root.one_sided or root.reshaped:
         yield Suspicion(Cause.GUIDANCE, LIKELY, "switched on or off", (evidence,))
-    elif not is_rounding(findings, root):
+    elif not is_rounding(findings, root) or findings.adds_up:
         weights, lora = LIKELY, POSSIBLE / 2
         if _has_adapters(findings):
             # Adapters are put on after the weights were digested.

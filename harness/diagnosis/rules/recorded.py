@@ -52,7 +52,7 @@ def _short(words: str, effect: Effect) -> str:
     """Leave out what goes without saying: that a digest differs."""
     if effect.cause in CAUSES_OF_WEIGHTS.values() and "sha256" in words and effect.component:
         return effect.component
-    return words
+    return words.removeprefix("package.")
 
 
 def _no_gpu(findings: Findings) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 import torch
@@ -8,8 +9,8 @@ from toy_pipeline import ACCEPTED, ENVIRONMENT, RECIPE, Toy, evidence, recorded
 
 from harness.diagnosis.evidence import Blank, Evidence, Side
 from harness.diagnosis.explain import explain
-from harness.diagnosis.model import Cause, Diagnosis
-from harness.generation.stages import WITHIN, Stage
+from harness.diagnosis.model import Cause, Diagnosis, GrowthKind
+from harness.generation.stages import WITHIN, Stage, Trace
 
 ROUNDING = 1 + 3e-7
 OLDER = recorded(Toy(within=False))
@@ -258,3 +259,75 @@ def test_a_black_image_without_a_trace_is_blamed_on_a_safety_checker_that_is_the
 def test_equal_values_diagnose_the_same_whatever_is_within():
     plain = tuple(each for each in ACCEPTED if each.stage not in WITHIN)
     assert explain(evidence(plain)).causes == ()
+
+
+def test_all_packages_that_take_part_are_named_together():
+    found = explain(
+        evidence(
+            Toy(weight=ROUNDING),
+            package__torch="2.14.0",
+            package__diffusers="0.43.0",
+            package__tokenizers="0.24.0",
+        )
+    )
+    cause, _, words = first(found)
+    assert cause is Cause.PACKAGES
+    assert words == "package upgrade: diffusers 0.42.1 → 0.43.0, torch 2.13.0 → 2.14.0"
+
+
+def test_a_difference_no_larger_than_rounding_says_so():
+    (sentence,) = explain(evidence(Toy(weight=ROUNDING))).causes[0].evidence
+    assert sentence.startswith("no larger than rounding (")
+
+
+def test_what_adds_up_from_step_to_step_is_no_rounding_however_coarse_the_dtype():
+    accepted, present = (
+        recorded(Toy(dtype=torch.bfloat16, steps=8, weight=each)) for each in (1.0, 1.002)
+    )
+    both = evidence(present)
+    found = explain(replace(both, accepted=replace(both.accepted, trace=accepted)))
+    assert found.first_divergence
+    assert found.first_divergence.here
+    assert found.first_divergence.growth
+    assert found.first_divergence.growth.kind is GrowthKind.ADDS_UP
+    assert causes(found)[0] is Cause.DENOISER
+
+
+def damaged(random: Random) -> Trace:
+    """A trace of some run with stages lost, doubled elsewhere, and values that are none."""
+    toys = (Toy(), Toy(seed=2), Toy(guidance=None), Toy(within=False), Toy(steps=1), Toy(size=16))
+    found = []
+    for record in recorded(random.choice(toys)):
+        if random.random() < 0.1:
+            continue
+        changes: list[dict[str, object]] = [
+            {"norm": None},
+            {"sketch": None},
+            {"shape": ()},
+            {"shape": (0, *record.shape)},
+            {"dtype": "float8"},
+            {"norm": 0.0},
+            {"source": "other"},
+            {"sha256": "0" * 64},
+        ]
+        update = random.choice(changes) if random.random() < 0.2 else {}
+        found.append(record.model_copy(update=update))
+    unique = {record.key: record for record in found}
+    return tuple(unique.values())[: random.choice((None, None, 3, 0))]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_trace_however_damaged_breaks_the_diagnosis(seed: int):
+    random = Random(seed)
+    keys = {key: random.choice((value, None, "x", 0.5, "unreadable: x"))
+            for key, value in ENVIRONMENT.items() if random.random() < 0.8}  # fmt: skip
+    blank = random.choice((None, *Blank))
+    found = explain(
+        Evidence(
+            Side(ENVIRONMENT, RECIPE, damaged(random)),  # type: ignore[arg-type]
+            Side(keys, {} if seed % 5 else None, damaged(random), blank),
+        )
+    )
+    assert all(0 <= each.confidence <= 1 for each in found.causes)
+    confidences = [each.confidence for each in found.causes]
+    assert confidences == sorted(confidences, reverse=True)
