@@ -223,6 +223,20 @@ def test_a_compiled_encoder_is_left_alone(pipeline: Any):
     assert "denoising_step" in stages(trace)
 
 
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_compiled_denoiser_is_left_alone_and_its_steps_are_traced(
+    pipeline: Any, *, in_place: bool
+):
+    expected = [each for each in trace_of(pipeline) if each.stage is Stage.DENOISING_STEP]
+    if in_place:
+        pipeline.unet.compile(backend="eager")
+    else:
+        pipeline.unet = torch.compile(pipeline.unet, backend="eager")
+    trace = trace_of(pipeline)
+    assert "denoiser_output" not in stages(trace)
+    assert [each for each in trace if each.stage is Stage.DENOISING_STEP] == expected
+
+
 def test_a_wrapped_vae_is_traced(pipeline: Any):
     pipeline.vae = torch.compile(pipeline.vae, backend="eager")
     trace = trace_of(pipeline)
@@ -245,6 +259,15 @@ def test_offloaded_components_are_traced(pipeline: Any):
 
     for module in (pipeline.text_encoder, pipeline.unet, pipeline.vae):
         add_hook_to_module(module, AlignDevicesHook(execution_device="cpu"))
+    assert trace_of(pipeline) == expected
+
+
+def test_models_whose_weights_are_fetched_layer_by_layer_are_traced(pipeline: Any):
+    expected = trace_of(pipeline)
+    from accelerate import cpu_offload
+
+    for module in (pipeline.text_encoder, pipeline.unet, pipeline.vae):
+        cpu_offload(module, torch.device("cpu"))
     assert trace_of(pipeline) == expected
 
 
