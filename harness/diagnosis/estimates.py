@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     Buckets = np.ndarray[Any, np.dtype[np.float64]]
 
 _ALIKE = 1e-3
-"""How far, relative to the whole, a fit may miss and still be one."""
+"""How far, relative to the whole, a mixture may miss and still be one."""
+_UNEXPLAINED = 0.1
+"""What share of a difference a factor may leave unexplained."""
 
 
 def likeness(a: StageRecord, b: StageRecord) -> float | None:
@@ -31,15 +33,15 @@ def likeness(a: StageRecord, b: StageRecord) -> float | None:
 
 
 def common_factor(a: StageRecord, b: StageRecord) -> float | None:
-    """Return k where ``b = k * a`` to within a thousandth; None where no such k is."""
+    """Return k where ``b = k * a`` to within a tenth of their difference; None without such a k."""
     import numpy as np
 
     first, second = _buckets(a), _buckets(b)
     if first is None or second is None or not first.any() or not second.any():
         return None
     factor = float(first @ second / (first @ first))
-    missed = float(np.linalg.norm(second - factor * first) / np.linalg.norm(second))
-    return factor if missed < _ALIKE else None
+    missed = float(np.linalg.norm(second - factor * first))
+    return factor if missed < _UNEXPLAINED * np.linalg.norm(second - first) else None
 
 
 def guidance_of(trace: Trace) -> float | None:

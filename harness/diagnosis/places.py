@@ -114,9 +114,7 @@ _FEEDS = {
     Place.PIXELS: (Place.IMAGE,),
 }
 """What each place is computed from, one step back."""
-_ALWAYS_THERE = frozenset(
-    {Place.SCHEDULE, Place.NOISE, Place.LATER_NOISE, Place.FIRST_STEP, Place.LATER_STEP}
-)
+_ALWAYS_THERE = frozenset({Place.SCHEDULE, Place.LATER_NOISE, Place.FIRST_STEP, Place.LATER_STEP})
 """Places that are recorded wherever they are passed, so that to lack one means something."""
 _ORDER = {place: number for number, place in enumerate(Place)}
 

@@ -75,6 +75,36 @@ def is_rounding(findings: Findings, root: Root) -> bool:
     return root.distance <= findings.rounding(root)
 
 
+def computed_otherwise(
+    cause: Cause, findings: Findings, root: Root, component: str, evidence: str
+) -> Iterator[Suspicion]:
+    """Suspect a component's weights, and what else makes something else of the same input.
+
+    Args:
+        cause: that of the weights.
+        findings: what the rules work from.
+        root: the output of the component; the same input is known.
+        component: how the names of such components begin: ``unet``.
+        evidence: what is seen, as a sentence.
+
+    """
+    sentences, weight = [evidence], LIKELY
+    digests = [
+        key for key in findings.evidence.present.environment or {} if _is_digest(key, component)
+    ]
+    if digests and all(map(findings.same_key, digests)):
+        sentences.append("its weights were the same when they were loaded")
+        weight *= 0.8
+    yield Suspicion(cause, weight, "", tuple(sentences))
+    reduced = fit(Size.REDUCED, findings, root)
+    yield Suspicion(Cause.MATMUL_PRECISION, POSSIBLE / 2 * reduced, "", (evidence,))
+    yield Suspicion(Cause.DTYPE, POSSIBLE / 4, "", (evidence,))
+
+
+def _is_digest(key: str, component: str) -> bool:
+    return key.startswith(f"model.{component}") and key.endswith(".sha256")
+
+
 def _fit_of_distance(size: Size, distance: float, roundings: float) -> float:
     if size is Size.CAST:
         return 1.0 if distance > 1e-5 else 0.2  # noqa: PLR2004 - 1 / 50 of float16's epsilon

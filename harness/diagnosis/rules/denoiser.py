@@ -9,10 +9,20 @@ from harness.diagnosis.estimates import guidance_of
 from harness.diagnosis.findings import Findings
 from harness.diagnosis.model import Cause
 from harness.diagnosis.places import Place, Root
-from harness.diagnosis.suspicion import LIKELY, POSSIBLE, SHOWN, Suspicion, is_rounding
+from harness.diagnosis.suspicion import (
+    LIKELY,
+    POSSIBLE,
+    SHOWN,
+    Suspicion,
+    computed_otherwise,
+    is_rounding,
+)
 
 _SAMPLES = ("0", "sample", "hidden_states", "latent_model_input")
+_POSITIONS = {"0": "sample", "1": "timestep"}
+"""What denoisers are given by position."""
 _TIMES = ("1", "timestep", "timestep_cond")
+_TEXTS = ("encoder_hidden_states", "text_embeds", "pooled_projections")
 _IMAGES = ("image_embeds", "ip_hidden_states", "image_embeddings")
 _GUIDANCE_MISSED = 0.005
 """How far, relative to the scale, an estimate of the guidance may miss: five times what fits."""
@@ -39,7 +49,7 @@ def denoiser(findings: Findings, root: Root) -> Iterator[Suspicion]:
 def _given(root: Root) -> Iterator[Suspicion]:
     rows = [(a.shape[0], b.shape[0]) for a, b in root.reshaped if a and b and a.shape and b.shape]
     parts = {source.partition(".")[2] for source in root.sources}
-    named = ", ".join(sorted(parts))
+    named = ", ".join(sorted(_POSITIONS.get(part, part) for part in parts))
     if rows and all(set(pair) == {1, 2} for pair in rows):
         evidence = f"the denoiser is given {rows[0][1]} rows for an image instead of {rows[0][0]}"
         yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (evidence,))
@@ -56,7 +66,12 @@ def _given(root: Root) -> Iterator[Suspicion]:
     else:
         evidence = f"the denoiser is given another {named}, though what it is made of is the same"
     for part in sorted(parts):
-        yield Suspicion(_of_part(part), SHOWN, "", (evidence,))
+        if any(name in part for name in _TEXTS):
+            yield Suspicion(Cause.CALL, LIKELY, part, (evidence,))
+            yield Suspicion(Cause.TEXT_ENCODER, LIKELY / 2, "which of its layers", (evidence,))
+            yield Suspicion(Cause.PROMPT, LIKELY / 4, "", (evidence,))
+        else:
+            yield Suspicion(_of_part(part), SHOWN, "", (evidence,))
 
 
 def _of_part(part: str) -> Cause:
@@ -79,19 +94,18 @@ def _computed(findings: Findings, root: Root) -> Iterator[Suspicion]:
     if root.one_sided or root.reshaped:
         yield Suspicion(Cause.GUIDANCE, LIKELY, "switched on or off", (evidence,))
     elif not is_rounding(findings, root) or findings.adds_up:
-        weights, lora = LIKELY, POSSIBLE / 2
+        found = computed_otherwise(Cause.DENOISER, findings, root, _component(root), evidence)
         if _has_adapters(findings):
-            # Adapters are put on after the weights were digested.
-            evenly = not any(map(findings.same_key, _digests(findings)))
-            weights, lora = (LIKELY, LIKELY) if evenly else (LIKELY / 2, LIKELY)
-        yield Suspicion(Cause.DENOISER, weights, "", (evidence,))
-        yield Suspicion(Cause.LORA, lora, "", (evidence,))
+            # Adapters are put on after the weights beneath them were digested.
+            yield Suspicion(Cause.LORA, LIKELY, "", (evidence, "adapters are in use"))
+        else:
+            yield Suspicion(Cause.LORA, POSSIBLE / 2, "", (evidence,))
+        yield from found
 
 
-def _digests(findings: Findings) -> Iterator[str]:
-    for key in findings.evidence.present.environment or {}:
-        if key.endswith(".sha256") and key.startswith(("model.unet", "model.transformer")):
-            yield key
+def _component(root: Root) -> str:
+    """Return the denoiser's name from that of its output: ``unet`` of ``unet[1]``."""
+    return next((source.partition("[")[0] for source in root.sources if source), "unet")
 
 
 def _has_adapters(findings: Findings) -> bool:

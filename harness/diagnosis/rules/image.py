@@ -8,7 +8,14 @@ from harness.diagnosis.estimates import common_factor
 from harness.diagnosis.findings import Findings
 from harness.diagnosis.model import Cause
 from harness.diagnosis.places import Place, Root
-from harness.diagnosis.suspicion import LIKELY, POSSIBLE, SHOWN, Suspicion, is_rounding
+from harness.diagnosis.suspicion import (
+    LIKELY,
+    POSSIBLE,
+    SHOWN,
+    Suspicion,
+    computed_otherwise,
+    is_rounding,
+)
 
 
 def image(findings: Findings, root: Root) -> Iterator[Suspicion]:
@@ -42,7 +49,7 @@ def _decoded(findings: Findings, root: Root) -> Iterator[Suspicion]:
     distance = "" if root.distance is None else f", by a relative distance of {root.distance:.1e}"
     evidence = f"the latents are the same, what the VAE makes of them is not{distance}"
     narrowed = root.place is Place.VAE
-    yield Suspicion(Cause.VAE_WEIGHTS, LIKELY, "", (evidence,))
+    yield from computed_otherwise(Cause.VAE_WEIGHTS, findings, root, "vae", evidence)
     yield Suspicion(Cause.VAE_TILING, POSSIBLE, "", (evidence,))
     if not narrowed:
         yield Suspicion(Cause.POST_PROCESSING, LIKELY / 2, "", (evidence,))

@@ -10,6 +10,7 @@ from harness.diagnosis.findings import Findings
 from harness.diagnosis.model import Cause
 from harness.diagnosis.places import Place, Root
 from harness.diagnosis.suspicion import LIKELY, POSSIBLE, SHOWN, Suspicion, is_rounding
+from harness.generation.stages import Stage
 
 _INDEPENDENT = 0.35
 """Below this cosine two draws have nothing in common: 5.6 standard deviations of its estimate."""
@@ -35,7 +36,7 @@ def noise(findings: Findings, root: Root) -> Iterator[Suspicion]:
             Cause.SCHEDULER, SHOWN, "", ("its steps draw noise for one of the images alone",)
         )
     else:
-        yield from _redrawn(root)
+        yield from _redrawn(findings, root)
 
 
 def _reshaped(root: Root) -> Iterator[Suspicion]:
@@ -59,28 +60,36 @@ def _recast(findings: Findings, root: Root) -> Iterator[Suspicion]:
     yield Suspicion(Cause.DTYPE, LIKELY, words, (evidence,))
 
 
-def _redrawn(root: Root) -> Iterator[Suspicion]:
+def _redrawn(findings: Findings, root: Root) -> Iterator[Suspicion]:
     pair = next((pair for pair in root.differing if None not in pair), None)
     if pair is None:
         return
     factor, alike = _estimated(pair)
+    distance = "" if root.distance is None else f" (relative distance {root.distance:.1e})"
     if factor is not None:
-        where, cause = {
-            Place.LATENTS: ("the initial latents are", Cause.SCHEDULER),
-        }.get(root.place, ("the noise is", Cause.NOISE))
         words = f"scaled by {factor:.4g}"
-        yield Suspicion(cause, SHOWN, words, (f"{where} the same, {words}",))
+        evidence = f"{root.place}: the same, {words}"
+        if root.place is Place.LATENTS and _drawn_alike(findings):
+            yield Suspicion(Cause.SCHEDULER, SHOWN, words, (evidence,))
+        else:
+            yield Suspicion(Cause.NOISE, SHOWN, words, (evidence,))
     elif alike is not None and abs(alike) < _INDEPENDENT:
         evidence = f"{root.place}: another draw altogether (cosine about {alike:.1f})"
         yield Suspicion(Cause.SEED, SHOWN, "", (evidence,))
         if root.place is Place.LATENTS:
             yield Suspicion(Cause.NOISE, LIKELY, "", (evidence,))
     else:
-        evidence = f"{root.place}: changed in part" + (
-            "" if root.distance is None else f" (relative distance {root.distance:.1e})"
-        )
+        evidence = f"{root.place}: changed in part{distance}"
         yield Suspicion(Cause.NOISE, LIKELY, "", (evidence,))
         yield Suspicion(Cause.SEED, POSSIBLE, "", (evidence,))
+
+
+def _drawn_alike(findings: Findings) -> bool:
+    """Say whether the noise itself is on record for both, so that the latents are made of it."""
+    sides = (findings.evidence.accepted, findings.evidence.present)
+    return all(
+        any(each.stage is Stage.INITIAL_NOISE for each in side.trace or ()) for side in sides
+    )
 
 
 def _estimated(pair: Pair) -> tuple[float | None, float | None]:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from harness.comparison.trace_distances import Pair, either, same
 from harness.diagnosis.findings import Findings
 from harness.diagnosis.model import Cause
 from harness.diagnosis.places import Place, Root
-from harness.diagnosis.suspicion import LIKELY, POSSIBLE, SHOWN, Suspicion, is_rounding
+from harness.diagnosis.suspicion import (
+    LIKELY,
+    POSSIBLE,
+    SHOWN,
+    Suspicion,
+    computed_otherwise,
+    is_rounding,
+)
 from harness.generation.stages import Stage
 
 
@@ -105,12 +113,13 @@ def _embeddings(findings: Findings, root: Root) -> Iterator[Suspicion]:
     encoders = sorted({source.split(".")[0] for source in root.sources if source})
     whole = all(not same(pair) for pair in root.pairs if _source(pair) in encoders)
     distance = "" if root.distance is None else f", by a relative distance of {root.distance:.1e}"
-    yield Suspicion(
-        Cause.TEXT_ENCODER,
-        LIKELY if whole else POSSIBLE,
-        " and ".join(encoders),
-        (f"the embeddings differ{distance}, although the token ids are the same",),
-    )
+    evidence = f"the embeddings differ{distance}, although the token ids are the same"
+    if not whole:
+        yield Suspicion(Cause.TEXT_ENCODER, POSSIBLE, " and ".join(encoders), (evidence,))
+        return
+    for found in computed_otherwise(Cause.TEXT_ENCODER, findings, root, encoders[0], evidence):
+        words = " and ".join(encoders) if found.cause is Cause.TEXT_ENCODER else ""
+        yield replace(found, words=words)
 
 
 def _source(pair: Pair) -> str:
