@@ -34,6 +34,11 @@ class Findings:
     environments_known: bool
     recipes_known: bool
 
+    @property
+    def alike(self) -> str:
+        """How to say that what feeds a root is the same, where there may be rounding before it."""
+        return "the same" if len(self.roots) == 1 else "the same but for rounding"
+
     def value(self, key: str) -> Value:
         """Return what the present fingerprint has under a key."""
         return (self.evidence.present.environment or {}).get(key)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from harness.comparison.trace_distances import Pair, either, same, stage_distance
+from harness.diagnosis.growth import EPSILONS, JUMP
 from harness.generation.stages import Stage, Trace
 
 
@@ -122,18 +124,58 @@ _ORDER = {place: number for number, place in enumerate(Place)}
 def roots_of(accepted: Trace, present: Trace) -> tuple[Root, ...]:
     """Return the places at which the traces begin to differ, in the order of the flow.
 
-    A place that one of the traces lacks altogether is passed over where that need not mean
-    anything: an older release did not record it, or the trace was cut short.
+    Where all that feeds a place differs by rounding alone, and the place by much more, something
+    else changed there too: it is a root as well.
     """
     found = _by_place(accepted, present)
+    differing = {place for place, pairs in found.items() if _differs(pairs)}
     return tuple(
         Root(_narrowed(place, found), tuple(pairs))
         for place, pairs in found.items()
-        if _differs(pairs) and not any(_differs(found[each]) for each in _before(place, found))
+        if place in differing
+        and _begins(place, found, [each for each in _before(place, found) if each in differing])
     )
 
 
+def _begins(place: Place, found: dict[Place, list[Pair]], before: Sequence[Place]) -> bool:
+    """Say whether a difference begins at ``place``, where the places ``before`` it differ too."""
+    if not before:
+        return True
+    earlier = [_moved(found[each]) for each in before]
+    now = _moved(found[place])
+    if now is None or any(each is None or each > rounding_of(found[place]) for each in earlier):
+        return False
+    if place is Place.LATER_STEP:
+        return _jumps([*found.get(Place.FIRST_STEP, ()), *found[place]])
+    return now > JUMP * rounding_of(found[place])
+
+
+def _moved(pairs: Sequence[Pair]) -> float | None:
+    """Return the largest distance of the records that differ; None if one of them has none."""
+    distances = [stage_distance(pair).distance for pair in pairs if not same(pair)]
+    known = [each for each in distances if each is not None]
+    return max(known, default=0.0) if len(known) == len(distances) else None
+
+
+def _jumps(steps: Sequence[Pair]) -> bool:
+    distances = [stage_distance(pair).distance or 0.0 for pair in steps]
+    return any(
+        after > JUMP * max(before, rounding_of(steps)) for before, after in pairwise(distances)
+    )
+
+
+def rounding_of(pairs: Sequence[Pair]) -> float:
+    """Return up to which relative distance rounding moves records of these dtypes."""
+    known = [EPSILONS[each] for each in {either(pair).dtype for pair in pairs} if each in EPSILONS]
+    return max(known, default=EPSILONS["float32"])
+
+
 def _by_place(accepted: Trace, present: Trace) -> dict[Place, list[Pair]]:
+    """Return the records by place, in the order of the flow.
+
+    A place that one of the traces lacks altogether is passed over where that need not mean
+    anything: an older release did not record it, or the trace was cut short.
+    """
     before, now = ({each.key: each for each in trace} for trace in (accepted, present))
     found: dict[Place, list[Pair]] = {}
     for key in dict.fromkeys((*before, *now)):

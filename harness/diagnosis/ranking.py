@@ -4,7 +4,8 @@ At each root every suspected cause has a weight, its odds against an unknown cau
 there is its weight by the sum of all weights, the unknown's among them. Several suspicions of one
 cause count as the strongest of them. A cause that explains several roots at once is preferred: its
 weight is multiplied by their number. Roots are independent of each other, so two causes can both be
-near 1; a cause's confidence is that at the root which it explains best.
+near 1; a cause's confidence is that at the root which it explains best. Where some roots differ by
+rounding and others by more, the causes of the rounding keep half of theirs.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ LEAST = 0.05
 """Below this confidence a cause is not worth naming, unless it is the first."""
 _EVIDENCE_SHOWN = 4
 _DETAILS_SHOWN = 3
+_ASIDE = 0.5
+"""What remains of a confidence that is about rounding, where something else changed as well."""
 
 ByCause = Mapping[Cause, Sequence[Suspicion]]
 
@@ -32,15 +35,16 @@ def ranked(findings: Findings) -> tuple[RankedCause, ...]:
     suspected = [_by_cause(findings, root) for root in findings.roots]
     covered = Counter(cause for each in suspected for cause in each)
     best: dict[Cause, tuple[float, Sequence[Suspicion]]] = {}
+    aside = _rounding_aside(findings)
     for root, found in zip(findings.roots, suspected, strict=True):
         weights = {cause: _weight(each) * covered[cause] for cause, each in found.items()}
         unknown = _unknown(findings, root, weights)
         total = sum(weights.values()) + unknown
         for cause, each in found.items():
-            share = weights[cause] / total
+            share = weights[cause] / total * (_ASIDE if root in aside else 1)
             if share > best.get(cause, (-1.0, ()))[0]:
                 best[cause] = (share, each)
-        if unknown / total > best.get(Cause.UNKNOWN, (-1.0, ()))[0]:
+        if root not in aside and unknown / total > best.get(Cause.UNKNOWN, (-1.0, ()))[0]:
             best[Cause.UNKNOWN] = (unknown / total, _nothing_known(findings, root))
     order = sorted(best, key=lambda cause: (-best[cause][0], cause is Cause.UNKNOWN))
     kept = [cause for place, cause in enumerate(order) if not place or best[cause][0] >= LEAST]
@@ -72,6 +76,12 @@ def _unknown(findings: Findings, root: Root, weights: Mapping[Cause, float]) -> 
     if is_rounding(findings, root) and max(weights.values(), default=0.0) < 1:
         weight *= 3
     return weight
+
+
+def _rounding_aside(findings: Findings) -> tuple[Root, ...]:
+    """Return the roots that differ by rounding, where others explain the image by more."""
+    rounding = tuple(root for root in findings.roots if is_rounding(findings, root))
+    return rounding if len(rounding) < len(findings.roots) else ()
 
 
 def _nothing_known(findings: Findings, root: Root) -> tuple[Suspicion, ...]:

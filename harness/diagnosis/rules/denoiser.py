@@ -119,7 +119,8 @@ def _guided(findings: Findings) -> Iterator[Suspicion]:
         guidance_of(trace or ())
         for trace in (findings.evidence.accepted.trace, findings.evidence.present.trace)
     )
-    evidence = ["the denoiser's predictions are the same, what the guidance makes of them is not"]
+    alike = findings.alike
+    evidence = [f"the denoiser's predictions are {alike}, what the guidance makes of them is not"]
     words = ""
     if before is not None and now is not None:
         words = f"about {before:.4g} → {now:.4g}"

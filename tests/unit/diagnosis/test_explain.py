@@ -191,6 +191,32 @@ def older(present: Toy) -> Diagnosis:
     return explain(replace(both, accepted=replace(both.accepted, trace=OLDER)))
 
 
+@pytest.mark.parametrize(
+    ("toy", "cause"),
+    [
+        (Toy(encoder=1.0000001, guidance=6.0), Cause.GUIDANCE),
+        (Toy(encoder=1.0000001, step_size=0.11), Cause.SCHEDULER),
+        (Toy(encoder=1.0000001, step_size=0.11, step_size_from=2), Cause.SCHEDULER),
+        (Toy(encoder=1.0000001, weight=1.01), Cause.DENOISER),
+        (Toy(encoder=1.0000001, vae=1.01), Cause.VAE_WEIGHTS),
+        (Toy(encoder=1.0000001, brightness=0.9), Cause.POST_PROCESSING),
+    ],
+)
+def test_a_change_on_top_of_rounding_is_named_before_the_rounding(toy: Toy, cause: Cause):
+    found = explain(evidence(toy, cpu__capability="AVX2"))
+    assert found.first_divergence
+    assert found.first_divergence.stage is Stage.PROMPT_EMBEDDINGS
+    assert causes(found)[0] is cause
+    rounding = next(each for each in found.causes if each.cause is Cause.CPU)
+    assert 0.3 < rounding.confidence <= 0.5
+
+
+def test_rounding_alone_has_one_root_however_far_it_goes():
+    found = explain(evidence(Toy(encoder=1.0000001), cpu__capability="AVX2"))
+    assert first(found)[0] is Cause.CPU
+    assert found.causes[0].confidence > 0.8
+
+
 def test_an_older_trace_shares_a_first_step_between_what_can_make_it():
     found = older(Toy(weight=1.05, within=False))
     assert set(causes(found)[:3]) == {Cause.DENOISER, Cause.GUIDANCE, Cause.SCHEDULER}
