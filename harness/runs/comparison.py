@@ -17,8 +17,8 @@ from harness.diagnosis.diagnose import Kept, diagnose
 from harness.errors import GoldenseedError
 from harness.files import write_atomically
 from harness.runs.pairing import CasePair, Pairing, pair_cases
-from harness.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, RunRecord
-from harness.runs.stored_images import stored_image
+from harness.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, MaskUsed, RunRecord
+from harness.runs.stored_images import stored_image, stored_mask
 from harness.runs.traces import stored_trace
 from harness.suites.expansion import Limit
 from harness.suites.recipes import recipe_sha256
@@ -100,7 +100,7 @@ class Comparer:
         same = judgement.verdict is Verdict.IDENTICAL
         judged = pair.b.model_copy(
             update={
-                **self._concluded(judgement, images["A"], images["B"]),
+                **self._concluded(pair, judgement, images["A"], images["B"]),
                 "diagnosis": None if same else self._diagnosed(pair, judgement, images),
                 "trace_file": None,
                 "layers_file": None,
@@ -137,6 +137,7 @@ class Comparer:
             recipe_sha256=recipe_sha256(pair.b.recipe),
             profile=profile,
         )
+        mask = stored_mask(self._b.folder, pair.b)
         limits = {name: Limit(value, "run B") for name, value in pair.b.limits.items()}
         return judge(
             subject,
@@ -144,10 +145,12 @@ class Comparer:
             chain=(profile,),
             limits=limits,
             noise=unmeasured_noise(dtype_of(pair.b), pair.b.profile),
-            tools=Tools(load_image=lambda _digest: image_a, measure=measure),
+            tools=Tools(load_image=lambda _digest: image_a, measure=partial(measure, mask=mask)),
         )
 
-    def _concluded(self, judgement: Judgement, image_a: Image, image_b: Image) -> dict[str, object]:
+    def _concluded(
+        self, pair: CasePair, judgement: Judgement, image_a: Image, image_b: Image
+    ) -> dict[str, object]:
         """Return the fields of the record that the judgement decides, its pictures kept."""
         against = judgement.against
         assert against is not None  # noqa: S101 - judge() was given an accepted image
@@ -163,6 +166,7 @@ class Comparer:
                 image=self._keep(image_a, accepted.pixels_sha256),
                 run=self._a.record.run_id,
             ),
+            "masked": self._keep_mask(pair.b),
             "difference": None
             if judgement.verdict is Verdict.IDENTICAL
             else self._keep_difference(image_a, image_b),
@@ -178,6 +182,15 @@ class Comparer:
         if not (self._pictures / place).exists():
             write_atomically(self._pictures / place, encode_png(image), durable=False)
         return place
+
+    def _keep_mask(self, case: CaseRecord) -> MaskUsed | None:
+        from harness.pixels import pixels_sha256
+
+        mask = stored_mask(self._b.folder, case)
+        if mask is None or case.masked is None:
+            return None
+        place = self._keep(mask, pixels_sha256(mask))
+        return case.masked.model_copy(update={"image": place or case.masked.image})
 
     def _keep_difference(self, image_a: Image, image_b: Image) -> str | None:
         from harness.comparison.compare import difference_image

@@ -45,6 +45,17 @@ class BaselineUsed(_Document):
     """The run whose image stands in the baseline's place, where two runs are compared."""
 
 
+class MaskUsed(_Document):
+    """Which pixels of a case did not count."""
+
+    source: str | None = None
+    """The mask's file as the suite names it."""
+    ignore: tuple[tuple[int, int, int, int], ...] = ()
+    """Left, top, width and height of each region that was ignored."""
+    image: str
+    """Mask and regions as one picture, white where pixels counted; relative to the folder."""
+
+
 class Seconds(_Document):
     """Wall-clock seconds a case took."""
 
@@ -100,6 +111,8 @@ class CaseRecord(_Document):
     """Content score to value, of the image by itself: ``sharpness`` → 31.2."""
     content_limits: dict[str, float] = Field(default_factory=dict)
     """Content limit to limit, as in force for this case: ``min_sharpness`` → 20."""
+    masked: MaskUsed | None = None
+    """Which pixels did not count; None where all did."""
     baseline: BaselineUsed | None = None
     difference: str | None = None
     """The difference picture, relative to the run's folder."""

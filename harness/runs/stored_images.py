@@ -40,3 +40,15 @@ def stored_image(folder: Path, case: CaseRecord) -> Image:
             fix="copy the run's folder again from where it was made, or run the suite again",
         )
     return image
+
+
+def stored_mask(folder: Path, case: CaseRecord) -> Image | None:
+    """Decode the mask under which ``case`` was judged; None where all pixels counted.
+
+    Raises:
+        GoldenseedError: its file is missing or damaged or lies outside the folder.
+
+    """
+    from harness.pixels import decode
+
+    return decode(inside(folder, case.masked.image), formats=("PNG",)) if case.masked else None

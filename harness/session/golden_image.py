@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from harness.session.content import with_content
 from harness.session.failure import settle
 from harness.session.golden_session import session_of
 from harness.suites.expansion import Limit
+from harness.suites.masking import MaskSpec
 from harness.suites.recipes import recipe_sha256
 from harness.verdict.model import Verdict
 
@@ -41,6 +43,8 @@ class GoldenImage:
         content: Mapping[str, float] | None = None,
         recipe: Mapping[str, JsonValue] | None = None,
         dtype: str = "float32",
+        mask: Path | str | None = None,
+        ignore: Iterable[tuple[int, int, int, int]] = (),
     ) -> CaseRecord:
         """Judge ``image`` and return its record; fail or warn as a suite's case would.
 
@@ -49,7 +53,9 @@ class GoldenImage:
         beyond one level per pixel passes. ``content`` are limits on what is in the image, such as
         ``{"min_sharpness": 20}``, on scores that need no model. ``recipe`` is whatever decides the
         pixels, as plain JSON data: if it changes, the verdict is ``incomparable``. ``dtype`` is
-        the one the image was computed in; it decides what rounding explains.
+        the one the image was computed in; it decides what rounding explains. ``mask`` is a file of
+        the image's size, white where pixels count, relative to the test's folder; ``ignore`` are
+        regions that do not count, each left, top, width, height.
 
         Raises ``GoldenseedError`` for a name used twice in one test or unfit for a file name, and
         for a gate or content limit that a suite could not have either.
@@ -73,11 +79,24 @@ class GoldenImage:
             verdict=Verdict.ERROR,
             passed=False,
         )
-        record = self._session.worker.judge(sketch, image, limits=limits, dtype=dtype)
+        masked = self._mask(mask, tuple(ignore), line)
+        record = self._session.worker.judge(sketch, image, limits=limits, dtype=dtype, mask=masked)
         prompt = plain.get("prompt")
         record = with_content(record, image, prompt if isinstance(prompt, str) else None, scored)
         settle(self._item, record, self._session.text_of)
         return record
+
+    def _mask(
+        self,
+        mask: Path | str | None,
+        ignore: tuple[tuple[int, int, int, int], ...],
+        line: int | None,
+    ) -> MaskSpec | None:
+        if mask is None and not ignore:
+            return None
+        test = self._item.path
+        file = None if mask is None else test.parent / mask
+        return MaskSpec(None if mask is None else str(mask), file, ignore, test, (line or 0) + 1)
 
     def _case_id(self, name: str | None) -> str:
         test = re.sub(r"[^A-Za-z0-9._=,\[\]-]+", "-", self._item.location[2])

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,12 @@ from harness.environment.profile import fallback_chain
 from harness.errors import GoldenseedError
 from harness.generation.stages import Trace
 from harness.runs.layers import kept_layers
-from harness.runs.record import BaselineUsed, CaseRecord, EnvironmentValue
+from harness.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, MaskUsed
 from harness.runs.traces import kept_trace
 from harness.session.pictures import Pictures
 from harness.session.sketches import failed
 from harness.suites.expansion import Limit
+from harness.suites.masking import MaskSpec
 from harness.verdict.judge import Judgement, Measured, Subject, Tools, judge
 from harness.verdict.model import Verdict
 from harness.verdict.noise import unmeasured_noise
@@ -48,6 +50,7 @@ class Made:
     environment: Mapping[str, EnvironmentValue] | None = None
     trace: Trace = ()
     layers: DeepTrace | None = None
+    mask: MaskSpec | None = None
 
 
 class Judging:
@@ -77,6 +80,9 @@ class Judging:
             )
             stage = "not_kept"
             sketch = sketch.model_copy(update=self._described(subject, made))
+            stage = "unusable_mask"
+            mask, masked = self._mask(made)
+            sketch = sketch.model_copy(update={"masked": masked})
             stage = "unreadable_baseline"
             entry = self._store.entry(sketch.suite, sketch.id)
             judgement = judge(
@@ -85,7 +91,7 @@ class Judging:
                 chain=fallback_chain(profile, entry.profiles if entry else ()),
                 limits=made.limits,
                 noise=unmeasured_noise(made.dtype, profile),
-                tools=Tools(load_image=self._store.image, measure=measure),
+                tools=Tools(load_image=self._store.image, measure=partial(measure, mask=mask)),
             )
             if judgement.verdict is Verdict.IDENTICAL:
                 self._pictures.check_accepted(subject.pixels_sha256)
@@ -101,6 +107,21 @@ class Judging:
                 "seconds": seconds,
             }
         )
+
+    def _mask(self, made: Made) -> tuple[Image | None, MaskUsed | None]:
+        """Return the mask for an image, and what the record says of it, its picture kept."""
+        spec = made.mask
+        if spec is None:
+            return None, None
+        from harness.comparison.masks import mask_of
+        from harness.pixels import pixels_sha256
+
+        mask = mask_of(
+            made.image.size, file=spec.file, ignore=spec.ignore, path=spec.path, line=spec.line
+        )
+        assert mask is not None  # noqa: S101 - a spec masks something
+        place = self._pictures.keep(mask, pixels_sha256(mask))
+        return mask, MaskUsed(source=spec.source, ignore=spec.ignore, image=place)
 
     def explained(
         self,

@@ -22,6 +22,7 @@ from harness.session.judging import Judging, Made
 from harness.session.lock_check import LockCheck
 from harness.session.sketches import failed, limits_of, sketch_of
 from harness.suites.expansion import Limit
+from harness.suites.masking import MaskSpec
 from harness.verdict.model import Verdict
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Worker:
             environment=self.environment,
             trace=generation.trace,
             layers=generation.layers,
+            mask=case.mask,
         )
         record = self._judging.judge(sketch.model_copy(update={"seconds": seconds}), made)
         return with_content(record, generation.image, case.prompt, case.content), None
@@ -109,7 +111,13 @@ class Worker:
         return self._judging.explained(failure, error, self.profile, self.environment)
 
     def judge(
-        self, sketch: CaseRecord, image: Image, *, limits: Mapping[str, Limit], dtype: str
+        self,
+        sketch: CaseRecord,
+        image: Image,
+        *,
+        limits: Mapping[str, Limit],
+        dtype: str,
+        mask: MaskSpec | None = None,
     ) -> CaseRecord:
         """Judge an image that a test made itself, without a back end."""
         if not self.environment:
@@ -124,6 +132,7 @@ class Worker:
             profile=self.profile,
             environment_sha256=self._environment_sha256,
             environment=self.environment,
+            mask=mask,
         )
         return self._judging.judge(sketch, made)
 

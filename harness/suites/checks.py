@@ -13,6 +13,7 @@ from typing import Any
 from harness.errors import GoldenseedError
 from harness.suites.arguments import BELONGS, NUMBERS
 from harness.suites.document import Document
+from harness.suites.masking import mask_fault
 from harness.suites.models import cached_snapshot, size_multiple
 from harness.suites.names import name_fault
 from harness.suites.problems import Problem
@@ -43,6 +44,7 @@ def check(document: Document) -> Iterator[Problem]:
     yield from checks.portable(data)
     yield from checks.noise(("noise",), data.get("noise"))
     yield from checks.content(("content",), data.get("content"))
+    yield from checks.mask(("mask",), data.get("mask"))
     multiple = _multiple(document)
     yield from checks.call(("defaults", "call"), _mapping(data.get("defaults")), multiple)
     yield from checks.cases(data.get("cases"), multiple)
@@ -137,6 +139,11 @@ class _Checks:
             if fault:
                 yield self.at((*place, "file"), *fault)
 
+    def mask(self, place: _Path, mask: object) -> Iterator[Problem]:
+        fault = mask_fault(self.document.path, mask) if isinstance(mask, str) and mask else None
+        if fault:
+            yield self.at(place, *fault)
+
     def content(self, place: _Path, content: object) -> Iterator[Problem]:
         for name, limit in _mapping(content).items():
             model = _mapping(limit).get("model")
@@ -188,6 +195,8 @@ class _Checks:
                 yield from self.call((*place, "call"), case, multiple)
             if "noise" in case:
                 yield from self.noise((*place, "noise"), case["noise"])
+            if "mask" in case:
+                yield from self.mask((*place, "mask"), case["mask"])
             if "content" in case:
                 yield from self.content((*place, "content"), case["content"])
             if "model" in case:

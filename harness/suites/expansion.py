@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from harness.suites.masking import MaskSpec
 from harness.suites.model import AdapterSpec, Determinism, ModelSpec, NoiseSpec, SchedulerSpec
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Template:
     content: Mapping[str, Limit]
     marks: tuple[str, ...]
     line: int
+    mask: MaskSpec | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +114,8 @@ class Case:
     marks: tuple[str, ...]
     line: int
     """Where the entry begins in the suite file, from 1."""
+    mask: MaskSpec | None = None
+    """Which pixels count when the image is compared; None where all do."""
 
     def arguments(self) -> dict[str, JsonValue]:
         """Return a copy of ``call`` that a pipeline may change as it likes."""
@@ -142,6 +146,7 @@ def _expand(suite: Suite, template: Template) -> Iterator[Case]:
             template.content,
             template.marks,
             template.line,
+            template.mask,
         )
 
 

@@ -15,6 +15,7 @@ from harness.files import read_regular, sha256_hex
 from harness.suites.checks import check
 from harness.suites.document import Document, read_document
 from harness.suites.expansion import GateLine, Limit, Suite, Template, merged
+from harness.suites.masking import mask_spec
 from harness.suites.model import AdapterSpec, Determinism, ModelSpec, NoiseSpec, SchedulerSpec
 from harness.suites.problems import COUNTED, Problem, failure
 from harness.suites.recipes import key_of_model
@@ -165,6 +166,7 @@ def _templates(
     call: Mapping[str, JsonValue] = MappingProxyType(section.defaults.call)
     marks = tuple(dict.fromkeys(section.defaults.marks))
     lines = document.item_lines("cases")
+    mask = mask_spec(document, (), section, None)
     return tuple(
         Template(
             id=case.id,
@@ -180,6 +182,7 @@ def _templates(
             content=_content(document, ("cases", index), case.content, "case", content),
             marks=tuple(dict.fromkeys((*marks, *case.marks))) if case.marks else marks,
             line=lines[index],
+            mask=mask_spec(document, ("cases", index), case, mask),
         )
         for index, case in enumerate(section.cases)
     )

@@ -20,6 +20,7 @@ from pydantic import (
     Tag,
 )
 
+from harness.suites.masking import Masked
 from harness.suites.section import Name, NonEmpty, Section
 from harness.suites.set_sections import ConsistencySection, DiversitySection
 
@@ -206,7 +207,7 @@ _AS_THE_SUITE = CaseModelSection()
 _NO_GATES = GatesSection()
 
 
-class CaseSection(Section):
+class CaseSection(Masked):
     """One or several prompts, each with one or several seeds: a case for every pair."""
 
     model_config = ConfigDict(
@@ -235,7 +236,7 @@ class CaseSection(Section):
     """pytest marks, besides those of `defaults`."""
 
 
-class SuiteFile(Section):
+class SuiteFile(Masked):
     """A golden suite: a model, and the images it is expected to make."""
 
     suite: Name

@@ -117,6 +117,9 @@ def _by_distance(
 ) -> Judgement:
     """Decide between ``match``, ``warn`` and ``drift``."""
     reasons = (*_noise_reasons(against.metrics, noise), *fallback)
+    if against.metrics.get("peak_difference") == 0:
+        ignored = Reason(code="ignored", detail="only pixels differ that the suite ignores")
+        return Judgement(Verdict.MATCH, (ignored, *fallback), against)
     if noise.explains(against.metrics):
         return Judgement(Verdict.MATCH, reasons, against)
     broken = tuple(

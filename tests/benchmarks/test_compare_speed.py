@@ -1,0 +1,240 @@
+"""What ``goldenseed compare`` costs beside reading the files, and beside the usual libraries.
+
+Run with ``pytest tests/benchmarks/test_compare_speed.py --benchmark-only -s``: each test prints its
+ratio. Both sides alternate in one process and on one core; no time is asserted.
+"""
+
+import io
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image, PngImagePlugin
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from harness import Outcome, compare
+from harness.comparison.fast_structure import opencv
+from harness.pixels import encode_png
+
+SIDE = 1024
+PAIRS = 1000
+FEW = 25
+"""Files of a kind; the thousand pairs go through them again and again."""
+
+
+def grainy(seed: int) -> Image.Image:
+    """Smooth waves with a little grain: as incompressible as a photograph."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8))
+    smooth = np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BICUBIC), dtype=float)
+    noisy = smooth + rng.normal(0, 2, smooth.shape)
+    return Image.fromarray(noisy.round().clip(0, 255).astype(np.uint8))
+
+
+def photograph() -> Image.Image:
+    return Image.fromarray(skimage.data.astronaut()).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+
+
+def drawing() -> Image.Image:
+    """An accepted image of the embedded model, enlarged."""
+    path = sorted(Path("baselines/images").glob("*/*.png"))[0]
+    with Image.open(path) as image:
+        return image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+
+
+def one_level(image: Image.Image) -> Image.Image:
+    samples = np.asarray(image).astype(int)
+    moved = samples + np.random.default_rng(1).integers(-1, 2, samples.shape)
+    return Image.fromarray(moved.clip(0, 255).astype(np.uint8))
+
+
+def patched(image: Image.Image) -> Image.Image:
+    """One sixteenth replaced."""
+    other = image.copy()
+    other.paste(image.crop((512, 512, 768, 768)), (128, 128))
+    return other
+
+
+def alternating(*functions: Callable[[], object], rounds: int) -> list[float]:
+    """Return the median seconds of each function."""
+    times: list[list[float]] = [[] for _ in functions]
+    for function in functions:
+        function()
+    for _ in range(rounds):
+        for spent, function in zip(times, functions, strict=True):
+            began = time.perf_counter()
+            function()
+            spent.append(time.perf_counter() - began)
+    return [median(spent) for spent in times]
+
+
+def with_pillow(*paths: Path) -> list[Image.Image]:
+    images = []
+    for path in paths:
+        with Image.open(path) as image:
+            image.load()
+            images.append(image)
+    return images
+
+
+@pytest.fixture(autouse=True)
+def one_core():
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    cv2 = opencv()
+    threads = cv2.getNumThreads() if cv2 else 0
+    if cv2:
+        cv2.setNumThreads(1)
+    yield
+    os.sched_setaffinity(0, allowed)
+    if cv2:
+        cv2.setNumThreads(threads)
+
+
+def bytes_equal(image: Image.Image) -> tuple[bytes, bytes]:
+    data = encode_png(image, compress_level=6)
+    return data, data
+
+
+def rows_equal(image: Image.Image) -> tuple[bytes, bytes]:
+    text, buffer = PngImagePlugin.PngInfo(), io.BytesIO()
+    text.add_text("parameters", "a red apple")
+    image.save(buffer, "PNG", compress_level=1, pnginfo=text)
+    return encode_png(image, compress_level=6), buffer.getvalue()
+
+
+def pixels_equal(image: Image.Image) -> tuple[bytes, bytes]:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", icc_profile=None, exif=Image.Exif(), compress_level=6)
+    other = io.BytesIO()
+    Image.open(buffer).convert("RGBA").save(other, "PNG", compress_level=6)
+    return buffer.getvalue(), other.getvalue()
+
+
+@pytest.mark.parametrize("kind", [bytes_equal, rows_equal, pixels_equal])
+def test_identical_pairs(benchmark: BenchmarkFixture, tmp_path: Path, kind: Callable):
+    pairs = []
+    for number in range(FEW):
+        paths = tmp_path / f"{number}a.png", tmp_path / f"{number}b.png"
+        for path, data in zip(paths, kind(grainy(number)), strict=True):
+            path.write_bytes(data)
+        pairs.append(paths)
+
+    def judge_all() -> None:
+        assert all(compare(*pair).outcome is Outcome.IDENTICAL for pair in pairs)
+
+    def decode_one_of_each() -> None:
+        for a, _ in pairs:
+            with_pillow(a)
+
+    rounds = PAIRS // FEW if kind is bytes_equal else 5
+    ours, theirs = alternating(judge_all, decode_one_of_each, rounds=rounds)
+    benchmark.extra_info["ratio"] = ours / theirs
+    print(f"\nidentical, {kind.__name__}: {ours / theirs:.2f} of decoding one file of each pair")
+    benchmark.pedantic(judge_all, rounds=1)
+
+
+@pytest.mark.parametrize("image", [grainy, photograph, drawing])
+@pytest.mark.parametrize("change", ["another", "one level", "patch"])
+def test_a_differing_pair(
+    benchmark: BenchmarkFixture, tmp_path: Path, image: Callable, change: str
+):
+    import imagehash
+    from skimage.metrics import structural_similarity
+
+    first = grainy(1) if image is grainy else image()
+    second = {
+        "another": lambda: first.transpose(Image.Transpose.ROTATE_180),
+        "one level": lambda: one_level(first),
+        "patch": lambda: patched(first),
+    }[change]()
+    a, b = tmp_path / "a.png", tmp_path / "b.png"
+    a.write_bytes(encode_png(first, compress_level=6))
+    b.write_bytes(encode_png(second, compress_level=6))
+
+    def usual() -> None:
+        images = with_pillow(a, b)
+        structural_similarity(
+            *map(np.asarray, images),
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=255,
+            channel_axis=-1,
+        )
+        for hash_of in (imagehash.phash, imagehash.dhash, imagehash.average_hash):
+            hash_of(images[0]) - hash_of(images[1])
+
+    ours, theirs, decoding = alternating(
+        lambda: compare(a, b), usual, lambda: with_pillow(a, b), rounds=5
+    )
+    benchmark.extra_info["ratio"] = theirs / ours
+    print(
+        f"\n{image.__name__}, {change}: {theirs / ours:.1f} times as fast "
+        f"({ours * 1e3:.0f} ms, of which decoding both {decoding * 1e3:.0f}; {theirs * 1e3:.0f} ms)"
+    )
+    benchmark.pedantic(compare, (a, b), rounds=1)
+
+
+COMMAND = """
+import sys, os
+from harness.cli.main import main
+if sys.argv.pop(1) == "1": os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+main()
+"""
+
+
+def run(folders: tuple[Path, Path], jobs: int) -> tuple[float, float]:
+    """Return seconds and MiB of the largest process."""
+    began = time.perf_counter()
+    command = [sys.executable, "-c", COMMAND, str(jobs), "compare", *folders, "--jobs", str(jobs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in {0, 1}, done.stdout + done.stderr
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return time.perf_counter() - began, largest
+
+
+def folders_of(path: Path, pairs: int, side: int) -> tuple[Path, Path]:
+    """Two folders whose pairs differ by a level; hard links, so that they take no room."""
+    folders = path / "a", path / "b"
+    first = photograph().resize((side, side))
+    for folder, image in zip(folders, (first, one_level(first)), strict=True):
+        folder.mkdir()
+        data = encode_png(image)
+        for number in range(pairs):
+            if number % FEW == 0:
+                (folder / f"{number:05}.png").write_bytes(data)
+            else:
+                os.link(folder / f"{number // FEW * FEW:05}.png", folder / f"{number:05}.png")
+    return folders
+
+
+def test_two_processes(benchmark: BenchmarkFixture, tmp_path: Path):
+    os.sched_setaffinity(0, set(range(os.cpu_count() or 1)))
+    folders = folders_of(tmp_path, 150, 512)
+    times = {jobs: [] for jobs in (1, 2)}
+    for _ in range(3):
+        for jobs, spent in times.items():
+            spent.append(run(folders, jobs)[0])
+    ratio = median(times[1]) / median(times[2])
+    benchmark.extra_info["ratio"] = ratio
+    print(f"\ntwo processes: {ratio:.2f} times as fast as one, start included")
+    benchmark.pedantic(run, (folders, 2), rounds=1)
+
+
+def test_memory_of_ten_thousand_pairs(benchmark: BenchmarkFixture, tmp_path: Path):
+    os.sched_setaffinity(0, set(range(os.cpu_count() or 1)))
+    folders = folders_of(tmp_path, 10_000, 64)
+    _, largest = benchmark.pedantic(run, (folders, 2), rounds=1)
+    benchmark.extra_info["MiB"] = largest
+    print(f"\n10,000 pairs: the largest process took {largest:.0f} MiB")
+    shutil.rmtree(tmp_path)
