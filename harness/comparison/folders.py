@@ -72,6 +72,7 @@ def judge_files(
     batches = (pairs[at : at + _BATCH] for at in range(0, len(pairs), _BATCH))
     running: deque[Future[list[ImageComparison]]] = deque()
     context = get_context("forkserver")
+    context.set_forkserver_preload(["harness.comparison.judging", "imagehash", "cv2"])
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_settle_in) as pool:
         try:
             for batch in batches:
