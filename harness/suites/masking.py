@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from pydantic import Field
 
 from harness.errors import GoldenseedError
-from harness.suites.section import Section
 from harness.suites.sources import beside
 
 if TYPE_CHECKING:
@@ -20,16 +19,31 @@ _Side = Annotated[int, Field(ge=1)]
 _Region = Annotated[tuple[_Offset, _Offset, _Side, _Side], Field(strict=False)]
 
 
-class Masked(Section):
-    """What a suite and a case can say of pixels that do not count."""
+MaskFile = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        description="An image of the pictures' size, white where pixels count and black where they "
+        "do not; relative to the suite file and inside its folder.",
+    ),
+]
+Ignore = Annotated[
+    tuple[_Region, ...] | None,
+    Field(
+        strict=False,
+        description="Regions that do not count, each left, top, width and height in pixels.",
+    ),
+]
 
-    mask: Annotated[str, Field(min_length=1)] | None = None
-    """An image of the pictures' size, white where pixels count and black where they do not.
 
-    Relative to the suite file and inside its folder.
-    """
-    ignore: Annotated[tuple[_Region, ...], Field(strict=False)] | None = None
-    """Regions that do not count, each left, top, width and height in pixels."""
+class Masked(Protocol):
+    """A section that can say of pixels that they do not count."""
+
+    @property
+    def mask(self) -> str | None: ...  # noqa: D102 - as in the sections
+
+    @property
+    def ignore(self) -> tuple[tuple[int, int, int, int], ...] | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from pydantic import (
     Tag,
 )
 
-from harness.suites.masking import Masked
+from harness.suites.masking import Ignore, MaskFile
 from harness.suites.section import Name, NonEmpty, Section
 from harness.suites.set_sections import ConsistencySection, DiversitySection
 
@@ -207,7 +207,7 @@ _AS_THE_SUITE = CaseModelSection()
 _NO_GATES = GatesSection()
 
 
-class CaseSection(Masked):
+class CaseSection(Section):
     """One or several prompts, each with one or several seeds: a case for every pair."""
 
     model_config = ConfigDict(
@@ -230,13 +230,15 @@ class CaseSection(Masked):
     """Where the initial noise comes from, in place of what the suite says."""
     gates: GatesSection = Field(default_factory=lambda: _NO_GATES)
     """Gates over those of the suite, name by name."""
+    mask: MaskFile = None
+    ignore: Ignore = None
     content: Content = Field(default_factory=dict)
     """Limits on what is in the image, over those of the suite, name by name."""
     marks: Marks = ()
     """pytest marks, besides those of `defaults`."""
 
 
-class SuiteFile(Masked):
+class SuiteFile(Section):
     """A golden suite: a model, and the images it is expected to make."""
 
     suite: Name
@@ -256,6 +258,8 @@ class SuiteFile(Masked):
     """What every case begins with."""
     gates: GatesSection = GatesSection()
     """How far an image may move from its baseline."""
+    mask: MaskFile = None
+    ignore: Ignore = None
     content: Content = Field(default_factory=dict)
     """Limits on what is in an image, for example `min_sharpness: 20`, whatever was accepted."""
     selfcheck: Literal["required"] | None = None
