@@ -43,7 +43,8 @@ def ranked(findings: Findings) -> tuple[RankedCause, ...]:
         for cause, each in found.items():
             share = weights[cause] / total * (_ASIDE if root in aside else 1)
             if share > best.get(cause, (-1.0, ()))[0]:
-                best[cause] = (share, each)
+                on_top = aside and root not in aside
+                best[cause] = (share, [_on_top(cause, root), *each] if on_top else each)
         if root not in aside and unknown / total > best.get(Cause.UNKNOWN, (-1.0, ()))[0]:
             best[Cause.UNKNOWN] = (unknown / total, _nothing_known(findings, root))
     order = sorted(best, key=lambda cause: (-best[cause][0], cause is Cause.UNKNOWN))
@@ -84,6 +85,12 @@ def _rounding_aside(findings: Findings) -> tuple[Root, ...]:
     return rounding if len(rounding) < len(findings.roots) else ()
 
 
+def _on_top(cause: Cause, root: Root) -> Suspicion:
+    distance = "" if root.distance is None else f" ({root.distance:.1e})"
+    sentence = f"on top of rounding, {root.place}: much farther apart than what feeds it{distance}"
+    return Suspicion(cause, 0.0, "", (sentence,))
+
+
 def _nothing_known(findings: Findings, root: Root) -> tuple[Suspicion, ...]:
     if not is_rounding(findings, root):
         return ()
@@ -94,7 +101,7 @@ def _nothing_known(findings: Findings, root: Root) -> tuple[Suspicion, ...]:
 
 
 def _named(cause: Cause, share: float, suspicions: Sequence[Suspicion]) -> RankedCause:
-    strongest = suspicions[0].weight / 2 if suspicions else 0.0
+    strongest = max((each.weight for each in suspicions), default=0.0) / 2
     details = dict.fromkeys(
         each.words for each in suspicions if each.words and each.weight >= strongest
     )
