@@ -1,9 +1,14 @@
 """Masks and ignored regions: in suites, in ordinary tests, and between two runs."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pytest
 from PIL import Image
 
-from conftest import Project
+if TYPE_CHECKING:
+    from conftest import Project
 
 
 def masked(project: Project, name: str, size: tuple[int, int]) -> None:
