@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.diagnosis.diagnose import blank_of
 from harness.diagnosis.evidence import Blank, Evidence, Side
 from harness.environment.differences import environment_differences
 from harness.environment.keys import Kind
@@ -13,7 +14,7 @@ from harness.runs.record import CaseRecord
 from harness.runs.traces import stored_trace
 from harness.suites.recipes import recipe_differences
 from tests.benchmarks.diagnosis.fault import Fault
-from tests.benchmarks.diagnosis.generating import RUN, plain_run
+from tests.benchmarks.diagnosis.generating import RUN, UNUSABLE, plain_run
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,17 @@ class Recorded:
 
     @property
     def shown_by(self) -> str:
-        """Where the fault can be read off: the recipe, the fingerprint, or the trace alone."""
+        """Where the fault can be read off: the recipe, the fingerprint, or the trace alone.
+
+        What a failed run told of its failure goes with its trace.
+        """
         before, now = self.evidence.accepted, self.evidence.present
         if recipe_differences(before.recipe or {}, now.recipe or {}):
             return "recipe"
         differences = environment_differences(before.environment or {}, now.environment or {})
         if now.environment and any(each.kind is not Kind.RECORDED for each in differences):
             return "fingerprint"
-        return "trace" if now.trace else "error"
+        return "trace"
 
 
 def recorded(fault: Fault, work: Path) -> Recorded:
@@ -67,10 +71,7 @@ def _side(fault: Fault, work: Path) -> tuple[Side, CaseRecord]:
 def _blank(folder: Path, case: CaseRecord) -> Blank | None:
     from harness.pixels import decode
 
-    if case.image is None:
-        return Blank.NOT_FINITE if "NaN" in (case.error or "") else None
-    levels = decode(folder / case.image).getextrema()
-    spans = [levels] if isinstance(levels[0], int | float) else levels
-    if all(high == 0 for _low, high in spans):
-        return Blank.BLACK
-    return Blank.ONE_COLOUR if all(low == high for low, high in spans) else None
+    if case.image is not None:
+        return blank_of(decode(folder / case.image))
+    unusable = folder.parent / UNUSABLE
+    return Blank(unusable.read_text(encoding="utf-8")) if unusable.is_file() else None

@@ -22,8 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.baselines.store import BaselineStore
+from harness.generation.backend import GenerationError
 from harness.runs.candidates import candidates_of
 from harness.runs.folder import RunWriter, load_run
+from harness.runs.traces import kept_trace
 from harness.session.lock_check import LockCheck
 from harness.session.worker import Worker
 from harness.suites.loading import load_suite
@@ -37,6 +39,8 @@ DONE = "done.json"
 """What was done to make a run; written last."""
 SHARED = 4
 """From more faults than this on, two processes share those of one environment."""
+UNUSABLE = "unusable.txt"
+"""Why there is no image, where there is none: a value of ``Unusable``."""
 _PLAIN = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
@@ -110,7 +114,11 @@ def _run_session(fault: Fault, suite: Path, work: Path, undo: ExitStack) -> None
         locks=LockCheck(strict=False),
     )
     (case,) = load_suite(suite).cases
-    record, _ = worker.run(case)
+    record, error = worker.run(case)
+    if isinstance(error, GenerationError) and error.unusable is not None:
+        # A session diagnoses such a failure at once and keeps no trace of it.
+        record = record.model_copy(update=kept_trace(writer.folder, error.trace))
+        (suite.parent / UNUSABLE).write_text(error.unusable.value, encoding="utf-8")
     writer.add_environment(worker.profile, dict(worker.environment))
     writer.add(record)
     writer.finish(finished=datetime.now(UTC), complete=True)

@@ -106,7 +106,7 @@ def _summary(found: Sequence[Answer]) -> str:
         "seen half": [each for each in whole if not each.fault.held_out],
         "held-out half": [each for each in whole if each.fault.held_out],
     }
-    for place in ("recipe", "fingerprint", "trace", "error"):
+    for place in ("recipe", "fingerprint", "trace"):
         name = f"shown by the {place}" if place != "trace" else "shown by the trace alone"
         groups[name] = [each for each in whole if each.recorded.shown_by == place]
     for base in dict.fromkeys(each.fault.base for each in whole):
