@@ -85,6 +85,7 @@ def report(faults: Sequence[Fault], work: Path, *, details: bool, misses: Path |
         misses.write_text("\n".join(map(described, first_half)), encoding="utf-8")
     parts = [
         _summary(found),
+        _in_the_records(found),
         _by_cause(counted(found)),
         _calibration(counted(found)),
         _table("Faults", counted(found)),
@@ -118,6 +119,13 @@ def _summary(found: Sequence[Answer]) -> str:
     ]
     head = ["| Faults | Number | First | In the first three |", "|---|---|---|---|"]
     return "\n".join([*head, *rows])
+
+
+def _in_the_records(found: Sequence[Answer]) -> str:
+    """Count the runs whose own record says what was scored here."""
+    told = [each for each in found if each.recorded.case.diagnosis is not None]
+    same = [each for each in told if each.recorded.case.diagnosis.causes == each.diagnosis.causes]
+    return f"The runs' own records say the same in {len(same)} of {len(told)} diagnosed cases."
 
 
 def _by_cause(found: Sequence[Answer]) -> str:
