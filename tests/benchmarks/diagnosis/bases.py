@@ -130,10 +130,12 @@ def lora(path: Path, model: Path, *, seed: int) -> None:
 def other_model(base: str, folder: Path) -> Path:
     """Build the same architecture from another seed, to take parts from."""
     tiny = _tiny_pipelines()
-    build = {"flux": tiny.tiny_flux, "stable-diffusion-xl": tiny.tiny_stable_diffusion_xl}[base]
-    found: Path = build(folder, seed=5)
+    if base == "flux":
+        tiny.tiny_flux(folder, seed=5, guidance_embeds=True)
+    else:
+        tiny.tiny_stable_diffusion_xl(folder, seed=5)
     _more_contrast(folder)
-    return found
+    return folder
 
 
 def _more_contrast(folder: Path) -> None:

@@ -92,7 +92,8 @@ def _make(fault: Fault, work: Path) -> None:
     suite = _write_suite(fault, home, _base_folder(fault.base, work))
     with ExitStack() as undo:
         _run_session(fault, suite, work, undo)
-    shutil.rmtree(home / "model")
+    for model in home.glob("model*"):
+        shutil.rmtree(model)
     (home / DONE).write_text(_what_is_done(fault), encoding="utf-8")
 
 

@@ -75,6 +75,11 @@ def exchange(folder: Path, *, component: str, base: str) -> None:
     shutil.rmtree(other)
 
 
+def another_model(folder: Path, *, name: str, base: str) -> None:
+    """Write a model of the same architecture with other weights beside the model's folder."""
+    bases.other_model(base, folder.parent / name)
+
+
 def adapter(folder: Path, *, seed: int) -> None:
     """Write another LoRA beside the suite; on the embedded model alone."""
     bases.lora(folder.parent / "lora.safetensors", folder, seed=seed)
@@ -119,5 +124,14 @@ def _pair(rule: Any) -> list[str]:
 
 EDITS: Mapping[str, Edit] = {
     each.__name__: each
-    for each in (weights, config, merges, vocabulary, exchange, adapter, safety_checker)
+    for each in (
+        weights,
+        config,
+        merges,
+        vocabulary,
+        exchange,
+        another_model,
+        adapter,
+        safety_checker,
+    )
 }
