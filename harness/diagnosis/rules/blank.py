@@ -48,7 +48,8 @@ def _first_not_finite(findings: Findings) -> StageRecord | None:
 
 
 def _blanked(findings: Findings, root: Root) -> bool:
-    if root.place not in {Place.CONVERSION, Place.IMAGE, Place.PIXELS, Place.ANYWHERE}:
+    blanking = {Place.VAE, Place.CONVERSION, Place.IMAGE, Place.PIXELS, Place.ANYWHERE}
+    if root.place not in blanking:
         return False
     sides = (findings.evidence.accepted, findings.evidence.present)
     was, is_now = (_zero(side.trace) or side.blank is Blank.BLACK for side in sides)
@@ -61,6 +62,10 @@ def _zero(trace: Trace | None) -> bool:
 
 
 def _black(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    if root.place is Place.VAE:
+        evidence = "the image is black, and so is what the VAE returned"
+        yield Suspicion(Cause.NOT_FINITE, SHOWN, "", (evidence,))
+        return
     after_the_vae = root.place in {Place.CONVERSION, Place.PIXELS}
     evidence = "the image is black" + (
         ", although the VAE's output is what it was" if after_the_vae else ""

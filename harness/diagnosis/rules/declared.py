@@ -17,6 +17,8 @@ from harness.suites.recipes import FieldDifference
 _ATTENTION: Final = reach.DENOISER | reach.TEXT | reach.VAE
 _LORA: Final = reach.DENOISER | reach.TEXT
 _STEPS: Final = frozenset({Place.SCHEDULE, Place.LATER_STEP})
+_LAYER: Final = reach.TEXT | reach.DENOISER | {Place.CONDITIONING}
+"""The layers that are not recorded show where the denoiser is given one of them."""
 _IMAGES: Final = reach.IMAGE_ENCODER | {Place.LATENTS}
 _FIELDS: Final = (
     (r"prompt|call\.(negative_)?prompt(_\d)?", Cause.PROMPT, reach.TEXT | {Place.TOKEN_IDS}),
@@ -25,6 +27,7 @@ _FIELDS: Final = (
     (r"call\.(timesteps|sigmas|eta)(\..*)?", Cause.SCHEDULER, reach.SCHEDULE),
     (r"model\.scheduler(\..*)?", Cause.SCHEDULER, reach.SCHEDULE),
     (r"call\.\w*(guidance|cfg|pag_)\w*", Cause.GUIDANCE, reach.GUIDANCE),
+    (r"call\.clip_skip", Cause.TEXT_ENCODER, _LAYER),
     (r"call\.(height|width)", Cause.NOISE, reach.SIZE),
     (r"call\.num_images_per_prompt", Cause.BATCH, reach.EVERYWHERE),
     (r"model\.adapters(\..*)?", Cause.LORA, _LORA),
@@ -57,10 +60,16 @@ def declared(findings: Findings, root: Root) -> Iterator[Suspicion]:
         words = change.removeprefix(f"{field} ") if field in _SAID_BY_THE_CAUSE else change
         yield Suspicion(
             cause,
-            DECLARED * _VAGUE.get(cause, 1.0),
+            DECLARED * _share(cause, findings),
             words,
             (f"the recipe differs: {change}",),
         )
+
+
+def _share(cause: Cause, findings: Findings) -> float:
+    """Weigh how much a field says: another model where its parts are others says it all."""
+    others = any(key.startswith("model.") and key.endswith(".sha256") for key in findings.keys)
+    return 1.0 if cause is Cause.MODEL and others else _VAGUE.get(cause, 1.0)
 
 
 def _cause_of(difference: FieldDifference) -> tuple[Cause, frozenset[Place]] | None:

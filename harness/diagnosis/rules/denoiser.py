@@ -131,8 +131,13 @@ def _guided(findings: Findings) -> Iterator[Suspicion]:
 def _stepped(findings: Findings, root: Root) -> Iterator[Suspicion]:
     if is_rounding(findings, root):
         return
-    evidence = "the scheduler makes another step of the same sample and the same prediction"
-    yield Suspicion(Cause.SCHEDULER, SHOWN, "", (evidence,))
+    evidence = ["the scheduler makes another step of the same sample and the same prediction"]
+    recorded = findings.same_key("scheduler.class")
+    if recorded and not any(key.startswith("scheduler.") for key in findings.keys):
+        evidence.append("its class, configuration and tables are the same")
+        yield Suspicion(Cause.SCHEDULER, LIKELY, "", tuple(evidence))
+    else:
+        yield Suspicion(Cause.SCHEDULER, SHOWN, "", tuple(evidence))
 
 
 def _first_step(findings: Findings, root: Root) -> Iterator[Suspicion]:
