@@ -46,17 +46,13 @@ class Root:
     place: Place
     pairs: tuple[Pair, ...]
     """All records of the place, aligned; empty for ``ANYWHERE``."""
+    distance: float | None = None
+    """The largest relative distance of the records; None where none can be told."""
 
     @property
     def differing(self) -> tuple[Pair, ...]:
         """The records that are not the same."""
         return tuple(pair for pair in self.pairs if not same(pair))
-
-    @property
-    def distance(self) -> float | None:
-        """The largest relative distance of the records; None where none can be told."""
-        known = [stage_distance(pair).distance for pair in self.pairs]
-        return max((each for each in known if each is not None), default=None)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -130,11 +126,16 @@ def roots_of(accepted: Trace, present: Trace) -> tuple[Root, ...]:
     found = _by_place(accepted, present)
     differing = {place for place, pairs in found.items() if _differs(pairs)}
     return tuple(
-        Root(_narrowed(place, found), tuple(pairs))
+        Root(_narrowed(place, found), tuple(pairs), _farthest(pairs))
         for place, pairs in found.items()
         if place in differing
         and _begins(place, found, [each for each in _before(place, found) if each in differing])
     )
+
+
+def _farthest(pairs: Sequence[Pair]) -> float | None:
+    known = [stage_distance(pair).distance for pair in pairs]
+    return max((each for each in known if each is not None), default=None)
 
 
 def _begins(place: Place, found: dict[Place, list[Pair]], before: Sequence[Place]) -> bool:
