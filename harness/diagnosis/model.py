@@ -24,7 +24,7 @@ class Cause(StrEnum):
     TOKENIZER = "tokenizer"
     """The tokenizer, or the token ids it makes of the same prompt."""
     TEXT_ENCODER = "text_encoder_weights"
-    """The weights of a text encoder."""
+    """The weights of a text encoder, or which of its layers is taken."""
     IMAGE_ENCODER = "image_encoder"
     """An image encoder, or an image that the pipeline was given."""
     SCHEDULER = "scheduler"
