@@ -11,7 +11,7 @@ from harness.reporting.selfcheck import passing_line
 from harness.runs.record import RunRecord
 from harness.suites.expansion import Suite
 from harness.verdict.right_images import Right, find_right
-from harness.verdict.selfcheck import WRONG_IMAGES, self_check
+from harness.verdict.selfcheck import WRONG_IMAGES, mask_in_force, self_check
 
 MEMORY_KEY = "goldenseed/selfcheck"
 """Where pytest's cache keeps the digests of what passed before."""
@@ -82,6 +82,14 @@ def _digest(right: Right) -> str:
             "accepted": [image.pixels_sha256 for image in baseline.accepted],
             "limits": {name: limit.value for name, limit in right.limits.items()},
             "content": {name: limit.value for name, limit in right.case.content.items()},
+            "mask": _mask_digest(right),
             "noise": {"source": right.noise.source, "reach": dict(right.reach)},
         }
     )
+
+
+def _mask_digest(right: Right) -> str | None:
+    from harness.pixels import pixels_sha256
+
+    mask = mask_in_force(right)
+    return pixels_sha256(mask) if mask else None

@@ -118,14 +118,15 @@ def self_check(
     missing = list(left_out)
     for each in progress(right):
         image = load(each.accepted.pixels_sha256)
+        mask = mask_in_force(each)
         for name, wrong in _wrong_images(each, image, neighbours, load):
             if isinstance(wrong, str):
                 missing.append(LeftOut(each.case.id, wrong, name))
             else:
-                trials.append(_trial(each, name, wrong, load))
+                trials.append(_trial(each, name, wrong, mask, load))
         if each.reach and not each.measured:
             other = rounded_otherwise(image, ROUNDED_SHARE)
-            rounded.append(_trial(each, "rounded", other, load))
+            rounded.append(_trial(each, "rounded", other, mask, load))
     return SelfCheck(
         suite=suite,
         profile=profile,
@@ -149,7 +150,25 @@ def _wrong_images(
         yield name, altered(image, alteration)
 
 
-def _trial(right: Right, name: str, wrong: Image, load: Callable[[str], Image]) -> Trial:
+def mask_in_force(right: Right) -> Image | None:
+    """Return which pixels of the case count; None where all do.
+
+    Raises:
+        GoldenseedError: a mask that cannot be read or does not fit the accepted image.
+
+    """
+    spec = right.case.mask
+    if spec is None:
+        return None
+    from harness.comparison.masks import mask_of
+
+    size = right.accepted.width, right.accepted.height
+    return mask_of(size, file=spec.file, ignore=spec.ignore, path=spec.path, line=spec.line)
+
+
+def _trial(
+    right: Right, name: str, wrong: Image, mask: Image | None, load: Callable[[str], Image]
+) -> Trial:
     from harness.comparison.compare import measure
     from harness.pixels import pixels_sha256
 
@@ -171,7 +190,7 @@ def _trial(right: Right, name: str, wrong: Image, load: Callable[[str], Image]) 
         tools=Tools(
             load_image=load,
             # What is only shown in reports decides nothing, and costs most of the time.
-            measure=lambda a, b, names: measure(a, b, needed.intersection(names)),
+            measure=lambda a, b, names: measure(a, b, needed.intersection(names), mask=mask),
         ),
     )
     metrics = judgement.metrics
@@ -179,7 +198,8 @@ def _trial(right: Right, name: str, wrong: Image, load: Callable[[str], Image]) 
     if judgement.verdict is Verdict.IDENTICAL:
         no_test = "equal to an accepted image"
     elif judgement.verdict is Verdict.MATCH and metrics["peak_difference"] <= _UNTOLD:
-        no_test = "within one level of an accepted image"
+        within = "within one level of" if metrics["peak_difference"] else "equal where it counts to"
+        no_test = f"{within} an accepted image"
     passes = judgement.verdict is not Verdict.DRIFT and no_test is None
     return Trial(
         case=right.case.id,

@@ -183,6 +183,16 @@ def test_an_image_that_fails_its_content_alone_is_caught(toy: AcceptedSuite):
     assert findings(check).table["blurred"]["max_average_hash_distance"].caught == 0
 
 
+def test_pixels_that_the_suite_ignores_are_no_test(toy: AcceptedSuite):
+    text = SUITE + "ignore: [[48, 48, 32, 32]]\n"  # where a patch is replaced
+    suite = toy.write("{max_peak_difference: 1}", text=text)
+    right, _ = find_right(suite, toy.store, profile=CPU)
+    check = self_check("toy", CPU, right, toy.store.image)
+    replaced = [trial.no_test for trial in check.trials if trial.wrong == "patch-replaced"]
+    assert replaced == ["equal where it counts to an accepted image"] * 4
+    assert check.passed == ()
+
+
 def test_the_same_baselines_and_gates_give_the_same_result(toy: AcceptedSuite):
     first, again = (selfcheck_document(*checked(toy, "{min_ssim: 0.95}")) for _ in range(2))
     assert first == again
