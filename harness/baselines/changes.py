@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.baselines.entry import AcceptedImage, ProfileBaseline, RejectedImage
+from harness.baselines.measured_noise import MeasuredNoise
+from harness.errors import GoldenseedError
 
 
 class Outcome(StrEnum):
@@ -19,6 +21,8 @@ class Outcome(StrEnum):
     """Accepted in place of what was accepted before."""
     REJECTED = "rejected"
     """Put on the reject list."""
+    MEASURED = "measured"
+    """What was measured of the case's noise was added."""
     TRACED = "traced"
     """Accepted already, but without a trace, which was added."""
     UNCHANGED = "unchanged"
@@ -53,7 +57,9 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
     remaining = {old.pixels_sha256 for old in (*kept, image)}
     rejected = tuple(old for old in baseline.rejected if old.pixels_sha256 != image.pixels_sha256)
     return Change(
-        ProfileBaseline(accepted=(*kept, image), rejected=rejected),
+        ProfileBaseline(
+            accepted=(*kept, image), rejected=rejected, noise=baseline.noise if add else None
+        ),
         _acceptance(baseline, kept),
         no_longer_accepted=tuple(
             old.pixels_sha256 for old in baseline.accepted if old.pixels_sha256 not in remaining
@@ -62,13 +68,28 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
     )
 
 
+def measured(baseline: ProfileBaseline, noise: MeasuredNoise) -> Change:
+    """Keep what was measured, in place of what was measured before.
+
+    Raises:
+        GoldenseedError: nothing that was made from the recipe is accepted.
+
+    """
+    if noise.recipe_sha256 not in {image.recipe_sha256 for image in baseline.accepted}:
+        raise GoldenseedError(
+            "what was measured belongs to no accepted image",
+            fix="accept an image of the case first",
+        )
+    return Change(baseline.model_copy(update={"noise": noise}), Outcome.MEASURED)
+
+
 def rejected(baseline: ProfileBaseline, image: RejectedImage) -> Change:
     """Reject ``image``, which also ends its acceptance; rejecting twice changes nothing."""
     if any(old.pixels_sha256 == image.pixels_sha256 for old in baseline.rejected):
         return Change(baseline, Outcome.UNCHANGED)
     kept = tuple(old for old in baseline.accepted if old.pixels_sha256 != image.pixels_sha256)
     return Change(
-        ProfileBaseline(accepted=kept, rejected=(*baseline.rejected, image)),
+        ProfileBaseline(accepted=kept, rejected=(*baseline.rejected, image), noise=baseline.noise),
         Outcome.REJECTED,
         no_longer_accepted=((image.pixels_sha256,) if len(kept) < len(baseline.accepted) else ()),
     )

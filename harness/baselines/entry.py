@@ -7,6 +7,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from harness.baselines.measured_noise import MeasuredNoise
+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 ProfileSlug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 
@@ -50,6 +52,8 @@ class ProfileBaseline(_Document):
 
     accepted: tuple[AcceptedImage, ...] = ()
     rejected: tuple[RejectedImage, ...] = ()
+    noise: MeasuredNoise | None = None
+    """What ``goldenseed calibrate`` measured; None where nobody did."""
 
     def digests(self) -> tuple[str, ...]:
         """Return the pixel digests of all images named here, the accepted ones first."""

@@ -98,4 +98,8 @@ def _rejected_elsewhere(entry: BaselineEntry, candidate: Candidate) -> tuple[str
 
 
 def _text(entry: BaselineEntry) -> bytes:
-    return pretty_json(entry.model_dump(mode="json"))
+    document = entry.model_dump(mode="json")
+    for profile in document["profiles"].values():
+        if profile["noise"] is None:
+            del profile["noise"]
+    return pretty_json(document)

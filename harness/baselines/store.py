@@ -21,6 +21,7 @@ from harness.baselines.candidate import (
 from harness.baselines.changes import Outcome
 from harness.baselines.entry import BaselineEntry, ProfileBaseline
 from harness.baselines.lock import exclusive
+from harness.baselines.measured_noise import MeasuredNoise
 from harness.baselines.places import Places
 from harness.baselines.plan import Step, make_plan
 from harness.baselines.reading import holds, read_entry, read_environment
@@ -217,6 +218,23 @@ class BaselineStore:
             for step in plan.steps
         )
 
+    def measured(self, noises: Sequence[tuple[Candidate, MeasuredNoise]]) -> None:
+        """Keep what was measured of cases beside what is accepted for them, one write an entry.
+
+        Each goes with a candidate made where it was measured, whose image has to be accepted in its
+        profile. A process killed half-way leaves each case either as it was or changed, whole.
+
+        Raises:
+            GoldenseedError: the image is not accepted, an entry cannot be read, the lock cannot be
+                had, or the folder cannot be written.
+
+        """
+        with self._writing():
+            plan = make_plan(self._places, noises, changes.measured)
+            for candidate, _ in noises:
+                self._store_environment(candidate)
+            plan.write()
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Hold the lock, and clear away what killed writers left: nobody else is at work."""
@@ -229,12 +247,16 @@ class BaselineStore:
         candidate = step.candidate
         if not images.is_whole(self._places, candidate.pixels_sha256):
             images.store(self._places, verified_image(candidate), candidate.pixels_sha256)
-        digest = json_sha256(candidate.environment)
-        path, text = self._places.environment(digest), pretty_json(dict(candidate.environment))
-        if step.names_environment(digest) and not holds(path, text):
-            write_atomically(path, text)
+        if step.names_environment(json_sha256(candidate.environment)):
+            self._store_environment(candidate)
         if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):
             traces.store(self._places, candidate.trace)
+
+    def _store_environment(self, candidate: Candidate) -> None:
+        path = self._places.environment(json_sha256(candidate.environment))
+        text = pretty_json(dict(candidate.environment))
+        if not holds(path, text):
+            write_atomically(path, text)
 
     def _baselines(self) -> Iterator[ProfileBaseline]:
         for suite in self.suites():

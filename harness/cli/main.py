@@ -8,6 +8,7 @@ import typer
 
 from harness.cli import (
     accept,
+    calibrate,
     compare,
     diff,
     env,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command("accept")(accept.accept)
 app.command("compare")(compare.compare)
+app.command("calibrate")(calibrate.calibrate)
 app.command("diff")(diff.diff)
 app.command("env")(env.env)
 app.command("init")(init.init)

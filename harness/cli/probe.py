@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from harness.cli.choices import choose_changes, choose_suite_cases
 from harness.cli.common import Reports
 from harness.errors import GoldenseedError
 from harness.files import pretty_json, write_atomically
-from harness.probe.changes import all_changes
 from harness.probe.probing import Probe, Tried, repeats_itself
 from harness.reporting.probe import probe_document, probe_lines, probe_markdown
 from harness.runs.folder import new_run_id
 from harness.suites.loading import load_suite
-
-if TYPE_CHECKING:
-    from harness.probe.change import Change
-    from harness.suites.expansion import Case, Suite
 
 CASES = 2
 """How many cases are probed if none is named."""
@@ -55,7 +50,7 @@ def probe(
     Each change runs in a fresh process and is judged against the unchanged images of the same
     session; baselines play no part. Exit code 1: the same once more gave other pixels.
     """
-    chosen = _choose_changes(changes)
+    chosen = choose_changes(changes)
     if list_changes:
         width = max(len(each.name) for each in chosen)
         for each in chosen:
@@ -67,7 +62,7 @@ def probe(
     folder = reports / f"probe-{new_run_id(datetime.now(UTC))}"
     asked = Probe(
         suite=loaded,
-        cases=_choose_cases(loaded, cases),
+        cases=choose_suite_cases(loaded, cases, at_most=CASES),
         folder=folder,
         device=device,
         jobs=jobs,
@@ -90,40 +85,3 @@ def probe(
 def _tell(tried: Tried) -> None:
     if tried.skipped is None:
         typer.echo(f"{tried.change.name}: {tried.verdict or 'failed'}", err=True)
-
-
-def _choose_changes(patterns: str | None) -> tuple[Change, ...]:
-    known = all_changes()
-    if patterns is None:
-        return known
-    chosen: set[str] = set()
-    for pattern in filter(None, (each.strip() for each in patterns.split(","))):
-        fitting = {each.name for each in known if fnmatch.fnmatchcase(each.name, pattern)}
-        if not fitting:
-            raise GoldenseedError(
-                f"there is no change {pattern!r}",
-                fix=f"use some of {', '.join(each.name for each in known)}",
-            )
-        chosen |= fitting
-    return tuple(each for each in known if each.name in chosen)
-
-
-def _choose_cases(suite: Suite, patterns: list[str] | None) -> tuple[Case, ...]:
-    if not patterns:
-        return suite.cases[:CASES]
-    chosen: set[str] = set()
-    for pattern in patterns:
-        literal = pattern.replace("[", "[[]")
-        fitting = {
-            case.id
-            for case in suite.cases
-            if pattern in {case.id, case.case_id} or fnmatch.fnmatchcase(case.id, literal)
-        }
-        if not fitting:
-            raise GoldenseedError(
-                f"no case fits {pattern!r}",
-                path=suite.path,
-                fix=f"its cases begin with {', '.join(c.id for c in suite.cases[:5])}",
-            )
-        chosen |= fitting
-    return tuple(case for case in suite.cases if case.id in chosen)

@@ -84,6 +84,11 @@ def _standing(slug: str | None, place: int, usable: tuple[str, ...], profile: st
 
 
 def _images(baseline: ProfileBaseline) -> Iterator[str]:
+    if (noise := baseline.noise) is not None:
+        yield (
+            f"    noise    {noise.pattern} in {noise.images} runs  {noise.measured_at:%Y-%m-%d}  "
+            f"{noise.measured_by}{': ' if noise.harmless else ''}{', '.join(noise.harmless)}"
+        )
     for image in baseline.accepted:
         yield (
             f"    accepted {image.pixels_sha256[:_DIGEST_SHOWN]}…  "

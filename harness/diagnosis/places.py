@@ -177,6 +177,10 @@ def _by_place(accepted: Trace, present: Trace) -> dict[Place, list[Pair]]:
     A place that one of the traces lacks altogether is passed over where that need not mean
     anything: an older release did not record it, or the trace was cut short.
     """
+    accepted, present = (
+        tuple(each for each in trace if each.stage is not Stage.LATER_OUTPUT)
+        for trace in (accepted, present)
+    )
     before, now = ({each.key: each for each in trace} for trace in (accepted, present))
     found: dict[Place, list[Pair]] = {}
     for key in dict.fromkeys((*before, *now)):

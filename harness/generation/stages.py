@@ -28,6 +28,8 @@ class Stage(StrEnum):
     """What it returned in the first step: each row of the batch by itself."""
     GUIDED_OUTPUT = "guided_output"
     """What the first denoising step was given, guidance applied."""
+    LATER_OUTPUT = "later_output"
+    """What the steps from the second to the fourth were given, guidance applied."""
     INITIAL_LATENTS = "initial_latents"
     """The sample that the first denoising step was given."""
     DENOISING_STEP = "denoising_step"
@@ -43,7 +45,13 @@ class Stage(StrEnum):
 
 
 WITHIN = frozenset(
-    {Stage.DENOISER_INPUT, Stage.DENOISER_OUTPUT, Stage.GUIDED_OUTPUT, Stage.VAE_OUTPUT}
+    {
+        Stage.DENOISER_INPUT,
+        Stage.DENOISER_OUTPUT,
+        Stage.GUIDED_OUTPUT,
+        Stage.LATER_OUTPUT,
+        Stage.VAE_OUTPUT,
+    }
 )
 """Stages that lie within others: they tell causes apart, not where two images part.
 

@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +34,32 @@ _SAMPLE = 2
 """Where ``scheduler.step(model_output, timestep, sample)`` has its sample."""
 _HIDDEN_STATE = -2
 """Which hidden state stands for all: the one that SDXL and its successors take."""
+_WITHOUT_ROWS = frozenset({Stage.TIMESTEPS, Stage.SIGMAS, Stage.DENOISER_OUTPUT})
+"""Stages whose values have no rows for the images of a batch, or come without the others'."""
+_LATER_OUTPUTS = 3
+"""How many steps after the first have their denoiser's output recorded."""
 _DRAW = "randn_tensor"
 _NOISE_HOME = "diffusers.utils.torch_utils"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which image of a batch is the one that is made; the others are company.
+
+    A pipeline whose calls make such a batch has it as its attribute ``goldenseed_place``.
+    """
+
+    row: int
+    of: int
+
+    def own(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the image's own rows of values that have one or, for guidance, up to three each.
+
+        Other values are returned as they are: the batch shares them.
+        """
+        rows = values.shape[0] if values.ndim else 0
+        mine = rows in {self.of, 2 * self.of, 3 * self.of}
+        return values[self.row :: self.of] if mine else values
 
 
 class Recorder:
@@ -44,8 +69,9 @@ class Recorder:
     ``HELD_BYTES`` are held: a GPU is not made to wait in every step.
     """
 
-    def __init__(self, sketcher: Sketcher) -> None:
+    def __init__(self, sketcher: Sketcher, *, place: Place | None = None) -> None:
         self._sketcher = sketcher
+        self._place = place
         self._records: Trace = ()
         self._kept: list[Kept] = []
         self._held_bytes = 0
@@ -66,12 +92,21 @@ class Recorder:
         if not self._open or not isinstance(values, torch.Tensor):
             return
         if not values.is_meta and values.layout is torch.strided and not values.is_quantized:
-            copy = values.detach().clone(memory_format=torch.contiguous_format)
+            own = values if stage in _WITHOUT_ROWS else self.own(values)
+            copy = own.detach().clone(memory_format=torch.contiguous_format)
             self._keep(stage, source, copy)
+
+    def own(self, values: torch.Tensor) -> torch.Tensor:
+        """Return what is of the image itself where it is made in a batch."""
+        return values if self._place is None else self._place.own(values)
 
     def seen(self, stage: Stage) -> bool:
         """Say whether anything was recorded for a stage."""
         return stage in self._seen
+
+    def count(self, stage: Stage) -> int:
+        """Say how many values were recorded for a stage."""
+        return sum(n for (found, _source), n in self._counts.items() if found is stage)
 
     def add_image(self, output: Any, image: Image) -> None:
         """Record what the pipeline returned, if that is an array, and the levels made from it."""
@@ -113,7 +148,7 @@ def recorded(pipeline: Any, sketcher: Sketcher) -> Iterator[Recorder]:
     Everything that is watched is left as it was found, whatever is raised inside. The image itself
     is for the caller to add, who knows what became of it.
     """
-    recorder = Recorder(sketcher)
+    recorder = Recorder(sketcher, place=getattr(pipeline, "goldenseed_place", None))
     with ExitStack() as restore:
         restore.callback(recorder.close)
         components = getattr(pipeline, "components", {})
@@ -219,11 +254,14 @@ def _scheduled(recorder: Recorder, name: str) -> Any:
 
 def _stepped(recorder: Recorder, name: str) -> Any:
     def step(original: Any, scheduler: Any, *args: Any, **kwargs: Any) -> Any:
-        if not recorder.seen(Stage.INITIAL_LATENTS):
-            output = args[0] if args else kwargs.get("model_output")
+        output = args[0] if args else kwargs.get("model_output")
+        first = not recorder.seen(Stage.INITIAL_LATENTS)
+        if first:
             recorder.add(Stage.GUIDED_OUTPUT, name, output)
             positional = args[_SAMPLE] if len(args) > _SAMPLE else None
             recorder.add(Stage.INITIAL_LATENTS, name, kwargs.get("sample", positional))
+        elif recorder.count(Stage.LATER_OUTPUT) < _LATER_OUTPUTS:
+            recorder.add(Stage.LATER_OUTPUT, name, output)
         result = original(scheduler, *args, **kwargs)
         sample = result[0] if isinstance(result, tuple) else getattr(result, "prev_sample", None)
         recorder.add(Stage.DENOISING_STEP, name, sample)

@@ -44,7 +44,7 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
         if recorder.seen(Stage.INITIAL_LATENTS) or calls == _CALLS:
             return
         values = output[0] if isinstance(output, tuple) else getattr(output, "sample", output)
-        for row, value in _rows(values):
+        for row, value in _rows(recorder, values):
             recorder.add(Stage.DENOISER_OUTPUT, f"{name}{row}", value)
 
     restore.callback(module.register_forward_pre_hook(before, with_kwargs=True).remove)
@@ -62,11 +62,11 @@ def _named(name: str, values: Any) -> Iterator[tuple[str, Any]]:
         yield name, values
 
 
-def _rows(values: Any) -> Iterator[tuple[str, Any]]:
+def _rows(recorder: Recorder, values: Any) -> Iterator[tuple[str, Any]]:
     """Part a batch; a model that returns a list (one tensor an image) has parted it itself."""
-    if isinstance(values, list | tuple):
-        yield from ((f"[{place}]", each) for place, each in enumerate(values[:_ROWS]))
-    elif len(getattr(values, "shape", ())) > 1 and 1 < values.shape[0] <= _ROWS:
-        yield from ((f"[{place}]", values[place]) for place in range(values.shape[0]))
-    else:
-        yield "", values
+    if not isinstance(values, list | tuple):
+        values = recorder.own(values) if hasattr(values, "shape") else values
+        if len(getattr(values, "shape", ())) <= 1 or not 1 < values.shape[0] <= _ROWS:
+            yield "", values
+            return
+    yield from ((f"[{place}]", values[place]) for place in range(min(_ROWS, len(values))))

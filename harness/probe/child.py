@@ -14,10 +14,12 @@ from harness.comparison.gates import default_limits
 from harness.environment.profile import profile_slug
 from harness.errors import GoldenseedError
 from harness.files import json_sha256, write_atomically
+from harness.generation.stages import Trace
 from harness.probe.change import UNCHANGED, Change, Check, Unfit
 from harness.probe.changes import all_changes
 from harness.runs.folder import RunWriter
 from harness.runs.record import CaseRecord, EnvironmentValue, Seconds
+from harness.runs.traces import kept_trace
 from harness.suites.loading import load_suite
 from harness.suites.recipes import recipe_of, recipe_sha256
 from harness.verdict.model import Reason, Verdict
@@ -143,9 +145,11 @@ class _Maker:
             failed = {"verdict": Verdict.ERROR, "reasons": (reason,), "error": str(error)}
             return sketch.model_copy(update=failed)
         seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
-        return sketch.model_copy(update={**self._kept(generation.image), "seconds": seconds})
+        return sketch.model_copy(
+            update={**self._kept(generation.image, generation.trace), "seconds": seconds}
+        )
 
-    def _kept(self, image: Image) -> dict[str, object]:
+    def _kept(self, image: Image, trace: Trace) -> dict[str, object]:
         from harness.pixels import encode_png, pixels_sha256
 
         self.environment = self._backend.fingerprint()
@@ -160,6 +164,7 @@ class _Maker:
             "width": image.width,
             "height": image.height,
             "mode": image.mode,
+            **kept_trace(self._folder, trace),
         }
 
 

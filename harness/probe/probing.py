@@ -88,6 +88,22 @@ class Probe:
             finally:
                 pool.shutdown(cancel_futures=True)
 
+    def make(self, change: Change) -> StoredRun:
+        """Make the images of one change in a fresh process.
+
+        Raises:
+            GoldenseedError: the process ended before it could say what became of the images.
+
+        """
+        failure = self._start(change)
+        if failure is not None:
+            raise GoldenseedError(
+                f"{change.name}: the images cannot be made: {failure}",
+                path=self.suite.path,
+                fix="make `pytest` run this suite first",
+            )
+        return self._stored(change.name)
+
     @staticmethod
     def _told(tell: Callable[[Tried], None], tried: Iterator[Tried]) -> Iterator[Tried]:
         for each in tried:

@@ -41,6 +41,20 @@ _STYLES = {
     "face_size": _Style(decimals=2, ends=(0.0,)),
     "pick_score": _Style(decimals=2),
 }
+_ALONG_THE_TRACE = frozenset(
+    {
+        "timesteps_distance",
+        "sigmas_distance",
+        "noise_distance",
+        "embeddings_distance",
+        "denoiser_distance",
+        "guidance_shift",
+        "first_step_shift",
+        "latents_distance",
+        "decoded_distance",
+    }
+)
+"""Relative numbers from 1e-8 upwards, written with an exponent."""
 _DISTANCE = _Style(decimals=0, ends=(0.0,))
 _OTHER = _Style(decimals=4, ends=(0.0,))
 
@@ -55,6 +69,8 @@ def number(metric: str, value: float, *, beside: tuple[float, ...] = ()) -> str:
     """
     if not math.isfinite(value):
         return str(value)
+    if metric in _ALONG_THE_TRACE:
+        return _with_exponent(value, (*beside, 0.0))
     style = _style(metric)
     others = [other for other in (*beside, *style.ends) if other != value and math.isfinite(other)]
     for decimals in range(style.decimals, _MOST_DECIMALS):
@@ -62,6 +78,15 @@ def number(metric: str, value: float, *, beside: tuple[float, ...] = ()) -> str:
         if all(text != _fixed(other, style, decimals) for other in others):
             return text + style.unit
     return repr(value * style.factor) + style.unit
+
+
+def _with_exponent(value: float, beside: tuple[float, ...]) -> str:
+    others = [other for other in beside if other != value]
+    for digits in range(1, _MOST_DECIMALS):
+        text = f"{value:.{digits}e}"
+        if all(text != f"{other:.{digits}e}" for other in others):
+            return text
+    return repr(value)
 
 
 def value_and_limit(metric: str, value: float, limit: float) -> tuple[str, str]:

@@ -141,6 +141,8 @@ def _statement(reason: Reason, case: CaseRecord) -> str | None:
 
 def _measured(reason: Reason, case: CaseRecord) -> str:
     metric, value, limit = reason.metric or "", _number(reason.value), _number(reason.limit)
+    if reason.code == "noise" and reason.value is None:
+        return f"{metric_label(metric)} beyond the noise"
     if value is None or limit is None:
         return _unknown(reason)
     value_text, limit_text = value_and_limit(metric, value, limit)

@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
 from harness.diagnosis.diagnose import Kept, diagnose
 from harness.errors import GoldenseedError
 from harness.files import write_atomically
+from harness.generation.stages import Trace
 from harness.runs.pairing import CasePair, Pairing, pair_cases
 from harness.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, MaskUsed, RunRecord
+from harness.runs.stand_in import stand_in
 from harness.runs.stored_images import stored_image, stored_mask
 from harness.runs.traces import stored_trace
 from harness.suites.expansion import Limit
@@ -128,7 +126,7 @@ class Comparer:
     def _judge(self, pair: CasePair, image_a: Image, image_b: Image) -> Judgement:
         from harness.comparison.compare import measure
 
-        entry = _entry(pair.a, image_a, self._a.record)
+        entry = stand_in(pair.a, image_a, self._a.record)
         (profile,) = entry.profiles
         subject = Subject(
             image=image_b,
@@ -145,8 +143,16 @@ class Comparer:
             chain=(profile,),
             limits=limits,
             noise=unmeasured_noise(dtype_of(pair.b), pair.b.profile),
-            tools=Tools(load_image=lambda _digest: image_a, measure=partial(measure, mask=mask)),
+            tools=Tools(
+                load_image=lambda _digest: image_a,
+                measure=partial(measure, mask=mask),
+                load_traces=lambda _accepted: self._traces(pair),
+            ),
         )
+
+    def _traces(self, pair: CasePair) -> tuple[Trace, Trace] | None:
+        before, now = stored_trace(self._a.folder, pair.a), stored_trace(self._b.folder, pair.b)
+        return (before, now) if before and now else None
 
     def _concluded(
         self, pair: CasePair, judgement: Judgement, image_a: Image, image_b: Image
@@ -230,34 +236,6 @@ def dtype_of(case: CaseRecord) -> str:
     model = case.recipe.get("model")
     found = model.get("dtype") if isinstance(model, dict) else None
     return found if isinstance(found, str) else "unknown"
-
-
-def _entry(case: CaseRecord, image: Image, run: RunRecord) -> BaselineEntry:
-    """Make the document that accepts the image of ``case`` and nothing else."""
-    when: datetime = run.finished or run.started
-    try:
-        accepted = AcceptedImage(
-            pixels_sha256=case.pixels_sha256 or "",
-            width=image.width,
-            height=image.height,
-            mode=image.mode,
-            recipe=case.recipe,
-            recipe_sha256=recipe_sha256(case.recipe),
-            environment_sha256=case.environment_sha256 or "",
-            run_id=run.run_id,
-            accepted_at=when,
-            accepted_by=f"run {run.run_id}",
-            reason="in the baseline's place",
-        )
-        profiles = {case.profile or "": ProfileBaseline(accepted=(accepted,))}
-        return BaselineEntry(suite=case.suite, case=case.id, profiles=profiles)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise GoldenseedError(
-            f"the record of {case.id} in {run.run_id} was altered: {where}: {problem['msg']}",
-            fix="run the suite again",
-        ) from None
 
 
 def _image_of(name: str, run: StoredRun, case: CaseRecord) -> Image:

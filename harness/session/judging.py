@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.baselines.entry import AcceptedImage, ProfileBaseline
 from harness.baselines.store import BaselineStore
 from harness.diagnosis.diagnose import Kept, diagnose
 from harness.diagnosis.evidence import Blank
@@ -23,9 +24,10 @@ from harness.session.pictures import Pictures
 from harness.session.sketches import failed
 from harness.suites.expansion import Limit
 from harness.suites.masking import MaskSpec
+from harness.verdict.calibrated import calibrated_noise
 from harness.verdict.judge import Judgement, Measured, Subject, Tools, judge
 from harness.verdict.model import Verdict
-from harness.verdict.noise import unmeasured_noise
+from harness.verdict.noise import Noise, unmeasured_noise
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -91,7 +93,12 @@ class Judging:
                 chain=fallback_chain(profile, entry.profiles if entry else ()),
                 limits=made.limits,
                 noise=unmeasured_noise(made.dtype, profile),
-                tools=Tools(load_image=self._store.image, measure=partial(measure, mask=mask)),
+                tools=Tools(
+                    load_image=self._store.image,
+                    measure=partial(measure, mask=mask),
+                    load_traces=partial(self._both_traces, made),
+                    measured_noise=partial(self._measured_noise, made, sketch.recipe_sha256),
+                ),
             )
             if judgement.verdict is Verdict.IDENTICAL:
                 self._pictures.check_accepted(subject.pixels_sha256)
@@ -154,11 +161,10 @@ class Judging:
         )
 
     def _kept(self, accepted: AcceptedImage, image: Image | None) -> Kept:
-        digest = accepted.trace_sha256
         return Kept(
             recipe=accepted.recipe,
             environment=lambda: self._store.environment(accepted.environment_sha256),
-            trace=lambda: None if digest is None else self._store.trace(digest),
+            trace=lambda: self._accepted_trace(accepted),
             image=image,
         )
 
@@ -204,6 +210,25 @@ class Judging:
             update["difference"] = self._pictures.keep_difference(made.image, accepted)
         update["diagnosis"] = self._diagnosed(made, against, recipe)
         return update
+
+    def _measured_noise(
+        self, made: Made, recipe_sha256: str, baseline: ProfileBaseline, unmeasured: Noise
+    ) -> Noise:
+        return calibrated_noise(
+            baseline,
+            recipe_sha256,
+            unmeasured,
+            present=made.environment,
+            measured_in=self._store.environment,
+        )
+
+    def _both_traces(self, made: Made, accepted: AcceptedImage) -> tuple[Trace, Trace] | None:
+        before = self._accepted_trace(accepted) if made.trace else None
+        return (before, made.trace) if before else None
+
+    def _accepted_trace(self, accepted: AcceptedImage) -> Trace | None:
+        digest = accepted.trace_sha256
+        return None if digest is None else self._store.trace(digest)
 
     def _diagnosed(
         self, made: Made, against: Measured, recipe: Mapping[str, JsonValue]

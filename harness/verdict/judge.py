@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,14 @@ from pydantic import JsonValue
 from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
 from harness.comparison.gates import check, parse_gate
 from harness.comparison.names import DEFAULT_METRICS
+from harness.errors import GoldenseedError
+from harness.generation.stages import Trace
 from harness.suites.expansion import Limit
-from harness.suites.recipes import recipe_differences
 from harness.verdict.model import Reason, Verdict
 from harness.verdict.noise import Noise
+from harness.verdict.obstacles import obstacles
+from harness.verdict.reasons import noise_reasons
+from harness.verdict.rounding import OF_THE_PICTURE, TraceMeasure, trace_measures
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,14 +35,30 @@ class Subject:
     profile: str
 
 
+def without_traces(_accepted: AcceptedImage) -> None:
+    """Say that there are no traces to compare."""
+
+
+def not_measured(_baseline: ProfileBaseline, noise: Noise) -> Noise:
+    """Return the noise assumed where nothing was measured."""
+    return noise
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """How the verdict gets at pixels; nothing is called unless pixels have to be compared."""
+    """How the verdict gets at pixels and traces; nothing is called unless they are compared."""
 
     load_image: Callable[[str], Image]
     """Decodes an accepted image by its pixel digest; ``GoldenseedError`` if it cannot be read."""
     measure: Callable[[Image, Image, tuple[str, ...]], dict[str, float]]
     """Returns the named metrics of (subject, accepted), which have one size and mode."""
+    load_traces: Callable[[AcceptedImage], tuple[Trace, Trace] | None] = without_traces
+    """Reads the traces of (accepted, subject); None if one of them has none.
+
+    ``GoldenseedError`` if one cannot be read.
+    """
+    measured_noise: Callable[[ProfileBaseline, Noise], Noise] = not_measured
+    """Returns what was measured in the subject's own profile, else the noise it is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +113,7 @@ def judge(
     profile, baseline = found
     fallback = _fallback_reasons(profile, subject.profile)
 
-    comparable = [a for a in baseline.accepted if not _obstacles(subject, a)]
+    comparable = [a for a in baseline.accepted if not obstacles(subject, a)]
     if not comparable:
         return _incomparable(subject, profile, baseline.accepted, fallback, tools)
     if rejection:
@@ -109,18 +129,41 @@ def judge(
 
     names = tuple(dict.fromkeys((*DEFAULT_METRICS, *(parse_gate(g).metric for g in limits))))
     against = _nearest(subject, profile, comparable, names, tools)
-    return _by_distance(against, limits, noise, fallback)
+    if profile == subject.profile:
+        noise = tools.measured_noise(baseline, noise)
+    measures = _along_the_trace(against.accepted, noise, tools)
+    return _by_distance(against, measures, limits, noise, fallback)
+
+
+def _along_the_trace(
+    accepted: AcceptedImage, noise: Noise, tools: Tools
+) -> tuple[TraceMeasure, ...] | None:
+    """Measure the two traces; None where one is missing, so that the pixels alone decide.
+
+    A trace that cannot be read explains nothing: it is not there to say that only rounding was.
+    """
+    if not noise.uses_traces:
+        return None
+    try:
+        traces = tools.load_traces(accepted)
+    except GoldenseedError as error:
+        return (TraceMeasure("trace", 1.0, 0.0, f"a trace cannot be read: {error}"),)
+    return noise.refined(trace_measures(*traces, noise.dtype)) if traces else None
 
 
 def _by_distance(
-    against: Measured, limits: Mapping[str, Limit], noise: Noise, fallback: tuple[Reason, ...]
+    against: Measured,
+    measures: tuple[TraceMeasure, ...] | None,
+    limits: Mapping[str, Limit],
+    noise: Noise,
+    fallback: tuple[Reason, ...],
 ) -> Judgement:
     """Decide between ``match``, ``warn`` and ``drift``."""
-    reasons = (*_noise_reasons(against.metrics, noise), *fallback)
-    if against.metrics.get("peak_difference") == 0:
+    reasons = (*noise_reasons(against.metrics, measures, noise), *fallback)
+    if against.metrics.get("peak_difference") == 0 and _up_to_the_decoder(measures or ()):
         ignored = Reason(code="ignored", detail="only pixels differ that the suite ignores")
         return Judgement(Verdict.MATCH, (ignored, *fallback), against)
-    if noise.explains(against.metrics):
+    if noise.explains(against.metrics, measures):
         return Judgement(Verdict.MATCH, reasons, against)
     broken = tuple(
         Reason(
@@ -136,6 +179,11 @@ def _by_distance(
     if broken:
         return Judgement(Verdict.DRIFT, (*broken, *reasons), against)
     return Judgement(Verdict.WARN, reasons, against)
+
+
+def _up_to_the_decoder(measures: Sequence[TraceMeasure]) -> bool:
+    """Whether all is explained but the picture, of which a mask may leave parts out."""
+    return all(each.explained for each in measures if each.metric not in OF_THE_PICTURE)
 
 
 def _usable(
@@ -178,44 +226,6 @@ def _rejection(entry: BaselineEntry | None, pixels_sha256: str) -> Reason | None
     return None
 
 
-def _obstacles(subject: Subject, accepted: AcceptedImage) -> tuple[Reason, ...]:
-    """Say why the two cannot be compared; empty where they can."""
-    found: list[Reason] = []
-    if subject.recipe_sha256 != accepted.recipe_sha256:
-        found += [
-            Reason(
-                code="recipe_changed",
-                metric=f"recipe.{difference.field}",
-                value=_plain(difference.new),
-                limit=_plain(difference.old),
-                source="baseline",
-            )
-            for difference in recipe_differences(accepted.recipe, subject.recipe)
-        ]
-    size, expected = subject.image.size, (accepted.width, accepted.height)
-    if size != expected:
-        found.append(
-            Reason(
-                code="size_changed",
-                metric="size",
-                value=f"{size[0]}x{size[1]}",
-                limit=f"{expected[0]}x{expected[1]}",
-                source="baseline",
-            )
-        )
-    if subject.image.mode != accepted.mode:
-        found.append(
-            Reason(
-                code="mode_changed",
-                metric="mode",
-                value=subject.image.mode,
-                limit=accepted.mode,
-                source="baseline",
-            )
-        )
-    return tuple(found)
-
-
 def _incomparable(
     subject: Subject,
     profile: str,
@@ -224,13 +234,13 @@ def _incomparable(
     tools: Tools,
 ) -> Judgement:
     """Judge against the accepted image with the fewest obstacles, metrics shown if they exist."""
-    nearest = min(accepted, key=lambda image: len(_obstacles(subject, image)))
+    nearest = min(accepted, key=lambda image: len(obstacles(subject, image)))
     image = tools.load_image(nearest.pixels_sha256)
     alike = subject.image.size == image.size and subject.image.mode == image.mode
     metrics = tools.measure(subject.image, image, DEFAULT_METRICS) if alike else {}
     return Judgement(
         Verdict.INCOMPARABLE,
-        (*_obstacles(subject, nearest), *fallback),
+        (*obstacles(subject, nearest), *fallback),
         Measured(profile, nearest, image, metrics),
     )
 
@@ -254,21 +264,6 @@ def _nearest(
     return Measured(profile, accepted, image, tools.measure(subject.image, image, names))
 
 
-def _noise_reasons(metrics: Mapping[str, float], noise: Noise) -> tuple[Reason, ...]:
-    if not noise.limits:
-        detail = "no noise is known for this dtype: every difference is beyond it"
-        return (Reason(code="noise", source=noise.source, detail=detail),)
-    return tuple(
-        Reason(code="noise", metric=name, value=metrics[name], limit=limit, source=noise.source)
-        for name, limit in noise.limits.items()
-    )
-
-
 def _finite(value: float) -> float | str:
     """JSON has no infinity: a PSNR of equal images is written as the word."""
     return value if abs(value) != float("inf") and value == value else str(value)  # noqa: PLR0124
-
-
-def _plain(value: JsonValue) -> str | int | float | bool | None:
-    """Return scalars as they are and anything else as its text, for a machine-readable reason."""
-    return value if isinstance(value, (str, int, float, bool)) or value is None else repr(value)

@@ -1,40 +1,87 @@
-"""How far an image may move by rounding alone, as long as nobody has measured it."""
+"""How far an image may move by rounding alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from harness.environment.profile import PORTABLE
+from harness.verdict.rounding import EPS, TraceMeasure, decoder_limit
+
+_LEVELS = 255
+_HALF = 0.5
+"""The root mean square of a picture's values, about, where white is 1."""
+PEAK = 4.5
+"""The largest of 100,000 normal numbers, in standard deviations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Limits on metrics inside which nothing but rounding is seen."""
+    """What rounding explains: limits on metrics of the pixels, and on what traces measure."""
 
     limits: Mapping[str, float]
-    """Metric name → the largest value that rounding explains."""
+    """Metric of two images → the largest value that rounding explains, without traces."""
     source: str
     """Where the limits come from: ``noise (float32, not measured)``."""
+    dtype: str = "unknown"
+    """The one the image was computed in, as torch names it: sets the scale along a trace."""
+    uses_traces: bool = False
+    """Whether a trace can explain anything; not where no difference is allowed."""
+    measured: Mapping[str, float] | None = None
+    """Limits on what traces measure, where a calibration measured them; None where none did."""
+    note: str | None = None
+    """A sentence for people on where the limits come from, if there is something to say."""
 
-    def explains(self, metrics: Mapping[str, float]) -> bool:
-        """Whether every metric stays within the noise; False where there are no limits."""
-        return bool(self.limits) and all(
-            metrics[name] <= limit for name, limit in self.limits.items()
+    def refined(self, measures: Sequence[TraceMeasure]) -> tuple[TraceMeasure, ...]:
+        """Hold what traces measure against the measured limits where there are any."""
+        known = self.measured or {}
+        return tuple(
+            replace(each, limit=known[each.metric])
+            if each.metric in known and each.detail is None
+            else each
+            for each in measures
         )
+
+    def pixel_limits(self, measures: Sequence[TraceMeasure] | None) -> Mapping[str, float]:
+        """Return the limits on the pixels; what was measured along the trace may widen them.
+
+        By the one level that rounding to 8 bits makes of a tiny difference, and by the peak of what
+        the decoder's output may be off, at ``PEAK`` standard deviations: nothing in float32.
+        """
+        if measures is None or not self.uses_traces or self.measured is not None:
+            return self.limits
+        decoded = (each.limit for each in measures if each.metric == "decoded_distance")
+        spread = next(decoded, None) or decoder_limit(self.dtype, 0.0)
+        return {"peak_difference": 1.0 + math.floor(PEAK * spread * _HALF * _LEVELS)}
+
+    def explains(
+        self, metrics: Mapping[str, float], measures: Sequence[TraceMeasure] | None = None
+    ) -> bool:
+        """Whether pixels and, where traces were compared, all measures stay within the noise.
+
+        False where there are no limits.
+        """
+        limits = self.pixel_limits(measures)
+        pixels = bool(limits) and all(metrics[name] <= limit for name, limit in limits.items())
+        return pixels and all(measure.explained for measure in measures or ())
 
 
 def unmeasured_noise(dtype: str, profile: str | None = None) -> Noise:
     """Return the noise assumed for ``dtype`` (torch's name) where none was measured.
 
-    One level of 255 per pixel in float32 and float64: threads, instruction set, batch size and
-    memory format each moved the pixels of a small Stable Diffusion model by at most one level,
-    the one that ``(x * 255).round()`` turns a tiny float change into (``docs/architecture.md``,
-    "Noise"). For float16 and bfloat16 no such bound is known: nothing is assumed, and every
-    difference is beyond the noise. So it is in the profile ``portable``, whose pixels rounding
-    cannot move.
+    Of the pixels alone: one level of 255 in float32 and float64. Threads, instruction set, batch
+    size and memory format each moved the pixels of four models by at most one level, the one that
+    ``(x * 255).round()`` turns a tiny float change into (``docs/noise.md``). For float16 and
+    bfloat16 no such bound is known without traces: nothing is assumed, and every difference is
+    beyond the noise. So it is, traces or not, in the profile ``portable``, whose pixels rounding
+    cannot move, and in dtypes whose rounding is not known.
     """
     if profile == PORTABLE:
-        return Noise(limits={}, source="noise (portable, none)")
-    limits = {"peak_difference": 1.0} if dtype in {"float32", "float64"} else {}
-    return Noise(limits=limits, source=f"noise ({dtype}, not measured)")
+        return Noise(limits={}, source="noise (portable, none)", dtype=dtype)
+    return Noise(
+        limits={"peak_difference": 1.0} if dtype in {"float32", "float64"} else {},
+        source=f"noise ({dtype}, not measured)",
+        dtype=dtype,
+        uses_traces=dtype in EPS,
+    )

@@ -1,141 +1,74 @@
-"""How far the latents move by harmless changes and by real ones: the tables of docs/trace.md.
+"""How far harmless changes and real ones move images along the trace: the tables of docs/noise.md.
 
-    python tests/benchmarks/trace_distances.py [--steps]
+    python tests/benchmarks/trace_distances.py [--dtype bfloat16] [MODEL…]
 
-Eight images of the embedded model, each change in a fresh process, against a plain run: the
-relative distances at the latents before the VAE as the traces estimate them, and the greatest
-difference of a pixel in levels of 255. ``--steps`` prints the distances along the steps too. Takes
-about two minutes.
+Images of the embedded model and of three tiny random ones under one change at a time, held against
+unchanged ones: what the verdict says, the greatest difference of a pixel, and for each measure of
+``harness.verdict.rounding`` its share of the limit. Takes some minutes a model.
 """
 
 from __future__ import annotations
 
-import io
-import os
 import sys
-import tempfile
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
 from pathlib import Path
-from subprocess import run
-from typing import Any
 
-import numpy as np
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from harness.diagnosis.first_divergence import first_divergence
-from harness.generation.diffusers_backend import DiffusersBackend
-from harness.generation.stages import Stage, Trace
-from harness.generation.trace_files import SUFFIX, encode_trace, read_trace
-from harness.suites.loading import load_suite
+from rounding_runs import CHANGES, HALF_PRECISION_CHANGES, Made, judged, made
 
-ROOT = Path(__file__).parents[2]
-SUITE = ROOT / "suites" / "shapes.suite.yaml"
-IMAGES = 8
-GUIDANCE = 5.0
+from harness.verdict.rounding import trace_measures
 
-
-@dataclass(frozen=True)
-class Change:
-    harmless: bool
-    isa: str | None = None
-    threads: int = 1
-    channels_last: bool = False
-    guidance: float = GUIDANCE
-    weight_noise: float = 0.0
-    """Every weight w of the UNet becomes w * (1 + noise * a standard normal number)."""
-
-
-CHANGES = {
-    "nothing": Change(harmless=True),
-    "2 threads": Change(harmless=True, threads=2),
-    "AVX2": Change(harmless=True, isa="avx2"),
-    "lowest ISA": Change(harmless=True, isa="default"),
-    "channels last": Change(harmless=True, channels_last=True),
-    "guidance 5.0001": Change(harmless=False, guidance=5.0001),
-    "guidance 5.001": Change(harmless=False, guidance=5.001),
-    "weight noise 1e-6": Change(harmless=False, weight_noise=1e-6),
-    "weight noise 1e-5": Change(harmless=False, weight_noise=1e-5),
+MODELS = {"shapes": 8, "sd": 4, "sdxl": 4, "flux": 4}
+UNCHANGED = "the same again"
+COLUMNS = {
+    "embeddings": ("embeddings_distance",),
+    "denoiser": ("denoiser_distance",),
+    "guidance": ("guidance_shift",),
+    "first step": ("first_step_shift", "sigmas_distance"),
+    "coherence": ("coherence",),
+    "latents": ("latents_distance",),
+    "decoded": ("decoded_distance",),
 }
 
 
-def make(name: str, folder: Path) -> None:
-    """Make the images under one change; keep their traces and pixels in ``folder``."""
-    change = CHANGES[name]
-
-    def prepare(pipeline: Any) -> None:
-        import torch
-
-        if change.channels_last:
-            for module in (pipeline.unet, pipeline.vae):
-                module.to(memory_format=torch.channels_last)
-        random = torch.Generator().manual_seed(1)
-        for weight in pipeline.unet.parameters() if change.weight_noise else ():
-            noise = torch.randn(weight.shape, generator=random)
-            weight.data *= 1 + change.weight_noise * noise
-
-    suite = load_suite(SUITE)
-    determinism = replace(suite.determinism, threads=change.threads)
-    backend = DiffusersBackend(device="cpu", prepare=prepare)
-    for number, case in enumerate(replace(suite, determinism=determinism).cases[:IMAGES]):
-        call = {**case.call, "guidance_scale": change.guidance}
-        made = backend.generate(replace(case, call=call))
-        digest, data = encode_trace(made.trace)
-        (folder / f"{number}").mkdir()
-        (folder / f"{number}" / f"{digest}{SUFFIX}").write_bytes(data)
-        np.save(folder / f"{number}" / "pixels.npy", np.asarray(made.image))
+def row(name: str, plain: list[Made], found: list[Made], dtype: str) -> str:
+    judgements = [judged(*pair, dtype) for pair in zip(plain, found, strict=True)]
+    verdicts = Counter(each.verdict.value for each in judgements)
+    peak = max((each.metrics.get("peak_difference", 0) for each in judgements), default=0)
+    shares: dict[str, list[float]] = defaultdict(list)
+    for before, now in zip(plain, found, strict=True):
+        for each in trace_measures(before.trace, now.trace, dtype):
+            shares[each.metric].append(each.value / each.limit if each.limit else float("inf"))
+    cells = [
+        _range([s for metric in metrics for s in shares[metric]]) for metrics in COLUMNS.values()
+    ]
+    told = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+    return f"| {name} | {told} | {peak:g} | {' | '.join(cells)} |"
 
 
-def read(folder: Path) -> list[tuple[Trace, Any]]:
-    found = []
-    for number in range(IMAGES):
-        (trace,) = (folder / str(number)).glob(f"*{SUFFIX}")
-        pixels = np.load(io.BytesIO((folder / str(number) / "pixels.npy").read_bytes()))
-        found.append((read_trace(trace), pixels.astype(int)))
-    return found
-
-
-def in_fresh_process(name: str, folder: Path) -> list[tuple[Trace, Any]]:
-    change = CHANGES[name]
-    folder.mkdir()
-    env = {**os.environ, "OMP_NUM_THREADS": str(change.threads), "OMP_WAIT_POLICY": "PASSIVE"}
-    env["PYTHONPATH"] = str(ROOT)
-    env |= {"ATEN_CPU_CAPABILITY": change.isa} if change.isa else {}
-    run([sys.executable, __file__, "--make", name, folder], env=env, check=True)
-    return read(folder)
-
-
-def describe(name: str, plain: list[tuple[Trace, Any]], found: list[tuple[Trace, Any]]) -> None:
-    distances, firsts, peaks, curves = [], set(), [], []
-    for (before, old), (after, new) in zip(plain, found, strict=True):
-        divergence = first_divergence(before, after)
-        peaks.append(abs(old - new).max())
-        distances.append(divergence.before_vae or 0.0 if divergence else 0.0)
-        firsts.add(divergence.words.partition(";")[0] if divergence else "none")
-        steps = (
-            [s for s in divergence.distances if s.stage is Stage.DENOISING_STEP]
-            if divergence
-            else []
-        )
-        curves.append([each.distance for each in steps])
-    print(
-        f"| {name} | {'yes' if CHANGES[name].harmless else 'no'} | {min(distances):.1e} … "
-        f"{max(distances):.1e} | {max(peaks)} | {', '.join(sorted(firsts))} |",
-        flush=True,
-    )
-    if "--steps" in sys.argv and all(curves):
-        print("  " + " ".join(f"{np.median(column):.1e}" for column in zip(*curves, strict=True)))
+def _range(shares: list[float]) -> str:
+    moved = [each for each in shares if each]
+    if not moved:
+        return "0" if shares else "none"
+    low, high = (f"{each:.2g}" for each in (min(moved), max(moved)))
+    return low if low == high else f"{low} … {high}"
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as place:
-        plain = in_fresh_process("nothing", Path(place, "plain"))
-        print("| Change | harmless | latents before the VAE | levels | first divergence |")
-        print("|---|---|---|---|---|")
-        for number, name in enumerate(CHANGES):
-            describe(name, plain, in_fresh_process(name, Path(place, str(number))))
+    arguments = sys.argv[1:]
+    dtype = "float32"
+    if arguments[:1] == ["--dtype"]:
+        dtype, arguments = arguments[1], arguments[2:]
+    changes = CHANGES if dtype == "float32" else HALF_PRECISION_CHANGES
+    for model in arguments or MODELS:
+        found = made(model, tuple(changes), images=MODELS[model], dtype=dtype)
+        print(f"\n{model}, {dtype}, {MODELS[model]} images\n")
+        print(f"| Change | verdicts | levels | {' | '.join(COLUMNS)} |")
+        print("|---" * (3 + len(COLUMNS)) + "|")
+        for name in changes:
+            print(row(name, found[UNCHANGED], found[name], dtype), flush=True)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--make"]:
-        make(sys.argv[2], Path(sys.argv[3]))
-    else:
-        main()
+    main()

@@ -121,7 +121,7 @@ def test_what_the_suite_cannot_see_is_judged_by_its_distance(
 ):
     project.accept_all()
     project.conftest(NOISE_OF_ONE_LEVEL.format(levels=levels))
-    result = project.run()
+    result = project.run("--golden-trace=off")
     assert set(project.verdicts().values()) == {verdict}
     assert result.parseoutcomes()[outcome] == 4
     if verdict == "warn":
@@ -129,11 +129,22 @@ def test_what_the_suite_cannot_see_is_judged_by_its_distance(
         result.stdout.fnmatch_lines(["*GoldenWarning: WARN tiny.suite.yaml::*"])
 
 
+def test_a_level_added_after_the_latents_is_no_rounding_and_the_trace_shows_it(project: Project):
+    project.accept_all()
+    project.conftest(NOISE_OF_ONE_LEVEL.format(levels=1))
+    project.run()
+    assert set(project.verdicts().values()) == {"warn"}
+    (reason,) = [r for r in project.record()["cases"][0]["reasons"] if "decoded" in r["metric"]]
+    assert reason["value"] > reason["limit"]
+    assert reason["source"] == "noise (float32, not measured)"
+
+
 def test_golden_require_names_the_worst_that_passes(project: Project):
     project.accept_all()
     project.conftest(NOISE_OF_ONE_LEVEL.format(levels=1))
-    project.run("--golden-require=match").assert_outcomes(passed=4)
-    project.run("--golden-require=identical").assert_outcomes(failed=4)
+    off = "--golden-trace=off"
+    project.run("--golden-require=match", off).assert_outcomes(passed=4)
+    project.run("--golden-require=identical", off).assert_outcomes(failed=4)
 
 
 def test_a_run_never_touches_the_baselines(project: Project):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from harness.generation.trace import Place
 from harness.probe.change import Change, Situation, Unfit
 from harness.probe.changes.parts import call_otherwise
 
@@ -59,6 +60,7 @@ def in_a_batch(pipeline: Any, *, position: int) -> None:
         return output
 
     call_otherwise(pipeline, call)
+    pipeline.goldenseed_place = Place(row=position, of=2)
 
 
 def _neighbour_of(generator: Any) -> Any:

@@ -145,7 +145,8 @@ def test_the_nearest_of_several_accepted_images_is_the_one_compared(world: World
 def test_one_level_is_the_noise_of_float32(world: World):
     judgement = world.judge(picture(101), max_peak_difference=0)
     assert judgement.verdict is Verdict.MATCH
-    (reason,) = judgement.reasons
+    reason, alone = judgement.reasons
+    assert "pixels alone" in (alone.detail or "")
     assert (reason.code, reason.metric, reason.value, reason.limit) == (
         "noise",
         "peak_difference",

@@ -1,0 +1,178 @@
+"""``goldenseed calibrate``: real processes, a pipeline of two modes, and what the verdict says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from functional.conftest import Project
+
+SUITE = """\
+suite: tiny
+model: {source: model}
+defaults:
+  call: {num_inference_steps: 3, height: 32, width: 32, guidance_scale: 3.0}
+gates:
+  fail: {max_peak_difference: 200}
+cases:
+  - id: red-apple
+    prompt: a red apple
+    seeds: [1]
+"""
+CASE = "red-apple[seed=1]"
+TWO_MODES = '''
+"""Lets every process round the first step's latents in the other one of two ways."""
+import importlib.abc
+import importlib.machinery
+import os
+import sys
+
+NAME = "diffusers.schedulers.scheduling_ddim"
+
+
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name != NAME:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            step, dtype = module.DDIMScheduler.step, self.mode()
+
+            def rounded(scheduler, *args, **kwargs):
+                sample = step(scheduler, *args, **kwargs)[0]
+                return (sample.to(dtype).to(sample.dtype),)
+
+            module.DDIMScheduler.step = rounded
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+    @staticmethod
+    def mode():
+        import torch
+
+        with open(os.environ["MODES"], "r+") as file:
+            before = file.read()
+            file.write("x")
+        if before.startswith("third"):
+            return torch.float8_e5m2
+        return (torch.bfloat16, torch.float16)[len(before) % 2]
+
+
+sys.meta_path.insert(0, Finder())
+'''
+
+
+class TwoModes:
+    """A project in which every process gives the other one of two images."""
+
+    def __init__(self, project: Project) -> None:
+        self.path = project.path
+        self.record = project.record
+        (self.path / "modal").mkdir()
+        (self.path / "modal" / "sitecustomize.py").write_text(TWO_MODES)
+        self.modes = self.path / "modes"
+        self.modes.write_text("")
+
+    def start(self, *command: str) -> subprocess.CompletedProcess[str]:
+        paths = [str(self.path / "modal"), os.environ.get("PYTHONPATH", "")]
+        env = {**os.environ, "MODES": str(self.modes), "PYTHONPATH": os.pathsep.join(paths)}
+        return subprocess.run(
+            command, cwd=self.path, env=env, capture_output=True, text=True, check=False
+        )
+
+    def pytest(self, *arguments: str) -> dict[str, Any]:
+        command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
+        done = self.start(*command)
+        (case,) = self.record()["cases"]
+        assert case["verdict"] != "error", done.stdout
+        return dict(case)
+
+    def calibrate(self, *arguments: str) -> str:
+        program = str(Path(sys.executable).with_name("goldenseed"))
+        done = self.start(program, "calibrate", "tiny.suite.yaml", *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def noise_of(path: Path) -> dict[str, Any]:
+    entry = json.loads((path / "baselines" / "tiny" / f"{CASE}.json").read_text())
+    (profile,) = entry["profiles"].values()
+    return {**profile.get("noise", {}), "accepted": len(profile["accepted"])}
+
+
+def sources(case: dict[str, Any]) -> set[str]:
+    return {reason["source"] for reason in case["reasons"] if reason["code"] == "noise"}
+
+
+def test_two_modes_are_measured_accepted_and_an_unseen_one_is_beyond(
+    make_project: Callable[[str], Project],
+):
+    modal = TwoModes(make_project(SUITE))
+    modal.pytest("--golden-update=missing")
+    unmeasured = modal.pytest()
+    assert unmeasured["verdict"] == "warn"
+    assert sources(unmeasured) == {"noise (float32, not measured)"}
+
+    assert "in an envelope" in modal.calibrate("-n", "2")
+    assert noise_of(modal.path)["pattern"] == "envelope"
+    modal.modes.write_text("x")
+    within = modal.pytest()
+    assert within["verdict"] == "match", within["reasons"]
+    assert sources(within) == {"noise (calibrated, 2 runs)"}
+
+    assert "in modes, 1 newly accepted" in modal.calibrate("-n", "4")
+    found = noise_of(modal.path)
+    assert (found["pattern"], found["images"], found["accepted"]) == ("modes", 4, 2)
+    assert modal.pytest()["verdict"] == "identical"
+    assert modal.pytest()["verdict"] == "identical"
+    modal.modes.write_text("third")
+    unseen = modal.pytest()
+    assert unseen["verdict"] == "warn"
+    assert "any other is beyond the noise" in unseen["reasons"][-1]["detail"]
+
+
+def test_images_that_never_move_are_expected_bit_for_bit(make_project: Callable[[str], Project]):
+    project = make_project(SUITE)
+    project.accept_all()
+    before = project.baselines()
+    done = project.command("calibrate", "tiny.suite.yaml", "-n", "2", "--harmless", "repeat")
+    assert done.returncode == 0, done.stderr
+    assert "3 images, all identical" in done.stdout
+    changed = {name for name, data in project.baselines().items() if before.get(name) != data}
+    assert [name for name in changed if name.startswith("tiny/")] == [f"tiny/{CASE}.json"]
+    assert not [name for name in changed if name.startswith("images/")]
+    assert "identical in 3 runs" in project.command("show", CASE).stdout
+    project.run()
+    assert project.verdicts() == {CASE: "identical"}
+
+
+def test_what_cannot_be_calibrated_is_said_and_writes_nothing(
+    make_project: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch
+):
+    project = make_project(SUITE)
+    calibrate = ("calibrate", "tiny.suite.yaml")
+    for arguments, message in (
+        (("-n", "1"), "greater than or equal to 2"),
+        (("no-such-case",), "no case fits"),
+        (("--harmless", "moon=full"), "there is no change 'moon-full'"),
+        (("-n", "2"), "accept its images first"),
+    ):
+        done = project.command(*calibrate, *arguments)
+        assert done.returncode == 2
+        assert message in done.stderr
+    monkeypatch.setenv("CI", "true")
+    done = project.command(*calibrate)
+    assert (done.returncode, "--force" in done.stderr) == (2, True)
+    assert not (project.path / "baselines").exists()

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from harness.baselines.entry import ProfileBaseline
+from harness.baselines.measured_noise import MeasuredNoise, Pattern
+from harness.verdict.calibrated import calibrated_noise
+from harness.verdict.noise import Noise, unmeasured_noise
+from harness.verdict.reasons import noise_reasons
+from harness.verdict.rounding import TraceMeasure
+
+RECIPE, OTHER, PLACE = "1" * 64, "2" * 64, "3" * 64
+HERE = {"torch.version": "2.13.0", "platform.node": "one", "cpu.capability": "AVX512"}
+LIMITS = {"peak_difference": 3.0, "latents_distance": 1e-5}
+UNMEASURED = unmeasured_noise("float32")
+
+
+def noise(
+    pattern: Pattern = Pattern.ENVELOPE,
+    *,
+    recipe: str = RECIPE,
+    present: dict[str, Any] | None = HERE,
+) -> Noise:
+    measured = MeasuredNoise(
+        pattern=pattern,
+        images=4,
+        limits=LIMITS if pattern is Pattern.ENVELOPE else {},
+        recipe_sha256=RECIPE,
+        environment_sha256=PLACE,
+        measured_at=datetime(2026, 11, 20, tzinfo=UTC),
+        measured_by="Ada",
+    )
+    return calibrated_noise(
+        ProfileBaseline(noise=measured),
+        recipe,
+        UNMEASURED,
+        present=present,
+        measured_in={PLACE: HERE}.__getitem__,
+    )
+
+
+def test_an_envelope_takes_the_place_of_what_is_assumed():
+    found = noise()
+    assert found.source == "noise (calibrated, 4 runs)"
+    assert found.explains({"peak_difference": 3.0}, ())
+    assert not found.explains({"peak_difference": 4.0}, ())
+
+
+def test_an_envelope_holds_along_the_trace_and_leaves_the_rest_as_it_is():
+    wide, shift = TraceMeasure("latents_distance", 8e-6, 1e-6), TraceMeasure("x_shift", 1, 2)
+    assert noise().refined([wide, shift]) == (TraceMeasure("latents_distance", 8e-6, 1e-5), shift)
+
+
+@pytest.mark.parametrize("pattern", [Pattern.IDENTICAL, Pattern.MODES])
+def test_where_only_accepted_images_were_seen_any_other_is_beyond(pattern: Pattern):
+    found = noise(pattern)
+    assert not found.explains({"peak_difference": 1.0}, ())
+    (reason,) = noise_reasons({"peak_difference": 1.0}, None, found)
+    assert "any other is beyond the noise" in (reason.detail or "")
+
+
+def test_a_numeric_key_that_changed_ends_it_and_is_named():
+    found = noise(present={**HERE, "torch.version": "2.14.0"})
+    assert found.limits == UNMEASURED.limits
+    assert found.source == "noise (float32, not measured)"
+    assert found.note == "the calibration of 2026-11-20 has expired: torch.version changed"
+
+
+def test_a_key_that_changes_no_bits_does_not():
+    assert noise(present={**HERE, "platform.node": "two"}).note is None
+
+
+def test_another_recipe_or_an_unknown_place_is_not_what_was_measured():
+    assert noise(recipe=OTHER) is UNMEASURED
+    assert noise(present=None) is UNMEASURED
