@@ -6,6 +6,7 @@ import pytest
 from rounding_runs import CHANGES, judged, made
 
 from harness.verdict.model import Verdict
+from harness.verdict.rounding import trace_measures
 
 CHANGED = ["denoiser's weights 1e-6", "guidance 5.0001"]
 OTHER_KERNELS = ["channels last", "second of a batch of 2"]
@@ -25,7 +26,10 @@ def test_rounding_is_a_match_and_a_change_of_one_level_a_warning(model: str, har
     plain = found.pop("the same again")
     for name, images in found.items():
         for before, now in zip(plain, images, strict=True):
-            judgement = judged(before, now)
-            expected = Verdict.MATCH if CHANGES[name].harmless else Verdict.WARN
-            assert judgement.verdict is expected, (name, judgement.reasons)
-            assert judgement.metrics["peak_difference"] == 1
+            harmless = CHANGES[name].harmless
+            measures = trace_measures(before.trace, now.trace, "float32")
+            assert all(each.explained for each in measures) is harmless, (name, measures)
+            verdict = judged(before, now).verdict
+            # Of the tiny models' few pixels sometimes none moves, whatever happened.
+            if verdict is not Verdict.IDENTICAL or (model == "shapes" and not harmless):
+                assert verdict is (Verdict.MATCH if harmless else Verdict.WARN), name
