@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
 from harness.comparison.gates import default_limits
 from harness.environment.profile import PORTABLE, fallback_chain
+from harness.verdict.calibrated import calibrated_noise
 from harness.verdict.noise import Noise, unmeasured_noise
 
 if TYPE_CHECKING:
@@ -33,13 +34,20 @@ class Right:
 
     @property
     def reach(self) -> Mapping[str, float]:
-        """How far the noise goes on each metric that it has; empty where none is known."""
-        return {"peak_difference": 0.0} if self.profile == PORTABLE else self.noise.limits
+        """How far the noise goes on each metric that it has; empty where none is known.
+
+        Where every run gave the accepted pixels, it goes nowhere. Where runs have traces, these
+        may say more of the noise than the pixels alone.
+        """
+        if self.measured:
+            return self.noise.limits or {"peak_difference": 0.0}
+        return self.noise.pixel_limits(() if self.accepted.trace_sha256 else None)
 
     @property
     def measured(self) -> bool:
         """Whether the noise is that of a calibration, or known to be none."""
-        return self.profile == PORTABLE
+        (baseline,) = self.entry.profiles.values()
+        return self.profile == PORTABLE or baseline.noise is not None
 
     @property
     def kind(self) -> tuple[int, int, str]:
@@ -92,12 +100,20 @@ def _right(case: Case, store: BaselineStore, profile: str) -> Right | str:
         if first.mode == "I;16":
             return "distances of 16-bit images cannot be measured"
         same = tuple(a for a in baseline.accepted if a.recipe_sha256 == first.recipe_sha256)
-        only = BaselineEntry(
-            suite=case.suite.name,
-            case=case.id,
-            profiles={each: ProfileBaseline(accepted=same)},
+        # The judge asks for a calibration in the subject's own profile only.
+        measured = baseline.noise if each == profile else None
+        if measured is not None and measured.recipe_sha256 != first.recipe_sha256:
+            measured = None
+        kept = ProfileBaseline(accepted=same, noise=measured)
+        only = BaselineEntry(suite=case.suite.name, case=case.id, profiles={each: kept})
+        noise = calibrated_noise(
+            kept,
+            first.recipe_sha256,
+            unmeasured_noise(case.suite.model.dtype, each),
+            # Nothing runs here: a calibration is taken to hold where it was made.
+            present={},
+            measured_in=lambda _digest: {},
         )
-        noise = unmeasured_noise(case.suite.model.dtype, each)
         return Right(case, each, first, only, case.limits or default_limits(), noise)
     return f"nothing is accepted in {profile}"
 

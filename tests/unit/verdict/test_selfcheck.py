@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from accepted_suite import CPU, SUITE, AcceptedSuite, drawn
+from accepted_suite import CPU, DRAWN, SUITE, AcceptedSuite, drawn
 from PIL import Image
 
+from harness.baselines.measured_noise import MeasuredNoise, Pattern
 from harness.errors import GoldenseedError
 from harness.reporting.selfcheck import selfcheck_document
 from harness.verdict.gate_findings import Findings, findings
@@ -98,6 +99,41 @@ def test_where_no_noise_is_known_nothing_is_proposed(toy: AcceptedSuite):
     check, found = checked(toy, "{min_ssim: 0.9}", dtype="bfloat16")
     assert found.proposed == {}
     assert check.rounded == ()
+
+
+def calibrate(toy: AcceptedSuite, pattern: Pattern, **limits: float) -> None:
+    for case in DRAWN:
+        entry = toy.store.entry("toy", case)
+        assert entry is not None
+        accepted = entry.profiles[CPU].accepted[0]
+        noise = MeasuredNoise(
+            pattern=pattern,
+            images=8,
+            limits=limits,
+            recipe_sha256=accepted.recipe_sha256,
+            environment_sha256=accepted.environment_sha256,
+            measured_at=accepted.accepted_at,
+            measured_by="Ada",
+        )
+        baseline = entry.profiles[CPU].model_copy(update={"noise": noise})
+        changed = entry.model_copy(update={"profiles": {CPU: baseline}})
+        toy.store.entry_path("toy", case).write_text(changed.model_dump_json(indent=1))
+
+
+def test_a_calibration_decides_what_the_noise_is_and_which_gates_keep_it_out(toy: AcceptedSuite):
+    calibrate(toy, Pattern.ENVELOPE, peak_difference=5, mean_difference=0.2)
+    gates = "{max_peak_difference: 4, max_mean_difference: 0.5}"
+    check, found = checked(toy, gates, dtype="bfloat16")
+    assert found.proposed == {"max_peak_difference": 5, "max_mean_difference": 0.2}
+    assert [each.gate for each in found.inside_noise] == ["max_peak_difference"]
+    assert check.right[0].noise.source == "noise (calibrated, 8 runs)"
+
+
+def test_where_every_run_gave_the_same_pixels_any_other_is_beyond_the_noise(toy: AcceptedSuite):
+    calibrate(toy, Pattern.IDENTICAL)
+    _, found = checked(toy, "{max_peak_difference: 0}")
+    assert found.inside_noise == ()
+    assert found.proposed == {"max_peak_difference": 0}
 
 
 def test_a_portable_suite_has_no_noise_to_keep_out(toy: AcceptedSuite):
