@@ -34,8 +34,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("accept")(accept.accept)
-app.command("compare")(compare.compare)
 app.command("calibrate")(calibrate.calibrate)
+app.command("compare")(compare.compare)
 app.command("diff")(diff.diff)
 app.command("env")(env.env)
 app.command("init")(init.init)
