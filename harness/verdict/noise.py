@@ -48,11 +48,14 @@ class Noise:
 
         By the one level that rounding to 8 bits makes of a tiny difference, and by the peak of what
         the decoder's output may be off, at ``PEAK`` standard deviations: nothing in float32.
+        Latents that rounding does not explain widen nothing: what follows from them is no noise.
         """
         if measures is None or not self.uses_traces or self.measured is not None:
             return self.limits
-        decoded = (each.limit for each in measures if each.metric == "decoded_distance")
-        spread = next(decoded, None) or decoder_limit(self.dtype, 0.0)
+        spread = decoder_limit(self.dtype, 0.0)
+        if all(each.explained for each in measures):
+            decoded = (each.limit for each in measures if each.metric == "decoded_distance")
+            spread = next(decoded, spread)
         return {"peak_difference": 1.0 + math.floor(PEAK * spread * _HALF * _LEVELS)}
 
     def explains(
