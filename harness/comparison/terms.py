@@ -88,14 +88,12 @@ def read_gates(path: Path) -> dict[str, Limit]:
         raise failure(path, problems)
     gates = document.data.get("gates") if isinstance(document.data, dict) else None
     fail = gates.get("fail") if isinstance(gates, dict) else None
-    if (
-        not isinstance(fail, dict)
-        or not isinstance(gates, dict)
-        or not fail
-        or set(gates) - {"fail"}
-    ):
+    if not isinstance(fail, dict) or not isinstance(gates, dict) or not fail:
         line = document.key_line_of(("gates",))
         raise GoldenseedError("holds no gates", path=path, line=line, fix=_SHAPE)
+    for key in gates.keys() - {"fail"}:
+        line = document.key_line_of(("gates", key))
+        raise GoldenseedError(f"`gates` has no `{key}`", path=path, line=line, fix="keep `fail:`")
     limits: dict[str, Limit] = {}
     for name, value in fail.items():
         line = document.key_line_of(("gates", "fail", name))

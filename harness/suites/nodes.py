@@ -86,7 +86,10 @@ def compose(path: Path) -> Node:
         raise _syntax_error(path, text, error) from error
     if root is None:
         raise GoldenseedError(
-            "is empty", path=path, line=1, fix="begin with `suite:`, `model:` and `cases:`"
+            "is empty",
+            path=path,
+            line=1,
+            fix="write it; a suite begins with `suite:`, `model:` and `cases:`",
         )
     return root
 

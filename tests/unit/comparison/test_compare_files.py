@@ -110,6 +110,10 @@ class TestJudging:
             ("gates:\n  fail:\n    min_ssim: 95\n", r":3: the limit of min_ssim is 95"),
             ("gates:\n  fail: {min_ssim: 0.9, min_ssim: 0.8}\n", r":2: .*min_ssim"),
             ("gates:\n  warn: {min_ssim: 0.9}\n", r":1: holds no gates"),
+            (
+                "gates:\n  fail: {min_ssim: 0.9}\n  warn: {min_ssim: 0.9}\n",
+                r":3: `gates` has no `warn`",
+            ),
             ("min_ssim: 0.9\n", r":1: holds no gates\n  fix: write `gates:`"),
             ("gates: [", r"gates\.yaml:\d: "),
         ],
