@@ -40,7 +40,8 @@ def _body(case: CaseRecord, run_id: str, report: str | None) -> Iterator[str]:
         yield from reason_in_words(reason, case).splitlines()
     if case.error:
         yield from visible(case.error.rstrip()).splitlines()
-    line = [reason_in_words(reason, case) for reason in facts]
+    yield from (reason_in_words(reason, case) for reason in facts if reason.detail is not None)
+    line = [reason_in_words(reason, case) for reason in facts if reason.detail is None]
     moved = pixels_in_words(case)
     if moved:
         line.append(moved)
@@ -60,7 +61,7 @@ def _body(case: CaseRecord, run_id: str, report: str | None) -> Iterator[str]:
 
 
 def _split(case: CaseRecord) -> tuple[list[Reason], list[Reason]]:
-    """Part the measured reasons, for one line, from those that need a line each, fallback first.
+    """Part what gates and noise say from the other reasons, fallback first.
 
     Where a gate failed, that the noise was left as well goes without saying.
     """

@@ -80,6 +80,15 @@ def test_a_warning_names_the_noise_that_was_left(texts: dict[str, str]) -> None:
     assert texts["warn"].splitlines()[1].startswith("  peak difference 4 > 1 (float32 rounding)")
 
 
+def test_what_is_said_of_the_noise_in_words_has_a_line_of_its_own() -> None:
+    expired = "the calibration of 2026-11-20 has expired: torch.version changed"
+    far = Reason(code="noise", metric="coherence", value=0.9, limit=0.3, source="noise")
+    said = Reason(code="noise", source="noise", detail=expired)
+    lines = failure_text(case("warn", reasons=(far, said)), "run", None).splitlines()
+    assert lines[1] == f"  {expired}"
+    assert lines[2].startswith("  coherence 0.9 > 0.3 (noise)")
+
+
 def test_a_baseline_of_another_profile_is_named_first_and_loudly() -> None:
     fallback = Reason(code="profile_fallback", value="cpu-a", limit="cpu-b", source="baseline")
     gate = Reason(code="gate", metric="ssim", value=0.5, limit=0.9, source="suite")
