@@ -26,6 +26,13 @@ def picture(level: int = 0, *, size: tuple[int, int] = (32, 32), mode: str = "RG
     return image.convert(mode)
 
 
+def rounded() -> Image.Image:
+    """``picture()`` with nine pixels raised by one level."""
+    image = picture()
+    image.paste((61,) * 3, (0, 0, 3, 3))
+    return image
+
+
 class Run:
     """A run to be filled with cases and then stored."""
 

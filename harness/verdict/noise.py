@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.environment.profile import PORTABLE
-from harness.verdict.rounding import EPS, TraceMeasure, decoder_limit
+from harness.verdict.rounding import EPS, TraceMeasure, decoder_limit, latents_limit
 
 _LEVELS = 255
 _HALF = 0.5
 """The root mean square of a picture's values, about, where white is 1."""
 PEAK = 4.5
 """The largest of 100,000 normal numbers, in standard deviations."""
+_CHANNELS = 3
+_STEPS = 50
+"""As many steps as are usual at most, for images whose number of steps nothing tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Noise:
         if all(each.explained for each in measures):
             decoded = (each.limit for each in measures if each.metric == "decoded_distance")
             spread = next(decoded, spread)
-        return {"peak_difference": 1.0 + math.floor(PEAK * spread * _HALF * _LEVELS)}
+        return {**self.limits, "peak_difference": 1.0 + math.floor(PEAK * spread * _HALF * _LEVELS)}
 
     def explains(
         self, metrics: Mapping[str, float], measures: Sequence[TraceMeasure] | None = None
@@ -73,18 +76,34 @@ class Noise:
 def unmeasured_noise(dtype: str, profile: str | None = None) -> Noise:
     """Return the noise assumed for ``dtype`` (torch's name) where none was measured.
 
-    Of the pixels alone: one level of 255 in float32 and float64. Threads, instruction set, batch
-    size and memory format each moved the pixels of four models by at most one level, the one that
-    ``(x * 255).round()`` turns a tiny float change into (``docs/noise.md``). For float16 and
+    Of the pixels alone: one level of 255 in float32 and float64, in few of them. Threads,
+    instruction set, batch size and memory format each moved the pixels of four models by at most
+    one level, the one that ``(x * 255).round()`` turns a tiny float change into, and at most one
+    pixel in 2,500 (``docs/noise.md``); ``changed_by_rounding`` says how many may. For float16 and
     bfloat16 no such bound is known without traces: nothing is assumed, and every difference is
     beyond the noise. So it is, traces or not, in the profile ``portable``, whose pixels rounding
     cannot move, and in dtypes whose rounding is not known.
     """
     if profile == PORTABLE:
         return Noise(limits={}, source="noise (portable, none)", dtype=dtype)
+    known = dtype in {"float32", "float64"}
+    pixels = {"peak_difference": 1.0, "changed_fraction": changed_by_rounding(dtype)}
     return Noise(
-        limits={"peak_difference": 1.0} if dtype in {"float32", "float64"} else {},
+        limits=pixels if known else {},
         source=f"noise ({dtype}, not measured)",
         dtype=dtype,
         uses_traces=dtype in EPS,
     )
+
+
+def changed_by_rounding(dtype: str) -> float:
+    """Return the share of pixels that rounding may move over the edge between two levels, 0…1.
+
+    A value that is off by d levels, d far below 1, lands on the other side of an edge with
+    probability d, wherever the edges lie; of normal errors the mean of d is ``sqrt(2 / pi)`` of
+    their standard deviation, which is what the decoder's output may be off after 50 steps
+    (``harness.verdict.rounding``). A pixel has three channels. In float32 that is 1.7 %, rounded up
+    to three decimals.
+    """
+    spread = decoder_limit(dtype, latents_limit(dtype, _STEPS)) * _HALF * _LEVELS
+    return math.ceil(1000 * _CHANNELS * math.sqrt(2 / math.pi) * spread) / 1000

@@ -94,7 +94,7 @@ def trace_measures(accepted: Trace, present: Trace, dtype: str) -> tuple[TraceMe
         *_networks(pairs, error),
         *_mixtures(accepted, present, eps),
         *_first_steps(accepted, present, pairs, eps),
-        *_latents(pairs, error),
+        *_latents(pairs, dtype),
         *_decoder(pairs, dtype),
     )
 
@@ -102,6 +102,11 @@ def trace_measures(accepted: Trace, present: Trace, dtype: str) -> tuple[TraceMe
 def error_of_one_operation(dtype: str) -> float:
     """Return the relative error that one operation of a network is taken to make in ``dtype``."""
     return EPS[dtype] * (ROUNDED_ONCE if dtype in {"float16", "bfloat16"} else 1.0)
+
+
+def latents_limit(dtype: str, steps: int) -> float:
+    """Return how far apart two images' latents may be after ``steps`` steps."""
+    return NETWORK * math.sqrt(steps) * error_of_one_operation(dtype)
 
 
 def decoder_limit(dtype: str, latents: float) -> float:
@@ -212,13 +217,11 @@ def _first_steps(
         yield TraceMeasure("coherence", found.cosine, COSINE)
 
 
-def _latents(pairs: _Pairs, error: float) -> Iterator[TraceMeasure]:
+def _latents(pairs: _Pairs, dtype: str) -> Iterator[TraceMeasure]:
     stages = (Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE)
     if any(pairs[stage] for stage in stages):
-        sterror = max(1, len(pairs[Stage.DENOISING_STEP]))
-        yield TraceMeasure(
-            "latents_distance", _worst(pairs, *stages), NETWORK * math.sqrt(sterror) * error
-        )
+        steps = max(1, len(pairs[Stage.DENOISING_STEP]))
+        yield TraceMeasure("latents_distance", _worst(pairs, *stages), latents_limit(dtype, steps))
 
 
 def _decoder(pairs: _Pairs, dtype: str) -> Iterator[TraceMeasure]:

@@ -16,7 +16,7 @@ from harness.comparison.wrong_images import (
     rounded_otherwise,
 )
 from harness.verdict.judge import Subject, Tools, judge
-from harness.verdict.model import Verdict
+from harness.verdict.model import PASSING, Verdict
 from harness.verdict.right_images import LeftOut, Neighbours, Right
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _trial(
     no_test = None
     if judgement.verdict is Verdict.IDENTICAL:
         no_test = "equal to an accepted image"
-    elif judgement.verdict is Verdict.MATCH and metrics["peak_difference"] <= _UNTOLD:
+    elif judgement.verdict in PASSING and metrics["peak_difference"] <= _UNTOLD:
         within = "within one level of" if metrics["peak_difference"] else "equal where it counts to"
         no_test = f"{within} an accepted image"
     passes = judgement.verdict is not Verdict.DRIFT and no_test is None

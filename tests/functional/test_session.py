@@ -13,16 +13,19 @@ if TYPE_CHECKING:
 
 CASES = ("red-apple[seed=1]", "red-apple[seed=2]", "colours[red,seed=0]", "colours[blue,seed=0]")
 
-NOISE_OF_ONE_LEVEL = """
+PIXELS_OFF = """
     import diffusers, functools, numpy
     original = diffusers.StableDiffusionPipeline.__call__
     @functools.wraps(original)
-    def one_level_off(self, *args, **kwargs):
+    def some_pixels_off(self, *args, **kwargs):
         output = original(self, *args, **kwargs)
-        output.images = numpy.clip(output.images + {levels} / 255, 0, 1)
+        rows = output.images[:, :{rows}, :4]
+        output.images[:, :{rows}, :4] = numpy.where(
+            rows < 0.5, rows + {levels} / 255, rows - {levels} / 255
+        )
         return output
     def pytest_configure(config):
-        diffusers.StableDiffusionPipeline.__call__ = one_level_off
+        diffusers.StableDiffusionPipeline.__call__ = some_pixels_off
     def pytest_unconfigure(config):
         diffusers.StableDiffusionPipeline.__call__ = original
 """
@@ -113,14 +116,19 @@ def test_another_seed_is_a_new_case(project: Project):
 
 
 @pytest.mark.parametrize(
-    ("levels", "verdict", "outcome"),
-    [(1, "match", "passed"), (3, "warn", "passed"), (9, "drift", "failed")],
+    ("levels", "rows", "verdict", "outcome"),
+    [
+        (1, 4, "match", "passed"),
+        (1, 32, "warn", "passed"),
+        (3, 4, "warn", "passed"),
+        (9, 4, "drift", "failed"),
+    ],
 )
 def test_what_the_suite_cannot_see_is_judged_by_its_distance(
-    project: Project, levels: int, verdict: str, outcome: str
+    project: Project, levels: int, rows: int, verdict: str, outcome: str
 ):
     project.accept_all()
-    project.conftest(NOISE_OF_ONE_LEVEL.format(levels=levels))
+    project.conftest(PIXELS_OFF.format(levels=levels, rows=rows))
     result = project.run("--golden-trace=off")
     assert set(project.verdicts().values()) == {verdict}
     assert result.parseoutcomes()[outcome] == 4
@@ -131,7 +139,7 @@ def test_what_the_suite_cannot_see_is_judged_by_its_distance(
 
 def test_a_level_added_after_the_latents_is_no_rounding_and_the_trace_shows_it(project: Project):
     project.accept_all()
-    project.conftest(NOISE_OF_ONE_LEVEL.format(levels=1))
+    project.conftest(PIXELS_OFF.format(levels=1, rows=4))
     project.run()
     assert set(project.verdicts().values()) == {"warn"}
     (reason,) = [r for r in project.record()["cases"][0]["reasons"] if "decoded" in r["metric"]]
@@ -141,7 +149,7 @@ def test_a_level_added_after_the_latents_is_no_rounding_and_the_trace_shows_it(p
 
 def test_golden_require_names_the_worst_that_passes(project: Project):
     project.accept_all()
-    project.conftest(NOISE_OF_ONE_LEVEL.format(levels=1))
+    project.conftest(PIXELS_OFF.format(levels=1, rows=4))
     off = "--golden-trace=off"
     project.run("--golden-require=match", off).assert_outcomes(passed=4)
     project.run("--golden-require=identical", off).assert_outcomes(failed=4)
@@ -150,7 +158,7 @@ def test_golden_require_names_the_worst_that_passes(project: Project):
 def test_a_run_never_touches_the_baselines(project: Project):
     project.accept_all()
     before = project.baselines()
-    project.conftest(NOISE_OF_ONE_LEVEL.format(levels=9))
+    project.conftest(PIXELS_OFF.format(levels=9, rows=4))
     project.run()
     assert project.baselines() == before
 
@@ -158,7 +166,7 @@ def test_a_run_never_touches_the_baselines(project: Project):
 def test_update_changed_accepts_drift_but_not_new(project: Project):
     project.accept_all()
     project.edit("seeds: [1, 2]", "seeds: [1, 3]")
-    project.conftest(NOISE_OF_ONE_LEVEL.format(levels=9))
+    project.conftest(PIXELS_OFF.format(levels=9, rows=4))
     result = project.run("--golden-update=changed")
     result.assert_outcomes(passed=3, failed=1)
     result.stdout.fnmatch_lines(["accepted 3 images into baselines/"])

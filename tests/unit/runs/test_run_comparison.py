@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from two_runs import AVX2, Run, picture
+from PIL import Image
+from two_runs import AVX2, Run, picture, rounded
 
 from harness.pixels import decode, encode_png, pixels_sha256
 from harness.runs.comparison import JudgedPair, compare_runs
@@ -28,21 +29,27 @@ def only_pair(a: Run, b: Run) -> JudgedPair:
 
 
 @pytest.mark.parametrize(
-    ("levels", "verdict"), [(0, "identical"), (1, "match"), (3, "warn"), (9, "drift")]
+    ("image", "verdict"),
+    [(picture(), "identical"), (rounded(), "match"), (picture(3), "warn"), (picture(9), "drift")],
+    ids=["identical", "match", "warn", "drift"],
 )
-def test_a_pair_gets_the_verdict_of_a_test_run(a: Run, b: Run, levels: int, verdict: str):
+def test_a_pair_gets_the_verdict_of_a_test_run(a: Run, b: Run, image: Image.Image, verdict: str):
     a.case("apple", picture())
-    b.case("apple", picture(levels))
+    b.case("apple", image)
     assert only_pair(a, b).judged.verdict == verdict
 
 
-@pytest.mark.parametrize(("levels", "same"), [(0, True), (1, True), (3, False)])
+@pytest.mark.parametrize(
+    ("ball", "same"),
+    [(picture(), True), (rounded(), True), (picture(3), False)],
+    ids=["identical", "match", "warn"],
+)
 def test_runs_are_the_same_if_every_pair_is_within_the_noise(
-    a: Run, b: Run, levels: int, same: bool
+    a: Run, b: Run, ball: Image.Image, same: bool
 ):
-    for name, level in (("apple", 0), ("ball", levels)):
+    for name, image in (("apple", picture()), ("ball", ball)):
         a.case(name, picture())
-        b.case(name, picture(level))
+        b.case(name, image)
     assert compare_runs(a.stored(), b.stored()).same is same
 
 

@@ -33,6 +33,13 @@ def picture(level: int = 100, size: tuple[int, int] = (32, 32), mode: str = "RGB
 ACCEPTED = picture()
 
 
+def rounded(levels: int = 1) -> Image.Image:
+    """``ACCEPTED`` with nine of its 1,024 pixels moved."""
+    image = picture()
+    image.paste((100 + levels, 10, 10), (4, 4, 7, 7))
+    return image
+
+
 class World:
     """A baseline entry with its images, and the verdict against it."""
 
@@ -143,16 +150,23 @@ def test_the_nearest_of_several_accepted_images_is_the_one_compared(world: World
 
 
 def test_one_level_is_the_noise_of_float32(world: World):
-    judgement = world.judge(picture(101), max_peak_difference=0)
+    judgement = world.judge(rounded(), max_peak_difference=0)
     assert judgement.verdict is Verdict.MATCH
-    reason, alone = judgement.reasons
+    reason, share, alone = judgement.reasons
     assert "pixels alone" in (alone.detail or "")
+    assert (share.metric, share.value, share.limit) == ("changed_fraction", 9 / 1024, 0.017)
     assert (reason.code, reason.metric, reason.value, reason.limit) == (
         "noise",
         "peak_difference",
         1,
         1,
     )
+
+
+def test_one_level_in_more_pixels_than_rounding_moves_is_beyond_the_noise(world: World):
+    judgement = world.judge(picture(101))
+    assert judgement.verdict is Verdict.WARN
+    assert judgement.metrics["changed_fraction"] == 64 / 1024
 
 
 def test_two_levels_are_beyond_the_noise(world: World):
@@ -177,7 +191,7 @@ def test_beyond_a_gate_is_drift_and_names_the_gate_value_limit_and_source(world:
         4,
         "suite",
     )
-    assert codes(judgement) == ["gate", "noise"]
+    assert codes(judgement) == ["gate", "noise", "noise"]
 
 
 def test_exactly_at_the_gate_is_inside(world: World):

@@ -88,7 +88,7 @@ def test_a_gate_that_fails_an_image_rounded_otherwise_is_inside_the_noise(toy: A
 
 def test_the_proposal_keeps_the_noise_out_and_fails_every_wrong_image(toy: AcceptedSuite):
     _, found = checked(toy, "{min_ssim: 0.5}")
-    assert found.proposed == {"max_peak_difference": 1}
+    assert found.proposed == {"max_peak_difference": 1, "max_changed_fraction": 0.017}
     assert all(room.separates for room in found.rooms if room.gate in found.proposed)
     check, after = checked(toy, "{max_peak_difference: 1}")
     assert check.passed == ()
