@@ -35,6 +35,8 @@ class Fault:
     """What is done to the loaded pipeline: ``what`` of ``injections`` and its options."""
     seed: int = SEED
     """Of the case, on both sides."""
+    fresh: bool = False
+    """Written before the rules were changed last, and never used to change them: told apart."""
     note: str = ""
     """How the fault is simulated, or what else is to be known."""
 

@@ -164,9 +164,20 @@ def attention(pipeline: Any, _undo: ExitStack, *, processor: str, hidden: bool =
         exchange(None)
 
 
-def channels_last(pipeline: Any, _undo: ExitStack) -> None:
+def channels_last(pipeline: Any, _undo: ExitStack, *, hidden: bool = False) -> None:
     """Lay the weights of convolutions out with the channels last."""
-    memory.channels_last(pipeline)
+    if not hidden:
+        memory.channels_last(pipeline)
+        return
+
+    def change(within: ExitStack, _arguments: dict[str, Any]) -> None:
+        import torch
+
+        for model in (denoiser_of(pipeline), pipeline.vae):
+            within.callback(model.to, memory_format=torch.contiguous_format)
+            model.to(memory_format=torch.channels_last)
+
+    during_call(pipeline, change)
 
 
 def without_onednn(pipeline: Any, _undo: ExitStack) -> None:
@@ -176,6 +187,28 @@ def without_onednn(pipeline: Any, _undo: ExitStack) -> None:
         import torch
 
         within.enter_context(torch.backends.mkldnn.flags(enabled=False, fp32_precision="ieee"))
+
+    during_call(pipeline, change)
+
+
+def flash_attention(pipeline: Any, _undo: ExitStack) -> None:
+    """Let scaled dot-product attention use the flash kernel alone."""
+
+    def change(within: ExitStack, _arguments: dict[str, Any]) -> None:
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+
+        within.enter_context(sdpa_kernel(SDPBackend.FLASH_ATTENTION))
+
+    during_call(pipeline, change)
+
+
+def autocast(pipeline: Any, _undo: ExitStack, *, dtype: str) -> None:
+    """Compute under torch's autocast."""
+
+    def change(within: ExitStack, _arguments: dict[str, Any]) -> None:
+        import torch
+
+        within.enter_context(torch.autocast("cpu", dtype=getattr(torch, dtype)))
 
     during_call(pipeline, change)
 
@@ -500,11 +533,13 @@ INJECTIONS: Mapping[str, Injection] = {
         argument,
         attention,
         attention_slicing,
+        autocast,
         batch,
         channels_last,
         computed_in,
         decoded,
         flag_dropped,
+        flash_attention,
         generator,
         image,
         ip_adapter,
