@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,8 @@ class Candidate:
     recipe_sha256: str
     environment: Mapping[str, str | int | float | bool | None]
     run_id: str
+    in_force: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+    """What the environment had otherwise inside the pipeline's call."""
     trace: Path | None = None
     """The trace in the run's folder; verified before anything is written."""
 
@@ -111,6 +113,7 @@ def accepted_image(candidate: Candidate, signature: Signature) -> AcceptedImage:
         recipe=dict(candidate.recipe),
         recipe_sha256=candidate.recipe_sha256,
         environment_sha256=json_sha256(candidate.environment),
+        in_force=dict(candidate.in_force),
         run_id=candidate.run_id,
         accepted_at=signature.at,
         accepted_by=signature.by,

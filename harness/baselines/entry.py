@@ -29,6 +29,8 @@ class AcceptedImage(_Document):
     recipe: dict[str, JsonValue]
     recipe_sha256: Sha256
     environment_sha256: Sha256
+    in_force: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    """What the environment had otherwise inside the pipeline's call; normally empty."""
     run_id: str
     accepted_at: datetime
     accepted_by: str

@@ -28,6 +28,8 @@ class Kept:
     recipe: Mapping[str, JsonValue]
     environment: Callable[[], Mapping[str, Value] | None]
     trace: Callable[[], Trace | None]
+    in_force: Mapping[str, Value] = field(default_factory=dict)
+    """What the environment had otherwise inside the pipeline's call."""
     image: Image | None = None
     blank: Blank | None = None
     """What is known to be wrong with an image that is not kept."""
@@ -38,6 +40,7 @@ class Kept:
         """Read everything; what cannot be read is left out, and why is noted in ``missing``."""
         return Side(
             environment=self._read("the environment", self.environment),
+            in_force=self.in_force,
             recipe=self.recipe,
             trace=self._read("the trace", self.trace),
             blank=self.blank if self.image is None else blank_of(self.image),

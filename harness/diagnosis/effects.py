@@ -84,7 +84,7 @@ _FAMILIES: Final = (
         Cause.MATMUL_PRECISION, reach.COMPUTED, 60, Size.REDUCED,
     ),
     _family(r"torch\.sdp\..*|env\.DIFFUSERS_ATTN.*", Cause.ATTENTION, _ATTENTION, 50, Size.LOSSY),
-    _family(r"torch\.default_dtype", Cause.DTYPE, reach.COMPUTED, RECORDED, Size.CAST),
+    _family(r"torch\.(default_dtype|autocast)", Cause.DTYPE, reach.COMPUTED, RECORDED, Size.CAST),
     _family(
         r"torch\.(cudnn\.(benchmark|deterministic|enabled)|preferred_.*)"
         r"|env\.(CUBLAS.*|TORCH_.*|DISABLE_ADDMM.*|PYTORCH_TUNABLEOP.*)",

@@ -31,12 +31,21 @@ class Side:
 
     environment: Mapping[str, Value] | None = None
     """The fingerprint, dotted keys to values; None where it is not on record."""
+    in_force: Mapping[str, Value] = field(default_factory=dict)
+    """What the fingerprint has otherwise inside the pipeline's call; it counts there."""
     recipe: Mapping[str, JsonValue] | None = None
     """None where it is not on record."""
     trace: Trace | None = None
     """None, or empty, where none was recorded or it cannot be read."""
     blank: Blank | None = None
     """None where the image shows something, and where that is not known."""
+
+    @property
+    def surroundings(self) -> Mapping[str, Value] | None:
+        """The environment as it was where the models computed; None where it is not on record."""
+        if self.environment is None or not self.in_force:
+            return self.environment
+        return {**self.environment, **self.in_force}
 
 
 @dataclass(frozen=True, slots=True)

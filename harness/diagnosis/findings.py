@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from harness.comparison.trace_distances import either
@@ -26,7 +26,10 @@ class Findings:
     roots: tuple[Root, ...]
     """Where the images part; ``NOWHERE`` alone where no trace tells."""
     keys: Mapping[str, KeyDifference]
-    """The keys of the fingerprints that differ and can change an image; empty if unknown."""
+    """The keys that differ and can change an image; empty if unknown.
+
+    Of the fingerprints, and of what was in force inside a call where that was something else.
+    """
     fields: Mapping[str, FieldDifference]
     """The fields in which the recipes differ."""
     adds_up: bool
@@ -41,11 +44,19 @@ class Findings:
 
     def value(self, key: str) -> Value:
         """Return what the present fingerprint has under a key."""
-        return (self.evidence.present.environment or {}).get(key)
+        return (self.evidence.present.surroundings or {}).get(key)
+
+    def inside(self, key: str) -> bool:
+        """Say whether a key has another value inside a call than around it."""
+        evidence = self.evidence
+        return key in evidence.accepted.in_force or key in evidence.present.in_force
 
     def same_key(self, key: str) -> bool:
         """Say whether both fingerprints have the key, with one value that could be read."""
-        sides = (self.evidence.accepted.environment or {}, self.evidence.present.environment or {})
+        sides = (
+            self.evidence.accepted.surroundings or {},
+            self.evidence.present.surroundings or {},
+        )
         return all(_readable(side.get(key)) for side in sides) and key not in self.keys
 
     def rounding(self, root: Root) -> float:
@@ -55,7 +66,7 @@ class Findings:
         """
         dtypes = {either(pair).dtype for pair in root.pairs}
         for side in (self.evidence.accepted, self.evidence.present):
-            for key, value in (side.environment or {}).items():
+            for key, value in (side.surroundings or {}).items():
                 if key.startswith("model.") and key.endswith(".dtype"):
                     dtypes.update(str(value).split())
         known = [EPSILONS[each] for each in dtypes if each in EPSILONS]
@@ -68,8 +79,9 @@ def findings_of(evidence: Evidence, divergence: FirstDivergence | None = None) -
     growth = divergence.growth if divergence else None
     roots = roots_of(before.trace, now.trace) if before.trace and now.trace else ()
     keys: Mapping[str, KeyDifference] = {}
-    if before.environment is not None and now.environment is not None:
-        keys = _telling(before.environment, now.environment)
+    if before.surroundings is not None and now.surroundings is not None:
+        inside = before.in_force.keys() | now.in_force.keys()
+        keys = _telling(before.surroundings, now.surroundings, inside)
     fields: Iterable[FieldDifference] = ()
     if before.recipe is not None and now.recipe is not None:
         fields = recipe_differences(before.recipe, now.recipe)
@@ -84,13 +96,19 @@ def findings_of(evidence: Evidence, divergence: FirstDivergence | None = None) -
     )
 
 
-def _telling(old: Mapping[str, Value], new: Mapping[str, Value]) -> dict[str, KeyDifference]:
+def _telling(
+    old: Mapping[str, Value], new: Mapping[str, Value], inside: Set[str]
+) -> dict[str, KeyDifference]:
     return {
         each.key: each
         for each in environment_differences(old, new)
         if each.kind is not Kind.RECORDED
         and all(map(_readable_or_none, (each.old, each.new)))
-        and ((each.key in old and each.key in new) or _absence_tells(each.key, old, new))
+        and (
+            (each.key in old and each.key in new)
+            or each.key in inside
+            or _absence_tells(each.key, old, new)
+        )
     }
 
 

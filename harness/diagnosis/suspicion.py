@@ -90,7 +90,7 @@ def computed_otherwise(
     """
     sentences, weight = [evidence], LIKELY
     digests = [
-        key for key in findings.evidence.present.environment or {} if _is_digest(key, component)
+        key for key in findings.evidence.present.surroundings or {} if _is_digest(key, component)
     ]
     if digests and all(map(findings.same_key, digests)):
         sentences.append("its weights were the same when they were loaded")

@@ -28,6 +28,8 @@ class Scope(StrEnum):
     """The files of a suite's model; nothing of them is loaded."""
     LOADED = "loaded"
     """A loaded pipeline."""
+    CALL = "call"
+    """A pipeline's call: it is read inside it, and in no fingerprint."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,9 @@ from typing import Final
 
 from harness.environment.declaration import Key, Kind, Scope
 
+AUTOCAST: Final = "torch.autocast"
+"""The dtype of torch's autocast where it is on."""
+
 
 def _file(pattern: str, meaning: str, read: str) -> Key:
     return Key(pattern, meaning, Kind.NUMERIC, read, Scope.FILES, locked=True)
@@ -93,6 +96,13 @@ MODEL_KEYS: Final = (
     _loaded("tokenizer.{component}.vocabulary_size", "how many tokens it knows", "len()"),
     _loaded("tokenizer.{component}.maximum_length", "tokens of a prompt", "model_max_length"),
     _loaded("tokenizer.{component}.sha256", "SHA-256 of vocabulary and rules", "the tokenizer"),
+    Key(
+        AUTOCAST,
+        "the dtype in which autocast computes what it can, inside the call",
+        Kind.NUMERIC,
+        "torch.get_autocast_dtype()",
+        Scope.CALL,
+    ),
     _loaded("generation.batch", "images made in one call", "the back end"),
     _loaded("generation.generator", "how long a generator lives", "the back end"),
     _loaded("generation.conversion", "how floats become levels", "the back end"),

@@ -35,12 +35,22 @@ def read_switches(*, cuda: bool) -> Iterator[tuple[str, EnvironmentValue]]:
     yield "torch.hip", torch.version.hip
     yield from _build(torch)
     yield "cpu.capability", guarded(torch.backends.cpu.get_cpu_capability)
-    yield "cpu.threads", guarded(torch.get_num_threads)
     yield "cpu.interop_threads", guarded(torch.get_num_interop_threads)
-    for name, getter in _switches(torch).items():
-        yield f"torch.{name}", guarded(getter)
+    for key, getter in switch_readers().items():
+        yield key, guarded(getter)
     if cuda:
         yield "torch.cudnn", guarded(torch.backends.cudnn.version)
+
+
+def switch_readers() -> dict[str, Callable[[], Any]]:
+    """Return by its key what reads each switch that can be turned while a process runs.
+
+    All of them together take some ten microseconds.
+    """
+    import torch
+
+    found = {f"torch.{name}": getter for name, getter in _switches(torch).items()}
+    return {"cpu.threads": torch.get_num_threads, **found}
 
 
 def _build(torch: ModuleType) -> Iterator[tuple[str, EnvironmentValue]]:

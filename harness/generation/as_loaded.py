@@ -41,7 +41,7 @@ def _fields(module: torch.nn.Module) -> dict[str, Callable[[], Any]]:
     whole = getattr(module, "_orig_mod", module)
     return {
         "class": lambda: type(whole).__name__,
-        "dtype": lambda: " ".join(sorted({_plain_dtype(p.dtype) for p in whole.parameters()})),
+        "dtype": lambda: " ".join(sorted({plain_dtype(p.dtype) for p in whole.parameters()})),
         "parameters": lambda: sum(parameter.numel() for parameter in whole.parameters()),
         "sha256": lambda: tensors_sha256(_stored(whole)),
         "tables_sha256": lambda: tensors_sha256(_computed(whole)),
@@ -77,7 +77,7 @@ def tensors_sha256(tensors: Mapping[str, torch.Tensor]) -> str | None:
     whole = hashlib.sha256()
     for name, digest in zip(names, digests, strict=True):
         tensor = tensors[name]
-        line = [name, _plain_dtype(tensor.dtype), list(tensor.shape), digest]
+        line = [name, plain_dtype(tensor.dtype), list(tensor.shape), digest]
         whole.update(json.dumps(line).encode() + b"\n")
     return whole.hexdigest()
 
@@ -141,7 +141,8 @@ def _streamed(flat: torch.Tensor) -> Iterator[memoryview]:
         yield waiting[1].numpy().data
 
 
-def _plain_dtype(dtype: torch.dtype) -> str:
+def plain_dtype(dtype: torch.dtype) -> str:
+    """Name a dtype as records do: ``float32``."""
     return str(dtype).removeprefix("torch.")
 
 
@@ -169,11 +170,16 @@ def _quantisation(module: Any) -> str | None:
 
 def _memory_format(module: torch.nn.Module) -> str:
     """Say how the weights of 2-D convolutions lie: NCHW is torch's default, NHWC channels last."""
+    found = {memory_format_of(parameter) for parameter in module.parameters()}
+    return " ".join(sorted(each for each in found if each)) or "none"
+
+
+def memory_format_of(weight: torch.Tensor) -> str | None:
+    """Return ``NCHW`` or ``NHWC``; None for what is no 2-D convolution's, or could be both."""
     import torch
 
-    found = set()
-    for weight in (parameter for parameter in module.parameters() if parameter.dim() == 4):  # noqa: PLR2004
-        strides = weight.is_contiguous(), weight.is_contiguous(memory_format=torch.channels_last)
-        # A kernel of one pixel is both at once, and tells nothing.
-        found.add({(True, False): "NCHW", (False, True): "NHWC"}.get(strides, ""))
-    return " ".join(sorted(found - {""})) or "none"
+    if weight.dim() != 4:  # noqa: PLR2004
+        return None
+    strides = weight.is_contiguous(), weight.is_contiguous(memory_format=torch.channels_last)
+    # A kernel of one pixel is both at once, and tells nothing.
+    return {(True, False): "NCHW", (False, True): "NHWC"}.get(strides)

@@ -31,6 +31,8 @@ class Generation:
     """Wall-clock seconds of loading the model; 0.0 where it was loaded already."""
     trace: Trace = ()
     """What was recorded of the stages; empty where that was not wanted."""
+    in_force: tuple[Mapping[str, EnvironmentValue], ...] = ()
+    """Switches by their keys, as they were when the models computed: see ``in_force``."""
     layers: DeepTrace | None = None
     """What every layer returned; None where that was not wanted, as is usual."""
 
@@ -51,9 +53,11 @@ class GenerationError(GoldenseedError):
     """Set where the pipeline ran to its end."""
     trace: Trace = ()
     """What was recorded until then, for whoever explains the failure."""
+    in_force: tuple[Mapping[str, EnvironmentValue], ...] = ()
+    """Switches as they were when the models computed."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        state = {"unusable": self.unusable, "trace": self.trace}
+        state = {"unusable": self.unusable, "trace": self.trace, "in_force": self.in_force}
         return (_rebuild, (self.what, self.path, self.line, self.fix), state)
 
 

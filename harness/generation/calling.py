@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import GoldenseedError
 from harness.generation.backend import Generation, GenerationError, Progress, Unusable
+from harness.generation.in_force import InForce
 from harness.generation.layers import recorded_layers
 from harness.generation.noise import generator_for, noise_of
 from harness.generation.schedulers import did_you_mean
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
+    from harness.generation.in_force import Reading
     from harness.generation.layers import LayerRecorder
     from harness.generation.trace import Recorder
     from harness.suites.expansion import Case
@@ -39,6 +41,7 @@ class PipelineCall:
         self._pipeline = pipeline
         self._sketcher = Sketcher() if trace else None
         self._layer_sketcher = Sketcher() if layers else None
+        self._inside = InForce(pipeline, device) if trace else None
         self._device = device
         self._name = type(pipeline).__name__
         parameters = inspect.signature(pipeline.__call__).parameters
@@ -63,7 +66,12 @@ class PipelineCall:
             arguments["callback_on_step_end"] = _step_counter(case, progress)
         began = time.perf_counter()
         try:
-            with noise_of(case), self._recording() as recorder, self._deeply() as layers:
+            with (
+                noise_of(case),
+                self._recording() as recorder,
+                self._deeply() as layers,
+                self._watching() as in_force,
+            ):
                 output = self._pipeline(**arguments)
         except GoldenseedError:
             raise
@@ -77,16 +85,25 @@ class PipelineCall:
         try:
             image = _the_image(case, output, self._name)
         except GenerationError as error:
-            error.trace = recorder.trace if recorder else ()
+            error.trace, error.in_force = recorder.trace if recorder else (), tuple(in_force)
             raise
         deep = None if layers is None else layers.finish()
         if recorder is None:
             return Generation(image=image, seconds=seconds, layers=deep)
         recorder.add_image(output, image)
-        return Generation(image=image, seconds=seconds, trace=recorder.trace, layers=deep)
+        return Generation(
+            image=image,
+            seconds=seconds,
+            trace=recorder.trace,
+            layers=deep,
+            in_force=tuple(in_force),
+        )
 
     def _recording(self) -> AbstractContextManager[Recorder | None]:
         return nullcontext() if self._sketcher is None else recorded(self._pipeline, self._sketcher)
+
+    def _watching(self) -> AbstractContextManager[list[Reading]]:
+        return nullcontext([]) if self._inside is None else self._inside.watched()
 
     def _deeply(self) -> AbstractContextManager[LayerRecorder | None]:
         if self._layer_sketcher is None:

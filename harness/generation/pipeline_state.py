@@ -43,18 +43,17 @@ def describe_tokenizers(pipeline: Any) -> Iterator[tuple[str, EnvironmentValue]]
 
 
 def _attention(name: str, component: Any) -> Iterator[tuple[str, EnvironmentValue]]:
-    processors = getattr(component, "attn_processors", None)
-    if processors:
-        yield f"attention.{name}.processors", guarded(lambda: _processors(processors))
+    if getattr(component, "attn_processors", None):
+        yield f"attention.{name}.processors", guarded(lambda: processors_of(component))
         yield f"attention.{name}.kernel", guarded(lambda: attention_kernel(component))
     implementation = getattr(getattr(component, "config", None), "_attn_implementation", None)
     if implementation is not None:
         yield f"attention.{name}.implementation", plain(implementation)
 
 
-def _processors(processors: dict[str, Any]) -> str:
+def processors_of(component: Any) -> str:
     """``AttnProcessor2_0 x 32``; with a back end of diffusers ``FluxAttnProcessor[flash] x 57``."""
-    counts = Counter(map(_processor, processors.values()))
+    counts = Counter(map(_processor, component.attn_processors.values()))
     return ", ".join(f"{name} x {count}" for name, count in sorted(counts.items()))
 
 

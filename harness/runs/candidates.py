@@ -37,6 +37,7 @@ def _candidate(run: RunRecord, folder: Path, case: CaseRecord) -> Candidate:
         recipe=case.recipe,
         recipe_sha256=case.recipe_sha256,
         environment=run.environment_of(case),
+        in_force=case.in_force,
         run_id=run.run_id,
         trace=None if case.trace_file is None else inside(folder, case.trace_file),
     )

@@ -116,6 +116,7 @@ class Comparer:
             Kept(
                 recipe=case.recipe,
                 environment=partial(_environment, run.record, case),
+                in_force=case.in_force,
                 trace=partial(stored_trace, run.folder, case),
                 image=images[name],
             )

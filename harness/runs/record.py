@@ -90,6 +90,8 @@ class CaseRecord(_Document):
     profile: str | None = None
     """Where the image was made; None if generation never began."""
     environment_sha256: str | None = None
+    in_force: dict[str, EnvironmentValue] = Field(default_factory=dict)
+    """What the environment has otherwise inside the pipeline's call; normally empty."""
     pixels_sha256: str | None = None
     image: str | None = None
     """The generated PNG, relative to the run's folder."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +50,7 @@ class Made:
     profile: str | None
     environment_sha256: str | None
     environment: Mapping[str, EnvironmentValue] | None = None
+    in_force: Mapping[str, EnvironmentValue] = field(default_factory=dict)
     trace: Trace = ()
     layers: DeepTrace | None = None
     mask: MaskSpec | None = None
@@ -153,6 +154,7 @@ class Judging:
         now = Kept(
             recipe=failure.recipe,
             environment=lambda: environment,
+            in_force=failure.in_force,
             trace=lambda: error.trace,
             blank=Blank(error.unusable.value),
         )
@@ -164,6 +166,7 @@ class Judging:
         return Kept(
             recipe=accepted.recipe,
             environment=lambda: self._store.environment(accepted.environment_sha256),
+            in_force=accepted.in_force,
             trace=lambda: self._accepted_trace(accepted),
             image=image,
         )
@@ -174,6 +177,7 @@ class Judging:
         return {
             "profile": subject.profile,
             "environment_sha256": made.environment_sha256,
+            "in_force": dict(made.in_force),
             "pixels_sha256": subject.pixels_sha256,
             "image": self._pictures.keep(image, subject.pixels_sha256),
             "width": image.width,
@@ -236,6 +240,7 @@ class Judging:
         now = Kept(
             recipe=recipe,
             environment=lambda: made.environment,
+            in_force=made.in_force,
             trace=lambda: made.trace,
             image=made.image,
         )

@@ -15,6 +15,7 @@ from harness.environment.profile import PORTABLE, profile_slug
 from harness.errors import GoldenseedError
 from harness.files import json_sha256
 from harness.generation.backend import GenerationError
+from harness.generation.in_force import differing
 from harness.runs.record import CaseRecord, EnvironmentValue, Seconds
 from harness.session.content import with_content
 from harness.session.crashes import RUNNING, marked
@@ -98,6 +99,7 @@ class Worker:
             environment_sha256=self._environment_sha256,
             environment=self.environment,
             trace=generation.trace,
+            in_force=differing(generation.in_force, self.environment),
             layers=generation.layers,
             mask=case.mask,
         )
@@ -108,6 +110,8 @@ class Worker:
         if not isinstance(error, GenerationError) or error.unusable is None or not self._backend:
             return failure
         self._remember(self._backend.fingerprint())
+        in_force = differing(error.in_force, self.environment)
+        failure = failure.model_copy(update={"in_force": in_force})
         return self._judging.explained(failure, error, self.profile, self.environment)
 
     def judge(

@@ -28,7 +28,7 @@ def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
         if key.startswith("scheduler.") and key.endswith("_sha256"):
             effect, weight = _table(effect, findings, root)
         if weight:
-            yield _suspicion(effect, weight, difference, root)
+            yield _suspicion(effect, weight, difference, root, inside=findings.inside(key))
 
 
 def takes_effect(effect: Effect, findings: Findings, root: Root) -> bool:
@@ -38,9 +38,14 @@ def takes_effect(effect: Effect, findings: Findings, root: Root) -> bool:
     return reach.touches(effect.places, root, effect.component)
 
 
-def _suspicion(effect: Effect, weight: float, difference: KeyDifference, root: Root) -> Suspicion:
+def _suspicion(
+    effect: Effect, weight: float, difference: KeyDifference, root: Root, *, inside: bool
+) -> Suspicion:
     words = changed(difference.key, difference.old, difference.new)
     evidence = [f"{words} in the fingerprint"]
+    if inside:
+        words = f"{words} inside the call"
+        evidence = [f"{words}, whatever the fingerprint says, which is read around it"]
     if weight < effect.weight / 10 and root.distance:
         evidence.append(
             f"which hardly explains a relative distance of {root.distance:.1e} at {root.place}"

@@ -34,7 +34,9 @@ class Recorded:
 
     @property
     def shown_by(self) -> str:
-        """Where the fault can be read off: the recipe, the fingerprint, or the trace alone.
+        """Where the fault can be read off: recipe, fingerprint, call, or the trace alone.
+
+        The call is what was in force inside it, where the fingerprint says otherwise.
 
         What a failed run told of its failure goes with its trace.
         """
@@ -44,6 +46,8 @@ class Recorded:
         differences = environment_differences(before.environment or {}, now.environment or {})
         if now.environment and any(each.kind is not Kind.RECORDED for each in differences):
             return "fingerprint"
+        if before.in_force != now.in_force:
+            return "call"
         return "trace"
 
 
@@ -61,6 +65,7 @@ def _side(fault: Fault, work: Path) -> tuple[Side, CaseRecord]:
     (case,) = run.cases
     side = Side(
         environment=run.environment or None,
+        in_force=case.in_force,
         recipe=case.recipe,
         trace=stored_trace(folder, case),
         blank=_blank(folder, case),

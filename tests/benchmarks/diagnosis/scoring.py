@@ -81,7 +81,7 @@ def report(faults: Sequence[Fault], work: Path, *, details: bool, misses: Path |
     found = answers(faults, work)
     wrong = [each for each in counted(found) if not each.right]
     if misses is not None:
-        first_half = [each for each in wrong if not each.fault.held_out]
+        first_half = [each for each in wrong if not each.fault.held_out and not each.fault.fresh]
         misses.write_text("\n".join(map(described, first_half)), encoding="utf-8")
     parts = [
         _summary(found),
@@ -104,10 +104,12 @@ def _summary(found: Sequence[Answer]) -> str:
     whole = counted(found)
     groups = {
         "all": whole,
-        "seen half": [each for each in whole if not each.fault.held_out],
-        "held-out half": [each for each in whole if each.fault.held_out],
+        "seen half": [each for each in whole if not each.fault.held_out and not each.fault.fresh],
+        "held-out half": [each for each in whole if each.fault.held_out and not each.fault.fresh],
+        "fresh": [each for each in whole if each.fault.fresh],
+        "all but the fresh": [each for each in whole if not each.fault.fresh],
     }
-    for place in ("recipe", "fingerprint", "trace"):
+    for place in ("recipe", "fingerprint", "call", "trace"):
         name = f"shown by the {place}" if place != "trace" else "shown by the trace alone"
         groups[name] = [each for each in whole if each.recorded.shown_by == place]
     for base in dict.fromkeys(each.fault.base for each in whole):
@@ -168,10 +170,16 @@ def _table(title: str, found: Sequence[Answer]) -> str:
         note = f" ({fault.note})" if fault.note else ""
         rows.append(
             f"| {fault.name}{note} | {fault.base} | `{fault.label}` | {fault.severity} "
-            f"| {each.recorded.shown_by} | {'held out' if fault.held_out else 'seen'} "
+            f"| {each.recorded.shown_by} | {_half(fault)} "
             f"| {each.rank or 'none'} | {each.confidence:.2f} |"
         )
     return "\n".join(rows)
+
+
+def _half(fault: Fault) -> str:
+    if fault.fresh:
+        return "fresh"
+    return "held out" if fault.held_out else "seen"
 
 
 def _controls(found: Sequence[Answer]) -> str:
@@ -217,6 +225,8 @@ def _recorded_differences(about: Recorded) -> Iterator[str]:
     if now.environment is None:
         yield "no environment of the present side"
         return
+    if before.in_force != now.in_force:
+        yield f"inside the call: {dict(before.in_force)} → {dict(now.in_force)}"
     for key in environment_differences(before.environment or {}, now.environment):
         if key.kind is not Kind.RECORDED:
             yield f"environment: {key.key} {str(key.old)[:40]} → {str(key.new)[:40]}"
