@@ -31,14 +31,14 @@ class Side:
 
     environment: Mapping[str, Value] | None = None
     """The fingerprint, dotted keys to values; None where it is not on record."""
-    in_force: Mapping[str, Value] = field(default_factory=dict)
-    """What the fingerprint has otherwise inside the pipeline's call; it counts there."""
     recipe: Mapping[str, JsonValue] | None = None
     """None where it is not on record."""
     trace: Trace | None = None
     """None, or empty, where none was recorded or it cannot be read."""
     blank: Blank | None = None
     """None where the image shows something, and where that is not known."""
+    in_force: Mapping[str, Value] = field(default_factory=dict)
+    """What the fingerprint has otherwise inside the pipeline's call; it counts there."""
 
     @property
     def surroundings(self) -> Mapping[str, Value] | None:

@@ -380,3 +380,17 @@ def test_no_trace_however_damaged_breaks_the_diagnosis(seed: int):
     assert all(0 <= each.confidence <= 1 for each in found.causes)
     confidences = [each.confidence for each in found.causes]
     assert confidences == sorted(confidences, reverse=True)
+
+
+def test_what_was_in_force_inside_the_call_counts_and_is_said_to_be_from_there():
+    before = Side(ENVIRONMENT, RECIPE)
+    now = Side(ENVIRONMENT, RECIPE, in_force={"cpu.threads": 2})
+    found = explain(Evidence(before, now, {"peak_difference": 1.0}))
+    assert first(found)[0] is Cause.CPU
+    assert first(found)[1] > 0.9
+    assert first(found)[2].endswith("cpu.threads 1 → 2 inside the call")
+
+
+def test_what_is_in_force_inside_both_calls_explains_nothing():
+    inside = Side(ENVIRONMENT, RECIPE, in_force={"cpu.threads": 2, "torch.autocast": "bfloat16"})
+    assert explain(Evidence(inside, inside, {})).causes == ()
