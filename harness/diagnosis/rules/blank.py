@@ -8,7 +8,7 @@ from harness.diagnosis.evidence import Blank
 from harness.diagnosis.findings import Findings
 from harness.diagnosis.model import Cause
 from harness.diagnosis.places import Place, Root
-from harness.diagnosis.suspicion import LIKELY, SHOWN, Suspicion
+from harness.diagnosis.suspicion import LIKELY, POSSIBLE, SHOWN, Suspicion
 from harness.generation.stages import Stage, StageRecord, Trace
 
 
@@ -70,8 +70,24 @@ def _black(findings: Findings, root: Root) -> Iterator[Suspicion]:
     evidence = "the image is black" + (
         ", although the VAE's output is what it was" if after_the_vae else ""
     )
+    if after_the_vae and _without_checker(findings):
+        evidence += ", and the pipeline has no safety checker"
+        yield Suspicion(Cause.NOT_FINITE, 4 * SHOWN, "", (evidence,))
+        yield Suspicion(Cause.SAFETY_CHECKER, POSSIBLE, "", (evidence,))
+        return
     checker = findings.value("model.safety_checker.class") is not None
     weight = 4 * SHOWN if after_the_vae else LIKELY
     yield Suspicion(Cause.SAFETY_CHECKER, weight * (2 if checker else 1), "", (evidence,))
     if not after_the_vae:
         yield Suspicion(Cause.NOT_FINITE, LIKELY * (1 if checker else 3), "", (evidence,))
+
+
+def _without_checker(findings: Findings) -> bool:
+    """Say whether both fingerprints describe a loaded pipeline, and none has a safety checker."""
+    sides = (findings.evidence.accepted.environment, findings.evidence.present.environment)
+    return all(
+        side is not None
+        and any(key.startswith("model.") and key.endswith(".class") for key in side)
+        and side.get("model.safety_checker.class") is None
+        for side in sides
+    )

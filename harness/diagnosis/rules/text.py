@@ -71,6 +71,9 @@ def _odds(findings: Findings, root: Root) -> tuple[float, float]:
     if len(tokenizers) > 1:
         if len(root.sources) == len(tokenizers):
             tokenizer /= 4
+        elif all(findings.same_key(f"tokenizer.{each}.sha256") for each in root.sources):
+            # Vocabulary and rules are what they were, and a pipeline takes a text for each encoder.
+            tokenizer /= 2
         else:
             prompt /= 4
     texts = [pair for pair in root.pairs if _source(pair) == root.sources[0]]

@@ -51,7 +51,7 @@ def first(found: Diagnosis) -> tuple[Cause, float, str]:
         (Toy(vae=1.01), Cause.VAE_WEIGHTS, 0.6),
         (Toy(brightness=0.9), Cause.POST_PROCESSING, 0.9),
         (Toy(rounding=126), Cause.POST_PROCESSING, 0.9),
-        (Toy(brightness=0.0), Cause.SAFETY_CHECKER, 0.7),
+        (Toy(brightness=0.0), Cause.NOT_FINITE, 0.7),
         (Toy(broken_at=2), Cause.NOT_FINITE, 0.9),
     ],
     ids=lambda each: str(each) if isinstance(each, Cause) else "",
@@ -394,3 +394,22 @@ def test_what_was_in_force_inside_the_call_counts_and_is_said_to_be_from_there()
 def test_what_is_in_force_inside_both_calls_explains_nothing():
     inside = Side(ENVIRONMENT, RECIPE, in_force={"cpu.threads": 2, "torch.autocast": "bfloat16"})
     assert explain(Evidence(inside, inside, {})).causes == ()
+
+
+@pytest.mark.parametrize(
+    ("checker", "cause"),
+    [("StableDiffusionSafetyChecker", Cause.SAFETY_CHECKER), (None, Cause.NOT_FINITE)],
+)
+def test_a_sound_output_that_is_blackened_is_the_checker_s_where_there_is_one(
+    checker: str | None, cause: Cause
+):
+    seen = evidence(Toy(brightness=0.0))
+    environment = {**ENVIRONMENT, "model.safety_checker.class": checker}
+    sides = (replace(each, environment=environment) for each in (seen.accepted, seen.present))
+    assert first(explain(Evidence(*sides)))[0] is cause
+
+
+def test_a_black_image_of_which_no_fingerprint_is_on_record_may_be_the_checker_s():
+    seen = evidence(Toy(brightness=0.0))
+    sides = (replace(each, environment=None) for each in (seen.accepted, seen.present))
+    assert first(explain(Evidence(*sides)))[0] is Cause.SAFETY_CHECKER
