@@ -163,7 +163,7 @@ class Probe:
         try:
             ended = start(timeout=self.timeout_seconds)
         except subprocess.TimeoutExpired:
-            return f"took longer than {self.timeout_seconds:g} s"
+            return f"took longer than {self.timeout_seconds:g} s, the --timeout"
         if ended.returncode == 0:
             return None
         said = ended.stderr.strip().splitlines()[-_MESSAGE_LINES:]

@@ -63,7 +63,7 @@ def _run_line(name: str, run: StoredRun) -> str:
     record = run.record
     state = "" if record.complete else ", CUT SHORT: cases may be missing"
     profile = _plain(record.profile or "no profile")
-    return f"{name}  {_plain(record.run_id)}  {profile}  {len(record.cases)} cases{state}"
+    return f"{name}  {_plain(record.run_id)}  {profile}  {_cases(len(record.cases))}{state}"
 
 
 def _pairing_lines(found: RunComparison) -> Iterator[str]:
@@ -113,6 +113,10 @@ def _sentences(case: CaseRecord) -> Iterator[str]:
         yield from (f"  {line}" for line in reason_in_words(reason, case).splitlines())
 
 
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count:,} cases"
+
+
 def _movement_lines(movement: Movement) -> Iterator[str]:
     found = movement.separation
     if not found.moved:
@@ -120,7 +124,10 @@ def _movement_lines(movement: Movement) -> Iterator[str]:
     verb = "moved beyond the noise" if movement.beyond_noise else "changed, within the noise"
     yield ""
     if not found.held:
-        yield f"which together: all {found.moved} comparable cases {verb}"
+        each = (
+            "the one comparable case" if found.moved == 1 else f"all {found.moved} comparable cases"
+        )
+        yield f"which together: {each} {verb}"
     elif found.separating:
         yield "which together:"
         yield from (f"  {_separating(each, found.moved, verb)}" for each in found.separating)

@@ -172,6 +172,8 @@ def test_what_cannot_be_calibrated_is_said_and_writes_nothing(
         done = project.command(*calibrate, *arguments)
         assert done.returncode == 2
         assert message in done.stderr
+    assert "run 1 of 2" in done.stderr
+    assert "run 2 of 2" not in done.stderr
     monkeypatch.setenv("CI", "true")
     done = project.command(*calibrate)
     assert (done.returncode, "--force" in done.stderr) == (2, True)

@@ -48,8 +48,8 @@ def test_both_runs_are_named_with_profile_and_number_of_cases(a: Run, b: Run):
     a.case("apple", picture())
     b.case("apple", picture())
     lines = text(a, b).splitlines()
-    assert lines[0] == "A  run-a  cpu-x86_64-avx512  1 cases"
-    assert lines[1] == "B  run-b  cpu-x86_64-avx2  1 cases"
+    assert lines[0] == "A  run-a  cpu-x86_64-avx512  1 case"
+    assert lines[1] == "B  run-b  cpu-x86_64-avx2  1 case"
 
 
 def test_pairs_are_counted_by_verdict_and_a_moved_one_shows_its_distance(a: Run, b: Run):
