@@ -113,10 +113,6 @@ def _sentences(case: CaseRecord) -> Iterator[str]:
         yield from (f"  {line}" for line in reason_in_words(reason, case).splitlines())
 
 
-def _cases(count: int) -> str:
-    return "1 case" if count == 1 else f"{count:,} cases"
-
-
 def _movement_lines(movement: Movement) -> Iterator[str]:
     found = movement.separation
     if not found.moved:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from harness.reporting.anchors import case_anchor
 from harness.reporting.divergence import diagnosis_lines
@@ -41,7 +42,7 @@ def _body(case: CaseRecord, run_id: str, report: str | None) -> Iterator[str]:
     if case.error:
         yield from visible(case.error.rstrip()).splitlines()
     yield from (reason_in_words(reason, case) for reason in facts if reason.detail is not None)
-    line = [reason_in_words(reason, case) for reason in facts if reason.detail is None]
+    line = list(_measured(case, [reason for reason in facts if reason.detail is None]))
     moved = pixels_in_words(case)
     if moved:
         line.append(moved)
@@ -58,6 +59,14 @@ def _body(case: CaseRecord, run_id: str, report: str | None) -> Iterator[str]:
     command = accept_command(case, run_id)
     if command:
         yield f"accept  {' '.join(command)}"
+
+
+def _measured(case: CaseRecord, facts: Sequence[Reason]) -> Iterator[str]:
+    """Yield one text a reason; of several in a row with one source, the last names it."""
+    for reason, following in zip_longest(facts, facts[1:]):
+        text = reason_in_words(reason, case)
+        again = following is not None and following.source == reason.source
+        yield text.removesuffix(f" ({reason.source})") if again else text
 
 
 def _split(case: CaseRecord) -> tuple[list[Reason], list[Reason]]:

@@ -84,9 +84,10 @@ def test_what_is_said_of_the_noise_in_words_has_a_line_of_its_own() -> None:
     expired = "the calibration of 2026-11-20 has expired: torch.version changed"
     far = Reason(code="noise", metric="coherence", value=0.9, limit=0.3, source="noise")
     said = Reason(code="noise", source="noise", detail=expired)
-    lines = failure_text(case("warn", reasons=(far, said)), "run", None).splitlines()
+    near = Reason(code="noise", metric="peak_difference", value=1, limit=1, source="noise")
+    lines = failure_text(case("warn", reasons=(near, far, said)), "run", None).splitlines()
     assert lines[1] == f"  {expired}"
-    assert lines[2].startswith("  coherence 0.9 > 0.3 (noise)")
+    assert lines[2].startswith("  peak difference 1 ≤ 1   coherence 0.9 > 0.3 (noise)")
 
 
 def test_a_baseline_of_another_profile_is_named_first_and_loudly() -> None:
