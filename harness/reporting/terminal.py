@@ -62,11 +62,13 @@ def _body(case: CaseRecord, run_id: str, report: str | None) -> Iterator[str]:
 
 
 def _measured(case: CaseRecord, facts: Sequence[Reason]) -> Iterator[str]:
-    """Yield one text a reason; of several in a row with one source, the last names it."""
+    """Yield one text a reason; of several about one noise, the last names it."""
     for reason, following in zip_longest(facts, facts[1:]):
         text = reason_in_words(reason, case)
-        again = following is not None and following.source == reason.source
-        yield text.removesuffix(f" ({reason.source})") if again else text
+        told_later = following is not None and following.source == reason.source
+        if reason.code == "noise" and told_later:
+            text = text.removesuffix(f" ({reason.source})")
+        yield text
 
 
 def _split(case: CaseRecord) -> tuple[list[Reason], list[Reason]]:
