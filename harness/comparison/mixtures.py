@@ -69,12 +69,15 @@ def first_step_mixture(trace: Trace, eps: float) -> Mixture | None:
 
 
 def shift(accepted: Mixture, present: Mixture) -> Shift:
-    """Return the change of the weight that changed most by its own standard error."""
+    """Return the change of the weight that changed most by its own standard error.
+
+    A weight is a number from a float32 table, or made of some, so that its own rounding counts too.
+    """
     import numpy as np
 
     change = np.abs(present.weights - accepted.weights)
-    error = np.hypot(accepted.errors, present.errors)
     size = np.maximum(np.abs(accepted.weights), np.finfo(float).tiny)
+    error = np.hypot(np.hypot(accepted.errors, present.errors), np.finfo(np.float32).eps * size)
     worst = int(np.argmax(change / np.maximum(error, np.finfo(float).tiny)))
     return Shift(float(change[worst] / size[worst]), float(error[worst] / size[worst]))
 
