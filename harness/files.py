@@ -75,6 +75,8 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 
 def _make_folder(folder: Path, *, durable: bool) -> None:
+    if folder.is_dir():
+        return
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     if durable:

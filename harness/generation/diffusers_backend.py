@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from copy import copy, deepcopy
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from harness.generation.description import (
 )
 from harness.generation.pipeline_loading import load_pipeline
 from harness.generation.portable import check_float64, float64_only
-from harness.generation.schedulers import build_scheduler
+from harness.generation.schedulers import build_scheduler, fresh_copy
 from harness.generation.sources import device_for, dtype_for, model_folder
 from harness.generation.weights import check_model
 
@@ -235,7 +235,7 @@ class _Loaded:
     def wear(self, case: Case) -> None:
         """Give the pipeline a fresh scheduler and the adapters of the case, and no others."""
         if self.scheduler is not None:
-            self.pipeline.scheduler = deepcopy(self.pristine(case))
+            self.pipeline.scheduler = fresh_copy(self.pristine(case))
         elif case.scheduler is not None:
             raise GoldenseedError(
                 f"{type(self.pipeline).__name__} has no scheduler to exchange",
