@@ -41,6 +41,17 @@ def same_pixels(first: bytes, second: bytes) -> bool:
     return _same_rows(data, parts[1][1], expected)
 
 
+def plain_shape(file: bytes) -> tuple[int, int, int] | None:
+    """Return width, height and colour type of a PNG that ``same_pixels`` can judge, else None."""
+    parts = _parts(file)
+    if parts is None:
+        return None
+    width, height, depth, colour, *_, interlaced = parts[0]
+    if depth != _BYTE or colour not in _SAMPLES or interlaced:
+        return None
+    return width, height, colour
+
+
 def _parts(file: bytes) -> tuple[tuple[int, ...], bytes] | None:
     """Return a file's header and compressed data, or None if there is more to it than that."""
     if not file.startswith(_SIGNATURE):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from harness.comparison.fast_png import decode_plain_png
 from harness.errors import GoldenseedError
 from harness.pixels import MODES, has_16_bit_colour, opened
 
@@ -47,6 +48,9 @@ def read_picture(source: Path | bytes, *, name: str | None = None) -> StoredPict
     with opened(source, name=name) as (label, image):
         if has_16_bit_colour(image):
             raise GoldenseedError("has 16 bits per colour channel", path=label, fix=_FIX)
+        fast = decode_plain_png(source) if isinstance(source, bytes) else None
+        if fast is not None:
+            return StoredPicture(fast)
         image.load()
         orientation = image.getexif().get(_ORIENTATION, _UPRIGHT)
         profile = image.info.get("icc_profile")
