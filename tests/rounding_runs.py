@@ -29,8 +29,9 @@ from harness.generation.trace_files import SUFFIX, encode_trace, read_trace
 from harness.pixels import pixels_sha256
 from harness.suites.expansion import Case, Limit
 from harness.suites.loading import load_suite
-from harness.verdict.judge import Judgement, Subject, Tools, judge
+from harness.verdict.judge import Judgement, Tools, judge
 from harness.verdict.noise import unmeasured_noise
+from harness.verdict.subject import Subject
 
 ROOT = Path(__file__).parents[1]
 STEPS = 20

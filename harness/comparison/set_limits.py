@@ -11,8 +11,7 @@ from harness.comparison.names import METRICS, advice, look_up, offered
 from harness.errors import GoldenseedError
 
 if TYPE_CHECKING:
-    from harness.suites.expansion import Limit
-    from harness.suites.sets import Kind, SetSpec, Side
+    from harness.suites.expansion import Kind, Limit, SetSpec, Side
 
 _OPPOSITE = {"min": "max", "max": "min"}
 _SHARED = 2

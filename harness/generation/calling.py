@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from harness.generation.in_force import Reading
     from harness.generation.layers import LayerRecorder
-    from harness.generation.trace import Recorder
+    from harness.generation.recorder import Recorder
     from harness.suites.expansion import Case
 
 OWN_KEYS = ("prompt", "generator", "output_type", "return_dict", "callback_on_step_end")

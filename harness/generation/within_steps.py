@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.generation.stages import Stage
 
 if TYPE_CHECKING:
-    from harness.generation.trace import Recorder
+    from harness.generation.recorder import Recorder
 
 _NAMES = ("unet", "transformer")
 _CALLS = 4

@@ -20,9 +20,10 @@ from harness.runs.stored_images import stored_image, stored_mask
 from harness.runs.traces import stored_trace
 from harness.suites.expansion import Limit
 from harness.suites.recipes import recipe_sha256
-from harness.verdict.judge import Judgement, Subject, Tools, judge
+from harness.verdict.judge import Judgement, Tools, judge
 from harness.verdict.model import Reason, Verdict
 from harness.verdict.noise import unmeasured_noise
+from harness.verdict.subject import Subject
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -19,8 +19,7 @@ from harness.verdict.model import Verdict
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from harness.suites.expansion import Limit, Suite
-    from harness.suites.sets import SetSpec, Side
+    from harness.suites.expansion import Limit, SetSpec, Side, Suite
 
 _HELD_BYTES = 256 * 2**20
 """How much memory the decoded images of a suite's sets may take."""

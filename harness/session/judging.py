@@ -25,9 +25,10 @@ from harness.session.sketches import failed
 from harness.suites.expansion import Limit
 from harness.suites.masking import MaskSpec
 from harness.verdict.calibrated import calibrated_noise
-from harness.verdict.judge import Judgement, Measured, Subject, Tools, judge
+from harness.verdict.judge import Judgement, Measured, Tools, judge
 from harness.verdict.model import Verdict
 from harness.verdict.noise import Noise, unmeasured_noise
+from harness.verdict.subject import Subject
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from pydantic import JsonValue
 
 from harness.suites.masking import MaskSpec
 from harness.suites.model import AdapterSpec, Determinism, ModelSpec, NoiseSpec, SchedulerSpec
 
-if TYPE_CHECKING:
-    from harness.suites.sets import SetSpec
+Kind = Literal["consistency", "diversity"]
+Side = Literal["within", "between"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,30 @@ class Template:
     marks: tuple[str, ...]
     line: int
     mask: MaskSpec | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetSpec:
+    """An entry of ``consistency`` or ``diversity``, its patterns resolved."""
+
+    kind: Kind
+    id: str
+    groups: tuple[tuple[str, ...], ...]
+    """Case ids whose images are paired with each other.
+
+    One group for ``consistency``; for ``diversity`` one for each prompt, of two cases or more.
+    """
+    statistic: Literal["worst", "mean"]
+    within: Mapping[str, Limit]
+    """Limits on the pairs inside a group, by name."""
+    between: Mapping[str, Limit]
+    """Limits on the pairs with the other sets of ``consistency``, by name."""
+    line: int
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The ids of all members, in the order of the suite."""
+        return tuple(case for group in self.groups for case in group)
 
 
 @dataclass(frozen=True, eq=False)

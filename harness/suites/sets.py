@@ -4,45 +4,16 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
 from harness.suites.document import Document
-from harness.suites.expansion import Limit, Template, named_images
+from harness.suites.expansion import Kind, Limit, SetSpec, Template, named_images
 from harness.suites.problems import Problem
 from harness.suites.schema import SuiteFile
 from harness.suites.set_sections import ConsistencySection, DiversitySection
 
-Kind = Literal["consistency", "diversity"]
-Side = Literal["within", "between"]
-
 _FEWEST = 2
 _SHOWN_IDS = 5
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SetSpec:
-    """An entry of ``consistency`` or ``diversity``, its patterns resolved."""
-
-    kind: Kind
-    id: str
-    groups: tuple[tuple[str, ...], ...]
-    """Case ids whose images are paired with each other.
-
-    One group for ``consistency``; for ``diversity`` one for each prompt, of two cases or more.
-    """
-    statistic: Literal["worst", "mean"]
-    within: Mapping[str, Limit]
-    """Limits on the pairs inside a group, by name."""
-    between: Mapping[str, Limit]
-    """Limits on the pairs with the other sets of ``consistency``, by name."""
-    line: int
-
-    @property
-    def cases(self) -> tuple[str, ...]:
-        """The ids of all members, in the order of the suite."""
-        return tuple(case for group in self.groups for case in group)
 
 
 def resolve_sets(

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import JsonValue
-
 from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
 from harness.comparison.gates import check, parse_gate
 from harness.comparison.names import DEFAULT_METRICS
@@ -19,20 +17,10 @@ from harness.verdict.noise import Noise
 from harness.verdict.obstacles import obstacles
 from harness.verdict.reasons import noise_reasons
 from harness.verdict.rounding import OF_THE_PICTURE, TraceMeasure, trace_measures
+from harness.verdict.subject import Subject
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The image to be judged and what it was made from."""
-
-    image: Image
-    pixels_sha256: str
-    recipe: Mapping[str, JsonValue]
-    recipe_sha256: str
-    profile: str
 
 
 def without_traces(_accepted: AcceptedImage) -> None:

@@ -11,7 +11,7 @@ from harness.suites.recipes import recipe_differences
 from harness.verdict.model import Reason
 
 if TYPE_CHECKING:
-    from harness.verdict.judge import Subject
+    from harness.verdict.subject import Subject
 
 
 def obstacles(subject: Subject, accepted: AcceptedImage) -> tuple[Reason, ...]:

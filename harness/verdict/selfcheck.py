@@ -15,9 +15,10 @@ from harness.comparison.wrong_images import (
     altered,
     rounded_otherwise,
 )
-from harness.verdict.judge import Subject, Tools, judge
+from harness.verdict.judge import Tools, judge
 from harness.verdict.model import PASSING, Verdict
 from harness.verdict.right_images import LeftOut, Neighbours, Right
+from harness.verdict.subject import Subject
 
 if TYPE_CHECKING:
     from PIL.Image import Image

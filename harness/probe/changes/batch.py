@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from harness.generation.trace import Place
+from harness.generation.recorder import Place
 from harness.probe.change import Change, Situation, Unfit
 from harness.probe.changes.parts import call_otherwise
 

@@ -10,9 +10,9 @@ from baselines_world import CASE, SUITE, World
 from harness.baselines.changes import Outcome
 from harness.baselines.store import Candidate
 from harness.errors import GoldenseedError
+from harness.generation.recorder import Recorder
 from harness.generation.sketch import Sketcher
 from harness.generation.stages import Stage, Trace
-from harness.generation.trace import Recorder
 from harness.generation.trace_files import SUFFIX, encode_trace
 
 

@@ -6,8 +6,7 @@ import pytest
 
 from harness.comparison.set_limits import check_sets, parse_set_limit
 from harness.errors import GoldenseedError
-from harness.suites.expansion import Limit
-from harness.suites.sets import Kind, SetSpec, Side
+from harness.suites.expansion import Kind, Limit, SetSpec, Side
 
 
 def a_set(

@@ -5,9 +5,9 @@ import torch
 from toy_pipeline import Toy, recorded
 
 from harness.diagnosis.estimates import common_factor, guidance_of, likeness
+from harness.generation.recorder import Recorder
 from harness.generation.sketch import Sketcher
 from harness.generation.stages import Stage, StageRecord
-from harness.generation.trace import Recorder
 
 
 def record(values: torch.Tensor) -> StageRecord:

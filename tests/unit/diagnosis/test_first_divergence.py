@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from harness.diagnosis.first_divergence import first_divergence
+from harness.generation.recorder import Recorder
 from harness.generation.sketch import Sketcher
 from harness.generation.stages import WITHIN, Stage, Trace
-from harness.generation.trace import Recorder
 
 STEPS = 4
 

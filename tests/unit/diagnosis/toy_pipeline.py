@@ -12,9 +12,9 @@ import torch
 
 from harness.diagnosis.evidence import Evidence, Side
 from harness.environment.differences import Value
+from harness.generation.recorder import Recorder
 from harness.generation.sketch import Sketcher
 from harness.generation.stages import Stage, Trace
-from harness.generation.trace import Recorder
 
 RECIPE = {
     "prompt": "a red ball",

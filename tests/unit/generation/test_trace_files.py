@@ -9,9 +9,9 @@ import torch
 
 from harness.errors import GoldenseedError
 from harness.files import sha256_hex
+from harness.generation.recorder import Recorder
 from harness.generation.sketch import Sketcher
 from harness.generation.stages import Stage, Trace
-from harness.generation.trace import Recorder
 from harness.generation.trace_files import SUFFIX, encode_trace, read_trace
 
 

@@ -13,9 +13,10 @@ from harness.comparison.compare import measure
 from harness.pixels import pixels_sha256
 from harness.suites.expansion import Limit
 from harness.suites.recipes import recipe_sha256
-from harness.verdict.judge import Judgement, Subject, Tools, judge
+from harness.verdict.judge import Judgement, Tools, judge
 from harness.verdict.model import Verdict
 from harness.verdict.noise import unmeasured_noise
+from harness.verdict.subject import Subject
 
 PROFILE = "cpu-x86_64-avx512"
 OTHER = "cpu-x86_64-avx2"

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from harness.generation.recorder import Recorder
 from harness.generation.sketch import Sketcher
 from harness.generation.stages import Stage, Trace
-from harness.generation.trace import Recorder
 from harness.verdict.rounding import EPS, TraceMeasure, trace_measures
 
 SIZE = 2000
