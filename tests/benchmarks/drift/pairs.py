@@ -1,0 +1,89 @@
+"""The pairs: each changed image beside the plain one, measured once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from changes import CHANGES, Change
+from PIL import Image
+
+from harness.generation.stages import Trace
+from harness.generation.trace_files import SUFFIX, read_trace
+from harness.pixels import decode
+
+PLAIN = "plain"
+MEASURED = (
+    "peak_difference",
+    "mean_difference",
+    "changed_fraction",
+    "psnr",
+    "average_hash_distance",
+    "phash_distance",
+    "ssim",
+    "ms_ssim",
+    "flip",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """One image of the benchmark and its trace."""
+
+    folder: Path
+
+    @cached_property
+    def image(self) -> Image.Image:
+        return decode(self.folder / "image.png")
+
+    @cached_property
+    def array(self) -> np.ndarray:
+        return np.asarray(self.image, dtype=np.float64)
+
+    @cached_property
+    def trace(self) -> Trace:
+        (path,) = self.folder.glob(f"*{SUFFIX}")
+        return read_trace(path)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPair:
+    """An image under one change, and the plain image of the same case."""
+
+    model: str
+    number: int
+    change: Change
+    plain: Made
+    made: Made
+
+    @property
+    def case(self) -> tuple[str, int]:
+        return self.model, self.number
+
+    @cached_property
+    def identical(self) -> bool:
+        return bool(np.array_equal(self.plain.array, self.made.array))
+
+    @cached_property
+    def metrics(self) -> Mapping[str, float]:
+        from harness.comparison.compare import measure
+
+        return measure(self.made.image, self.plain.image, MEASURED)
+
+
+def pairs(folder: Path, mode: str) -> Iterator[LabelledPair]:
+    """Yield every pair of a mode, model by model, in the order of the table of changes."""
+    for home in sorted((folder / "images" / mode).iterdir()):
+        for change in CHANGES.values():
+            place = home / change.name.replace("/", "-")
+            for found in sorted(place.glob("[0-9]*"), key=lambda path: int(path.name)):
+                yield LabelledPair(
+                    model=home.name,
+                    number=int(found.name),
+                    change=change,
+                    plain=Made(home / PLAIN / found.name),
+                    made=Made(found),
+                )

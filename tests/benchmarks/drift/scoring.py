@@ -1,0 +1,164 @@
+"""Misses and false alarms of every rule, as tables, and their ROC as a picture."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from ours import (
+    CALIBRATED_WITH,
+    calibrated_rules,
+    portable_rules,
+    share_of_noise,
+    trace_distance,
+    unmeasured_rules,
+)
+from pairs import LabelledPair, pairs
+from rules import OTHERS, Rule
+
+SEVERITIES = ("faint", "slight", "plain", "gross")
+Score = Callable[[LabelledPair], float]
+"""Greater where two images are more different."""
+
+
+def main(folder: Path) -> None:
+    """Print the tables of docs/drift-benchmark.md and draw its picture into ``folder``."""
+    found = list(pairs(folder, "float32"))
+    _print_counts(found)
+    _print_rules([*OTHERS, *unmeasured_rules()], found)
+    print("\nCalibrated, scored on what the calibration was not told of:\n")
+    rest = [pair for pair in found if pair.change.name not in CALIBRATED_WITH]
+    _print_counts(rest)
+    _print_rules(calibrated_rules(found), rest)
+    portable = list(pairs(folder, "portable"))
+    print("\nIn portable mode:\n")
+    _print_counts(portable)
+    _print_rules(portable_rules(), portable)
+    _print_changes(found)
+    draw(found, folder / "roc.svg")
+
+
+def _print_counts(found: Sequence[LabelledPair]) -> None:
+    for harmless in (True, False):
+        kind = [pair for pair in found if pair.change.harmless is harmless]
+        same = sum(pair.identical for pair in kind)
+        what = "harmless" if harmless else "changed"
+        print(f"{len(kind)} {what} pairs, {same} of them with identical pixels")
+
+
+def _print_rules(rules: Sequence[Rule], found: Sequence[LabelledPair]) -> None:
+    harmless = [pair for pair in found if pair.change.harmless]
+    changed = [pair for pair in found if not pair.change.harmless]
+    visible = [pair for pair in changed if not pair.identical]
+    hidden = [pair for pair in changed if pair.identical]
+    print(f"\n| Rule | Sees | Misses | {' | '.join(SEVERITIES)} | Hidden, missed | False alarms |")
+    print("|---|---|---|" + "---|" * len(SEVERITIES) + "---|---|")
+    for rule in rules:
+        alarmed = {id(pair): rule.alarm(pair) for pair in found}
+        missed = [pair for pair in visible if not alarmed[id(pair)]]
+        by_severity = [
+            _share(
+                sum(pair.change.severity == severity for pair in missed),
+                sum(pair.change.severity == severity for pair in visible),
+            )
+            for severity in SEVERITIES
+        ]
+        unseen = _share(sum(not alarmed[id(pair)] for pair in hidden), len(hidden))
+        alarms = _share(sum(alarmed[id(pair)] for pair in harmless), len(harmless))
+        cells = [_share(len(missed), len(visible)), *by_severity, unseen, alarms]
+        print(f"| {rule.name} | {rule.sees} | {' | '.join(cells)} |", flush=True)
+        if rule.whose == "ours":
+            _print_failures(rule, missed, [pair for pair in harmless if alarmed[id(pair)]])
+
+
+def _print_failures(
+    rule: Rule, missed: Sequence[LabelledPair], alarmed: Sequence[LabelledPair]
+) -> None:
+    for what, which in (("missed", missed), ("false alarm", alarmed)):
+        names = sorted({(pair.change.name, pair.model) for pair in which})
+        for name, model in names:
+            count = sum((pair.change.name, pair.model) == (name, model) for pair in which)
+            print(f"<!-- {rule.name}: {what} {count} x {name}, {model} -->")
+
+
+def _share(part: int, whole: int) -> str:
+    if not whole:
+        return "none"
+    return "0" if not part else f"{100 * part / whole:.1f} % ({part})"
+
+
+def _print_changes(found: Sequence[LabelledPair]) -> None:
+    """Print how far each change moves the images: what every limit has to be held against."""
+    print("\n| Change | Severity | Model | Peak | Pixels changed | 1 - SSIM | Latents |")
+    print("|---|---|---|---|---|---|---|")
+    groups: dict[tuple[str, str], list[LabelledPair]] = {}
+    for pair in found:
+        groups.setdefault((pair.change.name, pair.model), []).append(pair)
+    for (name, model), group in groups.items():
+        columns = [
+            _range([pair.metrics["peak_difference"] for pair in group], "{:.0f}"),
+            _range([pair.metrics["changed_fraction"] for pair in group], "{:.1e}"),
+            _range([1 - pair.metrics["ssim"] for pair in group], "{:.1e}"),
+            _range(
+                [each for pair in group if (each := trace_distance(pair)) is not None], "{:.1e}"
+            ),
+        ]
+        severity = group[0].change.severity or "harmless"
+        print(f"| {name} | {severity} | {model} | {' | '.join(columns)} |")
+
+
+def _range(values: Sequence[float], form: str) -> str:
+    if not values:
+        return "none"
+    low, high = form.format(min(values)), form.format(max(values))
+    return low if low == high else f"{low} … {high}"
+
+
+SCORES: dict[str, Score] = {
+    "average hash": lambda pair: pair.metrics["average_hash_distance"],
+    "phash": lambda pair: pair.metrics["phash_distance"],
+    "PSNR": lambda pair: -pair.metrics["psnr"],
+    "SSIM": lambda pair: -pair.metrics["ssim"],
+    "MS-SSIM": lambda pair: -pair.metrics["ms_ssim"],
+    "largest difference": lambda pair: pair.metrics["peak_difference"],
+    "share of pixels changed": lambda pair: pair.metrics["changed_fraction"],
+    "FLIP": lambda pair: pair.metrics["flip"],
+    "mean difference": lambda pair: pair.metrics["mean_difference"],
+    "ours, with the trace": share_of_noise,
+}
+
+
+def draw(found: Sequence[LabelledPair], path: Path) -> None:
+    """Draw the share of changes found against the share of false alarms, for every score."""
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        sys.exit("the picture needs matplotlib: pip install matplotlib")
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "drift"
+    from matplotlib import pyplot as plt
+
+    seen = [pair for pair in found if pair.change.harmless or not pair.identical]
+    harmless = np.array([pair.change.harmless for pair in seen])
+    figure, axes = plt.subplots(figsize=(7, 5))
+    for name, score in SCORES.items():
+        values = np.array([score(pair) for pair in seen])
+        order = np.unique(values)[::-1]
+        false = [(values[harmless] >= limit).mean() for limit in order]
+        true = [(values[~harmless] >= limit).mean() for limit in order]
+        axes.step([0, *false], [0, *true], where="post", label=name)
+    for rule in unmeasured_rules():
+        alarmed = np.array([rule.alarm(pair) for pair in seen])
+        place = alarmed[harmless].mean(), alarmed[~harmless].mean()
+        axes.plot(*place, "o", clip_on=False, color="black")
+        axes.annotate(f"{rule.name}, as it is", place, (8, -4), textcoords="offset points")
+    axes.set_xlabel("harmless pairs called changed")
+    axes.set_ylabel("changed pairs found")
+    axes.set_xscale("symlog", linthresh=0.01)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1.05)
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(loc="lower center", fontsize="small", ncols=2)
+    figure.savefig(path, metadata={"Date": None})
