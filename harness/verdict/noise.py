@@ -79,8 +79,9 @@ def unmeasured_noise(dtype: str, profile: str | None = None) -> Noise:
     Of the pixels alone: one level of 255 in float32 and float64, in few of them. Threads,
     instruction set, batch size and memory format each moved the pixels of four models by at most
     one level, the one that ``(x * 255).round()`` turns a tiny float change into, and at most one
-    pixel in 2,500 (``docs/noise.md``); ``changed_by_rounding`` says how many may. For float16 and
-    bfloat16 no such bound is known without traces: nothing is assumed, and every difference is
+    pixel in 600 (``docs/drift-benchmark.md``); ``changed_by_rounding`` says how many may.
+
+    For float16 and bfloat16 no such bound is known without traces: nothing is assumed, and every difference is
     beyond the noise. So it is, traces or not, in the profile ``portable``, whose pixels rounding
     cannot move, and in dtypes whose rounding is not known.
     """
