@@ -81,9 +81,9 @@ def unmeasured_noise(dtype: str, profile: str | None = None) -> Noise:
     one level, the one that ``(x * 255).round()`` turns a tiny float change into, and at most one
     pixel in 600 (``docs/drift-benchmark.md``); ``changed_by_rounding`` says how many may.
 
-    For float16 and bfloat16 no such bound is known without traces: nothing is assumed, and every difference is
-    beyond the noise. So it is, traces or not, in the profile ``portable``, whose pixels rounding
-    cannot move, and in dtypes whose rounding is not known.
+    For float16 and bfloat16 no such bound is known without traces: nothing is assumed, and every
+    difference is beyond the noise. So it is, traces or not, in the profile ``portable``, whose
+    pixels rounding cannot move, and in dtypes whose rounding is not known.
     """
     if profile == PORTABLE:
         return Noise(limits={}, source="noise (portable, none)", dtype=dtype)
