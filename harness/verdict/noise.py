@@ -87,10 +87,13 @@ def unmeasured_noise(dtype: str, profile: str | None = None) -> Noise:
     """
     if profile == PORTABLE:
         return Noise(limits={}, source="noise (portable, none)", dtype=dtype)
-    known = dtype in {"float32", "float64"}
-    pixels = {"peak_difference": 1.0, "changed_fraction": changed_by_rounding(dtype)}
+    limits = (
+        {"peak_difference": 1.0, "changed_fraction": changed_by_rounding(dtype)}
+        if dtype in {"float32", "float64"}
+        else {}
+    )
     return Noise(
-        limits=pixels if known else {},
+        limits=limits,
         source=f"noise ({dtype}, not measured)",
         dtype=dtype,
         uses_traces=dtype in EPS,
