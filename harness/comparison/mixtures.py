@@ -71,13 +71,15 @@ def first_step_mixture(trace: Trace, eps: float) -> Mixture | None:
 def shift(accepted: Mixture, present: Mixture) -> Shift:
     """Return the change of the weight that changed most by its own standard error.
 
-    A weight is a number from a float32 table, or made of some, so that its own rounding counts too.
+    A weight is made of a few numbers from float32 tables, each rounded by half an eps at most: a
+    quarter of an eps is counted as its own standard error, so that 8 of them are 2 eps.
     """
     import numpy as np
 
     change = np.abs(present.weights - accepted.weights)
     size = np.maximum(np.abs(accepted.weights), np.finfo(float).tiny)
-    error = np.hypot(np.hypot(accepted.errors, present.errors), np.finfo(np.float32).eps * size)
+    rounding = np.finfo(np.float32).eps / 4 * size
+    error = np.hypot(np.hypot(accepted.errors, present.errors), rounding)
     worst = int(np.argmax(change / np.maximum(error, np.finfo(float).tiny)))
     return Shift(float(change[worst] / size[worst]), float(error[worst] / size[worst]))
 

@@ -14,7 +14,7 @@ spacing of the dtype's numbers at 1; distances are relative L2 distances.
    sums run in float32 and are rounded once, by ``eps / sqrt(12)`` on average: that much less.
 4. **Guidance and the scheduler's first step** are weighted sums, whose weights can be read from the
    sketches: see ``harness.comparison.mixtures``. They may differ by 8 of their standard errors; the
-   weights come from tables (2), so a standard error is one eps of float32 at least.
+   weights come from float32 tables, so these are 2 eps of float32 at least.
 5. **From step to step** rounding errors are independent, while what was changed is changed in every
    step in the same way: see ``harness.comparison.coherence``. Up to a cosine of 1/2 the systematic
    part has no more power than the random one: weights rounded anew have such a part, and networks
