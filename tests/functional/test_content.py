@@ -120,7 +120,10 @@ def test_misspelt(golden_image):
 """
 
 
-def test_images_of_ordinary_tests_have_content_too(pytester: pytest.Pytester):
+def test_images_of_ordinary_tests_have_content_too(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("CI", raising=False)  # where nothing is accepted
     pytester.makeini("[pytest]")
     pytester.makepyfile(test_pictures=TEST)
     pytester.runpytest_subprocess("-p", "no:benchmark", "--golden-update=missing")

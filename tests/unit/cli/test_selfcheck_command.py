@@ -48,7 +48,7 @@ def test_the_gates_of_the_embedded_suite_fail_every_wrong_image():
     assert code == 0
     assert found["passed"] is True
     assert found["tests"] == found["table"]["black"]["any"]["tests"] * 12 + 18
-    assert found["proposed"] == {"max_peak_difference": 1}
+    assert found["proposed"] == {"max_peak_difference": 1, "max_changed_fraction": 0.017}
 
 
 def test_a_wrong_image_that_passes_is_exit_code_1_and_named(blunted: Path):
@@ -57,7 +57,9 @@ def test_a_wrong_image_that_passes_is_exit_code_1_and_named(blunted: Path):
     assert "FAILED: " in text
     assert "contrast-80 in red-apple[seed=9999]" in text
     proposal = yaml.safe_load(text[text.index("\ngates:") :])
-    assert proposal == {"gates": {"fail": {"max_peak_difference": 1}}}
+    assert proposal == {
+        "gates": {"fail": {"max_peak_difference": 1, "max_changed_fraction": 0.017}}
+    }
 
 
 def test_a_suite_without_accepted_images_is_a_clear_error(tmp_path: Path):
