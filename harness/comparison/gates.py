@@ -15,12 +15,21 @@ if TYPE_CHECKING:
     from harness.suites.expansion import Limit
 
 
+Direction = Literal["min", "max"]
+"""On which side of a value its limit lies."""
+
+
+def within(value: float, direction: Direction, limit: float) -> bool:
+    """Whether ``value`` is on the right side of ``limit``; at the limit is, NaN never is."""
+    return value >= limit if direction == "min" else value <= limit
+
+
 @dataclass(frozen=True)
 class Gate:
     """A metric and the side on which its limit lies."""
 
     metric: str
-    direction: Literal["min", "max"]
+    direction: Direction
 
     @property
     def name(self) -> str:
@@ -28,8 +37,8 @@ class Gate:
         return f"{self.direction}_{self.metric}"
 
     def passes(self, value: float, limit: float) -> bool:
-        """Whether ``value`` is on the right side of ``limit``; at the limit is, NaN never is."""
-        return value >= limit if self.direction == "min" else value <= limit
+        """Whether ``value`` is on the right side of ``limit``: see ``within``."""
+        return within(value, self.direction, limit)
 
 
 @dataclass(frozen=True)

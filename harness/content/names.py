@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
-from typing import Literal
 
 from harness.comparison.available import check_extra
+from harness.comparison.gates import Direction, within
 from harness.comparison.names import advice
 from harness.content.score import Score
 from harness.errors import GoldenseedError
@@ -64,7 +64,7 @@ class ContentLimit:
     """A score and the side on which its limit lies."""
 
     score: Score
-    direction: Literal["min", "max"]
+    direction: Direction
 
     @property
     def name(self) -> str:
@@ -72,8 +72,8 @@ class ContentLimit:
         return f"{self.direction}_{self.score.name}"
 
     def holds(self, value: float, limit: float) -> bool:
-        """Whether ``value`` is on the right side of ``limit``; at the limit is, NaN never is."""
-        return value >= limit if self.direction == "min" else value <= limit
+        """Whether ``value`` is on the right side of ``limit``: see ``within``."""
+        return within(value, self.direction, limit)
 
 
 def limit_names() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.comparison.gates import within
 from harness.reporting.numbers import number, value_and_limit
 from harness.reporting.text import metric_label, visible
 from harness.runs.record import CaseRecord
@@ -46,7 +47,7 @@ def _gated(case: CaseRecord, metric: str, gate: str) -> MetricRow:
     value_text, limit_text = "", number(metric, limit)
     if value is not None:
         value_text, limit_text = value_and_limit(metric, value, limit)
-        passed = value >= limit if gate.startswith("min_") else value <= limit
+        passed = within(value, "min" if gate.startswith("min_") else "max", limit)
     return MetricRow(
         metric=_word(metric),
         label=_word(metric_label(metric)),
