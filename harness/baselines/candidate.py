@@ -105,6 +105,7 @@ def verified_image(candidate: Candidate) -> Image.Image:
 def accepted_image(candidate: Candidate, signature: Signature) -> AcceptedImage:
     """Verify the candidate and return what its entry will say of it; raises ``GoldenseedError``."""
     image = verified_image(candidate)
+    trace_sha256, stages_sha256 = traces.verified_digests(candidate.trace)
     return AcceptedImage(
         pixels_sha256=candidate.pixels_sha256,
         width=image.width,
@@ -118,7 +119,8 @@ def accepted_image(candidate: Candidate, signature: Signature) -> AcceptedImage:
         accepted_at=signature.at,
         accepted_by=signature.by,
         reason=signature.reason,
-        trace_sha256=traces.verified_digest(candidate.trace),
+        trace_sha256=trace_sha256,
+        stages_sha256=stages_sha256,
     )
 
 

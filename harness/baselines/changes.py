@@ -50,7 +50,7 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
     """
     known = next((old for old in baseline.accepted if _same(old, image)), None)
     if known is not None:
-        return _traced(baseline, known, image.trace_sha256)
+        return _traced(baseline, known, image)
     kept = tuple(
         old for old in baseline.accepted if add and old.pixels_sha256 != image.pixels_sha256
     )
@@ -95,10 +95,11 @@ def rejected(baseline: ProfileBaseline, image: RejectedImage) -> Change:
     )
 
 
-def _traced(baseline: ProfileBaseline, known: AcceptedImage, trace_sha256: str | None) -> Change:
-    if known.trace_sha256 is not None or trace_sha256 is None:
+def _traced(baseline: ProfileBaseline, known: AcceptedImage, image: AcceptedImage) -> Change:
+    if known.trace_sha256 is not None or image.trace_sha256 is None:
         return Change(baseline, Outcome.UNCHANGED)
-    traced = known.model_copy(update={"trace_sha256": trace_sha256})
+    update = {"trace_sha256": image.trace_sha256, "stages_sha256": image.stages_sha256}
+    traced = known.model_copy(update=update)
     accepted = tuple(traced if old is known else old for old in baseline.accepted)
     return Change(baseline.model_copy(update={"accepted": accepted}), Outcome.TRACED)
 

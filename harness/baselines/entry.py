@@ -37,6 +37,13 @@ class AcceptedImage(_Document):
     reason: str
     trace_sha256: Sha256 | None = None
     """The stored trace of how the image was made; None if none was recorded."""
+    stages_sha256: Sha256 | None = None
+    """The digest of that trace's digests, by which the same values are known without its file."""
+    file_sha256: Sha256 | None = None
+    """The SHA-256 of the stored PNG's bytes, as it was verified when it was accepted.
+
+    A file of these bytes holds the accepted pixels and need not be decoded to know it.
+    """
 
 
 class RejectedImage(_Document):
@@ -67,6 +74,10 @@ class ProfileBaseline(_Document):
     def traces(self) -> tuple[str, ...]:
         """Return the digests of the traces named here."""
         return tuple(each.trace_sha256 for each in self.accepted if each.trace_sha256)
+
+    def accepted_with(self, pixels_sha256: str) -> AcceptedImage | None:
+        """Return the accepted image of these pixels."""
+        return next((each for each in self.accepted if each.pixels_sha256 == pixels_sha256), None)
 
 
 class BaselineEntry(_Document):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.baselines.places import Places
 from harness.errors import GoldenseedError
-from harness.files import read_regular, write_atomically
+from harness.files import read_regular, sha256_hex, write_atomically
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,17 +28,32 @@ def load(places: Places, pixels_sha256: str) -> Image.Image:
     return _verified(places, pixels_sha256)[0]
 
 
-def file_of(places: Places, pixels_sha256: str) -> bytes:
-    """Return an accepted image's PNG file, its pixels verified as by ``load``; same errors."""
+def file_of(places: Places, pixels_sha256: str, file_sha256: str | None = None) -> bytes:
+    """Return an accepted image's PNG file, its pixels verified as by ``load``; same errors.
+
+    A file whose bytes have the digest ``file_sha256`` is one whose pixels were verified when they
+    were accepted; it is not decoded again.
+    """
+    if file_sha256 is not None:
+        data = _read(places.image(pixels_sha256))
+        if sha256_hex(data) == file_sha256:
+            return data
     return _verified(places, pixels_sha256)[1]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_regular(path, FILE_LIMIT_BYTES)
+    except GoldenseedError as error:
+        raise _unreadable(path, error) from error
 
 
 def _verified(places: Places, pixels_sha256: str) -> tuple[Image.Image, bytes]:
     from harness import pixels  # reading entries needs no image library
 
     path = places.image(pixels_sha256)
+    data = _read(path)
     try:
-        data = read_regular(path, FILE_LIMIT_BYTES)
         image = pixels.decode(data, name=str(path), formats=("PNG",))
     except GoldenseedError as error:
         raise _unreadable(path, error) from error
@@ -52,17 +68,10 @@ def _verified(places: Places, pixels_sha256: str) -> tuple[Image.Image, bytes]:
     return image, data
 
 
-def is_whole(places: Places, pixels_sha256: str) -> bool:
-    """Say whether the image is stored and holds the right pixels."""
-    try:
-        load(places, pixels_sha256)
-    except GoldenseedError:
-        return False
-    return True
+def store(places: Places, pixels_sha256: str, image: Callable[[], Image.Image]) -> str:
+    """Write an image, as the smallest PNG Pillow makes, unless a whole copy is stored already.
 
-
-def store(places: Places, image: Image.Image, pixels_sha256: str) -> None:
-    """Write an image whose digest the caller has verified, as the smallest PNG Pillow makes.
+    ``image`` returns it, and has verified its digest. Returns the SHA-256 of the file.
 
     Raises:
         GoldenseedError: it cannot be written; then no part of it is there.
@@ -70,8 +79,12 @@ def store(places: Places, image: Image.Image, pixels_sha256: str) -> None:
     """
     from harness import pixels  # reading entries needs no image library
 
-    data = pixels.encode_png(image, compress_level=pixels.SMALL)
-    write_atomically(places.image(pixels_sha256), data)
+    try:
+        return sha256_hex(file_of(places, pixels_sha256))
+    except GoldenseedError:
+        data = pixels.encode_png(image(), compress_level=pixels.SMALL)
+        write_atomically(places.image(pixels_sha256), data)
+        return sha256_hex(data)
 
 
 def _unreadable(path: Path, error: GoldenseedError) -> GoldenseedError:

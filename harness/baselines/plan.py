@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from harness.baselines.candidate import Candidate
@@ -42,14 +43,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps, and the text of every entry's file that they change."""
+    """The steps, and every entry that they change, by its file."""
 
     steps: tuple[Step, ...]
-    texts: Mapping[Path, bytes]
+    entries: Mapping[Path, BaselineEntry]
 
-    def write(self) -> None:
-        """Replace each changed entry, atomically; GoldenseedError if one cannot be written."""
-        for path, text in self.texts.items():
+    def write(self, files: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Replace each changed entry, atomically; GoldenseedError if one cannot be written.
+
+        ``files`` has the SHA-256 of stored images' files by that of their pixels.
+        """
+        texts = {path: _text(entry, files) for path, entry in self.entries.items()}
+        for path, text in texts.items():
             write_atomically(path, text)
 
 
@@ -78,7 +83,10 @@ def make_plan(
         steps.append(Step(candidate, path, result, _rejected_elsewhere(entry, candidate)))
         if result.outcome is not Outcome.UNCHANGED:
             changed[path] = None
-    return Plan(tuple(steps), {path: _text(entries[path]) for path in changed})
+    plan = Plan(tuple(steps), {path: entries[path] for path in changed})
+    for entry in plan.entries.values():
+        _text(entry, {})  # refuses what no UTF-8 file can hold
+    return plan
 
 
 def _entry(path: Path, candidate: Candidate) -> BaselineEntry:
@@ -97,9 +105,11 @@ def _rejected_elsewhere(entry: BaselineEntry, candidate: Candidate) -> tuple[str
     )
 
 
-def _text(entry: BaselineEntry) -> bytes:
+def _text(entry: BaselineEntry, files: Mapping[str, str]) -> bytes:
     document = entry.model_dump(mode="json")
     for profile in document["profiles"].values():
         if profile["noise"] is None:
             del profile["noise"]
+        for image in profile["accepted"]:
+            image["file_sha256"] = files.get(image["pixels_sha256"], image["file_sha256"])
     return pretty_json(document)

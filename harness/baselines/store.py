@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,9 +103,16 @@ class BaselineStore:
         """
         return images.load(self._places, pixels_sha256)
 
-    def image_file(self, pixels_sha256: str) -> bytes:
-        """Return an accepted image's PNG file, its pixels verified; errors as of ``image``."""
-        return images.file_of(self._places, pixels_sha256)
+    def image_file(self, pixels_sha256: str, file_sha256: str | None = None) -> bytes:
+        """Return an accepted image's PNG file, its pixels verified; errors as of ``image``.
+
+        ``file_sha256`` is what its entry says of the file: it need not be decoded if that is so.
+        """
+        return images.file_of(self._places, pixels_sha256, file_sha256)
+
+    def trace_file(self, trace_sha256: str) -> bytes:
+        """Return the file of a trace, its digest verified; errors as of ``trace``."""
+        return traces.file_of(self._places, trace_sha256)
 
     def trace(self, trace_sha256: str) -> Trace:
         """Read the trace of an accepted image and verify its digest.
@@ -176,9 +184,9 @@ class BaselineStore:
             plan = make_plan(
                 self._places, proposals, lambda old, image: changes.accepted(old, image, add=add)
             )
-            for step in plan.steps:
-                self._store_parts(step)
-            plan.write()
+            plan.write(
+                {step.candidate.pixels_sha256: self._store_parts(step) for step in plan.steps}
+            )
         return tuple(
             Accepted(
                 step.candidate,
@@ -242,15 +250,16 @@ class BaselineStore:
             remove_leftovers(self.root, older_than_seconds=0.0)
             yield
 
-    def _store_parts(self, step: Step) -> None:
-        """Write image, environment and trace that the entry is about to name."""
+    def _store_parts(self, step: Step) -> str:
+        """Write what the entry is about to name; return the SHA-256 of the image's file."""
         candidate = step.candidate
-        if not images.is_whole(self._places, candidate.pixels_sha256):
-            images.store(self._places, verified_image(candidate), candidate.pixels_sha256)
+        verified = partial(verified_image, candidate)
+        file_sha256 = images.store(self._places, candidate.pixels_sha256, verified)
         if step.names_environment(json_sha256(candidate.environment)):
             self._store_environment(candidate)
         if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):
             traces.store(self._places, candidate.trace)
+        return file_sha256
 
     def _store_environment(self, candidate: Candidate) -> None:
         path = self._places.environment(json_sha256(candidate.environment))

@@ -7,8 +7,8 @@ from pathlib import Path
 from harness.baselines.places import Places
 from harness.errors import GoldenseedError
 from harness.files import write_atomically
-from harness.generation.stages import Trace
-from harness.generation.trace_files import digest_of, read_trace, small_file
+from harness.generation.stages import Trace, stages_sha256
+from harness.generation.trace_files import digest_of, read_trace, small_file, verified_file
 
 
 def load(places: Places, trace_sha256: str) -> Trace:
@@ -21,17 +21,24 @@ def load(places: Places, trace_sha256: str) -> Trace:
     return read_trace(places.trace(trace_sha256))
 
 
-def verified_digest(trace: Path | None) -> str | None:
-    """Verify a trace in a run's folder and return its digest; None where there is none.
+def file_of(places: Places, trace_sha256: str) -> bytes:
+    """Return a trace's file, its digest verified but not its records; errors as of ``load``."""
+    return verified_file(places.trace(trace_sha256))
+
+
+def verified_digests(trace: Path | None) -> tuple[str | None, str | None]:
+    """Verify a trace in a run's folder; return its digest and that of its stages' digests.
+
+    Both are None where there is no trace.
 
     Raises:
         GoldenseedError: the file is missing, cut short or altered.
 
     """
     if trace is None:
-        return None
-    read_trace(trace)
-    return digest_of(trace)
+        return None, None
+    stages = stages_sha256(each.digest for each in read_trace(trace))
+    return digest_of(trace), stages
 
 
 def store(places: Places, trace: Path) -> None:

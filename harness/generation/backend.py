@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from harness.environment.fingerprint import EnvironmentValue
+    from harness.generation.digesting import Recording
     from harness.generation.layers import DeepTrace
     from harness.suites.expansion import Case
 
@@ -29,12 +30,17 @@ class Generation:
     """Wall-clock seconds of the pipeline call alone."""
     load_seconds: float = 0.0
     """Wall-clock seconds of loading the model; 0.0 where it was loaded already."""
-    trace: Trace = ()
-    """What was recorded of the stages; empty where that was not wanted."""
+    recording: Recording | None = None
+    """What was recorded of the stages; None where that was not wanted."""
     in_force: tuple[Mapping[str, EnvironmentValue], ...] = ()
     """Switches by their keys, as they were when the models computed: see ``in_force``."""
     layers: DeepTrace | None = None
     """What every layer returned; None where that was not wanted, as is usual."""
+
+    @property
+    def trace(self) -> Trace:
+        """The records of the stages; empty where none were wanted."""
+        return () if self.recording is None else self.recording.trace
 
 
 class Unusable(StrEnum):

@@ -14,7 +14,7 @@ from harness.generation.layers import recorded_layers
 from harness.generation.noise import generator_for, noise_of
 from harness.generation.schedulers import did_you_mean
 from harness.generation.sketch import Sketcher
-from harness.generation.trace import recorded
+from harness.generation.trace import Tracing
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -39,7 +39,7 @@ class PipelineCall:
         self, pipeline: Any, device: str = "cpu", *, trace: bool = True, layers: bool = False
     ) -> None:
         self._pipeline = pipeline
-        self._sketcher = Sketcher() if trace else None
+        self._tracing = Tracing(pipeline, Sketcher()) if trace else None
         self._layer_sketcher = Sketcher() if layers else None
         self._inside = InForce(pipeline, device) if trace else None
         self._device = device
@@ -85,7 +85,8 @@ class PipelineCall:
         try:
             image = _the_image(case, output, self._name)
         except GenerationError as error:
-            error.trace, error.in_force = recorder.trace if recorder else (), tuple(in_force)
+            error.trace = recorder.finish().trace if recorder else ()
+            error.in_force = tuple(in_force)
             raise
         deep = None if layers is None else layers.finish()
         if recorder is None:
@@ -94,13 +95,13 @@ class PipelineCall:
         return Generation(
             image=image,
             seconds=seconds,
-            trace=recorder.trace,
+            recording=recorder.finish(),
             layers=deep,
             in_force=tuple(in_force),
         )
 
     def _recording(self) -> AbstractContextManager[Recorder | None]:
-        return nullcontext() if self._sketcher is None else recorded(self._pipeline, self._sketcher)
+        return nullcontext() if self._tracing is None else self._tracing.recorded()
 
     def _watching(self) -> AbstractContextManager[list[Reading]]:
         return nullcontext([]) if self._inside is None else self._inside.watched()

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.generation.digesting import Kept, records_of
+from harness.generation.digesting import Kept, record_of
 from harness.generation.layer_files import LayerRecord
 from harness.generation.sketch import Sketcher
 from harness.generation.stages import Stage
@@ -83,7 +83,7 @@ class LayerRecorder:
 
     def _measured(self, values: torch.Tensor) -> dict[str, Any]:
         kept = Kept(Stage.DENOISING_STEP, 0, None, values.detach().contiguous())
-        (record,) = records_of([kept], self._sketcher)
+        record = record_of(kept, self._sketcher)
         return record.model_dump(include={"shape", "dtype", "norm", "sketch"})
 
 

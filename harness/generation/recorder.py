@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.generation.digesting import Kept, records_of
+from harness.generation.digesting import Kept, Recording
 from harness.generation.sketch import Sketcher
 from harness.generation.stages import Stage, Trace
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 HELD_BYTES = 2**26
 """How much a recorder holds before it digests; it lies where the pipeline's values lie."""
-_WITHOUT_ROWS = frozenset({Stage.TIMESTEPS, Stage.SIGMAS, Stage.DENOISER_OUTPUT})
+_WITHOUT_ROWS = (Stage.TIMESTEPS, Stage.SIGMAS, Stage.DENOISER_OUTPUT)
 """Stages whose values have no rows for the images of a batch, or come without the others'."""
 
 
@@ -42,53 +43,83 @@ class Place:
 
 
 class Recorder:
-    """Collects the stages of one image; once closed it takes only the image itself.
+    """Collects the stages of one image after the other.
 
     Values are copied where they lie as they come, and digested when the image is done or when
-    ``HELD_BYTES`` are held: a GPU is not made to wait in every step.
+    ``HELD_BYTES`` are held: a GPU is not made to wait in every step. What is done in every step is
+    kept short, since the caches are cold after a step of a denoiser: each line of Python costs
+    some five times there what it costs in a loop.
     """
 
-    def __init__(self, sketcher: Sketcher, *, place: Place | None = None) -> None:
+    def __init__(self, sketcher: Sketcher) -> None:
+        import torch
+
+        self._tensor = torch.Tensor
+        self._strided = torch.strided
+        self._contiguous = torch.contiguous_format
         self._sketcher = sketcher
+        self.begin()
+
+    def begin(self, place: Place | None = None) -> None:
+        """Forget the image before and take what comes from now on."""
         self._place = place
-        self._records: Trace = ()
-        self._kept: list[Kept] = []
+        self._digested: Trace = ()
+        self._kept: list[tuple[Stage, str | None, torch.Tensor]] = []
         self._held_bytes = 0
-        self._counts: Counter[tuple[Stage, str | None]] = Counter()
-        self._seen: set[Stage] = set()
         self._open = True
+        self.first_step_seen = False
+        """Whether a denoising step was given its sample."""
+        self.later_outputs = 0
+        """How many outputs of denoising steps after the first were recorded."""
+        self.drawn = False
+        """Whether noise was drawn."""
+        self.until_first_step: list[Callable[[], object]] = []
+        """Called once the first step was given its sample: hooks that are of no use after it."""
 
     @property
     def trace(self) -> Trace:
         """The records so far."""
-        self._digest()
-        return self._records
+        return self.recording().trace
 
-    def add(self, stage: Stage, source: str | None, values: Any) -> None:
+    def recording(self) -> Recording:
+        """Return what was recorded so far; norms and sketches are yet to be computed."""
+        return Recording(self._digested, self._counted(), self._sketcher)
+
+    def finish(self) -> Recording:
+        """Return what was recorded and let go of it."""
+        recording = self.recording()
+        self.begin()
+        self.close()
+        return recording
+
+    def add(self, stage: Stage, source: str | None, values: Any) -> bool:
         """Take a tensor; anything else, or a tensor without bytes in memory, is passed over."""
-        import torch
-
-        if not self._open or not isinstance(values, torch.Tensor):
-            return
-        if not values.is_meta and values.layout is torch.strided and not values.is_quantized:
-            own = values if stage in _WITHOUT_ROWS else self.own(values)
-            copy = own.detach().clone(memory_format=torch.contiguous_format)
-            self._keep(stage, source, copy)
+        if not self._open or not isinstance(values, self._tensor):
+            return False
+        if values.layout is not self._strided or values.is_meta or values.is_quantized:
+            return False
+        if self._place is not None and stage not in _WITHOUT_ROWS:
+            values = self._place.own(values)
+        if values.requires_grad:
+            values = values.detach()
+        self._keep(stage, source, values.clone(memory_format=self._contiguous))
+        return True
 
     def own(self, values: torch.Tensor) -> torch.Tensor:
         """Return what is of the image itself where it is made in a batch."""
         return values if self._place is None else self._place.own(values)
 
-    def seen(self, stage: Stage) -> bool:
-        """Say whether anything was recorded for a stage."""
-        return stage in self._seen
-
-    def count(self, stage: Stage) -> int:
-        """Say how many values were recorded for a stage."""
-        return sum(n for (found, _source), n in self._counts.items() if found is stage)
+    def end_of_first_step(self) -> None:
+        """Note that the first denoising step was given its sample."""
+        self.first_step_seen = True
+        while self.until_first_step:
+            self.until_first_step.pop()()
 
     def add_image(self, output: Any, image: Image) -> None:
-        """Record what the pipeline returned, if that is an array, and the levels made from it."""
+        """Record what the pipeline returned, if that is an array, and the levels made from it.
+
+        Takes them also once the recorder is closed.
+        """
         import numpy as np
 
         made = getattr(output, "images", None)
@@ -108,13 +139,20 @@ class Recorder:
             self._keep(stage, None, torch.from_numpy(np.array(values, order="C")))
 
     def _keep(self, stage: Stage, source: str | None, values: torch.Tensor) -> None:
-        self._kept.append(Kept(stage, self._counts[stage, source], source, values))
-        self._counts[stage, source] += 1
-        self._seen.add(stage)
+        self._kept.append((stage, source, values))
         self._held_bytes += values.nbytes
         if self._held_bytes > HELD_BYTES:
-            self._digest()
+            self._digested = self.recording().trace
+            self._kept, self._held_bytes = [], 0
 
-    def _digest(self) -> None:
-        self._records += records_of(self._kept, self._sketcher)
-        self._kept, self._held_bytes = [], 0
+    def _counted(self) -> list[Kept]:
+        """Return what is kept, numbered by stage and source."""
+        counts: Counter[tuple[str, str | None]] = Counter(
+            (each.stage.value, each.source) for each in self._digested
+        )
+        kept = []
+        for stage, source, values in self._kept:
+            key = stage.value, source
+            kept.append(Kept(stage, counts[key], source, values))
+            counts[key] += 1
+        return kept

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from harness.files import sha256_hex
 
 
 class Stage(StrEnum):
@@ -59,6 +63,40 @@ Older traces lack them.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class StageDigest:
+    """Which values a stage had; the fields are those of ``StageRecord``."""
+
+    stage: Stage
+    index: int
+    source: str | None
+    shape: tuple[int, ...]
+    dtype: str
+    sha256: str
+
+
+def stages_sha256(stages: Iterable[StageDigest]) -> str:
+    """Digest which values all stages of an image had, as 64 lower-case hexadecimal digits.
+
+    Equal digests stand for equal values in all stages, and so for equal norms and sketches too.
+    Hashed is one line a stage, in their order: stage, index, source, shape, dtype and digest, each
+    followed by a zero byte, then a newline; the shape is written as ``1x4x64x64``.
+    """
+    lines: list[str] = []
+    for each in stages:
+        shape = "x".join(map(str, each.shape))
+        fields = (
+            each.stage.value,
+            str(each.index),
+            each.source or "",
+            shape,
+            each.dtype,
+            each.sha256,
+        )
+        lines += ("\0".join(fields), "\0\n")
+    return sha256_hex("".join(lines).encode())
+
+
 class StageRecord(BaseModel):
     """What a trace keeps of the values at one stage; never the values themselves."""
 
@@ -81,6 +119,11 @@ class StageRecord(BaseModel):
 
     float64 where the values are float64, else float32: see ``harness.generation.sketch``.
     """
+
+    @property
+    def digest(self) -> StageDigest:
+        """Which values the stage had."""
+        return StageDigest(self.stage, self.index, self.source, self.shape, self.dtype, self.sha256)
 
     @property
     def key(self) -> tuple[str, str, int]:

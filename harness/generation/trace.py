@@ -10,7 +10,7 @@ caller's.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 from harness.generation.recorder import Recorder
 from harness.generation.sketch import Sketcher
 from harness.generation.stages import Stage
-from harness.generation.watching import watch_attribute, watch_methods
+from harness.generation.watching import MethodWatch, watch_attribute
 from harness.generation.within_steps import is_denoiser, watch_denoiser
 
 _SAMPLE = 2
@@ -31,44 +31,89 @@ _DRAW = "randn_tensor"
 _NOISE_HOME = "diffusers.utils.torch_utils"
 
 
-@contextmanager
-def recorded(pipeline: Any, sketcher: Sketcher) -> Iterator[Recorder]:
-    """Record the stages of the image that ``pipeline`` makes inside; yields the recorder.
+class Tracing:
+    """Records the stages of the images that one loaded pipeline makes, one image at a time.
 
-    Everything that is watched is left as it was found, whatever is raised inside. The image itself
-    is for the caller to add, who knows what became of it.
+    Built once for all of them: what is watched, and how, is looked up at the first image.
+
+    Args:
+        pipeline: a loaded diffusers pipeline.
+        sketcher: makes the sketches.
+
     """
-    recorder = Recorder(sketcher, place=getattr(pipeline, "goldenseed_place", None))
-    with ExitStack() as restore:
-        restore.callback(recorder.close)
-        components = getattr(pipeline, "components", {})
-        _watch_noise(recorder, restore, (pipeline, *components.values()))
-        watched: set[int] = set()
-        for name, component in sorted(components.items()):
-            if component is not None and id(component) not in watched:
-                watched.add(id(component))
-                _watch(recorder, restore, name, component)
-        yield recorder
-        recorder.close()
+
+    def __init__(self, pipeline: Any, sketcher: Sketcher) -> None:
+        self._pipeline = pipeline
+        self._recorder = Recorder(sketcher)
+        self._names = tuple(sorted(getattr(pipeline, "components", {})))
+        self._watches: dict[tuple[str, type], _Watch] = {}
+        self._noise = _NoiseWatch(self._recorder)
+
+    @contextmanager
+    def recorded(self) -> Iterator[Recorder]:
+        """Record the stages of the image that the pipeline makes inside; yields the recorder.
+
+        Everything that is watched is left as it was found, whatever is raised inside. The image
+        itself is for the caller to add, who knows what became of it. What the recorder has is to be
+        taken before the next image.
+        """
+        recorder = self._recorder
+        recorder.begin(getattr(self._pipeline, "goldenseed_place", None))
+        with ExitStack() as restore:
+            restore.callback(recorder.close)
+            components = self._components()
+            self._noise.begin(restore, (self._pipeline, *components.values()))
+            watched: set[int] = set()
+            for name, component in components.items():
+                if component is not None and id(component) not in watched:
+                    watched.add(id(component))
+                    self._watch(name, component)(restore, component)
+            yield recorder
+            recorder.close()
+
+    def _components(self) -> dict[str, Any]:
+        """Return the components by name; to ask the pipeline itself takes far longer."""
+        return {name: getattr(self._pipeline, name, None) for name in self._names}
+
+    def _watch(self, name: str, component: Any) -> _Watch:
+        key = name, type(component)
+        if key not in self._watches:
+            self._watches[key] = _watch_of(self._recorder, name, component)
+        return self._watches[key]
 
 
-def _watch(recorder: Recorder, restore: ExitStack, name: str, component: Any) -> None:
+_Watch = Callable[[ExitStack, Any], None]
+"""Watches a component until the stack is closed."""
+
+
+def _watch_of(recorder: Recorder, name: str, component: Any) -> _Watch:
+    """Choose how a component is watched, by what it is."""
     import torch
 
     if isinstance(component, torch.nn.Module):
-        if name.startswith("text_encoder") and not compiled(component):
-            hook = component.register_forward_hook(_encoder_hook(recorder, name))
-            restore.callback(hook.remove)
-        if is_denoiser(name) and not compiled(component):
-            watch_denoiser(recorder, restore, name, component)
-        if callable(getattr(component, "decode", None)):
-            restore.enter_context(watch_attribute(component, "decode", _decoding(recorder, name)))
-    elif callable(getattr(component, "step", None)) and hasattr(component, "set_timesteps"):
+        return _module_watch(recorder, name)
+    if callable(getattr(component, "step", None)) and hasattr(component, "set_timesteps"):
         methods = {"set_timesteps": _scheduled(recorder, name), "step": _stepped(recorder, name)}
-        restore.enter_context(watch_methods(component, methods))
     elif hasattr(component, "model_max_length"):
         methods = {"__call__": _tokenized(recorder, name)}
-        restore.enter_context(watch_methods(component, methods))
+    else:
+        return lambda _restore, _component: None
+    watch = MethodWatch(methods)
+    return lambda restore, component: restore.enter_context(watch.on(component))
+
+
+def _module_watch(recorder: Recorder, name: str) -> _Watch:
+    encoded, decoding = _encoder_hook(recorder, name), _decoding(recorder, name)
+
+    def watch(restore: ExitStack, module: Any) -> None:
+        if name.startswith("text_encoder") and not compiled(module):
+            restore.callback(module.register_forward_hook(encoded).remove)
+        if is_denoiser(name) and not compiled(module):
+            watch_denoiser(recorder, restore, name, module)
+        if callable(getattr(module, "decode", None)):
+            restore.enter_context(watch_attribute(module, "decode", decoding))
+
+    return watch
 
 
 def compiled(module: Any) -> bool:
@@ -77,24 +122,37 @@ def compiled(module: Any) -> bool:
     return in_place or hasattr(module, "_orig_mod")
 
 
-def _watch_noise(recorder: Recorder, restore: ExitStack, parts: Iterable[object]) -> None:
-    """Watch the function through which the classes of ``parts`` draw, in their own modules."""
-    draw = getattr(sys.modules.get(_NOISE_HOME), _DRAW, None)
-    if draw is None:
-        return
+class _NoiseWatch:
+    """Watches the function through which pipelines and schedulers draw, in their own modules."""
 
-    @wraps(draw)
-    def drawn(*args: Any, **kwargs: Any) -> Any:
-        noise = draw(*args, **kwargs)
-        first = not recorder.seen(Stage.INITIAL_NOISE)
-        recorder.add(Stage.INITIAL_NOISE if first else Stage.LATER_NOISE, None, noise)
-        return noise
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._homes: dict[tuple[type, ...], tuple[str, ...]] = {}
 
-    homes = {cls.__module__ for part in parts for cls in type(part).__mro__}
-    for module in (sys.modules.get(name) for name in sorted(homes)):
-        if getattr(module, _DRAW, None) is draw:
-            restore.callback(setattr, module, _DRAW, draw)
-            setattr(module, _DRAW, drawn)
+    def begin(self, restore: ExitStack, parts: Iterable[object]) -> None:
+        """Watch it for the classes of ``parts`` until the stack is closed."""
+        draw = getattr(sys.modules.get(_NOISE_HOME), _DRAW, None)
+        if draw is None:
+            return
+        recorder = self._recorder
+
+        @wraps(draw)
+        def drawn(*args: Any, **kwargs: Any) -> Any:
+            noise = draw(*args, **kwargs)
+            stage = Stage.LATER_NOISE if recorder.drawn else Stage.INITIAL_NOISE
+            recorder.drawn |= recorder.add(stage, None, noise)
+            return noise
+
+        for module in map(sys.modules.get, self._homes_of(tuple(map(type, parts)))):
+            if getattr(module, _DRAW, None) is draw:
+                restore.callback(setattr, module, _DRAW, draw)
+                setattr(module, _DRAW, drawn)
+
+    def _homes_of(self, classes: tuple[type, ...]) -> tuple[str, ...]:
+        if classes not in self._homes:
+            homes = {each.__module__ for cls in classes for each in cls.__mro__}
+            self._homes[classes] = tuple(sorted(homes))
+        return self._homes[classes]
 
 
 def _encoder_hook(recorder: Recorder, name: str) -> Any:
@@ -144,20 +202,26 @@ def _scheduled(recorder: Recorder, name: str) -> Any:
 
 def _stepped(recorder: Recorder, name: str) -> Any:
     def step(original: Any, scheduler: Any, *args: Any, **kwargs: Any) -> Any:
-        output = args[0] if args else kwargs.get("model_output")
-        first = not recorder.seen(Stage.INITIAL_LATENTS)
-        if first:
-            recorder.add(Stage.GUIDED_OUTPUT, name, output)
-            positional = args[_SAMPLE] if len(args) > _SAMPLE else None
-            recorder.add(Stage.INITIAL_LATENTS, name, kwargs.get("sample", positional))
-        elif recorder.count(Stage.LATER_OUTPUT) < _LATER_OUTPUTS:
-            recorder.add(Stage.LATER_OUTPUT, name, output)
+        if recorder.later_outputs < _LATER_OUTPUTS:
+            _record_given(recorder, name, args, kwargs)
         result = original(scheduler, *args, **kwargs)
         sample = result[0] if isinstance(result, tuple) else getattr(result, "prev_sample", None)
         recorder.add(Stage.DENOISING_STEP, name, sample)
         return result
 
     return step
+
+
+def _record_given(recorder: Recorder, name: str, args: Any, kwargs: Any) -> None:
+    """Record what one of the first calls of ``scheduler.step`` is given."""
+    output = args[0] if args else kwargs.get("model_output")
+    if recorder.first_step_seen:
+        recorder.later_outputs += recorder.add(Stage.LATER_OUTPUT, name, output)
+        return
+    recorder.add(Stage.GUIDED_OUTPUT, name, output)
+    positional = args[_SAMPLE] if len(args) > _SAMPLE else None
+    if recorder.add(Stage.INITIAL_LATENTS, name, kwargs.get("sample", positional)):
+        recorder.end_of_first_step()
 
 
 def _tokenized(recorder: Recorder, name: str) -> Any:

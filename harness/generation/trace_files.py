@@ -46,7 +46,8 @@ def small_file(path: Path) -> bytes:
     Its text, and with it its name, stays as it is, whichever release wrote it.
     """
     read_trace(path)
-    return gzip.compress(_unpacked(path), compresslevel=9, mtime=0)
+    text = _verified_text(path, read_regular(path, _LIMIT_BYTES))
+    return gzip.compress(text, compresslevel=9, mtime=0)
 
 
 def read_trace(path: Path) -> Trace:
@@ -56,9 +57,7 @@ def read_trace(path: Path) -> Trace:
         GoldenseedError: the file is missing, cut short, altered, or of another schema version.
 
     """
-    text = _unpacked(path)
-    if sha256_hex(text) != digest_of(path):
-        raise _damaged(path, "does not hold the trace that its name, a digest, stands for")
+    text = _verified_text(path, read_regular(path, _LIMIT_BYTES))
     document = parse(text, path)
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
@@ -81,13 +80,31 @@ def read_trace(path: Path) -> Trace:
     return trace
 
 
+def verified_file(path: Path) -> bytes:
+    """Return a trace's file as it is, whose text has the digest in its name.
+
+    Raises:
+        GoldenseedError: the file is missing, cut short or altered.
+
+    """
+    data = read_regular(path, _LIMIT_BYTES)
+    _verified_text(path, data)
+    return data
+
+
 def digest_of(path: Path) -> str:
     """Return the digest in the name of a trace's file."""
     return path.name.removesuffix(SUFFIX)
 
 
-def _unpacked(path: Path) -> bytes:
-    data = read_regular(path, _LIMIT_BYTES)
+def _verified_text(path: Path, data: bytes) -> bytes:
+    text = _unpacked(path, data)
+    if sha256_hex(text) != digest_of(path):
+        raise _damaged(path, "does not hold the trace that its name, a digest, stands for")
+    return text
+
+
+def _unpacked(path: Path, data: bytes) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             text = file.read(_LIMIT_BYTES + 1)

@@ -33,7 +33,7 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
 
     def before(_module: Any, args: Any, kwargs: Any) -> None:
         nonlocal calls
-        if recorder.seen(Stage.INITIAL_LATENTS) or calls == _CALLS:
+        if recorder.first_step_seen or calls == _CALLS:
             return
         calls += 1
         for part, values in (*enumerate(args), *kwargs.items()):
@@ -41,14 +41,18 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
                 recorder.add(Stage.DENOISER_INPUT, f"{name}.{inner}", value)
 
     def after(_module: Any, _args: Any, output: Any) -> None:
-        if recorder.seen(Stage.INITIAL_LATENTS) or calls == _CALLS:
+        if recorder.first_step_seen or calls == _CALLS:
             return
         values = output[0] if isinstance(output, tuple) else getattr(output, "sample", output)
         for row, value in _rows(recorder, values):
             recorder.add(Stage.DENOISER_OUTPUT, f"{name}{row}", value)
 
-    restore.callback(module.register_forward_pre_hook(before, with_kwargs=True).remove)
-    restore.callback(module.register_forward_hook(after).remove)
+    for hook in (
+        module.register_forward_pre_hook(before, with_kwargs=True),
+        module.register_forward_hook(after),
+    ):
+        recorder.until_first_step.append(hook.remove)
+        restore.callback(hook.remove)
 
 
 def _named(name: str, values: Any) -> Iterator[tuple[str, Any]]:

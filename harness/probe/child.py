@@ -14,7 +14,6 @@ from harness.comparison.gates import default_limits
 from harness.environment.profile import profile_slug
 from harness.errors import GoldenseedError
 from harness.files import json_sha256, write_atomically
-from harness.generation.stages import Trace
 from harness.probe.change import UNCHANGED, Change, Check, Unfit
 from harness.probe.changes import all_changes
 from harness.runs.folder import RunWriter
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from harness.generation.backend import Backend
+    from harness.generation.digesting import Recording
     from harness.suites.expansion import Case
 
 SKIPPED = "skipped"
@@ -146,10 +146,10 @@ class _Maker:
             return sketch.model_copy(update=failed)
         seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
         return sketch.model_copy(
-            update={**self._kept(generation.image, generation.trace), "seconds": seconds}
+            update={**self._kept(generation.image, generation.recording), "seconds": seconds}
         )
 
-    def _kept(self, image: Image, trace: Trace) -> dict[str, object]:
+    def _kept(self, image: Image, recording: Recording | None) -> dict[str, object]:
         from harness.pixels import encode_png, pixels_sha256
 
         self.environment = self._backend.fingerprint()
@@ -164,7 +164,7 @@ class _Maker:
             "width": image.width,
             "height": image.height,
             "mode": image.mode,
-            **kept_trace(self._folder, trace),
+            **kept_trace(self._folder, recording),
         }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.errors import GoldenseedError
 from harness.files import inside, write_atomically
+from harness.generation.digesting import Recording
 from harness.generation.stages import Trace
 from harness.generation.trace_files import SUFFIX, encode_trace, read_trace
 from harness.runs.record import CaseRecord, TraceStage
@@ -13,22 +14,32 @@ from harness.runs.record import CaseRecord, TraceStage
 FOLDER = "traces"
 
 
-def kept_trace(folder: Path, trace: Trace) -> dict[str, object]:
+def kept_trace(
+    folder: Path, recording: Recording | None, known: tuple[str, bytes] | None = None
+) -> dict[str, object]:
     """Write a trace into the run's folder under its digest, once; return a record's fields on it.
+
+    Args:
+        folder: the run's.
+        recording: what was recorded; None if that was not wanted.
+        known: digest and file of a trace whose stages have the same digests.
 
     Raises:
         GoldenseedError: it cannot be written.
 
     """
-    if not trace:
+    if recording is None or not recording.stages:
         return {}
-    digest, data = encode_trace(trace)
+    digest, data = known or encode_trace(recording.trace)
     place = f"{FOLDER}/{digest}{SUFFIX}"
     if not (folder / place).exists():
         write_atomically(folder / place, data, durable=False)
     stages = (
-        TraceStage(stage=each.stage, index=each.index, source=each.source, sha256=each.sha256)
-        for each in trace
+        # These come from the stages themselves; to validate them again takes as long as all else.
+        TraceStage.model_construct(
+            stage=each.stage, index=each.index, source=each.source, sha256=each.sha256
+        )
+        for each in recording.stages
     )
     return {"trace": tuple(stages), "trace_file": place}
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.baselines.entry import AcceptedImage, ProfileBaseline
+from harness.baselines.entry import ProfileBaseline
 from harness.baselines.store import BaselineStore
 from harness.diagnosis.diagnose import Kept, diagnose
 from harness.diagnosis.evidence import Blank
@@ -34,9 +35,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from pydantic import JsonValue
 
-    from harness.baselines.entry import AcceptedImage
+    from harness.baselines.entry import AcceptedImage, BaselineEntry
     from harness.diagnosis.model import Diagnosis
     from harness.generation.backend import GenerationError
+    from harness.generation.digesting import Recording
     from harness.generation.layers import DeepTrace
 
 
@@ -52,9 +54,14 @@ class Made:
     environment_sha256: str | None
     environment: Mapping[str, EnvironmentValue] | None = None
     in_force: Mapping[str, EnvironmentValue] = field(default_factory=dict)
-    trace: Trace = ()
+    recording: Recording | None = None
     layers: DeepTrace | None = None
     mask: MaskSpec | None = None
+
+    @property
+    def trace(self) -> Trace:
+        """The records of its stages; empty where there are none."""
+        return () if self.recording is None else self.recording.trace
 
 
 class Judging:
@@ -82,13 +89,16 @@ class Judging:
                 recipe_sha256=sketch.recipe_sha256,
                 profile=profile,
             )
+            entry, unreadable = self._entry(sketch)
             stage = "not_kept"
-            sketch = sketch.model_copy(update=self._described(subject, made))
+            sketch = sketch.model_copy(update=self._described(subject, made, entry))
             stage = "unusable_mask"
             mask, masked = self._mask(made)
-            sketch = sketch.model_copy(update={"masked": masked})
+            if masked is not None:
+                sketch = sketch.model_copy(update={"masked": masked})
             stage = "unreadable_baseline"
-            entry = self._store.entry(sketch.suite, sketch.id)
+            if unreadable is not None:
+                raise unreadable
             judgement = judge(
                 subject,
                 entry,
@@ -172,19 +182,35 @@ class Judging:
             image=image,
         )
 
-    def _described(self, subject: Subject, made: Made) -> dict[str, object]:
-        """Return the record's fields on what was made, its image and trace written."""
+    def _entry(self, sketch: CaseRecord) -> tuple[BaselineEntry | None, GoldenseedError | None]:
+        """Return what is accepted for the case, or why that cannot be read."""
+        try:
+            return self._store.entry(sketch.suite, sketch.id), None
+        except GoldenseedError as error:
+            return None, error
+
+    def _described(
+        self, subject: Subject, made: Made, entry: BaselineEntry | None
+    ) -> dict[str, object]:
+        """Return the record's fields on what was made, its image and trace written.
+
+        What is accepted already, to the last bit, is copied.
+        """
         image = subject.image
+        profiles = entry.profiles.values() if entry else ()
+        accepted = next(
+            filter(None, (each.accepted_with(subject.pixels_sha256) for each in profiles)), None
+        )
         return {
             "profile": subject.profile,
             "environment_sha256": made.environment_sha256,
             "in_force": dict(made.in_force),
             "pixels_sha256": subject.pixels_sha256,
-            "image": self._pictures.keep(image, subject.pixels_sha256),
+            "image": self._pictures.keep(image, subject.pixels_sha256, accepted=accepted),
             "width": image.width,
             "height": image.height,
             "mode": image.mode,
-            **kept_trace(self._folder, made.trace),
+            **kept_trace(self._folder, made.recording, self._same_trace(made, accepted)),
             **kept_layers(self._folder, made.layers),
         }
 
@@ -230,6 +256,17 @@ class Judging:
     def _both_traces(self, made: Made, accepted: AcceptedImage) -> tuple[Trace, Trace] | None:
         before = self._accepted_trace(accepted) if made.trace else None
         return (before, made.trace) if before else None
+
+    def _same_trace(self, made: Made, accepted: AcceptedImage | None) -> tuple[str, bytes] | None:
+        """Return digest and file of the accepted trace, if every stage has the accepted values."""
+        recording = made.recording
+        if recording is None or accepted is None or accepted.trace_sha256 is None:
+            return None
+        if accepted.stages_sha256 != recording.stages_sha256:
+            return None
+        with suppress(GoldenseedError):  # then it is written anew
+            return accepted.trace_sha256, self._store.trace_file(accepted.trace_sha256)
+        return None
 
     def _accepted_trace(self, accepted: AcceptedImage) -> Trace | None:
         digest = accepted.trace_sha256

@@ -14,6 +14,8 @@ from harness.files import write_atomically
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from harness.baselines.entry import AcceptedImage
+
 
 class Pictures:
     """Writes PNGs into a run's folder, taking an accepted file where it holds the same pixels."""
@@ -24,11 +26,15 @@ class Pictures:
         self._taken: str | None = None
         """The digest of the accepted file that was verified and written here last."""
 
-    def keep(self, image: Image, sha256: str) -> str:
-        """Write ``image`` into the run's folder under its digest, once; return the place."""
+    def keep(self, image: Image, sha256: str, *, accepted: AcceptedImage | None = None) -> str:
+        """Write ``image`` into the run's folder under its digest, once; return the place.
+
+        ``accepted`` is the accepted image of the same pixels, where there is one.
+        """
         place = f"images/{sha256}.png"
         if not (self._folder / place).exists():
-            write_atomically(self._folder / place, self._encoded(image, sha256), durable=False)
+            data = self._encoded(image, sha256, accepted.file_sha256 if accepted else None)
+            write_atomically(self._folder / place, data, durable=False)
         return place
 
     def keep_difference(self, image: Image, accepted: Image) -> str | None:
@@ -50,16 +56,17 @@ class Pictures:
         if not accepted.is_file() or not filecmp.cmp(accepted, kept, shallow=False):
             self._store.image(sha256)
 
-    def _encoded(self, image: Image, sha256: str) -> bytes:
+    def _encoded(self, image: Image, sha256: str, file_sha256: str | None) -> bytes:
         """Return a PNG file of ``image``: the accepted one, if these pixels are accepted.
 
-        To decode and verify that costs a third of encoding the image again.
+        To verify that one costs a third of encoding the image again, and next to nothing where its
+        bytes are those that were accepted.
         """
         from harness.pixels import encode_png
 
         if self._store.image_path(sha256).is_file():
             with suppress(GoldenseedError):
-                data = self._store.image_file(sha256)
+                data = self._store.image_file(sha256, file_sha256)
                 self._taken = sha256
                 return data
         return encode_png(image)

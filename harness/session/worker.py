@@ -98,7 +98,7 @@ class Worker:
             profile=PORTABLE if case.suite.determinism.portable else self.profile,
             environment_sha256=self._environment_sha256,
             environment=self.environment,
-            trace=generation.trace,
+            recording=generation.recording,
             in_force=differing(generation.in_force, self.environment),
             layers=generation.layers,
             mask=case.mask,
