@@ -118,14 +118,14 @@ class Recorder:
     def add_image(self, output: Any, image: Image) -> None:
         """Record what the pipeline returned, if that is an array, and the levels made from it.
 
-        Takes them also once the recorder is closed.
+        Takes them also once the recorder is closed, and does not copy an array: nobody else has it.
         """
         import numpy as np
 
         made = getattr(output, "images", None)
         if made is not None and len(made) == 1 and not hasattr(made[0], "save"):
             self._keep_array(Stage.FLOAT_IMAGE, np.asarray(made[0]))
-        self._keep_array(Stage.PIXELS, np.asarray(image))
+        self._keep_array(Stage.PIXELS, np.array(image))
 
     def close(self) -> None:
         """Record nothing any more, also where a copy of what was watched lives on."""
@@ -136,7 +136,8 @@ class Recorder:
         import torch
 
         if values.dtype.kind in "fiub":
-            self._keep(stage, None, torch.from_numpy(np.array(values, order="C")))
+            plain = np.require(values, requirements=("C", "W"))
+            self._keep(stage, None, torch.from_numpy(plain))
 
     def _keep(self, stage: Stage, source: str | None, values: torch.Tensor) -> None:
         self._kept.append((stage, source, values))
