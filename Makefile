@@ -20,8 +20,11 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# A file's tests share what they set up, so a file stays with one worker; the slow files come first.
+WORKERS := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: lint  ## lint, types, layers, tests
-	$(BIN)/pytest tests
+	$(BIN)/pytest tests $(WORKERS)
 
 GPU_OUT ?= build/gpu-$(shell date -u +%Y%m%dT%H%M%SZ)
 gpu: $(VENV)/installed  ## on a machine with a GPU: baselines to accept, repetition, costs, environment
@@ -38,7 +41,7 @@ test-wheel:  ## build the wheel, install it in an environment of its own, and te
 	cp -r conftest.py pyproject.toml README.md docs tests suites baselines $(WHEEL_TEST)
 	$(PYTHON) -m venv $(WHEEL_TEST)/venv
 	$(WHEEL_TEST)/venv/bin/python -m pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[diffusers,dev]"
-	cd $(WHEEL_TEST) && venv/bin/pytest tests
+	cd $(WHEEL_TEST) && venv/bin/pytest tests $(WORKERS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -5,14 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.files import write_atomically
 from harness.reporting.lock import lock_notes
 from harness.reporting.text import visible
 from harness.reporting.view import run_view
 from harness.runs.record import RunRecord
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _TEMPLATES = "templates"
 
@@ -32,12 +37,23 @@ def write_report(run: RunRecord, folder: Path, *, notes: Sequence[str] = ()) -> 
 
 def render(run: RunRecord, folder: Path, *, notes: Sequence[str] = ()) -> str:
     """Return the page for a run whose images are in ``folder``."""
-    from jinja2 import (
-        Environment,
-        PackageLoader,
-        StrictUndefined,
-    )
     from markupsafe import Markup
+
+    style, script = _asset("report.css"), _asset("report.js")
+    return _template().render(
+        run=run_view(run, folder),
+        notes=[visible(line) for line in (*lock_notes(run), *notes)],
+        # Only the two files of this package are exempt from escaping, and the policy names them.
+        style=Markup(style),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        policy=_policy(style, script),
+    )
+
+
+@cache
+def _template() -> Template:
+    """Return the compiled page; compiling it takes longer than filling it."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader("harness.reporting", _TEMPLATES),
@@ -47,15 +63,7 @@ def render(run: RunRecord, folder: Path, *, notes: Sequence[str] = ()) -> str:
         lstrip_blocks=True,
     )
     environment.filters["visible"] = visible
-    style, script = _asset("report.css"), _asset("report.js")
-    return environment.get_template("report.html.jinja").render(
-        run=run_view(run, folder),
-        notes=[visible(line) for line in (*lock_notes(run), *notes)],
-        # Only the two files of this package are exempt from escaping, and the policy names them.
-        style=Markup(style),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        policy=_policy(style, script),
-    )
+    return environment.get_template("report.html.jinja")
 
 
 def _asset(name: str) -> str:

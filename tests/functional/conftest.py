@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -12,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+
+import harness
 
 SUITE = """\
 suite: tiny
@@ -32,7 +38,19 @@ CASES = ("red-apple[seed=1]", "red-apple[seed=2]", "colours[red,seed=0]", "colou
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def imported() -> None:
+    """Import what a session needs: pytester forgets what is first imported in a session of its.
+
+    The next session would then import all of it again, which takes longer than its cases.
+    """
+    for module in pkgutil.walk_packages(harness.__path__, "harness."):
+        importlib.import_module(module.name)
+    importlib.import_module("git")
+    Image.init()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory, imported: None) -> Path:
     """A random Stable Diffusion model's folder, its libraries imported once for all tests."""
     from diffusers import StableDiffusionPipeline
     from tiny_pipelines import tiny_stable_diffusion
@@ -44,12 +62,29 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def accepted(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    """A folder as a session leaves it that accepts all images of ``SUITE``; read only."""
+    folder = tmp_path_factory.mktemp("accepted")
+    (folder / "model").symlink_to(tiny_model, target_is_directory=True)
+    (folder / "tiny.suite.yaml").write_text(SUITE)
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("CI", raising=False)
+        patch.chdir(folder)
+        arguments = ["-p", "no:benchmark", "-p", "no:cacheprovider", "--golden-update=missing"]
+        assert pytest.main(arguments) == 0
+    return folder
+
+
 @dataclass
 class Project:
     """A folder with a suite in it, and pytest to be run there."""
 
     pytester: pytest.Pytester
     path: Path
+    accepted: Path
+    """Where all images of ``SUITE`` are accepted."""
 
     @property
     def suite(self) -> Path:
@@ -62,8 +97,17 @@ class Project:
         )
 
     def accept_all(self) -> None:
+        """Accept every image, by a session or, in a project as it came, by that session's files."""
+        if self._is_as_it_came():
+            for left in ("baselines", "reports"):
+                shutil.copytree(self.accepted / left, self.path / left, symlinks=True)
+            return
         result = self.run("--golden-update=missing")
         assert result.ret == 0, result.stdout.str()
+
+    def _is_as_it_came(self) -> bool:
+        names = {path.name for path in self.path.iterdir()}
+        return names == {"model", "tox.ini", self.suite.name} and self.suite.read_text() == SUITE
 
     def edit(self, old: str, new: str, file: Path | None = None) -> None:
         file = file or self.suite
@@ -99,14 +143,14 @@ class Project:
 
 @pytest.fixture
 def make_project(
-    pytester: pytest.Pytester, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester, accepted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Project]:
     monkeypatch.delenv("CI", raising=False)
     pytester.makeini("[pytest]\n")
 
     def make(suite: str = SUITE) -> Project:
-        (pytester.path / "model").symlink_to(tiny_model, target_is_directory=True)
-        project = Project(pytester, pytester.path)
+        (pytester.path / "model").symlink_to((accepted / "model").resolve())
+        project = Project(pytester, pytester.path, accepted)
         project.suite.write_text(suite)
         return project
 

@@ -114,7 +114,9 @@ def test_what_is_no_entry_at_all_is_an_error(world: World, content: bytes):
 
 
 @pytest.mark.parametrize(
-    "make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere")], ids=str
+    "make",
+    [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere")],
+    ids=["a folder", "a pipe", "a link to nothing"],
 )
 def test_an_entry_that_is_no_file_is_an_error_and_not_absent(
     world: World, make: Callable[[Path], None]
