@@ -42,17 +42,7 @@ def selfcheck_document(check: SelfCheck, found: Findings) -> dict[str, Any]:
             {"case": each.case.id, "source": each.noise.source, "reach": dict(each.reach)}
             for each in check.right
         ],
-        "gates": {
-            gate: {
-                "limits": list(check.limits[gate]),
-                "caught": share.caught,
-                "tests": share.tests,
-                "blind": gate in found.blind,
-                "blind_to": list(found.blind_to.get(gate, ())),
-                "dead": gate in found.dead,
-            }
-            for gate, share in found.gates.items()
-        },
+        "gates": {gate: _gate_document(check, found, gate) for gate in found.gates},
         "table": {
             wrong: {
                 gate or "any": {"caught": share.caught, "tests": share.tests}
@@ -60,22 +50,11 @@ def selfcheck_document(check: SelfCheck, found: Findings) -> dict[str, Any]:
             }
             for wrong, row in found.table.items()
         },
-        "inside_noise": [
+        "within_noise": [
             {"gate": each.gate, "limit": each.limit, "noise": _plain(each.noise)}
-            for each in found.inside_noise
+            for each in found.within_noise
         ],
-        "room": [
-            {
-                "metric": room.metric,
-                "noise": None if room.noise is None else _plain(room.noise),
-                "faintest": {
-                    "value": _plain(room.faintest),
-                    "wrong": room.wrong,
-                    "case": room.case,
-                },
-            }
-            for room in found.rooms
-        ],
+        "room": [_room_document(room) for room in found.rooms],
         "proposed": dict(found.proposed),
         "passing_wrong_images": [
             {
@@ -99,6 +78,26 @@ def selfcheck_document(check: SelfCheck, found: Findings) -> dict[str, Any]:
         "left_out": [
             {"case": each.case, "wrong": each.wrong, "why": each.why} for each in check.left_out
         ],
+    }
+
+
+def _gate_document(check: SelfCheck, found: Findings, gate: str) -> dict[str, Any]:
+    share = found.gates[gate]
+    return {
+        "limits": list(check.limits[gate]),
+        "caught": share.caught,
+        "tests": share.tests,
+        "blind": gate in found.blind,
+        "blind_to": list(found.blind_to.get(gate, ())),
+        "dead": gate in found.dead,
+    }
+
+
+def _room_document(room: Room) -> dict[str, Any]:
+    return {
+        "metric": room.metric,
+        "noise": None if room.noise is None else _plain(room.noise),
+        "faintest": {"value": _plain(room.faintest), "wrong": room.wrong, "case": room.case},
     }
 
 
@@ -164,11 +163,11 @@ def _conclusions(check: SelfCheck, found: Findings) -> Iterator[str]:
         yield f"blind to some: {gate} fails no {', '.join(unseen)}"
     for gate in found.dead:
         yield f"dead gate: {gate} never decides here: the others fail every image that it fails"
-    for tight in found.inside_noise:
+    for tight in found.within_noise:
         metric = tight.gate.partition("_")[2]
         where = f" in {_many(tight.cases, 'case')}" if tight.cases else ""
         yield (
-            f"gate inside the noise: {tight.gate} {tight.limit:g} is tighter than the noise, which "
+            f"gate within the noise: {tight.gate} {tight.limit:g} is tighter than the noise, which "
             f"reaches {number(metric, tight.noise, beside=(tight.limit,))}{where}"
         )
     yield from _no_tests(check)

@@ -1,11 +1,11 @@
-"""What a self-check says of the gates: which are blind, dead or inside the noise, and which to set.
+"""What a self-check says of the gates: which are blind, dead or within the noise, and which to set.
 
 The tests are the wrong images that differ from the right ones. A gate is
 
 - *blind* if it fails fewer than one in ten of them, and blind to a kind of wrong image if it fails
   none of that kind;
 - *dead* if it never decides: whatever it fails, the gates that stay fail too;
-- *inside the noise* if it would fail a right image that rounding moved, were the noise not asked
+- *within the noise* if it would fail a right image that rounding moved, were the noise not asked
   first.
 """
 
@@ -35,7 +35,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class TooTight:
-    """A gate inside the noise."""
+    """A gate within the noise."""
 
     gate: str
     limit: float
@@ -78,7 +78,7 @@ class Findings:
     blind_to: Mapping[str, tuple[str, ...]]
     """Gate → the wrong images of which it fails none, for the gates that are not blind."""
     dead: tuple[str, ...]
-    inside_noise: tuple[TooTight, ...]
+    within_noise: tuple[TooTight, ...]
     rooms: tuple[Room, ...]
     proposed: Mapping[str, float]
     """The tightest gates that keep the noise out; empty where no noise is known."""
@@ -106,7 +106,7 @@ def findings(check: SelfCheck) -> Findings:
             if gate not in blind and (unseen := _unseen(gate, table))
         },
         dead=_dead(catches),
-        inside_noise=tuple(_inside_noise(check)),
+        within_noise=tuple(_within_noise(check)),
         rooms=tuple(_rooms(check, tests)),
         proposed=_proposed(check),
     )
@@ -154,7 +154,7 @@ def _dead(catches: Mapping[str, frozenset[_Place]]) -> tuple[str, ...]:
     return tuple(gate for gate in order if gate in dead)
 
 
-def _inside_noise(check: SelfCheck) -> list[TooTight]:
+def _within_noise(check: SelfCheck) -> list[TooTight]:
     """Hold the gates of each case against its noise, and against an image that rounding moved."""
     found: dict[str, dict[str, TooTight]] = {}
     for right in check.right:

@@ -21,7 +21,7 @@ class Verdict(StrEnum):
     IDENTICAL = "identical"
     """The digest of the decoded pixels is among the accepted images."""
     MATCH = "match"
-    """Not identical, inside the noise."""
+    """Not identical, within the noise."""
     WARN = "warn"
     """Beyond the noise, inside the gates."""
     DRIFT = "drift"

@@ -63,7 +63,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory, imported: None) -> Path
 
 
 @pytest.fixture(scope="session")
-def accepted(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+def accepted_project(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     """A folder as a session leaves it that accepts all images of ``SUITE``; read only."""
     folder = tmp_path_factory.mktemp("accepted")
     (folder / "model").symlink_to(tiny_model, target_is_directory=True)
@@ -143,14 +143,14 @@ class Project:
 
 @pytest.fixture
 def make_project(
-    pytester: pytest.Pytester, accepted: Path, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester, accepted_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Project]:
     monkeypatch.delenv("CI", raising=False)
     pytester.makeini("[pytest]\n")
 
     def make(suite: str = SUITE) -> Project:
-        (pytester.path / "model").symlink_to((accepted / "model").resolve())
-        project = Project(pytester, pytester.path, accepted)
+        (pytester.path / "model").symlink_to((accepted_project / "model").resolve())
+        project = Project(pytester, pytester.path, accepted_project)
         project.suite.write_text(suite)
         return project
 
