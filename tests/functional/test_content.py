@@ -120,14 +120,11 @@ def test_misspelt(golden_image):
 """
 
 
-def test_images_of_ordinary_tests_have_content_too(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.delenv("CI", raising=False)  # where nothing is accepted
-    pytester.makeini("[pytest]")
-    pytester.makepyfile(test_pictures=TEST)
-    pytester.runpytest_subprocess("-p", "no:benchmark", "--golden-update=missing")
-    result = pytester.runpytest_subprocess("-p", "no:benchmark", "-rA")
+def test_images_of_ordinary_tests_have_content_too(project: Project):
+    project.suite.unlink()
+    project.pytester.makepyfile(test_pictures=TEST)
+    project.run("--golden-update=missing")
+    result = project.run("-rA")
     result.assert_outcomes(passed=1, failed=2)
     result.stdout.fnmatch_lines_random(
         [

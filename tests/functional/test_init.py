@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.cli.main import main
 from harness.suites.loading import load_suite
 
 if TYPE_CHECKING:
@@ -35,7 +36,29 @@ def repository(tmp_path: Path, tiny_model: Path) -> Path:
 
 
 @pytest.fixture
-def init(repository: Path, tmp_path: Path) -> Init:
+def init(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Init:
+    """Run ``goldenseed init`` in this process."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        monkeypatch.chdir(repository)
+        monkeypatch.setattr(sys, "argv", ["goldenseed", "init", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return subprocess.CompletedProcess(arguments, code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def init_with_hub(repository: Path, tmp_path: Path) -> Init:
+    """Run it in a process of its own, which sees another hub cache."""
+
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [PROGRAM, "init", *arguments],
@@ -125,10 +148,10 @@ def hub(cache: Path, hub_id: str, model: Path) -> None:
 
 
 def test_a_hub_id_is_pinned_to_the_revision_in_the_cache(
-    repository: Path, init: Init, tiny_model: Path, tmp_path: Path
+    repository: Path, init_with_hub: Init, tiny_model: Path, tmp_path: Path
 ):
     hub(tmp_path / "hub", "org/name", tiny_model)
-    done = init("org/name")
+    done = init_with_hub("org/name")
     assert done.returncode == 0, done.stderr
     suite = load_suite(repository / "suites" / "name.suite.yaml")
     assert (suite.model.source, suite.model.revision) == ("org/name", REVISION)
@@ -144,9 +167,9 @@ def test_a_hub_id_is_pinned_to_the_revision_in_the_cache(
     ],
 )
 def test_what_is_no_model_is_refused_and_nothing_is_written(
-    repository: Path, init: Init, model: str, message: str
+    repository: Path, init_with_hub: Init, model: str, message: str
 ):
-    assert message in refusal(init(model))
+    assert message in refusal(init_with_hub(model))
     assert files(repository) == {}
 
 
