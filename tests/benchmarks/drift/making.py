@@ -1,4 +1,4 @@
-"""Making the images of each change, with their traces."""
+"""Making the images of each change, with their traces and where they were made."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from subprocess import run
 
 import models
 from changes import CHANGES, Change
-from pairs import PLAIN
+from pairs import ENVIRONMENT, PLAIN
 
 from harness.generation.diffusers_backend import DiffusersBackend
+from harness.generation.in_force import differing
 from harness.generation.trace_files import SUFFIX, encode_trace
 from harness.suites.loading import load_suite
 
@@ -30,16 +32,16 @@ def make_all(folder: Path) -> None:
 
     Changes that need no process of their own share one; the others get a fresh one.
     """
-    for model, home in models.build(folder / "models").items():
-        for mode in MODES:
-            wanted = [change for change in CHANGES.values() if model in change.models]
-            wanted = [change for change in wanted if change.portable or mode == "float32"]
-            own = [change.name for change in wanted if not change.env]
-            suite, place = home / f"{mode}.suite.yaml", folder / "images" / mode / model
-            _in_fresh_process(suite, place, mode, [PLAIN, *own], {})
-            for change in wanted:
-                if change.env:
-                    _in_fresh_process(suite, place, mode, [change.name], dict(change.env))
+    homes = models.build(folder / "models")
+    for mode, model in product(MODES, homes):
+        wanted = [change for change in CHANGES.values() if model in change.models]
+        wanted = [change for change in wanted if change.portable or mode == "float32"]
+        own = [change.name for change in wanted if not change.env]
+        suite, place = homes[model] / f"{mode}.suite.yaml", folder / "images" / mode / model
+        _in_fresh_process(suite, place, mode, [PLAIN, *own], {})
+        for change in wanted:
+            if change.env:
+                _in_fresh_process(suite, place, mode, [change.name], dict(change.env))
 
 
 def _in_fresh_process(
@@ -73,5 +75,8 @@ def _make_one(suite_path: Path, place: Path, mode: str, change: Change) -> None:
         made.image.save(target / "image.png")
         digest, data = encode_trace(made.trace)
         (target / f"{digest}{SUFFIX}").write_bytes(data)
+        known = backend.fingerprint()
+        found = {"environment": known, "in_force": differing(made.in_force, known)}
+        (target / ENVIRONMENT).write_text(json.dumps(found, indent=1), encoding="utf-8")
     backend.close()
     (place / DONE).touch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,11 +12,14 @@ import numpy as np
 from changes import CHANGES, Change
 from PIL import Image
 
+from harness.environment.differences import Value
 from harness.generation.stages import Trace
 from harness.generation.trace_files import SUFFIX, read_trace
 from harness.pixels import decode
 
 PLAIN = "plain"
+ENVIRONMENT = "environment.json"
+"""Where an image was made: the fingerprint, and what was otherwise inside the call."""
 MEASURED = (
     "peak_difference",
     "mean_difference",
@@ -47,6 +51,23 @@ class Made:
     def trace(self) -> Trace:
         (path,) = self.folder.glob(f"*{SUFFIX}")
         return read_trace(path)
+
+    @cached_property
+    def environment(self) -> Mapping[str, Value]:
+        """The fingerprint of where it was made, without what was otherwise inside the call."""
+        return self._found["environment"]
+
+    @cached_property
+    def in_force(self) -> Mapping[str, Value]:
+        """What was in force inside the call and is otherwise in the fingerprint."""
+        return self._found["in_force"]
+
+    @cached_property
+    def _found(self) -> Mapping[str, Mapping[str, Value]]:
+        found: Mapping[str, Mapping[str, Value]] = json.loads(
+            (self.folder / ENVIRONMENT).read_text(encoding="utf-8")
+        )
+        return found
 
 
 @dataclass(frozen=True, eq=False)
