@@ -1,7 +1,8 @@
 """The drift benchmark: labelled pairs of images, and what every rule makes of them.
 
-    python -m tests.benchmarks.drift make FOLDER     # about ten minutes on two cores
+    python -m tests.benchmarks.drift make FOLDER     # some twenty minutes on two idle cores
     python -m tests.benchmarks.drift score FOLDER    # the tables and the picture of the docs
+    python -m tests.benchmarks.drift fields FOLDER   # how the float pictures differ
 
 ``making`` makes the images of each change in ``changes`` with the models of ``models``; ``rules``
 holds what others and we gate with; ``scoring`` counts misses and false alarms.

@@ -25,8 +25,12 @@ def main() -> None:
         import scoring
 
         scoring.main(Path(rest[0]))
+    elif verb == "fields" and len(rest) == 1:
+        import fields
+
+        fields.main(Path(rest[0]).absolute())
     else:
-        sys.exit("python -m tests.benchmarks.drift make|score FOLDER")
+        sys.exit("python -m tests.benchmarks.drift make|score|fields FOLDER")
 
 
 main()

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from ours import (
     CALIBRATED_WITH,
     calibrated_rules,
     portable_rules,
-    share_of_noise,
     trace_distance,
     unmeasured_rules,
 )
 from pairs import LabelledPair, pairs
+from roc import draw, print_best_thresholds
 from rules import OTHERS, Rule
+from wording import share
 
 SEVERITIES = ("faint", "slight", "plain", "gross")
-Score = Callable[[LabelledPair], float]
-"""Greater where two images are more different."""
 
 
 def main(folder: Path) -> None:
@@ -37,6 +34,7 @@ def main(folder: Path) -> None:
     _print_counts(portable)
     _print_rules(portable_rules(), portable)
     _print_changes(found)
+    print_best_thresholds(found)
     draw(found, folder / "roc.svg")
 
 
@@ -59,15 +57,15 @@ def _print_rules(rules: Sequence[Rule], found: Sequence[LabelledPair]) -> None:
         alarmed = {id(pair): rule.alarm(pair) for pair in found}
         missed = [pair for pair in visible if not alarmed[id(pair)]]
         by_severity = [
-            _share(
+            share(
                 sum(pair.change.severity == severity for pair in missed),
                 sum(pair.change.severity == severity for pair in visible),
             )
             for severity in SEVERITIES
         ]
-        unseen = _share(sum(not alarmed[id(pair)] for pair in hidden), len(hidden))
-        alarms = _share(sum(alarmed[id(pair)] for pair in harmless), len(harmless))
-        cells = [_share(len(missed), len(visible)), *by_severity, unseen, alarms]
+        unseen = share(sum(not alarmed[id(pair)] for pair in hidden), len(hidden))
+        alarms = share(sum(alarmed[id(pair)] for pair in harmless), len(harmless))
+        cells = [share(len(missed), len(visible)), *by_severity, unseen, alarms]
         print(f"| {rule.name} | {rule.sees} | {' | '.join(cells)} |", flush=True)
         if rule.whose == "ours":
             _print_failures(rule, missed, [pair for pair in harmless if alarmed[id(pair)]])
@@ -81,12 +79,6 @@ def _print_failures(
         for name, model in names:
             count = sum((pair.change.name, pair.model) == (name, model) for pair in which)
             print(f"<!-- {rule.name}: {what} {count} x {name}, {model} -->")
-
-
-def _share(part: int, whole: int) -> str:
-    if not whole:
-        return "none"
-    return "0" if not part else f"{100 * part / whole:.1f} % ({part})"
 
 
 def _print_changes(found: Sequence[LabelledPair]) -> None:
@@ -114,51 +106,3 @@ def _range(values: Sequence[float], form: str) -> str:
         return "none"
     low, high = form.format(min(values)), form.format(max(values))
     return low if low == high else f"{low} … {high}"
-
-
-SCORES: dict[str, Score] = {
-    "average hash": lambda pair: pair.metrics["average_hash_distance"],
-    "phash": lambda pair: pair.metrics["phash_distance"],
-    "PSNR": lambda pair: -pair.metrics["psnr"],
-    "SSIM": lambda pair: -pair.metrics["ssim"],
-    "MS-SSIM": lambda pair: -pair.metrics["ms_ssim"],
-    "largest difference": lambda pair: pair.metrics["peak_difference"],
-    "share of pixels changed": lambda pair: pair.metrics["changed_fraction"],
-    "FLIP": lambda pair: pair.metrics["flip"],
-    "mean difference": lambda pair: pair.metrics["mean_difference"],
-    "ours, with the trace": share_of_noise,
-}
-
-
-def draw(found: Sequence[LabelledPair], path: Path) -> None:
-    """Draw the share of changes found against the share of false alarms, for every score."""
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        sys.exit("the picture needs matplotlib: pip install matplotlib")
-    mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "drift"
-    from matplotlib import pyplot as plt
-
-    seen = [pair for pair in found if pair.change.harmless or not pair.identical]
-    harmless = np.array([pair.change.harmless for pair in seen])
-    figure, axes = plt.subplots(figsize=(7, 5))
-    for name, score in SCORES.items():
-        values = np.array([score(pair) for pair in seen])
-        order = np.unique(values)[::-1]
-        false = [(values[harmless] >= limit).mean() for limit in order]
-        true = [(values[~harmless] >= limit).mean() for limit in order]
-        axes.step([0, *false], [0, *true], where="post", label=name)
-    for rule in unmeasured_rules():
-        alarmed = np.array([rule.alarm(pair) for pair in seen])
-        place = alarmed[harmless].mean(), alarmed[~harmless].mean()
-        axes.plot(*place, "o", clip_on=False, color="black")
-        axes.annotate(f"{rule.name}, as it is", place, (8, -4), textcoords="offset points")
-    axes.set_xlabel("harmless pairs called changed")
-    axes.set_ylabel("changed pairs found")
-    axes.set_xscale("symlog", linthresh=0.01)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1.05)
-    axes.grid(visible=True, alpha=0.3)
-    axes.legend(loc="lower center", fontsize="small", ncols=2)
-    figure.savefig(path, metadata={"Date": None})
