@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from harness.environment.keys import Kind, kind_of
 from harness.files import canonical_json
 
 Value = str | int | float | bool | None
+_WEIGHTS = re.compile(r"model\.([^.]+)\.sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +40,16 @@ def environment_differences(
         if canonical_json(old.get(key)) != canonical_json(new.get(key))
     ]
     return tuple(sorted(differing, key=lambda each: (order.index(each.kind), each.key)))
+
+
+def changed_weights(old: Mapping[str, Value], new: Mapping[str, Value]) -> tuple[str, ...]:
+    """Name the components whose weights, as they were loaded, are not the same in two fingerprints.
+
+    A component of which one of them tells nothing is not among them.
+    """
+    known = (
+        (match[1], old[key], new[key])
+        for key in sorted(old.keys() & new.keys())
+        if (match := _WEIGHTS.fullmatch(key))
+    )
+    return tuple(component for component, before, now in known if before != now)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.diagnosis.diagnose import Kept, diagnose
+from harness.environment.differences import changed_weights
 from harness.errors import GoldenseedError
 from harness.files import write_atomically
 from harness.generation.stages import Trace
@@ -149,8 +150,14 @@ class Comparer:
                 load_image=lambda _digest: image_a,
                 measure=partial(measure, mask=mask),
                 load_traces=lambda _accepted: self._traces(pair),
+                changed_weights=lambda _accepted: self._changed_weights(pair),
             ),
         )
+
+    def _changed_weights(self, pair: CasePair) -> tuple[str, ...]:
+        before = _environment(self._a.record, pair.a)
+        now = _environment(self._b.record, pair.b)
+        return changed_weights(before, now) if before and now else ()
 
     def _traces(self, pair: CasePair) -> tuple[Trace, Trace] | None:
         before, now = stored_trace(self._a.folder, pair.a), stored_trace(self._b.folder, pair.b)

@@ -15,6 +15,7 @@ from harness.baselines.entry import ProfileBaseline
 from harness.baselines.store import BaselineStore
 from harness.diagnosis.diagnose import Kept, diagnose
 from harness.diagnosis.evidence import Blank
+from harness.environment.differences import changed_weights
 from harness.environment.profile import fallback_chain
 from harness.errors import GoldenseedError
 from harness.generation.stages import Trace
@@ -110,6 +111,7 @@ class Judging:
                     measure=partial(measure, mask=mask),
                     load_traces=partial(self._both_traces, made),
                     measured_noise=partial(self._measured_noise, made, sketch.recipe_sha256),
+                    changed_weights=partial(self._changed_weights, made),
                 ),
             )
             if judgement.verdict is Verdict.IDENTICAL:
@@ -251,6 +253,13 @@ class Judging:
             unmeasured,
             present=made.environment,
             measured_in=self._store.environment,
+        )
+
+    def _changed_weights(self, made: Made, accepted: AcceptedImage) -> tuple[str, ...]:
+        if not made.environment:
+            return ()
+        return changed_weights(
+            self._store.environment(accepted.environment_sha256), made.environment
         )
 
     def _both_traces(self, made: Made, accepted: AcceptedImage) -> tuple[Trace, Trace] | None:

@@ -27,6 +27,11 @@ def without_traces(_accepted: AcceptedImage) -> None:
     """Say that there are no traces to compare."""
 
 
+def same_weights(_accepted: AcceptedImage) -> tuple[str, ...]:
+    """Say that no weights are known to have changed."""
+    return ()
+
+
 def not_measured(_baseline: ProfileBaseline, noise: Noise) -> Noise:
     """Return the noise assumed where nothing was measured."""
     return noise
@@ -47,6 +52,11 @@ class Tools:
     """
     measured_noise: Callable[[ProfileBaseline, Noise], Noise] = not_measured
     """Returns what was measured in the subject's own profile, else the noise it is given."""
+    changed_weights: Callable[[AcceptedImage], tuple[str, ...]] = same_weights
+    """Names the components whose weights are not those of the accepted image.
+
+    Asked where no traces tell. ``GoldenseedError`` if where that was made cannot be read.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,8 @@ def judge(
     if profile == subject.profile:
         noise = tools.measured_noise(baseline, noise)
     measures = _along_the_trace(against.accepted, noise, tools)
+    if measures is None:
+        noise = _without_traces(against.accepted, noise, tools)
     return _by_distance(against, measures, limits, noise, fallback)
 
 
@@ -137,6 +149,23 @@ def _along_the_trace(
     except GoldenseedError as error:
         return (TraceMeasure("trace", 1.0, 0.0, f"a trace cannot be read: {error}"),)
     return noise.refined(trace_measures(*traces, noise.dtype)) if traces else None
+
+
+def _without_traces(accepted: AcceptedImage, noise: Noise, tools: Tools) -> Noise:
+    """Return the noise where pixels are all there is: none, if the weights are not the accepted's.
+
+    Nor where that cannot be read.
+    """
+    try:
+        changed = tools.changed_weights(accepted)
+    except GoldenseedError as error:
+        return noise.explaining_nothing(f"where the accepted image was made is not known: {error}")
+    if not changed:
+        return noise
+    components = ", ".join(changed)
+    return noise.explaining_nothing(
+        f"the weights of {components} are not those of the accepted image, which is no rounding"
+    )
 
 
 def _by_distance(

@@ -61,6 +61,13 @@ class Noise:
             spread = next(decoded, spread)
         return {**self.limits, "peak_difference": 1.0 + math.floor(PEAK * spread * _HALF * _LEVELS)}
 
+    def explaining_nothing(self, why: str) -> Noise:
+        """Return a noise that explains no difference of the pixels, and says why."""
+        if not self.limits:
+            return self
+        note = why if self.note is None else f"{self.note}; {why}"
+        return replace(self, limits={}, note=note)
+
     def explains(
         self, metrics: Mapping[str, float], measures: Sequence[TraceMeasure] | None = None
     ) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,10 +11,11 @@ from PIL import Image
 
 from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline, RejectedImage
 from harness.comparison.compare import measure
+from harness.errors import GoldenseedError
 from harness.pixels import pixels_sha256
 from harness.suites.expansion import Limit
 from harness.suites.recipes import recipe_sha256
-from harness.verdict.judge import Judgement, Tools, judge
+from harness.verdict.judge import Judgement, Tools, judge, same_weights
 from harness.verdict.model import Verdict
 from harness.verdict.noise import unmeasured_noise
 from harness.verdict.subject import Subject
@@ -90,6 +92,7 @@ class World:
         recipe: dict[str, Any] = RECIPE,
         chain: tuple[str, ...] = (PROFILE,),
         dtype: str = "float32",
+        changed_weights: Callable[[AcceptedImage], tuple[str, ...]] = same_weights,
         **limits: float,
     ) -> Judgement:
         entry = BaselineEntry(suite="s", case="c", profiles=self.profiles)
@@ -99,7 +102,7 @@ class World:
             chain=chain,
             limits={name: Limit(value, "suite") for name, value in limits.items()},
             noise=unmeasured_noise(dtype),
-            tools=Tools(load_image=self._load, measure=measure),
+            tools=Tools(load_image=self._load, measure=measure, changed_weights=changed_weights),
         )
 
     def _load(self, digest: str) -> Image.Image:
@@ -162,6 +165,26 @@ def test_one_level_is_the_noise_of_float32(world: World):
         1,
         1,
     )
+
+
+def test_without_traces_changed_weights_are_no_rounding(world: World):
+    assert world.judge(rounded()).verdict is Verdict.MATCH
+    judgement = world.judge(rounded(), changed_weights=lambda _accepted: ("unet",))
+    assert judgement.verdict is Verdict.WARN
+    assert judgement.reasons[0].detail == (
+        "the weights of unet are not those of the accepted image, which is no rounding"
+    )
+
+
+def test_without_traces_nothing_is_rounding_where_the_accepted_environment_cannot_be_read(
+    world: World,
+):
+    def unreadable(_accepted: AcceptedImage) -> tuple[str, ...]:
+        raise GoldenseedError("no such file")
+
+    judgement = world.judge(rounded(), changed_weights=unreadable)
+    assert judgement.verdict is Verdict.WARN
+    assert "is not known: no such file" in str(judgement.reasons[0].detail)
 
 
 def test_one_level_in_more_pixels_than_rounding_moves_is_beyond_the_noise(world: World):
