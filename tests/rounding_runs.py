@@ -58,6 +58,8 @@ class Change:
     guidance: float = 1.0
     """By how much the guidance is multiplied."""
     prepare: Callable[[Pipeline], None] | None = None
+    exact: bool = False
+    """Whether all is computed in float64."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,9 @@ HALF_PRECISION_CHANGES = {
     "VAE's weights 1e-2": Change(harmless=False, prepare=weights("vae", 1e-2)),
 }
 
+EXACT = "exactly"
+KNOWN = CHANGES | HALF_PRECISION_CHANGES | {EXACT: Change(harmless=True, exact=True)}
+
 
 def cases_of(model: str, dtype: str, images: int, folder: Path) -> list[Case]:
     call: dict[str, Any] = {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE}
@@ -190,9 +195,9 @@ def make(model: str, dtype: str, images: int, folder: Path, names: Iterable[str]
 
     cases = cases_of(model, dtype, images, folder)
     for name in names:
-        change = (CHANGES | HALF_PRECISION_CHANGES)[name]
+        change = KNOWN[name]
         torch.backends.mkldnn.enabled = True
-        backend = DiffusersBackend(device="cpu", prepare=change.prepare)
+        backend = DiffusersBackend(device="cpu", prepare=change.prepare, exact=change.exact)
         for number, case in enumerate(cases):
             determinism = replace(case.suite.determinism, **change.determinism)
             suite = replace(case.suite, determinism=determinism)
@@ -209,7 +214,7 @@ def made(
     model: str, names: Iterable[str], *, images: int, dtype: str = "float32"
 ) -> dict[str, list[Made]]:
     """Make the images of ``model`` under each of the changes, one process an instruction set."""
-    known, found = CHANGES | HALF_PRECISION_CHANGES, {}
+    known, found = KNOWN, {}
     with tempfile.TemporaryDirectory() as place:
         for isa in dict.fromkeys(known[name].isa for name in names):
             chosen = [name for name in names if known[name].isa == isa]

@@ -17,6 +17,7 @@ from harness.generation.sketch import Sketcher
 from harness.generation.trace import Tracing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -52,8 +53,15 @@ class PipelineCall:
             if each.kind is not inspect.Parameter.VAR_KEYWORD
         )
 
-    def generate(self, case: Case, progress: Progress | None = None) -> Generation:
+    def generate(
+        self,
+        case: Case,
+        progress: Progress | None = None,
+        noise: Callable[[Case], AbstractContextManager[object]] = noise_of,
+    ) -> Generation:
         """Call the pipeline with fresh noise and turn what it returns into one image.
+
+        ``noise`` gives the pipeline what it draws.
 
         Raises:
             GoldenseedError: the case names an argument that the pipeline does not have.
@@ -67,7 +75,7 @@ class PipelineCall:
         began = time.perf_counter()
         try:
             with (
-                noise_of(case),
+                noise(case),
                 self._recording() as recorder,
                 self._deeply() as layers,
                 self._watching() as in_force,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from harness.environment.cpu_isa import cap_cpu, check_cpu
@@ -26,8 +27,10 @@ from harness.generation.description import (
     describe_images,
     describe_surroundings,
 )
+from harness.generation.exact import EXACT, round_weights, widened_noise_of
+from harness.generation.noise import noise_of
 from harness.generation.pipeline_loading import load_pipeline
-from harness.generation.portable import check_float64, float64_only
+from harness.generation.portable import PORTABLE, Float64, check_float64, float64_only
 from harness.generation.schedulers import build_scheduler, fresh_copy
 from harness.generation.sources import device_for, dtype_for, model_folder
 from harness.generation.weights import check_model
@@ -52,6 +55,7 @@ class DiffusersBackend:
         prepare: given each pipeline right after it was loaded, to change it as it likes.
         trace: record the stages of each image.
         layers: record every layer of each image too.
+        exact: compute in float64 what the suite says, with the weights and the noise of its dtype.
 
     """
 
@@ -65,8 +69,10 @@ class DiffusersBackend:
         verify_files: bool = False,
         trace: bool = True,
         layers: bool = False,
+        exact: bool = False,
     ) -> None:
         self._device = device
+        self._exact = exact
         self._gpu_index = gpu_index
         self._progress = progress
         self._slow = True
@@ -116,13 +122,18 @@ class DiffusersBackend:
         assert loaded is not None  # noqa: S101 - load() has just seen to it
         progress = self._progress if self._slow and self._progress is not silent else None
         with seeded(case.seed):
-            if _portable(case):
+            if self._wide(case):
                 with self._in_force(case, loading=True):
                     loaded.wear(case)
-            with self._in_force(case):
-                if not _portable(case):
+            if self._exact:
+                round_weights(loaded.pipeline, dtype_for(case.suite.model.dtype))
+            with self._in_force(case) as float64:
+                if float64 is None:
                     loaded.wear(case)
-                generation = loaded.call.generate(case, progress)
+                noise = noise_of
+                if self._exact and float64 is not None:
+                    noise = partial(widened_noise_of, outside=float64.left_out)
+                generation = loaded.call.generate(case, progress, noise)
         self._slow = generation.seconds >= SLOW_SECONDS
         return replace(generation, load_seconds=load_seconds)
 
@@ -164,19 +175,30 @@ class DiffusersBackend:
             torch.cuda.empty_cache()
 
     @contextmanager
-    def _in_force(self, case: Case, *, loading: bool = False) -> Iterator[None]:
+    def _in_force(self, case: Case, *, loading: bool = False) -> Iterator[Float64 | None]:
         """Hold everything that the suite pins, for as long as an image takes.
 
-        ``loading`` is for what is read from files: weights that are to be widened yet.
+        ``loading`` is for what is read from files: weights that are to be widened yet. Yields what
+        makes all float64; None where the suite's dtype holds.
         """
         assert self._loaded is not None  # noqa: S101 - load() has just seen to it
+        float64 = None
         with ExitStack() as while_generating:
             while_generating.enter_context(settings(case.suite.determinism))
-            if _portable(case):
-                while_generating.enter_context(float64_only(loading=loading))
+            if self._wide(case):
+                wide = float64_only(loading=loading, because=self._because)
+                float64 = while_generating.enter_context(wide)
             for choose in (attention_processor, attention_backend):
                 while_generating.enter_context(choose(self._loaded.pipeline, case.suite))
-            yield
+            yield float64
+
+    def _wide(self, case: Case) -> bool:
+        """Whether all is computed in float64."""
+        return self._exact or _portable(case)
+
+    @property
+    def _because(self) -> str:
+        return EXACT if self._exact else PORTABLE
 
     def _device_of(self, case: Case) -> str:
         wanted = case.suite.model.device
@@ -191,20 +213,21 @@ class DiffusersBackend:
             allow_pickle=model.allow_pickle,
         )
         with ExitStack() as while_loading:
-            if _portable(case):
-                while_loading.enter_context(float64_only(loading=True))
+            if self._wide(case):
+                wide = float64_only(loading=True, because=self._because)
+                while_loading.enter_context(wide)
             if model.allow_new_weights:
                 while_loading.enter_context(seeded(0))
             pipeline, reports = load_pipeline(
                 checked,
                 pipeline=model.pipeline,
                 variant=model.variant,
-                dtype=dtype_for(model.dtype),
+                dtype=dtype_for("float64" if self._exact else model.dtype),
                 device=device,
                 allow_new_weights=model.allow_new_weights,
             )
-        if _portable(case):
-            check_float64(pipeline)
+        if self._wide(case):
+            check_float64(pipeline, self._because)
         if self._prepare is not None:
             self._prepare(pipeline)
         return _Loaded(

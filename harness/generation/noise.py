@@ -78,7 +78,9 @@ def noise_of(case: Case) -> Iterator[Draws | None]:
         draws.shapes.append(wanted)
         return _tensor(values, device, dtype, layout)
 
-    with _instead_of_diffusers_own(draw):
+    from diffusers.utils.torch_utils import randn_tensor
+
+    with instead_of(randn_tensor, draw):
         yield draws
     if not draws.shapes:
         raise GenerationError(
@@ -158,19 +160,19 @@ def _tensor(values: Values, device: Any, dtype: Any, layout: Any) -> torch.Tenso
 
 
 @contextmanager
-def _instead_of_diffusers_own(draw: Callable[..., torch.Tensor]) -> Iterator[None]:
-    """Put ``draw`` wherever a module of diffusers holds ``randn_tensor``, and take it away again.
+def instead_of(
+    own: Callable[..., torch.Tensor], draw: Callable[..., torch.Tensor]
+) -> Iterator[None]:
+    """Put ``draw`` wherever a module of diffusers holds ``own``, and take it away again.
 
     Each pipeline and scheduler has imported the function by name, so there is no one place. Modules
     that are imported meanwhile get ``draw`` from its home, and lose it in the end like the others.
     """
-    from diffusers.utils.torch_utils import randn_tensor
-
-    _exchange(randn_tensor, draw)
+    _exchange(own, draw)
     try:
         yield
     finally:
-        _exchange(draw, randn_tensor)
+        _exchange(draw, own)
 
 
 def _exchange(old: object, new: object) -> None:

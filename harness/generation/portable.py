@@ -19,10 +19,28 @@ from typing import Any
 from harness.generation.backend import GenerationError
 
 MOST_NAMED = 3
+PORTABLE = "determinism is portable"
+
+
+class Float64:
+    """What :func:`float64_only` has in force, and how to leave a few operations out of it."""
+
+    def __init__(self, because: str) -> None:
+        self.because = because
+        self.at_work = True
+
+    @contextmanager
+    def left_out(self) -> Iterator[None]:
+        """Let what is computed inside have the type that it asks for."""
+        self.at_work = False
+        try:
+            yield
+        finally:
+            self.at_work = True
 
 
 @contextmanager
-def float64_only(*, loading: bool = False) -> Iterator[None]:
+def float64_only(*, loading: bool = False, because: str = PORTABLE) -> Iterator[Float64]:
     """Make torch, and NumPy as the modules of diffusers see it, compute in float64 only.
 
     float16, bfloat16, float32 and complex64 become float64 and complex128 wherever a result is
@@ -31,6 +49,7 @@ def float64_only(*, loading: bool = False) -> Iterator[None]:
     Args:
         loading: tensors read from files may be narrower, and initialising weights may draw random
             numbers; what is kept in the end is for :func:`check_float64` to judge.
+        because: why, for messages.
 
     Raises:
         GenerationError: inside, where an operation meets a narrower tensor or draws random numbers.
@@ -39,16 +58,17 @@ def float64_only(*, loading: bool = False) -> Iterator[None]:
     import torch
 
     default = torch.get_default_dtype()
+    float64 = Float64(because)
     with ExitStack() as restore:
         restore.callback(torch.set_default_dtype, default)
         torch.set_default_dtype(torch.float64)
         restore.enter_context(_wide_numpy())
-        restore.enter_context(_literal_mode())
-        restore.enter_context(_operation_mode(strict=not loading))
-        yield
+        restore.enter_context(_literal_mode(float64))
+        restore.enter_context(_operation_mode(float64, strict=not loading))
+        yield float64
 
 
-def check_float64(pipeline: Any) -> None:
+def check_float64(pipeline: Any, because: str = PORTABLE) -> None:
     """Check that every weight and buffer of a loaded pipeline is float64.
 
     Raises:
@@ -65,9 +85,8 @@ def check_float64(pipeline: Any) -> None:
     if narrow:
         more = f" and {len(narrow) - MOST_NAMED} more" if len(narrow) > MOST_NAMED else ""
         raise GenerationError(
-            f"determinism is portable, but not all is float64: "
-            f"{', '.join(narrow[:MOST_NAMED])}{more}",
-            fix="this model cannot be portable: use the determinism settings one by one",
+            f"{because}, but not all is float64: {', '.join(narrow[:MOST_NAMED])}{more}",
+            fix="this model cannot be computed in float64: docs/determinism.md",
         )
 
 
@@ -83,7 +102,7 @@ def _wider() -> Mapping[Any, Any]:
     }
 
 
-def _operation_mode(*, strict: bool) -> Any:
+def _operation_mode(float64: Float64, *, strict: bool) -> Any:
     """Make the mode that sees every operation torch runs, also those inside others."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -96,6 +115,8 @@ def _operation_mode(*, strict: bool) -> Any:
             self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
         ) -> Any:
             kwargs = kwargs or {}
+            if not float64.at_work:
+                return func(*args, **kwargs)
             wanted = wider.get(kwargs.get("dtype"))
             if wanted is not None:
                 kwargs = {**kwargs, "dtype": wanted}
@@ -103,14 +124,14 @@ def _operation_mode(*, strict: bool) -> Any:
                 wanted = wider.get(args[0].dtype)
                 return func(args[0] if wanted is None else args[0].to(wanted))
             if strict:
-                _refuse_narrow(func, (*args, *kwargs.values()), wider)
-                _refuse_random(func)
+                _refuse_narrow(func, (*args, *kwargs.values()), wider, float64.because)
+                _refuse_random(func, float64.because)
             return func(*args, **kwargs)
 
     return Float64Operations()  # type: ignore[no-untyped-call]
 
 
-def _literal_mode() -> Any:
+def _literal_mode(float64: Float64) -> Any:
     """Make the mode for numbers written in Python, which torch rounds before it runs anything."""
     import torch
     from torch.overrides import TorchFunctionMode
@@ -123,34 +144,36 @@ def _literal_mode() -> Any:
             self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
         ) -> Any:
             kwargs = kwargs or {}
-            if func in of_literals and kwargs.get("dtype") in wider:
+            if float64.at_work and func in of_literals and kwargs.get("dtype") in wider:
                 kwargs = {**kwargs, "dtype": wider[kwargs["dtype"]]}
             return func(*args, **kwargs)
 
     return Float64Literals()
 
 
-def _refuse_narrow(func: Any, arguments: tuple[Any, ...], wider: Mapping[Any, Any]) -> None:
+def _refuse_narrow(
+    func: Any, arguments: tuple[Any, ...], wider: Mapping[Any, Any], because: str
+) -> None:
     import torch
 
     for argument in arguments:
         for each in argument if isinstance(argument, list | tuple) else (argument,):
             if isinstance(each, torch.Tensor) and each.dtype in wider:
                 raise GenerationError(
-                    f"determinism is portable, but {func} meets {each.dtype} values of shape "
+                    f"{because}, but {func} meets {each.dtype} values of shape "
                     f"{tuple(each.shape)}, whose bits depend on the machine",
-                    fix="this pipeline or scheduler cannot be portable: docs/determinism.md",
+                    fix="this pipeline or scheduler cannot do that: docs/determinism.md",
                 )
 
 
-def _refuse_random(func: Any) -> None:
+def _refuse_random(func: Any, because: str) -> None:
     import torch
 
     if torch.Tag.nondeterministic_seeded in func.tags and "dot_product" not in str(func):
         raise GenerationError(
-            f"determinism is portable, but {func} draws from torch's own generator, "
+            f"{because}, but {func} draws from torch's own generator, "
             "whose numbers depend on the machine",
-            fix="this pipeline or scheduler cannot be portable: docs/determinism.md",
+            fix="this pipeline or scheduler cannot do that: docs/determinism.md",
         )
 
 

@@ -14,6 +14,9 @@ from harness.suites.recipes import key_of_model
 UNCHANGED = "unchanged"
 """The run that all others are held against."""
 
+EXACT = "exact"
+"""The run in float64, which has no rounding to speak of."""
+
 Check = Callable[[], str | None]
 """Asked after the images were made: why the change had no part in them, or None if it had."""
 
@@ -75,6 +78,8 @@ class Change:
     """Fields of the suite's ``determinism`` that get another value."""
     dtype: str | None = None
     """The model's dtype, in place of the suite's."""
+    exact: bool = False
+    """Whether all is computed in float64, with the weights and the noise of the suite's dtype."""
     tweak: Tweak | None = None
     """What is done to the pipeline after it was loaded."""
     unfit: Callable[[Situation], str | None] = fits
