@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -68,13 +69,17 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
     )
 
 
-def measured(baseline: ProfileBaseline, noise: MeasuredNoise) -> Change:
-    """Keep what was measured, in place of what was measured before.
+def measured(
+    baseline: ProfileBaseline, noise: MeasuredNoise, modes: Sequence[AcceptedImage] = ()
+) -> Change:
+    """Keep what was measured, in place of what was measured before, and accept its modes.
 
     Raises:
         GoldenseedError: nothing that was made from the recipe is accepted.
 
     """
+    for mode in modes:
+        baseline = accepted(baseline, mode, add=True).baseline
     if noise.recipe_sha256 not in {image.recipe_sha256 for image in baseline.accepted}:
         raise GoldenseedError(
             "what was measured belongs to no accepted image",

@@ -33,6 +33,8 @@ class MeasuredNoise(BaseModel):
     """Of an envelope: metric of the pixels or of the trace → worst seen plus the margin."""
     recipe_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     environment_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    """Where the unchanged images were made."""
+    """Where the unchanged images were made, as it was inside the pipeline's call."""
+    harmless_environments: tuple[str, ...] = ()
+    """Where those of the harmless changes were made, where that is another fingerprint."""
     measured_at: datetime
     measured_by: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,9 +20,9 @@ from harness.baselines.candidate import (
     verified_image,
 )
 from harness.baselines.changes import Outcome
-from harness.baselines.entry import BaselineEntry, ProfileBaseline
+from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
 from harness.baselines.lock import exclusive
-from harness.baselines.measured_noise import MeasuredNoise
+from harness.baselines.measurement import Measurement
 from harness.baselines.places import Places
 from harness.baselines.plan import Step, make_plan
 from harness.baselines.reading import holds, read_entry, read_environment
@@ -226,22 +226,29 @@ class BaselineStore:
             for step in plan.steps
         )
 
-    def measured(self, noises: Sequence[tuple[Candidate, MeasuredNoise]]) -> None:
-        """Keep what was measured of cases beside what is accepted for them, one write an entry.
+    def measured(self, found: Sequence[Measurement], *, by: str) -> None:
+        """Keep what was measured of cases and accept their modes, one write an entry.
 
-        Each goes with a candidate made where it was measured, whose image has to be accepted in its
-        profile. A process killed half-way leaves each case either as it was or changed, whole.
+        Something made from the same recipe has to be accepted in the profile. A process killed
+        half-way leaves each case either as it was or changed, whole.
 
         Raises:
-            GoldenseedError: the image is not accepted, an entry cannot be read, the lock cannot be
-                had, or the folder cannot be written.
+            GoldenseedError: nothing is accepted, an entry cannot be read, the lock cannot be had,
+                or the folder cannot be written.
 
         """
+        proposals = [(each.unchanged, (each.noise, _modes(each, by))) for each in found]
         with self._writing():
-            plan = make_plan(self._places, noises, changes.measured)
-            for candidate, _ in noises:
-                self._store_environment(candidate)
-            plan.write()
+            plan = make_plan(self._places, proposals, lambda old, new: changes.measured(old, *new))
+            files = {
+                mode.pixels_sha256: self._store_candidate(mode)
+                for each in found
+                for mode in each.modes
+            }
+            for each in found:
+                for environment in each.environments:
+                    self._store_environment(environment)
+            plan.write(files)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -253,17 +260,30 @@ class BaselineStore:
     def _store_parts(self, step: Step) -> str:
         """Write what the entry is about to name; return the SHA-256 of the image's file."""
         candidate = step.candidate
-        verified = partial(verified_image, candidate)
-        file_sha256 = images.store(self._places, candidate.pixels_sha256, verified)
+        file_sha256 = self._store_image(candidate)
         if step.names_environment(json_sha256(candidate.environment)):
-            self._store_environment(candidate)
+            self._store_environment(candidate.environment)
         if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):
             traces.store(self._places, candidate.trace)
         return file_sha256
 
-    def _store_environment(self, candidate: Candidate) -> None:
-        path = self._places.environment(json_sha256(candidate.environment))
-        text = pretty_json(dict(candidate.environment))
+    def _store_candidate(self, candidate: Candidate) -> str:
+        """Write all of a candidate that an entry may name; return its image file's SHA-256."""
+        file_sha256 = self._store_image(candidate)
+        self._store_environment(candidate.environment)
+        if candidate.trace is not None:
+            traces.store(self._places, candidate.trace)
+        return file_sha256
+
+    def _store_image(self, candidate: Candidate) -> str:
+        verified = partial(verified_image, candidate)
+        return images.store(self._places, candidate.pixels_sha256, verified)
+
+    def _store_environment(
+        self, environment: Mapping[str, str | int | float | bool | None]
+    ) -> None:
+        path = self._places.environment(json_sha256(dict(environment)))
+        text = pretty_json(dict(environment))
         if not holds(path, text):
             write_atomically(path, text)
 
@@ -272,3 +292,9 @@ class BaselineStore:
             for case in self.cases(suite):
                 entry = self.entry(suite, case)
                 yield from entry.profiles.values() if entry else ()
+
+
+def _modes(found: Measurement, by: str) -> tuple[AcceptedImage, ...]:
+    reason = f"a mode of {found.noise.images} calibration runs"
+    signature = Signature.checked(by, reason, found.noise.measured_at)
+    return tuple(accepted_image(mode, signature) for mode in found.modes)

@@ -5,40 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from harness.baselines.candidate import Candidate
 from harness.baselines.entry import AcceptedImage
-from harness.baselines.measured_noise import MeasuredNoise, Pattern
+from harness.baselines.measured_noise import MeasuredNoise
+from harness.baselines.measurement import Measurement
 from harness.baselines.store import BaselineStore
-from harness.calibration.summary import PIXEL_METRICS, Summary, summarise
+from harness.calibration.nearest import Nearest
+from harness.calibration.summary import Summary, summarise
+from harness.environment.fingerprint import EnvironmentValue
 from harness.errors import GoldenseedError
+from harness.files import json_sha256
 from harness.probe.change import UNCHANGED, Change, Situation
 from harness.probe.probing import Probe
 from harness.runs.candidates import candidates_of
 from harness.runs.comparison import StoredRun, dtype_of
 from harness.runs.record import CaseRecord
-from harness.runs.stored_images import stored_image
-from harness.runs.traces import stored_trace
+from harness.suites.expansion import Case
 from harness.verdict.noise import unmeasured_noise
-from harness.verdict.rounding import trace_measures
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from harness.generation.stages import Trace
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrated:
-    """What was measured of one case, and the images that are its modes."""
-
-    case: str
-    noise: MeasuredNoise
-    unchanged: Candidate
-    """The first unchanged image: says case, profile and environment."""
-    modes: tuple[Candidate, ...]
-    """Images to be accepted beside those that are; of an envelope none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +37,7 @@ class Calibration:
     """Changes whose effect counts as noise; each is made once."""
     store: BaselineStore
 
-    def run(self, by: str, tell: Callable[[str], None]) -> tuple[Calibrated, ...]:
+    def run(self, by: str, tell: Callable[[str], None]) -> tuple[Measurement, ...]:
         """Make all images, then say of each case what they have in common; writes no baseline.
 
         Raises:
@@ -70,8 +54,7 @@ class Calibration:
         changed = [run for each in self.harmless for run in self._changed(each, situation, tell)]
         now = datetime.now(UTC).replace(microsecond=0)
         return tuple(
-            self._summarised(number, unchanged, changed, by, now)
-            for number in range(len(self.probe.cases))
+            self._measurement(case, unchanged, changed, by, now) for case in self.probe.cases
         )
 
     def _changed(
@@ -98,39 +81,42 @@ class Calibration:
         tell(f"{folder}: made" if change else f"run {folder} of {self.repeats}: made")
         return run
 
-    def _summarised(
+    def _measurement(
         self,
-        number: int,
+        case: Case,
         unchanged: Sequence[StoredRun],
         changed: Sequence[StoredRun],
         by: str,
         now: datetime,
-    ) -> Calibrated:
+    ) -> Measurement:
         runs = [*unchanged, *changed]
-        case = runs[0].record.cases[number]
-        accepted = self._accepted(case)
-        nearest = _Nearest(self.store, accepted, dtype_of(case))
-        made = [run.record.cases[number] for run in runs]
-        measured = [nearest.measured(run, each) for run, each in zip(runs, made, strict=True)]
-        self._check_accepted(case, accepted, measured[: len(unchanged)])
-        summary = summarise([each.pixels_sha256 or "" for each in made], measured)
+        made = [_record_of(run, case) for run in runs]
+        accepted = self._accepted(made[0])
+        dtype = dtype_of(made[0])
+        nearest = Nearest(self.store, accepted, dtype, case.mask)
+        seen = [nearest.seen(run, each) for run, each in zip(runs, made, strict=True)]
+        self._check_accepted(made[0], accepted, [each.measured for each in seen[: len(unchanged)]])
+        summary = summarise(seen, nearest.picture(), unmeasured_noise(dtype).limits)
         candidates = [
             candidates_of(run.record, run.folder, [each])[0]
             for run, each in zip(runs, made, strict=True)
         ]
+        surroundings = [_in_force(each) for each in candidates]
+        digests = [json_sha256(dict(each)) for each in surroundings]
         noise = MeasuredNoise(
             pattern=summary.pattern,
             images=len(runs),
             harmless=tuple(run.record.options["change"] for run in changed),
             limits=dict(summary.limits),
-            recipe_sha256=case.recipe_sha256,
-            environment_sha256=case.environment_sha256 or "",
+            recipe_sha256=made[0].recipe_sha256,
+            environment_sha256=digests[0],
+            harmless_environments=tuple(dict.fromkeys(d for d in digests if d != digests[0])),
             measured_at=now,
             measured_by=by,
         )
-        known = {each.pixels_sha256 for each in accepted}
-        modes = _modes(summary, candidates, known, candidates[0].profile)
-        return Calibrated(case.id, noise, candidates[0], modes)
+        by_pixels = dict(zip((each.pixels for each in seen), candidates, strict=True))
+        modes = _modes(summary, by_pixels, nearest.counted, candidates[0].profile)
+        return Measurement(candidates[0], noise, tuple(surroundings), modes)
 
     def _accepted(self, case: CaseRecord) -> tuple[AcceptedImage, ...]:
         entry = self.store.entry(case.suite, case.id)
@@ -165,45 +151,19 @@ class Calibration:
         )
 
 
-class _Nearest:
-    """Measures images of one case against the accepted one that is nearest."""
+def _record_of(run: StoredRun, case: Case) -> CaseRecord:
+    return next(each for each in run.record.cases if each.id == case.id)
 
-    def __init__(self, store: BaselineStore, accepted: Sequence[AcceptedImage], dtype: str) -> None:
-        self._store = store
-        self._accepted = accepted
-        self._noise = unmeasured_noise(dtype)
 
-    def measured(self, run: StoredRun, case: CaseRecord) -> Mapping[str, float]:
-        """Return metric to value, and ``beyond``: 1 where unmeasured noise does not explain it."""
-        if case.pixels_sha256 in {each.pixels_sha256 for each in self._accepted}:
-            return dict.fromkeys(PIXEL_METRICS, 0.0)
-        image, trace = stored_image(run.folder, case), stored_trace(run.folder, case)
-        found = [self._against(each, image, trace) for each in self._accepted]
-        return min(found, key=lambda each: each["mean_difference"])
-
-    def _against(
-        self, accepted: AcceptedImage, image: Image, trace: Trace | None
-    ) -> Mapping[str, float]:
-        from harness.comparison.compare import measure
-
-        metrics = measure(image, self._store.image(accepted.pixels_sha256), PIXEL_METRICS)
-        digest = accepted.trace_sha256
-        both = (self._store.trace(digest), trace) if digest and trace else None
-        measures = trace_measures(*both, self._noise.dtype) if both else None
-        explained = self._noise.explains(metrics, measures)
-        along = {each.metric: each.value for each in measures or () if each.detail is None}
-        return {**metrics, **along, "beyond": float(not explained)}
+def _in_force(candidate: Candidate) -> Mapping[str, EnvironmentValue]:
+    """Return where an image was made, as it was inside the pipeline's call."""
+    return {**candidate.environment, **candidate.in_force}
 
 
 def _modes(
-    summary: Summary, candidates: Sequence[Candidate], known: set[str], profile: str
+    summary: Summary, made: Mapping[str, Candidate], known: frozenset[str], profile: str
 ) -> tuple[Candidate, ...]:
     """Return one candidate for each mode that is not accepted yet, as of the accepted profile."""
-    if summary.pattern is Pattern.ENVELOPE:
-        return ()
-    by_digest = {each.pixels_sha256: each for each in reversed(candidates)}
     return tuple(
-        replace(by_digest[digest], profile=profile)
-        for digest in summary.modes
-        if digest not in known
+        replace(made[pixels], profile=profile) for pixels in summary.modes if pixels not in known
     )

@@ -1,9 +1,14 @@
 """What the images of a calibration have in common: the same, a few modes, or an envelope.
 
+Bit equality is demanded only of what was bit-equal. Small images keep their pixels by luck while
+the latents moved; so where traces were recorded, two images are the same if all stages of theirs
+are, and not if the pixels alone are.
+
 The margin of an envelope: what is measured scales with the size of the rounding errors, a standard
 deviation. From n values that is known to a relative standard error of ``1 / sqrt(2 (n - 1))``
 (S. Ahn, J. Fessler, "Standard errors of mean, variance, and standard deviation estimators", 2003).
 The limit is the worst value seen, raised by three of these: 2.5-fold for 3 images, 1.7-fold for 10.
+Of levels the first is what rounding to 8 bits makes of any difference: what lies beyond is raised.
 A cosine has no such scale: its limit is the worst seen and three standard deviations of the mean of
 three cosines, ``3 / (16 sqrt(3))``, and never below what holds unmeasured.
 """
@@ -16,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.baselines.measured_noise import Pattern
+from harness.calibration.crossings import Picture, moved_pixels
 from harness.verdict.rounding import COSINE
 
 PIXEL_METRICS = ("peak_difference", "mean_difference", "changed_fraction")
@@ -23,12 +29,26 @@ PIXEL_METRICS = ("peak_difference", "mean_difference", "changed_fraction")
 LEVELS = frozenset({"peak_difference"})
 """Metrics that are whole numbers."""
 STANDARD_ERRORS = 3.0
+FLOAT_ERROR = "float_error"
+"""Not limited itself: the root mean square difference of the float images, of which white is 1."""
 RELATIVE = ("embeddings_distance", "denoiser_distance", "latents_distance", "decoded_distance")
 """What an envelope limits along the trace, besides the coherence.
 
 Tables, noise and the weights of sums keep the limits of unmeasured noise.
 """
 _COSINE_MARGIN = STANDARD_ERRORS / (16 * math.sqrt(3))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One image of a calibration."""
+
+    pixels: str
+    """The digest of the pixels that count."""
+    stages: tuple[str, ...]
+    """The digests of its stages, in their order; empty where none were recorded."""
+    measured: Mapping[str, float]
+    """How far it is from the accepted image, metric → value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,33 +67,44 @@ def margin(images: int) -> float:
     return 1.0 + STANDARD_ERRORS / math.sqrt(2.0 * (images - 1))
 
 
-def summarise(digests: Sequence[str], measured: Sequence[Mapping[str, float]]) -> Summary:
-    """Say what the images of one case have in common.
+def summarise(seen: Sequence[Seen], picture: Picture, assumed: Mapping[str, float]) -> Summary:
+    """Say what the images of one case, at least two, have in common.
+
+    Several images are modes if each of them was seen more than once: images that scatter do not
+    come back bit for bit. The limits on pixels are never below what follows from how far the float
+    images moved: few pixels move by chance, and how few is a matter of luck.
 
     Args:
-        digests: the pixel digest of each image, at least two.
-        measured: what each image is at from the accepted one, metric to value; in the same order.
-
-    Several digests are modes if each of them was seen more than once: images that scatter do not
-    come back bit for bit.
+        seen: what was made.
+        picture: the accepted picture.
+        assumed: the limits on pixels that hold unmeasured, for images of which no trace tells how
+            far the float image moved.
 
     """
-    counts = Counter(digests)
-    if len(counts) == 1:
-        return Summary(Pattern.IDENTICAL, tuple(counts), {})
-    if all(count > 1 for count in counts.values()):
-        return Summary(Pattern.MODES, tuple(each for each, _ in counts.most_common()), {})
-    names = dict.fromkeys(name for each in measured for name in each)
+    counts = Counter((each.pixels, each.stages) for each in seen)
+    if len(counts) == 1 or all(count > 1 for count in counts.values()):
+        modes = tuple(dict.fromkeys(pixels for (pixels, _), _ in counts.most_common()))
+        return Summary(Pattern.IDENTICAL if len(counts) == 1 else Pattern.MODES, modes, {})
+    names = dict.fromkeys(name for each in seen for name in each.measured)
+    worst = {
+        name: max(each.measured[name] for each in seen if name in each.measured) for name in names
+    }
     limits = {
-        name: _limit(name, max(each[name] for each in measured if name in each), len(digests))
-        for name in names
+        name: _limit(name, value, len(seen))
+        for name, value in worst.items()
         if name in {*PIXEL_METRICS, *RELATIVE, "coherence"}
     }
+    if len({each.stages for each in seen}) > 1:
+        error = worst.get(FLOAT_ERROR)
+        floor = assumed if error is None else moved_pixels(error * margin(len(seen)), picture)
+        for name, value in floor.items():
+            limits[name] = max(value, limits.get(name, 0.0))
     return Summary(Pattern.ENVELOPE, (), limits)
 
 
 def _limit(metric: str, worst: float, images: int) -> float:
     if metric == "coherence":
         return max(COSINE, worst + _COSINE_MARGIN)
-    raised = worst * margin(images)
-    return float(math.ceil(raised)) if metric in LEVELS else raised
+    if metric in LEVELS:
+        return min(worst, 1.0) + math.ceil(max(worst - 1.0, 0.0) * margin(images))
+    return worst * margin(images)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +10,9 @@ from typing import Annotated
 import typer
 
 from harness.baselines.measured_noise import Pattern
+from harness.baselines.measurement import Measurement
 from harness.baselines.store import BaselineStore
-from harness.calibration.calibrating import Calibrated, Calibration
+from harness.calibration.calibrating import Calibration
 from harness.cli.choices import choose_changes, choose_suite_cases
 from harness.cli.common import Baselines, By, Reports
 from harness.errors import GoldenseedError
@@ -71,21 +71,12 @@ def calibrate(
     )
     who = by or who_accepts(Path.cwd())
     found = calibration.run(who, lambda line: typer.echo(line, err=True))
-    _keep(store, found, who)
+    store.measured(found, by=who)
     for each in found:
         typer.echo(f"{each.unchanged.name}: {_in_words(each)}")
 
 
-def _keep(store: BaselineStore, found: Sequence[Calibrated], by: str) -> None:
-    """Write the modes first, then the noise: half-way, baselines know more images and no more."""
-    modes = [mode for each in found for mode in each.modes]
-    if modes:
-        images = found[0].noise.images
-        store.accept(modes, by=by, reason=f"a mode of {images} calibration runs", add=True)
-    store.measured([(each.unchanged, each.noise) for each in found])
-
-
-def _in_words(found: Calibrated) -> str:
+def _in_words(found: Measurement) -> str:
     noise = found.noise
     match noise.pattern:
         case Pattern.IDENTICAL:

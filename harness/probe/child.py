@@ -14,7 +14,8 @@ from harness.comparison.gates import default_limits
 from harness.environment.profile import profile_slug
 from harness.errors import GoldenseedError
 from harness.files import json_sha256, write_atomically
-from harness.probe.change import UNCHANGED, Change, Check, Unfit
+from harness.generation.in_force import differing
+from harness.probe.change import EXACT, UNCHANGED, Change, Check, Unfit
 from harness.probe.changes import all_changes
 from harness.runs.folder import RunWriter
 from harness.runs.record import CaseRecord, EnvironmentValue, Seconds
@@ -24,10 +25,7 @@ from harness.suites.recipes import recipe_of, recipe_sha256
 from harness.verdict.model import Reason, Verdict
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from harness.generation.backend import Backend
-    from harness.generation.digesting import Recording
+    from harness.generation.backend import Backend, Generation
     from harness.suites.expansion import Case
 
 SKIPPED = "skipped"
@@ -53,9 +51,15 @@ class Job:
 
 
 def find_change(name: str) -> Change:
-    """Return the change of that name; ``unchanged`` changes nothing."""
+    """Return the change of that name; ``unchanged`` changes nothing, ``exact`` is no change."""
     unchanged = Change(UNCHANGED, "as the suite says")
-    return next(each for each in (unchanged, *all_changes()) if each.name == name)
+    return next(each for each in (unchanged, exactly(), *all_changes()) if each.name == name)
+
+
+def exactly() -> Change:
+    """Return what makes exact images; of kernels of attention, math has float64 everywhere."""
+    otherwise = {"sdpa": "math", "attention_backend": None}
+    return Change(EXACT, "computed in float64", determinism=otherwise, exact=True)
 
 
 def run_job(job: Job) -> None:
@@ -68,7 +72,7 @@ def run_job(job: Job) -> None:
     suite = load_suite(Path(job.suite))
     varied = {case.id: case for case in change.applied_to(suite).cases if case.id in job.cases}
     preparation = _Preparation(change)
-    backend = _backend(job.device, preparation)
+    backend = _backend(job.device, preparation, exact=change.exact)
     options = {"change": change.name}
     maker = _Maker(Path(job.folder) / change.name, backend)
     records: list[CaseRecord] = []
@@ -89,10 +93,10 @@ def run_job(job: Job) -> None:
     writer.finish(finished=datetime.now(UTC), complete=True)
 
 
-def _backend(device: str, preparation: _Preparation) -> Backend:
+def _backend(device: str, preparation: _Preparation, *, exact: bool) -> Backend:
     from harness.generation.diffusers_backend import DiffusersBackend
 
-    return DiffusersBackend(device=device, prepare=preparation)
+    return DiffusersBackend(device=device, prepare=preparation, exact=exact)
 
 
 class _Preparation:
@@ -145,13 +149,12 @@ class _Maker:
             failed = {"verdict": Verdict.ERROR, "reasons": (reason,), "error": str(error)}
             return sketch.model_copy(update=failed)
         seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
-        return sketch.model_copy(
-            update={**self._kept(generation.image, generation.recording), "seconds": seconds}
-        )
+        return sketch.model_copy(update={**self._kept(generation), "seconds": seconds})
 
-    def _kept(self, image: Image, recording: Recording | None) -> dict[str, object]:
+    def _kept(self, generation: Generation) -> dict[str, object]:
         from harness.pixels import encode_png, pixels_sha256
 
+        image = generation.image
         self.environment = self._backend.fingerprint()
         digest = pixels_sha256(image)
         place = f"images/{digest}.png"
@@ -159,12 +162,13 @@ class _Maker:
         return {
             "profile": profile_slug(self.environment),
             "environment_sha256": json_sha256(dict(self.environment)),
+            "in_force": differing(generation.in_force, self.environment),
             "pixels_sha256": digest,
             "image": place,
             "width": image.width,
             "height": image.height,
             "mode": image.mode,
-            **kept_trace(self._folder, recording),
+            **kept_trace(self._folder, generation.recording),
         }
 
 

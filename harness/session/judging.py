@@ -251,7 +251,7 @@ class Judging:
             baseline,
             recipe_sha256,
             unmeasured,
-            present=made.environment,
+            present={**made.environment, **made.in_force} if made.environment else None,
             measured_in=self._store.environment,
         )
 

@@ -26,13 +26,15 @@ def calibrated_noise(
     """Return the noise that was measured for a case, or ``unmeasured``, which then says why.
 
     A calibration holds for the recipe it was made with, and where no key of the fingerprint that
-    can change bits (of the kind *numeric*) differs from where it was made.
+    can change bits (of the kind *numeric*) differs from where its images were made: all of them
+    from the unchanged ones, or all from those of one harmless change.
 
     Args:
         baseline: what is kept for the case in the image's own profile.
         recipe_sha256: the recipe's of the image that is judged.
         unmeasured: the noise where nothing was measured.
-        present: the fingerprint of where the image was made; None where that is not known.
+        present: the fingerprint of where the image was made, as it was inside the pipeline's
+            call; None where that is not known.
         measured_in: reads the fingerprint of a calibration by its digest.
 
     Raises:
@@ -42,17 +44,20 @@ def calibrated_noise(
     found = baseline.noise
     if found is None or found.recipe_sha256 != recipe_sha256 or present is None:
         return unmeasured
-    differing = [
-        each.key
-        for each in environment_differences(measured_in(found.environment_sha256), present)
-        if each.kind is Kind.NUMERIC
-    ]
-    if differing:
+    differing = _numeric(measured_in(found.environment_sha256), present)
+    harmless = (measured_in(each) for each in found.harmless_environments)
+    if differing and all(_numeric(each, present) for each in harmless):
         more = len(differing) - _KEYS_SHOWN
         names = ", ".join(differing[:_KEYS_SHOWN]) + (f" and {more} more" if more > 0 else "")
         note = f"the calibration of {found.measured_at:%Y-%m-%d} has expired: {names} changed"
         return replace(unmeasured, note=note)
     return _noise(found, unmeasured.dtype)
+
+
+def _numeric(measured: Environment, present: Environment) -> list[str]:
+    """Name the keys that can change bits and differ."""
+    differences = environment_differences(measured, present)
+    return [each.key for each in differences if each.kind is Kind.NUMERIC]
 
 
 def _noise(found: MeasuredNoise, dtype: str) -> Noise:

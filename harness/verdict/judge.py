@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from harness.verdict.model import Reason, Verdict
 from harness.verdict.noise import Noise
 from harness.verdict.obstacles import obstacles
 from harness.verdict.reasons import noise_reasons
-from harness.verdict.rounding import OF_THE_PICTURE, TraceMeasure, trace_measures
+from harness.verdict.rounding import TraceMeasure, trace_measures, up_to_the_decoder
 from harness.verdict.subject import Subject
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _by_distance(
 ) -> Judgement:
     """Decide between ``match``, ``warn`` and ``drift``."""
     reasons = (*noise_reasons(against.metrics, measures, noise), *fallback)
-    if against.metrics.get("peak_difference") == 0 and _up_to_the_decoder(measures or ()):
+    if against.metrics.get("peak_difference") == 0 and up_to_the_decoder(measures or ()):
         ignored = Reason(code="ignored", detail="only pixels differ that the suite ignores")
         return Judgement(Verdict.MATCH, (ignored, *fallback), against)
     if noise.explains(against.metrics, measures):
@@ -196,11 +196,6 @@ def _by_distance(
     if broken:
         return Judgement(Verdict.DRIFT, (*broken, *reasons), against)
     return Judgement(Verdict.WARN, reasons, against)
-
-
-def _up_to_the_decoder(measures: Sequence[TraceMeasure]) -> bool:
-    """Whether all is explained but the picture, of which a mask may leave parts out."""
-    return all(each.explained for each in measures if each.metric not in OF_THE_PICTURE)
 
 
 def _usable(

@@ -52,9 +52,15 @@ class Noise:
         By the one level that rounding to 8 bits makes of a tiny difference, and by the peak of what
         the decoder's output may be off, at ``PEAK`` standard deviations: nothing in float32.
         Latents that rounding does not explain widen nothing: what follows from them is no noise.
+        Where traces decide, a calibration makes the limits on pixels no narrower than unmeasured.
         """
-        if measures is None or not self.uses_traces or self.measured is not None:
+        if measures is None or not self.uses_traces:
             return self.limits
+        if self.measured is not None:
+            assumed = unmeasured_noise(self.dtype).limits
+            return {
+                name: max(limit, assumed.get(name, limit)) for name, limit in self.limits.items()
+            }
         spread = decoder_limit(self.dtype, 0.0)
         if all(each.explained for each in measures):
             decoded = (each.limit for each in measures if each.metric == "decoded_distance")

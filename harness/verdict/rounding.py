@@ -31,7 +31,7 @@ the model's dtype is. ``docs/noise.md`` has the margins, measured on four models
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -99,6 +99,11 @@ def trace_measures(accepted: Trace, present: Trace, dtype: str) -> tuple[TraceMe
         *_latents(pairs, dtype),
         *_decoder(pairs, dtype),
     )
+
+
+def up_to_the_decoder(measures: Iterable[TraceMeasure]) -> bool:
+    """Whether all is explained but the picture, of which a mask may leave parts out."""
+    return all(each.explained for each in measures if each.metric not in OF_THE_PICTURE)
 
 
 def error_of_one_operation(dtype: str) -> float:

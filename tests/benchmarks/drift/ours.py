@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
-from pairs import LabelledPair
+from pairs import LabelledPair, Made
 from rules import Rule
 
 from harness.baselines.measured_noise import Pattern
-from harness.calibration.summary import PIXEL_METRICS, Summary, summarise
+from harness.calibration.crossings import Picture, float_error
+from harness.calibration.summary import FLOAT_ERROR, PIXEL_METRICS, Seen, Summary, summarise
 from harness.comparison.trace_distances import aligned, either, same, stage_distance
 from harness.generation.stages import Stage
 from harness.pixels import pixels_sha256
@@ -77,13 +78,20 @@ def _beyond_trace(pair: LabelledPair) -> bool:
 def _calibration(seen: Sequence[LabelledPair]) -> tuple[Summary, frozenset[str]]:
     """Summarise what ``goldenseed calibrate`` would see of one case; and the accepted images."""
     plain = seen[0].plain
-    digests = [pixels_sha256(plain.image), *(pixels_sha256(pair.made.image) for pair in seen)]
-    measured: list[Mapping[str, float]] = [dict.fromkeys(PIXEL_METRICS, 0.0)]
+    found = [_seen(plain, dict.fromkeys(PIXEL_METRICS, 0.0))]
     for pair in seen:
-        along = {each.metric: each.value for each in _measures(pair)}
-        measured.append({**{name: pair.metrics[name] for name in PIXEL_METRICS}, **along})
-    summary = summarise(digests, measured)
-    return summary, frozenset((digests[0], *summary.modes))
+        along = {each.metric: each.value for each in _measures(pair) if each.detail is None}
+        error = float_error(plain.trace, pair.made.trace) or 0.0
+        pixels = {name: pair.metrics[name] for name in PIXEL_METRICS}
+        measured = {**pixels, **along, FLOAT_ERROR: error}
+        found.append(_seen(pair.made, measured))
+    height, width, channels = plain.array.shape
+    summary = summarise(found, Picture(height * width, channels), _NOISE.limits)
+    return summary, frozenset((found[0].pixels, *summary.modes))
+
+
+def _seen(made: Made, measured: Mapping[str, float]) -> Seen:
+    return Seen(pixels_sha256(made.image), tuple(each.sha256 for each in made.trace), measured)
 
 
 def _beyond_calibration(

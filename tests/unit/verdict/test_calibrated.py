@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from harness.verdict.rounding import TraceMeasure
 
 RECIPE, OTHER, PLACE = "1" * 64, "2" * 64, "3" * 64
 HERE = {"torch.version": "2.13.0", "platform.node": "one", "cpu.capability": "AVX512"}
+ELSEWHERE = "4" * 64
+THREADED = {**HERE, "cpu.threads": 2}
 LIMITS = {"peak_difference": 3.0, "latents_distance": 1e-5}
 UNMEASURED = unmeasured_noise("float32")
 
@@ -23,6 +26,7 @@ def noise(
     *,
     recipe: str = RECIPE,
     present: dict[str, Any] | None = HERE,
+    elsewhere: bool = False,
 ) -> Noise:
     measured = MeasuredNoise(
         pattern=pattern,
@@ -30,6 +34,7 @@ def noise(
         limits=LIMITS if pattern is Pattern.ENVELOPE else {},
         recipe_sha256=RECIPE,
         environment_sha256=PLACE,
+        harmless_environments=(ELSEWHERE,) if elsewhere else (),
         measured_at=datetime(2026, 11, 20, tzinfo=UTC),
         measured_by="Ada",
     )
@@ -38,7 +43,7 @@ def noise(
         recipe,
         UNMEASURED,
         present=present,
-        measured_in={PLACE: HERE}.__getitem__,
+        measured_in={PLACE: HERE, ELSEWHERE: THREADED}.__getitem__,
     )
 
 
@@ -83,3 +88,39 @@ def test_a_key_that_changes_no_bits_does_not():
 def test_another_recipe_or_an_unknown_place_is_not_what_was_measured():
     assert noise(recipe=OTHER) is UNMEASURED
     assert noise(present=None) is UNMEASURED
+
+
+def test_it_holds_where_a_harmless_change_was_measured():
+    assert noise(present=THREADED).note is not None
+    assert noise(present=THREADED, elsewhere=True).note is None
+    assert noise(present={**THREADED, "torch.version": "2.14.0"}, elsewhere=True).note == (
+        "the calibration of 2026-11-20 has expired: cpu.threads, torch.version changed"
+    )
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "cpu.threads",
+        "env.ONEDNN_MAX_CPU_ISA",
+        "env.MKL_CBWR",
+        "env.ATEN_CPU_CAPABILITY",
+        "torch.mkldnn.enabled",
+        "torch.sdp.math",
+        "torch.autocast",
+        "attention.unet.kernel",
+        "attention.unet.processors",
+        "model.unet.memory_format",
+        "model.vae.slicing",
+    ],
+)
+def test_whatever_decides_bits_ends_it(key: str):
+    found = noise(present={**HERE, key: "another"})
+    assert found.note == f"the calibration of 2026-11-20 has expired: {key} changed"
+
+
+def test_where_traces_decide_a_calibration_narrows_no_limit_on_pixels():
+    close = TraceMeasure("latents_distance", 1e-6, 2e-6)
+    narrow = replace(noise(), limits={"peak_difference": 1.0, "changed_fraction": 1e-4})
+    assert narrow.pixel_limits(None)["changed_fraction"] == 1e-4
+    assert narrow.pixel_limits([close]) == UNMEASURED.limits
