@@ -17,6 +17,7 @@ from harness.files import json_sha256, write_atomically
 from harness.generation.in_force import differing
 from harness.probe.change import EXACT, UNCHANGED, Change, Check, Unfit
 from harness.probe.changes import all_changes
+from harness.probe.lifeline import end_with
 from harness.runs.folder import RunWriter
 from harness.runs.record import CaseRecord, EnvironmentValue, Seconds
 from harness.runs.traces import kept_trace
@@ -44,6 +45,8 @@ class Job:
     folder: str
     """Where the run's folder, called as the change, is written."""
     device: str
+    parent: int
+    """The id of the process that waits for this one, and without which it is not wanted."""
 
     def as_argument(self) -> str:
         """Write the job for the command line."""
@@ -175,8 +178,10 @@ class _Maker:
 def main() -> None:
     """Do the job that is the one argument; what a user can mend is told on standard error."""
     given = json.loads(sys.argv[1])
+    job = Job(**{**given, "cases": tuple(given["cases"])})
+    end_with(job.parent)
     try:
-        run_job(Job(**{**given, "cases": tuple(given["cases"])}))
+        run_job(job)
     except GoldenseedError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)

@@ -148,6 +148,7 @@ class Probe:
             cases=tuple(case.id for case in self.cases),
             folder=str(self.folder.absolute()),
             device=self.device,
+            parent=os.getpid(),
         )
         # -P: a folder of the user's that is called as a module of ours must not stand in for it.
         command = [sys.executable, "-P", "-m", "harness.probe.child", job.as_argument()]

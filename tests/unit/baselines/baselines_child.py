@@ -40,7 +40,21 @@ def add(world: World, case: str, *colours: str) -> None:
 def die_at_flush(world: World, number: str, colour: str) -> None:
     """Accept, and be killed where the ``number``-th flush to the disk would begin."""
     candidate = world.candidate(colour, torch=colour)
-    remaining = itertools.count(int(number), -1)
+    _killed_at_flush(int(number))
+    ready()
+    world.accept(candidate)
+
+
+def measure_and_die_at_flush(world: World, number: str, *colours: str) -> None:
+    """Keep a calibration with modes, and be killed where a flush to the disk would begin."""
+    modes = [world.candidate(colour, torch=colour) for colour in colours]
+    _killed_at_flush(int(number))
+    ready()
+    world.measure(*modes)
+
+
+def _killed_at_flush(number: int) -> None:
+    remaining = itertools.count(number, -1)
     flush = os.fsync
 
     def fsync(handle: int) -> None:
@@ -49,8 +63,6 @@ def die_at_flush(world: World, number: str, colour: str) -> None:
         flush(handle)
 
     os.fsync = fsync
-    ready()
-    world.accept(candidate)
 
 
 def accept_on_full_disk(world: World, limit_bytes: str, colour: str) -> None:
@@ -75,7 +87,14 @@ def ready() -> None:
 
 VERBS: dict[str, Callable[..., None]] = {
     verb.__name__: verb
-    for verb in (accept_in_turns, add, die_at_flush, accept_on_full_disk, hold_the_lock)
+    for verb in (
+        accept_in_turns,
+        add,
+        die_at_flush,
+        measure_and_die_at_flush,
+        accept_on_full_disk,
+        hold_the_lock,
+    )
 }
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from pathlib import Path
 from PIL import Image
 
 from harness.baselines.entry import ProfileBaseline
+from harness.baselines.measured_noise import MeasuredNoise, Pattern
+from harness.baselines.measurement import Measurement
 from harness.baselines.store import Accepted, BaselineStore, Candidate
 from harness.files import json_sha256
 from harness.pixels import encode_png, pixels_sha256
@@ -60,6 +62,20 @@ class World:
     ) -> tuple[Accepted, ...]:
         """Accept as one and the same person at one and the same time."""
         return self.store.accept(candidates, by="ada", reason=reason, add=add, now=NOON)
+
+    def measure(self, *modes: Candidate) -> None:
+        """Keep a calibration of what is accepted, with images of its own as modes."""
+        unchanged = modes[0]
+        noise = MeasuredNoise(
+            pattern=Pattern.MODES,
+            images=4,
+            recipe_sha256=unchanged.recipe_sha256,
+            environment_sha256=json_sha256(dict(unchanged.environment)),
+            measured_at=NOON.replace(microsecond=0),
+            measured_by="ada",
+        )
+        environments = tuple(each.environment for each in modes)
+        self.store.measured([Measurement(unchanged, noise, environments, modes)], by="ada")
 
     def profile(self, profile: str = CPU) -> ProfileBaseline:
         entry = self.store.entry(SUITE, CASE)

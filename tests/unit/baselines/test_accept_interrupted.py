@@ -80,6 +80,32 @@ def test_killed_at_each_flush_in_turn_a_baseline_is_the_old_or_the_new_one_whole
     assert leftovers(world) == []
 
 
+def test_killed_at_each_flush_in_turn_a_calibration_is_kept_with_its_modes_or_not_at_all(
+    world: World, start: Start, go: Go
+):
+    colours = ("red", "green", "blue")
+    world.accept(world.candidate("white"))
+    before = world.profile()
+    digests = {world.candidate(colour, torch=colour).pixels_sha256 for colour in colours}
+    for number in range(100):
+        child = start("measure_and_die_at_flush", str(number), *colours)
+        go(child)
+        survived = child.wait() == 0
+        now = world.profile()
+        for image in now.accepted:
+            assert pixels_sha256(world.store.image(image.pixels_sha256)) == image.pixels_sha256
+            assert world.store.environment(image.environment_sha256)
+        if now.noise is not None:
+            break
+        assert now == before
+    assert number > len(colours)
+    assert {image.pixels_sha256 for image in now.accepted[1:]} == digests
+    assert now.noise.images == 4
+    assert world.store.environment(now.noise.environment_sha256)
+    world.accept(world.candidate("black"), add=True)
+    assert survived or leftovers(world) == []
+
+
 @pytest.mark.parametrize(
     ("fault", "seen_as"),
     [
