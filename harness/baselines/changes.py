@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.baselines.entry import AcceptedImage, ProfileBaseline, RejectedImage
+from harness.baselines.exact_image import ExactImage
 from harness.baselines.measured_noise import MeasuredNoise
 from harness.errors import GoldenseedError
 
@@ -59,7 +60,10 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
     rejected = tuple(old for old in baseline.rejected if old.pixels_sha256 != image.pixels_sha256)
     return Change(
         ProfileBaseline(
-            accepted=(*kept, image), rejected=rejected, noise=baseline.noise if add else None
+            accepted=(*kept, image),
+            rejected=rejected,
+            noise=baseline.noise if add else None,
+            exact=baseline.exact if add else None,
         ),
         _acceptance(baseline, kept),
         no_longer_accepted=tuple(
@@ -70,9 +74,14 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
 
 
 def measured(
-    baseline: ProfileBaseline, noise: MeasuredNoise, modes: Sequence[AcceptedImage] = ()
+    baseline: ProfileBaseline,
+    noise: MeasuredNoise,
+    modes: Sequence[AcceptedImage] = (),
+    exact: ExactImage | None = None,
 ) -> Change:
     """Keep what was measured, in place of what was measured before, and accept its modes.
+
+    Without an exact image the one that was kept for the same recipe stays.
 
     Raises:
         GoldenseedError: nothing that was made from the recipe is accepted.
@@ -85,7 +94,10 @@ def measured(
             "what was measured belongs to no accepted image",
             fix="accept an image of the case first",
         )
-    return Change(baseline.model_copy(update={"noise": noise}), Outcome.MEASURED)
+    before = baseline.exact
+    kept = before if before and before.recipe_sha256 == noise.recipe_sha256 else None
+    update = {"noise": noise, "exact": exact or kept}
+    return Change(baseline.model_copy(update=update), Outcome.MEASURED)
 
 
 def rejected(baseline: ProfileBaseline, image: RejectedImage) -> Change:
@@ -94,7 +106,7 @@ def rejected(baseline: ProfileBaseline, image: RejectedImage) -> Change:
         return Change(baseline, Outcome.UNCHANGED)
     kept = tuple(old for old in baseline.accepted if old.pixels_sha256 != image.pixels_sha256)
     return Change(
-        ProfileBaseline(accepted=kept, rejected=(*baseline.rejected, image), noise=baseline.noise),
+        baseline.model_copy(update={"accepted": kept, "rejected": (*baseline.rejected, image)}),
         Outcome.REJECTED,
         no_longer_accepted=((image.pixels_sha256,) if len(kept) < len(baseline.accepted) else ()),
     )

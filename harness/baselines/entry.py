@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from harness.baselines.exact_image import ExactImage
 from harness.baselines.measured_noise import MeasuredNoise
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -63,6 +64,8 @@ class ProfileBaseline(_Document):
     rejected: tuple[RejectedImage, ...] = ()
     noise: MeasuredNoise | None = None
     """What ``goldenseed calibrate`` measured; None where nobody did."""
+    exact: ExactImage | None = None
+    """What ``goldenseed calibrate --exact`` made; None where nobody did."""
 
     def digests(self) -> tuple[str, ...]:
         """Return the pixel digests of all images named here, the accepted ones first."""
@@ -73,7 +76,8 @@ class ProfileBaseline(_Document):
 
     def traces(self) -> tuple[str, ...]:
         """Return the digests of the traces named here."""
-        return tuple(each.trace_sha256 for each in self.accepted if each.trace_sha256)
+        exact = [self.exact.trace_sha256] if self.exact else []
+        return (*(each.trace_sha256 for each in self.accepted if each.trace_sha256), *exact)
 
     def accepted_with(self, pixels_sha256: str) -> AcceptedImage | None:
         """Return the accepted image of these pixels."""

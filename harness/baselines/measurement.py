@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.baselines.candidate import Candidate
+from harness.baselines.exact_image import ExactImage
 from harness.baselines.measured_noise import MeasuredNoise
 
 
@@ -20,3 +22,6 @@ class Measurement:
     """Where the images were made: those that ``noise`` names by their digests."""
     modes: tuple[Candidate, ...] = ()
     """Images to be accepted beside those that are; of an envelope none."""
+    exact: ExactImage | None = None
+    exact_trace: Path | None = None
+    """The trace that ``exact`` names, in the run's folder."""

@@ -108,8 +108,9 @@ def _rejected_elsewhere(entry: BaselineEntry, candidate: Candidate) -> tuple[str
 def _text(entry: BaselineEntry, files: Mapping[str, str]) -> bytes:
     document = entry.model_dump(mode="json")
     for profile in document["profiles"].values():
-        if profile["noise"] is None:
-            del profile["noise"]
+        for name in ("noise", "exact"):
+            if profile[name] is None:
+                del profile[name]
         for image in profile["accepted"]:
             image["file_sha256"] = files.get(image["pixels_sha256"], image["file_sha256"])
     return pretty_json(document)

@@ -237,7 +237,7 @@ class BaselineStore:
                 or the folder cannot be written.
 
         """
-        proposals = [(each.unchanged, (each.noise, _modes(each, by))) for each in found]
+        proposals = [(each.unchanged, (each.noise, _modes(each, by), each.exact)) for each in found]
         with self._writing():
             plan = make_plan(self._places, proposals, lambda old, new: changes.measured(old, *new))
             files = {
@@ -248,6 +248,8 @@ class BaselineStore:
             for each in found:
                 for environment in each.environments:
                     self._store_environment(environment)
+                if each.exact_trace is not None:
+                    traces.store(self._places, each.exact_trace)
             plan.write(files)
 
     @contextmanager

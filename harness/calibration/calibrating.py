@@ -5,24 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from harness.baselines.candidate import Candidate
 from harness.baselines.entry import AcceptedImage
+from harness.baselines.exact_image import ExactImage
 from harness.baselines.measured_noise import MeasuredNoise
 from harness.baselines.measurement import Measurement
 from harness.baselines.store import BaselineStore
+from harness.calibration.exactly import exact_image
 from harness.calibration.nearest import Nearest
 from harness.calibration.summary import Summary, summarise
 from harness.environment.fingerprint import EnvironmentValue
 from harness.errors import GoldenseedError
 from harness.files import json_sha256
-from harness.probe.change import UNCHANGED, Change, Situation
+from harness.probe.change import EXACT, UNCHANGED, Change, Situation
+from harness.probe.child import exactly
 from harness.probe.probing import Probe
 from harness.runs.candidates import candidates_of
 from harness.runs.comparison import StoredRun, dtype_of
 from harness.runs.record import CaseRecord
+from harness.runs.traces import stored_trace, trace_path
 from harness.suites.expansion import Case
 from harness.verdict.noise import unmeasured_noise
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """All the runs of a calibration, and who made them when."""
+
+    unchanged: Sequence[StoredRun]
+    changed: Sequence[StoredRun]
+    exact: StoredRun | None
+    by: str
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,8 @@ class Calibration:
     harmless: tuple[Change, ...]
     """Changes whose effect counts as noise; each is made once."""
     store: BaselineStore
+    exact: bool = False
+    """Whether the images are made in float64 too."""
 
     def run(self, by: str, tell: Callable[[str], None]) -> tuple[Measurement, ...]:
         """Make all images, then say of each case what they have in common; writes no baseline.
@@ -52,10 +70,30 @@ class Calibration:
         unchanged = [first, *others]
         situation = Situation(self.probe.suite, self.probe.cases, unchanged[0].record.environment)
         changed = [run for each in self.harmless for run in self._changed(each, situation, tell)]
+        exact = self._exactly(tell) if self.exact else None
         now = datetime.now(UTC).replace(microsecond=0)
-        return tuple(
-            self._measurement(case, unchanged, changed, by, now) for case in self.probe.cases
-        )
+        found = _Found(unchanged, changed, exact, by, now)
+        return tuple(self._measurement(case, found, tell) for case in self.probe.cases)
+
+    def _exactly(self, tell: Callable[[str], None]) -> StoredRun | None:
+        """Make the exact images, or tell why there are none: the calibration goes on without."""
+        suite = self.probe.suite
+        reason = None
+        if suite.determinism.portable:
+            reason = "the suite is portable, so its images are exact already"
+        elif suite.model.allow_new_weights:
+            reason = "weights that are filled at random are others in float64"
+        if reason is None:
+            probe = replace(self.probe, folder=self.probe.folder / EXACT)
+            try:
+                run = probe.make(exactly())
+            except GoldenseedError as error:
+                reason = str(error)
+            else:
+                tell("in float64: made")
+                return run
+        tell(f"no exact images: {reason}")
+        return None
 
     def _changed(
         self, change: Change, situation: Situation, tell: Callable[[str], None]
@@ -84,11 +122,10 @@ class Calibration:
     def _measurement(
         self,
         case: Case,
-        unchanged: Sequence[StoredRun],
-        changed: Sequence[StoredRun],
-        by: str,
-        now: datetime,
+        found: _Found,
+        tell: Callable[[str], None],
     ) -> Measurement:
+        unchanged, changed = found.unchanged, found.changed
         runs = [*unchanged, *changed]
         made = [_record_of(run, case) for run in runs]
         accepted = self._accepted(made[0])
@@ -111,12 +148,13 @@ class Calibration:
             recipe_sha256=made[0].recipe_sha256,
             environment_sha256=digests[0],
             harmless_environments=tuple(dict.fromkeys(d for d in digests if d != digests[0])),
-            measured_at=now,
-            measured_by=by,
+            measured_at=found.now,
+            measured_by=found.by,
         )
         by_pixels = dict(zip((each.pixels for each in seen), candidates, strict=True))
         modes = _modes(summary, by_pixels, nearest.counted, candidates[0].profile)
-        return Measurement(candidates[0], noise, tuple(surroundings), modes)
+        exact, trace = _exact_of(case, found, nearest, runs, tell)
+        return Measurement(candidates[0], noise, tuple(surroundings), modes, exact, trace)
 
     def _accepted(self, case: CaseRecord) -> tuple[AcceptedImage, ...]:
         entry = self.store.entry(case.suite, case.id)
@@ -153,6 +191,32 @@ class Calibration:
 
 def _record_of(run: StoredRun, case: Case) -> CaseRecord:
     return next(each for each in run.record.cases if each.id == case.id)
+
+
+def _exact_of(
+    case: Case,
+    found: _Found,
+    nearest: Nearest,
+    runs: Sequence[StoredRun],
+    tell: Callable[[str], None],
+) -> tuple[ExactImage | None, Path | None]:
+    """Return the exact image and its trace's file; where there is none, tell why."""
+    run = found.exact
+    if run is None:
+        return None, None
+    made = (stored_trace(each.folder, _record_of(each, case)) for each in runs)
+    exact = exact_image(
+        run,
+        _record_of(run, case),
+        accepted=nearest.traces,
+        made=[each for each in made if each],
+        by=found.by,
+        now=found.now,
+    )
+    if isinstance(exact, str):
+        tell(f"{case.id}: no exact image: {exact}")
+        return None, None
+    return exact, trace_path(run.folder, exact.trace_sha256)
 
 
 def _in_force(candidate: Candidate) -> Mapping[str, EnvironmentValue]:

@@ -50,6 +50,11 @@ class Nearest:
         self.counted = frozenset(self._digest(image) for _, image in self._accepted)
         """The digests of what counts of the accepted pixels."""
 
+    @property
+    def traces(self) -> tuple[Trace, ...]:
+        """The traces of the accepted images that have one."""
+        return tuple(self._traces.values())
+
     def picture(self) -> Picture:
         """Return how many values of the accepted picture count."""
         image = self._accepted[0][1]

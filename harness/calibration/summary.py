@@ -8,6 +8,7 @@ The margin of an envelope: what is measured scales with the size of the rounding
 deviation. From n values that is known to a relative standard error of ``1 / sqrt(2 (n - 1))``
 (S. Ahn, J. Fessler, "Standard errors of mean, variance, and standard deviation estimators", 2003).
 The limit is the worst value seen, raised by three of these: 2.5-fold for 3 images, 1.7-fold for 10.
+Images that are the same bit for bit count once: they say the same thing again.
 Of levels the first is what rounding to 8 bits makes of any difference: what lies beyond is raised.
 A cosine has no such scale: its limit is the worst seen and three standard deviations of the mean of
 three cosines, ``3 / (16 sqrt(3))``, and never below what holds unmeasured.
@@ -32,9 +33,10 @@ STANDARD_ERRORS = 3.0
 FLOAT_ERROR = "float_error"
 """Not limited itself: the root mean square difference of the float images, of which white is 1."""
 RELATIVE = ("embeddings_distance", "denoiser_distance", "latents_distance", "decoded_distance")
-"""What an envelope limits along the trace, besides the coherence.
+"""What an envelope limits along the trace, besides the coherence, where anything moved.
 
-Tables, noise and the weights of sums keep the limits of unmeasured noise.
+Tables, noise and the weights of sums keep the limits of unmeasured noise. So does a stage at which
+nothing moved while others did: nothing of its rounding was measured.
 """
 _COSINE_MARGIN = STANDARD_ERRORS / (16 * math.sqrt(3))
 
@@ -63,7 +65,7 @@ class Summary:
 
 
 def margin(images: int) -> float:
-    """Return the factor by which the worst of ``images`` values (2 or more) is raised."""
+    """Return the factor by which the worst of so many different images (2 or more) is raised."""
     return 1.0 + STANDARD_ERRORS / math.sqrt(2.0 * (images - 1))
 
 
@@ -90,13 +92,13 @@ def summarise(seen: Sequence[Seen], picture: Picture, assumed: Mapping[str, floa
         name: max(each.measured[name] for each in seen if name in each.measured) for name in names
     }
     limits = {
-        name: _limit(name, value, len(seen))
+        name: _limit(name, value, len(counts))
         for name, value in worst.items()
-        if name in {*PIXEL_METRICS, *RELATIVE, "coherence"}
+        if name in {*PIXEL_METRICS, "coherence"} or (name in RELATIVE and value)
     }
     if len({each.stages for each in seen}) > 1:
         error = worst.get(FLOAT_ERROR)
-        floor = assumed if error is None else moved_pixels(error * margin(len(seen)), picture)
+        floor = assumed if error is None else moved_pixels(error * margin(len(counts)), picture)
         for name, value in floor.items():
             limits[name] = max(value, limits.get(name, 0.0))
     return Summary(Pattern.ENVELOPE, (), limits)

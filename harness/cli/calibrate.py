@@ -38,6 +38,13 @@ def calibrate(
             help="Changes whose effect is noise to you, with commas: threads=2,isa=avx2.",
         ),
     ] = "",
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Make the images in float64 too, and keep how near to them the accepted ones are.",
+        ),
+    ] = False,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")] = "auto",
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds a process may take.")] = 900,
     force: Annotated[bool, typer.Option("--force", help="Write baselines under CI too.")] = False,
@@ -68,6 +75,7 @@ def calibrate(
         repeats=repeats,
         harmless=chosen,
         store=store,
+        exact=exact,
     )
     who = by or who_accepts(Path.cwd())
     found = calibration.run(who, lambda line: typer.echo(line, err=True))

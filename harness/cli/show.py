@@ -89,6 +89,13 @@ def _images(baseline: ProfileBaseline) -> Iterator[str]:
             f"    noise    {noise.pattern} in {noise.images} runs  {noise.measured_at:%Y-%m-%d}  "
             f"{noise.measured_by}{': ' if noise.harmless else ''}{', '.join(noise.harmless)}"
         )
+    if (exact := baseline.exact) is not None:
+        distances = (
+            f"{metric.removeprefix('exact_').removesuffix('_distance')} {value:.1e} "
+            f"(at most {exact.limits[metric]:.1e})"
+            for metric, value in exact.distances.items()
+        )
+        yield f"    exact    {exact.made_at:%Y-%m-%d}  {exact.made_by}: {', '.join(distances)}"
     for image in baseline.accepted:
         yield (
             f"    accepted {image.pixels_sha256[:_DIGEST_SHOWN]}…  "

@@ -52,6 +52,11 @@ _ALONG_THE_TRACE = frozenset(
         "first_step_shift",
         "latents_distance",
         "decoded_distance",
+        "exact_embeddings_distance",
+        "exact_denoiser_distance",
+        "exact_guided_distance",
+        "exact_latents_distance",
+        "exact_decoded_distance",
     }
 )
 """Relative numbers from 1e-8 upwards, written with an exponent."""

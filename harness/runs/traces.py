@@ -31,9 +31,9 @@ def kept_trace(
     if recording is None or not recording.stages:
         return {}
     digest, data = known or encode_trace(recording.trace)
-    place = f"{FOLDER}/{digest}{SUFFIX}"
-    if not (folder / place).exists():
-        write_atomically(folder / place, data, durable=False)
+    path = trace_path(folder, digest)
+    if not path.exists():
+        write_atomically(path, data, durable=False)
     stages = (
         # These come from the stages themselves; to validate them again takes as long as all else.
         TraceStage.model_construct(
@@ -41,7 +41,12 @@ def kept_trace(
         )
         for each in recording.stages
     )
-    return {"trace": tuple(stages), "trace_file": place}
+    return {"trace": tuple(stages), "trace_file": f"{FOLDER}/{path.name}"}
+
+
+def trace_path(folder: Path, trace_sha256: str) -> Path:
+    """Return where a trace lies in a run's folder, or would lie."""
+    return folder / FOLDER / f"{trace_sha256}{SUFFIX}"
 
 
 def stored_trace(folder: Path, case: CaseRecord) -> Trace | None:

@@ -27,9 +27,11 @@ from harness.session.sketches import failed
 from harness.suites.expansion import Limit
 from harness.suites.masking import MaskSpec
 from harness.verdict.calibrated import calibrated_noise
+from harness.verdict.exact import exact_measures
 from harness.verdict.judge import Judgement, Measured, Tools, judge
 from harness.verdict.model import Verdict
 from harness.verdict.noise import Noise, unmeasured_noise
+from harness.verdict.rounding import TraceMeasure
 from harness.verdict.subject import Subject
 
 if TYPE_CHECKING:
@@ -112,6 +114,7 @@ class Judging:
                     load_traces=partial(self._both_traces, made),
                     measured_noise=partial(self._measured_noise, made, sketch.recipe_sha256),
                     changed_weights=partial(self._changed_weights, made),
+                    exact_measures=partial(self._exact, made, sketch.recipe_sha256),
                 ),
             )
             if judgement.verdict is Verdict.IDENTICAL:
@@ -261,6 +264,14 @@ class Judging:
         return changed_weights(
             self._store.environment(accepted.environment_sha256), made.environment
         )
+
+    def _exact(
+        self, made: Made, recipe_sha256: str, baseline: ProfileBaseline
+    ) -> tuple[TraceMeasure, ...]:
+        kept = baseline.exact
+        if kept is None or kept.recipe_sha256 != recipe_sha256:
+            return ()
+        return exact_measures(kept, self._store.trace(kept.trace_sha256), made.trace)
 
     def _both_traces(self, made: Made, accepted: AcceptedImage) -> tuple[Trace, Trace] | None:
         before = self._accepted_trace(accepted) if made.trace else None

@@ -12,6 +12,7 @@ from harness.comparison.names import DEFAULT_METRICS
 from harness.errors import GoldenseedError
 from harness.generation.stages import Trace
 from harness.suites.expansion import Limit
+from harness.verdict.exact import REPLACED
 from harness.verdict.model import Reason, Verdict
 from harness.verdict.noise import Noise
 from harness.verdict.obstacles import obstacles
@@ -29,6 +30,11 @@ def without_traces(_accepted: AcceptedImage) -> None:
 
 def same_weights(_accepted: AcceptedImage) -> tuple[str, ...]:
     """Say that no weights are known to have changed."""
+    return ()
+
+
+def without_exact(_baseline: ProfileBaseline) -> tuple[TraceMeasure, ...]:
+    """Say that no exact image is kept."""
     return ()
 
 
@@ -56,6 +62,11 @@ class Tools:
     """Names the components whose weights are not those of the accepted image.
 
     Asked where no traces tell. ``GoldenseedError`` if where that was made cannot be read.
+    """
+    exact_measures: Callable[[ProfileBaseline], tuple[TraceMeasure, ...]] = without_exact
+    """Holds the subject against the exact image that is kept for it, along their traces.
+
+    ``GoldenseedError`` if that cannot be read.
     """
 
 
@@ -129,26 +140,34 @@ def judge(
     against = _nearest(subject, profile, comparable, names, tools)
     if profile == subject.profile:
         noise = tools.measured_noise(baseline, noise)
-    measures = _along_the_trace(against.accepted, noise, tools)
+    measures = _along_the_trace(against.accepted, baseline, noise, tools)
     if measures is None:
         noise = _without_traces(against.accepted, noise, tools)
     return _by_distance(against, measures, limits, noise, fallback)
 
 
 def _along_the_trace(
-    accepted: AcceptedImage, noise: Noise, tools: Tools
+    accepted: AcceptedImage, baseline: ProfileBaseline, noise: Noise, tools: Tools
 ) -> tuple[TraceMeasure, ...] | None:
     """Measure the two traces; None where one is missing, so that the pixels alone decide.
 
     A trace that cannot be read explains nothing: it is not there to say that only rounding was.
+    Where an exact image is kept, the question is whether this one is farther from it than the
+    accepted one, in place of how far the two are apart; unless that was measured, and holds.
     """
     if not noise.uses_traces:
         return None
     try:
         traces = tools.load_traces(accepted)
+        exact = tools.exact_measures(baseline) if traces else ()
     except GoldenseedError as error:
         return (TraceMeasure("trace", 1.0, 0.0, f"a trace cannot be read: {error}"),)
-    return noise.refined(trace_measures(*traces, noise.dtype)) if traces else None
+    if traces is None:
+        return None
+    measures = noise.refined(trace_measures(*traces, noise.dtype))
+    if exact and noise.measured is None:
+        measures = tuple(each for each in measures if each.metric not in REPLACED or each.detail)
+    return (*measures, *exact)
 
 
 def _without_traces(accepted: AcceptedImage, noise: Noise, tools: Tools) -> Noise:

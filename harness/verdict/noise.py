@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.environment.profile import PORTABLE
-from harness.verdict.rounding import EPS, TraceMeasure, decoder_limit, latents_limit
+from harness.verdict.rounding import (
+    EPS,
+    THROUGH_VAE,
+    TraceMeasure,
+    decoder_limit,
+    latents_limit,
+)
+
+DECODED, LATENTS = "decoded_distance", "latents_distance"
 
 _LEVELS = 255
 _HALF = 0.5
@@ -37,8 +45,14 @@ class Noise:
     """A sentence for people on where the limits come from, if there is something to say."""
 
     def refined(self, measures: Sequence[TraceMeasure]) -> tuple[TraceMeasure, ...]:
-        """Hold what traces measure against the measured limits where there are any."""
-        known = self.measured or {}
+        """Hold what traces measure against the measured limits where there are any.
+
+        Where latents never moved while it was measured, what they move now is passed on.
+        """
+        known = dict(self.measured or {})
+        if DECODED in known and LATENTS not in known:
+            moved = (each.value for each in measures if each.metric == LATENTS)
+            known[DECODED] += THROUGH_VAE * max((m for m in moved if math.isfinite(m)), default=0.0)
         return tuple(
             replace(each, limit=known[each.metric])
             if each.metric in known and each.detail is None
@@ -63,7 +77,7 @@ class Noise:
             }
         spread = decoder_limit(self.dtype, 0.0)
         if all(each.explained for each in measures):
-            decoded = (each.limit for each in measures if each.metric == "decoded_distance")
+            decoded = (each.limit for each in measures if each.metric == DECODED)
             spread = next(decoded, spread)
         return {**self.limits, "peak_difference": 1.0 + math.floor(PEAK * spread * _HALF * _LEVELS)}
 

@@ -14,7 +14,8 @@ def noise_reasons(
 ) -> tuple[Reason, ...]:
     """Give the pixels' metrics with their limits, then what decided along the trace.
 
-    That is everything beyond its limit, or, where all is within, what came nearest to it. Pixels
+    That is everything beyond its limit, or, where all is within, what came nearest to it: first of
+    what is held against the accepted image, then of what is held against the exact one. Pixels
     within the noise without a trace to confirm it have a reason that says so.
     """
     limits = noise.pixel_limits(measures)
@@ -30,7 +31,9 @@ def noise_reasons(
     elif measures is None and noise.explains(metrics):
         detail = "without traces of both images the pixels alone are judged"
         found.append(Reason(code="noise", source=noise.source, detail=detail))
-    return (*found, *(_reason(each, noise) for each in _deciding(measures or ())))
+    ours = [each for each in measures or () if each.source is None]
+    others = [each for each in measures or () if each.source is not None]
+    return (*found, *(_reason(each, noise) for each in (*_deciding(ours), *_deciding(others))))
 
 
 def _deciding(measures: Sequence[TraceMeasure]) -> list[TraceMeasure]:
@@ -49,5 +52,5 @@ def _reason(measure: TraceMeasure, noise: Noise) -> Reason:
         metric=measure.metric,
         value=measure.value if measure.value < float("inf") else "inf",
         limit=measure.limit,
-        source=noise.source,
+        source=measure.source or noise.source,
     )

@@ -55,7 +55,7 @@ COSINE = 1 / 2
 COHERENT_FROM = 2.0
 """In eps: a difference of the outputs below this is too small to have a direction of its own."""
 THROUGH_VAE = 2.0
-OF_THE_PICTURE = frozenset({"decoded_distance", "pixels"})
+OF_THE_PICTURE = frozenset({"decoded_distance", "exact_decoded_distance", "pixels"})
 """Measures of the whole picture, of which a suite may ignore parts."""
 
 _Pairs = Mapping[Stage, list[tuple[StageRecord, StageRecord]]]
@@ -70,6 +70,8 @@ class TraceMeasure:
     limit: float
     detail: str | None = None
     """A sentence for people where the numbers do not say it."""
+    source: str | None = None
+    """Where the limit comes from, if not from the noise."""
 
     @property
     def explained(self) -> bool:

@@ -4,7 +4,8 @@
 
 Images of the embedded model and of three tiny random ones under one change at a time, held against
 unchanged ones: what the verdict says, the greatest difference of a pixel, and for each measure of
-``harness.verdict.rounding`` its share of the limit. Takes some minutes a model.
+``harness.verdict.rounding`` its share of the limit. Then how many times as far from the exact image
+(float64) each is as the unchanged one. Takes some minutes a model.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from rounding_runs import CHANGES, HALF_PRECISION_CHANGES, Made, judged, made
+from rounding_runs import CHANGES, EXACT, HALF_PRECISION_CHANGES, Made, judged, made
 
+from harness.calibration.summary import margin
+from harness.verdict.exact import STAGES, exact_distances, stages_of
 from harness.verdict.rounding import trace_measures
 
 MODELS = {"shapes": 8, "sd": 4, "sdxl": 4, "flux": 4}
@@ -47,6 +50,21 @@ def row(name: str, plain: list[Made], found: list[Made], dtype: str) -> str:
     return f"| {name} | {told} | {peak:g} | {' | '.join(cells)} |"
 
 
+def exact_row(name: str, exact: list[Made], plain: list[Made], found: list[Made]) -> str:
+    """Say how many times as far from the exact images as the unchanged ones the others are."""
+    shares: dict[str, list[float]] = defaultdict(list)
+    farther = 0
+    for reference, before, now in zip(exact, plain, found, strict=True):
+        kept = stages_of(reference.trace)
+        ours, theirs = (exact_distances(kept, each.trace) for each in (before, now))
+        times = {metric: theirs[metric] / ours[metric] for metric in ours}
+        farther += max(times.values()) > margin(2)
+        for metric, value in times.items():
+            shares[metric].append(value)
+    cells = [_range(shares[metric]) for metric in STAGES]
+    return f"| {name} | {farther} of {len(found)} | {' | '.join(cells)} |"
+
+
 def _range(shares: list[float]) -> str:
     moved = [each for each in shares if each]
     if not moved:
@@ -62,12 +80,17 @@ def main() -> None:
         dtype, arguments = arguments[1], arguments[2:]
     changes = CHANGES if dtype == "float32" else HALF_PRECISION_CHANGES
     for model in arguments or MODELS:
-        found = made(model, tuple(changes), images=MODELS[model], dtype=dtype)
+        found = made(model, (*changes, EXACT), images=MODELS[model], dtype=dtype)
         print(f"\n{model}, {dtype}, {MODELS[model]} images\n")
         print(f"| Change | verdicts | levels | {' | '.join(COLUMNS)} |")
         print("|---" * (3 + len(COLUMNS)) + "|")
         for name in changes:
             print(row(name, found[UNCHANGED], found[name], dtype), flush=True)
+        names = [each.removeprefix("exact_").removesuffix("_distance") for each in STAGES]
+        print(f"\n| Change | > {margin(2):.1f} times as far | {' | '.join(names)} |")
+        print("|---" * (2 + len(names)) + "|")
+        for name in changes:
+            print(exact_row(name, found[EXACT], found[UNCHANGED], found[name]), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,12 @@ from pathlib import Path
 from PIL import Image
 
 from harness.baselines.entry import ProfileBaseline
+from harness.baselines.exact_image import ExactImage
 from harness.baselines.measured_noise import MeasuredNoise, Pattern
 from harness.baselines.measurement import Measurement
 from harness.baselines.store import Accepted, BaselineStore, Candidate
 from harness.files import json_sha256
+from harness.generation.trace_files import digest_of
 from harness.pixels import encode_png, pixels_sha256
 
 SUITE = "shapes"
@@ -63,9 +65,18 @@ class World:
         """Accept as one and the same person at one and the same time."""
         return self.store.accept(candidates, by="ada", reason=reason, add=add, now=NOON)
 
-    def measure(self, *modes: Candidate) -> None:
+    def measure(self, *modes: Candidate, exact_trace: Path | None = None) -> None:
         """Keep a calibration of what is accepted, with images of its own as modes."""
         unchanged = modes[0]
+        exact = exact_trace and ExactImage(
+            trace_sha256=digest_of(exact_trace),
+            distances={"exact_latents_distance": 1e-6},
+            limits={"exact_latents_distance": 3e-6},
+            images=2,
+            recipe_sha256=unchanged.recipe_sha256,
+            made_at=NOON.replace(microsecond=0),
+            made_by="ada",
+        )
         noise = MeasuredNoise(
             pattern=Pattern.MODES,
             images=4,
@@ -75,7 +86,8 @@ class World:
             measured_by="ada",
         )
         environments = tuple(each.environment for each in modes)
-        self.store.measured([Measurement(unchanged, noise, environments, modes)], by="ada")
+        measurement = Measurement(unchanged, noise, environments, modes, exact, exact_trace)
+        self.store.measured([measurement], by="ada")
 
     def profile(self, profile: str = CPU) -> ProfileBaseline:
         entry = self.store.entry(SUITE, CASE)

@@ -109,3 +109,22 @@ def test_the_folder_of_traces_is_no_suite(world: World, tmp_path: Path):
     assert world.store.suites() == (SUITE,)
     with pytest.raises(GoldenseedError, match="is reserved"):
         world.store.entry("traces", CASE)
+
+
+def test_an_exact_image_is_kept_until_something_else_is_accepted(world: World):
+    white = world.candidate("white")
+    world.accept(white)
+    exact = traced(world, white, a_trace(2.0)).trace
+    assert exact is not None
+    world.measure(white, exact_trace=exact)
+    kept = world.profile().exact
+    assert kept is not None
+    assert world.store.trace(kept.trace_sha256) == a_trace(2.0)
+    assert world.store.unreferenced_traces() == ()
+
+    world.measure(white)
+    world.accept(world.candidate("black"), add=True)
+    assert world.profile().exact == kept
+    world.accept(world.candidate("red"))
+    assert (world.profile().exact, world.profile().noise) == (None, None)
+    assert world.store.unreferenced_traces() == (kept.trace_sha256,)

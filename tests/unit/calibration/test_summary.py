@@ -85,6 +85,13 @@ def test_a_measured_coherence_raises_its_limit_and_never_lowers_it():
     assert found.limits["coherence"] == pytest.approx(0.5 + 3 / (16 * 3**0.5))
 
 
+def test_a_stage_at_which_nothing_moved_was_not_measured():
+    still = {**NOTHING, "embeddings_distance": 0.0, "decoded_distance": 1e-6}
+    found = summary([A, B, C], [still] * 3)
+    assert "embeddings_distance" not in found.limits
+    assert found.limits["decoded_distance"] == pytest.approx(2.5e-6)
+
+
 def test_what_needs_no_measuring_has_no_measured_limit():
     found = summary([A, B], [{"guidance_shift": 1e-7}, {"sigmas_distance": 1e-8}])
     assert not found.limits

@@ -59,6 +59,20 @@ def test_an_envelope_holds_along_the_trace_and_leaves_the_rest_as_it_is():
     assert noise().refined([wide, shift]) == (TraceMeasure("latents_distance", 8e-6, 1e-5), shift)
 
 
+def test_what_latents_move_that_never_did_is_passed_on_by_the_decoder():
+    decoded, latents = (
+        TraceMeasure("decoded_distance", 5e-6, 9e-7),
+        TraceMeasure("latents_distance", 2e-6, 9e-6),
+    )
+    measured = replace(noise(), measured={"decoded_distance": 1e-6})
+    assert [each.limit for each in measured.refined([latents, decoded])] == pytest.approx(
+        [9e-6, 5e-6]
+    )
+    both = replace(noise(), measured={"decoded_distance": 1e-6, "latents_distance": 3e-6})
+    limits = [each.limit for each in both.refined([latents, decoded])]
+    assert limits == pytest.approx([3e-6, 1e-6])
+
+
 @pytest.mark.parametrize("pattern", [Pattern.IDENTICAL, Pattern.MODES])
 def test_where_only_accepted_images_were_seen_any_other_is_beyond(pattern: Pattern):
     found = noise(pattern)
