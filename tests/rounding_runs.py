@@ -31,6 +31,7 @@ from harness.suites.expansion import Case, Limit
 from harness.suites.loading import load_suite
 from harness.verdict.judge import Judgement, Tools, judge
 from harness.verdict.noise import unmeasured_noise
+from harness.verdict.rounding import TraceMeasure
 from harness.verdict.subject import Subject
 
 ROOT = Path(__file__).parents[1]
@@ -234,8 +235,16 @@ def _read(folder: Path) -> Made:
         return Made(file.copy(), read_trace(trace))
 
 
-def judged(before: Made, now: Made, dtype: str = "float32") -> Judgement:
-    """Judge an image with the other one accepted, gates as wide as they can be."""
+def judged(
+    before: Made,
+    now: Made,
+    dtype: str = "float32",
+    exact: tuple[TraceMeasure, ...] = (),
+) -> Judgement:
+    """Judge an image with the other one accepted, gates as wide as they can be.
+
+    ``exact`` is how far it is from the exact image, where there is one.
+    """
     accepted = AcceptedImage(
         pixels_sha256=pixels_sha256(before.image),
         width=before.image.width,
@@ -262,6 +271,7 @@ def judged(before: Made, now: Made, dtype: str = "float32") -> Judgement:
             load_image=lambda _digest: before.image,
             measure=measure,
             load_traces=lambda _accepted: (before.trace, now.trace),
+            exact_measures=lambda _baseline: exact,
         ),
     )
 

@@ -61,23 +61,29 @@ def row(name: str, plain: list[Made], found: list[Made], dtype: str) -> str:
     return f"| {name} | {told} | {peak:g} | {' | '.join(cells)} |"
 
 
-def exact_row(name: str, exact: list[Made], plain: list[Made], found: list[Made]) -> str:
+def exact_row(
+    name: str, exact: list[Made], plain: list[Made], found: list[Made], dtype: str
+) -> str:
     """Say how many times as far from the exact images as the unchanged ones the others are.
 
-    And how many are beyond the limit, were it from two images.
+    And how they are judged with an exact image whose limits are from two images.
     """
     shares: dict[str, list[float]] = defaultdict(list)
+    verdicts: Counter[str] = Counter()
     farther = 0
     for reference, before, now in zip(exact, plain, found, strict=True):
         kept = stages_of(reference.trace)
         ours, theirs = (exact_distances(kept, each.trace) for each in (before, now))
         limits = {metric: margin(2) * value for metric, value in ours.items()}
         image = KEPT.model_copy(update={"distances": ours, "limits": limits})
-        farther += not all(each.explained for each in exact_measures(image, kept, now.trace))
+        measures = exact_measures(image, kept, now.trace)
+        farther += not all(each.explained for each in measures)
+        verdicts[judged(before, now, dtype, measures).verdict.value] += 1
         for metric, value in ours.items():
             shares[metric].append(theirs[metric] / value)
     cells = [_range(shares[metric]) for metric in STAGES]
-    return f"| {name} | {farther} of {len(found)} | {' | '.join(cells)} |"
+    told = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+    return f"| {name} | {told} | {farther} | {' | '.join(cells)} |"
 
 
 def _range(shares: list[float]) -> str:
@@ -102,10 +108,11 @@ def main() -> None:
         for name in changes:
             print(row(name, found[UNCHANGED], found[name], dtype), flush=True)
         names = [each.removeprefix("exact_").removesuffix("_distance") for each in STAGES]
-        print(f"\n| Change | farther than {margin(2):.1f} times | {' | '.join(names)} |")
-        print("|---" * (2 + len(names)) + "|")
+        print(f"\n| Change | verdicts | farther | {' | '.join(names)} |")
+        print("|---" * (3 + len(names)) + "|")
         for name in changes:
-            print(exact_row(name, found[EXACT], found[UNCHANGED], found[name]), flush=True)
+            row_of = exact_row(name, found[EXACT], found[UNCHANGED], found[name], dtype)
+            print(row_of, flush=True)
 
 
 if __name__ == "__main__":
