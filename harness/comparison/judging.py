@@ -12,10 +12,15 @@ from harness.comparison.compare import measured
 from harness.comparison.gates import check
 from harness.comparison.masks import mask_of
 from harness.comparison.names import DEFAULT_METRICS
-from harness.comparison.pair import Pair
+from harness.comparison.pair import Pair, equal_pixels
 from harness.comparison.png_identity import same_pixels
 from harness.comparison.result import GateOutcome, ImageComparison, Outcome
-from harness.comparison.stored_picture import StoredPicture, in_one_mode, read_picture
+from harness.comparison.stored_picture import (
+    StoredPicture,
+    in_one_mode,
+    read_checked,
+    read_picture,
+)
 from harness.comparison.terms import Region, Terms, terms_of
 from harness.errors import GoldenseedError
 from harness.files import read_regular
@@ -75,7 +80,7 @@ def _judge(name: str, a: Source, b: Source, terms: Terms) -> ImageComparison:
             check_file(data, str(path))
         if files[0] == files[1] or same_pixels(*files):
             return ImageComparison(name=name, outcome=Outcome.IDENTICAL)
-        pictures = read_picture(files[0], name=str(a)), read_picture(files[1], name=str(b))
+        pictures = read_checked(files[0], name=str(a)), read_checked(files[1], name=str(b))
     else:
         pictures = _picture(a), _picture(b)
     notes = _notes(*pictures)
@@ -86,7 +91,7 @@ def _judge(name: str, a: Source, b: Source, terms: Terms) -> ImageComparison:
     if common:
         modes = " and ".join(picture.image.mode for picture in pictures)
         notes = (*notes, f"{modes} were compared as {common}")
-    if first.mode == second.mode and first.tobytes() == second.tobytes():
+    if first.mode == second.mode and equal_pixels(first, second):
         return ImageComparison(name=name, outcome=Outcome.IDENTICAL, notes=notes)
     return _by_distance(name, first, second, terms, notes)
 

@@ -67,15 +67,19 @@ class Pair:
         )
 
     @cached_property
+    def difference(self) -> Image.Image:
+        """The absolute difference, 0…255, an image of the same mode."""
+        return ImageChops.difference(self.current, self.accepted)
+
+    @cached_property
     def bands(self) -> tuple[Image.Image, ...]:
         """The absolute difference, 0…255, one grey image a channel."""
-        pairs = zip(self.current.split(), self.accepted.split(), strict=True)
-        return tuple(ImageChops.difference(current, accepted) for current, accepted in pairs)
+        return self.difference.split()
 
     @cached_property
     def equal(self) -> bool:
         """Whether all pixels that count are equal."""
-        return not any(band.getbbox() for band in self.bands)
+        return self.difference.getbbox(alpha_only=False) is None
 
     @cached_property
     def counted(self) -> int:
@@ -87,8 +91,8 @@ class Pair:
     @cached_property
     def histogram(self) -> tuple[int, ...]:
         """How many of the samples (of all channels) that count differ by 0, 1, … 255 levels."""
-        counts = (band.histogram(self.mask) for band in self.bands)
-        return tuple(map(sum, zip(*counts, strict=True)))
+        counts = self.difference.histogram(self.mask)
+        return tuple(sum(counts[level::256]) for level in range(256))
 
     @cached_property
     def changed(self) -> int:
@@ -125,6 +129,13 @@ class Pair:
             Pair(_on(level, self.current), _on(level, self.accepted), self.mask)
             for level in (0, 255)
         )
+
+
+def equal_pixels(first: Image.Image, second: Image.Image) -> bool:
+    """Whether two images of one size and mode hold the same samples."""
+    if first.mode not in _EIGHT_BIT:
+        return first.tobytes() == second.tobytes()
+    return Pair(first, second).equal
 
 
 def _on(level: int, image: Image.Image) -> Image.Image:

@@ -34,6 +34,17 @@ class StoredPicture:
     """The ICC profile."""
 
 
+def read_checked(data: bytes, *, name: str) -> StoredPicture:
+    """Read the bytes of an image file that ``pixels.check_file`` has passed, as ``read_picture``.
+
+    Raises:
+        GoldenseedError: as ``read_picture``.
+
+    """
+    fast = decode_plain_png(data)
+    return read_picture(data, name=name) if fast is None else StoredPicture(fast)
+
+
 def read_picture(source: Path | bytes, *, name: str | None = None) -> StoredPicture:
     """Read an image file.
 
@@ -48,9 +59,6 @@ def read_picture(source: Path | bytes, *, name: str | None = None) -> StoredPict
     with opened(source, name=name) as (label, image):
         if has_16_bit_colour(image):
             raise GoldenseedError("has 16 bits per colour channel", path=label, fix=_FIX)
-        fast = decode_plain_png(source) if isinstance(source, bytes) else None
-        if fast is not None:
-            return StoredPicture(fast)
         image.load()
         orientation = image.getexif().get(_ORIENTATION, _UPRIGHT)
         profile = image.info.get("icc_profile")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from harness.comparison.fast_structure import REACH, opencv, tiles
 from harness.comparison.pair import Pair
@@ -21,8 +22,8 @@ def ssim(pair: Pair) -> float:
 
     As Wang et al. define it (IEEE Transactions on Image Processing 13(4), 2004): Gaussian weights
     with sigma 1.5, population covariance, 255 levels. It is scikit-image's
-    ``structural_similarity``, which leaves out a border of half a window, to 1e-6; OpenCV computes
-    it where it is installed.
+    ``structural_similarity``, which leaves out a border of half a window, to 1e-6; Numba's code
+    computes it where Numba is installed, or else OpenCV.
 
     In an image with a side below ``WINDOW`` nothing would be left. There the weights stay, mirrored
     at the edges, and the border shrinks to half the largest odd window that fits.
@@ -30,9 +31,11 @@ def ssim(pair: Pair) -> float:
     With a mask, the mean is over the pixels that count; the border is left out only if some of them
     lie inside it.
     """
-    cv2 = opencv()
-    if pair.weights is None and cv2 is not None and min(pair.current.size) >= WINDOW:
-        return _mean_of_tiles(cv2, pair)
+    if pair.weights is None and min(pair.current.size) >= WINDOW:
+        if (lost_similarity := _compiled()) is not None:
+            return _compiled_mean(lost_similarity, pair)
+        if (cv2 := opencv()) is not None:
+            return _mean_of_tiles(cv2, pair)
     similarity = ssim_map(pair)
     border = _window(pair) // 2
     inner = slice(border, -border or None)
@@ -63,13 +66,32 @@ def ssim_map(pair: Pair) -> npt.NDArray[np.floating[Any]]:
     return found
 
 
+def _compiled() -> Callable[..., float] | None:
+    """Return the function that Numba compiled, if Numba is installed."""
+    try:
+        from harness.comparison.compiled_structure import lost_similarity
+    except ImportError:
+        return None
+    return cast("Callable[..., float]", lost_similarity)
+
+
+def _compiled_mean(lost_similarity: Callable[..., float], pair: Pair) -> float:
+    height, _, channels = pair.arrays[0].shape
+    lost = lost_similarity(*(array.reshape(height, -1) for array in pair.arrays), channels)
+    return 1 - lost / _judged(pair)
+
+
 def _mean_of_tiles(cv2: ModuleType, pair: Pair) -> float:
-    height, width, channels = pair.arrays[0].shape
-    count = channels * (height - 2 * REACH) * (width - 2 * REACH)
     lost = 0.0
     for tile in tiles(cv2, *pair.arrays):
         lost += tile.similarity.size - float(tile.similarity.sum(dtype="float64"))
-    return float(1 - lost / count)
+    return float(1 - lost / _judged(pair))
+
+
+def _judged(pair: Pair) -> int:
+    """Return how many samples lie further than ``REACH`` pixels from the edges."""
+    width, height = pair.current.size
+    return len(pair.current.getbands()) * (height - 2 * REACH) * (width - 2 * REACH)
 
 
 def _map_of_tiles(cv2: ModuleType, pair: Pair) -> npt.NDArray[np.floating[Any]]:

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import skimage.data
@@ -22,10 +24,26 @@ def by_scikit_image(current: Image.Image, accepted: Image.Image, **options: int)
     )
 
 
-def test_is_scikit_image_s(images: tuple[Image.Image, Image.Image]):
+@pytest.fixture(params=["numba", "opencv"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Compute SSIM each way that is fast."""
+    pytest.importorskip({"numba": "numba", "opencv": "cv2"}[request.param])
+    if request.param == "opencv":
+        without_numba(monkeypatch)
+    return request.param
+
+
+def without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "harness.comparison.compiled_structure", None)
+
+
+TOLERANCE = {"numba": 1e-11, "opencv": 1e-6}
+
+
+def test_is_scikit_image_s(images: tuple[Image.Image, Image.Image], way: str):
     if min(images[0].size) < 11:
         images = tuple(image.resize((11, 12)) for image in images)
-    assert ssim(Pair(*images)) == pytest.approx(by_scikit_image(*images), abs=1e-6)
+    assert ssim(Pair(*images)) == pytest.approx(by_scikit_image(*images), abs=TOLERANCE[way])
 
 
 def test_holds_for_every_size(images: tuple[Image.Image, Image.Image]):
@@ -68,6 +86,37 @@ def test_falls_as_noise_grows(scene: Image.Image):
     assert values[-1] < 0.5
 
 
+def wavy(height: int, width: int, channels: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    waves = np.sin(np.arange(height * width * channels) * 0.37 + seed).reshape(height, width, -1)
+    return (128 + 90 * waves + rng.normal(0, 9, waves.shape)).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "size", [(11, 11), (11, 500), (500, 11), (12, 33), (40, 42), (41, 43), (64, 106), (33, 107)]
+)
+def test_is_scikit_image_s_for_sizes_around_that_of_a_stripe(
+    size: tuple[int, int], channels: int, way: str
+):
+    first, second = (wavy(*size, channels, seed) for seed in (1, 2))
+    mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
+    pair = [Image.frombytes(mode, size[::-1], each.tobytes()) for each in (first, second)]
+    assert ssim(Pair(*pair)) == pytest.approx(by_scikit_image(*pair), abs=TOLERANCE[way])
+
+
+@pytest.mark.parametrize("rows", [(0, 1), (5, 6), (59, 60), (20, 23), (0, 60)])
+@pytest.mark.parametrize("columns", [(0, 1), (5, 6), (149, 150), (30, 34), (60, 70), (0, 150)])
+def test_is_scikit_image_s_wherever_they_differ(
+    rows: tuple[int, int], columns: tuple[int, int], way: str
+):
+    first = wavy(60, 150, 3, 1)
+    second = first.copy()
+    second[slice(*rows), slice(*columns)] ^= 0x3F
+    pair = Image.fromarray(first), Image.fromarray(second)
+    assert ssim(Pair(*pair)) == pytest.approx(by_scikit_image(*pair), abs=TOLERANCE[way])
+
+
 def drawings() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Images in which float32 rounds the same way over and over."""
     rng = np.random.default_rng(3)
@@ -82,14 +131,24 @@ def drawings() -> dict[str, tuple[np.ndarray, np.ndarray]]:
         "dither on one": (halves + dither, halves),
         "ramp mirrored": (ramp, ramp[:, ::-1]),
         "blocks": (blocks[0], blocks[1]),
+        "ramp and a brighter one": (ramp * 0.6, ramp * 0.6 + 100),
+        "flat and a level brighter": (np.full((256, 256), 254), np.full((256, 256), 255)),
+        "flat and bright": (np.full((256, 256), 3), np.full((256, 256), 255)),
+        "nearly flat and bright": (
+            np.full((256, 256), 255) - (rng.random((256, 256)) < 0.01),
+            np.full((256, 256), 180) + (rng.random((256, 256)) < 0.01),
+        ),
+        "slopes": ((x + y) // 2, 255 - (x + 2 * y) // 3),
+        "checks": ((x + y) % 2 * 255, (x // 2 + y // 2) % 2 * 255),
+        "negative": (blocks[0], 255 - blocks[0]),
         "black and white": (np.where(x < 90, 0, 255), np.where(y < 90, 0, 255)),
     }
 
 
 @pytest.mark.parametrize("name", drawings())
-def test_is_scikit_image_s_for_drawings(name: str):
+def test_is_scikit_image_s_for_drawings(name: str, way: str):
     pair = [Image.fromarray(each.clip(0, 255).astype(np.uint8)) for each in drawings()[name]]
-    assert ssim(Pair(*pair)) == pytest.approx(by_scikit_image(*pair), abs=1e-6)
+    assert ssim(Pair(*pair)) == pytest.approx(by_scikit_image(*pair), abs=TOLERANCE[way])
 
 
 CHANGES = {
@@ -102,25 +161,44 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_is_scikit_image_s_for_a_photograph(change: str):
+def test_is_scikit_image_s_for_a_photograph(change: str, way: str):
     photograph = skimage.data.astronaut()
     changed = Image.fromarray(CHANGES[change](photograph).clip(0, 255).astype(np.uint8))
     pair = Image.fromarray(photograph), changed
-    assert ssim(Pair(*pair)) == pytest.approx(by_scikit_image(*pair), abs=1e-6)
+    assert ssim(Pair(*pair)) == pytest.approx(by_scikit_image(*pair), abs=TOLERANCE[way])
     similarity = ssim_map(Pair(*pair))
     assert similarity[5:-5, 5:-5].mean() == pytest.approx(by_scikit_image(*pair), abs=1e-6)
 
 
-def test_is_scikit_image_s_for_a_very_large_image():
+def test_is_scikit_image_s_for_a_very_large_image(way: str):
     moon = Image.fromarray(skimage.data.moon()).resize((3000, 2100))
     pair = moon, moon.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    assert ssim(Pair(*pair)) == pytest.approx(by_scikit_image(*pair), abs=1e-6)
+    assert ssim(Pair(*pair)) == pytest.approx(by_scikit_image(*pair), abs=TOLERANCE[way])
 
 
-def test_is_the_same_without_opencv(
+def test_numba_s_code_needs_no_place_to_be_kept(monkeypatch: pytest.MonkeyPatch):
+    numba = pytest.importorskip("numba")
+    kept: list[bool] = []
+    njit = numba.njit
+
+    def without_a_place(signature: object, *, cache: bool = False, **options: object) -> object:
+        kept.append(cache)
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(signature, **options)
+
+    monkeypatch.setattr(numba, "njit", without_a_place)
+    from harness.comparison.compiled_structure import compiled
+
+    assert compiled("int64(int64)")(lambda number: number + 1)(1) == 2
+    assert kept == [True, False]
+
+
+def test_is_the_same_without_numba_and_opencv(
     images: tuple[Image.Image, Image.Image], monkeypatch: pytest.MonkeyPatch
 ):
     fast = ssim(Pair(*images))
+    without_numba(monkeypatch)
     monkeypatch.setattr("harness.comparison.structure.opencv", lambda: None)
     assert ssim(Pair(*images)) == pytest.approx(fast, abs=1e-6)
 
