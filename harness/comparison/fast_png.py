@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Decode = Callable[[bytes, tuple[int, int], str], npt.NDArray[np.uint8]]
+    Samples = npt.NDArray[np.uint8]
+    Decode = Callable[[bytes, tuple[int, int], str], Samples]
 
 _MODES = {0: ("L", "mono"), 2: ("RGB", "rgb"), 6: ("RGBA", "rgba")}
 """PNG's colour types: what Pillow and kornia-rs call them."""
 
 
-def decode_plain_png(data: bytes) -> Image.Image | None:
+def decode_plain_png(data: bytes) -> tuple[Image.Image, Samples] | None:
     """Decode a PNG file whose structure and checksums were checked; None leaves it to Pillow.
+
+    The samples are those of the image, uint8, height x width x channels.
 
     Only 8-bit L, RGB and RGBA is decoded, not interlaced and without chunks that say how to see it.
     Whatever kornia-rs refuses is left to Pillow as well, so that its message is the one shown. The
@@ -38,8 +41,8 @@ def decode_plain_png(data: bytes) -> Image.Image | None:
     width, height, colour = shape
     mode, name = _MODES[colour]
     with suppress(Exception):  # kornia-rs raises nothing narrower
-        samples = decode(data, (height, width), name)
-        return Image.frombytes(mode, (width, height), samples.data)
+        samples = decode(data, (height, width), name).reshape(height, width, -1)
+        return Image.frombytes(mode, (width, height), samples.data), samples
     return None
 
 

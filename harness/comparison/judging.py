@@ -12,7 +12,7 @@ from harness.comparison.compare import measured
 from harness.comparison.gates import check
 from harness.comparison.masks import mask_of
 from harness.comparison.names import DEFAULT_METRICS
-from harness.comparison.pair import Pair, equal_pixels
+from harness.comparison.pair import Pair
 from harness.comparison.png_identity import same_pixels
 from harness.comparison.result import GateOutcome, ImageComparison, Outcome
 from harness.comparison.stored_picture import (
@@ -91,19 +91,27 @@ def _judge(name: str, a: Source, b: Source, terms: Terms) -> ImageComparison:
     if common:
         modes = " and ".join(picture.image.mode for picture in pictures)
         notes = (*notes, f"{modes} were compared as {common}")
-    if first.mode == second.mode and equal_pixels(first, second):
+    if "I;16" in {first.mode, second.mode}:
+        return _whole(name, first, second, notes)
+    samples = pictures[1].samples, pictures[0].samples
+    known = None if common or samples[0] is None or samples[1] is None else (samples[0], samples[1])
+    pair = Pair(second, first, samples=known)
+    if pair.equal:
         return ImageComparison(name=name, outcome=Outcome.IDENTICAL, notes=notes)
-    return _by_distance(name, first, second, terms, notes)
+    return _by_distance(name, pair, terms, notes)
 
 
-def _by_distance(
-    name: str, a: Image.Image, b: Image.Image, terms: Terms, notes: tuple[str, ...]
-) -> ImageComparison:
-    if a.mode == "I;16" or b.mode == "I;16":
-        what = "16-bit images differ, and their distance cannot be measured"
-        return ImageComparison(name=name, outcome=Outcome.INCOMPARABLE, notes=(what, *notes))
-    mask = mask_of(a.size, file=terms.mask, ignore=terms.ignore)
-    pair = Pair.of(b, a, mask)
+def _whole(name: str, a: Image.Image, b: Image.Image, notes: tuple[str, ...]) -> ImageComparison:
+    if a.mode == b.mode and a.tobytes() == b.tobytes():
+        return ImageComparison(name=name, outcome=Outcome.IDENTICAL, notes=notes)
+    what = "16-bit images differ, and their distance cannot be measured"
+    return ImageComparison(name=name, outcome=Outcome.INCOMPARABLE, notes=(what, *notes))
+
+
+def _by_distance(name: str, pair: Pair, terms: Terms, notes: tuple[str, ...]) -> ImageComparison:
+    mask = mask_of(pair.current.size, file=terms.mask, ignore=terms.ignore)
+    if mask is not None:
+        pair = Pair.of(pair.current, pair.accepted, mask)
     if pair.equal:
         notes = (*notes, "they differ only where pixels are ignored")
     metrics = measured(pair, terms.names)

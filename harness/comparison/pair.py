@@ -27,7 +27,8 @@ class Pair:
     """Two 8-bit images of one size and mode; the work that metrics share is done once.
 
     ``mask`` is a grey image of that size: 255 where a pixel counts, 0 where it does not. Use
-    ``Pair.of`` to have the pixels that do not count made equal.
+    ``Pair.of`` to have the pixels that do not count made equal. ``samples`` is ``arrays`` where
+    decoding the images has made them already.
 
     Raises:
         ValueError: another size or mode: no distance is defined between such images.
@@ -38,6 +39,7 @@ class Pair:
     current: Image.Image
     accepted: Image.Image
     mask: Image.Image | None = None
+    samples: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]] | None = None
 
     def __post_init__(self) -> None:
         for what in ("size", "mode"):
@@ -103,7 +105,7 @@ class Pair:
     @cached_property
     def arrays(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         """Both images as uint8, height x width x channels."""
-        return as_array(self.current), as_array(self.accepted)
+        return self.samples or (as_array(self.current), as_array(self.accepted))
 
     @cached_property
     def weights(self) -> npt.NDArray[np.bool_] | None:
@@ -129,13 +131,6 @@ class Pair:
             Pair(_on(level, self.current), _on(level, self.accepted), self.mask)
             for level in (0, 255)
         )
-
-
-def equal_pixels(first: Image.Image, second: Image.Image) -> bool:
-    """Whether two images of one size and mode hold the same samples."""
-    if first.mode not in _EIGHT_BIT:
-        return first.tobytes() == second.tobytes()
-    return Pair(first, second).equal
 
 
 def _on(level: int, image: Image.Image) -> Image.Image:

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from harness.comparison.fast_png import decode_plain_png
 from harness.errors import GoldenseedError
 from harness.pixels import MODES, has_16_bit_colour, opened
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _ORIENTATION = 0x0112
 _UPRIGHT = 1
@@ -32,6 +37,8 @@ class StoredPicture:
     """EXIF's, 1…8: what a viewer does to the picture before it shows it."""
     profile: bytes | None = None
     """The ICC profile."""
+    samples: npt.NDArray[np.uint8] | None = None
+    """The image as height x width x channels, where decoding gave it."""
 
 
 def read_checked(data: bytes, *, name: str) -> StoredPicture:
@@ -42,7 +49,10 @@ def read_checked(data: bytes, *, name: str) -> StoredPicture:
 
     """
     fast = decode_plain_png(data)
-    return read_picture(data, name=name) if fast is None else StoredPicture(fast)
+    if fast is None:
+        return read_picture(data, name=name)
+    image, samples = fast
+    return StoredPicture(image, samples=samples)
 
 
 def read_picture(source: Path | bytes, *, name: str | None = None) -> StoredPicture:
