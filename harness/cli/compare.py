@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harness.comparison.folders import judge_files, pair_files
+from harness.comparison.folders import judge_files, pair_files, usable_cores
 from harness.comparison.names import DEFAULT_METRICS
 from harness.comparison.result import ComparisonDocument, ImageComparison, Outcome
 from harness.comparison.terms import Region, Terms, terms_of
@@ -74,20 +73,23 @@ def compare(
         ignore=[_region(text) for text in ignore or ()],
     )
     pairs = pair_files(a, b)
-    found = judge_files(pairs, terms, jobs=jobs or len(os.sched_getaffinity(0)))
     counts: Counter[Outcome] = Counter()
-    counted = _counted(found, counts)
+    counted = _counted(judge_files(pairs, terms, jobs=jobs or usable_cores()), counts)
     if as_json:
         typer.echo(_document(a, b, terms, tuple(counted), counts).model_dump_json(indent=1))
     else:
         for line in pair_lines(counted, shown=terms.names):
             typer.echo(line)
-        typer.echo(summary_line(counts))
-        typer.echo(gate_line(terms.limits))
+        typer.echo(f"{summary_line(counts)}\n{gate_line(terms.limits)}")
+    if code := _exit_code(counts):
+        raise typer.Exit(code)
+
+
+def _exit_code(counts: Counter[Outcome]) -> int:
     if counts[Outcome.ERROR]:
-        raise typer.Exit(UNREADABLE)
-    if counts.total() > counts[Outcome.IDENTICAL] + counts[Outcome.WITHIN]:
-        raise typer.Exit(FAILED)
+        return UNREADABLE
+    passed = counts[Outcome.IDENTICAL] + counts[Outcome.WITHIN]
+    return FAILED if counts.total() > passed else 0
 
 
 def _counted(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
 from harness.comparison.judging import judge_pair
@@ -20,6 +21,14 @@ SUFFIXES = frozenset({".png", ".webp", ".jpg", ".jpeg"})
 
 _BATCH = 8
 """Pairs that a process is given at once."""
+
+_PRELOADED = [
+    "harness.comparison.judging",
+    "harness.comparison.compiled_structure",
+    "imagehash",
+    "cv2",
+]
+"""What the processes share from their start; what is not installed is passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +80,8 @@ def judge_files(
         return
     batches = (pairs[at : at + _BATCH] for at in range(0, len(pairs), _BATCH))
     running: deque[Future[list[ImageComparison]]] = deque()
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["harness.comparison.judging", "imagehash", "cv2"])
+    context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+    context.set_forkserver_preload(_PRELOADED)
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_settle_in) as pool:
         try:
             for batch in batches:
@@ -87,6 +96,13 @@ def judge_files(
             ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use; all of the machine where no system call tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _pictures(folder: Path) -> dict[str, Path]:

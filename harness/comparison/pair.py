@@ -122,11 +122,14 @@ class Pair:
         """Both images in RGB, alpha dropped: for metrics that see them ``composited``."""
         return self.current.convert("RGB"), self.accepted.convert("RGB")
 
-    @cached_property
+    @property
     def composited(self) -> tuple[Pair, ...]:
         """The pair without alpha: on black and on white, or itself where there is no alpha."""
-        if self.current.mode not in _OPAQUE:
-            return (self,)
+        # A cached reference to itself would keep the images until the garbage is collected.
+        return self._without_alpha if self.current.mode in _OPAQUE else (self,)
+
+    @cached_property
+    def _without_alpha(self) -> tuple[Pair, ...]:
         return tuple(
             Pair(_on(level, self.current), _on(level, self.accepted), self.mask)
             for level in (0, 255)

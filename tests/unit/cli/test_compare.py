@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from harness.cli.main import app
+from harness.comparison.folders import usable_cores
 from harness.comparison.result import ComparisonDocument
 
 COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()", "compare"]
@@ -110,3 +112,10 @@ def test_an_unreadable_image_does_not_hide_the_others(folders: tuple[Path, Path]
 def test_a_file_and_a_folder_are_no_pair(folders: tuple[Path, Path]):
     done = CliRunner().invoke(app, ["compare", str(folders[0]), str(folders[1] / "near.png")])
     assert "one is a folder and the other is not" in str(done.exception)
+
+
+def test_without_a_system_call_that_tells_all_cores_are_used(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert usable_cores() == os.cpu_count()
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert usable_cores() == 1

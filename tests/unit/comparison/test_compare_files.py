@@ -36,7 +36,7 @@ def compared(folder: Path, a: Image.Image, b: Image.Image, **options: object) ->
 
 class TestIdentity:
     def test_of_equal_files_decodes_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.delattr(judging, "read_picture")
+        monkeypatch.delattr(judging, "read_checked")
         assert compared(tmp_path, noise(), noise()) == ImageComparison(
             name="b.png", outcome=Outcome.IDENTICAL
         )

@@ -1,12 +1,14 @@
+import gc
 import math
 import subprocess
 import sys
+import weakref
 from importlib import import_module
 
 import pytest
 from PIL import Image
 
-from harness.comparison.compare import measure
+from harness.comparison.compare import measure, measured
 from harness.comparison.metric import Metric
 from harness.comparison.names import METRICS, look_up
 from harness.comparison.pair import Pair
@@ -28,6 +30,19 @@ def test_every_metric_s_functions_are_there(metric: Metric):
 def test_equal_images_have_every_metric_s_best_value(images: Images):
     measured = measure(images[0], images[0].copy(), METRICS)
     assert measured == {name: metric.best for name, metric in METRICS.items()}
+
+
+def test_images_are_let_go_without_collecting_garbage(images: Images):
+    gc.collect()
+    gc.disable()
+    try:
+        pair = Pair(*images)
+        measured(pair, CHEAP)
+        kept = weakref.ref(pair)
+        del pair
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_every_value_is_within_the_metric_s_range(images: Images):
@@ -66,7 +81,7 @@ def test_statistics_need_neither_scipy_nor_scikit_image():
     code = """
 import sys
 from PIL import Image
-from harness.comparison.compare import measure
+from harness.comparison.compare import measure, measured
 image = Image.new("RGB", (4, 4))
 measure(image, image, ["peak_difference", "p99_difference", "changed_fraction", "psnr"])
 print({"numpy", "scipy", "skimage", "imagehash"} & set(sys.modules))
