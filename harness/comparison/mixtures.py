@@ -93,9 +93,9 @@ def _mixture(
 ) -> Mixture | None:
     import numpy as np
 
-    buckets = [_buckets(each) for each in (made, *terms)]
-    found = [each for each in buckets if each is not None]
-    if not terms or len(found) < len(buckets):
+    sketches = [buckets_of(each) for each in (made, *terms)]
+    found = [each for each in sketches if each is not None]
+    if not terms or len(found) < len(sketches):
         return None
     target, columns = found[0], np.stack(found[1:], axis=1)
     fit, _, rank, _ = np.linalg.lstsq(columns, target)
@@ -111,7 +111,11 @@ def _mixture(
     return Mixture(weights, errors, is_sum=missed <= _STILL_A_SUM * eps * terms_norm)
 
 
-def _buckets(record: StageRecord | None) -> Numbers | None:
+def buckets_of(record: StageRecord | None) -> Numbers | None:
+    """Return the buckets of a record's sketch, float64 of shape (256,).
+
+    None without a record or a sketch, and where the buckets are not finite or all 0.
+    """
     import numpy as np
 
     found = from_text(record.sketch) if record is not None and record.sketch else None

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from harness.generation.sketch import from_text
+from harness.comparison.mixtures import buckets_of, guidance_mixture
 from harness.generation.stages import Stage, StageRecord, Trace
+from harness.verdict.rounding import EPS
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Buckets = np.ndarray[Any, np.dtype[np.float64]]
-
-_ALIKE = 1e-3
-"""How far, relative to the whole, a mixture may miss and still be one."""
+_ONE = 1e-3
+"""How far from 1 the weights of a guided output may add up."""
 _UNEXPLAINED = 0.1
 """What share of a difference a factor may leave unexplained."""
 
@@ -25,7 +19,7 @@ def likeness(a: StageRecord, b: StageRecord) -> float | None:
     """
     import numpy as np
 
-    first, second = _buckets(a), _buckets(b)
+    first, second = buckets_of(a), buckets_of(b)
     if first is None or second is None:
         return None
     norms = float(np.linalg.norm(first) * np.linalg.norm(second))
@@ -36,8 +30,8 @@ def common_factor(a: StageRecord, b: StageRecord) -> float | None:
     """Return k where ``b = k * a`` to within a tenth of their difference; None without such a k."""
     import numpy as np
 
-    first, second = _buckets(a), _buckets(b)
-    if first is None or second is None or not first.any() or not second.any():
+    first, second = buckets_of(a), buckets_of(b)
+    if first is None or second is None:
         return None
     factor = float(first @ second / (first @ first))
     missed = float(np.linalg.norm(second - factor * first))
@@ -48,31 +42,16 @@ def guidance_of(trace: Trace) -> float | None:
     """Estimate the guidance scale of the first step from what went into the guidance and came out.
 
     ``guided = unconditional + scale * (conditional - unconditional)`` (J. Ho, T. Salimans,
-    "Classifier-free diffusion guidance", 2022, in diffusers' notation) is linear, and so is a
-    sketch. None where there are not two predictions, or the result is no such mixture.
+    "Classifier-free diffusion guidance", 2022, in diffusers' notation): the scale is the weight of
+    the conditional row, and the two weights add up to 1. None where there are not two predictions,
+    or the result is no such mixture.
     """
-    import numpy as np
-
     rows = [each for each in trace if each.stage is Stage.DENOISER_OUTPUT]
-    guided = next((each for each in trace if each.stage is Stage.GUIDED_OUTPUT), None)
-    if len(rows) != 2 or guided is None:  # noqa: PLR2004 - with and without the prompt
+    if len(rows) != 2:  # noqa: PLR2004 - with and without the prompt
+        return None
+    mixture = guidance_mixture(trace, EPS.get(rows[0].dtype, EPS["float32"]))
+    if mixture is None or not mixture.is_sum or abs(mixture.weights.sum() - 1) > _ONE:
         return None
     # One call with both puts the unconditional one first, two calls put it last.
     together = rows[0].source != rows[1].source
-    without, with_prompt = (_buckets(each) for each in (rows if together else rows[::-1]))
-    mixed = _buckets(guided)
-    if without is None or with_prompt is None or mixed is None:
-        return None
-    direction = with_prompt - without
-    if not direction.any():
-        return None
-    scale = float((mixed - without) @ direction / (direction @ direction))
-    missed = np.linalg.norm(mixed - without - scale * direction)
-    return scale if missed < _ALIKE * np.linalg.norm(mixed) else None
-
-
-def _buckets(record: StageRecord) -> Buckets | None:
-    import numpy as np
-
-    found = None if record.sketch is None else from_text(record.sketch)
-    return found if found is not None and np.isfinite(found).all() else None
+    return float(mixture.weights[1 if together else 0])

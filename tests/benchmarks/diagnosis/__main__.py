@@ -1,10 +1,11 @@
 """How often the diagnosis is right: faults injected through real runs, and what it says of them.
 
-    python -m tests.benchmarks.diagnosis [--work FOLDER] [--seed N] [--fresh] [NAME …]
+    python -m tests.benchmarks.diagnosis [--work FOLDER] [--seed N] [--fresh] [--pairs] [NAME …]
 
 Makes the evidence of every fault of ``faults.yaml`` (about two minutes on two cores; kept in the
 folder, so that a second time takes seconds), asks ``harness.diagnosis`` about each, and prints the
-tables of docs/diagnosis.md. ``--misses`` writes those of the half that is not held out.
+tables of docs/diagnosis.md. ``--misses`` writes those of the half that is not held out; ``--pairs``
+takes ``pairs.yaml`` instead, two changes at once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.benchmarks.diagnosis.bases import ROOT, SEED
-from tests.benchmarks.diagnosis.fault import Fault, read_faults
+from tests.benchmarks.diagnosis.fault import PAIRS, TABLE, Fault, read_faults
 from tests.benchmarks.diagnosis.generating import make_evidence, make_here
 
 
@@ -27,6 +28,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "faults")
     parser.add_argument("--seed", type=int, default=SEED, help="of every case")
     parser.add_argument("--fresh", action="store_true", help="make everything again")
+    parser.add_argument("--pairs", action="store_true", help="two changes at once")
     parser.add_argument("--misses", type=Path, help="write the seen half's misses there")
     parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*", help="faults to look at; all by default")
@@ -35,11 +37,16 @@ def main() -> None:
         rows = json.load(sys.stdin)
         make_here([Fault(**row) for row in rows], given.make)
         return
-    faults = [replace(each, seed=given.seed) for each in read_faults()]
+    faults = [replace(each, seed=given.seed) for each in read_faults(PAIRS if given.pairs else TABLE)]
     faults = [each for each in faults if not given.names or each.name in given.names]
     if given.fresh:
         shutil.rmtree(given.work, ignore_errors=True)
     make_evidence(faults, given.work)
+    if given.pairs:
+        from tests.benchmarks.diagnosis.pair_scoring import report_pairs
+
+        print(report_pairs(faults, given.work, details=bool(given.names)))
+        return
     from tests.benchmarks.diagnosis.scoring import report
 
     print(report(faults, given.work, details=bool(given.names), misses=given.misses))

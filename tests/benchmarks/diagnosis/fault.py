@@ -13,6 +13,8 @@ import yaml
 from tests.benchmarks.diagnosis.bases import SEED
 
 TABLE = Path(__file__).with_name("faults.yaml")
+PAIRS = Path(__file__).with_name("pairs.yaml")
+"""Two at once: a change that only rounds otherwise, and a small real one."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Fault:
     label: str | None
     """The true cause's slug; None for a control, in which nothing is wrong."""
     severity: str
+    beside: str | None = None
+    """The true cause of the rounding beside it; None where one thing is done at a time."""
     suite: Mapping[str, Any] = field(default_factory=dict)
     """Changes of the suite: a dotted place and the value there."""
     files: tuple[Mapping[str, Any], ...] = ()

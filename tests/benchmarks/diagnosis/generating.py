@@ -189,7 +189,7 @@ def _in_fresh_process(faults: Sequence[Fault], work: Path) -> None:
     (process,) = {_process(fault) for fault in faults}
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.diagnosis", "--make", str(work)],
-        input=json.dumps([asdict(replace(fault, label=None)) for fault in faults]),
+        input=json.dumps([asdict(replace(fault, label=None, beside=None)) for fault in faults]),
         text=True,
         cwd=ROOT,
         env=_variables(json.loads(process)),

@@ -1,0 +1,95 @@
+"""What the diagnosis says where two things were done at once: one real, one that only rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.diagnosis.model import Cause
+from harness.verdict.model import Verdict
+from tests.benchmarks.diagnosis.fault import Fault
+from tests.benchmarks.diagnosis.scoring import HIGH, Answer, answers, described
+
+_HEAD = (
+    "| Pair | Pipeline | Real change | Rounding | Verdict | First answer | Real | Rounding's place |",
+    "|---|---|---|---|---|---|---|---|",
+)
+
+
+def place_of(answer: Answer, cause: str | None) -> int | None:
+    """Return a cause's place among those named, from 1; None where it is not among them."""
+    causes = [each.cause.value for each in answer.diagnosis.causes]
+    return causes.index(cause) + 1 if cause in causes else None
+
+
+def beyond_rounding(answer: Answer) -> bool:
+    """Say whether the verdict holds that rounding does not explain the image."""
+    return answer.recorded.case.verdict is not Verdict.MATCH
+
+
+def hides_it(answer: Answer) -> bool:
+    """Say whether rounding is named first with confidence although it explains too little."""
+    first = answer.first
+    named = first is not None and first.cause.value == answer.fault.beside
+    return named and first.confidence >= HIGH and beyond_rounding(answer)
+
+
+def report_pairs(faults: Sequence[Fault], work: Path, *, details: bool) -> str:
+    """Return the tables of the pairs; ``details`` adds the evidence of every one."""
+    whole = answers(faults, work)
+    found = [each for each in whole if not each.recorded.same_pixels]
+    missed = [each for each in found if not each.right]
+    parts = [_summary(found), _table(found)]
+    same = [each for each in whole if each.recorded.same_pixels]
+    if same:
+        parts.append(f"No pixel changed: {', '.join(each.fault.name for each in same)}")
+    parts.append("\n".join(map(described, whole if details else missed)))
+    return "\n\n".join(parts)
+
+
+def _summary(found: Sequence[Answer]) -> str:
+    groups = {
+        "all": found,
+        "beyond rounding, says the verdict": [each for each in found if beyond_rounding(each)],
+        "`match`": [each for each in found if not beyond_rounding(each)],
+        "seen half": [each for each in found if not each.fault.held_out],
+        "held-out half": [each for each in found if each.fault.held_out],
+    }
+    for base in dict.fromkeys(each.fault.base for each in found):
+        groups[base] = [each for each in found if each.fault.base == base]
+    rows = [
+        "| Pairs | Number | Real change first | In the first three | Both in the first three "
+        "| Rounding hides it |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, group in groups.items():
+        if group:
+            counts = (
+                len(group),
+                sum(each.right for each in group),
+                sum((each.rank or 99) <= 3 for each in group),
+                sum(_both(each) for each in group),
+                sum(hides_it(each) for each in group),
+            )
+            rows.append(f"| {name} | {' | '.join(map(str, counts))} |")
+    return "\n".join(rows)
+
+
+def _both(answer: Answer) -> bool:
+    places = (answer.rank, place_of(answer, answer.fault.beside))
+    return all((place or 99) <= 3 for place in places)
+
+
+def _table(found: Sequence[Answer]) -> str:
+    return "\n".join([*_HEAD, *map(_row, found)])
+
+
+def _row(answer: Answer) -> str:
+    fault, first = answer.fault, answer.first
+    said = "none" if first is None else f"`{first.cause.value}` {first.confidence:.2f}"
+    rounding = place_of(answer, fault.beside)
+    verdict = answer.recorded.case.verdict
+    return (
+        f"| {fault.name} | {fault.base} | `{Cause(fault.label or '').value}`, {fault.severity} "
+        f"| `{fault.beside}` | {verdict} | {said} | {answer.rank or 'none'} | {rounding or 'none'} |"
+    )
