@@ -83,7 +83,8 @@ _FAMILIES: Final = (
         r"torch\..*fp32_precision|torch\.float32_matmul_precision|env\.\w+_FPMATH_MODE",
         Cause.MATMUL_PRECISION, reach.COMPUTED, 60, Size.REDUCED,
     ),
-    _family(r"torch\.sdp\..*|env\.DIFFUSERS_ATTN.*", Cause.ATTENTION, _ATTENTION, 50, Size.LOSSY),
+    _family(r"torch\.sdp\..*", Cause.ATTENTION, _ATTENTION, 50),
+    _family(r"env\.DIFFUSERS_ATTN.*", Cause.ATTENTION, _ATTENTION, 50, Size.LOSSY),
     _family(r"torch\.(default_dtype|autocast)", Cause.DTYPE, reach.COMPUTED, RECORDED, Size.CAST),
     _family(
         r"torch\.(cudnn\.(benchmark|deterministic|enabled)|preferred_.*)"
@@ -103,8 +104,11 @@ _FAMILIES: Final = (
     _family(r"numpy\..*|library\.numpy\..*", Cause.PACKAGES, _NUMPY, 5),
     _family(r"library\..*", Cause.PACKAGES, reach.COMPUTED, 15),
     _family(r"env\..*", Cause.KERNELS, reach.COMPUTED, 10),
-    _family(r"device\.type", Cause.GPU, reach.COMPUTED, 60),
-    _family(r"gpu\..*|torch\.(cudnn|cuda|hip)|cuda\.package\..*", Cause.GPU, reach.COMPUTED, 40),
+    _family(r"device\.type", Cause.GPU, reach.COMPUTED, 60, Size.LOSSY),
+    _family(
+        r"gpu\..*|torch\.(cudnn|cuda|hip)|cuda\.package\..*",
+        Cause.GPU, reach.COMPUTED, 40, Size.LOSSY,
+    ),
     _family(r"torch\.(version|git_version|build\..*)", Cause.PACKAGES, reach.COMPUTED, 15),
     _family(r"scheduler\..*", Cause.SCHEDULER, reach.SCHEDULE, RECORDED, Size.ANY),
     _family(r"generation\.batch", Cause.BATCH, reach.EVERYWHERE, RECORDED, Size.ANY),
@@ -147,7 +151,8 @@ def cause_of_weights(component: str) -> Cause | None:
 def _of_component(head: str, component: str, field: str) -> Effect | None:
     places = reach.of_component(component)
     if head == "attention":
-        return Effect(Cause.ATTENTION, places, 60, Size.LOSSY, component=component)
+        size = Size.LOSSY if field == "processors" else Size.ROUNDING
+        return Effect(Cause.ATTENTION, places, 60, size, component=component)
     weights = cause_of_weights(component)
     effects = {
         "dtype": (Cause.DTYPE, RECORDED, Size.CAST),
@@ -182,5 +187,5 @@ def _of_file(path: str) -> Effect | None:
 def _of_package(name: str) -> Effect:
     places = _PACKAGE_PLACES.get(name, reach.COMPUTED)
     weight = 2.0 if name in _UNLIKELY_PACKAGES else 15.0
-    size = Size.ROUNDING if name == "torch" else Size.ANY
+    size = Size.LOSSY if name == "torch" else Size.ANY
     return Effect(Cause.PACKAGES, places, weight, size)

@@ -59,7 +59,7 @@ def _changed_keys(findings: Findings) -> Iterator[ChangedKey]:
     for key, each in findings.keys.items():
         effect = effect_of(key)
         explains = effect is None or any(
-            takes_effect(effect, findings, root) for root in findings.roots
+            takes_effect(effect, findings, root) for root in (*findings.roots, *findings.hidden)
         )
         yield ChangedKey(key=key, old=each.old, new=each.new, explains=explains)
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from harness.comparison.trace_distances import either
+from harness.diagnosis.beyond import beyond_rounding
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.growth import EPSILONS
 from harness.diagnosis.model import FirstDivergence, GrowthKind
-from harness.diagnosis.places import NOWHERE, Root, roots_of
+from harness.diagnosis.places import NOWHERE, Root, hidden_places, roots_of
 from harness.environment.differences import KeyDifference, Value, environment_differences
 from harness.environment.keys import UNREADABLE, Kind
 from harness.suites.recipes import FieldDifference, recipe_differences
@@ -25,6 +26,8 @@ class Findings:
     evidence: Evidence
     roots: tuple[Root, ...]
     """Where the images part; ``NOWHERE`` alone where no trace tells."""
+    hidden: tuple[Root, ...]
+    """Places after them that differ as what feeds them does, by rounding: they rule nothing out."""
     keys: Mapping[str, KeyDifference]
     """The keys that differ and can change an image; empty if unknown.
 
@@ -77,7 +80,7 @@ def findings_of(evidence: Evidence, divergence: FirstDivergence | None = None) -
     """Lay out what differs between the two sides."""
     before, now = evidence.accepted, evidence.present
     growth = divergence.growth if divergence else None
-    roots = roots_of(before.trace, now.trace) if before.trace and now.trace else ()
+    roots, hidden = _places(evidence)
     keys: Mapping[str, KeyDifference] = {}
     if before.surroundings is not None and now.surroundings is not None:
         inside = before.in_force.keys() | now.in_force.keys()
@@ -88,12 +91,28 @@ def findings_of(evidence: Evidence, divergence: FirstDivergence | None = None) -
     return Findings(
         evidence=evidence,
         roots=roots or (NOWHERE,),
+        hidden=hidden,
         keys=keys,
         fields={each.field: each for each in fields},
         adds_up=growth is not None and growth.kind is GrowthKind.ADDS_UP,
         environments_known=bool(before.environment) and bool(now.environment),
         recipes_known=bool(before.recipe) and bool(now.recipe),
     )
+
+
+def _places(evidence: Evidence) -> tuple[tuple[Root, ...], tuple[Root, ...]]:
+    """Return the roots, and the places after them that may hide a change in their rounding."""
+    before, now = evidence.accepted.trace, evidence.present.trace
+    if not before or not now:
+        return (), ()
+    roots = roots_of(before, now, beyond_rounding(before, now, _dtype(evidence)))
+    return roots, hidden_places(before, now, roots)
+
+
+def _dtype(evidence: Evidence) -> str | None:
+    model = (evidence.present.recipe or {}).get("model")
+    found = model.get("dtype") if isinstance(model, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _telling(

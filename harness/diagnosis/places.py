@@ -6,14 +6,17 @@ part in several places at once, each of which asks for a cause of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from types import MappingProxyType
+from typing import Final
 
 from harness.comparison.trace_distances import Pair, either, same, stage_distance
 from harness.diagnosis.growth import EPSILONS, JUMP
 from harness.generation.stages import Stage, Trace
+from harness.verdict.rounding import EPS, TABLE, TraceMeasure
 
 
 class Place(StrEnum):
@@ -48,6 +51,13 @@ class Root:
     """All records of the place, aligned; empty for ``ANYWHERE``."""
     distance: float | None = None
     """The largest relative distance of the records; None where none can be told."""
+    beyond: TraceMeasure | None = None
+    """What the verdict measures here that rounding does not explain; None where there is none."""
+    carried: frozenset[Place] = frozenset()
+    """Places before it, no farther apart than by rounding, where what is beyond it may come from.
+
+    A change that a single stage hides in its rounding shows where many evaluations are compared.
+    """
 
     @property
     def differing(self) -> tuple[Pair, ...]:
@@ -114,23 +124,79 @@ _FEEDS = {
 """What each place is computed from, one step back."""
 _ALWAYS_THERE = frozenset({Place.SCHEDULE, Place.LATER_NOISE, Place.FIRST_STEP, Place.LATER_STEP})
 """Places that are recorded wherever they are passed, so that to lack one means something."""
+_JUDGED_BY_THEMSELVES: Final = frozenset({Place.GUIDANCE, Place.FIRST_STEP, Place.VAE, Place.IMAGE})
+"""Places whose measure does not depend on how far apart that is which feeds them."""
+_NOT_COMPUTED: Final = frozenset({"guidance", "time_ids", "img_ids", "txt_ids"})
+"""What a denoiser is given that is made of no embedding and no latents."""
+_CARRIERS: Final = frozenset({Place.EMBEDDINGS, Place.CONDITIONING})
+_NOTHING: Final[Mapping[Place, TraceMeasure]] = MappingProxyType({})
 _ORDER = {place: number for number, place in enumerate(Place)}
 
 
-def roots_of(accepted: Trace, present: Trace) -> tuple[Root, ...]:
+def roots_of(
+    accepted: Trace, present: Trace, beyond: Mapping[Place, TraceMeasure] = _NOTHING
+) -> tuple[Root, ...]:
     """Return the places at which the traces begin to differ, in the order of the flow.
 
     Where all that feeds a place differs by rounding alone, and the place by much more, something
-    else changed there too: it is a root as well.
+    else changed there too: it is a root as well. So is a place that is ``beyond`` rounding by the
+    verdict's own measures.
     """
     found = _by_place(accepted, present)
-    differing = {place for place, pairs in found.items() if _differs(pairs)}
+    return tuple(_roots(found, _beyond(found, beyond)))
+
+
+def hidden_places(accepted: Trace, present: Trace, roots: Sequence[Root]) -> tuple[Root, ...]:
+    """Return the places, no roots, that differ as all that feeds them does: by rounding alone.
+
+    A change there is not seen, and not ruled out either.
+    """
+    found = _by_place(accepted, present)
+    known = {root.place for root in roots}
     return tuple(
-        Root(_narrowed(place, found), tuple(pairs), _farthest(pairs))
+        Root(narrowed, tuple(pairs), _farthest(pairs))
         for place, pairs in found.items()
-        if place in differing
-        and _begins(place, found, [each for each in _before(place, found) if each in differing])
+        if _differs(pairs)
+        and (narrowed := _narrowed(place, found)) not in known
+        and _alike_but_for_rounding(place, found, _differing_before(place, found))
     )
+
+
+def _roots(
+    found: Mapping[Place, list[Pair]], beyond: Mapping[Place, TraceMeasure]
+) -> Iterator[Root]:
+    for place, pairs in found.items():
+        if not _differs(pairs):
+            continue
+        before = _differing_before(place, found)
+        own = beyond.get(place)
+        if _begins(place, found, before, own):
+            carried = _CARRIERS.intersection(before) if place is Place.DENOISER and own else ()
+            yield Root(
+                _narrowed(place, found), tuple(pairs), _farthest(pairs), own, frozenset(carried)
+            )
+        elif place is Place.CONDITIONING and (given := tuple(filter(_set_otherwise, pairs))):
+            yield Root(place, given, _farthest(given))
+
+
+def _beyond(
+    found: Mapping[Place, list[Pair]], beyond: Mapping[Place, TraceMeasure]
+) -> Mapping[Place, TraceMeasure]:
+    """Put what is measured of the VAE where it is recorded: older traces have the image alone."""
+    if Place.VAE in beyond and Place.VAE not in found:
+        return {Place.IMAGE if place is Place.VAE else place: beyond[place] for place in beyond}
+    return beyond
+
+
+def _set_otherwise(pair: Pair) -> bool:
+    """Say whether the denoiser is given another number, which follows from nothing computed."""
+    name = (either(pair).source or "").rpartition(".")[2]
+    distance = stage_distance(pair).distance or 0.0
+    return name in _NOT_COMPUTED and distance > TABLE * EPS.get(either(pair).dtype, 0.0)
+
+
+def _differing_before(place: Place, found: Mapping[Place, list[Pair]]) -> list[Place]:
+    return [each for each in _before(place, found) if _differs(found[each])]
 
 
 def _farthest(pairs: Sequence[Pair]) -> float | None:
@@ -138,17 +204,34 @@ def _farthest(pairs: Sequence[Pair]) -> float | None:
     return max((each for each in known if each is not None), default=None)
 
 
-def _begins(place: Place, found: dict[Place, list[Pair]], before: Sequence[Place]) -> bool:
+def _begins(
+    place: Place,
+    found: Mapping[Place, list[Pair]],
+    before: Sequence[Place],
+    beyond: TraceMeasure | None,
+) -> bool:
     """Say whether a difference begins at ``place``, where the places ``before`` it differ too."""
     if not before:
         return True
-    earlier = [_moved(found[each]) for each in before]
+    if beyond is not None and place in _JUDGED_BY_THEMSELVES:
+        return True
     now = _moved(found[place])
-    if now is None or any(each is None or each > rounding_of(found[place]) for each in earlier):
+    if now is None or not _alike_but_for_rounding(place, found, before):
         return False
+    if beyond is not None:
+        return True
     if place is Place.LATER_STEP:
         return _jumps([*found.get(Place.FIRST_STEP, ()), *found[place]])
     return now > JUMP * rounding_of(found[place])
+
+
+def _alike_but_for_rounding(
+    place: Place, found: Mapping[Place, list[Pair]], before: Sequence[Place]
+) -> bool:
+    """Say whether places that feed ``place`` are apart by no more than its own rounding."""
+    limit = rounding_of(found[place])
+    moved = [_moved(found[each]) for each in before]
+    return all(distance is not None and distance <= limit for distance in moved)
 
 
 def _moved(pairs: Sequence[Pair]) -> float | None:
@@ -213,7 +296,7 @@ def _differs(pairs: Sequence[Pair]) -> bool:
     return not all(map(same, pairs))
 
 
-def _before(place: Place, found: dict[Place, list[Pair]]) -> Iterator[Place]:
+def _before(place: Place, found: Mapping[Place, list[Pair]]) -> Iterator[Place]:
     """Yield all recorded places that feed ``place``, at once or by way of others."""
     for each in _FEEDS[place]:
         if each in found:
@@ -221,7 +304,7 @@ def _before(place: Place, found: dict[Place, list[Pair]]) -> Iterator[Place]:
         yield from _before(each, found)
 
 
-def _narrowed(place: Place, found: dict[Place, list[Pair]]) -> Place:
+def _narrowed(place: Place, found: Mapping[Place, list[Pair]]) -> Place:
     """Say more exactly what differs where what feeds it is recorded."""
     if place is Place.FIRST_STEP and Place.GUIDANCE in found:
         return Place.STEP

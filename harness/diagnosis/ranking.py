@@ -4,20 +4,29 @@ At each root every suspected cause has a weight, its odds against an unknown cau
 there is its weight by the sum of all weights, the unknown's among them. Several suspicions of one
 cause count as the strongest of them. A cause that explains several roots at once is preferred: its
 weight is multiplied by their number. Roots are independent of each other, so two causes can both be
-near 1; a cause's confidence is that at the root which it explains best. Where some roots differ by
-rounding and others by more, the causes of the rounding keep half of theirs.
+near 1; a cause's confidence is that at the root which it explains best.
+
+What rounds otherwise is true and yet not why an image is another one, where more than rounding is
+to be explained: such causes keep half of their confidence, be it at a root that differs by rounding
+alone beside one that does not, or beneath a change at the same root, as long as that is not so
+large that rounding is lost in it. A recorded change of which no more is seen than rounding, since
+it takes effect after the first root, keeps half of its own.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
 
 from harness.diagnosis.findings import Findings
+from harness.diagnosis.growth import JUMP
 from harness.diagnosis.model import Cause, RankedCause
 from harness.diagnosis.places import Place, Root
-from harness.diagnosis.rules import RULES
-from harness.diagnosis.suspicion import LABELS, Suspicion, is_rounding
+from harness.diagnosis.rules import ON_RECORD, RULES
+from harness.diagnosis.suspicion import LABELS, RECORDED, Rule, Suspicion, is_rounding
 
 SHOWN_CAUSES = 5
 LEAST = 0.05
@@ -26,35 +35,91 @@ _EVIDENCE_SHOWN = 4
 _DETAILS_SHOWN = 3
 _ASIDE = 0.5
 """What remains of a confidence that is about rounding, where something else changed as well."""
+_CERTAIN: Final = RECORDED / 2
+"""The weight of a suspicion from which something is known to be another."""
+_ONCE: Final[Mapping[Cause, int]] = MappingProxyType({})
+OF_ROUNDING: Final = frozenset({Cause.CPU, Cause.GPU, Cause.ATTENTION, Cause.KERNELS, Cause.BATCH})
+"""Causes that change the order of sums, and as a rule nothing else."""
 
 ByCause = Mapping[Cause, Sequence[Suspicion]]
+_Share = tuple[Cause, float, Sequence[Suspicion]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """How the causes of one place share its belief."""
+
+    found: ByCause
+    weights: Mapping[Cause, float]
+    unknown: float
+
+    def of(self, cause: Cause) -> float:
+        return self.weights[cause] / (sum(self.weights.values()) + self.unknown)
 
 
 def ranked(findings: Findings) -> tuple[RankedCause, ...]:
     """Return the causes that explain what differs, the likeliest first; ``unknown`` is one."""
-    suspected = [_by_cause(findings, root) for root in findings.roots]
-    covered = Counter(cause for each in suspected for cause in each)
     best: dict[Cause, tuple[float, Sequence[Suspicion]]] = {}
-    aside = _rounding_aside(findings)
-    for root, found in zip(findings.roots, suspected, strict=True):
-        weights = {cause: _weight(each) * covered[cause] for cause, each in found.items()}
-        unknown = _unknown(findings, root, weights)
-        total = sum(weights.values()) + unknown
-        for cause, each in found.items():
-            share = weights[cause] / total * (_ASIDE if root in aside else 1)
-            if share > best.get(cause, (-1.0, ()))[0]:
-                on_top = aside and root not in aside
-                best[cause] = (share, [_on_top(cause, root), *each] if on_top else each)
-        if root not in aside and unknown / total > best.get(Cause.UNKNOWN, (-1.0, ()))[0]:
-            best[Cause.UNKNOWN] = (unknown / total, _nothing_known(findings, root))
+    for cause, share, found in (*_at_roots(findings), *_beneath(findings), *_hidden(findings)):
+        if share > best.get(cause, (-1.0, ()))[0]:
+            best[cause] = (share, found)
     order = sorted(best, key=lambda cause: (-best[cause][0], cause is Cause.UNKNOWN))
     kept = [cause for place, cause in enumerate(order) if not place or best[cause][0] >= LEAST]
     return tuple(_named(cause, *best[cause]) for cause in kept[:SHOWN_CAUSES])
 
 
-def _by_cause(findings: Findings, root: Root) -> dict[Cause, list[Suspicion]]:
+def _at_roots(findings: Findings) -> Iterator[_Share]:
+    """Yield what explains each root, and how likely it is there."""
+    suspected = [_by_cause(findings, root) for root in findings.roots]
+    covered = Counter(cause for each in suspected for cause in each)
+    aside = _rounding_aside(findings)
+    for root, found in zip(findings.roots, suspected, strict=True):
+        shares = _shares(findings, root, found, covered)
+        kept = _ASIDE if root in aside else 1.0
+        said = _more_than_rounding(root, after_rounding=bool(aside))
+        for cause, each in found.items():
+            yield cause, shares.of(cause) * kept, [*said, *each] if root not in aside else each
+        if root not in aside:
+            left = 1 - sum(map(shares.of, found))
+            yield Cause.UNKNOWN, left, [*said, *_nothing_known(findings, root)]
+
+
+def _beneath(findings: Findings) -> Iterator[_Share]:
+    """Yield what rounds otherwise at a root where more than that is to be explained."""
+    for root in findings.roots:
+        if root.beyond is None or not root.distance:
+            continue
+        rounding = findings.rounding(root)
+        under = replace(root, beyond=None, distance=min(root.distance, rounding))
+        shares = _shares(findings, under, _by_cause(findings, under, ON_RECORD))
+        kept = _ASIDE * min(1.0, JUMP * rounding / root.distance)
+        for cause, each in shares.found.items():
+            if cause in OF_ROUNDING:
+                yield cause, shares.of(cause) * kept, each
+
+
+def _hidden(findings: Findings) -> Iterator[_Share]:
+    """Yield what is known to be another, where its effect may be no larger than rounding."""
+    for place in findings.hidden:
+        shares = _shares(findings, place, _by_cause(findings, place, ON_RECORD))
+        said = f"{place.place}: differs by rounding, as what feeds it does, which may hide it"
+        for cause, each in shares.found.items():
+            if cause not in OF_ROUNDING and shares.weights[cause] >= _CERTAIN:
+                yield cause, shares.of(cause) * _ASIDE, [*each, Suspicion(cause, 0.0, "", (said,))]
+
+
+def _shares(
+    findings: Findings, root: Root, found: ByCause, covered: Mapping[Cause, int] = _ONCE
+) -> _Shares:
+    weights = {cause: _weight(each) * covered.get(cause, 1) for cause, each in found.items()}
+    return _Shares(found, weights, _unknown(findings, root, weights))
+
+
+def _by_cause(
+    findings: Findings, root: Root, rules: Sequence[Rule] = RULES
+) -> dict[Cause, list[Suspicion]]:
     found: dict[Cause, list[Suspicion]] = {}
-    for rule in RULES:
+    for rule in rules:
         for suspicion in rule(findings, root):
             found.setdefault(suspicion.cause, []).append(suspicion)
     for each in found.values():
@@ -85,10 +150,22 @@ def _rounding_aside(findings: Findings) -> tuple[Root, ...]:
     return rounding if len(rounding) < len(findings.roots) else ()
 
 
-def _on_top(cause: Cause, root: Root) -> Suspicion:
-    distance = "" if root.distance is None else f" ({root.distance:.1e})"
-    sentence = f"on top of rounding, {root.place}: much farther apart than what feeds it{distance}"
-    return Suspicion(cause, 0.0, "", (sentence,))
+def _more_than_rounding(root: Root, *, after_rounding: bool) -> list[Suspicion]:
+    """Say what speaks against rounding, where rounding is at work as well."""
+    if root.beyond is not None:
+        found = root.beyond
+        name = found.metric.removesuffix("_distance").replace("_", " ")
+        sentence = (
+            f"{root.place}: more than rounding explains ({name} {found.value:.2g}, of which "
+            f"rounding makes {found.limit:.2g} at most)"
+        )
+    elif after_rounding:
+        distance = "" if root.distance is None else f" ({root.distance:.1e})"
+        sentence = f"on top of rounding, {root.place}: much farther apart than what feeds it"
+        sentence += distance
+    else:
+        return []
+    return [Suspicion(Cause.UNKNOWN, 0.0, "", (sentence,))]
 
 
 def _nothing_known(findings: Findings, root: Root) -> tuple[Suspicion, ...]:

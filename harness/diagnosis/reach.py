@@ -69,7 +69,7 @@ def touches(places: frozenset[Place], root: Root, component: str = "") -> bool:
     if root.place is Place.ANYWHERE:
         return True
     if root.place not in places:
-        return False
+        return bool(root.carried & places)
     if root.place in {Place.TOKEN_IDS, Place.EMBEDDINGS} and component:
         return any(source.split(".")[0] in {component, ""} for source in root.sources)
     return True

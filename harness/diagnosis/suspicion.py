@@ -53,13 +53,16 @@ class Size(Enum):
 
 
 def fit(size: Size, findings: Findings, root: Root) -> float:
-    """Say how well a cause of that size goes with what is seen at ``root``: from 1e-4 to 1."""
-    if size is Size.ANY:
+    """Say how well a cause of that size goes with what is seen at ``root``: from 0 to 1.
+
+    0 for one that only rounds otherwise, where the verdict measures more than rounding explains.
+    """
+    if size is Size.ANY or (size is Size.CAST and root.recast and not _misshapen(root)):
         return 1.0
-    if root.reshaped or root.one_sided:
+    if size is Size.ROUNDING and root.beyond is not None:
+        return 0.0
+    if _misshapen(root):
         return 0.02
-    if size is Size.CAST and root.recast:
-        return 1.0
     if root.place is Place.ANYWHERE:
         return _fit_of_pixels(size, findings)
     distance = root.distance
@@ -68,9 +71,13 @@ def fit(size: Size, findings: Findings, root: Root) -> float:
     return _fit_of_distance(size, distance, distance / findings.rounding(root))
 
 
+def _misshapen(root: Root) -> bool:
+    return bool(root.reshaped or root.one_sided)
+
+
 def is_rounding(findings: Findings, root: Root) -> bool:
     """Say whether rounding alone can have moved ``root`` so far."""
-    if root.reshaped or root.recast or root.one_sided or not root.distance:
+    if _misshapen(root) or root.recast or root.beyond is not None or not root.distance:
         return False
     return root.distance <= findings.rounding(root)
 

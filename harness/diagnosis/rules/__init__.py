@@ -31,3 +31,6 @@ RULES: Final[tuple[Rule, ...]] = (
     rounding,
 )
 """All of them; their order means nothing."""
+
+ON_RECORD: Final[tuple[Rule, ...]] = (declared, recorded)
+"""Those that read what the two images were made with, and not how far they are apart."""

@@ -10,7 +10,7 @@ from harness.diagnosis import reach
 from harness.diagnosis.findings import Findings
 from harness.diagnosis.model import Cause
 from harness.diagnosis.places import Place, Root
-from harness.diagnosis.suspicion import DECLARED, Suspicion
+from harness.diagnosis.suspicion import DECLARED, Size, Suspicion, fit
 from harness.diagnosis.values import changed
 from harness.suites.recipes import FieldDifference
 
@@ -44,6 +44,16 @@ _FIELDS: Final = (
 """Field, cause, and where it takes effect; the first that fits."""
 _COMPILED: Final = tuple((re.compile(field), cause, places) for field, cause, places in _FIELDS)
 _SAID_BY_THE_CAUSE: Final = frozenset({"prompt", "seed", "num_inference_steps", "guidance_scale"})
+_SIZES: Final = tuple(
+    (re.compile(field), size)
+    for field, size in (
+        (r"determinism\.sdpa", Size.ROUNDING),
+        (r"determinism\.attention_\w+", Size.LOSSY),
+        (r"determinism\.(float32_precision|reduced_\w+)", Size.REDUCED),
+        (r"determinism\..+", Size.ROUNDING),
+    )
+)
+"""How far a setting of the arithmetic moves a stage; any other field, as far as may be."""
 _VAGUE: Final = {Cause.CALL: 0.2, Cause.MODEL: 0.3}
 """What share of the weight remains where a field can mean much."""
 
@@ -58,12 +68,14 @@ def declared(findings: Findings, root: Root) -> Iterator[Suspicion]:
         field = difference.field.removeprefix("call.")
         change = changed(field, difference.old, difference.new)
         words = change.removeprefix(f"{field} ") if field in _SAID_BY_THE_CAUSE else change
-        yield Suspicion(
-            cause,
-            DECLARED * _share(cause, findings),
-            words,
-            (f"the recipe differs: {change}",),
-        )
+        weight = DECLARED * _share(cause, findings) * fit(_size(difference), findings, root)
+        if weight:
+            yield Suspicion(cause, weight, words, (f"the recipe differs: {change}",))
+
+
+def _size(difference: FieldDifference) -> Size:
+    found = (size for field, size in _SIZES if field.fullmatch(difference.field))
+    return next(found, Size.ANY)
 
 
 def _share(cause: Cause, findings: Findings) -> float:

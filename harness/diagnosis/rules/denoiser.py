@@ -43,7 +43,7 @@ def denoiser(findings: Findings, root: Root) -> Iterator[Suspicion]:
         case Place.FIRST_STEP if not is_rounding(findings, root):
             yield from _first_step(findings, root)
         case Place.LATER_STEP if not is_rounding(findings, root):
-            yield from _later(root)
+            yield from _later(findings, root)
 
 
 def _given(root: Root) -> Iterator[Suspicion]:
@@ -101,6 +101,8 @@ def _computed(findings: Findings, root: Root) -> Iterator[Suspicion]:
         else:
             yield Suspicion(Cause.LORA, POSSIBLE / 2, "", (evidence,))
         yield from found
+        if Place.EMBEDDINGS in root.carried:
+            yield Suspicion(Cause.TEXT_ENCODER, POSSIBLE, "", (evidence,))
 
 
 def _component(root: Root) -> str:
@@ -167,12 +169,14 @@ def _asked_for(findings: Findings) -> float | None:
     return float(found) if same and isinstance(found, int | float) else None
 
 
-def _later(root: Root) -> Iterator[Suspicion]:
+def _later(findings: Findings, root: Root) -> Iterator[Suspicion]:
     step = next((either(pair).index + 1 for pair in root.differing), 0)
     if len(root.one_sided) == len(root.differing):
         return
     first = stage_distance(root.differing[0]).distance
     distance = "" if first is None else f" (relative distance {first:.1e})"
     evidence = f"step {step} is the first that differs{distance}; the first step is the same"
+    if root.beyond is not None or len(findings.roots) > 1:
+        evidence = "the first step differs by rounding at most, a later one by more"
     yield Suspicion(Cause.SCHEDULER, LIKELY, f"from step {step} on", (evidence,))
     yield Suspicion(Cause.GUIDANCE, POSSIBLE, f"from step {step} on", (evidence,))

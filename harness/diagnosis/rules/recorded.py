@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -16,6 +17,10 @@ from harness.environment.differences import KeyDifference
 
 _FOLLOWS: Final = {".sha256": ".dtype", ".memory_format": ".class", ".parameters": ".class"}
 """Digests of values follow from their dtype, and so on: what follows is no evidence of its own."""
+_EXACT_ATTENTION: Final = re.compile(
+    r"(Attn|SlicedAttn|FusedAttn|XFormersAttn|FluxAttn)(AddedKV)?Processor(2_0)?( x \d+)?"
+)
+"""Processors of diffusers that compute the same and differ in the order of sums alone."""
 
 
 def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
@@ -24,7 +29,7 @@ def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
         effect = effect_of(key)
         if effect is None or not takes_effect(effect, findings, root) or _follows(key, findings):
             continue
-        weight = effect.weight * fit(effect.size, findings, root)
+        weight = effect.weight * fit(_size(effect, difference), findings, root)
         if key.startswith("scheduler.") and key.endswith("_sha256"):
             effect, weight = _table(effect, findings, root)
         if weight:
@@ -36,6 +41,13 @@ def takes_effect(effect: Effect, findings: Findings, root: Root) -> bool:
     if effect.cuda_only and _no_gpu(findings):
         return False
     return reach.touches(effect.places, root, effect.component)
+
+
+def _size(effect: Effect, difference: KeyDifference) -> Size:
+    """Return how far a key moves a stage: by no more than rounding, if both values are exact."""
+    values = (str(difference.old), str(difference.new))
+    exact = all(_EXACT_ATTENTION.fullmatch(part) for value in values for part in value.split(", "))
+    return Size.ROUNDING if effect.cause is Cause.ATTENTION and exact else effect.size
 
 
 def _suspicion(

@@ -37,7 +37,9 @@ def main() -> None:
         rows = json.load(sys.stdin)
         make_here([Fault(**row) for row in rows], given.make)
         return
-    faults = [replace(each, seed=given.seed) for each in read_faults(PAIRS if given.pairs else TABLE)]
+    faults = [
+        replace(each, seed=given.seed) for each in read_faults(PAIRS if given.pairs else TABLE)
+    ]
     faults = [each for each in faults if not given.names or each.name in given.names]
     if given.fresh:
         shutil.rmtree(given.work, ignore_errors=True)

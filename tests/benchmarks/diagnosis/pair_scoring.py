@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.diagnosis.model import Cause
-from harness.verdict.model import Verdict
+from harness.verdict.rounding import trace_measures
 from tests.benchmarks.diagnosis.fault import Fault
 from tests.benchmarks.diagnosis.scoring import HIGH, Answer, answers, described
 
 _HEAD = (
-    "| Pair | Pipeline | Real change | Rounding | Verdict | First answer | Real | Rounding's place |",
-    "|---|---|---|---|---|---|---|---|",
+    "| Pair | Pipeline | Real | Size | Rounding | Beyond it | First | Real's place | Rounding's |",
+    "|---|---|---|---|---|---|---|---|---|",
 )
 
 
@@ -22,16 +21,20 @@ def place_of(answer: Answer, cause: str | None) -> int | None:
     return causes.index(cause) + 1 if cause in causes else None
 
 
-def beyond_rounding(answer: Answer) -> bool:
-    """Say whether the verdict holds that rounding does not explain the image."""
-    return answer.recorded.case.verdict is not Verdict.MATCH
+def beyond_rounding(answer: Answer) -> str | None:
+    """Return the verdict's measure of the traces that is farthest beyond rounding; None if none."""
+    sides = (answer.recorded.evidence.accepted, answer.recorded.evidence.present)
+    accepted, present = (side.trace or () for side in sides)
+    beyond = [each for each in trace_measures(accepted, present, "float32") if not each.explained]
+    worst = max(beyond, key=lambda each: each.value / (each.limit or 1e-30), default=None)
+    return None if worst is None else worst.metric
 
 
 def hides_it(answer: Answer) -> bool:
     """Say whether rounding is named first with confidence although it explains too little."""
     first = answer.first
     named = first is not None and first.cause.value == answer.fault.beside
-    return named and first.confidence >= HIGH and beyond_rounding(answer)
+    return named and first.confidence >= HIGH and beyond_rounding(answer) is not None
 
 
 def report_pairs(faults: Sequence[Fault], work: Path, *, details: bool) -> str:
@@ -50,16 +53,15 @@ def report_pairs(faults: Sequence[Fault], work: Path, *, details: bool) -> str:
 def _summary(found: Sequence[Answer]) -> str:
     groups = {
         "all": found,
-        "beyond rounding, says the verdict": [each for each in found if beyond_rounding(each)],
-        "`match`": [each for each in found if not beyond_rounding(each)],
+        "beyond rounding": [each for each in found if beyond_rounding(each)],
+        "within rounding": [each for each in found if not beyond_rounding(each)],
         "seen half": [each for each in found if not each.fault.held_out],
         "held-out half": [each for each in found if each.fault.held_out],
     }
     for base in dict.fromkeys(each.fault.base for each in found):
         groups[base] = [each for each in found if each.fault.base == base]
     rows = [
-        "| Pairs | Number | Real change first | In the first three | Both in the first three "
-        "| Rounding hides it |",
+        "| Pairs | Number | Real first | In the first three | Both there | Rounding hides it |",
         "|---|---|---|---|---|---|",
     ]
     for name, group in groups.items():
@@ -86,10 +88,16 @@ def _table(found: Sequence[Answer]) -> str:
 
 def _row(answer: Answer) -> str:
     fault, first = answer.fault, answer.first
-    said = "none" if first is None else f"`{first.cause.value}` {first.confidence:.2f}"
-    rounding = place_of(answer, fault.beside)
-    verdict = answer.recorded.case.verdict
-    return (
-        f"| {fault.name} | {fault.base} | `{Cause(fault.label or '').value}`, {fault.severity} "
-        f"| `{fault.beside}` | {verdict} | {said} | {answer.rank or 'none'} | {rounding or 'none'} |"
+    beyond = beyond_rounding(answer)
+    cells = (
+        fault.name,
+        fault.base,
+        f"`{fault.label}`",
+        fault.severity,
+        f"`{fault.beside}`",
+        f"`{beyond}`" if beyond else "nothing",
+        "none" if first is None else f"`{first.cause.value}` {first.confidence:.2f}",
+        str(answer.rank or "none"),
+        str(place_of(answer, fault.beside) or "none"),
     )
+    return f"| {' | '.join(cells)} |"

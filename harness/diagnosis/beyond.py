@@ -1,0 +1,64 @@
+"""Where two traces differ by more than rounding explains: the verdict's own measures, by place.
+
+A distance alone tells little near the limit, and nothing below it. The verdict also looks at the
+weights of sums and at the direction of differences (``harness.verdict.rounding``), which tell a
+faint change from rounding of the same size. Each measure counts at the place where it is made, and
+only where no measure before it is beyond its limit already: what follows from a change is no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from harness.diagnosis.places import Place
+from harness.generation.stages import Stage, Trace
+from harness.verdict.rounding import TraceMeasure, trace_measures
+
+_TABLES: Final = frozenset({"timesteps", "sigmas", "timesteps_distance", "sigmas_distance"})
+_GIVEN: Final = _TABLES | {"token_ids", "noise_distance", "embeddings_distance"}
+_EVALUATED: Final = _GIVEN | {"denoiser_distance", "guidance_shift", "first_step_shift"}
+_MEASURES: Final[Mapping[str, tuple[Place, frozenset[str]]]] = MappingProxyType(
+    {
+        "embeddings_distance": (Place.EMBEDDINGS, frozenset({"token_ids"})),
+        "denoiser_distance": (Place.DENOISER, _GIVEN),
+        "guidance_shift": (Place.GUIDANCE, frozenset()),
+        "first_step_shift": (Place.FIRST_STEP, _TABLES),
+        "coherence": (Place.DENOISER, _EVALUATED),
+        "latents_distance": (Place.LATER_STEP, _EVALUATED | {"coherence"}),
+        "decoded_distance": (Place.VAE, frozenset({"latents_distance"})),
+    }
+)
+"""Where each is made, and the measures of which it is a consequence.
+
+The weights of a sum depend on none of its terms, and what a VAE may make of a difference of its
+latents is in its limit.
+"""
+
+
+def beyond_rounding(
+    accepted: Trace, present: Trace, dtype: str | None = None
+) -> Mapping[Place, TraceMeasure]:
+    """Return what rounding does not explain, by the place where it arises.
+
+    Empty where rounding explains it all, and where the two traces are not of one kind.
+
+    Args:
+        accepted: the accepted image's trace.
+        present: that of the present one.
+        dtype: torch's name of what they were computed in; that of the latents if it is not given.
+
+    """
+    measures = trace_measures(accepted, present, dtype or _dtype(present))
+    unexplained = {each.metric: each for each in measures if not each.explained}
+    found: dict[Place, TraceMeasure] = {}
+    for metric, (place, causes) in _MEASURES.items():
+        measure = unexplained.get(metric)
+        if measure and measure.detail is None and not causes & unexplained.keys():
+            found.setdefault(place, measure)
+    return found
+
+
+def _dtype(trace: Trace) -> str:
+    return next((each.dtype for each in trace if each.stage is Stage.DENOISING_STEP), "")
