@@ -54,9 +54,10 @@ class Root:
     beyond: TraceMeasure | None = None
     """What the verdict measures here that rounding does not explain; None where there is none."""
     carried: frozenset[Place] = frozenset()
-    """Places before it, no farther apart than by rounding, where what is beyond it may come from.
+    """Places before it at which the difference may have begun.
 
-    A change that a single stage hides in its rounding shows where many evaluations are compared.
+    They are no farther apart than by rounding, which may hide a change that shows where many
+    evaluations are compared; or one of the traces lacks them.
     """
 
     @property
@@ -171,21 +172,33 @@ def _roots(
         before = _differing_before(place, found)
         own = beyond.get(place)
         if _begins(place, found, before, own):
-            carried = _CARRIERS.intersection(before) if place is Place.DENOISER and own else ()
-            yield Root(
-                _narrowed(place, found), tuple(pairs), _farthest(pairs), own, frozenset(carried)
-            )
+            named, carried = _narrowed(place, found), _carried(place, found, before, own)
+            yield Root(named, tuple(pairs), _farthest(pairs), own, carried)
         elif place is Place.CONDITIONING and (given := tuple(filter(_set_otherwise, pairs))):
             yield Root(place, given, _farthest(given))
+
+
+def _carried(
+    place: Place,
+    found: Mapping[Place, list[Pair]],
+    before: Sequence[Place],
+    beyond: TraceMeasure | None,
+) -> frozenset[Place]:
+    if place is Place.CONDITIONING and Place.EMBEDDINGS not in found:
+        return frozenset({Place.EMBEDDINGS})
+    if place is Place.DENOISER and beyond is not None:
+        return _CARRIERS.intersection(before)
+    return frozenset()
 
 
 def _beyond(
     found: Mapping[Place, list[Pair]], beyond: Mapping[Place, TraceMeasure]
 ) -> Mapping[Place, TraceMeasure]:
-    """Put what is measured of the VAE where it is recorded: older traces have the image alone."""
-    if Place.VAE in beyond and Place.VAE not in found:
-        return {Place.IMAGE if place is Place.VAE else place: beyond[place] for place in beyond}
-    return beyond
+    """Put what is measured at a place that a trace lacks where it is seen next."""
+    later = {Place.DENOISER: Place.FIRST_STEP, Place.VAE: Place.IMAGE}
+    return {
+        place if place in found else later.get(place, place): each for place, each in beyond.items()
+    }
 
 
 def _set_otherwise(pair: Pair) -> bool:
@@ -273,12 +286,16 @@ def _by_place(accepted: Trace, present: Trace) -> dict[Place, list[Pair]]:
         max((_ORDER[_place((each, None))] for each in trace), default=0)
         for trace in (accepted, present)
     )
-    return {
+    kept = {
         place: found[place]
         for place in Place
         if place in found
         and (_in_both(found[place]) or (place in _ALWAYS_THERE and _ORDER[place] < shortest))
     }
+    if Place.DENOISER not in kept:
+        # Whether guidance made of the same something else is not known: a compiled denoiser.
+        kept.pop(Place.GUIDANCE, None)
+    return kept
 
 
 def _in_both(pairs: Sequence[Pair]) -> bool:

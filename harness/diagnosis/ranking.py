@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from harness.diagnosis import reach
 from harness.diagnosis.findings import Findings
 from harness.diagnosis.growth import JUMP
 from harness.diagnosis.model import Cause, RankedCause
@@ -40,6 +41,8 @@ _CERTAIN: Final = RECORDED / 2
 _ONCE: Final[Mapping[Cause, int]] = MappingProxyType({})
 OF_ROUNDING: Final = frozenset({Cause.CPU, Cause.GPU, Cause.ATTENTION, Cause.KERNELS, Cause.BATCH})
 """Causes that change the order of sums, and as a rule nothing else."""
+_EVALUATIONS: Final = reach.TEXT | reach.DENOISER | reach.VAE
+"""Where networks are evaluated, with sums that are long enough to be added up in another order."""
 
 ByCause = Mapping[Cause, Sequence[Suspicion]]
 _Share = tuple[Cause, float, Sequence[Suspicion]]
@@ -87,15 +90,17 @@ def _at_roots(findings: Findings) -> Iterator[_Share]:
 def _beneath(findings: Findings) -> Iterator[_Share]:
     """Yield what rounds otherwise at a root where more than that is to be explained."""
     for root in findings.roots:
-        if root.beyond is None or not root.distance:
+        if root.beyond is None or not root.distance or root.place not in _EVALUATIONS:
             continue
         rounding = findings.rounding(root)
         under = replace(root, beyond=None, distance=min(root.distance, rounding))
-        shares = _shares(findings, under, _by_cause(findings, under, ON_RECORD))
+        suspected = _by_cause(findings, under, ON_RECORD)
+        shares = _shares(
+            findings, under, {each: suspected[each] for each in suspected.keys() & OF_ROUNDING}
+        )
         kept = _ASIDE * min(1.0, JUMP * rounding / root.distance)
         for cause, each in shares.found.items():
-            if cause in OF_ROUNDING:
-                yield cause, shares.of(cause) * kept, each
+            yield cause, shares.of(cause) * kept, each
 
 
 def _hidden(findings: Findings) -> Iterator[_Share]:

@@ -33,7 +33,7 @@ def denoiser(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Explain a denoising step that differs, from the trace alone."""
     match root.place:
         case Place.CONDITIONING:
-            yield from _given(root)
+            yield from _given(findings, root)
         case Place.DENOISER:
             yield from _computed(findings, root)
         case Place.GUIDANCE:
@@ -46,7 +46,7 @@ def denoiser(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield from _later(findings, root)
 
 
-def _given(root: Root) -> Iterator[Suspicion]:
+def _given(findings: Findings, root: Root) -> Iterator[Suspicion]:
     rows = [(a.shape[0], b.shape[0]) for a, b in root.reshaped if a and b and a.shape and b.shape]
     parts = {source.partition(".")[2] for source in root.sources}
     named = ", ".join(sorted(_POSITIONS.get(part, part) for part in parts))
@@ -63,15 +63,24 @@ def _given(root: Root) -> Iterator[Suspicion]:
     if root.one_sided:
         parts = {(either(pair).source or "").partition(".")[2] for pair in root.one_sided}
         evidence = f"the denoiser is given {', '.join(sorted(parts))} for one of the images alone"
+    elif Place.EMBEDDINGS in root.carried:
+        evidence = f"the denoiser is given another {named}; one of the traces lacks the embeddings"
     else:
         evidence = f"the denoiser is given another {named}, though what it is made of is the same"
     for part in sorted(parts):
         if any(name in part for name in _TEXTS):
-            yield Suspicion(Cause.CALL, LIKELY, part, (evidence,))
-            yield Suspicion(Cause.TEXT_ENCODER, LIKELY / 2, "which of its layers", (evidence,))
-            yield Suspicion(Cause.PROMPT, LIKELY / 4, "", (evidence,))
+            yield from _given_text(findings, root, part, evidence)
         else:
             yield Suspicion(_of_part(part), SHOWN, "", (evidence,))
+
+
+def _given_text(findings: Findings, root: Root, part: str, evidence: str) -> Iterator[Suspicion]:
+    if Place.EMBEDDINGS not in root.carried:
+        yield Suspicion(Cause.CALL, LIKELY, part, (evidence,))
+        yield Suspicion(Cause.TEXT_ENCODER, LIKELY / 2, "which of its layers", (evidence,))
+        yield Suspicion(Cause.PROMPT, LIKELY / 4, "", (evidence,))
+    elif not is_rounding(findings, root):
+        yield from computed_otherwise(Cause.TEXT_ENCODER, findings, root, "text_encoder", evidence)
 
 
 def _of_part(part: str) -> Cause:
@@ -125,9 +134,15 @@ def _guided(findings: Findings) -> Iterator[Suspicion]:
     evidence = [f"the denoiser's predictions are {alike}, what the guidance makes of them is not"]
     words = ""
     if before is not None and now is not None:
-        words = f"about {before:.4g} → {now:.4g}"
+        words = f"about {_told_apart(before, now)}"
         evidence.append(f"estimated from the trace: a guidance scale of {words}")
     yield Suspicion(Cause.GUIDANCE, SHOWN, words, tuple(evidence))
+
+
+def _told_apart(old: float, new: float) -> str:
+    """Return both with as many digits as it takes to see a difference, from four to eight."""
+    pairs = ((f"{old:.{digits}g}", f"{new:.{digits}g}") for digits in range(4, 9))
+    return " → ".join(next((pair for pair in pairs if pair[0] != pair[1]), (f"{old:.4g}",) * 2))
 
 
 def _stepped(findings: Findings, root: Root) -> Iterator[Suspicion]:

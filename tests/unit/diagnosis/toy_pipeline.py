@@ -52,6 +52,8 @@ ENVIRONMENT: dict[str, Value] = {
     "scheduler.alphas_cumprod_sha256": "e" * 64,
 }
 """What a fingerprint says of it, as far as the rules ask."""
+_OUTPUTS = 4
+"""Of how many steps the outputs are recorded."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Toy:
     sigmas: bool = False
     guidance: float | None = 4.0
     weight: float = 1.0
+    jitter: float = 0.0
+    """By how much each prediction is off at random, as rounding in another order makes it."""
     step_size: float = 0.1
     step_size_from: int = 0
     later_noise: float = 0.0
@@ -130,7 +134,7 @@ def _step(
     embeddings: list[torch.Tensor],
     step: int,
 ) -> torch.Tensor:
-    made = [_predicted(toy, sample, each) for each in embeddings]
+    made = [_predicted(toy, sample, each, 10 * step + row) for row, each in enumerate(embeddings)]
     first, last = made[0], made[-1]
     guided = first if toy.guidance is None else last + toy.guidance * (first - last)
     if step == 0:
@@ -142,6 +146,8 @@ def _step(
                 recorder.add(Stage.DENOISER_OUTPUT, f"unet[{row}]", each)
             recorder.add(Stage.GUIDED_OUTPUT, "scheduler", guided)
         recorder.add(Stage.INITIAL_LATENTS, "scheduler", sample)
+    elif toy.within and step < _OUTPUTS:
+        recorder.add(Stage.LATER_OUTPUT, "scheduler", guided)
     size = toy.step_size if step >= toy.step_size_from else 0.1
     sample = sample - size * guided
     if toy.later_noise:
@@ -154,9 +160,13 @@ def _step(
     return sample
 
 
-def _predicted(toy: Toy, sample: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
+def _predicted(toy: Toy, sample: torch.Tensor, embedding: torch.Tensor, call: int) -> torch.Tensor:
     waves = torch.linspace(0.1, 3.0, sample[0].numel()).reshape(sample[0].shape)
-    return torch.cos(sample.float() * waves * toy.weight + embedding.float().mean()).to(toy.dtype)
+    made = torch.cos(sample.float() * waves * toy.weight + embedding.float().mean())
+    if toy.jitter:
+        random = torch.Generator().manual_seed(call)
+        made = made * (1 + toy.jitter * torch.randn(made.shape, generator=random))
+    return made.to(toy.dtype)
 
 
 ACCEPTED = recorded(Toy())
