@@ -13,14 +13,23 @@ from types import MappingProxyType
 from typing import Final
 
 from harness.diagnosis.places import Place
+from harness.generation.sketch import relative_distance
 from harness.generation.stages import Stage, Trace
-from harness.verdict.rounding import TraceMeasure, trace_measures
+from harness.verdict.rounding import (
+    EPS,
+    TraceMeasure,
+    decoder_limit,
+    latents_limit,
+    trace_measures,
+)
 
 _TABLES: Final = frozenset({"timesteps", "sigmas", "timesteps_distance", "sigmas_distance"})
 _GIVEN: Final = _TABLES | {"token_ids", "noise_distance", "embeddings_distance"}
 _EVALUATED: Final = _GIVEN | {"denoiser_distance", "guidance_shift", "first_step_shift"}
 _MEASURES: Final[Mapping[str, tuple[Place, frozenset[str]]]] = MappingProxyType(
     {
+        "timesteps_distance": (Place.SCHEDULE, frozenset()),
+        "sigmas_distance": (Place.SCHEDULE, frozenset()),
         "embeddings_distance": (Place.EMBEDDINGS, frozenset({"token_ids"})),
         "denoiser_distance": (Place.DENOISER, _GIVEN),
         "guidance_shift": (Place.GUIDANCE, frozenset()),
@@ -58,6 +67,27 @@ def beyond_rounding(
         if measure and measure.detail is None and not causes & unexplained.keys():
             found.setdefault(place, measure)
     return found
+
+
+def image_beyond_rounding(
+    accepted: Trace, present: Trace, dtype: str | None = None
+) -> TraceMeasure | None:
+    """Return how far the float images are apart, if rounding in all steps does not explain it.
+
+    For traces whose stages cannot be compared: those of an image that was made in a batch.
+    """
+    dtype = dtype or _dtype(present)
+    images = [
+        [each for each in trace if each.stage is Stage.FLOAT_IMAGE] for trace in (accepted, present)
+    ]
+    if dtype not in EPS or not all(images):
+        return None
+    steps = sum(each.stage is Stage.DENOISING_STEP for each in present)
+    limit = decoder_limit(dtype, latents_limit(dtype, max(1, steps)))
+    distance = relative_distance(images[0][0], images[1][0])
+    if distance is None or distance <= limit:
+        return None
+    return TraceMeasure("image_distance", distance, limit)
 
 
 def _dtype(trace: Trace) -> str:

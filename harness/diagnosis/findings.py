@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from harness.comparison.trace_distances import either
-from harness.diagnosis.beyond import beyond_rounding
+from harness.diagnosis.beyond import beyond_rounding, image_beyond_rounding
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.growth import EPSILONS
 from harness.diagnosis.model import FirstDivergence, GrowthKind
@@ -14,6 +14,7 @@ from harness.diagnosis.places import NOWHERE, Root, hidden_places, roots_of
 from harness.environment.differences import KeyDifference, Value, environment_differences
 from harness.environment.keys import UNREADABLE, Kind
 from harness.suites.recipes import FieldDifference, recipe_differences
+from harness.verdict.rounding import TraceMeasure
 
 _ABSENCE_TELLS = ("adapter_file.", "model_file.", "scheduler.class", "tokenizer.")
 """Keys that a fingerprint lacks because there was nothing to describe, not because it is older."""
@@ -28,6 +29,8 @@ class Findings:
     """Where the images part; ``NOWHERE`` alone where no trace tells."""
     hidden: tuple[Root, ...]
     """Places after them that differ as what feeds them does, by rounding: they rule nothing out."""
+    image: TraceMeasure | None
+    """How far the images are apart, if they were made in different batches and that is too far."""
     keys: Mapping[str, KeyDifference]
     """The keys that differ and can change an image; empty if unknown.
 
@@ -92,6 +95,7 @@ def findings_of(evidence: Evidence, divergence: FirstDivergence | None = None) -
         evidence=evidence,
         roots=roots or (NOWHERE,),
         hidden=hidden,
+        image=_image(evidence, roots),
         keys=keys,
         fields={each.field: each for each in fields},
         adds_up=growth is not None and growth.kind is GrowthKind.ADDS_UP,
@@ -107,6 +111,13 @@ def _places(evidence: Evidence) -> tuple[tuple[Root, ...], tuple[Root, ...]]:
         return (), ()
     roots = roots_of(before, now, beyond_rounding(before, now, _dtype(evidence)))
     return roots, hidden_places(before, now, roots)
+
+
+def _image(evidence: Evidence, roots: tuple[Root, ...]) -> TraceMeasure | None:
+    before, now = evidence.accepted.trace, evidence.present.trace
+    if not before or not now or not roots or not all(root.rows_alone for root in roots):
+        return None
+    return image_beyond_rounding(before, now, _dtype(evidence))
 
 
 def _dtype(evidence: Evidence) -> str | None:

@@ -42,6 +42,10 @@ class Place(StrEnum):
     ANYWHERE = "a place that is not known"
 
 
+_OF_THE_BATCH: Final = frozenset({Place.TOKEN_IDS, Place.EMBEDDINGS, Place.NOISE, Place.LATENTS})
+"""Places with a row for each image, whatever the guidance; what the denoiser is given has more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Root:
     """A place that differs although nothing before it does."""
@@ -84,6 +88,19 @@ class Root:
     def one_sided(self) -> tuple[Pair, ...]:
         """The records that only one of the traces has."""
         return tuple(pair for pair in self.pairs if None in pair)
+
+    @property
+    def rows_alone(self) -> bool:
+        """Whether there is another number of rows, and otherwise the same shapes: a batch."""
+        made = self.place in _OF_THE_BATCH and bool(self.reshaped)
+        return made and all(map(_another_number_of_rows, self.differing))
+
+
+def _another_number_of_rows(pair: Pair) -> bool:
+    a, b = pair
+    if a is None or b is None or a.dtype != b.dtype:
+        return False
+    return len(a.shape) > 1 and a.shape[0] != b.shape[0] and a.shape[1:] == b.shape[1:]
 
 
 NOWHERE = Root(Place.ANYWHERE, ())
@@ -129,7 +146,6 @@ _JUDGED_BY_THEMSELVES: Final = frozenset({Place.GUIDANCE, Place.FIRST_STEP, Plac
 """Places whose measure does not depend on how far apart that is which feeds them."""
 _NOT_COMPUTED: Final = frozenset({"guidance", "time_ids", "img_ids", "txt_ids"})
 """What a denoiser is given that is made of no embedding and no latents."""
-_CARRIERS: Final = frozenset({Place.EMBEDDINGS, Place.CONDITIONING})
 _NOTHING: Final[Mapping[Place, TraceMeasure]] = MappingProxyType({})
 _ORDER = {place: number for number, place in enumerate(Place)}
 
@@ -148,18 +164,20 @@ def roots_of(
 
 
 def hidden_places(accepted: Trace, present: Trace, roots: Sequence[Root]) -> tuple[Root, ...]:
-    """Return the places, no roots, that differ as all that feeds them does: by rounding alone.
+    """Return the places, no roots, that differ as all that feeds them does.
 
-    A change there is not seen, and not ruled out either.
+    By rounding alone, or in the number of rows, where an image was made in a batch. A change there
+    is not seen, and not ruled out either.
     """
     found = _by_place(accepted, present)
     known = {root.place for root in roots}
+    batched = bool(roots) and all(root.rows_alone for root in roots)
     return tuple(
         Root(narrowed, tuple(pairs), _farthest(pairs))
         for place, pairs in found.items()
         if _differs(pairs)
         and (narrowed := _narrowed(place, found)) not in known
-        and _alike_but_for_rounding(place, found, _differing_before(place, found))
+        and (batched or _alike_but_for_rounding(place, found, _differing_before(place, found)))
     )
 
 
@@ -187,7 +205,7 @@ def _carried(
     if place is Place.CONDITIONING and Place.EMBEDDINGS not in found:
         return frozenset({Place.EMBEDDINGS})
     if place is Place.DENOISER and beyond is not None:
-        return _CARRIERS.intersection(before)
+        return frozenset({Place.EMBEDDINGS}.intersection(before))
     return frozenset()
 
 

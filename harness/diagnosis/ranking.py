@@ -28,6 +28,7 @@ from harness.diagnosis.model import Cause, RankedCause
 from harness.diagnosis.places import Place, Root
 from harness.diagnosis.rules import ON_RECORD, RULES
 from harness.diagnosis.suspicion import LABELS, RECORDED, Rule, Suspicion, is_rounding
+from harness.verdict.rounding import TraceMeasure
 
 SHOWN_CAUSES = 5
 LEAST = 0.05
@@ -104,13 +105,32 @@ def _beneath(findings: Findings) -> Iterator[_Share]:
 
 
 def _hidden(findings: Findings) -> Iterator[_Share]:
-    """Yield what is known to be another, where its effect may be no larger than rounding."""
+    """Yield what is known to be another, where its effect may be no larger than rounding.
+
+    It is why the images differ where what begins before it is too small for that; if nothing on
+    record is, the reason is unknown.
+    """
+    explained = False
     for place in findings.hidden:
         shares = _shares(findings, place, _by_cause(findings, place, ON_RECORD))
-        said = f"{place.place}: differs by rounding, as what feeds it does, which may hide it"
         for cause, each in shares.found.items():
             if cause not in OF_ROUNDING and shares.weights[cause] >= _CERTAIN:
-                yield cause, shares.of(cause) * _ASIDE, [*each, Suspicion(cause, 0.0, "", (said,))]
+                explained = True
+                kept = _ASIDE if findings.image is None else 1.0
+                yield cause, shares.of(cause) * kept, [*each, _not_seen(place, findings.image)]
+    if findings.image is not None and not explained:
+        yield Cause.UNKNOWN, 1 - _ASIDE, [_not_seen(findings.roots[0], findings.image)]
+
+
+def _not_seen(place: Root, image: TraceMeasure | None) -> Suspicion:
+    if image is None:
+        said = f"{place.place}: differs by rounding, as what feeds it does, which may hide it"
+    else:
+        said = (
+            f"the images are {image.value:.1e} apart, where rounding makes {image.limit:.1e} at "
+            "most; what made them so cannot be seen in batches of different size"
+        )
+    return Suspicion(Cause.UNKNOWN, 0.0, "", (said,))
 
 
 def _shares(
@@ -150,7 +170,12 @@ def _unknown(findings: Findings, root: Root, weights: Mapping[Cause, float]) -> 
 
 
 def _rounding_aside(findings: Findings) -> tuple[Root, ...]:
-    """Return the roots that differ by rounding, where others explain the image by more."""
+    """Return the roots that differ by rounding, where others explain the image by more.
+
+    All of them where they differ by the batch alone, and the images by more than that makes.
+    """
+    if findings.image is not None:
+        return findings.roots
     rounding = tuple(root for root in findings.roots if is_rounding(findings, root))
     return rounding if len(rounding) < len(findings.roots) else ()
 

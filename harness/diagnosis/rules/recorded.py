@@ -92,6 +92,8 @@ def _table(effect: Effect, findings: Findings, root: Root) -> tuple[Effect, floa
     if any(key.startswith(("scheduler.class", "scheduler.config.")) for key in findings.keys):
         return effect, 0.0
     rounding = fit(Size.ROUNDING, findings, root)
+    if root.beyond is not None and root.place is Place.LATER_STEP:
+        return effect, 0.0
     if root.place is Place.SCHEDULE and not root.distance:
         rounding = 0.0
     if rounding > 0.5:  # noqa: PLR2004 - more likely than not

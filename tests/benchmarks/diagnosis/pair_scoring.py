@@ -55,8 +55,8 @@ def _summary(found: Sequence[Answer]) -> str:
         "all": found,
         "beyond rounding": [each for each in found if beyond_rounding(each)],
         "within rounding": [each for each in found if not beyond_rounding(each)],
-        "seen half": [each for each in found if not each.fault.held_out],
-        "held-out half": [each for each in found if each.fault.held_out],
+        "those that the rules were changed for": [each for each in found if not each.fault.fresh],
+        "fresh": [each for each in found if each.fault.fresh],
     }
     for base in dict.fromkeys(each.fault.base for each in found):
         groups[base] = [each for each in found if each.fault.base == base]
