@@ -100,7 +100,7 @@ def _another_number_of_rows(pair: Pair) -> bool:
     a, b = pair
     if a is None or b is None or a.dtype != b.dtype:
         return False
-    return len(a.shape) > 1 and a.shape[0] != b.shape[0] and a.shape[1:] == b.shape[1:]
+    return len(a.shape) > 1 and a.shape[:1] != b.shape[:1] and a.shape[1:] == b.shape[1:]
 
 
 NOWHERE = Root(Place.ANYWHERE, ())
