@@ -118,6 +118,10 @@ def test_the_guidance_scale_is_estimated_from_the_trace():
     assert first(explain(evidence(Toy(guidance=6.0))))[2] == "guidance scale: about 4 → 6"
 
 
+def test_scales_that_differ_by_a_hair_are_written_so_that_they_differ():
+    assert first(explain(evidence(Toy(guidance=4.0001))))[2] == "guidance scale: about 4 → 4.0001"
+
+
 def test_two_identical_runs_have_no_causes():
     found = explain(evidence(Toy()))
     assert found.causes == ()
