@@ -46,7 +46,8 @@ _EVALUATIONS: Final = reach.TEXT | reach.DENOISER | reach.VAE
 """Where networks are evaluated, with sums that are long enough to be added up in another order."""
 
 ByCause = Mapping[Cause, Sequence[Suspicion]]
-_Share = tuple[Cause, float, Sequence[Suspicion]]
+_Claim = tuple[Cause, float, Sequence[Suspicion]]
+"""A cause, its confidence at one place, 0…1, and what speaks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def ranked(findings: Findings) -> tuple[RankedCause, ...]:
     return tuple(_named(cause, *best[cause]) for cause in kept[:SHOWN_CAUSES])
 
 
-def _at_roots(findings: Findings) -> Iterator[_Share]:
+def _at_roots(findings: Findings) -> Iterator[_Claim]:
     """Yield what explains each root, and how likely it is there."""
     suspected = [_by_cause(findings, root) for root in findings.roots]
     covered = Counter(cause for each in suspected for cause in each)
@@ -88,7 +89,7 @@ def _at_roots(findings: Findings) -> Iterator[_Share]:
             yield Cause.UNKNOWN, left, [*said, *_nothing_known(findings, root)]
 
 
-def _beneath(findings: Findings) -> Iterator[_Share]:
+def _beneath(findings: Findings) -> Iterator[_Claim]:
     """Yield what rounds otherwise at a root where more than that is to be explained."""
     for root in findings.roots:
         if root.beyond is None or not root.distance or root.place not in _EVALUATIONS:
@@ -104,7 +105,7 @@ def _beneath(findings: Findings) -> Iterator[_Share]:
             yield cause, shares.of(cause) * kept, each
 
 
-def _hidden(findings: Findings) -> Iterator[_Share]:
+def _hidden(findings: Findings) -> Iterator[_Claim]:
     """Yield what is known to be another, where its effect may be no larger than rounding.
 
     It is why the images differ where what begins before it is too small for that; if nothing on
