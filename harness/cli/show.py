@@ -14,6 +14,7 @@ from harness.cli.common import Baselines, Reports, fits
 from harness.environment.profile import fallback_chain
 from harness.errors import GoldenseedError
 from harness.runs.folder import LATEST, load_run
+from harness.verdict.exact import STAGES
 
 _DIGEST_SHOWN = 12
 
@@ -91,9 +92,10 @@ def _images(baseline: ProfileBaseline) -> Iterator[str]:
         )
     if (exact := baseline.exact) is not None:
         distances = (
-            f"{metric.removeprefix('exact_').removesuffix('_distance')} {value:.1e} "
-            f"(at most {exact.limits[metric]:.1e})"
-            for metric, value in exact.distances.items()
+            f"{metric.removeprefix('exact_').removesuffix('_distance')} "
+            f"{exact.distances[metric]:.1e} (at most {exact.limits[metric]:.1e})"
+            for metric in STAGES
+            if metric in exact.distances
         )
         yield f"    exact    {exact.made_at:%Y-%m-%d}  {exact.made_by}: {', '.join(distances)}"
     for image in baseline.accepted:
