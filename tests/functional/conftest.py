@@ -7,7 +7,6 @@ import json
 import pkgutil
 import shutil
 import subprocess
-import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import goldenseed
 from PIL import Image
 
 import harness
@@ -117,10 +117,7 @@ class Project:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``goldenseed`` in the project."""
-        program = Path(sys.executable).with_name("goldenseed")
-        return subprocess.run(
-            [program, *arguments], cwd=self.path, capture_output=True, text=True, check=False
-        )
+        return goldenseed(self.path, *arguments)
 
     def conftest(self, source: str) -> None:
         (self.path / "conftest.py").write_text(textwrap.dedent(source))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
-
-from harness.cli.main import main
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -63,24 +60,17 @@ def ran(project: Project, first_reports: Path) -> Project:
 
 
 @pytest.fixture
-def refused(
-    ran: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Refused:
-    """Run ``goldenseed`` in this process; return its message, having checked how it refused."""
+def refused(ran: Project) -> Refused:
+    """Run ``goldenseed``; return its message, having checked how it refused."""
 
     def run(*arguments: str) -> str:
         before = tree(ran)
-        capsys.readouterr()
-        monkeypatch.chdir(ran.path)
-        monkeypatch.setattr(sys, "argv", ["goldenseed", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        assert ended.value.code == 2, said.out + said.err
-        assert said.out == ""
-        assert "Traceback" not in said.err
+        said = ran.command(*arguments)
+        assert said.returncode == 2, said.stdout + said.stderr
+        assert said.stdout == ""
+        assert "Traceback" not in said.stderr
         assert tree(ran) == before
-        return said.err
+        return said.stderr
 
     return run
 

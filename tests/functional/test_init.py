@@ -7,12 +7,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from commands import goldenseed
 
-from harness.cli.main import main
 from harness.suites.loading import load_suite
 
 if TYPE_CHECKING:
@@ -36,23 +37,8 @@ def repository(tmp_path: Path, tiny_model: Path) -> Path:
 
 
 @pytest.fixture
-def init(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Init:
-    """Run ``goldenseed init`` in this process."""
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        capsys.readouterr()
-        monkeypatch.chdir(repository)
-        monkeypatch.setattr(sys, "argv", ["goldenseed", "init", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        code = ended.value.code
-        assert isinstance(code, int)
-        return subprocess.CompletedProcess(arguments, code, said.out, said.err)
-
-    return run
+def init(repository: Path) -> Init:
+    return partial(goldenseed, repository, "init")
 
 
 @pytest.fixture
