@@ -99,18 +99,7 @@ class Session:
 
 
 @pytest.fixture(scope="module")
-def interruptible() -> Iterator[None]:
-    """Take SIGINT also where a shell in the background or xdist made this process ignore it.
-
-    The processes that it starts would ignore it as well.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.fixture(scope="module")
-def warm(interruptible: None) -> Iterator[Warm]:
+def warm() -> Iterator[Warm]:
     process = Warm()
     yield process
     process.close()
