@@ -1,37 +1,26 @@
-"""Our own rules: the pixels alone, the trace, calibrated and not, and portable mode."""
+"""Our own rules: the pixels alone, the trace, and portable mode."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
-from pairs import LabelledPair, Made
+from pairs import LabelledPair
 from rules import Rule
 
-from harness.baselines.measured_noise import Pattern
-from harness.calibration.crossings import Picture, float_error
-from harness.calibration.summary import FLOAT_ERROR, PIXEL_METRICS, Seen, Summary, summarise
 from harness.comparison.trace_distances import aligned, either, same, stage_distance
 from harness.generation.stages import Stage
-from harness.pixels import pixels_sha256
-from harness.verdict.noise import Noise, unmeasured_noise
+from harness.verdict.noise import unmeasured_noise
 from harness.verdict.rounding import TraceMeasure, trace_measures
 
-CALIBRATED_WITH = (
-    "the same again in a fresh process",
-    "2 threads",
-    "AVX2",
-    "lowest instruction set",
-    "channels last",
-)
-"""The harmless changes a calibration is told of; the rules are scored on the others."""
-_NOISE = unmeasured_noise("float32")
+NOISE = unmeasured_noise("float32")
+"""What rounding explains where nothing was measured."""
 
 
 @cache
-def _measures(pair: LabelledPair) -> tuple[TraceMeasure, ...]:
+def measures_of(pair: LabelledPair) -> tuple[TraceMeasure, ...]:
+    """Measure a pair's traces as the verdict does."""
     return trace_measures(pair.plain.trace, pair.made.trace, "float32")
 
 
@@ -43,28 +32,8 @@ def unmeasured_rules() -> list[Rule]:
     ]
 
 
-def calibrated_rules(found: Sequence[LabelledPair]) -> list[Rule]:
-    """Return the same, calibrated case by case on the pairs of ``CALIBRATED_WITH``."""
-    seen: dict[tuple[str, int], list[LabelledPair]] = {}
-    for pair in found:
-        if pair.change.name in CALIBRATED_WITH:
-            seen.setdefault(pair.case, []).append(pair)
-    calibrated = {case: _calibration(pairs) for case, pairs in seen.items()}
-
-    def beyond_measured_pixels(pair: LabelledPair) -> bool:
-        return _beyond_calibration(pair, calibrated, traced=False)
-
-    def beyond_measured_trace(pair: LabelledPair) -> bool:
-        return _beyond_calibration(pair, calibrated, traced=True)
-
-    return [
-        Rule("ours, pixels only, calibrated", "pixels", beyond_measured_pixels, "ours"),
-        Rule("ours, with the trace, calibrated", "trace", beyond_measured_trace, "ours"),
-    ]
-
-
 def _beyond_pixels(pair: LabelledPair) -> bool:
-    return not pair.identical and not _NOISE.explains(pair.metrics)
+    return not pair.identical and not NOISE.explains(pair.metrics)
 
 
 def _beyond_trace(pair: LabelledPair) -> bool:
@@ -72,44 +41,7 @@ def _beyond_trace(pair: LabelledPair) -> bool:
 
     An image whose pixels are equal is ``identical`` without a look at its trace.
     """
-    return not pair.identical and not _NOISE.explains(pair.metrics, _measures(pair))
-
-
-def _calibration(seen: Sequence[LabelledPair]) -> tuple[Summary, frozenset[str]]:
-    """Summarise what ``goldenseed calibrate`` would see of one case; and the accepted images."""
-    plain = seen[0].plain
-    found = [_seen(plain, dict.fromkeys(PIXEL_METRICS, 0.0))]
-    for pair in seen:
-        along = {each.metric: each.value for each in _measures(pair) if each.detail is None}
-        error = float_error(plain.trace, pair.made.trace) or 0.0
-        pixels = {name: pair.metrics[name] for name in PIXEL_METRICS}
-        measured = {**pixels, **along, FLOAT_ERROR: error}
-        found.append(_seen(pair.made, measured))
-    height, width, channels = plain.array.shape
-    summary = summarise(found, Picture(height * width, channels), _NOISE.limits)
-    return summary, frozenset((found[0].pixels, *summary.modes))
-
-
-def _seen(made: Made, measured: Mapping[str, float]) -> Seen:
-    return Seen(pixels_sha256(made.image), tuple(each.sha256 for each in made.trace), measured)
-
-
-def _beyond_calibration(
-    pair: LabelledPair,
-    calibrated: Mapping[tuple[str, int], tuple[Summary, frozenset[str]]],
-    *,
-    traced: bool,
-) -> bool:
-    summary, accepted = calibrated[pair.case]
-    if pixels_sha256(pair.made.image) in accepted:
-        return False
-    if summary.pattern is not Pattern.ENVELOPE:
-        return True
-    pixels = {name: limit for name, limit in summary.limits.items() if name in PIXEL_METRICS}
-    along = {name: limit for name, limit in summary.limits.items() if name not in PIXEL_METRICS}
-    noise = Noise(pixels, "calibrated", "float32", uses_traces=True, measured=along)
-    measures = noise.refined(_measures(pair)) if traced else None
-    return not noise.explains(pair.metrics, measures)
+    return not pair.identical and not NOISE.explains(pair.metrics, measures_of(pair))
 
 
 def portable_rules() -> list[Rule]:
@@ -140,9 +72,9 @@ def share_of_noise(pair: LabelledPair) -> float:
     """
     if pair.identical:
         return 0.0
-    measures = _measures(pair)
+    measures = measures_of(pair)
     shares = [each.value / each.limit if each.limit else math.inf for each in measures]
-    limits = _NOISE.pixel_limits(measures)
+    limits = NOISE.pixel_limits(measures)
     return max([*shares, *(pair.metrics[name] / limit for name, limit in limits.items())])
 
 

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ours import (
-    CALIBRATED_WITH,
-    calibrated_rules,
-    portable_rules,
-    trace_distance,
-    unmeasured_rules,
-)
+from measured import CALIBRATED_WITH, calibrated_rules, print_expired
+from ours import portable_rules, trace_distance, unmeasured_rules
 from pairs import LabelledPair, pairs
 from roc import draw, print_best_thresholds
 from rules import OTHERS, Rule
@@ -29,6 +24,7 @@ def main(folder: Path) -> None:
     rest = [pair for pair in found if pair.change.name not in CALIBRATED_WITH]
     _print_counts(rest)
     _print_rules(calibrated_rules(found), rest)
+    print_expired(found, rest)
     portable = list(pairs(folder, "portable"))
     print("\nIn portable mode:\n")
     _print_counts(portable)

@@ -1,0 +1,156 @@
+"""Our rules calibrated, as ``goldenseed calibrate`` and the verdict do it, expiry and all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ours import NOISE, measures_of
+from pairs import LabelledPair, Made
+from rules import Rule
+
+from harness.baselines.entry import ProfileBaseline
+from harness.baselines.measured_noise import MeasuredNoise
+from harness.calibration.crossings import Picture, float_error
+from harness.calibration.summary import FLOAT_ERROR, PIXEL_METRICS, Seen, summarise
+from harness.environment.differences import Value
+from harness.environment.profile import profile_slug
+from harness.files import json_sha256
+from harness.pixels import pixels_sha256
+from harness.verdict.calibrated import calibrated_noise
+from harness.verdict.noise import Noise
+
+CALIBRATED_WITH = (
+    "the same again in a fresh process",
+    "2 threads",
+    "AVX2",
+    "lowest instruction set",
+    "channels last",
+)
+"""The harmless changes a calibration is told of; the rules are scored on the others."""
+_RECIPE = "0" * 64
+"""All images of a case are held to have one recipe: what changed was changed underneath."""
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What was measured of one case."""
+
+    found: MeasuredNoise
+    profile: str
+    accepted: frozenset[str]
+    """The digests of the accepted pixels: the plain image's and those of all modes."""
+    environments: Mapping[str, Mapping[str, Value]]
+    """Where the images were made, by digest, as it was inside the pipeline's call."""
+
+    def noise(self, made: Made) -> Noise:
+        """Return the noise by which the verdict judges an image.
+
+        That is what was measured, unless the profile is another or something numeric changed.
+        """
+        if profile_slug(made.environment) != self.profile:
+            return NOISE
+        return self._noise(_inside(made))
+
+    def lasting(self) -> Noise:
+        """Return what was measured, as if it never expired."""
+        return self._noise(self.environments[self.found.environment_sha256])
+
+    def _noise(self, present: Mapping[str, Value]) -> Noise:
+        return calibrated_noise(
+            ProfileBaseline(noise=self.found),
+            _RECIPE,
+            NOISE,
+            present=present,
+            measured_in=self.environments.__getitem__,
+        )
+
+
+def calibrated_rules(found: Sequence[LabelledPair]) -> list[Rule]:
+    """Return our rules, calibrated case by case on the pairs of ``CALIBRATED_WITH``."""
+    known = calibrations(found)
+
+    def rule(name: str, *, traced: bool, expires: bool) -> Rule:
+        def alarm(pair: LabelledPair) -> bool:
+            case = known[pair.case]
+            noise = case.noise(pair.made) if expires else case.lasting()
+            return _beyond(pair, case.accepted, noise, traced=traced)
+
+        return Rule(name, "trace" if traced else "pixels", alarm, "ours")
+
+    return [
+        rule("ours, pixels only, calibrated", traced=False, expires=True),
+        rule("ours, with the trace, calibrated", traced=True, expires=True),
+        rule("the same, never expiring, pixels only", traced=False, expires=False),
+        rule("the same, never expiring, with the trace", traced=True, expires=False),
+    ]
+
+
+def print_expired(found: Sequence[LabelledPair], judged: Sequence[LabelledPair]) -> None:
+    """Print for which changes the calibrations no longer hold, and of how many pairs."""
+    known = calibrations(found)
+    ended = [
+        pair for pair in judged if known[pair.case].noise(pair.made) != known[pair.case].lasting()
+    ]
+    for name, count in Counter(pair.change.name for pair in ended).items():
+        whole = sum(pair.change.name == name for pair in judged)
+        print(f"<!-- the calibration does not hold: {name}, {count} of {whole} -->")
+
+
+def calibrations(found: Sequence[LabelledPair]) -> Mapping[tuple[str, int], Calibrated]:
+    """Calibrate every case."""
+    seen: dict[tuple[str, int], list[LabelledPair]] = {}
+    for pair in found:
+        if pair.change.name in CALIBRATED_WITH:
+            seen.setdefault(pair.case, []).append(pair)
+    return {case: _calibrated(each) for case, each in seen.items()}
+
+
+def _calibrated(seen: Sequence[LabelledPair]) -> Calibrated:
+    """Return what ``goldenseed calibrate`` would keep of one case whose plain image is accepted."""
+    plain = seen[0].plain
+    images = [_seen(plain, dict.fromkeys(PIXEL_METRICS, 0.0)), *(map(_seen_against_plain, seen))]
+    height, width, channels = plain.array.shape
+    summary = summarise(images, Picture(height * width, channels), NOISE.limits)
+    inside = [_inside(each) for each in (plain, *(pair.made for pair in seen))]
+    environments = {json_sha256(dict(each)): each for each in inside}
+    unchanged, *harmless = environments
+    noise = MeasuredNoise(
+        pattern=summary.pattern,
+        images=len(images),
+        limits=dict(summary.limits),
+        recipe_sha256=_RECIPE,
+        environment_sha256=unchanged,
+        harmless_environments=tuple(harmless),
+        measured_at=datetime.now(UTC),
+        measured_by="the benchmark",
+    )
+    accepted = frozenset((images[0].pixels, *summary.modes))
+    return Calibrated(noise, profile_slug(plain.environment), accepted, environments)
+
+
+def _seen_against_plain(pair: LabelledPair) -> Seen:
+    along = {each.metric: each.value for each in measures_of(pair) if each.detail is None}
+    error = float_error(pair.plain.trace, pair.made.trace)
+    moved = {} if error is None else {FLOAT_ERROR: error}
+    pixels = {name: pair.metrics[name] for name in PIXEL_METRICS}
+    return _seen(pair.made, {**pixels, **along, **moved})
+
+
+def _seen(made: Made, measured: Mapping[str, float]) -> Seen:
+    return Seen(pixels_sha256(made.image), tuple(each.sha256 for each in made.trace), measured)
+
+
+def _inside(made: Made) -> Mapping[str, Value]:
+    """Return where an image was made, as it was inside the pipeline's call."""
+    return {**made.environment, **made.in_force}
+
+
+def _beyond(pair: LabelledPair, accepted: frozenset[str], noise: Noise, *, traced: bool) -> bool:
+    """Whether the verdict would be worse than ``match``."""
+    if pixels_sha256(pair.made.image) in accepted:
+        return False
+    along = traced and noise.uses_traces
+    return not noise.explains(pair.metrics, noise.refined(measures_of(pair)) if along else None)
