@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
-from ours import NOISE, measures_of
+from ours import NOISE, measures_of, other_weights
 from pairs import LabelledPair, Made
 from rules import Rule
 
@@ -72,19 +73,26 @@ def calibrated_rules(found: Sequence[LabelledPair]) -> list[Rule]:
     """Return our rules, calibrated case by case on the pairs of ``CALIBRATED_WITH``."""
     known = calibrations(found)
 
-    def rule(name: str, *, traced: bool, expires: bool) -> Rule:
-        def alarm(pair: LabelledPair) -> bool:
-            case = known[pair.case]
-            noise = case.noise(pair.made) if expires else case.lasting()
-            return _beyond(pair, case.accepted, noise, traced=traced)
+    def as_it_is(pair: LabelledPair, *, traced: bool) -> bool:
+        noise = known[pair.case].noise(pair.made)
+        if not traced:
+            noise = _without_traces(pair, noise)
+        return _beyond(pair, known[pair.case].accepted, noise, traced=traced)
 
-        return Rule(name, "trace" if traced else "pixels", alarm, "ours")
+    def lasting(pair: LabelledPair, *, traced: bool) -> bool:
+        case = known[pair.case]
+        return _beyond(pair, case.accepted, case.lasting(), traced=traced)
 
     return [
-        rule("ours, pixels only, calibrated", traced=False, expires=True),
-        rule("ours, with the trace, calibrated", traced=True, expires=True),
-        rule("the same, never expiring, pixels only", traced=False, expires=False),
-        rule("the same, never expiring, with the trace", traced=True, expires=False),
+        Rule(
+            "ours, without the trace, calibrated",
+            "pixels, weights",
+            partial(as_it_is, traced=False),
+            "ours",
+        ),
+        Rule("ours, with the trace, calibrated", "trace", partial(as_it_is, traced=True), "ours"),
+        Rule("pixels only, never expiring", "pixels", partial(lasting, traced=False), "ours"),
+        Rule("with the trace, never expiring", "trace", partial(lasting, traced=True), "ours"),
     ]
 
 
@@ -154,3 +162,8 @@ def _beyond(pair: LabelledPair, accepted: frozenset[str], noise: Noise, *, trace
         return False
     along = traced and noise.uses_traces
     return not noise.explains(pair.metrics, noise.refined(measures_of(pair)) if along else None)
+
+
+def _without_traces(pair: LabelledPair, noise: Noise) -> Noise:
+    """Return the noise by which the verdict judges where no traces tell."""
+    return noise.explaining_nothing("other weights") if other_weights(pair) else noise

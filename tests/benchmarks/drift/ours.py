@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -10,6 +11,7 @@ from pairs import LabelledPair
 from rules import Rule
 
 from harness.comparison.trace_distances import aligned, either, same, stage_distance
+from harness.environment.differences import changed_weights
 from harness.generation.stages import Stage
 from harness.verdict.noise import unmeasured_noise
 from harness.verdict.rounding import TraceMeasure, trace_measures
@@ -28,12 +30,38 @@ def unmeasured_rules() -> list[Rule]:
     """Return the rules by which float32 images are judged where nothing was measured."""
     return [
         Rule("ours, pixels only", "pixels", _beyond_pixels, "ours"),
+        Rule("ours, without the trace", "pixels, weights", _beyond_pixels_and_weights, "ours"),
         Rule("ours, with the trace", "trace", _beyond_trace, "ours"),
     ]
 
 
 def _beyond_pixels(pair: LabelledPair) -> bool:
     return not pair.identical and not NOISE.explains(pair.metrics)
+
+
+def _beyond_pixels_and_weights(pair: LabelledPair) -> bool:
+    """Whether the verdict would be worse than ``match`` where no traces tell."""
+    return _beyond_pixels(pair) or (not pair.identical and bool(other_weights(pair)))
+
+
+def other_weights(pair: LabelledPair) -> tuple[str, ...]:
+    """Name the components whose weights are others, by the fingerprints."""
+    return changed_weights(pair.plain.environment, pair.made.environment)
+
+
+def hidden_by_equal_pixels(found: Sequence[LabelledPair]) -> list[LabelledPair]:
+    """Return harmless pairs that would be false alarms, had a pixel of them moved.
+
+    What a file's round trip makes of the float image is no rounding, and left out.
+    """
+    return [
+        pair
+        for pair in found
+        if pair.change.harmless
+        and pair.identical
+        and "round trip" not in pair.change.name
+        and not all(each.explained for each in measures_of(pair))
+    ]
 
 
 def _beyond_trace(pair: LabelledPair) -> bool:

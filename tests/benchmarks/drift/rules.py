@@ -21,7 +21,7 @@ class Rule:
 
     name: str
     sees: str
-    """``pixels`` or ``trace``."""
+    """``pixels``, ``pixels, weights`` (by the fingerprints) or ``trace``."""
     alarm: Alarm
     whose: str = ""
 

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from measured import CALIBRATED_WITH, calibrated_rules, print_expired
-from ours import portable_rules, trace_distance, unmeasured_rules
+from ours import (
+    hidden_by_equal_pixels,
+    measures_of,
+    portable_rules,
+    trace_distance,
+    unmeasured_rules,
+)
 from pairs import LabelledPair, pairs
 from roc import draw, print_best_thresholds
 from rules import OTHERS, Rule
@@ -20,6 +26,13 @@ def main(folder: Path) -> None:
     found = list(pairs(folder, "float32"))
     _print_counts(found)
     _print_rules([*OTHERS, *unmeasured_rules()], found)
+    for pair in hidden_by_equal_pixels(found):
+        beyond = ", ".join(
+            f"{each.metric} {each.value / each.limit:.2f}"
+            for each in measures_of(pair)
+            if not each.explained and each.limit
+        )
+        print(f"<!-- beyond, but equal pixels: {pair.change.name}, {pair.model}: {beyond} -->")
     print("\nCalibrated, scored on what the calibration was not told of:\n")
     rest = [pair for pair in found if pair.change.name not in CALIBRATED_WITH]
     _print_counts(rest)
