@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import zlib
 from pathlib import Path
 
@@ -20,6 +19,8 @@ SCHEMA_VERSION = 1
 
 _LIMIT_BYTES = 64 * 2**20
 """A record takes about 1.5 kB: enough for 40,000 of them, and a bound for what is unpacked."""
+_GZIP = 16 + zlib.MAX_WBITS
+"""zlib's number for a gzip file of any window."""
 
 
 class _Document(BaseModel):
@@ -105,13 +106,15 @@ def _verified_text(path: Path, data: bytes) -> bytes:
 
 
 def _unpacked(path: Path, data: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=_GZIP)
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            text = file.read(_LIMIT_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
+        text = unpacker.decompress(data, _LIMIT_BYTES + 1)
+    except zlib.error as error:
         raise _damaged(path, f"is no whole gzip file: {error}") from error
     if len(text) > _LIMIT_BYTES:
         raise _damaged(path, f"unpacks to more than {_LIMIT_BYTES:,} bytes")
+    if not unpacker.eof or unpacker.unused_data:
+        raise _damaged(path, "is no whole gzip file: it ends too early, or goes on after its end")
     return text
 
 
