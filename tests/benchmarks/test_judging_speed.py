@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from harness.baselines.store import BaselineStore
 from harness.comparison.compare import difference_image, measure
 from harness.comparison.names import METRICS
+from harness.files import sha256_hex
 from harness.pixels import FAST, SMALL, check_png, decode, encode_png, pixels_sha256
 
 SIDE = 1024
@@ -68,6 +70,21 @@ def test_reading_its_file_safely(benchmark: BenchmarkFixture, file: Path):
 @pytest.mark.benchmark(group="identical image")
 def test_checking_its_file_without_decoding(benchmark: BenchmarkFixture, file: Path):
     assert benchmark(check_png, file) is None
+
+
+@pytest.mark.benchmark(group="identical image")
+@pytest.mark.parametrize("known", [True, False])
+def test_taking_the_accepted_file(
+    benchmark: BenchmarkFixture, tmp_path: Path, current: Image.Image, *, known: bool
+):
+    """With the digest of its bytes it is not decoded; without it is."""
+    store = BaselineStore(tmp_path)
+    digest = pixels_sha256(current)
+    path = store.image_path(digest)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(encode_png(current))
+    file_sha256 = sha256_hex(path.read_bytes()) if known else None
+    assert benchmark(store.image_file, digest, file_sha256) == path.read_bytes()
 
 
 @pytest.mark.benchmark(group="encoding")
