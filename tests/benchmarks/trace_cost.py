@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python tests/benchmarks/trace_cost.py --pairs 12
 
-Prints the median over the pairs of traced / plain - 1, in wall-clock and in CPU seconds, and what an
-image that moved takes besides: norms, sketches and a trace's file. Other work on the machine
+Prints the median over the pairs of traced / plain - 1, in wall-clock and in CPU seconds, and what
+an image that moved takes besides: norms, sketches and a trace's file. Other work on the machine
 disturbs single pairs, not their median. One machine's numbers are in docs/trace.md.
 """
 
