@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from judged_case import PROFILE, SKETCH, candidate
 from PIL import Image
 
-from harness.baselines.store import BaselineStore, Candidate
-from harness.files import json_sha256
+from harness.baselines.store import BaselineStore
 from harness.generation.digesting import Recording
 from harness.generation.sketch import Sketcher
 from harness.generation.stages import Stage, StageRecord, Trace, stages_sha256
@@ -20,8 +20,6 @@ from harness.runs.record import CaseRecord
 from harness.session.judging import Judging, Made
 from harness.verdict.model import Verdict
 
-PROFILE = "cpu-x86_64-avx512"
-RECIPE = {"prompt": "a red apple"}
 IMAGE = Image.linear_gradient("L").resize((24, 16)).convert("RGB")
 DIGEST = pixels_sha256(IMAGE)
 
@@ -51,36 +49,13 @@ class Desk:
         self.trace = root / "made" / f"{digest}{SUFFIX}"
         self.trace.parent.mkdir()
         self.trace.write_bytes(data)
-        made = root / "made" / "image.png"
-        made.write_bytes(encode_png(IMAGE))
-        candidate = Candidate(
-            suite="shapes",
-            case="apple",
-            profile=PROFILE,
-            image=made,
-            pixels_sha256=DIGEST,
-            recipe=RECIPE,
-            recipe_sha256=json_sha256(RECIPE),
-            environment={"torch.version": "2.13.0"},
-            run_id="20261120T115959Z",
-            trace=self.trace,
-        )
-        self.store.accept([candidate], by="ada", reason="it looks right")
+        accepted = candidate(root / "made", IMAGE, {"torch.version": "2.13.0"}, self.trace)
+        self.store.accept([accepted], by="ada", reason="it looks right")
         self.entry = self.store.entry_path("shapes", "apple")
         self.picture = self.store.image_path(DIGEST)
         (self.accepted_trace,) = (root / "baselines" / "traces").rglob(f"*{SUFFIX}")
 
     def judge(self, trace: Trace) -> CaseRecord:
-        sketch = CaseRecord(
-            id="apple",
-            suite="shapes",
-            path="shapes.suite.yaml",
-            line=1,
-            recipe=RECIPE,
-            recipe_sha256=json_sha256(RECIPE),
-            verdict=Verdict.ERROR,
-            passed=False,
-        )
         made = Made(
             image=IMAGE,
             limits={},
@@ -90,7 +65,7 @@ class Desk:
             recording=Recording(trace, [], Sketcher()),
         )
         judging = Judging(self.run, self.store, frozenset({Verdict.IDENTICAL}))
-        return judging.judge(sketch, made)
+        return judging.judge(SKETCH, made)
 
 
 @pytest.fixture

@@ -7,20 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from judged_case import PROFILE, RECIPE, SKETCH, candidate
 from PIL import Image
 
 from harness.baselines.measured_noise import MeasuredNoise, Pattern
 from harness.baselines.measurement import Measurement
-from harness.baselines.store import BaselineStore, Candidate
+from harness.baselines.store import BaselineStore
 from harness.files import json_sha256
-from harness.pixels import encode_png, pixels_sha256
-from harness.runs.record import CaseRecord
 from harness.session.judging import Judging, Made
 from harness.suites.expansion import Limit
 from harness.verdict.model import Verdict
 
-PROFILE = "cpu-x86_64-avx512"
-RECIPE = {"prompt": "a red apple"}
 HERE: dict[str, Any] = {"torch.version": "2.13.0", "cpu.threads": 1}
 THREADED = {**HERE, "cpu.threads": 2}
 
@@ -28,21 +25,9 @@ THREADED = {**HERE, "cpu.threads": 2}
 def calibrated(root: Path) -> BaselineStore:
     """Accept a picture, and let a calibration find three levels of noise with 1 and 2 threads."""
     image = Image.new("RGB", (24, 16), (200, 30, 30))
-    file = root / "image.png"
-    file.write_bytes(encode_png(image))
-    candidate = Candidate(
-        suite="shapes",
-        case="apple",
-        profile=PROFILE,
-        image=file,
-        pixels_sha256=pixels_sha256(image),
-        recipe=RECIPE,
-        recipe_sha256=json_sha256(RECIPE),
-        environment=HERE,
-        run_id="20261120T115959Z",
-    )
+    accepted = candidate(root, image, HERE)
     store = BaselineStore(root / "baselines")
-    store.accept([candidate], by="ada", reason="it looks right")
+    store.accept([accepted], by="ada", reason="it looks right")
     noise = MeasuredNoise(
         pattern=Pattern.ENVELOPE,
         images=3,
@@ -53,7 +38,7 @@ def calibrated(root: Path) -> BaselineStore:
         measured_at=datetime(2026, 11, 20, tzinfo=UTC),
         measured_by="ada",
     )
-    store.measured([Measurement(candidate, noise, (HERE, THREADED))], by="ada")
+    store.measured([Measurement(accepted, noise, (HERE, THREADED))], by="ada")
     return store
 
 
@@ -71,16 +56,6 @@ def test_what_is_switched_inside_the_call_ends_it(
     tmp_path: Path, in_force: dict[str, Any], verdict: Verdict
 ):
     store = calibrated(tmp_path)
-    sketch = CaseRecord(
-        id="apple",
-        suite="shapes",
-        path="shapes.suite.yaml",
-        line=1,
-        recipe=RECIPE,
-        recipe_sha256=json_sha256(RECIPE),
-        verdict=Verdict.ERROR,
-        passed=False,
-    )
     made = Made(
         image=Image.new("RGB", (24, 16), (203, 30, 30)),
         limits={"max_peak_difference": Limit(9, "suite")},
@@ -90,7 +65,7 @@ def test_what_is_switched_inside_the_call_ends_it(
         environment=HERE,
         in_force=in_force,
     )
-    found = Judging(tmp_path / "run", store, frozenset({Verdict.MATCH})).judge(sketch, made)
+    found = Judging(tmp_path / "run", store, frozenset({Verdict.MATCH})).judge(SKETCH, made)
     assert found.verdict is verdict, found.reasons
     notes = [each.detail for each in found.reasons if each.detail and "expired" in each.detail]
     if verdict is Verdict.MATCH:
