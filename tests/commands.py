@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from harness.cli.main import main
+from goldenseed.cli.main import main
 
 
 def goldenseed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -90,10 +90,10 @@ def margin(image: np.ndarray[Any, Any]) -> float:
 
 
 def _main(out: str, threads: str, *suites: str) -> None:
-    from harness.errors import GoldenseedError
-    from harness.generation import calling
-    from harness.generation.diffusers_backend import DiffusersBackend
-    from harness.suites.loading import load_suite
+    from goldenseed.backends.diffusers import calling
+    from goldenseed.backends.diffusers.backend import DiffusersBackend
+    from goldenseed.core.errors import GoldenseedError
+    from goldenseed.suite.loading import load_suite
 
     seen: list[np.ndarray[Any, Any]] = []
     to_image = calling.to_image

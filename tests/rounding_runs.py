@@ -19,20 +19,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import tiny_pipelines
 from PIL import Image
 
-from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
-from harness.comparison.compare import measure
-from harness.generation.stages import Trace
-from harness.generation.trace_files import SUFFIX, encode_trace, read_trace
-from harness.pixels import pixels_sha256
-from harness.suites.expansion import Case, Limit
-from harness.suites.loading import load_suite
-from harness.verdict.judge import Judgement, Tools, judge
-from harness.verdict.noise import unmeasured_noise
-from harness.verdict.rounding import TraceMeasure
-from harness.verdict.subject import Subject
+import tiny_pipelines
+from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
+from goldenseed.core.pixels import pixels_sha256
+from goldenseed.images.measure import measure
+from goldenseed.suite.cases import Case, Limit
+from goldenseed.suite.loading import load_suite
+from goldenseed.tolerance.rounding import TraceMeasure
+from goldenseed.tolerance.tolerance import unmeasured_noise
+from goldenseed.trace.files import SUFFIX, encode_trace, read_trace
+from goldenseed.trace.stages import Trace
+from goldenseed.verdict.judge import Judgement, Tools, judge
+from goldenseed.verdict.model import Subject
 
 ROOT = Path(__file__).parents[1]
 STEPS = 20
@@ -86,7 +86,7 @@ def without_onednn(_pipeline: Pipeline) -> None:
 
 
 def in_a_batch(pipeline: Pipeline) -> None:
-    from harness.probe.changes.batch import in_a_batch as batched
+    from goldenseed.tools.probe.changes.batch import in_a_batch as batched
 
     batched(pipeline, position=1)
 
@@ -192,7 +192,7 @@ def guided(case: Case, factor: float) -> Case:
 def make(model: str, dtype: str, images: int, folder: Path, names: Iterable[str]) -> None:
     import torch
 
-    from harness.generation.diffusers_backend import DiffusersBackend
+    from goldenseed.backends.diffusers.backend import DiffusersBackend
 
     cases = cases_of(model, dtype, images, folder)
     for name in names:

@@ -9,11 +9,11 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from harness.files import json_sha256, write_atomically
-from harness.pixels import encode_png, pixels_sha256
-from harness.runs.comparison import StoredRun
-from harness.runs.record import CaseRecord, RunRecord
-from harness.verdict.model import Verdict
+from goldenseed.core.files import json_sha256, write_atomically
+from goldenseed.core.pixels import encode_png, pixels_sha256
+from goldenseed.runs.comparison import StoredRun
+from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.verdict.model import Verdict
 
 AVX512 = {"platform.machine": "x86_64", "cpu.capability": "AVX512", "torch.version": "2.13.0"}
 AVX2 = {**AVX512, "cpu.capability": "AVX2"}

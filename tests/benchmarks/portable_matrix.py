@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 import portable_runs
 from portable_runs import ENVIRONMENTS, Images
 
@@ -202,10 +203,10 @@ OWN_STEPS = {
 
 
 def steps_main(out: str, suite: str) -> None:
-    from harness.environment.determinism import settings
-    from harness.generation.noise import noise_of
-    from harness.generation.portable import float64_only
-    from harness.suites.loading import load_suite
+    from goldenseed.backends.diffusers.noise import noise_of
+    from goldenseed.backends.diffusers.portable import float64_only
+    from goldenseed.environment.determinism import settings
+    from goldenseed.suite.loading import load_suite
 
     case = load_suite(Path(suite)).cases[0]
     found: dict[str, np.ndarray[Any, Any]] = {}

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.suites.loading import load_suite
+from goldenseed.suite.loading import load_suite
 
 CASES = 10_000
 HEAD = "suite: many\nmodel: {source: toy}\ndefaults: {call: {height: 64, width: 64}}\ncases:\n"

@@ -23,9 +23,9 @@ import skimage.data
 from PIL import Image, PngImagePlugin
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness import Outcome, compare
-from harness.comparison.fast_structure import opencv
-from harness.pixels import encode_png
+from goldenseed import Outcome, compare
+from goldenseed.core.pixels import encode_png
+from goldenseed.images.fast_structure import opencv
 
 PR_SET_CHILD_SUBREAPER = 36
 SIDE = 1024
@@ -148,7 +148,7 @@ def test_identical_pairs(benchmark: BenchmarkFixture, tmp_path: Path, kind: Call
 def fast(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With the extra's packages, and as if they were not installed."""
     if request.param == "without":
-        for module in ("kornia_rs.io", "harness.comparison.compiled_structure"):
+        for module in ("kornia_rs.io", "goldenseed.images.compiled_structure"):
             monkeypatch.setitem(sys.modules, module, None)
     return request.param
 
@@ -198,7 +198,7 @@ def test_a_differing_pair(
 COMMAND = """
 import atexit, os, re, resource, sys
 from pathlib import Path
-from harness.cli.main import main
+from goldenseed.cli.main import main
 
 def largest():
     own = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])

@@ -10,11 +10,18 @@ import pytest
 from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.baselines.store import BaselineStore
-from harness.comparison.compare import difference_image, measure
-from harness.comparison.names import METRICS
-from harness.files import sha256_hex
-from harness.pixels import FAST, SMALL, check_png, decode, encode_png, pixels_sha256
+from goldenseed.baselines.store import BaselineStore
+from goldenseed.core.files import sha256_hex
+from goldenseed.core.pixels import (
+    FAST,
+    SMALL,
+    check_png,
+    decode,
+    encode_png,
+    pixels_sha256,
+)
+from goldenseed.images.measure import difference_image, measure
+from goldenseed.images.metrics import METRICS
 
 SIDE = 1024
 WITHOUT_WEIGHTS = tuple(name for name, metric in METRICS.items() if not metric.weights)

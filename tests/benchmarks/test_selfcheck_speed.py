@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.baselines.store import BaselineStore
-from harness.comparison.compare import measure
-from harness.comparison.gates import parse_gate
-from harness.comparison.wrong_images import alterations, altered
-from harness.suites.loading import load_suite
-from harness.verdict.right_images import Right, find_right
-from harness.verdict.selfcheck import self_check
+from goldenseed.baselines.store import BaselineStore
+from goldenseed.images.gates import parse_gate
+from goldenseed.images.measure import measure
+from goldenseed.suite.loading import load_suite
+from goldenseed.tools.selfcheck.baseline_cases import Right, find_right
+from goldenseed.tools.selfcheck.check import self_check
+from goldenseed.tools.selfcheck.wrong_images import alterations, altered
 
 ROOT = Path(__file__).parents[2]
 STORE = BaselineStore(ROOT / "baselines")

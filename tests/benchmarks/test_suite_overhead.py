@@ -52,7 +52,7 @@ class Interleaved:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        from harness.environment.determinism import settings
+        from goldenseed.environment.determinism import settings
 
         case = item.case  # type: ignore[attr-defined]
         with settings(case.suite.determinism):
@@ -67,7 +67,7 @@ class Interleaved:
         import torch
         from diffusers import StableDiffusionPipeline
 
-        from harness.generation.schedulers import build_scheduler
+        from goldenseed.backends.diffusers.schedulers import build_scheduler
 
         if self._pipeline is None:
             pipeline = StableDiffusionPipeline.from_pretrained(

@@ -14,10 +14,10 @@ import statistics
 import time
 from pathlib import Path
 
-from harness.generation.diffusers_backend import DiffusersBackend
-from harness.generation.trace_files import encode_trace
-from harness.suites.expansion import Case
-from harness.suites.loading import load_suite
+from goldenseed.backends.diffusers.backend import DiffusersBackend
+from goldenseed.suite.cases import Case
+from goldenseed.suite.loading import load_suite
+from goldenseed.trace.files import encode_trace
 
 SUITE = Path(__file__).parents[2] / "suites" / "shapes.suite.yaml"
 

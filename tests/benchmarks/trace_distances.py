@@ -4,7 +4,8 @@
 
 Images of the embedded model and of three tiny random ones under one change at a time, held against
 unchanged ones: what the verdict says, the greatest difference of a pixel, and for each measure of
-``harness.verdict.rounding`` its share of the limit. Then how many times as far from the exact image
+``goldenseed.tolerance.rounding`` its share of the limit. Then how many times as far from the exact
+image
 (float64) each is as the unchanged one. Takes some minutes a model.
 """
 
@@ -17,12 +18,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from goldenseed.baselines.entry import ExactImage
+from goldenseed.tolerance.exact import (
+    STAGES,
+    exact_distances,
+    exact_measures,
+    stages_of,
+)
+from goldenseed.tolerance.rounding import trace_measures
+from goldenseed.tools.calibration.summary import margin
 from rounding_runs import CHANGES, EXACT, HALF_PRECISION_CHANGES, Made, judged, made
-
-from harness.baselines.exact_image import ExactImage
-from harness.calibration.summary import margin
-from harness.verdict.exact import STAGES, exact_distances, exact_measures, stages_of
-from harness.verdict.rounding import trace_measures
 
 MODELS = {"shapes": 8, "sd": 4, "sdxl": 4, "flux": 4}
 UNCHANGED = "the same again"

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import goldenseed
 from PIL import Image
 
-import harness
+import goldenseed as package
+from commands import goldenseed
 
 SUITE = """\
 suite: tiny
@@ -55,7 +55,7 @@ def imported() -> None:
 
     The next session would then import all of it again, which takes longer than its cases.
     """
-    for module in pkgutil.walk_packages(harness.__path__, "harness."):
+    for module in pkgutil.walk_packages(package.__path__, "goldenseed."):
         importlib.import_module(module.name)
     importlib.import_module("git")
     Image.init()
@@ -65,6 +65,7 @@ def imported() -> None:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory, imported: None) -> Path:
     """A random Stable Diffusion model's folder, its libraries imported once for all tests."""
     from diffusers import StableDiffusionPipeline
+
     from tiny_pipelines import tiny_stable_diffusion
 
     folder = tiny_stable_diffusion(tmp_path_factory.mktemp("models") / "model")

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from harness.runs.folder import load_run
-from harness.runs.record import CaseRecord, RunRecord
+from goldenseed.runs.folder import load_run
+from goldenseed.runs.record import CaseRecord, RunRecord
 
 if TYPE_CHECKING:
     from conftest import Project

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from functional.test_calibrate_luck import CASE, SUITE, restless
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tiny_pipelines import tiny_clip
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from harness.diagnosis.explain import Evidence, Side, explain
-from harness.diagnosis.growth import ADDS_UP
-from harness.diagnosis.model import Cause, Diagnosis, GrowthKind
-from harness.generation.diffusers_backend import DiffusersBackend
-from harness.suites.expansion import Case
-from harness.suites.loading import load_suite
-from harness.suites.recipes import recipe_of
+from goldenseed.backends.diffusers.backend import DiffusersBackend
+from goldenseed.diagnosis.divergence import ADDS_UP
+from goldenseed.diagnosis.explain import Evidence, Side, explain
+from goldenseed.diagnosis.model import Cause, Diagnosis, GrowthKind
+from goldenseed.suite.cases import Case
+from goldenseed.suite.loading import load_suite
+from goldenseed.suite.recipes import recipe_of
 
 SUITE = Path(__file__).parents[2] / "suites" / "shapes.suite.yaml"
 

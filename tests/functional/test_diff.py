@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.pixels import decode, encode_png
-from harness.runs.folder import load_run
+from goldenseed.core.pixels import decode, encode_png
+from goldenseed.runs.folder import load_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,7 +164,7 @@ def test_comparing_runs_needs_no_model_library(project: Project, module: str):
 import sys
 sys.modules[{module!r}] = None
 sys.argv = ["goldenseed", "diff", "./one", "./two"]
-from harness.cli.main import main
+from goldenseed.cli.main import main
 main()
 """
     result = subprocess.run(

@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from harness.runs.folder import load_run
-from harness.runs.record import RunRecord
+from goldenseed.runs.folder import load_run
+from goldenseed.runs.record import RunRecord
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -55,7 +55,7 @@ OTHER_MACHINE = """
     def pytest_configure(config):
         if getattr(config, "workerinput", {}).get("workerid") != "gw1":
             return
-        from harness.generation.diffusers_backend import DiffusersBackend
+        from goldenseed.backends.diffusers.backend import DiffusersBackend
         original = DiffusersBackend.fingerprint
         known = {}
         def fingerprint(self):
@@ -289,7 +289,7 @@ def test_a_warning_made_an_error_fails_the_case_with_the_same_text(
     off.__wrapped__ = original  # type: ignore[attr-defined]
     monkeypatch.setattr(diffusers.StableDiffusionPipeline, "__call__", off)
 
-    result = project.run("-W", "error::harness.session.failure.GoldenWarning")
+    result = project.run("-W", "error::goldenseed.session.failure.GoldenWarning")
 
     said(result)
     result.assert_outcomes(failed=4)

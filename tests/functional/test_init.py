@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from commands import goldenseed
 
-from harness.suites.loading import load_suite
+from commands import goldenseed
+from goldenseed.suite.loading import load_suite
 
 if TYPE_CHECKING:
     from conftest import Project

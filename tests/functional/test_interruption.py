@@ -15,8 +15,8 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
-from harness.runs.folder import JOURNAL, load_run
-from harness.runs.record import RunRecord
+from goldenseed.runs.folder import JOURNAL, load_run
+from goldenseed.runs.record import RunRecord
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -140,7 +140,7 @@ def stored(project: Project) -> int:
 
 
 def whole_images(run: RunRecord, folder: Path) -> bool:
-    from harness.pixels import decode, pixels_sha256
+    from goldenseed.core.pixels import decode, pixels_sha256
 
     return all(
         case.image is not None and pixels_sha256(decode(folder / case.image)) == case.pixels_sha256

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import tiny_pipelines
 import torch
 from click.testing import Result
 from typer.testing import CliRunner
 
-from harness.cli.main import app
-from harness.environment.keys import declaration_of
-from harness.environment.lock import Lock, write_lock
-from harness.errors import GoldenseedError
-from harness.generation.diffusers_backend import DiffusersBackend
-from harness.session.lock_check import LockCheck, as_the_suite_has_it
-from harness.suites.expansion import Case
-from harness.suites.loading import load_suite
+import tiny_pipelines
+from goldenseed.backends.diffusers.backend import DiffusersBackend
+from goldenseed.cli.main import app
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.keys import declaration_of
+from goldenseed.environment.lock import Lock, write_lock
+from goldenseed.session.lock_check import LockCheck, as_the_suite_has_it
+from goldenseed.suite.cases import Case
+from goldenseed.suite.loading import load_suite
 
 if TYPE_CHECKING:
     from conftest import Project

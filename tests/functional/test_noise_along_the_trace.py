@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from rounding_runs import CHANGES, judged, made
 
-from harness.verdict.model import Verdict
-from harness.verdict.rounding import trace_measures
+from goldenseed.tolerance.rounding import trace_measures
+from goldenseed.verdict.model import Verdict
+from rounding_runs import CHANGES, judged, made
 
 CHANGED = ["denoiser's weights 1e-6", "guidance 5.0001"]
 LESS_FAINT = ["denoiser's weights 1e-5", "guidance 5.0001"]

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import portable_runs
 import pytest
-import tiny_pipelines
 import torch
+
+import portable_runs
+import tiny_pipelines
 from portable_runs import ENVIRONMENTS, Images
 
 EMBEDDED = Path(__file__).parents[2] / "suites" / "shapes-sd"

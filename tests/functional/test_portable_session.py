@@ -37,7 +37,7 @@ def test_a_baseline_of_a_machine_is_none_for_a_portable_case(project: Any):
 def test_one_level_of_one_pixel_is_beyond_what_rounding_can_do(
     project: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    from harness.generation import calling
+    from goldenseed.backends.diffusers import calling
 
     project.edit(MODEL, PORTABLE)
     project.accept_all()

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tiny_pipelines import tiny_lora
 
-from harness.errors import GoldenseedError
-from harness.probe.change import Change
-from harness.probe.probing import Probe
-from harness.suites.loading import load_suite
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.loading import load_suite
+from goldenseed.tools.probe.change import Change
+from goldenseed.tools.probe.probing import Probe
+from tiny_pipelines import tiny_lora
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.reporting import write_report
-from harness.runs.record import CaseRecord
-from harness.verdict.model import Reason, Verdict
+from goldenseed.reporting import write_report
+from goldenseed.runs.record import CaseRecord
+from goldenseed.verdict.model import Reason, Verdict
 from tests.browser import chromium, requested_urls
 from tests.unit.reporting.sample_report import (
     HOSTILE_PROMPTS,

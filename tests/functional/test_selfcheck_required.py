@@ -24,7 +24,7 @@ def test_gates_that_can_fail_pass_and_are_not_checked_again(
     demand(project)
     project.accept_all()
     assert len((project.path / CACHE).read_text().split(",")) == 4
-    from harness.verdict import selfcheck
+    from goldenseed.tools.selfcheck import check as selfcheck
 
     def never(*arguments: object) -> None:
         raise AssertionError(arguments)

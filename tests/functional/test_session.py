@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.runs.folder import load_run
+from goldenseed.runs.folder import load_run
 
 if TYPE_CHECKING:
     from conftest import Project

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.baselines.store import BaselineStore
-from harness.runs.candidates import candidates_of
-from harness.runs.folder import load_run
+from goldenseed.baselines.store import BaselineStore
+from goldenseed.runs.candidates import candidates_of
+from goldenseed.runs.folder import load_run
 
 REPOSITORY = Path(__file__).parents[2]
 SUITES = REPOSITORY / "suites"
@@ -110,7 +110,7 @@ def accepted(undisturbed: dict[str, str]) -> dict[str, str]:
 
 
 def prompts_of(shapes: Shapes) -> dict[str, str]:
-    from harness.suites.loading import load_suite
+    from goldenseed.suite.loading import load_suite
 
     return {case.id: case.prompt for case in load_suite(shapes.path / "shapes.suite.yaml").cases}
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.baselines.store import BaselineStore
-from harness.runs.folder import load_run
-from harness.runs.traces import stored_trace
+from goldenseed.baselines.store import BaselineStore
+from goldenseed.runs.folder import load_run
+from goldenseed.runs.stored import stored_trace
 
 if TYPE_CHECKING:
     from conftest import Project
-    from harness.baselines.entry import BaselineEntry
+    from goldenseed.baselines.entry import BaselineEntry
 
 CASE = "red-apple[seed=1]"
 ONE = (f"tiny.suite.yaml::{CASE}",)

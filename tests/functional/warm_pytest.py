@@ -16,9 +16,9 @@ import pytest
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from harness.comparison import compare
-from harness.generation import diffusers_backend
-from harness.session import golden_session
+from goldenseed.backends.diffusers import backend as diffusers_backend
+from goldenseed.images import measure as compare
+from goldenseed.session import golden_session
 
 IMPORTED = (
     AutoencoderKL,

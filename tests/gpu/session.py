@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FLOAT32 = "suites/shapes.suite.yaml"
 PORTABLE = "suites/shapes-portable.suite.yaml"
-GOLDENSEED = (sys.executable, "-c", "from harness.cli.main import main; main()")
+GOLDENSEED = (sys.executable, "-c", "from goldenseed.cli.main import main; main()")
 
 
 @dataclass(frozen=True)

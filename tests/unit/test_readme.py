@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.comparison.gates import parse_gate
-from harness.suites.loading import load_suite
+from goldenseed.images.gates import parse_gate
+from goldenseed.suite.loading import load_suite
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = re.findall(

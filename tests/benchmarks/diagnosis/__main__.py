@@ -3,7 +3,8 @@
     python -m tests.benchmarks.diagnosis [--work FOLDER] [--seed N] [--fresh] [--pairs] [NAME …]
 
 Makes the evidence of every fault of ``faults.yaml`` (about two minutes on two cores; kept in the
-folder, so that a second time takes seconds), asks ``harness.diagnosis`` about each, and prints the
+folder, so that a second time takes seconds), asks ``goldenseed.diagnosis`` about each, and prints
+the
 tables of docs/diagnosis.md. ``--misses`` writes those of the half that is not held out; ``--pairs``
 takes ``pairs.yaml`` instead, two changes at once.
 """

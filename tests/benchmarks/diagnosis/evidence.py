@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.diagnosis.diagnose import blank_of
-from harness.diagnosis.evidence import Blank, Evidence, Side
-from harness.environment.differences import environment_differences
-from harness.environment.keys import Kind
-from harness.runs.folder import load_run
-from harness.runs.record import CaseRecord
-from harness.runs.traces import stored_trace
-from harness.suites.recipes import recipe_differences
+from goldenseed.diagnosis.evidence import Blank, Evidence, Side
+from goldenseed.diagnosis.explain import blank_of
+from goldenseed.environment.fingerprint import environment_differences
+from goldenseed.environment.keys import Kind
+from goldenseed.runs.folder import load_run
+from goldenseed.runs.record import CaseRecord
+from goldenseed.runs.stored import stored_trace
+from goldenseed.suite.recipes import recipe_differences
 from tests.benchmarks.diagnosis.fault import Fault
 from tests.benchmarks.diagnosis.generating import RUN, UNUSABLE, plain_run
 
@@ -74,7 +74,7 @@ def _side(fault: Fault, work: Path) -> tuple[Side, CaseRecord]:
 
 
 def _blank(folder: Path, case: CaseRecord) -> Blank | None:
-    from harness.pixels import decode
+    from goldenseed.core.pixels import decode
 
     if case.image is not None:
         return blank_of(decode(folder / case.image))

@@ -21,15 +21,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from harness.baselines.store import BaselineStore
-from harness.generation.backend import GenerationError
-from harness.runs.candidates import candidates_of
-from harness.runs.folder import RunWriter, load_run
-from harness.runs.traces import kept_trace
-from harness.session.lock_check import LockCheck
-from harness.session.worker import Worker
-from harness.suites.loading import load_suite
-from harness.verdict.model import Verdict
+from goldenseed.backends.protocol import GenerationError
+from goldenseed.baselines.store import BaselineStore
+from goldenseed.runs.candidates import candidates_of
+from goldenseed.runs.folder import RunWriter, load_run
+from goldenseed.runs.stored import kept_trace
+from goldenseed.session.lock_check import LockCheck
+from goldenseed.session.worker import Worker
+from goldenseed.suite.loading import load_suite
+from goldenseed.verdict.model import Verdict
 from tests.benchmarks.diagnosis.bases import BASES, ROOT
 from tests.benchmarks.diagnosis.fault import Fault
 
@@ -99,7 +99,7 @@ def _make(fault: Fault, work: Path) -> None:
 
 def _run_session(fault: Fault, suite: Path, work: Path, undo: ExitStack) -> None:
     """Run the suite's case as a worker of a session does, and write the run's record."""
-    from harness.generation.diffusers_backend import DiffusersBackend
+    from goldenseed.backends.diffusers.backend import DiffusersBackend
     from tests.benchmarks.diagnosis.injections import injected
 
     def prepare(pipeline: Any) -> None:

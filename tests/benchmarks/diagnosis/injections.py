@@ -15,9 +15,9 @@ from functools import wraps
 from typing import Any
 from unittest import mock
 
-from harness.probe.changes import memory
-from harness.probe.changes.batch import in_a_batch
-from harness.probe.changes.parts import call_otherwise, denoiser_of
+from goldenseed.tools.probe.change import call_otherwise, denoiser_of
+from goldenseed.tools.probe.changes import memory
+from goldenseed.tools.probe.changes.batch import in_a_batch
 
 Injection = Callable[..., None]
 

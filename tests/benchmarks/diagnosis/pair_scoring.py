@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.verdict.rounding import trace_measures
+from goldenseed.tolerance.rounding import trace_measures
 from tests.benchmarks.diagnosis.fault import Fault
 from tests.benchmarks.diagnosis.scoring import HIGH, Answer, answers, described
 

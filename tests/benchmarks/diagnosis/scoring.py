@@ -8,11 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import mean
 
-from harness.diagnosis.explain import explain
-from harness.diagnosis.model import Cause, Diagnosis, RankedCause
-from harness.environment.differences import environment_differences
-from harness.environment.keys import Kind
-from harness.suites.recipes import recipe_differences
+from goldenseed.diagnosis.explain import explain
+from goldenseed.diagnosis.model import Cause, Diagnosis, RankedCause
+from goldenseed.environment.fingerprint import environment_differences
+from goldenseed.environment.keys import Kind
+from goldenseed.suite.recipes import recipe_differences
 from tests.benchmarks.diagnosis.evidence import Recorded, recorded
 from tests.benchmarks.diagnosis.fault import Fault
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import edits
 
-from harness.probe.changes.attention import sliced_attention
-from harness.probe.changes.batch import in_a_batch
-from harness.probe.changes.memory import channels_last, sliced, tiled
+from goldenseed.tools.probe.changes.attention import sliced_attention
+from goldenseed.tools.probe.changes.batch import in_a_batch
+from goldenseed.tools.probe.changes.memory import channels_last, sliced, tiled
 
 if TYPE_CHECKING:
-    from harness.suites.expansion import Case
+    from goldenseed.suite.cases import Case
 
 ALL = ("shapes-sd", "random SDXL", "random FLUX")
 UNETS = ALL[:2]

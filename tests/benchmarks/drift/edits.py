@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from harness.probe.changes.parts import call_otherwise, denoiser_of
+from goldenseed.tools.probe.change import call_otherwise, denoiser_of
 
 Edit = Callable[[Any], None]
 

@@ -18,12 +18,12 @@ import numpy as np
 from changes import CHANGES, Change
 from pairs import PLAIN
 
-from harness.generation.diffusers_backend import DiffusersBackend
-from harness.generation.stages import Trace
-from harness.probe.changes.parts import call_otherwise
-from harness.suites.loading import load_suite
-from harness.suites.model import SchedulerSpec
-from harness.verdict.rounding import trace_measures
+from goldenseed.backends.diffusers.backend import DiffusersBackend
+from goldenseed.suite.loading import load_suite
+from goldenseed.suite.model import SchedulerSpec
+from goldenseed.tolerance.rounding import trace_measures
+from goldenseed.tools.probe.change import call_otherwise
+from goldenseed.trace.stages import Trace
 
 SHOWN = (
     "channels last",

@@ -16,10 +16,10 @@ import models
 from changes import CHANGES, Change
 from pairs import ENVIRONMENT, PLAIN
 
-from harness.generation.diffusers_backend import DiffusersBackend
-from harness.generation.in_force import differing
-from harness.generation.trace_files import SUFFIX, encode_trace
-from harness.suites.loading import load_suite
+from goldenseed.backends.diffusers.backend import DiffusersBackend
+from goldenseed.backends.diffusers.in_force import differing
+from goldenseed.suite.loading import load_suite
+from goldenseed.trace.files import SUFFIX, encode_trace
 
 MODES = ("float32", "portable")
 DONE = "done"

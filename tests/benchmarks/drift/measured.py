@@ -12,16 +12,20 @@ from ours import NOISE, measures_of, other_weights
 from pairs import LabelledPair, Made
 from rules import Rule
 
-from harness.baselines.entry import ProfileBaseline
-from harness.baselines.measured_noise import MeasuredNoise
-from harness.calibration.crossings import Picture, float_error
-from harness.calibration.summary import FLOAT_ERROR, PIXEL_METRICS, Seen, summarise
-from harness.environment.differences import Value
-from harness.environment.profile import profile_slug
-from harness.files import json_sha256
-from harness.pixels import pixels_sha256
-from harness.verdict.calibrated import calibrated_noise
-from harness.verdict.noise import Noise
+from goldenseed.baselines.entry import MeasuredNoise, ProfileBaseline
+from goldenseed.core.files import json_sha256
+from goldenseed.core.pixels import pixels_sha256
+from goldenseed.environment.fingerprint import Value
+from goldenseed.environment.profile import profile_slug
+from goldenseed.tolerance.tolerance import Noise, calibrated_noise
+from goldenseed.tools.calibration.summary import (
+    FLOAT_ERROR,
+    PIXEL_METRICS,
+    Picture,
+    Seen,
+    float_error,
+    summarise,
+)
 
 CALIBRATED_WITH = (
     "the same again in a fresh process",

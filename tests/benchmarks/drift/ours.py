@@ -10,11 +10,16 @@ import numpy as np
 from pairs import LabelledPair
 from rules import Rule
 
-from harness.comparison.trace_distances import aligned, either, same, stage_distance
-from harness.environment.differences import changed_weights
-from harness.generation.stages import Stage
-from harness.verdict.noise import unmeasured_noise
-from harness.verdict.rounding import TraceMeasure, trace_measures
+from goldenseed.environment.fingerprint import changed_weights
+from goldenseed.tolerance.rounding import TraceMeasure, trace_measures
+from goldenseed.tolerance.tolerance import unmeasured_noise
+from goldenseed.trace.distances import (
+    aligned,
+    either,
+    same,
+    stage_distance,
+)
+from goldenseed.trace.stages import Stage
 
 NOISE = unmeasured_noise("float32")
 """What rounding explains where nothing was measured."""

@@ -12,10 +12,10 @@ import numpy as np
 from changes import CHANGES, Change
 from PIL import Image
 
-from harness.environment.differences import Value
-from harness.generation.stages import Trace
-from harness.generation.trace_files import SUFFIX, read_trace
-from harness.pixels import decode
+from goldenseed.core.pixels import decode
+from goldenseed.environment.fingerprint import Value
+from goldenseed.trace.files import SUFFIX, read_trace
+from goldenseed.trace.stages import Trace
 
 PLAIN = "plain"
 ENVIRONMENT = "environment.json"
@@ -90,7 +90,7 @@ class LabelledPair:
 
     @cached_property
     def metrics(self) -> Mapping[str, float]:
-        from harness.comparison.compare import measure
+        from goldenseed.images.measure import measure
 
         return measure(self.made.image, self.plain.image, MEASURED)
 

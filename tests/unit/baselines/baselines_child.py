@@ -16,9 +16,9 @@ from pathlib import Path
 
 from baselines_world import NOON, World
 
-from harness.baselines.lock import exclusive
-from harness.baselines.places import Places
-from harness.errors import GoldenseedError
+from goldenseed.baselines.lock import exclusive
+from goldenseed.baselines.places import Places
+from goldenseed.core.errors import GoldenseedError
 
 
 def accept_in_turns(world: World, *colours: str) -> None:

@@ -8,14 +8,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from harness.baselines.entry import ProfileBaseline
-from harness.baselines.exact_image import ExactImage
-from harness.baselines.measured_noise import MeasuredNoise, Pattern
-from harness.baselines.measurement import Measurement
-from harness.baselines.store import Accepted, BaselineStore, Candidate
-from harness.files import json_sha256
-from harness.generation.trace_files import digest_of
-from harness.pixels import encode_png, pixels_sha256
+from goldenseed.baselines.candidate import Measurement
+from goldenseed.baselines.entry import ExactImage, MeasuredNoise, Pattern, ProfileBaseline
+from goldenseed.baselines.store import Accepted, BaselineStore, Candidate
+from goldenseed.core.files import json_sha256
+from goldenseed.core.pixels import encode_png, pixels_sha256
+from goldenseed.trace.files import digest_of
 
 SUITE = "shapes"
 CASE = "red-apple[seed=1024]"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from baselines_world import World
 
-import harness
+import goldenseed
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def start(world: World) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         script = Path(__file__).with_name("baselines_child.py")
         child = subprocess.Popen(
             [sys.executable, str(script), str(world.folder), *arguments],
-            env={**os.environ, "PYTHONPATH": str(Path(harness.__file__).parents[1])},
+            env={**os.environ, "PYTHONPATH": str(Path(goldenseed.__file__).parents[1])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

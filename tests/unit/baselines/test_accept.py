@@ -10,9 +10,9 @@ import pytest
 from baselines_world import CASE, GPU, SUITE, World, edit
 from PIL import Image
 
-from harness.baselines.store import Candidate
-from harness.errors import GoldenseedError
-from harness.pixels import pixels_sha256
+from goldenseed.baselines.store import Candidate
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.pixels import pixels_sha256
 
 
 def test_nothing_is_accepted_in_a_folder_that_does_not_exist(world: World):

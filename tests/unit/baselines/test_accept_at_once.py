@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from baselines_world import CASE, CPU, SUITE, World
 
-from harness.baselines.store import BaselineStore
-from harness.errors import GoldenseedError
+from goldenseed.baselines.store import BaselineStore
+from goldenseed.core.errors import GoldenseedError
 
 Start = Callable[..., subprocess.Popen[str]]
 Go = Callable[[subprocess.Popen[str]], None]

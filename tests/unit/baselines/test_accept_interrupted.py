@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from baselines_world import World
 
-from harness.errors import GoldenseedError
-from harness.files import TEMPORARY_PREFIX
-from harness.pixels import pixels_sha256
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import TEMPORARY_PREFIX
+from goldenseed.core.pixels import pixels_sha256
 
 Start = Callable[..., subprocess.Popen[str]]
 Go = Callable[[subprocess.Popen[str]], None]

@@ -7,13 +7,13 @@ import pytest
 import torch
 from baselines_world import CASE, SUITE, World
 
-from harness.baselines.changes import Outcome
-from harness.baselines.store import Candidate
-from harness.errors import GoldenseedError
-from harness.generation.recorder import Recorder
-from harness.generation.sketch import Sketcher
-from harness.generation.stages import Stage, Trace
-from harness.generation.trace_files import SUFFIX, encode_trace
+from goldenseed.backends.diffusers.recorder import Recorder
+from goldenseed.baselines.changes import Outcome
+from goldenseed.baselines.store import Candidate
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.trace.files import SUFFIX, encode_trace
+from goldenseed.trace.sketch import Sketcher
+from goldenseed.trace.stages import Stage, Trace
 
 
 def a_trace(value: float = 1.0) -> Trace:

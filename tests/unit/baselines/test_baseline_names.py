@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from baselines_world import World
 
-from harness.baselines.places import Places
-from harness.errors import GoldenseedError
+from goldenseed.baselines.places import Places
+from goldenseed.core.errors import GoldenseedError
 
 HOSTILE = [
     "",

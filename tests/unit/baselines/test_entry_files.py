@@ -10,8 +10,8 @@ import pytest
 from baselines_world import CASE, SUITE, World, edit
 from PIL import Image
 
-import harness
-from harness.errors import GoldenseedError
+import goldenseed
+from goldenseed.core.errors import GoldenseedError
 
 
 @pytest.mark.parametrize(
@@ -132,14 +132,15 @@ def test_an_entry_that_is_no_file_is_an_error_and_not_absent(
 def test_reading_an_entry_loads_no_image_library(world: World):
     world.accept(world.candidate())
     program = (
-        "import sys; from pathlib import Path; from harness.baselines.store import BaselineStore\n"
+        "import sys; from pathlib import Path\n"
+        "from goldenseed.baselines.store import BaselineStore\n"
         f"assert BaselineStore(Path({str(world.store.root)!r})).entry({SUITE!r}, {CASE!r})\n"
         "print([name for name in ('PIL', 'numpy', 'torch', 'yaml') if name in sys.modules])"
     )
 
     out = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": str(Path(harness.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(goldenseed.__file__).parents[1])},
         capture_output=True,
         check=True,
         text=True,

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from harness.cli.main import app
-from harness.comparison.folders import usable_cores
-from harness.comparison.result import ComparisonDocument
+from goldenseed.cli.main import app
+from goldenseed.images.compare import ComparisonDocument
+from goldenseed.images.folders import usable_cores
 
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()", "compare"]
+COMMAND = [sys.executable, "-c", "from goldenseed.cli.main import main; main()", "compare"]
 
 
 def run(*arguments: object) -> tuple[int, str]:

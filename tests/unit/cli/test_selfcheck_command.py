@@ -11,8 +11,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from harness.cli.main import app
-from harness.errors import GoldenseedError
+from goldenseed.cli.main import app
+from goldenseed.core.errors import GoldenseedError
 
 REPOSITORY = Path(__file__).parents[3]
 SHAPES = REPOSITORY / "suites" / "shapes.suite.yaml"
@@ -74,7 +74,7 @@ def test_a_profile_without_accepted_images_is_a_clear_error():
 
 def test_neither_torch_nor_diffusers_is_imported(blunted: Path):
     script = (
-        "import sys\nfrom harness.cli.main import main\n"
+        "import sys\nfrom goldenseed.cli.main import main\n"
         f"sys.argv = ['goldenseed', 'selfcheck', {str(blunted)!r}, '--baselines', "
         f"{str(REPOSITORY / 'baselines')!r}]\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"

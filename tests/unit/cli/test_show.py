@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from harness.baselines.candidate import Candidate
-from harness.baselines.store import BaselineStore
-from harness.cli.main import app
-from harness.errors import GoldenseedError
-from harness.files import json_sha256
-from harness.pixels import encode_png, pixels_sha256
+from goldenseed.baselines.candidate import Candidate
+from goldenseed.baselines.store import BaselineStore
+from goldenseed.cli.main import app
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import json_sha256
+from goldenseed.core.pixels import encode_png, pixels_sha256
 
 PROFILES = ("cpu-x86_64-avx2", "cpu-x86_64-avx512", "cpu-x86_64-default", "cuda-h200-sm90-132sm")
 
@@ -86,7 +86,7 @@ def test_an_unknown_case_is_an_error(baselines: Path):
 
 def test_it_needs_no_torch(baselines: Path):
     code = (
-        "import sys; from typer.testing import CliRunner; from harness.cli.main import app;"
+        "import sys; from typer.testing import CliRunner; from goldenseed.cli.main import app;"
         f"CliRunner().invoke(app, ['show', 'red-apple', '--baselines', {str(baselines)!r}]);"
         "print('torch' in sys.modules)"
     )

@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from harness.content.names import SCORES, check_limits, limit_names, parse_limit_name
-from harness.content.score import Score
-from harness.content.scoring import score_image
-from harness.errors import GoldenseedError
-from harness.suites.expansion import Limit
+from goldenseed.content.scores import (
+    SCORES,
+    Score,
+    check_limits,
+    limit_names,
+    parse_limit_name,
+)
+from goldenseed.content.scoring import score_image
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.cases import Limit
 
 FOLDER = Path("models/clip")
 
@@ -91,8 +96,8 @@ def test_16_bit_images_are_refused_with_the_fix():
 def test_names_and_limits_need_neither_numpy_nor_pillow():
     code = """
 import sys
-from harness.content.names import check_limits
-from harness.suites.expansion import Limit
+from goldenseed.content.scores import check_limits
+from goldenseed.suite.cases import Limit
 check_limits({"min_sharpness": Limit(20, "suite")})
 print({"numpy", "PIL", "torch", "cv2"} & set(sys.modules))
 """
@@ -101,7 +106,7 @@ print({"numpy", "PIL", "torch", "cv2"} & set(sys.modules))
 
 
 OFFER = """
-from harness import Score
+from goldenseed import Score
 def width(scene):
     return scene.image.width
 def broken(scene):
@@ -123,10 +128,10 @@ absent = nowhere:AT_ALL
 USE = """
 import sys
 from PIL import Image
-from harness.content.names import check_limits
-from harness.content.scoring import score_image
-from harness.errors import GoldenseedError
-from harness.suites.expansion import Limit
+from goldenseed.content.scores import check_limits
+from goldenseed.content.scoring import score_image
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.cases import Limit
 limits = {sys.argv[1]: Limit(5, "suite")}
 try:
     check_limits(limits)
@@ -144,7 +149,7 @@ except GoldenseedError as error:
         ("max_width", "{'width': 4.0} 0"),
         ("min_broken", "the content score 'broken' (offers:broken) failed: KeyError: 'weights'"),
         ("min_nothing", "the content score 'nothing' (offers:nothing) returned nan, which is no"),
-        ("min_misnamed", "'misnamed' of offering 1.0 (offers:WIDTH) is no harness.Score called"),
+        ("min_misnamed", "'misnamed' of offering 1.0 (offers:WIDTH) is no goldenseed.Score called"),
         ("min_absent", "'absent' of offering 1.0 (nowhere:AT_ALL) cannot be loaded: ModuleNotF"),
     ],
 )
@@ -154,7 +159,7 @@ def test_another_package_s_score_is_one_like_any_other(tmp_path: Path, limit: st
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: offering\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
     (tmp_path / "offers.py").write_text(OFFER)
-    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[3])])
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[3] / "harness")])
     done = subprocess.run(
         [sys.executable, "-c", USE, limit],
         capture_output=True,

@@ -8,13 +8,12 @@ import pytest
 import skimage.data
 import torch
 from PIL import Image
-from tiny_pipelines import tiny_clip
 from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
 
-from harness.content.names import SCORES
-from harness.content.score import Scene
-from harness.content.scoring import value_of
-from harness.errors import GoldenseedError
+from goldenseed.content.scores import SCORES, Scene
+from goldenseed.content.scoring import value_of
+from goldenseed.core.errors import GoldenseedError
+from tiny_pipelines import tiny_clip
 
 PROMPT = "an astronaut in front of a flag"
 

@@ -9,13 +9,12 @@ import pytest
 import skimage.data
 from PIL import Image, ImageFilter
 
-from harness.content.faces import face_confidence, face_size, faces
-from harness.content.names import SCORES
-from harness.content.picture import clipped_fraction, sharpness, skin_fraction
-from harness.content.score import Scene
-from harness.content.scoring import score_image, value_of
-from harness.errors import GoldenseedError
-from harness.suites.expansion import Limit
+from goldenseed.content.built_in import clipped_fraction, sharpness, skin_fraction
+from goldenseed.content.faces import face_confidence, face_size, faces
+from goldenseed.content.scores import SCORES, Scene
+from goldenseed.content.scoring import score_image, value_of
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.cases import Limit
 
 WITHOUT_MODEL = tuple(score for score in SCORES.values() if not score.needs_model)
 

@@ -6,12 +6,12 @@ import pytest
 from PIL import Image
 from toy_pipeline import ACCEPTED, ENVIRONMENT, RECIPE, Toy, recorded
 
-from harness.diagnosis.diagnose import Kept, blank_of, diagnose
-from harness.diagnosis.evidence import Blank
-from harness.diagnosis.model import Cause
-from harness.errors import GoldenseedError
-from harness.generation.stages import Trace
-from harness.generation.trace_files import read_trace
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.diagnosis.evidence import Blank
+from goldenseed.diagnosis.explain import Kept, blank_of, diagnose
+from goldenseed.diagnosis.model import Cause
+from goldenseed.trace.files import read_trace
+from goldenseed.trace.stages import Trace
 
 
 def kept(trace: Trace | None = ACCEPTED, **environment: object) -> Kept:

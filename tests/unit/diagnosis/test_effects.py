@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.diagnosis.effects import effect_of
-from harness.diagnosis.model import Cause
+from goldenseed.diagnosis.effects import effect_of
+from goldenseed.diagnosis.model import Cause
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import pytest
 import torch
 from toy_pipeline import Toy, recorded
 
-from harness.diagnosis.estimates import common_factor, guidance_of, likeness
-from harness.generation.recorder import Recorder
-from harness.generation.sketch import Sketcher
-from harness.generation.stages import Stage, StageRecord
+from goldenseed.backends.diffusers.recorder import Recorder
+from goldenseed.diagnosis.measures import common_factor, guidance_of, likeness
+from goldenseed.trace.sketch import Sketcher
+from goldenseed.trace.stages import Stage, StageRecord
 
 
 def record(values: torch.Tensor) -> StageRecord:

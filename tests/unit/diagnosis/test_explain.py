@@ -7,10 +7,10 @@ import pytest
 import torch
 from toy_pipeline import ACCEPTED, ENVIRONMENT, RECIPE, Toy, evidence, recorded
 
-from harness.diagnosis.evidence import Blank, Evidence, Side
-from harness.diagnosis.explain import explain
-from harness.diagnosis.model import Cause, Diagnosis, GrowthKind
-from harness.generation.stages import WITHIN, Stage, Trace
+from goldenseed.diagnosis.evidence import Blank, Evidence, Side
+from goldenseed.diagnosis.explain import explain
+from goldenseed.diagnosis.model import Cause, Diagnosis, GrowthKind
+from goldenseed.trace.stages import WITHIN, Stage, Trace
 
 ROUNDING = Toy(jitter=3e-7)
 OLDER = recorded(Toy(within=False))

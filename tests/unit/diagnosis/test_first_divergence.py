@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.diagnosis.first_divergence import first_divergence
-from harness.generation.recorder import Recorder
-from harness.generation.sketch import Sketcher
-from harness.generation.stages import WITHIN, Stage, Trace
+from goldenseed.backends.diffusers.recorder import Recorder
+from goldenseed.diagnosis.divergence import first_divergence
+from goldenseed.trace.sketch import Sketcher
+from goldenseed.trace.stages import WITHIN, Stage, Trace
 
 STEPS = 4
 

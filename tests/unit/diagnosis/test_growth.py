@@ -3,11 +3,10 @@ from __future__ import annotations
 import pytest
 from toy_pipeline import ACCEPTED, Toy, recorded
 
-from harness.comparison.trace_distances import StageDistance
-from harness.diagnosis.first_divergence import first_divergence
-from harness.diagnosis.growth import growth_of
-from harness.diagnosis.model import Growth, GrowthKind
-from harness.generation.stages import Stage
+from goldenseed.diagnosis.divergence import first_divergence, growth_of
+from goldenseed.diagnosis.model import Growth, GrowthKind
+from goldenseed.trace.distances import StageDistance
+from goldenseed.trace.stages import Stage
 
 
 def growth(*distances: float | None, dtype: str = "float32") -> Growth | None:

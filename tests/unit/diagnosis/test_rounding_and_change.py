@@ -7,14 +7,19 @@ from dataclasses import replace
 import pytest
 from toy_pipeline import ACCEPTED, Toy, evidence, recorded
 
-from harness.diagnosis.beyond import beyond_rounding, image_beyond_rounding
-from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.explain import explain
-from harness.diagnosis.model import Cause, Diagnosis
-from harness.diagnosis.places import Place, Root, hidden_places, roots_of
-from harness.environment.differences import Value
-from harness.generation.stages import Stage, Trace
-from harness.verdict.rounding import trace_measures
+from goldenseed.diagnosis.evidence import Evidence
+from goldenseed.diagnosis.explain import explain
+from goldenseed.diagnosis.measures import beyond_rounding, image_beyond_rounding
+from goldenseed.diagnosis.model import Cause, Diagnosis
+from goldenseed.diagnosis.places import (
+    Place,
+    Root,
+    hidden_places,
+    roots_of,
+)
+from goldenseed.environment.fingerprint import Value
+from goldenseed.tolerance.rounding import trace_measures
+from goldenseed.trace.stages import Stage, Trace
 
 UNET = {"model__unet__sha256": "f" * 64}
 VAE = {"model__vae__sha256": "f" * 64}

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from toy_pipeline import ACCEPTED, ENVIRONMENT, Toy, evidence, recorded
 
-from harness.diagnosis.explain import explain
-from harness.diagnosis.model import Cause
-from harness.generation.stages import Stage, Trace
+from goldenseed.diagnosis.explain import explain
+from goldenseed.diagnosis.model import Cause
+from goldenseed.trace.stages import Stage, Trace
 
 INSIDE = {Stage.DENOISER_INPUT, Stage.DENOISER_OUTPUT}
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import torch
 
-from harness.diagnosis.evidence import Evidence, Side
-from harness.environment.differences import Value
-from harness.generation.recorder import Recorder
-from harness.generation.sketch import Sketcher
-from harness.generation.stages import Stage, Trace
+from goldenseed.backends.diffusers.recorder import Recorder
+from goldenseed.diagnosis.evidence import Evidence, Side
+from goldenseed.environment.fingerprint import Value
+from goldenseed.trace.sketch import Sketcher
+from goldenseed.trace.stages import Stage, Trace
 
 RECIPE = {
     "prompt": "a red ball",

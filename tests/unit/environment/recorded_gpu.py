@@ -16,8 +16,8 @@ import pynvml
 import pytest
 import torch
 
-from harness.environment.gpu import read_gpu
-from harness.environment.reading import EnvironmentValue
+from goldenseed.environment.gpu import read_gpu
+from goldenseed.environment.keys import EnvironmentValue
 
 UUID = "3f2b8c1e-0d8a-5b1f-9c57-6d1f0e9a7b42"
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness.environment.determinism import seeded, set_before_torch, settings
-from harness.environment.fingerprint import read_fingerprint
-from harness.suites.model import Determinism
+from goldenseed.environment.determinism import seeded, set_before_torch, settings
+from goldenseed.environment.fingerprint import read_fingerprint
+from goldenseed.suite.model import Determinism
 
 FP32 = [
     "torch.fp32_precision",
@@ -118,7 +118,7 @@ def test_the_workspace_needs_no_torch():
     code = (
         "import os, sys\n"
         "os.environ.pop('CUBLAS_WORKSPACE_CONFIG', None)\n"
-        "from harness.environment.determinism import set_before_torch\n"
+        "from goldenseed.environment.determinism import set_before_torch\n"
         "print(set_before_torch(), os.environ['CUBLAS_WORKSPACE_CONFIG'], 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

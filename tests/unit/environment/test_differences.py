@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from harness.environment.declaration import Kind
-from harness.environment.differences import (
+from goldenseed.environment.declaration import Kind
+from goldenseed.environment.fingerprint import (
     KeyDifference,
     changed_weights,
     environment_differences,

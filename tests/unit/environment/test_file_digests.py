@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.environment.file_digests import REMEMBERED_FROM_BYTES, FileDigests, cache_folder
-from harness.errors import GoldenseedError
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.file_digests import REMEMBERED_FROM_BYTES, FileDigests, cache_folder
 
 LARGE = bytes(range(256)) * (REMEMBERED_FROM_BYTES // 256 + 1)
 LONG_AGO = 3600.0
@@ -45,7 +45,7 @@ def test_a_digest_is_that_of_the_bytes(large: Path, tmp_path: Path):
 def test_a_large_file_is_read_once(large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     digests = FileDigests(tmp_path / "cache")
     digests.sha256(large)
-    monkeypatch.setattr("harness.environment.file_digests._read", lambda _: pytest.fail("read"))
+    monkeypatch.setattr("goldenseed.environment.file_digests._read", lambda _: pytest.fail("read"))
     assert digests.sha256(large) == sha256(LARGE)
 
 

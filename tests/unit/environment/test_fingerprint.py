@@ -13,7 +13,7 @@ import threadpoolctl
 import torch
 from PIL import features
 
-from harness.environment.fingerprint import fingerprint_sha256, read_fingerprint
+from goldenseed.environment.fingerprint import fingerprint_sha256, read_fingerprint
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import pytest
 import recorded_gpu
 import torch
 
-from harness.environment.gpu import read_gpu, read_nvml
-from harness.environment.profile import fallback_chain, profile_slug
-from harness.environment.reading import EnvironmentValue
+from goldenseed.environment.gpu import read_gpu, read_nvml
+from goldenseed.environment.keys import EnvironmentValue
+from goldenseed.environment.profile import fallback_chain, profile_slug
 
 
 def read(patch: pytest.MonkeyPatch, card: recorded_gpu.WholeCard) -> dict[str, EnvironmentValue]:

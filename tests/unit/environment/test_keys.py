@@ -8,16 +8,21 @@ from pathlib import Path
 
 import pytest
 import recorded_gpu
-import tiny_pipelines
 
-from harness.environment.declaration import Kind, Scope
-from harness.environment.fingerprint import read_fingerprint
-from harness.environment.gpu import read_nvml
-from harness.environment.keys import KEYS, declaration_of, fitting, kind_of
-from harness.environment.profile import profile_slug
-from harness.environment.software import read_software
-from harness.generation.diffusers_backend import DiffusersBackend
-from harness.suites.loading import load_suite
+import tiny_pipelines
+from goldenseed.backends.diffusers.backend import DiffusersBackend
+from goldenseed.environment.declaration import Kind, Scope
+from goldenseed.environment.fingerprint import read_fingerprint
+from goldenseed.environment.gpu import read_nvml
+from goldenseed.environment.keys import (
+    KEYS,
+    declaration_of,
+    fitting,
+    kind_of,
+)
+from goldenseed.environment.profile import profile_slug
+from goldenseed.environment.software import read_software
+from goldenseed.suite.loading import load_suite
 
 SUITE = """\
 suite: tiny
@@ -198,7 +203,7 @@ def test_a_file_of_the_model_may_be_called_anything():
 
 
 def test_the_declarations_need_no_torch():
-    code = "import harness.environment.differences, sys; print('torch' in sys.modules)"
+    code = "import goldenseed.environment.fingerprint, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

@@ -9,8 +9,8 @@ import pytest
 import scipy.linalg  # noqa: F401 - its libraries are loaded and must not appear
 import torch
 
-from harness.environment.keys import Kind, kind_of
-from harness.environment.linked_libraries import read_linked_libraries
+from goldenseed.environment.keys import Kind, kind_of
+from goldenseed.environment.software import read_linked_libraries
 
 
 def read() -> dict[str, object]:

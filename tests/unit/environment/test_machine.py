@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.environment import machine
-from harness.environment.machine import read_machine
+from goldenseed.environment import machine
+from goldenseed.environment.machine import read_machine
 
 
 def processor(cpuinfo: Path | None = None) -> dict[str, object]:

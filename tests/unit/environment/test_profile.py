@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from harness.environment.fingerprint import read_fingerprint
-from harness.environment.profile import PORTABLE, fallback_chain, profile_slug
+from goldenseed.environment.fingerprint import read_fingerprint
+from goldenseed.environment.profile import PORTABLE, fallback_chain, profile_slug
 
 H200 = "cuda-h200-sm90-132sm"
 
@@ -92,7 +92,7 @@ def test_the_order_does_not_depend_on_how_profiles_are_listed():
 
 
 def test_a_pure_question_imports_no_torch():
-    code = "import harness.environment.profile, sys; print('torch' in sys.modules)"
+    code = "import goldenseed.environment.profile, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

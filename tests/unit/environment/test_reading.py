@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from harness.environment.reading import plain
+from goldenseed.environment.keys import plain
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])

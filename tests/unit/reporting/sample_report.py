@@ -8,8 +8,14 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw
 
-from harness.runs.record import BaselineUsed, CaseRecord, GitState, RunRecord, Seconds
-from harness.verdict.model import Reason, Verdict
+from goldenseed.runs.record import (
+    BaselineUsed,
+    CaseRecord,
+    GitState,
+    RunRecord,
+    Seconds,
+)
+from goldenseed.verdict.model import Reason, Verdict
 
 PROFILE = "cpu-x86_64-avx512"
 RUN_ID = "20261120T151233Z"

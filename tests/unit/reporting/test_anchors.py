@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.reporting.anchors import anchors, case_anchor, case_slug
+from goldenseed.reporting.anchors import anchors, case_anchor, case_slug
 from tests.unit.reporting.sample_report import case
 
 

@@ -5,11 +5,16 @@ from pathlib import Path
 
 from sample_report import case, run
 
-from harness.diagnosis.model import Cause, ChangedKey, Diagnosis, RankedCause
-from harness.reporting.causes import cause_lines, environment_line
-from harness.reporting.html import render
-from harness.reporting.markdown import summary_markdown
-from harness.reporting.terminal import failure_text, summary_lines
+from goldenseed.diagnosis.model import (
+    Cause,
+    ChangedKey,
+    Diagnosis,
+    RankedCause,
+)
+from goldenseed.reporting.divergence import cause_lines, environment_line
+from goldenseed.reporting.html import render
+from goldenseed.reporting.markdown import summary_markdown
+from goldenseed.reporting.terminal import failure_text, summary_lines
 
 
 def ranked(cause: Cause, confidence: float, words: str, *evidence: str) -> RankedCause:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from two_runs import AVX2, AVX512, Run, picture
 
-from harness.files import json_sha256
-from harness.reporting.comparison import comparison_lines
-from harness.reporting.comparison_json import comparison_document
-from harness.runs.comparison import compare_runs
-from harness.runs.environments import differences_by_pair, environments_of
-from harness.runs.movement import movement_of
+from goldenseed.core.files import json_sha256
+from goldenseed.reporting.comparison import comparison_lines
+from goldenseed.reporting.comparison_json import comparison_document
+from goldenseed.runs.comparison import compare_runs
+from goldenseed.runs.movement import movement_of
+from goldenseed.runs.pairing import differences_by_pair, environments_of
+from two_runs import AVX2, AVX512, Run, picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable

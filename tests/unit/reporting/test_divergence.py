@@ -4,13 +4,13 @@ from pathlib import Path
 
 from sample_report import case, run
 
-from harness.comparison.trace_distances import StageDistance
-from harness.diagnosis.model import Diagnosis, FirstDivergence, Jump
-from harness.generation.stages import Stage
-from harness.reporting.divergence import HEIGHT, divergence_lines, plot_of
-from harness.reporting.html import render
-from harness.reporting.markdown import summary_markdown
-from harness.reporting.terminal import failure_text
+from goldenseed.diagnosis.model import Diagnosis, FirstDivergence, Jump
+from goldenseed.reporting.divergence import HEIGHT, divergence_lines, plot_of
+from goldenseed.reporting.html import render
+from goldenseed.reporting.markdown import summary_markdown
+from goldenseed.reporting.terminal import failure_text
+from goldenseed.trace.distances import StageDistance
+from goldenseed.trace.stages import Stage
 
 WORDS = "denoising step 2 of 3; prompt embeddings and initial noise are identical"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from harness.reporting import case_anchor, write_report
-from harness.reporting.html import render
-from harness.verdict.model import Reason
+from goldenseed.reporting import case_anchor, write_report
+from goldenseed.reporting.html import render
+from goldenseed.verdict.model import Reason
 from tests.unit.reporting.sample_report import (
     HOSTILE_PROMPTS,
     baseline,
@@ -175,6 +175,6 @@ def test_the_policy_forbids_every_script_but_the_pages_own(tmp_path: Path) -> No
 
 def test_importing_the_package_needs_neither_numpy_nor_pillow_nor_jinja() -> None:
     heavy = {"numpy", "PIL", "jinja2", "torch"}
-    code = f"import harness.reporting, sys; print({heavy} & {{*sys.modules}})"
+    code = f"import goldenseed.reporting, sys; print({heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

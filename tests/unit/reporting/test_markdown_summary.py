@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.reporting import summary_markdown, write_summary
-from harness.reporting.markdown import SHOWN_CASES
+from goldenseed.reporting import summary_markdown, write_summary
+from goldenseed.reporting.markdown import SHOWN_CASES
 from tests.unit.reporting.sample_report import HOSTILE_PROMPTS, case, full_run, run
 
 

@@ -4,7 +4,12 @@ import math
 
 import pytest
 
-from harness.reporting.numbers import number, scalar, seconds, value_and_limit
+from goldenseed.reporting.numbers import (
+    number,
+    scalar,
+    seconds,
+    value_and_limit,
+)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ PAIRS = [
 
 
 def palette(scheme: str) -> dict[str, str]:
-    style = resources.files("harness.reporting").joinpath("templates/report.css").read_text("utf-8")
+    style = (
+        resources.files("goldenseed.reporting").joinpath("templates/report.css").read_text("utf-8")
+    )
     light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
     found = re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", light if scheme == "light" else light + dark)
     return dict(found)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sample_report import case, run
 
-from harness.reporting.html import render
+from goldenseed.reporting.html import render
 
 
 def test_notes_are_shown_above_the_cases_as_text(tmp_path: Path):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.reporting.html import render
-from harness.reporting.markdown import summary_markdown
-from harness.reporting.sets import set_lines
-from harness.runs.record import RunRecord, SetRecord, SetResult
+from goldenseed.reporting.html import render
+from goldenseed.reporting.markdown import summary_markdown
+from goldenseed.reporting.sets import set_lines
+from goldenseed.runs.record import RunRecord, SetRecord, SetResult
 from tests.unit.reporting.sample_report import case, draw, run, save
 
 HELD = SetResult(

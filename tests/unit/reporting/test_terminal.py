@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.reporting import failure_text, summary_lines
-from harness.verdict.model import Reason
+from goldenseed.reporting import failure_text, summary_lines
+from goldenseed.verdict.model import Reason
 from tests.unit.reporting.sample_report import baseline, case, full_run, run
 
 REPORT = "reports/20261120T151233Z/index.html"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.reporting.text import (
+from goldenseed.reporting.text import (
     MEANINGS,
     WORST_FIRST,
     outcome,
@@ -11,8 +11,8 @@ from harness.reporting.text import (
     seed_of,
     visible,
 )
-from harness.runs.record import RunRecord
-from harness.verdict.model import Reason, Verdict
+from goldenseed.runs.record import RunRecord
+from goldenseed.verdict.model import Reason, Verdict
 from tests.unit.reporting.sample_report import case, run
 
 

@@ -4,12 +4,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from harness.diagnosis.model import Cause, Diagnosis, FirstDivergence, RankedCause
-from harness.generation.stages import Stage
-from harness.reporting.grouping import grouping_sentence
-from harness.runs.grouping import grouped
-from harness.runs.record import BaselineUsed, CaseRecord
-from harness.verdict.model import Verdict
+from goldenseed.diagnosis.model import (
+    Cause,
+    Diagnosis,
+    FirstDivergence,
+    RankedCause,
+)
+from goldenseed.reporting.headline import grouping_sentence
+from goldenseed.runs.grouping import grouped
+from goldenseed.runs.record import BaselineUsed, CaseRecord
+from goldenseed.trace.stages import Stage
+from goldenseed.verdict.model import Verdict
 
 BASELINE = BaselineUsed(
     profile="cpu", pixels_sha256="0" * 64, accepted_at=datetime(2026, 11, 20, tzinfo=UTC)

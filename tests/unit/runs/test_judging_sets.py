@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from harness.pixels import encode_png, pixels_sha256
-from harness.runs.record import CaseRecord
-from harness.runs.sets import judge_sets
-from harness.suites.expansion import Suite
-from harness.suites.loading import load_suite
-from harness.verdict.model import Verdict
+from goldenseed.core.pixels import encode_png, pixels_sha256
+from goldenseed.runs.record import CaseRecord
+from goldenseed.runs.sets import judge_sets
+from goldenseed.suite.cases import Suite
+from goldenseed.suite.loading import load_suite
+from goldenseed.verdict.model import Verdict
 
 HEAD = """\
 suite: toy

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from two_runs import Run
 
-from harness.errors import GoldenseedError
-from harness.runs.pairing import pair_cases
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.runs.pairing import pair_cases
+from two_runs import Run
 
 
 def runs(tmp_path: Path) -> tuple[Run, Run]:

@@ -6,7 +6,7 @@ from itertools import combinations, product
 
 import pytest
 
-from harness.runs.pairs import MOST_PAIRS, pairs_between, pairs_within
+from goldenseed.runs.sets import MOST_PAIRS, pairs_between, pairs_within
 
 
 @pytest.mark.parametrize("size", [2, 3, 7, 45])

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from two_runs import AVX2, Run, picture, rounded
 
-from harness.pixels import decode, encode_png, pixels_sha256
-from harness.runs.comparison import JudgedPair, compare_runs
-from harness.verdict.model import Verdict
+from goldenseed.core.pixels import decode, encode_png, pixels_sha256
+from goldenseed.runs.comparison import JudgedPair, compare_runs
+from goldenseed.verdict.model import Verdict
+from two_runs import AVX2, Run, picture, rounded
 
 
 @pytest.fixture

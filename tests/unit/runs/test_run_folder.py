@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import GoldenseedError
-from harness.files import json_sha256
-from harness.runs.folder import RunWriter, load_run, new_run_id
-from harness.runs.record import CaseRecord
-from harness.verdict.model import Verdict
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import json_sha256
+from goldenseed.runs.folder import RunWriter, load_run, new_run_id
+from goldenseed.runs.record import CaseRecord
+from goldenseed.verdict.model import Verdict
 
 START = datetime(2026, 11, 20, 15, 12, 33, tzinfo=UTC)
 ENVIRONMENT = {"torch.version": "2.13.0", "cpu.threads": 1}

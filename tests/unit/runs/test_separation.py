@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.files import json_sha256
-from harness.runs.record import CaseRecord
-from harness.runs.separation import Fields, Separation, fields_of, separate
-from harness.verdict.model import Verdict
+from goldenseed.core.files import json_sha256
+from goldenseed.runs.movement import (
+    Fields,
+    Separation,
+    fields_of,
+    separate,
+)
+from goldenseed.runs.record import CaseRecord
+from goldenseed.verdict.model import Verdict
 
 
 def case(seed: int = 0, size: int = 64, **recipe: Any) -> Fields:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.session.crashes import marked
+from goldenseed.session.distribution import marked
 
 
 def test_a_first_try_finds_no_mark_and_leaves_none(tmp_path: Path):

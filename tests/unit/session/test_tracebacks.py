@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from harness.session.tracebacks import give_lines
+from goldenseed.session.failure import give_lines
 
 
 def lineless_entry() -> types.TracebackType:

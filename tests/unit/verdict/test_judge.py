@@ -9,16 +9,25 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from harness.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline, RejectedImage
-from harness.comparison.compare import measure
-from harness.errors import GoldenseedError
-from harness.pixels import pixels_sha256
-from harness.suites.expansion import Limit
-from harness.suites.recipes import recipe_sha256
-from harness.verdict.judge import Judgement, Tools, judge, same_weights
-from harness.verdict.model import Verdict
-from harness.verdict.noise import unmeasured_noise
-from harness.verdict.subject import Subject
+from goldenseed.baselines.entry import (
+    AcceptedImage,
+    BaselineEntry,
+    ProfileBaseline,
+    RejectedImage,
+)
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.pixels import pixels_sha256
+from goldenseed.images.measure import measure
+from goldenseed.suite.cases import Limit
+from goldenseed.suite.recipes import recipe_sha256
+from goldenseed.tolerance.tolerance import unmeasured_noise
+from goldenseed.verdict.judge import (
+    Judgement,
+    Tools,
+    judge,
+    same_weights,
+)
+from goldenseed.verdict.model import Subject, Verdict
 
 PROFILE = "cpu-x86_64-avx512"
 OTHER = "cpu-x86_64-avx2"

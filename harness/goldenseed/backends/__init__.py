@@ -1,0 +1,1 @@
+"""How an image is made: the protocol of back ends, and those that goldenseed brings."""

@@ -1,0 +1,1 @@
+"""The back end that makes images with a diffusers pipeline in this process."""

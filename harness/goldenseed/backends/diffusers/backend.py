@@ -1,0 +1,328 @@
+"""The back end that makes images with a diffusers pipeline in this process."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from goldenseed.backends.diffusers import adapters
+from goldenseed.backends.diffusers.attention import attention_backend, attention_processor
+from goldenseed.backends.diffusers.calling import PipelineCall
+from goldenseed.backends.diffusers.description import (
+    describe_as_loaded,
+    describe_images,
+    describe_surroundings,
+)
+from goldenseed.backends.diffusers.loading import device_for, dtype_for, load_pipeline, model_folder
+from goldenseed.backends.diffusers.noise import noise_of
+from goldenseed.backends.diffusers.portable import (
+    EXACT,
+    PORTABLE,
+    Float64,
+    check_float64,
+    float64_only,
+    round_weights,
+    widened_noise_of,
+)
+from goldenseed.backends.diffusers.schedulers import build_scheduler, fresh_copy
+from goldenseed.backends.diffusers.weights import check_model
+from goldenseed.backends.protocol import (
+    Generation,
+    GenerationError,
+    Progress,
+    silent,
+)
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import canonical_json
+from goldenseed.environment.determinism import (
+    cap_cpu,
+    check_cpu,
+    seeded,
+    set_before_torch,
+    settings,
+)
+from goldenseed.environment.file_digests import FileDigests
+from goldenseed.environment.fingerprint import EnvironmentValue
+
+if TYPE_CHECKING:
+    from goldenseed.suite.cases import Case
+    from goldenseed.suite.model import AdapterSpec, SchedulerSpec
+
+
+SLOW_SECONDS = 5.0
+"""From here on an image takes long enough for its steps to be told; a model's first one may."""
+
+
+class DiffusersBackend:
+    """Makes images with one diffusers pipeline at a time: see ``Backend``.
+
+    Args:
+        device: the device of suites whose own is ``auto``: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
+        gpu_index: which GPU to take, modulo their number, where the device leaves that open.
+        progress: told what takes long.
+        verify_files: read every byte of a model to digest it, whatever is remembered of its files.
+        prepare: given each pipeline right after it was loaded, to change it as it likes.
+        trace: record the stages of each image.
+        layers: record every layer of each image too.
+        exact: compute in float64 what the suite says, with the weights and the noise of its dtype.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        device: str = "auto",
+        gpu_index: int = 0,
+        progress: Progress = silent,
+        prepare: Callable[[Any], None] | None = None,
+        verify_files: bool = False,
+        trace: bool = True,
+        layers: bool = False,
+        exact: bool = False,
+    ) -> None:
+        self._device = device
+        self._exact = exact
+        self._gpu_index = gpu_index
+        self._progress = progress
+        self._slow = True
+        self._prepare = prepare
+        self._trace = trace
+        self._layers = layers
+        self._loaded: _Loaded | None = None
+        self._key: tuple[object, ...] | None = None
+        self._failures: dict[tuple[object, ...], GoldenseedError] = {}
+        self._case: Case | None = None
+        self._digests = FileDigests(verify=verify_files)
+        self._environments: dict[tuple[object, ...], Mapping[str, EnvironmentValue]] = {}
+        self.note = set_before_torch()
+        """What could not be pinned, as a sentence for people; None if all is well."""
+
+    def load(self, case: Case) -> float:
+        """Make the case's model ready: see ``Backend.load``.
+
+        A model that could not be loaded is not tried again: the same error is raised, at once.
+        """
+        key = (case.suite.model_key, case.suite.model.allow_pickle, _portable(case))
+        if self._loaded is not None and self._key == key:
+            self._case = case
+            return 0.0
+        if key in self._failures:
+            raise copy(self._failures[key])
+        self.close()
+        began = time.perf_counter()
+        self._progress(f"loading {case.suite.model.source}")
+        try:
+            cap_cpu(case.suite.determinism.cpu_isa, case.suite.path)
+            _need_libraries(case)
+            check_cpu(case.suite.determinism.cpu_isa, case.suite.path)
+            with settings(case.suite.determinism):
+                self._loaded, self._key, self._case = self._load(case), key, case
+                self._slow = True
+        except GoldenseedError as error:
+            # A copy, since the traceback of the original keeps what was loaded so far in memory.
+            self._failures[key] = copy(error)
+            raise
+        return time.perf_counter() - began
+
+    def generate(self, case: Case) -> Generation:
+        """Make the case's image: see ``Backend.generate``."""
+        load_seconds = self.load(case)
+        loaded = self._loaded
+        assert loaded is not None  # noqa: S101 - load() has just seen to it
+        progress = self._progress if self._slow and self._progress is not silent else None
+        with seeded(case.seed):
+            if self._wide(case):
+                with self._in_force(case, loading=True):
+                    loaded.wear(case)
+            if self._exact:
+                round_weights(loaded.pipeline, dtype_for(case.suite.model.dtype))
+            with self._in_force(case) as float64:
+                if float64 is None:
+                    loaded.wear(case)
+                noise = noise_of
+                if self._exact and float64 is not None:
+                    noise = partial(widened_noise_of, outside=float64.left_out)
+                generation = loaded.call.generate(case, progress, noise)
+        self._slow = generation.seconds >= SLOW_SECONDS
+        return replace(generation, load_seconds=load_seconds)
+
+    def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
+        """Return what is known before the model is loaded: see ``Backend.surroundings``."""
+        cap_cpu(case.suite.determinism.cpu_isa, case.suite.path)
+        _need_libraries(case)
+        with settings(case.suite.determinism):
+            return describe_surroundings(case.suite, self._device_of(case), self._digests)
+
+    def fingerprint(self) -> Mapping[str, EnvironmentValue]:
+        """Return where images of the case loaded last are made: see ``Backend.fingerprint``."""
+        loaded, case = self._loaded, self._case
+        if loaded is None or case is None:
+            raise GoldenseedError(
+                "no model is loaded, so there is no environment to describe",
+                fix="load a case's model first",
+            )
+        key = (self._key, case.suite.path, case.suite.determinism, _scheduler_key(case.scheduler))
+        if key not in self._environments:
+            with self._in_force(case):
+                self._environments[key] = describe_images(
+                    describe_surroundings(case.suite, loaded.device, self._digests),
+                    loaded.description,
+                    loaded.pipeline,
+                    loaded.pristine(case),
+                )
+        return self._environments[key]
+
+    def close(self) -> None:
+        """Free the model and its memory: see ``Backend.close``."""
+        if self._loaded is None:
+            return
+        self._loaded = self._key = self._case = None
+        gc.collect()
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    @contextmanager
+    def _in_force(self, case: Case, *, loading: bool = False) -> Iterator[Float64 | None]:
+        """Hold everything that the suite pins, for as long as an image takes.
+
+        ``loading`` is for what is read from files: weights that are to be widened yet. Yields what
+        makes all float64; None where the suite's dtype holds.
+        """
+        assert self._loaded is not None  # noqa: S101 - load() has just seen to it
+        float64 = None
+        with ExitStack() as while_generating:
+            while_generating.enter_context(settings(case.suite.determinism))
+            if self._wide(case):
+                wide = float64_only(loading=loading, because=self._because)
+                float64 = while_generating.enter_context(wide)
+            for choose in (attention_processor, attention_backend):
+                while_generating.enter_context(choose(self._loaded.pipeline, case.suite))
+            yield float64
+
+    def _wide(self, case: Case) -> bool:
+        """Whether all is computed in float64."""
+        return self._exact or _portable(case)
+
+    @property
+    def _because(self) -> str:
+        return EXACT if self._exact else PORTABLE
+
+    def _device_of(self, case: Case) -> str:
+        wanted = case.suite.model.device
+        return device_for(self._device if wanted == "auto" else wanted, self._gpu_index)
+
+    def _load(self, case: Case) -> _Loaded:
+        model = case.suite.model
+        device = self._device_of(case)
+        checked = check_model(
+            model_folder(model, case.suite.path),
+            variant=model.variant,
+            allow_pickle=model.allow_pickle,
+        )
+        with ExitStack() as while_loading:
+            if self._wide(case):
+                wide = float64_only(loading=True, because=self._because)
+                while_loading.enter_context(wide)
+            if model.allow_new_weights:
+                while_loading.enter_context(seeded(0))
+            pipeline, reports = load_pipeline(
+                checked,
+                pipeline=model.pipeline,
+                variant=model.variant,
+                dtype=dtype_for("float64" if self._exact else model.dtype),
+                device=device,
+                allow_new_weights=model.allow_new_weights,
+            )
+        if self._wide(case):
+            check_float64(pipeline, self._because)
+        if self._prepare is not None:
+            self._prepare(pipeline)
+        return _Loaded(
+            pipeline=pipeline,
+            call=PipelineCall(pipeline, device, trace=self._trace, layers=self._layers),
+            device=device,
+            description=describe_as_loaded(pipeline, reports),
+            scheduler=getattr(pipeline, "scheduler", None),
+            schedulers={},
+        )
+
+
+@dataclass
+class _Loaded:
+    """A loaded pipeline and what it wears at the moment."""
+
+    pipeline: Any
+    call: PipelineCall
+    device: str
+    description: Mapping[str, EnvironmentValue]
+    """What loading made of the model."""
+    scheduler: Any
+    """The model's own, never used itself: a scheduler remembers its last run."""
+    schedulers: dict[object, Any]
+    """Those built from it, unused likewise."""
+    adapters: tuple[AdapterSpec, ...] = ()
+
+    def wear(self, case: Case) -> None:
+        """Give the pipeline a fresh scheduler and the adapters of the case, and no others."""
+        if self.scheduler is not None:
+            self.pipeline.scheduler = fresh_copy(self.pristine(case))
+        elif case.scheduler is not None:
+            raise GoldenseedError(
+                f"{type(self.pipeline).__name__} has no scheduler to exchange",
+                path=case.suite.path,
+                line=case.line,
+                fix="remove the scheduler",
+            )
+        if case.adapters == self.adapters:
+            return
+        if self.adapters:
+            adapters.take_off(self.pipeline)
+            self.adapters = ()
+        if case.adapters:
+            adapters.put_on(self.pipeline, case.adapters, case.suite.path, case.line)
+            self.adapters = case.adapters
+
+    def pristine(self, case: Case) -> Any:
+        """Return the scheduler that an image of the case is given a copy of; None without one."""
+        wanted: SchedulerSpec | None = case.scheduler
+        if wanted is None:
+            return self.scheduler
+        key = _scheduler_key(wanted)
+        if key not in self.schedulers:
+            self.schedulers[key] = build_scheduler(
+                self.scheduler,
+                wanted.class_name,
+                wanted.config,
+                path=case.suite.path,
+                line=case.line,
+            )
+        return self.schedulers[key]
+
+
+def _portable(case: Case) -> bool:
+    return case.suite.determinism.portable
+
+
+def _scheduler_key(wanted: SchedulerSpec | None) -> object:
+    return None if wanted is None else (wanted.class_name, canonical_json(dict(wanted.config)))
+
+
+def _need_libraries(case: Case) -> None:
+    try:
+        import diffusers  # noqa: F401
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise GenerationError(
+            f"generating images needs torch, diffusers and transformers: {error}",
+            path=case.suite.path,
+            fix="pip install 'pytest-goldenseed[diffusers]'",
+        ) from error

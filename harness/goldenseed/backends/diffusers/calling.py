@@ -1,0 +1,233 @@
+"""Calling a loaded pipeline for one case, and making sure that one sound image came out."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from goldenseed.backends.diffusers.in_force import InForce
+from goldenseed.backends.diffusers.layers import recorded_layers
+from goldenseed.backends.diffusers.noise import generator_for, noise_of
+from goldenseed.backends.diffusers.schedulers import did_you_mean
+from goldenseed.backends.diffusers.trace import Tracing
+from goldenseed.backends.protocol import (
+    Generation,
+    GenerationError,
+    Progress,
+    Unusable,
+)
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.trace.sketch import Sketcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    import numpy as np
+    from PIL.Image import Image
+
+    from goldenseed.backends.diffusers.in_force import Reading
+    from goldenseed.backends.diffusers.layers import LayerRecorder
+    from goldenseed.backends.diffusers.recorder import Recorder
+    from goldenseed.suite.cases import Case
+
+OWN_KEYS = ("prompt", "generator", "output_type", "return_dict", "callback_on_step_end")
+"""Arguments of a pipeline's call that the back end sets itself."""
+
+
+class PipelineCall:
+    """A loaded pipeline's call, with what its signature allows read once."""
+
+    def __init__(
+        self, pipeline: Any, device: str = "cpu", *, trace: bool = True, layers: bool = False
+    ) -> None:
+        self._pipeline = pipeline
+        self._tracing = Tracing(pipeline, Sketcher()) if trace else None
+        self._layer_sketcher = Sketcher() if layers else None
+        self._inside = InForce(pipeline, device) if trace else None
+        self._device = device
+        self._name = type(pipeline).__name__
+        parameters = inspect.signature(pipeline.__call__).parameters
+        # **kwargs of a pipeline are for arguments it no longer has; it ignores all others there.
+        self._known = frozenset(
+            name
+            for name, each in parameters.items()
+            if each.kind is not inspect.Parameter.VAR_KEYWORD
+        )
+
+    def generate(
+        self,
+        case: Case,
+        progress: Progress | None = None,
+        noise: Callable[[Case], AbstractContextManager[object]] = noise_of,
+    ) -> Generation:
+        """Call the pipeline with fresh noise and turn what it returns into one image.
+
+        ``noise`` gives the pipeline what it draws.
+
+        Raises:
+            GoldenseedError: the case names an argument that the pipeline does not have.
+            GenerationError: the pipeline raised, drew no noise where some was given, or returned no
+                image, several, or NaN.
+
+        """
+        arguments = self._arguments(case)
+        if progress is not None and "callback_on_step_end" in self._known:
+            arguments["callback_on_step_end"] = _step_counter(case, progress)
+        began = time.perf_counter()
+        try:
+            with (
+                noise(case),
+                self._recording() as recorder,
+                self._deeply() as layers,
+                self._watching() as in_force,
+            ):
+                output = self._pipeline(**arguments)
+        except GoldenseedError:
+            raise
+        except Exception as error:
+            raise _failure(
+                case,
+                f"{self._name} raised {type(error).__name__}: {error}",
+                "correct the case's call, or see the original traceback with pytest --tb=long",
+            ) from error
+        seconds = time.perf_counter() - began
+        try:
+            image = _the_image(case, output, self._name)
+        except GenerationError as error:
+            error.trace = recorder.finish().trace if recorder else ()
+            error.in_force = tuple(in_force)
+            raise
+        deep = None if layers is None else layers.finish()
+        if recorder is None:
+            return Generation(image=image, seconds=seconds, layers=deep)
+        recorder.add_image(output, image)
+        return Generation(
+            image=image,
+            seconds=seconds,
+            recording=recorder.finish(),
+            layers=deep,
+            in_force=tuple(in_force),
+        )
+
+    def _recording(self) -> AbstractContextManager[Recorder | None]:
+        return nullcontext() if self._tracing is None else self._tracing.recorded()
+
+    def _watching(self) -> AbstractContextManager[list[Reading]]:
+        return nullcontext([]) if self._inside is None else self._inside.watched()
+
+    def _deeply(self) -> AbstractContextManager[LayerRecorder | None]:
+        if self._layer_sketcher is None:
+            return nullcontext()
+        return recorded_layers(self._pipeline, self._layer_sketcher)
+
+    def _arguments(self, case: Case) -> dict[str, Any]:
+        arguments: dict[str, Any] = case.arguments()
+        for key in arguments:
+            if key in OWN_KEYS:
+                raise self._refusal(case, f"call.{key} is set by goldenseed itself", "remove it")
+            if key not in self._known:
+                raise self._refusal(
+                    case,
+                    f"{self._name} has no argument {key!r}",
+                    did_you_mean(key, sorted(self._known - set(OWN_KEYS))),
+                )
+        if "prompt" not in self._known:
+            raise self._refusal(
+                case, f"{self._name} takes no prompt", "use a text-to-image pipeline"
+            )
+        arguments["prompt"] = case.prompt
+        if "generator" in self._known:
+            arguments["generator"] = generator_for(case, self._device)
+        if "output_type" in self._known:
+            arguments["output_type"] = "np"
+        return arguments
+
+    @staticmethod
+    def _refusal(case: Case, what: str, fix: str) -> GoldenseedError:
+        return GoldenseedError(what, path=case.suite.path, line=case.line, fix=fix)
+
+
+def to_image(pixels: np.ndarray[Any, Any]) -> Image:
+    """Turn floats into an 8-bit image exactly as diffusers does: ``round(x * 255)``.
+
+    Args:
+        pixels: shape (height, width, channels), floats in [0, 1], 1, 3 or 4 channels.
+
+    Source: ``VaeImageProcessor.numpy_to_pil`` of diffusers 0.42.1; halves round to even.
+
+    """
+    from PIL import Image
+
+    levels = (pixels * 255).round().astype("uint8")
+    return Image.fromarray(levels.squeeze(-1) if levels.shape[-1] == 1 else levels)
+
+
+def _the_image(case: Case, output: Any, pipeline: str) -> Image:
+    import numpy as np
+    from PIL.Image import Image
+
+    if any(getattr(output, "nsfw_content_detected", None) or ()):
+        raise _failure(
+            case,
+            f"the safety checker of {pipeline} blanked the image",
+            "use another prompt or seed, or a model without a safety checker",
+            Unusable.BLANKED,
+        )
+    images = getattr(output, "images", None)
+    if images is None:
+        raise _failure(
+            case, f"{pipeline} returned no images", "use a pipeline whose output has images"
+        )
+    if len(images) != 1:
+        raise _failure(
+            case, f"{pipeline} returned {len(images)} images", "ask for one: one image a case"
+        )
+    image = images[0]
+    if isinstance(image, Image):
+        return image
+    pixels = np.asarray(image)
+    if pixels.ndim != 3 or pixels.shape[-1] not in {1, 3, 4} or pixels.dtype.kind != "f":  # noqa: PLR2004
+        raise _failure(
+            case,
+            f"{pipeline} returned {pixels.dtype} values of shape {pixels.shape}, which is no image",
+            "use a pipeline that returns an image of 1, 3 or 4 channels",
+        )
+    if not np.isfinite(pixels).all():
+        raise _failure(
+            case,
+            f"{pipeline} returned {_bad_values(pixels)}; saved, the image would be black there",
+            f"use another dtype than {case.suite.model.dtype} (float16 overflows in many VAEs), "
+            "or see whether the weights are sound",
+            Unusable.NOT_FINITE,
+        )
+    return to_image(pixels)
+
+
+def _bad_values(pixels: np.ndarray[Any, Any]) -> str:
+    import numpy as np
+
+    share = 1.0 - float(np.isfinite(pixels).mean())
+    kind = "NaN" if np.isnan(pixels).any() else "infinite values"
+    return f"{kind} in {share:.1%} of the image"
+
+
+def _failure(case: Case, what: str, fix: str, unusable: Unusable | None = None) -> GenerationError:
+    path: Path = case.suite.path
+    error = GenerationError(what, path=path, line=case.line, fix=fix)
+    error.unusable = unusable
+    return error
+
+
+def _step_counter(case: Case, progress: Progress) -> Any:
+    """Make the callback that says ``red-apple[seed=1]: step 3 of 20``."""
+
+    def after_step(pipeline: Any, step: int, _time: Any, values: dict[str, Any]) -> dict[str, Any]:
+        total = getattr(pipeline, "num_timesteps", None) or "?"
+        progress(f"{case.id}: step {step + 1} of {total}", step=True)
+        return values
+
+    return after_step

@@ -1,0 +1,115 @@
+"""The environment of an image: the process, the model's files, the pipeline as it was loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldenseed.backends.diffusers.as_loaded import (
+    LoadingReport,
+    describe_components,
+    describe_reports,
+)
+from goldenseed.backends.diffusers.loading import model_folder
+from goldenseed.backends.diffusers.pipeline_state import describe_state, describe_tokenizers
+from goldenseed.backends.diffusers.weights import MODEL_INDEX, CheckedModel, check_model
+from goldenseed.core.files import read_json
+from goldenseed.environment.file_digests import FileDigests
+from goldenseed.environment.fingerprint import read_fingerprint
+from goldenseed.environment.keys import EnvironmentValue
+
+if TYPE_CHECKING:
+    from goldenseed.suite.cases import Suite
+
+
+_WEIGHTS = frozenset(
+    {".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack", ".onnx", ".pb"}
+)
+"""Of files with these endings only those count that will be loaded; the others are variants."""
+_FOR_PEOPLE = frozenset({".md", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".pdf"})
+
+
+def read_model_files(suite: Suite, digests: FileDigests) -> dict[str, EnvironmentValue]:
+    """Digest the model's files and the adapters of all cases; nothing is loaded.
+
+    Raises:
+        GoldenseedError: the model is not there or is refused: see ``check_model``.
+
+    """
+    model = suite.model
+    checked = check_model(
+        model_folder(model, suite.path), variant=model.variant, allow_pickle=model.allow_pickle
+    )
+    adapters = {
+        f"adapter_file.{adapter.source}": adapter.path
+        for template in suite.templates
+        for adapter in template.adapters
+    }
+    return {
+        "model.source": model.source,
+        "model.revision": model.revision,
+        **digests.of(
+            (f"model_file.{file.relative_to(checked.folder).as_posix()}", file)
+            for file in files_of(checked)
+        ),
+        **digests.of(sorted(adapters.items())),
+    }
+
+
+def files_of(checked: CheckedModel) -> tuple[Path, ...]:
+    """List the model's index and every file of its components that loading may look at, sorted."""
+    return tuple(sorted({checked.folder / MODEL_INDEX, *_component_files(checked)}))
+
+
+def _component_files(checked: CheckedModel) -> Iterator[Path]:
+    index = read_json(checked.folder / MODEL_INDEX)
+    folders = {
+        checked.folder / name
+        for name, value in index.items()
+        if isinstance(value, list) and all(value) and not name.startswith("_")
+    }
+    for folder in folders:
+        for file in folder.rglob("*") if folder.is_dir() else ():
+            hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+            if hidden or not file.is_file() or file.suffix.lower() in _FOR_PEOPLE:
+                continue
+            if file.suffix.lower() not in _WEIGHTS or file in checked.weights:
+                yield file
+
+
+Environment = Mapping[str, EnvironmentValue]
+
+
+def describe_surroundings(suite: Suite, device: str, digests: FileDigests) -> Environment:
+    """Describe all that can be known without loading the model: process, GPU, files.
+
+    Read it inside the suite's settings.
+
+    Raises:
+        GoldenseedError: the model's files are not there or are refused.
+
+    """
+    return {**read_fingerprint(device), **read_model_files(suite, digests)}
+
+
+def describe_as_loaded(pipeline: Any, reports: Iterable[LoadingReport]) -> Environment:
+    """Describe what loading made of the model; read it once, before the first image."""
+    components = dict(describe_components(pipeline))
+    names = dict.fromkeys(key.split(".")[1] for key in components)
+    return {
+        **components,
+        **describe_reports(names, reports),
+        **dict(describe_tokenizers(pipeline)),
+    }
+
+
+def describe_images(
+    surroundings: Environment, as_loaded: Environment, pipeline: Any, scheduler: Any
+) -> Environment:
+    """Describe where images are made, with the scheduler they are given, sorted by key.
+
+    Read it inside the settings that are in force for the images.
+    """
+    state = dict(describe_state(pipeline, scheduler))
+    return dict(sorted({**surroundings, **as_loaded, **state}.items()))

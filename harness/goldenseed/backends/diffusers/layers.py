@@ -1,0 +1,159 @@
+"""The deep trace: what every layer of a pipeline's models returned, call by call.
+
+For one case, to bring a difference that the trace found in one model down to one of its layers.
+Each call of each module is digested as it returns and its values are let go, so that memory holds
+the packed records alone: about 0.9 kB a call, which is 18 MB for 1,000 modules in 20 steps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from goldenseed.backends.diffusers.trace import compiled
+from goldenseed.trace.digesting import Kept, record_of
+from goldenseed.trace.files import LayerRecord
+from goldenseed.trace.sketch import Sketcher
+from goldenseed.trace.stages import Stage
+
+if TYPE_CHECKING:
+    import torch
+
+_GZIP = 31
+"""zlib's number for a gzip file with the largest window."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeepTrace:
+    """One image's layers, as the content of a file."""
+
+    sha256: str
+    """Of the text, before it was packed."""
+    data: bytes
+    """gzip of one JSON object a line, a ``LayerRecord`` each, in the order in which calls ended."""
+
+
+class LayerRecorder:
+    """Collects the calls of modules; digests each at once, since the next may overwrite it."""
+
+    def __init__(self, sketcher: Sketcher) -> None:
+        self._sketcher = sketcher
+        self._calls: Counter[str] = Counter()
+        self._digest = hashlib.sha256()
+        self._packer = zlib.compressobj(level=1, wbits=_GZIP)
+        self._packed: list[bytes] = []
+
+    def watch(self, restore: ExitStack, component: str, model: torch.nn.Module) -> None:
+        """Record every call of ``model`` and of the modules in it until ``restore`` is closed."""
+        for path, module in model.named_modules():
+            name = f"{component}.{path}" if path else component
+            given: list[str] = []
+            before = _given(given)
+            restore.callback(module.register_forward_pre_hook(before, with_kwargs=True).remove)
+            restore.callback(module.register_forward_hook(self._returned(name, given)).remove)
+
+    def finish(self) -> DeepTrace:
+        """Return what was recorded."""
+        data = b"".join((*self._packed, self._packer.flush()))
+        return DeepTrace(self._digest.hexdigest(), data)
+
+    def _returned(self, name: str, given: list[str]) -> Any:
+        def after(_module: Any, _args: Any, output: Any) -> None:
+            tensors = [each for each in _leaves(output) if _readable(each)]
+            first = next((each for each in tensors if each.is_floating_point()), None)
+            measured = self._measured(first) if first is not None else {}
+            record = LayerRecord(
+                module=name,
+                call=self._calls[name],
+                inputs=given.pop(),
+                sha256=_digest_of(output),
+                **measured,
+            )
+            self._calls[name] += 1
+            line = record.model_dump_json(exclude_none=True).encode() + b"\n"
+            self._digest.update(line)
+            self._packed.append(self._packer.compress(line))
+
+        return after
+
+    def _measured(self, values: torch.Tensor) -> dict[str, Any]:
+        kept = Kept(Stage.DENOISING_STEP, 0, None, values.detach().contiguous())
+        record = record_of(kept, self._sketcher)
+        return record.model_dump(include={"shape", "dtype", "norm", "sketch"})
+
+
+@contextmanager
+def recorded_layers(pipeline: Any, sketcher: Sketcher) -> Iterator[LayerRecorder]:
+    """Record the calls of all modules of ``pipeline`` inside; the hooks are gone afterwards.
+
+    A component that is compiled is left alone: hooks would be compiled into it.
+    """
+    import torch
+
+    recorder = LayerRecorder(sketcher)
+    with ExitStack() as restore:
+        watched: set[int] = set()
+        for name, component in sorted(getattr(pipeline, "components", {}).items()):
+            if (
+                isinstance(component, torch.nn.Module)
+                and not any(compiled(each) for each in component.modules())
+                and id(component) not in watched
+            ):
+                watched.add(id(component))
+                recorder.watch(restore, name, component)
+        yield recorder
+
+
+def _given(digests: list[str]) -> Any:
+    def before(_module: Any, args: Any, kwargs: Any) -> None:
+        digests.append(_digest_of((args, kwargs)))
+
+    return before
+
+
+def _digest_of(values: Any) -> str:
+    """Digest all tensors and plain values in nested lists, tuples and mappings, in their order."""
+    digest = hashlib.sha256()
+    for each in _leaves(values):
+        if _readable(each):
+            digest.update(f"{each.dtype} {tuple(each.shape)};".encode())
+            digest.update(_bytes_of(each))
+        elif each is None or isinstance(each, str | int | float):
+            digest.update(f"{each!r};".encode())
+    return digest.hexdigest()
+
+
+def _bytes_of(values: torch.Tensor) -> memoryview:
+    import torch
+
+    plain = values.detach().cpu().contiguous().reshape(-1)
+    return plain.view(torch.uint8).numpy().data
+
+
+def _leaves(values: Any) -> Iterator[Any]:
+    if isinstance(values, Mapping):
+        for key, each in values.items():
+            yield key
+            yield from _leaves(each)
+    elif isinstance(values, list | tuple):
+        for each in values:
+            yield from _leaves(each)
+    else:
+        yield values
+
+
+def _readable(values: Any) -> bool:
+    """Say whether a value is a tensor whose bytes lie in memory."""
+    import torch
+
+    return (
+        isinstance(values, torch.Tensor)
+        and not values.is_meta
+        and values.layout is torch.strided
+        and not values.is_quantized
+    )

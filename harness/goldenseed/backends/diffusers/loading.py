@@ -1,0 +1,242 @@
+"""Loading a diffusers pipeline from a checked folder: no network, no foreign code."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldenseed.backends.diffusers.as_loaded import LoadingReport, loading_reports, names_in_words
+from goldenseed.backends.protocol import GenerationError
+from goldenseed.core.errors import GoldenseedError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import torch
+
+    from goldenseed.backends.diffusers.weights import CheckedModel
+    from goldenseed.suite.model import ModelSpec
+
+
+def model_folder(model: ModelSpec, suite: Path) -> Path:
+    """Find the model's folder: beside the suite file, or in the local hub cache. No network.
+
+    Raises:
+        GoldenseedError: neither is there.
+
+    """
+    if model.folder is not None:
+        if model.folder.is_dir():
+            return model.folder
+        raise GoldenseedError(
+            f"there is no model folder {model.source!r} beside the suite",
+            path=suite,
+            fix="correct model.source, or give a hub id with a 40-hex revision",
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model.source, revision=model.revision, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, FileNotFoundError) as error:
+        raise GoldenseedError(
+            f"{model.source} at revision {model.revision} is not in the local hub cache, "
+            "and nothing is downloaded during a run",
+            path=suite,
+            fix=f"hf download {model.source} --revision {model.revision}",
+        ) from error
+
+
+def device_for(wanted: str, gpu_index: int = 0) -> str:
+    """Choose the device, for example ``cpu`` or ``cuda:1``.
+
+    ``auto`` is a GPU where there is one and else the CPU. ``auto`` and ``cuda`` take the GPU
+    ``gpu_index`` modulo the number of GPUs, so that the workers of one machine share them evenly.
+
+    Raises:
+        GoldenseedError: the device is not there.
+
+    """
+    import torch
+
+    kind = wanted.partition(":")[0]
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if wanted == "auto":
+        return f"cuda:{gpu_index % gpus}" if gpus else "cpu"
+    if kind == "cuda" and not gpus:
+        raise GoldenseedError(
+            f"device {wanted!r} was asked for, but torch {torch.__version__} sees no GPU",
+            fix="run on a machine with a GPU, or ask for the device cpu or auto",
+        )
+    if wanted == "cuda":
+        return f"cuda:{gpu_index % gpus}"
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise GoldenseedError(
+            f"{wanted!r} is no device", fix="use auto, cpu, cuda or cuda:0"
+        ) from error
+    if kind == "cuda" and (device.index or 0) >= gpus:
+        raise GoldenseedError(
+            f"device {wanted!r} was asked for, but there are only {gpus} GPUs",
+            fix=f"use a number from 0 to {gpus - 1}, or cuda for any",
+        )
+    return str(device)
+
+
+def dtype_for(name: str) -> torch.dtype:
+    """Return torch's dtype of that name, for example ``bfloat16``.
+
+    Raises:
+        GoldenseedError: torch has no floating-point dtype of that name.
+
+    """
+    import torch
+
+    found = getattr(torch, name, None)
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise GoldenseedError(
+            f"{name!r} is no floating-point dtype of torch",
+            fix="use float32, float16, bfloat16 or float64",
+        )
+    return found
+
+
+_RANDOM_WEIGHTS = ("newly initialized", "| MISSING")
+"""What the libraries log when they fill weights at random. It is the second witness, for what was
+loaded by other ways than ``from_pretrained`` of a model."""
+
+
+def load_pipeline(
+    checked: CheckedModel,
+    *,
+    pipeline: str | None,
+    variant: str | None,
+    dtype: torch.dtype,
+    device: str,
+    allow_new_weights: Collection[str] = (),
+) -> tuple[Any, tuple[LoadingReport, ...]]:
+    """Load the pipeline onto ``device``; its own class unless ``pipeline`` names another.
+
+    Weights that the files lack are filled at random by the libraries; that is refused unless
+    ``allow_new_weights`` names the component. Returns what the libraries said of weights, too.
+
+    Raises:
+        GenerationError: diffusers cannot load it, or filled weights at random.
+        GoldenseedError: diffusers has no such pipeline.
+
+    """
+    import diffusers
+
+    with quietly() as messages, loading_reports() as reports:
+        cls = _pipeline_class(diffusers, pipeline or checked.pipeline, checked)
+        try:
+            loaded = cls.from_pretrained(
+                str(checked.folder),
+                **{_dtype_argument(diffusers.__version__): dtype},
+                variant=variant,
+                use_safetensors=None if checked.pickles else True,
+                local_files_only=True,
+                trust_remote_code=False,
+                # Only so does diffusers fill missing weights; else it leaves them without memory.
+                **({"low_cpu_mem_usage": False} if allow_new_weights else {}),
+            ).to(device)
+        except Exception as error:
+            _refuse_random_weights(reports, messages, allow_new_weights, checked)
+            raise GenerationError(
+                f"diffusers {diffusers.__version__} cannot load the {checked.pipeline}: "
+                f"{type(error).__name__}: {error}",
+                path=checked.folder,
+                fix="check that the model is complete and that this diffusers release knows it",
+            ) from error
+    _refuse_random_weights(reports, messages, allow_new_weights, checked)
+    loaded.set_progress_bar_config(disable=True)
+    return loaded, tuple(reports)
+
+
+def _refuse_random_weights(
+    reports: Sequence[LoadingReport],
+    messages: Sequence[str],
+    allowed: Collection[str],
+    checked: CheckedModel,
+) -> None:
+    """Raise for weights filled at random; also where only a message tells of them."""
+    incomplete = [report for report in reports if report.missing]
+    refused = [
+        f"{report.component} lacks {names_in_words(report.missing)}"
+        for report in incomplete
+        if report.component not in allowed
+    ]
+    if not incomplete:
+        refused = [
+            message.strip()
+            for message in messages
+            if any(words in message for words in _RANDOM_WEIGHTS)
+        ]
+    if refused:
+        names = [report.component for report in incomplete if report.component not in allowed]
+        raise GenerationError(
+            f"weights are missing and would be filled at random: {'; '.join(refused)}",
+            path=checked.folder,
+            fix="use the library versions the model was saved with, or save it again; to test "
+            "such a model all the same, name the component: "
+            f"allow_new_weights: [{', '.join([*allowed, *(names or ['unet'])])}]",
+        )
+
+
+@contextmanager
+def quietly() -> Iterator[list[str]]:
+    """Keep what diffusers and transformers log and their progress bars from the terminal.
+
+    Yields the list to which their warnings are added instead.
+    """
+    import diffusers.utils.logging
+    import transformers.utils.logging
+
+    messages: list[str] = []
+    with ExitStack() as restore:
+        for library in (diffusers, transformers):
+            log = library.utils.logging
+            if log.is_progress_bar_enabled():
+                restore.callback(log.enable_progress_bar)
+                log.disable_progress_bar()
+            logger = logging.getLogger(library.__name__)
+            restore.callback(setattr, logger, "handlers", logger.handlers)
+            restore.callback(setattr, logger, "propagate", logger.propagate)
+            logger.handlers = [_Collector(messages)]
+            logger.propagate = False
+        yield messages
+
+
+class _Collector(logging.Handler):
+    """Adds every message of level warning or above to a list."""
+
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._messages = messages
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._messages.append(record.getMessage())
+
+
+def _dtype_argument(diffusers_version: str) -> str:
+    """Return what the release calls the argument: diffusers renamed it (pull request 14205)."""
+    from packaging.version import Version
+
+    return "dtype" if Version(diffusers_version) >= Version("0.42") else "torch_dtype"
+
+
+def _pipeline_class(diffusers: ModuleType, name: str, checked: CheckedModel) -> Any:
+    found = getattr(diffusers, name, None)
+    if hasattr(found, "from_pretrained") and ("Pipeline" in name or name.startswith("AutoPipe")):
+        return found
+    near = get_close_matches(name, [each for each in dir(diffusers) if "Pipeline" in each], n=3)
+    raise GoldenseedError(
+        f"diffusers {diffusers.__version__} has no pipeline {name!r}",
+        path=checked.folder,
+        fix=f"did you mean {' or '.join(near)}?" if near else "install a release that has it",
+    )

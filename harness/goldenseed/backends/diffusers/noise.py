@@ -1,0 +1,181 @@
+"""Where the noise of an image comes from, in place of the pipeline's own generator."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldenseed.backends.diffusers.portable_normals import portable_normals
+from goldenseed.backends.protocol import GenerationError
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import read_regular, sha256_hex
+from goldenseed.suite.model import LARGEST_NOISE
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from goldenseed.suite.cases import Case
+    from goldenseed.suite.model import NoiseSpec
+
+    Values = np.ndarray[Any, np.dtype[np.float64]]
+
+_FUNCTION = "randn_tensor"
+"""``diffusers.utils.torch_utils.randn_tensor``: pipelines and schedulers draw through it."""
+
+
+@dataclass
+class Draws:
+    """What a pipeline drew while it was watched."""
+
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
+
+
+def generator_for(case: Case, device: str) -> torch.Generator:
+    """Return a fresh generator with the case's seed: on ``device`` for ``noise: device``."""
+    import torch
+
+    place = device if case.noise.kind == "device" else "cpu"
+    return torch.Generator(place).manual_seed(case.seed)
+
+
+@contextmanager
+def noise_of(case: Case) -> Iterator[Draws | None]:
+    """Give the pipelines and schedulers of diffusers the noise that ``case`` asks for.
+
+    For ``cpu`` and ``device``, which the generator decides, nothing is touched and None is yielded.
+    ``portable`` answers every draw of an image from a stream of its own; ``file`` answers the first
+    with the stored values and all later ones (of ancestral samplers) as ``portable`` does. The
+    values are float64 and rounded to the dtype that is asked for.
+
+    Raises:
+        GenerationError: on leaving, if the pipeline never drew through diffusers' own function.
+        GoldenseedError: the file is not what it was when the suite was read, or of another shape.
+
+    """
+    if case.noise.kind in {"cpu", "device"}:
+        yield None
+        return
+    first = None if case.noise.path is None else stored_noise(case.noise)
+    draws = Draws()
+
+    def draw(
+        shape: Sequence[int],
+        generator: Any = None,  # noqa: ARG001 - the signature is diffusers'
+        device: Any = None,
+        dtype: Any = None,
+        layout: Any = None,
+    ) -> torch.Tensor:
+        wanted = tuple(shape)
+        if first is not None and not draws.shapes:
+            values = _of_shape(first, wanted, case)
+        else:
+            values = portable_normals(case.seed, len(draws.shapes), wanted)
+        draws.shapes.append(wanted)
+        return _tensor(values, device, dtype, layout)
+
+    from diffusers.utils.torch_utils import randn_tensor
+
+    with instead_of(randn_tensor, draw):
+        yield draws
+    if not draws.shapes:
+        raise GenerationError(
+            f"the pipeline did not take the noise of `noise: {case.noise.kind}`: it draws its own",
+            path=case.suite.path,
+            line=case.line,
+            fix="use `noise: cpu` for this pipeline",
+        )
+
+
+def stored_noise(noise: NoiseSpec) -> Values:
+    """Read the values of a noise file as float64.
+
+    Raises:
+        GoldenseedError: the file changed since the suite was read, or does not hold exactly one
+            array of finite floating-point numbers.
+
+    """
+    import numpy as np
+
+    path = noise.path
+    assert path is not None  # noqa: S101 - only files are read here
+    data = read_regular(path, LARGEST_NOISE)
+    if sha256_hex(data) != noise.sha256:
+        raise GoldenseedError(
+            "changed after the suite was read", path=path, fix="run again when it is complete"
+        )
+    values = _parsed(path, data)
+    if values.dtype.kind != "f" or not np.isfinite(values).all():
+        raise GoldenseedError(
+            f"holds {values.dtype} values, or some that are not finite",
+            path=path,
+            fix="store finite float16, float32 or float64 values",
+        )
+    return values.astype(np.float64)
+
+
+def _parsed(path: Path, data: bytes) -> np.ndarray[Any, Any]:
+    from io import BytesIO
+
+    import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        if path.suffix == ".npy":
+            return np.asarray(np.load(BytesIO(data), allow_pickle=False))
+        tensors = load(data)
+    except (SafetensorError, OSError, ValueError, EOFError, KeyError) as error:
+        raise GoldenseedError(
+            f"cannot be read as {path.suffix}: {error}", path=path, fix="save it again"
+        ) from error
+    if len(tensors) != 1:
+        raise GoldenseedError(
+            f"holds {len(tensors)} arrays", path=path, fix="store the initial noise alone"
+        )
+    return next(iter(tensors.values()))
+
+
+def _of_shape(values: Values, wanted: tuple[int, ...], case: Case) -> Values:
+    if values.shape != wanted:
+        raise GoldenseedError(
+            f"`{case.noise.source}` has the shape {values.shape}, and the pipeline draws {wanted}",
+            path=case.suite.path,
+            line=case.line,
+            fix="store noise of that shape, or change height and width",
+        )
+    return values
+
+
+def _tensor(values: Values, device: Any, dtype: Any, layout: Any) -> torch.Tensor:
+    import torch
+
+    wanted = torch.get_default_dtype() if dtype is None else dtype
+    tensor = torch.from_numpy(values.copy()).to(device=device or "cpu", dtype=wanted)
+    return tensor if layout in {None, torch.strided} else tensor.to_sparse()
+
+
+@contextmanager
+def instead_of(
+    own: Callable[..., torch.Tensor], draw: Callable[..., torch.Tensor]
+) -> Iterator[None]:
+    """Put ``draw`` wherever a module of diffusers holds ``own``, and take it away again.
+
+    Each pipeline and scheduler has imported the function by name, so there is no one place. Modules
+    that are imported meanwhile get ``draw`` from its home, and lose it in the end like the others.
+    """
+    _exchange(own, draw)
+    try:
+        yield
+    finally:
+        _exchange(draw, own)
+
+
+def _exchange(old: object, new: object) -> None:
+    for name, module in tuple(sys.modules.items()):
+        if name.startswith("diffusers.") and vars(module).get(_FUNCTION) is old:
+            setattr(module, _FUNCTION, new)

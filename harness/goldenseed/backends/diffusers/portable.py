@@ -1,0 +1,269 @@
+"""Float64 throughout: portable mode, and the exact image of a case.
+
+Libraries compute in float32 in many places whatever the model's dtype is: a scheduler's cumulative
+products, the frequencies of time steps and rotary embeddings, normalisations, the image processor.
+Each such place is a rounding of 6e-8 that another instruction set or number of threads can take
+the other way. They are not listed and patched one by one: while :func:`float64_only` holds, every
+request for a narrower type is answered with float64, at the lowest level that all of torch passes
+through, and whatever should escape that is refused with its name.
+
+It is computed in float64, from the very numbers that the case itself computes with: its weights as
+they are in the case's dtype, and the noise that is drawn in it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from goldenseed.backends.diffusers.loading import dtype_for
+from goldenseed.backends.diffusers.noise import instead_of, noise_of
+from goldenseed.backends.protocol import GenerationError
+
+if TYPE_CHECKING:
+    import torch
+
+    from goldenseed.suite.cases import Case
+
+
+MOST_NAMED = 3
+PORTABLE = "determinism is portable"
+
+
+class Float64:
+    """What :func:`float64_only` has in force, and how to leave a few operations out of it."""
+
+    def __init__(self, because: str) -> None:
+        self.because = because
+        self.at_work = True
+
+    @contextmanager
+    def left_out(self) -> Iterator[None]:
+        """Let what is computed inside have the type that it asks for."""
+        self.at_work = False
+        try:
+            yield
+        finally:
+            self.at_work = True
+
+
+@contextmanager
+def float64_only(*, loading: bool = False, because: str = PORTABLE) -> Iterator[Float64]:
+    """Make torch, and NumPy as the modules of diffusers see it, compute in float64 only.
+
+    float16, bfloat16, float32 and complex64 become float64 and complex128 wherever a result is
+    created or converted; reinterpreting bytes is left alone. Costs some microseconds an operation.
+
+    Args:
+        loading: tensors read from files may be narrower, and initialising weights may draw random
+            numbers; what is kept in the end is for :func:`check_float64` to judge.
+        because: why, for messages.
+
+    Raises:
+        GenerationError: inside, where an operation meets a narrower tensor or draws random numbers.
+
+    """
+    import torch
+
+    default = torch.get_default_dtype()
+    float64 = Float64(because)
+    with ExitStack() as restore:
+        restore.callback(torch.set_default_dtype, default)
+        torch.set_default_dtype(torch.float64)
+        restore.enter_context(_wide_numpy())
+        restore.enter_context(_literal_mode(float64))
+        restore.enter_context(_operation_mode(float64, strict=not loading))
+        yield float64
+
+
+def check_float64(pipeline: Any, because: str = PORTABLE) -> None:
+    """Check that every weight and buffer of a loaded pipeline is float64.
+
+    Raises:
+        GenerationError: one is not; the message names the first few.
+
+    """
+    narrow = [
+        f"{name}.{key} ({str(tensor.dtype).removeprefix('torch.')})"
+        for name, module in pipeline.components.items()
+        if hasattr(module, "named_parameters")
+        for key, tensor in (*module.named_parameters(), *module.named_buffers())
+        if tensor.dtype in _wider()
+    ]
+    if narrow:
+        more = f" and {len(narrow) - MOST_NAMED} more" if len(narrow) > MOST_NAMED else ""
+        raise GenerationError(
+            f"{because}, but not all is float64: {', '.join(narrow[:MOST_NAMED])}{more}",
+            fix="this model cannot be computed in float64: docs/determinism.md",
+        )
+
+
+def _wider() -> Mapping[Any, Any]:
+    import torch
+
+    return {
+        torch.float16: torch.float64,
+        torch.bfloat16: torch.float64,
+        torch.float32: torch.float64,
+        torch.complex32: torch.complex128,
+        torch.complex64: torch.complex128,
+    }
+
+
+def _operation_mode(float64: Float64, *, strict: bool) -> Any:
+    """Make the mode that sees every operation torch runs, also those inside others."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    wider = _wider()
+    from_literals = torch.ops.aten.lift_fresh.default
+
+    class Float64Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+        ) -> Any:
+            kwargs = kwargs or {}
+            if not float64.at_work:
+                return func(*args, **kwargs)
+            wanted = wider.get(kwargs.get("dtype"))
+            if wanted is not None:
+                kwargs = {**kwargs, "dtype": wanted}
+            if func is from_literals:
+                wanted = wider.get(args[0].dtype)
+                return func(args[0] if wanted is None else args[0].to(wanted))
+            if strict:
+                _refuse_narrow(func, (*args, *kwargs.values()), wider, float64.because)
+                _refuse_random(func, float64.because)
+            return func(*args, **kwargs)
+
+    return Float64Operations()  # type: ignore[no-untyped-call]
+
+
+def _literal_mode(float64: Float64) -> Any:
+    """Make the mode for numbers written in Python, which torch rounds before it runs anything."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    wider = _wider()
+    of_literals = {torch.tensor, torch.as_tensor, torch.asarray, torch.scalar_tensor}
+
+    class Float64Literals(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+        ) -> Any:
+            kwargs = kwargs or {}
+            if float64.at_work and func in of_literals and kwargs.get("dtype") in wider:
+                kwargs = {**kwargs, "dtype": wider[kwargs["dtype"]]}
+            return func(*args, **kwargs)
+
+    return Float64Literals()
+
+
+def _refuse_narrow(
+    func: Any, arguments: tuple[Any, ...], wider: Mapping[Any, Any], because: str
+) -> None:
+    import torch
+
+    for argument in arguments:
+        for each in argument if isinstance(argument, list | tuple) else (argument,):
+            if isinstance(each, torch.Tensor) and each.dtype in wider:
+                raise GenerationError(
+                    f"{because}, but {func} meets {each.dtype} values of shape "
+                    f"{tuple(each.shape)}, whose bits depend on the machine",
+                    fix="this pipeline or scheduler cannot do that: docs/determinism.md",
+                )
+
+
+def _refuse_random(func: Any, because: str) -> None:
+    import torch
+
+    if torch.Tag.nondeterministic_seeded in func.tags and "dot_product" not in str(func):
+        raise GenerationError(
+            f"{because}, but {func} draws from torch's own generator, "
+            "whose numbers depend on the machine",
+            fix="this pipeline or scheduler cannot do that: docs/determinism.md",
+        )
+
+
+class _WideNumpy(ModuleType):
+    """NumPy, except that its narrow floating-point types are float64."""
+
+    def __init__(self, numpy: ModuleType) -> None:
+        super().__init__(numpy.__name__)
+        self.float16 = self.float32 = self.single = self.half = numpy.float64
+        self.complex64 = numpy.complex128
+        self._numpy = numpy
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._numpy, name)
+
+
+@contextmanager
+def _wide_numpy() -> Iterator[None]:
+    """Show the modules of diffusers a NumPy without narrow types: tables are made with it."""
+    import numpy as np
+
+    wide = _WideNumpy(np)
+    _exchange(np, wide)
+    try:
+        yield
+    finally:
+        _exchange(wide, np)
+
+
+def _exchange(old: object, new: object) -> None:
+    for name, module in tuple(sys.modules.items()):
+        if name.startswith("diffusers.") and vars(module).get("np") is old:
+            setattr(module, "np", new)  # noqa: B010 - a module of somebody else's
+
+
+EXACT = "the exact image is computed in float64"
+"""Why all is float64, for messages."""
+
+
+def round_weights(pipeline: Any, dtype: torch.dtype) -> None:
+    """Round the stored numbers of a float64 pipeline to those they are in ``dtype``, in float64."""
+    for component in pipeline.components.values():
+        for weight in component.state_dict().values() if hasattr(component, "parameters") else ():
+            if weight.is_floating_point():
+                weight.copy_(weight.to(dtype))
+
+
+@contextmanager
+def widened_noise_of(
+    case: Case, *, outside: Callable[[], AbstractContextManager[None]]
+) -> Iterator[None]:
+    """Give a pipeline that computes in float64 the noise that it draws in the case's own dtype.
+
+    Args:
+        case: whose noise and dtype.
+        outside: leaves the drawing out of what makes all float64.
+
+    Raises:
+        GenerationError, GoldenseedError: as ``noise_of``.
+
+    """
+    import torch
+    from diffusers.utils import torch_utils
+
+    narrow = dtype_for(case.suite.model.dtype)
+    with noise_of(case):
+        own = torch_utils.randn_tensor
+
+        def draw(
+            shape: Sequence[int],
+            generator: Any = None,
+            device: Any = None,
+            dtype: Any = None,
+            layout: Any = None,
+        ) -> torch.Tensor:
+            wanted = torch.get_default_dtype() if dtype is None else dtype
+            with outside():
+                drawn: torch.Tensor = own(shape, generator, device, narrow, layout)
+                return drawn.to(torch.float64 if wanted.is_floating_point else wanted)
+
+        with instead_of(own, draw):
+            yield

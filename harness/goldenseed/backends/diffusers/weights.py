@@ -1,0 +1,229 @@
+"""Checks of a model folder before anything of it is loaded; free of torch and diffusers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from goldenseed.core.errors import GoldenseedError
+
+MODEL_INDEX = "model_index.json"
+_WEIGHT_STEMS = ("diffusion_pytorch_model", "model")
+_PICKLE_STEMS = ("diffusion_pytorch_model", "pytorch_model", "model")
+_PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
+_PLAIN_FILES = ("Tokenizer", "TokenizerFast", "Processor", "ProcessorFast", "ProcessorPil")
+_PLAIN_INFIXES = ("FeatureExtractor", "ImageProcessor", "Tokenizer")
+
+
+@dataclass(frozen=True)
+class CheckedModel:
+    """A model folder that may be loaded."""
+
+    folder: Path
+    pipeline: str
+    """The pipeline's class name in ``model_index.json``."""
+    weights: tuple[Path, ...]
+    """Every weight file that will be loaded, sorted."""
+    pickles: tuple[str, ...]
+    """Those among them in a pickle format, relative to the folder; the suite allowed each."""
+
+
+def check_model(
+    folder: Path, *, variant: str | None = None, allow_pickle: Collection[str] = ()
+) -> CheckedModel:
+    """Check that a diffusers model folder is whole and holds nothing that runs code.
+
+    ``allow_pickle`` lists pickle-format weights by their path relative to ``folder``, with forward
+    slashes. Only headers are read, so a checkpoint of many gigabytes takes milliseconds.
+
+    Raises:
+        GoldenseedError: a file is missing, truncated or malformed, or would run code; the message
+            names the file.
+
+    """
+    index = _read_json(folder / MODEL_INDEX, missing="a diffusers model folder has this file")
+    pipeline = index.get("_class_name")
+    if isinstance(pipeline, list) or (folder / "pipeline.py").exists():
+        raise GoldenseedError(
+            "the model brings its own pipeline code, which is never run",
+            path=folder / ("pipeline.py" if (folder / "pipeline.py").exists() else MODEL_INDEX),
+            fix="use a model whose pipeline is part of diffusers",
+        )
+    if not isinstance(pipeline, str):
+        raise GoldenseedError(
+            "has no _class_name, so the pipeline is not known",
+            path=folder / MODEL_INDEX,
+            fix="save the model again with save_pretrained",
+        )
+    weights = [
+        file
+        for name, library, class_name in _components(folder, index)
+        for file in _check_component(folder / name, library, class_name, variant)
+    ]
+    pickles = [file for file in weights if file.suffix != ".safetensors"]
+    names = tuple(sorted(file.relative_to(folder).as_posix() for file in pickles))
+    for name in names:
+        if name not in allow_pickle:
+            raise GoldenseedError(
+                "is a pickle, which can run any code when it is loaded",
+                path=folder / name,
+                fix=f'convert it to safetensors, or allow it by name: allow_pickle: ["{name}"]',
+            )
+    for file in weights:
+        if file.suffix == ".safetensors":
+            check_safetensors(file)
+    return CheckedModel(folder, pipeline, tuple(sorted(weights)), names)
+
+
+def check_safetensors(file: Path) -> None:
+    """Check that a safetensors file's header is well formed and fits the file's size exactly.
+
+    Raises:
+        GoldenseedError: it is missing, truncated, too long or no safetensors file.
+
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not file.is_file():
+        raise GoldenseedError("does not exist", path=file, fix="copy the model's folder again")
+    with file.open("rb") as stream:
+        if stream.read(len(_LFS_POINTER)) == _LFS_POINTER:
+            raise GoldenseedError(
+                "is a Git LFS pointer, not the weights themselves", path=file, fix="git lfs pull"
+            )
+    try:
+        with safe_open(file, framework="np"):
+            return
+    except (SafetensorError, OSError) as error:
+        raise GoldenseedError(
+            f"is truncated or corrupt: {error}", path=file, fix="download or copy it again"
+        ) from error
+
+
+def _components(folder: Path, index: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield name, library and class of every component that ``model_index.json`` fills.
+
+    A component is a pair of texts; ``[null, null]`` is an empty one, any other list an option.
+    """
+    for name, value in index.items():
+        match value:
+            case [str(library), str(class_name)] if not name.startswith("_"):
+                if not (name.isidentifier() and library.isidentifier()):
+                    raise GoldenseedError(
+                        f"component {name!r} has a name, or a library, that is no plain word",
+                        path=folder / MODEL_INDEX,
+                        fix="save the model again with save_pretrained",
+                    )
+                yield name, library, class_name
+
+
+def _check_component(
+    component: Path, library: str, class_name: str, variant: str | None
+) -> list[Path]:
+    """Check one component's folder and list its weight files."""
+    if not component.is_dir():
+        raise GoldenseedError(
+            f"the folder of component {component.name!r} is missing",
+            path=component,
+            fix=f"copy it beside {MODEL_INDEX}, or download the model again",
+        )
+    if (component / f"{library}.py").exists():
+        raise GoldenseedError(
+            f"component {component.name!r} brings its own code, which is never run",
+            path=component / f"{library}.py",
+            fix="use a model whose parts come from diffusers and transformers",
+        )
+    if class_name.endswith("Scheduler"):
+        _read_json(component / "scheduler_config.json", missing="a scheduler has this file")
+        return []
+    if class_name.endswith(_PLAIN_FILES) or any(part in class_name for part in _PLAIN_INFIXES):
+        return _check_plain(component)
+    _read_json(component / "config.json", missing=f"a {class_name} has this file")
+    return _weight_files(component, class_name, variant)
+
+
+def _check_plain(component: Path) -> list[Path]:
+    """Check the folder of a tokenizer or an image processor: at least one file, JSON readable."""
+    files = [file for file in component.iterdir() if file.is_file()]
+    if not files:
+        raise GoldenseedError(
+            "the folder is empty", path=component, fix="copy or download the model again"
+        )
+    for file in files:
+        if file.suffix == ".json":
+            _read_json(file, missing="")
+    return []
+
+
+def _weight_files(component: Path, class_name: str, variant: str | None) -> list[Path]:
+    """List the files diffusers or transformers would load: the variant's first, pickles last."""
+    for infix in dict.fromkeys([f".{variant}" if variant else "", ""]):
+        for stem in _WEIGHT_STEMS:
+            whole = component / f"{stem}{infix}.safetensors"
+            if whole.exists():
+                return [whole]
+            for index in (
+                component / f"{stem}.safetensors.index{infix}.json",
+                component / f"{stem}{infix}.safetensors.index.json",
+            ):
+                if index.exists():
+                    return _shards(index)
+    pickles = [
+        file
+        for file in sorted(component.iterdir())
+        if file.suffix in _PICKLE_SUFFIXES and file.name.startswith(_PICKLE_STEMS)
+    ]
+    if pickles:
+        return pickles
+    raise GoldenseedError(
+        f"the weights of {class_name} are missing: expected "
+        f"{' or '.join(f'{stem}.safetensors' for stem in _WEIGHT_STEMS)}",
+        path=component,
+        fix="copy or download the model again, or save it with safe_serialization=True",
+    )
+
+
+def _shards(index: Path) -> list[Path]:
+    names = _read_json(index, missing="").get("weight_map")
+    if not isinstance(names, dict) or not names:
+        raise GoldenseedError(
+            "has no weight_map", path=index, fix="copy or download the model again"
+        )
+    shards = sorted({str(name) for name in names.values()})
+    for name in shards:
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise GoldenseedError(
+                f"names {name!r}, which is no safetensors file beside it",
+                path=index,
+                fix="save the model again with safe_serialization=True",
+            )
+        if not (index.parent / name).is_file():
+            raise GoldenseedError(
+                f"the shard {name} is missing",
+                path=index.parent / name,
+                fix="copy or download the model again",
+            )
+    return [index.parent / name for name in shards]
+
+
+def _read_json(file: Path, *, missing: str) -> dict[str, Any]:
+    """Read a JSON object of a model folder; ``missing`` says why the file has to be there."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise GoldenseedError(
+            f"does not exist; {missing}", path=file, fix="copy or download the model again"
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise GoldenseedError(
+            f"cannot be read: {error}", path=file, fix="copy or download the model again"
+        ) from error
+    if not isinstance(found, dict):
+        raise GoldenseedError(
+            "is not a JSON object", path=file, fix="copy or download the model again"
+        )
+    return found

@@ -1,0 +1,126 @@
+"""What a back end is: something that makes the image of a case, whatever runs underneath."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.trace.stages import Trace
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from goldenseed.backends.diffusers.layers import DeepTrace
+    from goldenseed.environment.fingerprint import EnvironmentValue
+    from goldenseed.suite.cases import Case
+    from goldenseed.trace.digesting import Recording
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One image, as the pipeline made it, and how long that took."""
+
+    image: Image
+    """Mode ``L``, ``RGB`` or ``RGBA``, 8 bits a channel."""
+    seconds: float
+    """Wall-clock seconds of the pipeline call alone."""
+    load_seconds: float = 0.0
+    """Wall-clock seconds of loading the model; 0.0 where it was loaded already."""
+    recording: Recording | None = None
+    """What was recorded of the stages; None where that was not wanted."""
+    in_force: tuple[Mapping[str, EnvironmentValue], ...] = ()
+    """Switches by their keys, as they were when the models computed: see ``in_force``."""
+    layers: DeepTrace | None = None
+    """What every layer returned; None where that was not wanted, as is usual."""
+
+    @property
+    def trace(self) -> Trace:
+        """The records of the stages; empty where none were wanted."""
+        return () if self.recording is None else self.recording.trace
+
+
+class Unusable(StrEnum):
+    """Why what a pipeline returned is no image to judge, where it made one."""
+
+    NOT_FINITE = "not_finite"
+    """It holds NaN or infinite values."""
+    BLANKED = "blanked"
+    """The pipeline's safety checker blanked it."""
+
+
+class GenerationError(GoldenseedError):
+    """The model could not be loaded, or no usable image came out of it."""
+
+    unusable: Unusable | None = None
+    """Set where the pipeline ran to its end."""
+    trace: Trace = ()
+    """What was recorded until then, for whoever explains the failure."""
+    in_force: tuple[Mapping[str, EnvironmentValue], ...] = ()
+    """Switches as they were when the models computed."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        state = {"unusable": self.unusable, "trace": self.trace, "in_force": self.in_force}
+        return (_rebuild, (self.what, self.path, self.line, self.fix), state)
+
+
+def _rebuild(
+    what: str, path: Path | str | None, line: int | None, fix: str | None
+) -> GenerationError:
+    return GenerationError(what, path=path, line=line, fix=fix)
+
+
+class Progress(Protocol):
+    """Says what takes long."""
+
+    def __call__(self, text: str, *, step: bool = False) -> None:
+        """Show ``text``; ``step`` marks one of many, which may be left out."""
+
+
+def silent(text: str, *, step: bool = False) -> None:
+    """Say nothing."""
+
+
+class Backend(Protocol):
+    """Makes images. One object serves one process; it holds at most one model at a time."""
+
+    def load(self, case: Case) -> float:
+        """Make the case's model ready, freeing another first; return the seconds it took.
+
+        Returns 0.0 where the model was ready already.
+
+        Raises:
+            GoldenseedError: the model cannot be found or read, or is refused.
+
+        """
+
+    def generate(self, case: Case) -> Generation:
+        """Make the case's image, loading the model if need be.
+
+        The same case gives the same image whatever was generated before.
+
+        Raises:
+            GoldenseedError: the model cannot be loaded, or the case asks for what it cannot do.
+            GenerationError: the pipeline raised, or returned no image, several, or NaN.
+
+        """
+
+    def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
+        """Return all that can be known of the case's environment before its model is loaded.
+
+        Raises:
+            GoldenseedError: the model cannot be found or is refused.
+
+        """
+
+    def fingerprint(self) -> Mapping[str, EnvironmentValue]:
+        """Return where images of the case loaded or generated last are made.
+
+        The same object as long as nothing of it changes.
+        """
+
+    def close(self) -> None:
+        """Free the model and its memory."""

@@ -1,0 +1,244 @@
+"""Accepting and rejecting as changes to entries: data in, data out, all computed before writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+from goldenseed.baselines.candidate import Candidate
+from goldenseed.baselines.entry import (
+    AcceptedImage,
+    BaselineEntry,
+    ExactImage,
+    MeasuredNoise,
+    ProfileBaseline,
+    RejectedImage,
+)
+from goldenseed.baselines.places import Places
+from goldenseed.baselines.reading import read_entry
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import pretty_json, write_atomically
+
+
+class Outcome(StrEnum):
+    """What accepting or rejecting an image came to."""
+
+    FIRST = "first"
+    """Nothing was accepted in this profile before."""
+    ADDED = "added"
+    """Accepted beside what was accepted before."""
+    REPLACED = "replaced"
+    """Accepted in place of what was accepted before."""
+    REJECTED = "rejected"
+    """Put on the reject list."""
+    MEASURED = "measured"
+    """What was measured of the case's noise was added."""
+    TRACED = "traced"
+    """Accepted already, but without a trace, which was added."""
+    UNCHANGED = "unchanged"
+    """It already was so; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One profile's baseline after a change, and what the change did."""
+
+    baseline: ProfileBaseline
+    outcome: Outcome
+    no_longer_accepted: tuple[str, ...] = ()
+    """Pixel digests that were accepted before and are not any more."""
+    no_longer_rejected: bool = False
+
+
+def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> Change:
+    """Accept ``image``: in place of all that was accepted, or beside it if ``add``.
+
+    The same pixels made from the same recipe are accepted already: then nothing changes, so that
+    accepting a whole run again never drops the alternatives of a case nor who accepted it first.
+    The same pixels from another recipe take the place of the old ones even if ``add``. A trace is
+    added to what was accepted without one.
+    """
+    known = next((old for old in baseline.accepted if _same(old, image)), None)
+    if known is not None:
+        return _traced(baseline, known, image)
+    kept = tuple(
+        old for old in baseline.accepted if add and old.pixels_sha256 != image.pixels_sha256
+    )
+    remaining = {old.pixels_sha256 for old in (*kept, image)}
+    rejected = tuple(old for old in baseline.rejected if old.pixels_sha256 != image.pixels_sha256)
+    return Change(
+        ProfileBaseline(
+            accepted=(*kept, image),
+            rejected=rejected,
+            noise=baseline.noise if add else None,
+            exact=baseline.exact if add else None,
+        ),
+        _acceptance(baseline, kept),
+        no_longer_accepted=tuple(
+            old.pixels_sha256 for old in baseline.accepted if old.pixels_sha256 not in remaining
+        ),
+        no_longer_rejected=len(rejected) < len(baseline.rejected),
+    )
+
+
+def measured(
+    baseline: ProfileBaseline,
+    noise: MeasuredNoise,
+    modes: Sequence[AcceptedImage] = (),
+    exact: ExactImage | None = None,
+) -> Change:
+    """Keep what was measured, in place of what was measured before, and accept its modes.
+
+    Without an exact image the one that was kept for the same recipe stays.
+
+    Raises:
+        GoldenseedError: nothing that was made from the recipe is accepted.
+
+    """
+    for mode in modes:
+        baseline = accepted(baseline, mode, add=True).baseline
+    if noise.recipe_sha256 not in {image.recipe_sha256 for image in baseline.accepted}:
+        raise GoldenseedError(
+            "what was measured belongs to no accepted image",
+            fix="accept an image of the case first",
+        )
+    before = baseline.exact
+    kept = before if before and before.recipe_sha256 == noise.recipe_sha256 else None
+    update = {"noise": noise, "exact": exact or kept}
+    return Change(baseline.model_copy(update=update), Outcome.MEASURED)
+
+
+def rejected(baseline: ProfileBaseline, image: RejectedImage) -> Change:
+    """Reject ``image``, which also ends its acceptance; rejecting twice changes nothing."""
+    if any(old.pixels_sha256 == image.pixels_sha256 for old in baseline.rejected):
+        return Change(baseline, Outcome.UNCHANGED)
+    kept = tuple(old for old in baseline.accepted if old.pixels_sha256 != image.pixels_sha256)
+    return Change(
+        baseline.model_copy(update={"accepted": kept, "rejected": (*baseline.rejected, image)}),
+        Outcome.REJECTED,
+        no_longer_accepted=((image.pixels_sha256,) if len(kept) < len(baseline.accepted) else ()),
+    )
+
+
+def _traced(baseline: ProfileBaseline, known: AcceptedImage, image: AcceptedImage) -> Change:
+    if known.trace_sha256 is not None or image.trace_sha256 is None:
+        return Change(baseline, Outcome.UNCHANGED)
+    update = {"trace_sha256": image.trace_sha256, "stages_sha256": image.stages_sha256}
+    traced = known.model_copy(update=update)
+    accepted = tuple(traced if old is known else old for old in baseline.accepted)
+    return Change(baseline.model_copy(update={"accepted": accepted}), Outcome.TRACED)
+
+
+def _same(old: AcceptedImage, new: AcceptedImage) -> bool:
+    return (old.pixels_sha256, old.recipe_sha256) == (new.pixels_sha256, new.recipe_sha256)
+
+
+def _acceptance(before: ProfileBaseline, kept: tuple[AcceptedImage, ...]) -> Outcome:
+    if not before.accepted:
+        return Outcome.FIRST
+    return Outcome.ADDED if len(kept) == len(before.accepted) else Outcome.REPLACED
+
+
+Proposed = TypeVar("Proposed")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one candidate changes."""
+
+    candidate: Candidate
+    path: Path
+    """The entry's file."""
+    change: Change
+    rejected_elsewhere: tuple[str, ...]
+    """Other profiles that have the candidate's pixels on their reject list, sorted."""
+
+    def names_environment(self, environment_sha256: str) -> bool:
+        """Say whether what is accepted after the change was made in that environment."""
+        return any(
+            image.environment_sha256 == environment_sha256
+            for image in self.change.baseline.accepted
+        )
+
+    def names_trace(self, trace_sha256: str) -> bool:
+        """Say whether what is accepted after the change names that trace."""
+        return trace_sha256 in self.change.baseline.traces()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps, and every entry that they change, by its file."""
+
+    steps: tuple[Step, ...]
+    entries: Mapping[Path, BaselineEntry]
+
+    def write(self, files: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Replace each changed entry, atomically; GoldenseedError if one cannot be written.
+
+        ``files`` has the SHA-256 of stored images' files by that of their pixels.
+        """
+        texts = {path: _text(entry, files) for path, entry in self.entries.items()}
+        for path, text in texts.items():
+            write_atomically(path, text)
+
+
+def make_plan(
+    places: Places,
+    proposals: Sequence[tuple[Candidate, Proposed]],
+    change: Callable[[ProfileBaseline, Proposed], Change],
+) -> Plan:
+    """Apply ``change`` to the entries of the proposals, one after the other, in memory.
+
+    The caller holds the lock, so that the entries stay as they are read here.
+
+    Raises:
+        GoldenseedError: an unsafe name, an entry that cannot be read, or text that is no Unicode.
+
+    """
+    steps: list[Step] = []
+    entries: dict[Path, BaselineEntry] = {}
+    changed: dict[Path, None] = {}
+    for candidate, proposed in proposals:
+        path = places.entry(candidate.suite, candidate.case)
+        entry = entries.get(path) or _entry(path, candidate)
+        result = change(entry.profiles.get(candidate.profile, ProfileBaseline()), proposed)
+        profiles = {**entry.profiles, candidate.profile: result.baseline}
+        entries[path] = entry.model_copy(update={"profiles": profiles})
+        steps.append(Step(candidate, path, result, _rejected_elsewhere(entry, candidate)))
+        if result.outcome is not Outcome.UNCHANGED:
+            changed[path] = None
+    plan = Plan(tuple(steps), {path: entries[path] for path in changed})
+    for entry in plan.entries.values():
+        _text(entry, {})  # refuses what no UTF-8 file can hold
+    return plan
+
+
+def _entry(path: Path, candidate: Candidate) -> BaselineEntry:
+    found = read_entry(path, suite=candidate.suite, case=candidate.case)
+    return found or BaselineEntry(suite=candidate.suite, case=candidate.case, profiles={})
+
+
+def _rejected_elsewhere(entry: BaselineEntry, candidate: Candidate) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            profile
+            for profile, baseline in entry.profiles.items()
+            if profile != candidate.profile
+            and any(image.pixels_sha256 == candidate.pixels_sha256 for image in baseline.rejected)
+        )
+    )
+
+
+def _text(entry: BaselineEntry, files: Mapping[str, str]) -> bytes:
+    document = entry.model_dump(mode="json")
+    for profile in document["profiles"].values():
+        for name in ("noise", "exact"):
+            if profile[name] is None:
+                del profile[name]
+        for image in profile["accepted"]:
+            image["file_sha256"] = files.get(image["pixels_sha256"], image["file_sha256"])
+    return pretty_json(document)

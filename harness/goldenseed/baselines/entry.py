@@ -1,0 +1,142 @@
+"""What is accepted for one case: the document behind ``baselines/<suite>/<case>.json``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+
+
+class ExactImage(BaseModel):
+    """A case's image in float64, by its trace: the same on every machine, so it never expires."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trace_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """The stored trace of it: the stages that distances are taken at."""
+    distances: dict[str, float]
+    """How far the accepted image is from it: metric → relative distance; of several the worst."""
+    limits: dict[str, float]
+    """How far images may be: the farthest that was made here, and a margin."""
+    images: int = Field(ge=1)
+    """How many different images the limits are from."""
+    recipe_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    made_at: datetime
+    made_by: str
+
+
+class Pattern(StrEnum):
+    """What the images of a calibration have in common."""
+
+    IDENTICAL = "identical"
+    """All of them have the same pixels."""
+    MODES = "modes"
+    """A few images that recur bit for bit; each of them is accepted."""
+    ENVELOPE = "envelope"
+    """They scatter: no farther than the limits, worst seen plus a margin."""
+
+
+class MeasuredNoise(BaseModel):
+    """What a calibration saw of a case, which holds until something numeric changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pattern: Pattern
+    images: int = Field(ge=2)
+    """How many images were made, the harmless changes' among them."""
+    harmless: tuple[str, ...] = ()
+    """The changes that were called harmless, by the names of ``goldenseed probe --list``."""
+    limits: dict[str, float] = Field(default_factory=dict)
+    """Of an envelope: metric of the pixels or of the trace → worst seen plus the margin."""
+    recipe_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    environment_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Where the unchanged images were made, as it was inside the pipeline's call."""
+    harmless_environments: tuple[str, ...] = ()
+    """Where those of the harmless changes were made, where that is another fingerprint."""
+    measured_at: datetime
+    measured_by: str
+
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+ProfileSlug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+
+SCHEMA_VERSION: Final = 1
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AcceptedImage(_Document):
+    """One image that somebody accepted, with who, when and why."""
+
+    pixels_sha256: Sha256
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    mode: str
+    recipe: dict[str, JsonValue]
+    recipe_sha256: Sha256
+    environment_sha256: Sha256
+    in_force: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    """What the environment had otherwise inside the pipeline's call; normally empty."""
+    run_id: str
+    accepted_at: datetime
+    accepted_by: str
+    reason: str
+    trace_sha256: Sha256 | None = None
+    """The stored trace of how the image was made; None if none was recorded."""
+    stages_sha256: Sha256 | None = None
+    """The digest of that trace's digests, by which the same values are known without its file."""
+    file_sha256: Sha256 | None = None
+    """The SHA-256 of the stored PNG's bytes, as it was verified when it was accepted.
+
+    A file of these bytes holds the accepted pixels and need not be decoded to know it.
+    """
+
+
+class RejectedImage(_Document):
+    """One image that somebody declared wrong, with who, when and why."""
+
+    pixels_sha256: Sha256
+    run_id: str
+    rejected_at: datetime
+    rejected_by: str
+    reason: str
+
+
+class ProfileBaseline(_Document):
+    """What is accepted and rejected for a case in one profile."""
+
+    accepted: tuple[AcceptedImage, ...] = ()
+    rejected: tuple[RejectedImage, ...] = ()
+    noise: MeasuredNoise | None = None
+    """What ``goldenseed calibrate`` measured; None where nobody did."""
+    exact: ExactImage | None = None
+    """What ``goldenseed calibrate --exact`` made; None where nobody did."""
+
+    def digests(self) -> tuple[str, ...]:
+        """Return the pixel digests of all images named here, the accepted ones first."""
+        return (
+            *(image.pixels_sha256 for image in self.accepted),
+            *(image.pixels_sha256 for image in self.rejected),
+        )
+
+    def traces(self) -> tuple[str, ...]:
+        """Return the digests of the traces named here."""
+        exact = [self.exact.trace_sha256] if self.exact else []
+        return (*(each.trace_sha256 for each in self.accepted if each.trace_sha256), *exact)
+
+    def accepted_with(self, pixels_sha256: str) -> AcceptedImage | None:
+        """Return the accepted image of these pixels."""
+        return next((each for each in self.accepted if each.pixels_sha256 == pixels_sha256), None)
+
+
+class BaselineEntry(_Document):
+    """Everything known about one case, by profile."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    suite: str
+    case: str
+    profiles: dict[ProfileSlug, ProfileBaseline]

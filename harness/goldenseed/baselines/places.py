@@ -1,0 +1,164 @@
+"""Where the parts of the baselines lie, and which names may become file names there."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import inside
+
+IMAGES = "images"
+ENVIRONMENTS = "environments"
+TRACES = "traces"
+_RESERVED = frozenset({IMAGES, ENVIRONMENTS, TRACES})
+LOCK = ".lock"
+
+_ENTRY_SUFFIX = ".json"
+_TRACE_SUFFIX = ".json.gz"
+_MAX_NAME_BYTES = 200
+"""File systems allow 255; the rest is for the suffix and for the name of a temporary file."""
+_FORBIDDEN = frozenset('/\\:*?"<>|')
+"""What Windows or POSIX cannot have in a file name, so that a repository checks out anywhere."""
+_WINDOWS_DEVICE = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Places:
+    """The layout below one ``baselines/`` folder. Makes paths, touches nothing."""
+
+    root: Path
+
+    @property
+    def images(self) -> Path:
+        """The content-addressed images, ``<aa>/<pixel sha256>.png``."""
+        return self.root / IMAGES
+
+    @property
+    def environments(self) -> Path:
+        """The fingerprints that accepted images were made in, ``<digest>.json``."""
+        return self.root / ENVIRONMENTS
+
+    @property
+    def traces(self) -> Path:
+        """The content-addressed traces of accepted images, ``<aa>/<digest>.json.gz``."""
+        return self.root / TRACES
+
+    @property
+    def lock(self) -> Path:
+        """The folder that holds the lock of whoever is writing; git does not see it."""
+        return self.root / LOCK
+
+    def suite(self, suite: str) -> Path:
+        """Return the folder of a suite's entries; GoldenseedError if the name is unsafe."""
+        problem = name_problem(suite)
+        if problem is None and suite.casefold() in _RESERVED:
+            problem = f"is reserved: baselines/{suite}/ has another use"
+        if problem is not None:
+            raise _unsafe("suite name", suite, problem)
+        return inside(self.root, suite)
+
+    def entry(self, suite: str, case: str) -> Path:
+        """Return the file of a case's entry; GoldenseedError if a name is unsafe."""
+        folder = self.suite(suite)
+        problem = name_problem(case)
+        if problem is not None:
+            raise _unsafe("case id", case, problem)
+        return inside(self.root, f"{folder.name}/{case}{_ENTRY_SUFFIX}")
+
+    def image(self, pixels_sha256: str) -> Path:
+        """Return the file of an image; GoldenseedError if that is no SHA-256 digest."""
+        digest = _digest(pixels_sha256)
+        return self.images / digest[:2] / f"{digest}.png"
+
+    def environment(self, environment_sha256: str) -> Path:
+        """Return the file of an environment; GoldenseedError if that is no SHA-256 digest."""
+        return self.environments / f"{_digest(environment_sha256)}{_ENTRY_SUFFIX}"
+
+    def trace(self, trace_sha256: str) -> Path:
+        """Return the file of a trace; GoldenseedError if that is no SHA-256 digest."""
+        digest = _digest(trace_sha256)
+        return self.traces / digest[:2] / f"{digest}{_TRACE_SUFFIX}"
+
+    def suites(self) -> tuple[str, ...]:
+        """Return the names of the suites that have a folder, sorted."""
+        return tuple(folder.name for folder in _folders(self.root) if folder.name not in _RESERVED)
+
+    def cases(self, suite: str) -> tuple[str, ...]:
+        """Return the ids of the suite's cases that have an entry, sorted."""
+        folder = self.suite(suite)
+        if not folder.is_dir():
+            return ()
+        return tuple(
+            sorted(
+                file.name.removesuffix(_ENTRY_SUFFIX)
+                for file in folder.iterdir()
+                if file.name.endswith(_ENTRY_SUFFIX) and not file.name.startswith(".")
+            )
+        )
+
+    def stored_images(self) -> tuple[str, ...]:
+        """Return the digests of the images that lie there, sorted."""
+        return _stored(self.images, ".png")
+
+    def stored_traces(self) -> tuple[str, ...]:
+        """Return the digests of the traces that lie there, sorted."""
+        return _stored(self.traces, _TRACE_SUFFIX)
+
+
+def name_problem(name: str) -> str | None:
+    """Say why ``name`` cannot be a file name on every system, or return None if it can."""
+    rules = (
+        (not name.strip(), "is empty"),
+        (name.startswith("."), "begins with a dot"),
+        (name.endswith((".", " ")), "ends with a dot or a space"),
+        (bool(_FORBIDDEN & set(name)), 'holds one of / \\ : * ? " < > |'),
+        (not name.isprintable(), "holds a character that cannot be printed"),
+        (_WINDOWS_DEVICE.match(name) is not None, "is the name of a device on Windows"),
+        (
+            unicodedata.normalize("NFC", name) != name,
+            "is not in Unicode's composed form (NFC), so that two files could bear one name",
+        ),
+        (
+            len(name.encode("utf-8", "surrogatepass")) > _MAX_NAME_BYTES,
+            f"is longer than {_MAX_NAME_BYTES} bytes",
+        ),
+    )
+    return next((problem for broken, problem in rules if broken), None)
+
+
+def _unsafe(kind: str, name: str, problem: str) -> GoldenseedError:
+    return GoldenseedError(
+        f"the {kind} {name!a} {problem}",
+        fix=f"give it a {kind} that is a plain file name on every system",
+    )
+
+
+def _digest(text: str) -> str:
+    if not _DIGEST.fullmatch(text):
+        raise GoldenseedError(
+            f"{text!a} is not a SHA-256 digest of 64 hexadecimal digits",
+            fix="take the digest from the run's record or from the baseline's entry",
+        )
+    return text
+
+
+def _stored(parent: Path, suffix: str) -> tuple[str, ...]:
+    names = (file.name for folder in _folders(parent) for file in folder.iterdir())
+    digests = (name.removesuffix(suffix) for name in names if name.endswith(suffix))
+    return tuple(sorted(digest for digest in digests if _DIGEST.fullmatch(digest)))
+
+
+def _folders(parent: Path) -> tuple[Path, ...]:
+    if not parent.is_dir():
+        return ()
+    return tuple(
+        sorted(
+            folder
+            for folder in parent.iterdir()
+            if folder.is_dir() and not folder.name.startswith(".")
+        )
+    )

@@ -1,0 +1,306 @@
+"""The baseline store: what is accepted, on disk, and the only way to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from goldenseed.baselines import changes, images, traces
+from goldenseed.baselines.candidate import (
+    Candidate,
+    Measurement,
+    Signature,
+    accepted_image,
+    refuse_rivals,
+    rejected_image,
+    verified_image,
+)
+from goldenseed.baselines.changes import Outcome, Step, make_plan
+from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
+from goldenseed.baselines.lock import exclusive
+from goldenseed.baselines.places import Places
+from goldenseed.baselines.reading import holds, read_entry, read_environment
+from goldenseed.core.files import (
+    json_sha256,
+    pretty_json,
+    remove_leftovers,
+    write_atomically,
+)
+from goldenseed.trace.files import digest_of
+from goldenseed.trace.stages import Trace
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["Accepted", "BaselineStore", "Candidate", "Outcome", "Rejected"]
+
+LOCK_TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What accepting one candidate came to."""
+
+    candidate: Candidate
+    path: Path
+    """The entry's file."""
+    outcome: Outcome
+    """``first``, ``added``, ``replaced`` or ``unchanged``."""
+    replaced: tuple[str, ...]
+    """Pixel digests that were accepted before and are not any more."""
+    no_longer_rejected: bool
+    """Whether this took the image off the profile's reject list."""
+    rejected_elsewhere: tuple[str, ...]
+    """Other profiles that reject the image still, which counts for every profile."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """What rejecting one candidate came to."""
+
+    candidate: Candidate
+    path: Path
+    """The entry's file."""
+    outcome: Outcome
+    """``rejected`` or ``unchanged``."""
+    no_longer_accepted: bool
+    """Whether the image was accepted before."""
+
+
+class BaselineStore:
+    """The baselines below one folder.
+
+    Reading takes no lock and touches no image unless one is asked for: every file is replaced
+    whole, and images, environments and traces are written before the entry that names them.
+    Writing takes the folder's lock, so that two writers at once both land.
+    """
+
+    def __init__(self, root: Path, *, lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> None:
+        self.root = root
+        self._places = Places(root)
+        self._lock_timeout_seconds = lock_timeout_seconds
+
+    def entry(self, suite: str, case: str) -> BaselineEntry | None:
+        """Return what is accepted and rejected for a case, or None if nothing ever was.
+
+        Raises GoldenseedError, with ``path:line``, for a file that was edited into nonsense.
+        """
+        return read_entry(self._places.entry(suite, case), suite=suite, case=case)
+
+    def entry_path(self, suite: str, case: str) -> Path:
+        """Return where a case's entry lies or would lie; GoldenseedError for an unsafe name."""
+        return self._places.entry(suite, case)
+
+    def image_path(self, pixels_sha256: str) -> Path:
+        """Return where an accepted image lies or would lie."""
+        return self._places.image(pixels_sha256)
+
+    def image(self, pixels_sha256: str) -> Image.Image:
+        """Decode an accepted image and verify its digest, which covers mode and size.
+
+        Raises GoldenseedError, naming the file, if it is missing, damaged or another image.
+        """
+        return images.load(self._places, pixels_sha256)
+
+    def image_file(self, pixels_sha256: str, file_sha256: str | None = None) -> bytes:
+        """Return an accepted image's PNG file, its pixels verified; errors as of ``image``.
+
+        ``file_sha256`` is what its entry says of the file: it need not be decoded if that is so.
+        """
+        return images.file_of(self._places, pixels_sha256, file_sha256)
+
+    def trace_file(self, trace_sha256: str) -> bytes:
+        """Return the file of a trace, its digest verified; errors as of ``trace``."""
+        return traces.file_of(self._places, trace_sha256)
+
+    def trace(self, trace_sha256: str) -> Trace:
+        """Read the trace of an accepted image and verify its digest.
+
+        Raises GoldenseedError, naming the file, if it is missing, cut short or altered.
+        """
+        return traces.load(self._places, trace_sha256)
+
+    def environment(self, environment_sha256: str) -> dict[str, str | int | float | bool | None]:
+        """Return the environment an accepted image was made in: dotted key → value."""
+        path = self._places.environment(environment_sha256)
+        return read_environment(path, environment_sha256)
+
+    def suites(self) -> tuple[str, ...]:
+        """Return the names of the suites for which anything was ever accepted, sorted."""
+        return self._places.suites()
+
+    def cases(self, suite: str) -> tuple[str, ...]:
+        """Return the ids of the suite's cases that have an entry, sorted."""
+        return self._places.cases(suite)
+
+    def unreferenced_images(self) -> tuple[str, ...]:
+        """Return the digests of stored images that no entry names, as accepted or as rejected.
+
+        An image whose entry another process is about to write counts among them. Raises
+        GoldenseedError if an entry cannot be read: what it names is then unknown.
+        """
+        named = {digest for each in self._baselines() for digest in each.digests()}
+        return tuple(digest for digest in self._places.stored_images() if digest not in named)
+
+    def unreferenced_traces(self) -> tuple[str, ...]:
+        """Return the digests of stored traces that no entry names: see ``unreferenced_images``."""
+        named = {digest for each in self._baselines() for digest in each.traces()}
+        return tuple(digest for digest in self._places.stored_traces() if digest not in named)
+
+    def accept(
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        by: str,
+        reason: str,
+        add: bool = False,
+        now: datetime | None = None,
+    ) -> tuple[Accepted, ...]:
+        """Accept images: each in place of what its profile accepts, or beside it with ``add``.
+
+        An image that is accepted already (same pixels, same recipe) leaves its entry's file as it
+        is; only a missing or damaged copy of the image is written again. Other profiles are never
+        touched. Everything is validated before the first write. A process killed half-way leaves
+        each case either as it was or changed, whole.
+
+        Args:
+            candidates: what to accept, in order.
+            by: who accepts.
+            reason: why; must not be empty.
+            add: keep what is accepted so far.
+            now: the time to record, with a time zone; by default the clock's.
+
+        Raises:
+            GoldenseedError: a candidate is not what its run recorded, an entry cannot be read, the
+                lock cannot be had, or the folder cannot be written.
+
+        """
+        signature = Signature.checked(by, reason, now)
+        if not add:
+            refuse_rivals(candidates)
+        proposals = [(each, accepted_image(each, signature)) for each in candidates]
+        with self._writing():
+            plan = make_plan(
+                self._places, proposals, lambda old, image: changes.accepted(old, image, add=add)
+            )
+            plan.write(
+                {step.candidate.pixels_sha256: self._store_parts(step) for step in plan.steps}
+            )
+        return tuple(
+            Accepted(
+                step.candidate,
+                step.path,
+                step.change.outcome,
+                step.change.no_longer_accepted,
+                step.change.no_longer_rejected,
+                step.rejected_elsewhere,
+            )
+            for step in plan.steps
+        )
+
+    def reject(
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        by: str,
+        reason: str,
+        now: datetime | None = None,
+    ) -> tuple[Rejected, ...]:
+        """Put images on their profile's reject list, which also ends their acceptance there.
+
+        Arguments and errors are those of ``accept``; rejecting twice changes nothing.
+        """
+        signature = Signature.checked(by, reason, now)
+        proposals = [(each, rejected_image(each, signature)) for each in candidates]
+        with self._writing():
+            plan = make_plan(self._places, proposals, changes.rejected)
+            plan.write()
+        return tuple(
+            Rejected(
+                step.candidate,
+                step.path,
+                step.change.outcome,
+                bool(step.change.no_longer_accepted),
+            )
+            for step in plan.steps
+        )
+
+    def measured(self, found: Sequence[Measurement], *, by: str) -> None:
+        """Keep what was measured of cases and accept their modes, one write an entry.
+
+        Something made from the same recipe has to be accepted in the profile. A process killed
+        half-way leaves each case either as it was or changed, whole.
+
+        Raises:
+            GoldenseedError: nothing is accepted, an entry cannot be read, the lock cannot be had,
+                or the folder cannot be written.
+
+        """
+        proposals = [(each.unchanged, (each.noise, _modes(each, by), each.exact)) for each in found]
+        with self._writing():
+            plan = make_plan(self._places, proposals, lambda old, new: changes.measured(old, *new))
+            files = {
+                mode.pixels_sha256: self._store_candidate(mode)
+                for each in found
+                for mode in each.modes
+            }
+            for each in found:
+                for environment in each.environments:
+                    self._store_environment(environment)
+                if each.exact_trace is not None:
+                    traces.store(self._places, each.exact_trace)
+            plan.write(files)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the lock, and clear away what killed writers left: nobody else is at work."""
+        with exclusive(self._places, timeout_seconds=self._lock_timeout_seconds):
+            remove_leftovers(self.root, older_than_seconds=0.0)
+            yield
+
+    def _store_parts(self, step: Step) -> str:
+        """Write what the entry is about to name; return the SHA-256 of the image's file."""
+        candidate = step.candidate
+        file_sha256 = self._store_image(candidate)
+        if step.names_environment(json_sha256(candidate.environment)):
+            self._store_environment(candidate.environment)
+        if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):
+            traces.store(self._places, candidate.trace)
+        return file_sha256
+
+    def _store_candidate(self, candidate: Candidate) -> str:
+        """Write all of a candidate that an entry may name; return its image file's SHA-256."""
+        file_sha256 = self._store_image(candidate)
+        self._store_environment(candidate.environment)
+        if candidate.trace is not None:
+            traces.store(self._places, candidate.trace)
+        return file_sha256
+
+    def _store_image(self, candidate: Candidate) -> str:
+        verified = partial(verified_image, candidate)
+        return images.store(self._places, candidate.pixels_sha256, verified)
+
+    def _store_environment(
+        self, environment: Mapping[str, str | int | float | bool | None]
+    ) -> None:
+        path = self._places.environment(json_sha256(dict(environment)))
+        text = pretty_json(dict(environment))
+        if not holds(path, text):
+            write_atomically(path, text)
+
+    def _baselines(self) -> Iterator[ProfileBaseline]:
+        for suite in self.suites():
+            for case in self.cases(suite):
+                entry = self.entry(suite, case)
+                yield from entry.profiles.values() if entry else ()
+
+
+def _modes(found: Measurement, by: str) -> tuple[AcceptedImage, ...]:
+    reason = f"a mode of {found.noise.images} calibration runs"
+    signature = Signature.checked(by, reason, found.noise.measured_at)
+    return tuple(accepted_image(mode, signature) for mode in found.modes)

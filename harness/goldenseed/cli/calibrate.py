@@ -1,0 +1,95 @@
+"""``goldenseed calibrate``: how far the cases of a suite move by themselves, measured and kept."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goldenseed.baselines.candidate import Measurement
+from goldenseed.baselines.entry import Pattern
+from goldenseed.baselines.store import BaselineStore
+from goldenseed.cli.common import Baselines, By, Reports, choose_changes, choose_suite_cases
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.runs.candidates import who_accepts
+from goldenseed.runs.folder import new_run_id
+from goldenseed.suite.loading import load_suite
+from goldenseed.tools.calibration.calibrating import Calibration
+from goldenseed.tools.probe.probing import Probe
+
+
+def calibrate(
+    suite: Annotated[Path, typer.Argument(help="A suite file.", show_default=False)],
+    cases: Annotated[
+        list[str] | None, typer.Argument(help="Case ids or patterns (red-apple*); else all.")
+    ] = None,
+    *,
+    repeats: Annotated[
+        int, typer.Option("-n", "--repeats", min=2, help="How often the images are made.")
+    ] = 3,
+    harmless: Annotated[
+        str,
+        typer.Option(
+            "--harmless",
+            help="Changes whose effect is noise to you, with commas: threads=2,isa=avx2.",
+        ),
+    ] = "",
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Make the images in float64 too, and keep how near to them the accepted ones are.",
+        ),
+    ] = False,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")] = "auto",
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds a process may take.")] = 900,
+    force: Annotated[bool, typer.Option("--force", help="Write baselines under CI too.")] = False,
+    by: By = None,
+    reports: Reports = Path("reports"),
+    baselines: Baselines = Path("baselines"),
+) -> None:
+    """Measure how far the images of SUITE move by themselves, and keep it with their baselines.
+
+    Each time in a fresh process. Cases need an accepted image in the profile of this machine.
+    """
+    if os.environ.get("CI") and not force:
+        raise GoldenseedError(
+            "calibrate does nothing under CI: a job must not rewrite the baselines that judge it",
+            fix="calibrate where you accept images, or add --force if this job exists for it",
+        )
+    loaded = load_suite(suite)
+    chosen = choose_changes(harmless) if harmless else ()
+    store = BaselineStore(baselines)
+    calibration = Calibration(
+        probe=Probe(
+            suite=loaded,
+            cases=choose_suite_cases(loaded, cases),
+            folder=reports / f"calibrate-{new_run_id(datetime.now(UTC))}",
+            device=device,
+            timeout_seconds=timeout,
+        ),
+        repeats=repeats,
+        harmless=chosen,
+        store=store,
+        exact=exact,
+    )
+    who = by or who_accepts(Path.cwd())
+    found = calibration.run(who, lambda line: typer.echo(line, err=True))
+    store.measured(found, by=who)
+    for each in found:
+        typer.echo(f"{each.unchanged.name}: {_in_words(each)}")
+
+
+def _in_words(found: Measurement) -> str:
+    noise = found.noise
+    match noise.pattern:
+        case Pattern.IDENTICAL:
+            return f"{noise.images} images, all identical"
+        case Pattern.MODES:
+            return f"{noise.images} images in modes, {len(found.modes)} newly accepted"
+        case Pattern.ENVELOPE:
+            limits = ", ".join(f"{name} {limit:.3g}" for name, limit in noise.limits.items())
+            return f"{noise.images} images in an envelope: {limits}"

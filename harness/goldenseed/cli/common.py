@@ -1,0 +1,169 @@
+"""What several verbs ask for: the folders, a run, cases and changes of a suite, its environment."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.keys import EnvironmentValue
+from goldenseed.runs.folder import load_run
+from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.tools.probe.changes import all_changes
+from goldenseed.verdict.model import Verdict
+
+if TYPE_CHECKING:
+    from goldenseed.suite.cases import Case, Suite
+    from goldenseed.tools.probe.change import Change
+
+
+def choose_changes(patterns: str | None) -> tuple[Change, ...]:
+    """Return the changes of the names or patterns, parted by commas; all for None.
+
+    ``threads=2`` is ``threads-2``. Raises ``GoldenseedError`` for a name that no change has.
+    """
+    known = all_changes()
+    if patterns is None:
+        return known
+    chosen: set[str] = set()
+    for pattern in filter(None, (each.strip().replace("=", "-") for each in patterns.split(","))):
+        fitting = {each.name for each in known if fnmatch.fnmatchcase(each.name, pattern)}
+        if not fitting:
+            raise GoldenseedError(
+                f"there is no change {pattern!r}",
+                fix=f"use some of {', '.join(each.name for each in known)}",
+            )
+        chosen |= fitting
+    return tuple(each for each in known if each.name in chosen)
+
+
+def choose_suite_cases(
+    suite: Suite, patterns: list[str] | None, *, at_most: int | None = None
+) -> tuple[Case, ...]:
+    """Return the cases of the ids or patterns; without any the first ``at_most``, or all.
+
+    Raises ``GoldenseedError`` for a pattern that no case fits.
+    """
+    if not patterns:
+        return suite.cases[:at_most]
+    chosen: set[str] = set()
+    for pattern in patterns:
+        literal = pattern.replace("[", "[[]")
+        fitting = {
+            case.id
+            for case in suite.cases
+            if pattern in {case.id, case.case_id} or fnmatch.fnmatchcase(case.id, literal)
+        }
+        if not fitting:
+            raise GoldenseedError(
+                f"no case fits {pattern!r}",
+                path=suite.path,
+                fix=f"its cases begin with {', '.join(c.id for c in suite.cases[:5])}",
+            )
+        chosen |= fitting
+    return tuple(case for case in suite.cases if case.id in chosen)
+
+
+def read_suite_environment(
+    suite: Suite, *, device: str, verify: bool = False
+) -> Mapping[str, EnvironmentValue]:
+    """Load the suite's model, with the suite's own scheduler, and describe where it would run.
+
+    Raises:
+        GoldenseedError: the model cannot be found or loaded, or is refused.
+
+    """
+    from goldenseed.backends.diffusers.backend import DiffusersBackend
+
+    case = replace(suite.cases[0], scheduler=suite.model.scheduler)
+    backend = DiffusersBackend(device=device, verify_files=verify)
+    try:
+        backend.load(case)
+        return backend.fingerprint()
+    finally:
+        backend.close()
+
+
+Reports = Annotated[Path, typer.Option("--reports", help="Folder in which runs are written.")]
+Baselines = Annotated[Path, typer.Option("--baselines", help="Folder of the baselines.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why: kept in the baseline for ever.")]
+By = Annotated[
+    str | None, typer.Option("--by", help="Who, if not git's user.name.", show_default=False)
+]
+Run = Annotated[str, typer.Argument(help="A run's id, a unique beginning of it, latest, or path.")]
+Cases = Annotated[
+    list[str] | None,
+    typer.Argument(help="Case ids or patterns (red-apple*); a case id without its [seed] is all."),
+]
+
+
+def find_run(name: str, reports: Path) -> tuple[RunRecord, Path]:
+    """Load the run called ``name``: a path, ``latest``, an id or a unique beginning of one."""
+    direct = Path(name)
+    if direct.name != name or (direct / "run.json").is_file():
+        folder = direct.parent if direct.is_file() else direct
+        return load_run(folder), folder
+    if (reports / name).is_dir():
+        folder = (reports / name).resolve()
+        return load_run(folder), folder
+    found = sorted(
+        path
+        for path in (reports.iterdir() if reports.is_dir() else ())
+        if path.name.startswith(name) and path.is_dir() and not path.is_symlink()
+    )
+    if len(found) != 1:
+        raise GoldenseedError(
+            f"no run is called {name!r}"
+            if not found
+            else f"{name!r} begins {len(found)} run ids: {', '.join(p.name for p in found[:5])}",
+            path=reports,
+            fix="name a run that is there, or `latest`; --reports names another folder",
+        )
+    return load_run(found[0]), found[0]
+
+
+def choose_cases(run: RunRecord, patterns: list[str] | None) -> tuple[CaseRecord, ...]:
+    """Return the named cases, or without names every case that is not identical.
+
+    Raises ``GoldenseedError`` for a name that fits no case of the run, and where nothing is left
+    to choose. Cases with the verdict ``error`` are chosen only by name.
+    """
+    if not patterns:
+        settled = {Verdict.IDENTICAL, Verdict.ERROR, Verdict.REJECTED}
+        chosen = tuple(case for case in run.cases if case.verdict not in settled)
+        if not chosen:
+            raise GoldenseedError(
+                f"nothing to choose in {run.run_id}: no case is new, incomparable, match, warn "
+                "or drift",
+                fix="name the case if you mean another one",
+            )
+        return chosen
+    chosen_ids: dict[tuple[str, str], CaseRecord] = {}
+    for pattern in patterns:
+        fitting = [case for case in run.cases if _fits(case, pattern)]
+        if not fitting:
+            some = ", ".join(case.id for case in run.cases[:5])
+            raise GoldenseedError(
+                f"no case of {run.run_id} fits {pattern!r}",
+                fix=f"its cases begin with {some}" if some else "the run has no cases",
+            )
+        chosen_ids.update({(case.path, case.id): case for case in fitting})
+    return tuple(chosen_ids.values())
+
+
+def _fits(case: CaseRecord, pattern: str) -> bool:
+    names = {case.id, f"{case.path}::{case.id}", f"{case.suite}::{case.id}"}
+    return fits(pattern, names, case.id)
+
+
+def fits(pattern: str, names: set[str], case_id: str) -> bool:
+    """Exactly, as ``suite::case``, without the bracket, or by ``*`` and ``?``; never by ``[…]``."""
+    if pattern in names | {case_id.partition("[")[0]}:
+        return True
+    literal = pattern.replace("[", "[[]")
+    return any(fnmatch.fnmatchcase(name, literal) for name in names)

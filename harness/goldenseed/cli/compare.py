@@ -1,0 +1,134 @@
+"""``goldenseed compare``: two images, or two folders of them, judged without a suite."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.images.compare import ComparisonDocument, ImageComparison, Outcome
+from goldenseed.images.folders import judge_files, pair_files, usable_cores
+from goldenseed.images.metrics import DEFAULT_METRICS
+from goldenseed.images.terms import Region, Terms, terms_of
+from goldenseed.reporting.compared import gate_line, pair_lines, summary_line
+
+FAILED = 1
+"""The exit code where a gate failed, or a pair could not be compared or is incomplete."""
+UNREADABLE = 2
+"""The exit code where an image could not be read."""
+
+_REGION = 4
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help="The image or folder that is held against.")],
+    b: Annotated[Path, typer.Argument(help="The image or folder that is judged.")],
+    *,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metrics",
+            help="Metrics to show, apart by commas, in place of the default ones.",
+            show_default=False,
+        ),
+    ] = None,
+    gates: Annotated[
+        Path | None,
+        typer.Option("--gates", help="YAML file with a suite's `gates:`.", show_default=False),
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            "--mask", help="Image of the same size, white where it counts.", show_default=False
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ignore",
+            help="Region that does not count: left,top,width,height.",
+            show_default=False,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, help="Processes; by default one a core.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Judge images by pixels alone: identical, within the gates, or beyond a gate.
+
+    Without --gates, one level of 255 is allowed. Exit code 0: all pairs are identical or within
+    the gates. 1: a gate failed, or a pair is incomparable or incomplete. 2: an image cannot be
+    read, or nothing can be compared.
+    """
+    terms = terms_of(
+        metrics=_names(metrics),
+        gates=gates,
+        mask=mask,
+        ignore=[_region(text) for text in ignore or ()],
+    )
+    pairs = pair_files(a, b)
+    counts: Counter[Outcome] = Counter()
+    counted = _counted(judge_files(pairs, terms, jobs=jobs or usable_cores()), counts)
+    if as_json:
+        typer.echo(_document(a, b, terms, tuple(counted), counts).model_dump_json(indent=1))
+    else:
+        for line in pair_lines(counted, shown=terms.names):
+            typer.echo(line)
+        typer.echo(f"{summary_line(counts)}\n{gate_line(terms.limits)}")
+    if code := _exit_code(counts):
+        raise typer.Exit(code)
+
+
+def _exit_code(counts: Counter[Outcome]) -> int:
+    if counts[Outcome.ERROR]:
+        return UNREADABLE
+    passed = counts[Outcome.IDENTICAL] + counts[Outcome.WITHIN]
+    return FAILED if counts.total() > passed else 0
+
+
+def _counted(
+    found: Iterable[ImageComparison], counts: Counter[Outcome]
+) -> Iterator[ImageComparison]:
+    for comparison in found:
+        counts[comparison.outcome] += 1
+        yield comparison
+
+
+def _document(
+    a: Path,
+    b: Path,
+    terms: Terms,
+    pairs: tuple[ImageComparison, ...],
+    counts: Counter[Outcome],
+) -> ComparisonDocument:
+    return ComparisonDocument(
+        a=str(a),
+        b=str(b),
+        limits={name: limit.value for name, limit in terms.limits.items()},
+        mask=None if terms.mask is None else str(terms.mask),
+        ignore=terms.ignore,
+        counts={outcome: counts[outcome] for outcome in Outcome},
+        pairs=pairs,
+    )
+
+
+def _names(given: list[str] | None) -> tuple[str, ...]:
+    if given is None:
+        return DEFAULT_METRICS
+    return tuple(name.strip() for text in given for name in text.split(",") if name.strip())
+
+
+def _region(text: str) -> Region:
+    parts = text.split(",")
+    if len(parts) != _REGION or not all(part.strip().isdecimal() for part in parts):
+        raise GoldenseedError(
+            f"--ignore {text}: no region", fix="write left,top,width,height in pixels: 0,0,64,16"
+        )
+    left, top, width, height = map(int, parts)
+    return left, top, width, height

@@ -1,0 +1,120 @@
+"""``goldenseed diff``: two runs compared, from their folders alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goldenseed.cli.common import Reports, find_run
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.reporting.comparison import comparison_lines
+from goldenseed.reporting.comparison_json import comparison_document
+from goldenseed.reporting.html import write_report
+from goldenseed.reporting.text import visible
+from goldenseed.runs.comparison import RunComparison, StoredRun, compare_runs
+from goldenseed.runs.comparison_record import (
+    comparison_id,
+    comparison_record,
+    write_comparison_record,
+)
+from goldenseed.runs.folder import RECORD
+from goldenseed.runs.layers import layer_lines
+from goldenseed.runs.movement import movement_of
+from goldenseed.runs.pairing import CasePair, differences_by_pair, environments_of
+
+MOVED = 1
+"""The exit code where the runs are not the same."""
+
+RunA = Annotated[str, typer.Argument(help="The run in the baseline's place: path, id, latest.")]
+RunB = Annotated[str, typer.Argument(help="The run that is judged.")]
+
+
+def diff(
+    run_a: RunA,
+    run_b: RunB,
+    *,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            help="Folder for the report, if not reports/diff-A-B.",
+            show_default=False,
+        ),
+    ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
+    common: Annotated[
+        bool,
+        typer.Option("--common", help="Do not mind cases that only one of the runs has."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    reports: Reports = Path("reports"),
+) -> None:
+    """Compare two runs: which cases moved, how far, and how the environments differ.
+
+    Exit code 0: every case of both runs is identical or within the noise. 1: something moved, or
+    could not be compared. 2: there is nothing to compare.
+    """
+    began = datetime.now(UTC)
+    a, b = (StoredRun(*find_run(name, reports)) for name in (run_a, run_b))
+    folder = report or reports / comparison_id(a.record, b.record)
+    if not no_report:
+        _refuse_to_overwrite(folder, a, b)
+    found = compare_runs(a, b, pictures=None if no_report else folder, progress=_shown)
+    differences = differences_by_pair(a.record, b.record, found.pairing.pairs)
+    environments = environments_of(found.pairing.pairs, differences)
+    movement = movement_of(found.pairs, differences)
+    layers = tuple(layer_lines(found))
+    if as_json:
+        document = comparison_document(found, environments, movement) | {"layers": layers}
+        typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    else:
+        for line in (*comparison_lines(found, environments, movement), *map(visible, layers)):
+            typer.echo(line)
+    if not no_report:
+        notes = comparison_lines(found, environments, movement, every_case=False)
+        page = _write_report(found, folder, began, notes)
+        typer.echo(f"report  {page}", err=as_json)
+    unpaired = found.pairing.only_in_a or found.pairing.only_in_b
+    if not found.same or (unpaired and not common):
+        raise typer.Exit(MOVED)
+
+
+def _refuse_to_overwrite(folder: Path, a: StoredRun, b: StoredRun) -> None:
+    """Keep a report out of folders that hold something else, above all the runs themselves."""
+    if not folder.exists():
+        return
+    place = folder.resolve()
+    if place in {a.folder.resolve(), b.folder.resolve()}:
+        raise GoldenseedError(
+            "is the folder of a run that is compared", path=folder, fix="name another folder"
+        )
+    ours = (folder / RECORD).is_file() and comparison_id(a.record, b.record) in (
+        (folder / RECORD).read_text(encoding="utf-8", errors="replace")[:400]
+    )
+    if not folder.is_dir() or (any(folder.iterdir()) and not ours):
+        raise GoldenseedError(
+            "holds something that is not this report", path=folder, fix="name an empty folder"
+        )
+
+
+def _write_report(
+    found: RunComparison, folder: Path, began: datetime, notes: Sequence[str]
+) -> Path:
+    record = comparison_record(found, started=began, finished=datetime.now(UTC))
+    write_comparison_record(record, folder)
+    return write_report(record, folder, notes=notes)
+
+
+def _shown(pairs: Iterable[CasePair]) -> Iterable[CasePair]:
+    """Show how far it is where somebody watches standard error."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    quiet = not console.is_terminal
+    return track(pairs, "comparing", console=console, transient=True, disable=quiet)

@@ -1,0 +1,151 @@
+"""``goldenseed env``: what decides the pixels here, and how that differs from elsewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goldenseed.cli.common import Reports, find_run, read_suite_environment
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import read_json
+from goldenseed.environment.declaration import Kind, Scope
+from goldenseed.environment.fingerprint import (
+    KeyDifference,
+    environment_differences,
+    fingerprint_sha256,
+    read_fingerprint,
+)
+from goldenseed.environment.keys import EnvironmentValue, declaration_of, kind_of
+from goldenseed.environment.lock import value_in_words
+from goldenseed.runs.folder import RECORD
+from goldenseed.suite.loading import load_suite
+
+DIFFERS = 1
+"""The exit code of ``--diff`` where a key differs."""
+
+Environment = Mapping[str, EnvironmentValue]
+_MODEL = {Scope.FILES, Scope.LOADED}
+
+
+def env(
+    *,
+    suite: Annotated[
+        Path | None,
+        typer.Option("--suite", help="Load this suite's model and describe it as well."),
+    ] = None,
+    diff: Annotated[
+        str | None,
+        typer.Option(
+            "--diff", help="Compare with a run, or with a file of `goldenseed env --json`."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")] = "auto",
+    reports: Reports = Path("reports"),
+) -> None:
+    """Print the environment as a golden run would record it here: versions, switches, machine.
+
+    With --diff the exit code is 1 where a key differs; keys of a model are compared with --suite.
+    """
+    here = _read_here(device) if suite is None else _read_suite(suite, device)
+    if diff is None:
+        _print(here, as_json=as_json)
+        return
+    old = _other(diff, reports)
+    if suite is None:
+        old = {key: value for key, value in old.items() if not _is_of_model(key)}
+    differences = environment_differences(old, here)
+    if as_json:
+        typer.echo(json.dumps([_plain(each) for each in differences], indent=1))
+    else:
+        for line in _difference_lines(differences):
+            typer.echo(line)
+    if differences:
+        raise typer.Exit(DIFFERS)
+
+
+def _read_here(device: str) -> Environment:
+    """Read what every suite shares, with the switches at their strict defaults."""
+    if importlib.util.find_spec("torch") is None:
+        return read_fingerprint("cpu")
+    from goldenseed.backends.diffusers.loading import device_for
+    from goldenseed.environment.determinism import set_before_torch, settings
+    from goldenseed.suite.model import Determinism
+
+    set_before_torch()
+    with settings(Determinism()):
+        return read_fingerprint(device_for(device))
+
+
+def _read_suite(suite: Path, device: str) -> Environment:
+    return read_suite_environment(load_suite(suite), device=device)
+
+
+def _other(name: str, reports: Path) -> Environment:
+    """Read the environment of a run, or one that stands in a JSON file of its own."""
+    path = Path(name)
+    if path.is_file() and path.name != RECORD:
+        document = read_json(path)
+        if isinstance(document, dict) and not any(
+            isinstance(value, dict | list) for value in document.values()
+        ):
+            return document
+        raise GoldenseedError(
+            "holds no environment: an object of dotted keys and plain values",
+            path=path,
+            fix="name a file of `goldenseed env --json`, one of baselines/environments, or a run",
+        )
+    run, folder = find_run(name, reports)
+    if not run.environment:
+        raise GoldenseedError(
+            f"the run {run.run_id} recorded no environment: no case made an image",
+            path=folder,
+            fix="name another run",
+        )
+    return run.environment
+
+
+def _print(environment: Environment, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(dict(environment), indent=1, ensure_ascii=False))
+        return
+    for kind in Kind:
+        found = {k: v for k, v in environment.items() if v is not None and kind_of(k) is kind}
+        width = max(map(len, found), default=0)
+        typer.echo(f"{kind}")
+        for key, value in found.items():
+            typer.echo(f"  {key:<{width}}  {value}")
+    empty = sum(value is None for value in environment.values())
+    typer.echo(f"{empty} keys have no value here; --json lists them")
+    typer.echo(f"sha256 {fingerprint_sha256(environment)}")
+
+
+def _difference_lines(differences: Iterable[KeyDifference]) -> Iterator[str]:
+    found = list(differences)
+    if not found:
+        yield "no key differs"
+    for kind in Kind:
+        of_kind = [each for each in found if each.kind is kind]
+        if of_kind:
+            yield f"{kind}"
+        for each in of_kind:
+            yield f"  {each.key}  {value_in_words(each.old)} → {value_in_words(each.new)}"
+
+
+def _plain(difference: KeyDifference) -> dict[str, EnvironmentValue]:
+    return {
+        "key": difference.key,
+        "kind": difference.kind.value,
+        "old": difference.old,
+        "new": difference.new,
+    }
+
+
+def _is_of_model(key: str) -> bool:
+    declared = declaration_of(key)
+    return declared is not None and declared.scope in _MODEL

@@ -1,0 +1,74 @@
+"""``goldenseed lock``: pin the environment of a suite, or see whether it is the pinned one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goldenseed.cli.common import read_suite_environment
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.declaration import Scope
+from goldenseed.environment.keys import declaration_of
+from goldenseed.environment.lock import lock_differences, lock_table, read_lock, write_lock
+from goldenseed.suite.loading import load_suite
+
+DIFFERS = 1
+"""The exit code of ``--check`` where the environment is not the locked one."""
+
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")]
+Verify = Annotated[
+    bool,
+    typer.Option("--verify", help="Read every byte of the model, whatever is remembered of it."),
+]
+
+
+def lock(
+    suite: Annotated[Path, typer.Argument(help="A suite file.")],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="The lock file, if not the suite's.", show_default=False),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing: hold the environment against the lock.")
+    ] = False,
+    device: Device = "auto",
+    verify: Verify = False,
+) -> None:
+    """Load the model of SUITE once and pin what its images depend on, the machine left out.
+
+    With --check nothing is written; the exit code is 1 where something differs.
+    """
+    loaded = load_suite(suite)
+    path = output or loaded.lock or suite.with_name(f"{loaded.name}.lock.json")
+    before = read_lock(path, loaded.name) if check or _is_ours(path, loaded.name) else None
+    environment = read_suite_environment(loaded, device=device, verify=verify)
+    differences = lock_differences(before, environment) if before else ()
+    for line in lock_table(differences) if differences else ():
+        typer.echo(line)
+    if check:
+        if differences:
+            raise typer.Exit(DIFFERS)
+        typer.echo(f"the environment is the one that {path} pins")
+        return
+    written = write_lock(path, loaded.name, environment)
+    scopes = [declared.scope for key in written.keys if (declared := declaration_of(key))]
+    typer.echo(
+        f"wrote {path}: {scopes.count(Scope.FILES)} of the model's files, "
+        f"{scopes.count(Scope.LOADED)} keys of the loaded pipeline, "
+        f"{scopes.count(Scope.PROCESS)} of packages, variables and switches, "
+        f"{scopes.count(Scope.GPU)} of CUDA's libraries; nothing of the machine"
+    )
+    if loaded.lock is None:
+        typer.echo(f"next: add to {suite}:  lock: {path.name}")
+
+
+def _is_ours(path: Path, suite: str) -> bool:
+    """Say whether a usable lock of this suite is at ``path``, with which to compare."""
+    try:
+        read_lock(path, suite)
+    except GoldenseedError:
+        return False
+    return True

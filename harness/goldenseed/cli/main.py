@@ -1,0 +1,63 @@
+"""The command line itself: verbs, and errors shown as one message."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from goldenseed.cli import (
+    accept,
+    calibrate,
+    compare,
+    diff,
+    env,
+    init,
+    lock,
+    probe,
+    report,
+    schema,
+    selfcheck,
+    show,
+)
+from goldenseed.cli import (
+    accept as reject,
+)
+from goldenseed.core.errors import GoldenseedError
+
+USER_ERROR = 2
+
+app = typer.Typer(
+    name="goldenseed",
+    help="Golden prompt/seed suites for text-to-image pipelines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("accept")(accept.accept)
+app.command("calibrate")(calibrate.calibrate)
+app.command("compare")(compare.compare)
+app.command("diff")(diff.diff)
+app.command("env")(env.env)
+app.command("init")(init.init)
+app.command("lock")(lock.lock)
+app.command("probe")(probe.probe)
+app.command("reject")(reject.reject)
+app.command("report")(report.report)
+app.command("schema")(schema.schema)
+app.command("selfcheck")(selfcheck.selfcheck)
+app.command("show")(show.show)
+
+
+def main() -> None:
+    """Run the command; exit code 2 and one message on what a user can mend."""
+    try:
+        app()
+    except GoldenseedError as error:
+        typer.echo(f"goldenseed: {error}", err=True)
+        sys.exit(USER_ERROR)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"goldenseed: {place}{error.strerror or error}", err=True)
+        sys.exit(USER_ERROR)

@@ -1,0 +1,86 @@
+"""``goldenseed probe``: what moves the pixels here."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goldenseed.cli.common import Reports, choose_changes, choose_suite_cases
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import pretty_json, write_atomically
+from goldenseed.reporting.probe import probe_document, probe_lines, probe_markdown
+from goldenseed.runs.folder import new_run_id
+from goldenseed.suite.loading import load_suite
+from goldenseed.tools.probe.probing import Probe, Tried, repeats_itself
+
+CASES = 2
+"""How many cases are probed if none is named."""
+
+UNSTEADY = 1
+"""The exit code where the same once more gives other pixels."""
+
+
+def probe(
+    suite: Annotated[Path | None, typer.Argument(help="A suite file.", show_default=False)] = None,
+    cases: Annotated[
+        list[str] | None,
+        typer.Argument(help="Case ids or patterns (red-apple*); the first two if none is named."),
+    ] = None,
+    *,
+    changes: Annotated[
+        str | None,
+        typer.Option("--changes", help="Names or patterns, with commas (sdpa-*,tf32); else all."),
+    ] = None,
+    list_changes: Annotated[
+        bool, typer.Option("--list", help="Say which changes there are, and stop.")
+    ] = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at once.")] = 1,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")] = "auto",
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds one change may take.")] = 900,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    reports: Reports = Path("reports"),
+) -> None:
+    """Rerun a few cases of SUITE with one thing changed at a time, and say what moves the pixels.
+
+    Each change runs in a fresh process and is judged against the unchanged images of the same
+    session; baselines play no part. Exit code 1: the same once more gave other pixels.
+    """
+    chosen = choose_changes(changes)
+    if list_changes:
+        width = max(len(each.name) for each in chosen)
+        for each in chosen:
+            typer.echo(f"{each.name.ljust(width)}  {each.what}")
+        return
+    if suite is None:
+        raise GoldenseedError("probe wants a suite file", fix="goldenseed probe SUITE")
+    loaded = load_suite(suite)
+    folder = reports / f"probe-{new_run_id(datetime.now(UTC))}"
+    asked = Probe(
+        suite=loaded,
+        cases=choose_suite_cases(loaded, cases, at_most=CASES),
+        folder=folder,
+        device=device,
+        jobs=jobs,
+        timeout_seconds=timeout,
+    )
+    names = ", ".join(case.id for case in asked.cases)
+    typer.echo(f"probing {names} with {len(chosen)} changes", err=True)
+    tried = asked.run(chosen, _tell)
+    document = probe_document(tried)
+    write_atomically(folder / "probe.json", pretty_json(document), durable=False)
+    write_atomically(folder / "probe.md", probe_markdown(tried).encode(), durable=False)
+    lines = [json.dumps(document, indent=1, ensure_ascii=False)] if as_json else probe_lines(tried)
+    for line in lines:
+        typer.echo(line)
+    typer.echo(f"runs  {folder}", err=as_json)
+    if not repeats_itself(tried):
+        raise typer.Exit(UNSTEADY)
+
+
+def _tell(tried: Tried) -> None:
+    if tried.skipped is None:
+        typer.echo(f"{tried.change.name}: {tried.verdict or 'failed'}", err=True)

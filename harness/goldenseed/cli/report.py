@@ -1,0 +1,21 @@
+"""``goldenseed report``: write a run's report again from its record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from goldenseed.cli.common import Reports, Run, find_run
+from goldenseed.reporting.html import write_report
+from goldenseed.reporting.markdown import write_summary
+from goldenseed.reporting.terminal import summary_lines
+
+
+def report(run: Run = "latest", *, reports: Reports = Path("reports")) -> None:
+    """Write index.html and summary.md of RUN again from its record, also of one cut short."""
+    record, folder = find_run(run, reports)
+    page = write_report(record, folder)
+    write_summary(record, folder)
+    for line in summary_lines(record, str(page)):
+        typer.echo(line)

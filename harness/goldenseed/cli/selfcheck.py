@@ -1,0 +1,104 @@
+"""``goldenseed selfcheck``: whether the gates of a suite fail when an image is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goldenseed.baselines.store import BaselineStore
+from goldenseed.cli.common import Baselines
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.images.gates import parse_gate, parse_limit
+from goldenseed.reporting.selfcheck import selfcheck_document, selfcheck_lines
+from goldenseed.suite.cases import Suite
+from goldenseed.suite.loading import load_suite
+from goldenseed.tools.selfcheck.baseline_cases import Right, find_right
+from goldenseed.tools.selfcheck.check import self_check
+from goldenseed.tools.selfcheck.findings import findings
+
+PASSES = 1
+"""The exit code where a wrong image passes every gate of a case."""
+
+
+def selfcheck(
+    suite: Annotated[Path, typer.Argument(help="A suite file.")],
+    *,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile",
+            help="The profile whose images are used, if not the one with the most cases.",
+            show_default=False,
+        ),
+    ] = None,
+    baselines: Baselines = Path("baselines"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Put wrong images in the place of the accepted ones, and see whether the gates of SUITE fail.
+
+    No model and no torch are needed. Exit code 0: every wrong image fails. 1: one passes every
+    gate of its case. 2: nothing is accepted for the suite, or something cannot be read.
+    """
+    loaded = load_suite(suite)
+    for gate in loaded.gate_lines:
+        try:
+            parse_limit(parse_gate(gate.name), gate.value)
+        except GoldenseedError as error:
+            raise GoldenseedError(error.what, path=suite, line=gate.line, fix=error.fix) from None
+    store = BaselineStore(baselines)
+    chosen = profile or _fullest_profile(loaded, store)
+    right, left_out = find_right(loaded, store, profile=chosen)
+    if not right:
+        raise GoldenseedError(
+            f"no case of {suite} has an accepted image in {chosen}: "
+            + "; ".join(dict.fromkeys(each.why for each in left_out)),
+            path=baselines,
+            fix="name another profile with --profile, or accept images first",
+        )
+    check = self_check(loaded.name, chosen, right, store.image, left_out=left_out, progress=_shown)
+    found = findings(check)
+    if as_json:
+        typer.echo(json.dumps(selfcheck_document(check, found), indent=1, ensure_ascii=False))
+    else:
+        for line in selfcheck_lines(check, found):
+            typer.echo(line)
+    if check.passed:
+        raise typer.Exit(PASSES)
+
+
+def _fullest_profile(suite: Suite, store: BaselineStore) -> str:
+    """Return the profile in which most cases have an accepted image, the first by name of several.
+
+    Raises ``GoldenseedError`` where nothing is accepted at all.
+    """
+    entries = [store.entry(suite.name, case.id) for case in suite.cases]
+    counts = Counter(
+        profile
+        for entry in entries
+        if entry
+        for profile, baseline in entry.profiles.items()
+        if baseline.accepted
+    )
+    if not counts:
+        raise GoldenseedError(
+            f"nothing is accepted for the suite {suite.name!r}: there is no image to stand wrong "
+            "ones in the place of",
+            path=store.root,
+            fix="run the suite and accept its images, or name their folder with --baselines",
+        )
+    return min(counts, key=lambda profile: (-counts[profile], profile))
+
+
+def _shown(right: Sequence[Right]) -> Iterable[Right]:
+    """Show how far it is where somebody watches standard error."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    quiet = not console.is_terminal
+    return track(right, "checking", console=console, transient=True, disable=quiet)

@@ -1,0 +1,243 @@
+"""Content scores as data: which there are, what they are given, and the limits suites set on them.
+
+Free of numpy and Pillow: limits are checked at collection, long before an image exists.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.images.gates import Direction, within
+from goldenseed.images.metrics import advice
+from goldenseed.images.weights import check_extra
+from goldenseed.suite.cases import Limit
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """A number that says something of one image, as suites and reports know it.
+
+    It is plain data, and ``measure`` is only imported when an image is scored; a package that
+    offers one keeps it in a module that imports nothing heavy::
+
+        # in pyproject.toml: [project.entry-points."goldenseed.content"]
+        #                    hand_count = "hands:HAND_COUNT"
+        HAND_COUNT = goldenseed.Score(name="hand_count", low=0, measure="hands.counting:hand_count")
+    """
+
+    name: str
+    """Lower case; suites write ``min_<name>`` and ``max_<name>``."""
+    measure: str
+    """``module:function``, which takes a ``Scene`` and returns a number, never NaN."""
+    low: float = -math.inf
+    """The least value there can be."""
+    high: float = math.inf
+    """The greatest value there can be."""
+    needs_model: bool = False
+    """Whether a limit has to name a model's folder: ``{value: 0.25, model: models/clip}``."""
+    extra: str = ""
+    """What ``measure`` needs besides the core dependencies: an extra of this package."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One image with what it was made from."""
+
+    image: Image
+    """8-bit L, LA, RGB or RGBA."""
+    prompt: str | None = None
+    model: Path | None = None
+    """The folder of the score's model, where it needs one."""
+
+    @cached_property
+    def rgb(self) -> Image:
+        """The image in RGB; what is transparent is seen over white."""
+        from PIL import Image
+
+        if not self.image.mode.endswith("A"):
+            return self.image.convert("RGB")
+        behind = Image.new("RGBA", self.image.size, (255, 255, 255, 255))
+        return Image.alpha_composite(behind, self.image.convert("RGBA")).convert("RGB")
+
+    @cached_property
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """``rgb`` as uint8, height x width x 3."""
+        import numpy as np
+
+        return np.asarray(self.rgb)
+
+    @cached_property
+    def grey(self) -> npt.NDArray[np.uint8]:
+        """The brightness (ITU-R 601) of ``rgb`` as uint8, height x width."""
+        import numpy as np
+
+        return np.asarray(self.rgb.convert("L"))
+
+
+GROUP = "goldenseed.content"
+"""The entry points through which other packages offer scores; each names a ``Score``."""
+
+_PICTURE = "goldenseed.content.built_in"
+_FACES = "goldenseed.content.faces"
+_PROMPT = "goldenseed.content.built_in"
+
+SCORES = MappingProxyType(
+    {
+        score.name: score
+        for score in (
+            Score(name="sharpness", low=0, measure=f"{_PICTURE}:sharpness"),
+            Score(name="clipped_fraction", low=0, high=1, measure=f"{_PICTURE}:clipped_fraction"),
+            Score(name="skin_fraction", low=0, high=1, measure=f"{_PICTURE}:skin_fraction"),
+            Score(
+                name="face_confidence",
+                low=0,
+                measure=f"{_FACES}:face_confidence",
+                extra="opencv",
+            ),
+            Score(name="face_size", low=0, high=1, measure=f"{_FACES}:face_size", extra="opencv"),
+            Score(
+                name="clip_score",
+                low=-1,
+                high=1,
+                measure=f"{_PROMPT}:clip_score",
+                needs_model=True,
+                extra="learned",
+            ),
+            Score(
+                name="pick_score",
+                measure=f"{_PROMPT}:pick_score",
+                needs_model=True,
+                extra="learned",
+            ),
+        )
+    }
+)
+"""Every built-in score."""
+
+
+@dataclass(frozen=True)
+class ContentLimit:
+    """A score and the side on which its limit lies."""
+
+    score: Score
+    direction: Direction
+
+    @property
+    def name(self) -> str:
+        """The limit as suites write it: ``min_sharpness``."""
+        return f"{self.direction}_{self.score.name}"
+
+    def holds(self, value: float, limit: float) -> bool:
+        """Whether ``value`` is on the right side of ``limit``: see ``within``."""
+        return within(value, self.direction, limit)
+
+
+def limit_names() -> tuple[str, ...]:
+    """Return the name of every limit on a built-in score."""
+    return tuple(f"{direction}_{name}" for name in SCORES for direction in ("min", "max"))
+
+
+def parse_limit_name(name: str) -> ContentLimit:
+    """Read a limit's name: ``min_<score>`` or ``max_<score>``; both make sense for every score.
+
+    A score of another package is loaded only when its name stands in a limit.
+
+    Raises:
+        GoldenseedError: an unknown limit (the message names the nearest ones), or one on another
+            package's score that cannot be loaded.
+
+    """
+    direction, _, rest = name.partition("_")
+    offered = {each.name: each for each in entry_points(group=GROUP)}
+    if direction not in {"min", "max"} or not (rest in SCORES or rest in offered):
+        known = (*limit_names(), *(f"{way}_{each}" for each in offered for way in ("min", "max")))
+        raise GoldenseedError(f"there is no content limit {name!r}", fix=advice(name, known))
+    score = SCORES.get(rest) or _loaded(offered[rest])
+    return ContentLimit(score, "min" if direction == "min" else "max")
+
+
+def check_limits(limits: Mapping[str, Limit]) -> None:
+    """Check the limits of one case, whose values a suite has as numbers already.
+
+    Raises:
+        GoldenseedError: an unknown limit, a score whose extra is not installed, a value that the
+            score never reaches, a model missing or without use, or a least value above the
+            greatest. The error carries the limit's line.
+
+    """
+    for name, limit in limits.items():
+        try:
+            _check_one(parse_limit_name(name), limit)
+        except GoldenseedError as error:
+            raise GoldenseedError(error.what, line=limit.line, fix=error.fix) from None
+        opposite = limits.get(f"max_{name.removeprefix('min_')}")
+        if name.startswith("min_") and opposite and opposite.value < limit.value:
+            raise GoldenseedError(
+                f"{name} is {limit.value:g} and max_{name[4:]} is {opposite.value:g}: "
+                "no image can keep both",
+                line=limit.line,
+                fix="lower the one or raise the other",
+            )
+
+
+def _check_one(limit: ContentLimit, given: Limit) -> None:
+    score = limit.score
+    check_extra(f"the content score {score.name!r}", score.extra)
+    if not score.low <= given.value <= score.high:
+        raise GoldenseedError(
+            f"the limit of {limit.name} is {given.value:g}, which {score.name} never reaches",
+            fix=f"use a number {_range(score)}",
+        )
+    if score.needs_model and given.model is None:
+        raise GoldenseedError(
+            f"{limit.name} needs a model",
+            fix=f"write `{limit.name}: {{value: {given.value:g}, model: FOLDER}}`",
+        )
+    if given.model is not None and not score.needs_model:
+        raise GoldenseedError(
+            f"{limit.name} has a `model`, and {score.name} uses none",
+            fix=f"write `{limit.name}: {given.value:g}`",
+        )
+
+
+def _range(score: Score) -> str:
+    if math.isfinite(score.high):
+        return f"from {score.low:g} to {score.high:g}"
+    return f"from {score.low:g} upwards" if math.isfinite(score.low) else "that is finite"
+
+
+def _loaded(entry: EntryPoint) -> Score:
+    package = f" of {entry.dist.name} {entry.dist.version}" if entry.dist else ""
+    what = f"the content score {entry.name!r}{package} ({entry.value})"
+    try:
+        found = entry.load()
+    except Exception as error:  # other people's code, raising what it likes
+        raise GoldenseedError(
+            f"{what} cannot be loaded: {type(error).__name__}: {error}",
+            fix="repair or remove that package",
+        ) from error
+    if not isinstance(found, Score) or found.name != entry.name:
+        raise GoldenseedError(
+            f"{what} is no goldenseed.Score called {entry.name!r}",
+            fix="repair or remove that package",
+        )
+    return found
+
+
+def scores_of(limits: Iterable[str]) -> dict[str, Score]:
+    """Return the scores that limits are set on, by name, each once."""
+    found = (parse_limit_name(name).score for name in limits)
+    return {score.name: score for score in found}

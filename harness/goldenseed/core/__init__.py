@@ -1,0 +1,1 @@
+"""Errors, safe files, strict JSON, safe pixels: what everything stands on."""

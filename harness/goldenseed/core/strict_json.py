@@ -1,0 +1,124 @@
+"""Which line of a JSON file a value stands on, for error messages."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from goldenseed.core.errors import GoldenseedError
+
+if TYPE_CHECKING:
+    import yaml
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"(?P<colon>\s*:)?|[{}]|-?Infinity|NaN')
+
+
+def parse(data: bytes, path: Path) -> Any:
+    """Parse JSON as RFC 8259 has it and refuse what Python's parser adds or lets pass.
+
+    Refused are other encodings than UTF-8, repeated keys (of which the last would win silently),
+    NaN and infinities, and nesting or numbers beyond what Python can hold.
+
+    Raises:
+        GoldenseedError: naming ``path`` and the line, from 1, where it is known.
+
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        _refuse(path, line, f"byte 0x{data[error.start]:02x} is not UTF-8")
+    try:
+        return json.loads(text, object_pairs_hook=_unrepeated, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        _refuse(path, error.lineno, f"is not JSON: {error.msg} (column {error.colno})")
+    except RecursionError:
+        _refuse(path, None, "is nested too deeply")
+    except ValueError as error:
+        _refuse(path, _line_of_offence(text), str(error))
+
+
+def _refuse(path: Path, line: int | None, what: str) -> NoReturn:
+    raise GoldenseedError(
+        what, path=path, line=line, fix="mend it there, or restore the file from version control"
+    )
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        (repeated, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the key {repeated!r} appears twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _line_of_offence(text: str) -> int | None:
+    """Find the line, from 1, of the first repeated key or non-number in otherwise sound JSON."""
+    for position, token, names in _keys_and_constants(text):
+        if token in names:
+            return text.count("\n", 0, position) + 1
+        names.add(token)
+    return None
+
+
+def _keys_and_constants(text: str) -> Iterator[tuple[int, str, set[str]]]:
+    """Yield each one's position, its text, and the texts that would offend there."""
+    open_objects: list[set[str]] = [set()]
+    for match in _TOKEN.finditer(text):
+        found = match.group()
+        colon = match.group("colon")
+        if found == "{":
+            open_objects.append(set())
+        elif found == "}":
+            open_objects.pop()
+        elif colon is not None:
+            yield match.start(), json.loads(found[: -len(colon)]), open_objects[-1]
+        elif not found.startswith('"'):
+            yield match.start(), found, {found}
+
+
+def line_of(path: Path, where: tuple[str | int, ...]) -> int | None:
+    """Return the line (from 1) of the key or item that ``where`` leads to, or None.
+
+    ``where`` is a location as pydantic gives it: keys and indexes from the outside in. Parts that
+    the document lacks (a missing key, pydantic's own ``[key]``) end the walk at what contains them.
+    JSON is a subset of YAML as far as positions go, and PyYAML keeps them; a file it cannot parse
+    has no line.
+    """
+    import yaml  # only a damaged file needs it
+
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+        return None
+    if node is None:
+        return None
+    line = node.start_mark.line + 1
+    for part in where:
+        step = _step(node, part)
+        if step is None:
+            break
+        line, node = step
+    return int(line)
+
+
+def _step(node: yaml.Node, part: str | int) -> tuple[int, yaml.Node] | None:
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == part:
+                return key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        item = node.value[part]
+        return item.start_mark.line + 1, item
+    return None

@@ -1,0 +1,253 @@
+"""Where two images part, how the difference grows from step to step, and both in words.
+
+Rounding errors of the steps are independent, so they add up as a random walk does: the second step
+brings a factor of the square root of 2, each later one less. A change that is made anew in every
+step (weights, guidance, arithmetic of the scheduler) adds up in one direction: a factor of 2 at the
+second step. What a model makes of differences comes on top of both. Measured on the embedded model
+(three images each; docs/diagnosis.md): rounding at most 1.7, a change in every step at least 2.0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from statistics import geometric_mean
+from typing import Final
+
+from goldenseed.core.files import canonical_json
+from goldenseed.diagnosis.model import FirstDivergence, Growth, GrowthKind, Jump
+from goldenseed.trace.distances import (
+    Pair,
+    StageDistance,
+    aligned,
+    either,
+    same,
+    stage_distance,
+)
+from goldenseed.trace.stages import Stage, StageRecord, Trace
+
+JUMP: Final = 10.0
+"""Growth from one stage to the next, on top of a difference, that no step of a sampler explains."""
+ADDS_UP: Final = 1.85
+"""Growth from one step to the next from which a change is made anew in every step."""
+CONSTANT: Final = 2.0
+"""Up to which factor over all steps a difference counts as there from the start."""
+EPSILONS: Final = {
+    "float64": 32 * 2.0**-52,
+    "float32": 32 * 2.0**-23,
+    "float16": 4 * 2.0**-10,
+    "bfloat16": 4 * 2.0**-7,
+}
+"""Up to which relative distance rounding moves one stage, by the dtype that computes.
+
+Harmless changes moved the latents of 20 steps by at most 14 epsilons of float32 and by 0.6 of
+bfloat16, whose sums are kept in float32 (docs/trace.md).
+"""
+
+_LATENTS_TO_IMAGE = frozenset(
+    {Stage.INITIAL_LATENTS, Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE, Stage.FLOAT_IMAGE}
+)
+
+
+def jump_of(distances: Sequence[StageDistance]) -> Jump | None:
+    """Return the steepest rise from one stage to the next, if it is more than tenfold."""
+    steepest = max(_rises(distances), key=lambda rise: rise.factor, default=None)
+    return steepest if steepest is not None and steepest.factor > JUMP else None
+
+
+def growth_of(distances: Sequence[StageDistance], dtype: str) -> Growth | None:
+    """Say how the difference grows along the steps; None for fewer than two steps that differ.
+
+    ``dtype`` is that of the latents. A change so small that rounding hides it grows as rounding
+    does: that a growth is ``rounding_like`` acquits nobody.
+    """
+    steps = [
+        each.distance for each in distances if each.stage is Stage.DENOISING_STEP and each.distance
+    ]
+    if len(steps) < 2:  # noqa: PLR2004 - one is no growth
+        return None
+    factors = [after / before for before, after in pairwise(steps)]
+    return Growth(
+        kind=_kind(distances, steps, max(factors), EPSILONS.get(dtype, EPSILONS["float32"])),
+        steepest=max(factors),
+        per_step=geometric_mean(factors),
+    )
+
+
+def _kind(
+    distances: Sequence[StageDistance], steps: Sequence[float], steepest: float, rounding: float
+) -> GrowthKind:
+    if jump_of(distances):
+        return GrowthKind.JUMP
+    if steepest > ADDS_UP:
+        return GrowthKind.ADDS_UP
+    if steps[0] <= rounding:
+        return GrowthKind.ROUNDING_LIKE
+    return GrowthKind.CONSTANT if steps[-1] <= CONSTANT * steps[0] else GrowthKind.AMPLIFIED
+
+
+def _rises(distances: Sequence[StageDistance]) -> Iterator[Jump]:
+    moved = [
+        (each, each.distance)
+        for each in distances
+        if each.stage in _LATENTS_TO_IMAGE and each.distance
+    ]
+    for (_, before), (each, distance) in pairwise(moved):
+        yield Jump(stage=each.stage, index=each.index, factor=distance / before)
+
+
+_DIGEST = re.compile(r"[0-9a-f]{40,64}")
+_LONGEST = 40
+_SHOWN = 8
+
+
+def changed(name: str, old: object, new: object) -> str:
+    """Return ``name old → new``, digests and long values shortened to where they part."""
+    before, after = _text(old), _text(new)
+    if max(len(before), len(after)) > _LONGEST:
+        before, after = _where_they_part(before, after)
+    return f"{name} {before} → {after}"
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, str):
+        return f"{value[:_SHOWN]}…" if _DIGEST.fullmatch(value) else value
+    return canonical_json(value).decode()
+
+
+def _where_they_part(old: str, new: str) -> tuple[str, str]:
+    pairs = enumerate(zip(old, new, strict=False))
+    parting = next((place for place, (a, b) in pairs if a != b), min(len(old), len(new)))
+    start = max(0, parting - _LONGEST // 2)
+    return _window(old, start), _window(new, start)
+
+
+def _window(text: str, start: int) -> str:
+    end = start + _LONGEST
+    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
+
+
+_NAMES = {
+    Stage.TOKEN_IDS: "token ids",
+    Stage.PROMPT_EMBEDDINGS: "prompt embeddings",
+    Stage.TIMESTEPS: "timesteps",
+    Stage.SIGMAS: "sigmas",
+    Stage.INITIAL_NOISE: "initial noise",
+    Stage.LATER_NOISE: "later noise",
+    Stage.INITIAL_LATENTS: "initial latents",
+    Stage.DENOISING_STEP: "denoising steps",
+    Stage.LATENTS_BEFORE_VAE: "latents before the VAE",
+    Stage.FLOAT_IMAGE: "float image",
+    Stage.PIXELS: "pixels",
+}
+_WITH_SOURCE = (Stage.TOKEN_IDS, Stage.PROMPT_EMBEDDINGS)
+_GOES_WITHOUT_SAYING = {
+    Stage.TOKEN_IDS: Stage.PROMPT_EMBEDDINGS,
+    Stage.SIGMAS: Stage.TIMESTEPS,
+    Stage.INITIAL_LATENTS: Stage.INITIAL_NOISE,
+    Stage.INITIAL_NOISE: Stage.DENOISING_STEP,
+    Stage.TIMESTEPS: Stage.DENOISING_STEP,
+    Stage.PROMPT_EMBEDDINGS: Stage.DENOISING_STEP,
+    Stage.DENOISING_STEP: Stage.LATENTS_BEFORE_VAE,
+    Stage.LATENTS_BEFORE_VAE: Stage.FLOAT_IMAGE,
+}
+"""Where the second of a pair is identical, that the first is needs no words."""
+
+Pairs = Sequence[tuple[StageRecord | None, StageRecord | None]]
+
+
+def divergence_in_words(pairs: Pairs, place: int) -> str:
+    """Say which stage differs and what before it is identical.
+
+    ``pairs`` are the stages in the order of the flow, ``place`` is the first that differs.
+    """
+    text = _named(pairs, place) + _change(*pairs[place])
+    same = _identical_before(pairs, place)
+    if not same:
+        return text
+    *others, last = same
+    listed = f"{', '.join(others)} and {last}" if others else last
+    verb = "is" if same in (["initial noise"], ["float image"]) else "are"
+    return f"{text}; {listed} {verb} identical"
+
+
+def _named(pairs: Pairs, place: int) -> str:
+    record = _either(*pairs[place])
+    alike = [each for each in (_either(*pair) for pair in pairs) if each.key[:2] == record.key[:2]]
+    if record.stage is Stage.DENOISING_STEP:
+        return f"denoising step {record.index + 1} of {len(alike)}"
+    name = _NAMES[record.stage]
+    if record.stage in _WITH_SOURCE and record.source:
+        name = f"{name} of {record.source}"
+    return f"{name} ({record.index + 1} of {len(alike)})" if len(alike) > 1 else name
+
+
+def _change(accepted: StageRecord | None, present: StageRecord | None) -> str:
+    if accepted is None:
+        return ", which the accepted image's trace lacks"
+    if present is None:
+        return ", which only the accepted image's trace has"
+    if accepted.dtype != present.dtype:
+        return f", {accepted.dtype} → {present.dtype}"
+    if accepted.shape != present.shape:
+        return f", shape {_shape(accepted)} → {_shape(present)}"
+    return ""
+
+
+def _shape(record: StageRecord) -> str:
+    return " x ".join(map(str, record.shape)) or "()"
+
+
+def _identical_before(pairs: Pairs, place: int) -> list[str]:
+    """Name the kinds of stages that lie wholly before ``place`` and are therefore identical."""
+    before = dict.fromkeys(_either(*pair).stage for pair in pairs[:place])
+    whole = [stage for stage in before if stage not in set(_stages(pairs[place:]))]
+    return [_NAMES[each] for each in whole if not _implied(each, whole)]
+
+
+def _stages(pairs: Pairs) -> Iterator[Stage]:
+    return (_either(*pair).stage for pair in pairs)
+
+
+def _implied(stage: Stage, whole: Sequence[Stage]) -> bool:
+    later = _GOES_WITHOUT_SAYING.get(stage)
+    return later is not None and (later in whole or _implied(later, whole))
+
+
+def _either(accepted: StageRecord | None, present: StageRecord | None) -> StageRecord:
+    record = present or accepted
+    assert record is not None  # noqa: S101 - a pair is of at least one record
+    return record
+
+
+def first_divergence(accepted: Trace, present: Trace) -> FirstDivergence | None:
+    """Return the first stage that differs between two traces; None if none does.
+
+    Stages are matched by name, source and index. One that only one of the traces has differs.
+    """
+    pairs = aligned(accepted, present)
+    differing = next((pair for pair in pairs if not same(pair)), None)
+    if differing is None:
+        return None
+    record = either(differing)
+    alike = [each for each in map(either, pairs) if each.key[:2] == record.key[:2]]
+    distances = tuple(stage_distance(pair) for pair in pairs)
+    return FirstDivergence(
+        stage=record.stage,
+        index=record.index,
+        of=len(alike),
+        source=record.source,
+        words=divergence_in_words(pairs, pairs.index(differing)),
+        distances=distances,
+        jump=jump_of(distances),
+        growth=growth_of(distances, _dtype(pairs)),
+    )
+
+
+def _dtype(pairs: Sequence[Pair]) -> str:
+    """Return the dtype of the latents; empty where there are none."""
+    steps = (either(pair) for pair in pairs if either(pair).stage is Stage.DENOISING_STEP)
+    return next((step.dtype for step in steps), "")

@@ -1,0 +1,258 @@
+"""What a key of the fingerprint stands for: its cause, where it takes effect, and how strongly."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from goldenseed.diagnosis.model import Cause
+from goldenseed.diagnosis.places import Place, Root
+from goldenseed.diagnosis.suspicion import RECORDED, Size
+
+TEXT: Final = frozenset({Place.EMBEDDINGS})
+SCHEDULE: Final = frozenset(
+    {
+        Place.SCHEDULE,
+        Place.LATENTS,
+        Place.CONDITIONING,
+        Place.STEP,
+        Place.FIRST_STEP,
+        Place.LATER_NOISE,
+        Place.LATER_STEP,
+    }
+)
+DENOISER: Final = frozenset({Place.DENOISER, Place.FIRST_STEP, Place.LATER_STEP})
+GUIDANCE: Final = frozenset(
+    {
+        # Guidance that is switched on or off adds or drops the encoding of the negative prompt.
+        Place.TOKEN_IDS,
+        Place.EMBEDDINGS,
+        Place.CONDITIONING,
+        Place.GUIDANCE,
+        Place.FIRST_STEP,
+        Place.LATER_STEP,
+    }
+)
+NOISE: Final = frozenset({Place.NOISE, Place.LATENTS, Place.LATER_NOISE})
+SIZE: Final = NOISE | {Place.SCHEDULE, Place.CONDITIONING}
+"""Some schedules are shifted by the size of the image, and some denoisers are told of it."""
+VAE: Final = frozenset({Place.BEFORE_VAE, Place.VAE, Place.IMAGE})
+CONVERSION: Final = frozenset({Place.CONVERSION, Place.IMAGE, Place.PIXELS})
+IMAGE_ENCODER: Final = frozenset({Place.CONDITIONING, Place.DENOISER, Place.FIRST_STEP})
+EVERYWHERE: Final = frozenset(Place)
+COMPUTED: Final = EVERYWHERE - {Place.TOKEN_IDS, Place.PIXELS}
+"""Where floating-point numbers are computed: the levels follow from equal floats by one rule."""
+
+_COMPONENTS: Final = {
+    "text_encoder": TEXT,
+    "tokenizer": frozenset({Place.TOKEN_IDS}),
+    "unet": DENOISER,
+    "transformer": DENOISER,
+    "controlnet": DENOISER,
+    "prior": DENOISER,
+    "vae": VAE | {Place.LATENTS},
+    "vqvae": VAE,
+    "image_encoder": IMAGE_ENCODER,
+    "feature_extractor": IMAGE_ENCODER,
+    "safety_checker": CONVERSION,
+}
+
+
+def of_component(name: str) -> frozenset[Place]:
+    """Return where a component of a pipeline, by its name, takes effect."""
+    found = (places for prefix, places in _COMPONENTS.items() if name.startswith(prefix))
+    return next(found, COMPUTED)
+
+
+def touches(places: frozenset[Place], root: Root, component: str = "") -> bool:
+    """Say whether what takes effect at ``places`` can explain ``root``.
+
+    Of several text encoders or tokenizers only one whose own records differ can.
+    """
+    if root.place is Place.ANYWHERE:
+        return True
+    if root.place not in places:
+        return bool(root.carried & places)
+    if root.place in {Place.TOKEN_IDS, Place.EMBEDDINGS} and component:
+        return any(source.split(".")[0] in {component, ""} for source in root.sources)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a difference in one key does."""
+
+    cause: Cause
+    places: frozenset[Place]
+    weight: float
+    size: Size = Size.ANY
+    cuda_only: bool = False
+    component: str = ""
+    """The pipeline's component that the key is about, if it is about one."""
+
+
+CAUSES_OF_WEIGHTS: Final = {
+    "text_encoder": Cause.TEXT_ENCODER,
+    "unet": Cause.DENOISER,
+    "transformer": Cause.DENOISER,
+    "controlnet": Cause.DENOISER,
+    "prior": Cause.DENOISER,
+    "vae": Cause.VAE_WEIGHTS,
+    "vqvae": Cause.VAE_WEIGHTS,
+    "image_encoder": Cause.IMAGE_ENCODER,
+    "feature_extractor": Cause.IMAGE_ENCODER,
+    "safety_checker": Cause.SAFETY_CHECKER,
+    "scheduler": Cause.SCHEDULER,
+    "tokenizer": Cause.TOKENIZER,
+}
+"""The beginning of a component's name, and the cause if its weights or files are others."""
+
+_NUMPY: Final = frozenset({Place.SCHEDULE, Place.NOISE, Place.STEP}) | CONVERSION
+_ATTENTION: Final = DENOISER | TEXT | VAE
+_PACKAGE_PLACES: Final = {
+    "tokenizers": frozenset({Place.TOKEN_IDS}),
+    "transformers": TEXT | {Place.TOKEN_IDS},
+    "pillow": frozenset({Place.PIXELS, Place.LATENTS}),
+    "numpy": _NUMPY,
+    "scipy": frozenset({Place.SCHEDULE}),
+    "peft": DENOISER | TEXT,
+    "safetensors": EVERYWHERE,
+    "accelerate": COMPUTED,
+    "diffusers": EVERYWHERE - {Place.TOKEN_IDS, Place.EMBEDDINGS},
+}
+"""Where a package has its hand in; one that is not listed may have it everywhere."""
+_UNLIKELY_PACKAGES: Final = frozenset({"safetensors", "accelerate", "peft"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    pattern: re.Pattern[str]
+    effect: Effect
+
+
+def _family(
+    pattern: str,
+    cause: Cause,
+    places: frozenset[Place],
+    weight: float,
+    size: Size = Size.ROUNDING,
+    *,
+    cuda_only: bool = False,
+) -> _Family:
+    return _Family(re.compile(pattern), Effect(cause, places, weight, size, cuda_only))
+
+
+_REDUCED = r"torch\.(cuda\.matmul|cudnn\.(conv|rnn))\.(fp32_precision|allow_tf32)|torch\.cudnn\.allow_tf32|torch\.matmul\..*|env\.(NVIDIA_TF32|TORCH_ALLOW_TF32).*|torch\.sdp\.math_reduced_precision"  # noqa: E501
+_FAMILIES: Final = (
+    _family(_REDUCED, Cause.MATMUL_PRECISION, COMPUTED, 60, Size.REDUCED, cuda_only=True),
+    _family(
+        r"torch\..*fp32_precision|torch\.float32_matmul_precision|env\.\w+_FPMATH_MODE",
+        Cause.MATMUL_PRECISION, COMPUTED, 60, Size.REDUCED,
+    ),
+    _family(r"torch\.sdp\..*", Cause.ATTENTION, _ATTENTION, 50),
+    _family(r"env\.DIFFUSERS_ATTN.*", Cause.ATTENTION, _ATTENTION, 50, Size.LOSSY),
+    _family(r"torch\.(default_dtype|autocast)", Cause.DTYPE, COMPUTED, RECORDED, Size.CAST),
+    _family(
+        r"torch\.(cudnn\.(benchmark|deterministic|enabled)|preferred_.*)"
+        r"|env\.(CUBLAS.*|TORCH_.*|DISABLE_ADDMM.*|PYTORCH_TUNABLEOP.*)",
+        Cause.KERNELS, COMPUTED, 40, cuda_only=True,
+    ),
+    _family(
+        r"torch\.(deterministic_.*|fill_.*|mkldnn\.(enabled|deterministic))|pipeline\.offload",
+        Cause.KERNELS, COMPUTED, 30,
+    ),
+    _family(r"cpu\.cache\..*|platform\.(libc|system)", Cause.CPU, COMPUTED, 4),
+    _family(r"cpu\.(model|vendor|isa)|platform\.machine", Cause.CPU, COMPUTED, 20),
+    _family(
+        r"cpu\..*|env\.(ATEN_CPU.*|\w+_MAX_CPU_ISA|MKL_.*|NPY_.*)", Cause.CPU, COMPUTED, 50
+    ),
+    _family(r"library\..*\.architecture", Cause.CPU, COMPUTED, 40),
+    _family(r"numpy\..*|library\.numpy\..*", Cause.PACKAGES, _NUMPY, 5),
+    _family(r"library\..*", Cause.PACKAGES, COMPUTED, 15),
+    _family(r"env\..*", Cause.KERNELS, COMPUTED, 10),
+    _family(r"device\.type", Cause.GPU, COMPUTED, 60, Size.LOSSY),
+    _family(
+        r"gpu\..*|torch\.(cudnn|cuda|hip)|cuda\.package\..*",
+        Cause.GPU, COMPUTED, 40, Size.LOSSY,
+    ),
+    _family(r"torch\.(version|git_version|build\..*)", Cause.PACKAGES, COMPUTED, 15),
+    _family(r"scheduler\..*", Cause.SCHEDULER, SCHEDULE, RECORDED, Size.ANY),
+    _family(r"generation\.batch", Cause.BATCH, EVERYWHERE, RECORDED, Size.ANY),
+    _family(
+        r"generation\.generator", Cause.SEED, NOISE | {Place.LATER_STEP}, RECORDED, Size.ANY
+    ),
+    _family(r"generation\..*", Cause.POST_PROCESSING, CONVERSION, RECORDED, Size.ANY),
+    _family(r"pipeline\.fused_loras|adapter_file\..*", Cause.LORA, DENOISER | TEXT,
+            RECORDED, Size.ANY),
+    _family(r"pipeline\.class", Cause.MODEL, EVERYWHERE, RECORDED, Size.ANY),
+    _family(r"model\.(source|revision)", Cause.MODEL, EVERYWHERE, 5, Size.ANY),
+)  # fmt: skip
+"""Keys by pattern; the first that fits."""
+
+
+def effect_of(key: str) -> Effect | None:
+    """Return what a difference in ``key`` does; None where nothing is known of it."""
+    head, _, rest = key.partition(".")
+    if head in {"model", "attention"} and "." in rest:
+        component, _, field = rest.partition(".")
+        return _of_component(head, component, field)
+    if head == "tokenizer":
+        component, _, field = rest.partition(".")
+        places = of_component("tokenizer")
+        weight = 10.0 if field in {"class", "backend"} else RECORDED
+        return Effect(Cause.TOKENIZER, places, weight, component=component)
+    if head == "model_file":
+        return _of_file(rest)
+    if head == "package":
+        return _of_package(rest)
+    return next((each.effect for each in _FAMILIES if each.pattern.fullmatch(key)), None)
+
+
+def cause_of_weights(component: str) -> Cause | None:
+    """Return the cause if the weights of a component are others; None for a kind not known."""
+    found = (cause for start, cause in CAUSES_OF_WEIGHTS.items() if component.startswith(start))
+    return next(found, None)
+
+
+def _of_component(head: str, component: str, field: str) -> Effect | None:
+    places = of_component(component)
+    if head == "attention":
+        size = Size.LOSSY if field == "processors" else Size.ROUNDING
+        return Effect(Cause.ATTENTION, places, 60, size, component=component)
+    weights = cause_of_weights(component)
+    effects = {
+        "dtype": (Cause.DTYPE, RECORDED, Size.CAST),
+        "quantisation": (Cause.DTYPE, RECORDED, Size.CAST),
+        "tiling": (Cause.VAE_TILING, RECORDED, Size.ANY),
+        "slicing": (Cause.VAE_TILING, RECORDED / 2, Size.LOSSY),
+        "memory_format": (Cause.KERNELS, 50.0, Size.ROUNDING),
+        "inductor_sha256": (Cause.KERNELS, 50.0, Size.ROUNDING),
+        "compiled": (Cause.KERNELS, 50.0, Size.ROUNDING),
+        "training": (Cause.KERNELS, 30.0, Size.ANY),
+        "tables_sha256": (Cause.CPU, 15.0, Size.ROUNDING),
+        "class": (weights, RECORDED / 2, Size.ANY),
+    }
+    cause, weight, size = effects.get(field, (weights, RECORDED, Size.ANY))
+    if field == "dtype":
+        # The noise and the latents take the dtype of the prompt embeddings or of the denoiser.
+        places |= NOISE | {Place.CONDITIONING}
+    return None if cause is None else Effect(cause, places, weight, size, component=component)
+
+
+def _of_file(path: str) -> Effect | None:
+    component, _, name = path.partition("/")
+    cause = cause_of_weights(component)
+    if cause is None or not name:
+        return None
+    places = SCHEDULE if component == "scheduler" else of_component(component)
+    # What was loaded is digested too; a file that differs says more only of its configuration.
+    weight = 30.0 if name.endswith(".json") else 10.0
+    return Effect(cause, places, weight, component=component)
+
+
+def _of_package(name: str) -> Effect:
+    places = _PACKAGE_PLACES.get(name, COMPUTED)
+    weight = 2.0 if name in _UNLIKELY_PACKAGES else 15.0
+    size = Size.LOSSY if name == "torch" else Size.ANY
+    return Effect(Cause.PACKAGES, places, weight, size)

@@ -1,0 +1,230 @@
+"""What a diagnosis is made from: plain data about two images, and what of it differs and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+from goldenseed.diagnosis.divergence import EPSILONS
+from goldenseed.diagnosis.measures import beyond_rounding, image_beyond_rounding
+from goldenseed.diagnosis.model import FirstDivergence, GrowthKind
+from goldenseed.diagnosis.places import (
+    NOWHERE,
+    Root,
+    hidden_places,
+    roots_of,
+)
+from goldenseed.environment.fingerprint import KeyDifference, Value, environment_differences
+from goldenseed.environment.keys import UNREADABLE, Kind
+from goldenseed.suite.recipes import FieldDifference, recipe_differences
+from goldenseed.tolerance.rounding import TraceMeasure
+from goldenseed.trace.distances import either
+from goldenseed.trace.stages import Trace
+
+
+class Blank(StrEnum):
+    """Ways in which an image shows nothing."""
+
+    NOT_FINITE = "not_finite"
+    """The pipeline returned NaN or infinite values; there may be no image for that reason."""
+    BLANKED = "blanked"
+    """The pipeline's own safety checker said that it blanked the image."""
+    BLACK = "black"
+    """Every level is 0."""
+    ONE_COLOUR = "one_colour"
+    """Every pixel is the same, and not black."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What is known of how one of the two images was made."""
+
+    environment: Mapping[str, Value] | None = None
+    """The fingerprint, dotted keys to values; None where it is not on record."""
+    recipe: Mapping[str, JsonValue] | None = None
+    """None where it is not on record."""
+    trace: Trace | None = None
+    """None, or empty, where none was recorded or it cannot be read."""
+    blank: Blank | None = None
+    """None where the image shows something, and where that is not known."""
+    in_force: Mapping[str, Value] = field(default_factory=dict)
+    """What the fingerprint has otherwise inside the pipeline's call; it counts there."""
+
+    @property
+    def surroundings(self) -> Mapping[str, Value] | None:
+        """The environment as it was where the models computed; None where it is not on record."""
+        if self.environment is None or not self.in_force:
+            return self.environment
+        return {**self.environment, **self.in_force}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything a diagnosis rests on; no image and no tensor is needed any more."""
+
+    accepted: Side
+    present: Side
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Metric name to value, the present image against the accepted one; empty if not measured."""
+
+
+_ABSENCE_TELLS = ("adapter_file.", "model_file.", "scheduler.class", "tokenizer.")
+"""Keys that a fingerprint lacks because there was nothing to describe, not because it is older."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the rules work from."""
+
+    evidence: Evidence
+    roots: tuple[Root, ...]
+    """Where the images part; ``NOWHERE`` alone where no trace tells."""
+    hidden: tuple[Root, ...]
+    """Places after them that differ as what feeds them does, by rounding: they rule nothing out."""
+    image: TraceMeasure | None
+    """How far the images are apart, if they were made in different batches and that is too far."""
+    keys: Mapping[str, KeyDifference]
+    """The keys that differ and can change an image; empty if unknown.
+
+    Of the fingerprints, and of what was in force inside a call where that was something else.
+    """
+    fields: Mapping[str, FieldDifference]
+    """The fields in which the recipes differ."""
+    adds_up: bool
+    """Whether the difference grows from step to step as one does that is made anew in each."""
+    environments_known: bool
+    recipes_known: bool
+
+    @property
+    def alike(self) -> str:
+        """How to say that what feeds a root is the same, where there may be rounding before it."""
+        return "the same" if len(self.roots) == 1 else "the same but for rounding"
+
+    def value(self, key: str) -> Value:
+        """Return what the present fingerprint has under a key."""
+        return (self.evidence.present.surroundings or {}).get(key)
+
+    def inside(self, key: str) -> bool:
+        """Say whether a key has another value inside a call than around it."""
+        evidence = self.evidence
+        return key in evidence.accepted.in_force or key in evidence.present.in_force
+
+    def same_key(self, key: str) -> bool:
+        """Say whether both fingerprints have the key, with one value that could be read."""
+        sides = (
+            self.evidence.accepted.surroundings or {},
+            self.evidence.present.surroundings or {},
+        )
+        return all(_readable(side.get(key)) for side in sides) and key not in self.keys
+
+    def rounding(self, root: Root) -> float:
+        """Return up to which relative distance rounding moves ``root``.
+
+        The coarsest dtype counts that can be at work there.
+        """
+        dtypes = {either(pair).dtype for pair in root.pairs}
+        for side in (self.evidence.accepted, self.evidence.present):
+            for key, value in (side.surroundings or {}).items():
+                if key.startswith("model.") and key.endswith(".dtype"):
+                    dtypes.update(str(value).split())
+        known = [EPSILONS[each] for each in dtypes if each in EPSILONS]
+        return max(known, default=EPSILONS["float32"])
+
+
+def findings_of(evidence: Evidence, divergence: FirstDivergence | None = None) -> Findings:
+    """Lay out what differs between the two sides."""
+    before, now = evidence.accepted, evidence.present
+    growth = divergence.growth if divergence else None
+    roots, hidden = _places(evidence)
+    keys: Mapping[str, KeyDifference] = {}
+    if before.surroundings is not None and now.surroundings is not None:
+        inside = before.in_force.keys() | now.in_force.keys()
+        keys = _telling(before.surroundings, now.surroundings, inside)
+    fields: Iterable[FieldDifference] = ()
+    if before.recipe is not None and now.recipe is not None:
+        fields = recipe_differences(before.recipe, now.recipe)
+    return Findings(
+        evidence=evidence,
+        roots=roots or (NOWHERE,),
+        hidden=hidden,
+        image=_image(evidence, roots),
+        keys=keys,
+        fields={each.field: each for each in fields},
+        adds_up=growth is not None and growth.kind is GrowthKind.ADDS_UP,
+        environments_known=bool(before.environment) and bool(now.environment),
+        recipes_known=bool(before.recipe) and bool(now.recipe),
+    )
+
+
+def _places(evidence: Evidence) -> tuple[tuple[Root, ...], tuple[Root, ...]]:
+    """Return the roots, and the places after them that may hide a change in their rounding."""
+    before, now = evidence.accepted.trace, evidence.present.trace
+    if not before or not now:
+        return (), ()
+    roots = roots_of(before, now, beyond_rounding(before, now, _dtype(evidence)))
+    return roots, hidden_places(before, now, roots)
+
+
+def _image(evidence: Evidence, roots: tuple[Root, ...]) -> TraceMeasure | None:
+    before, now = evidence.accepted.trace, evidence.present.trace
+    if not before or not now or not roots or not all(root.rows_alone for root in roots):
+        return None
+    return image_beyond_rounding(before, now, _dtype(evidence))
+
+
+def _dtype(evidence: Evidence) -> str | None:
+    model = (evidence.present.recipe or {}).get("model")
+    found = model.get("dtype") if isinstance(model, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _telling(
+    old: Mapping[str, Value], new: Mapping[str, Value], inside: Set[str]
+) -> dict[str, KeyDifference]:
+    return {
+        each.key: each
+        for each in environment_differences(old, new)
+        if each.kind is not Kind.RECORDED
+        and all(map(_readable_or_none, (each.old, each.new)))
+        and (
+            (each.key in old and each.key in new)
+            or each.key in inside
+            or _absence_tells(each.key, old, new)
+        )
+    }
+
+
+def _absence_tells(key: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> bool:
+    """Say whether that one side lacks ``key`` is a difference of the two pipelines."""
+    family, _, rest = key.partition(".")
+    if family not in {"model", "attention"} or "." not in rest:
+        return key.startswith(_ABSENCE_TELLS) and _both_describe(family, old, new)
+    component = f"{family}.{rest.partition('.')[0]}."
+    return not all(any(each.startswith(component) for each in side) for side in (old, new)) and (
+        _both_describe(family, old, new)
+    )
+
+
+def _both_describe(family: str, *sides: Mapping[str, Value]) -> bool:
+    """Say whether both fingerprints are of a loaded model at all; adapters may be on one alone."""
+    family = "model" if family == "adapter_file" else family
+    return all(any(key.startswith(f"{family}.") for key in side) for side in sides)
+
+
+def _readable(value: Value) -> bool:
+    return value is not None and _readable_or_none(value)
+
+
+def _readable_or_none(value: Value) -> bool:
+    return not (isinstance(value, str) and value.startswith(UNREADABLE))
+
+
+def unreadable(evidence: Evidence) -> Iterator[str]:
+    """Yield the keys that one of the fingerprints could not read."""
+    for side in (evidence.accepted, evidence.present):
+        for key, value in (side.environment or {}).items():
+            if not _readable_or_none(value):
+                yield key

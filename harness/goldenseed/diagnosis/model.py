@@ -1,0 +1,179 @@
+"""What a diagnosis says: the stage at which two images part, and how far they are apart after."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from goldenseed.trace.distances import StageDistance
+from goldenseed.trace.stages import Stage
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Cause(StrEnum):
+    """Why an image can differ; the order is that in which they take effect."""
+
+    MODEL = "model"
+    """Another model or another kind of pipeline."""
+    PROMPT = "prompt"
+    """The prompt or the negative prompt."""
+    TOKENIZER = "tokenizer"
+    """The tokenizer, or the token ids it makes of the same prompt."""
+    TEXT_ENCODER = "text_encoder_weights"
+    """The weights of a text encoder, or which of its layers is taken."""
+    IMAGE_ENCODER = "image_encoder"
+    """An image encoder, or an image that the pipeline was given."""
+    SCHEDULER = "scheduler"
+    """The scheduler's class, configuration or timesteps."""
+    STEPS = "step_count"
+    """How many denoising steps."""
+    SEED = "seed"
+    """The seed, or the kind of generator or device that draws the noise."""
+    NOISE = "noise_shape"
+    """The noise's size (that of the image), dtype or scale."""
+    GUIDANCE = "guidance_scale"
+    """How strongly the prompt is followed."""
+    DENOISER = "denoiser_weights"
+    """The weights of the UNet or the transformer, all of them or a part."""
+    LORA = "lora"
+    """A LoRA adapter: which one, or its scale."""
+    VAE_WEIGHTS = "vae_weights"
+    """The weights or the scaling of the VAE."""
+    VAE_TILING = "vae_tiling"
+    """The VAE decodes in tiles, or a batch in slices."""
+    DTYPE = "dtype"
+    """The number format in which a component computes."""
+    MATMUL_PRECISION = "matmul_precision"
+    """TF32, or sums in reduced precision."""
+    ATTENTION = "attention_kernel"
+    """The kernel or the processor that computes attention."""
+    KERNELS = "kernels"
+    """Another choice of kernels: memory format, compilation, oneDNN, cuDNN, deterministic mode."""
+    CPU = "cpu_threads_or_isa"
+    """The number of threads, the instruction set, or another processor."""
+    GPU = "gpu"
+    """Another GPU, driver or CUDA library."""
+    BATCH = "batch_size"
+    """How many images are computed at once."""
+    POST_PROCESSING = "post_processing"
+    """What happens between the VAE and the pixels: conversion, clamping, resizing."""
+    SAFETY_CHECKER = "safety_checker"
+    """The safety checker blanked the image."""
+    NOT_FINITE = "nan_or_black"
+    """NaN or infinite values, which make an image black."""
+    CALL = "call_argument"
+    """Another argument of the pipeline's call."""
+    PACKAGES = "package_upgrade"
+    """Another release of a package that takes part at the diverging stage."""
+    UNKNOWN = "unknown"
+    """Nothing that is known explains it."""
+
+
+class RankedCause(_Document):
+    """One explanation."""
+
+    cause: Cause
+    confidence: float = Field(ge=0, le=1)
+    """What share of the belief it has against the other explanations and against unknown ones."""
+    evidence: tuple[str, ...]
+    """Sentences for people, the strongest first."""
+    words: str
+    """The cause in this very case: ``guidance scale, about 4 → 6``."""
+
+
+class ChangedKey(_Document):
+    """A key of the environments' fingerprints that differs and can change an image."""
+
+    key: str
+    old: str | int | float | bool | None
+    """None where the key was absent."""
+    new: str | int | float | bool | None
+    explains: bool
+    """Whether it takes effect where the images part; False means that it is ruled out."""
+
+
+class Jump(_Document):
+    """A stage at which a difference that was there already grew as rounding does not."""
+
+    stage: Stage
+    index: int = Field(ge=0)
+    factor: float
+    """The distance there by the distance at the stage before."""
+
+
+class GrowthKind(StrEnum):
+    """How a difference goes on along the denoising steps."""
+
+    ROUNDING_LIKE = "rounding_like"
+    """It begins no larger than rounding, and no step brings a factor of more than 1.85."""
+    CONSTANT = "constant"
+    """It is there from the start, larger than rounding, and less than doubles over all steps."""
+    AMPLIFIED = "amplified"
+    """It is there from the start, larger than rounding, and the model makes it larger."""
+    ADDS_UP = "adds_up"
+    """Some step brings a factor of more than 1.85: a change is made anew in every step."""
+    JUMP = "jump"
+    """Some stage brings a factor of more than 10, on top of a difference."""
+
+
+class Growth(_Document):
+    """How a difference of the latents goes on from step to step."""
+
+    kind: GrowthKind
+    steepest: float
+    """The largest factor from one step to the next."""
+    per_step: float
+    """The geometric mean of these factors."""
+
+
+class FirstDivergence(_Document):
+    """The first stage that is not the same bit for bit."""
+
+    stage: Stage
+    index: int = Field(ge=0)
+    """From 0, among the records of the same stage and source."""
+    of: int = Field(ge=1)
+    """How many such records there are."""
+    source: str | None = None
+    words: str
+    """For people: ``denoising step 7 of 20; prompt embeddings and initial noise are identical``."""
+    distances: tuple[StageDistance, ...]
+    """For every stage of either trace, in the order of the flow."""
+    jump: Jump | None = None
+    """The steepest rise after the first divergence, if it is more than tenfold."""
+    growth: Growth | None = None
+    """How the difference goes on along the steps; None where fewer than two of them differ."""
+
+    @property
+    def here(self) -> float | None:
+        """The relative distance at the stage itself."""
+        return self._at(self.stage, self.index, self.source)
+
+    @property
+    def before_vae(self) -> float | None:
+        """The relative distance of the latents before the VAE."""
+        return self._at(Stage.LATENTS_BEFORE_VAE, 0, None)
+
+    def _at(self, stage: Stage, index: int, source: str | None) -> float | None:
+        for each in self.distances:
+            if (each.stage, each.index) == (stage, index) and source in {None, each.source}:
+                return each.distance
+        return None
+
+
+class Diagnosis(_Document):
+    """What is known of why an image differs from the accepted one."""
+
+    first_divergence: FirstDivergence | None = None
+    causes: tuple[RankedCause, ...] = ()
+    """The most likely first; empty where nothing differs."""
+    environment: tuple[ChangedKey, ...] = ()
+    """How the environments differ, as far as that can change an image."""
+    note: str | None = None
+    """Why there is no first divergence, as a sentence; None where there is one."""
+    remarks: tuple[str, ...] = ()
+    """What the diagnosis had to do without, as sentences."""

@@ -1,0 +1,150 @@
+"""What the trace shows from the latents to the pixels, and images that show nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from goldenseed.diagnosis.evidence import Blank, Findings
+from goldenseed.diagnosis.measures import common_factor
+from goldenseed.diagnosis.model import Cause
+from goldenseed.diagnosis.places import Place, Root
+from goldenseed.diagnosis.suspicion import (
+    LIKELY,
+    POSSIBLE,
+    SHOWN,
+    Suspicion,
+    computed_otherwise,
+    is_rounding,
+)
+from goldenseed.trace.stages import Stage, StageRecord, Trace
+
+
+def image(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Explain an image that differs although its latents do not, from the trace alone."""
+    match root.place:
+        case Place.BEFORE_VAE:
+            yield from _latents(root)
+        case Place.VAE | Place.IMAGE:
+            yield from _decoded(findings, root)
+        case Place.CONVERSION | Place.PIXELS:
+            yield from _converted(root)
+
+
+def _latents(root: Root) -> Iterator[Suspicion]:
+    factors = (common_factor(a, b) for a, b in root.differing if a and b)
+    factor = next(factors, None)
+    if root.recast:
+        return
+    if factor is not None:
+        words = f"scaled by {factor:.4g}"
+        evidence = f"the VAE is given the same latents, {words}"
+        yield Suspicion(Cause.VAE_WEIGHTS, 2 * LIKELY, f"its scaling factor, {words}", (evidence,))
+    else:
+        evidence = "the latents are changed between the last step and the VAE"
+        yield Suspicion(Cause.VAE_WEIGHTS, POSSIBLE, "its scaling or shift", (evidence,))
+
+
+def _decoded(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    if root.recast or is_rounding(findings, root):
+        return
+    distance = "" if root.distance is None else f", by a relative distance of {root.distance:.1e}"
+    evidence = f"the latents are the same, what the VAE makes of them is not{distance}"
+    narrowed = root.place is Place.VAE
+    yield from computed_otherwise(Cause.VAE_WEIGHTS, findings, root, "vae", evidence)
+    yield Suspicion(Cause.VAE_TILING, POSSIBLE, "", (evidence,))
+    if not narrowed:
+        yield Suspicion(Cause.POST_PROCESSING, LIKELY / 2, "", (evidence,))
+
+
+def _converted(root: Root) -> Iterator[Suspicion]:
+    before = (
+        "the float image is the same, the pixels are not"
+        if root.place is Place.PIXELS
+        else "the VAE's output is the same, the image made of it is not"
+    )
+    shapes = [(a.shape, b.shape) for a, b in root.reshaped if a and b]
+    words = ""
+    if shapes:
+        words = " → ".join(" x ".join(map(str, shape)) for shape in shapes[0])
+    yield Suspicion(Cause.POST_PROCESSING, SHOWN, words, (before,))
+
+
+def blank(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Explain an image that is blank where the accepted one is not."""
+    broken = _first_not_finite(findings)
+    now, before = findings.evidence.present.blank, findings.evidence.accepted.blank
+    if broken is not None:
+        where = broken.stage.value.replace("_", " ")
+        words = (
+            f"from {where} on"
+            if broken.stage is not Stage.DENOISING_STEP
+            else (f"from denoising step {broken.index + 1} on")
+        )
+        evidence = f"NaN or infinite values appear: {words}"
+        yield Suspicion(Cause.NOT_FINITE, 4 * SHOWN, words, (evidence,))
+    elif now is Blank.BLANKED is not before:
+        evidence = "the pipeline says that its safety checker blanked the image"
+        yield Suspicion(Cause.SAFETY_CHECKER, 8 * SHOWN, "", (evidence,))
+    elif now is Blank.NOT_FINITE is not before:
+        evidence = "the pipeline returned NaN or infinite values"
+        yield Suspicion(Cause.NOT_FINITE, 4 * SHOWN, "", (evidence,))
+    elif _blanked(findings, root):
+        yield from _black(findings, root)
+
+
+def _first_not_finite(findings: Findings) -> StageRecord | None:
+    """Return the present trace's first floats without a norm whose accepted twins have one."""
+    before = {each.key: each for each in findings.evidence.accepted.trace or ()}
+    for record in findings.evidence.present.trace or ():
+        twin = before.get(record.key)
+        if record.sketch is not None and record.norm is None:
+            if twin is None or twin.norm is not None:
+                return record
+            return None
+    return None
+
+
+def _blanked(findings: Findings, root: Root) -> bool:
+    blanking = {Place.VAE, Place.CONVERSION, Place.IMAGE, Place.PIXELS, Place.ANYWHERE}
+    if root.place not in blanking:
+        return False
+    sides = (findings.evidence.accepted, findings.evidence.present)
+    was, is_now = (_zero(side.trace) or side.blank is Blank.BLACK for side in sides)
+    return is_now and not was
+
+
+def _zero(trace: Trace | None) -> bool:
+    images = [each for each in trace or () if each.stage is Stage.FLOAT_IMAGE]
+    return bool(images) and all(each.norm == 0.0 for each in images)
+
+
+def _black(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    if root.place is Place.VAE:
+        evidence = "the image is black, and so is what the VAE returned"
+        yield Suspicion(Cause.NOT_FINITE, SHOWN, "", (evidence,))
+        return
+    after_the_vae = root.place in {Place.CONVERSION, Place.PIXELS}
+    evidence = "the image is black" + (
+        ", although the VAE's output is what it was" if after_the_vae else ""
+    )
+    if after_the_vae and _without_checker(findings):
+        evidence += ", and the pipeline has no safety checker"
+        yield Suspicion(Cause.NOT_FINITE, 4 * SHOWN, "", (evidence,))
+        yield Suspicion(Cause.SAFETY_CHECKER, POSSIBLE, "", (evidence,))
+        return
+    checker = findings.value("model.safety_checker.class") is not None
+    weight = 4 * SHOWN if after_the_vae else LIKELY
+    yield Suspicion(Cause.SAFETY_CHECKER, weight * (2 if checker else 1), "", (evidence,))
+    if not after_the_vae:
+        yield Suspicion(Cause.NOT_FINITE, LIKELY * (1 if checker else 3), "", (evidence,))
+
+
+def _without_checker(findings: Findings) -> bool:
+    """Say whether both fingerprints describe a loaded pipeline, and none has a safety checker."""
+    sides = (findings.evidence.accepted.environment, findings.evidence.present.environment)
+    return all(
+        side is not None
+        and any(key.startswith("model.") and key.endswith(".class") for key in side)
+        and side.get("model.safety_checker.class") is None
+        for side in sides
+    )

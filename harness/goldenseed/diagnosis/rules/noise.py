@@ -1,0 +1,162 @@
+"""What the trace shows of the start: the noise, timesteps and sigmas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from goldenseed.diagnosis.evidence import Findings
+from goldenseed.diagnosis.measures import common_factor, likeness
+from goldenseed.diagnosis.model import Cause
+from goldenseed.diagnosis.places import Place, Root
+from goldenseed.diagnosis.suspicion import (
+    LIKELY,
+    POSSIBLE,
+    SHOWN,
+    Suspicion,
+    is_rounding,
+)
+from goldenseed.trace.distances import Pair
+from goldenseed.trace.stages import Stage, StageRecord, Trace
+
+_INDEPENDENT = 0.35
+"""Below this cosine two draws have nothing in common: 5.6 standard deviations of its estimate."""
+
+
+def noise(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Explain initial noise, latents or later noise that differ, from the trace alone."""
+    if root.place not in {Place.NOISE, Place.LATENTS, Place.LATER_NOISE}:
+        return
+    if root.reshaped:
+        yield from _reshaped(root)
+    elif root.recast:
+        yield from _recast(findings, root)
+    elif is_rounding(findings, root):
+        if root.place is Place.NOISE:
+            evidence = (
+                f"the noise differs by rounding alone ({root.distance:.1e}), as the generator of "
+                "torch does between instruction sets"
+            )
+            yield Suspicion(Cause.CPU, SHOWN, "", (evidence,))
+    elif root.place is Place.LATER_NOISE and len(root.one_sided) == len(root.differing):
+        yield Suspicion(
+            Cause.SCHEDULER, SHOWN, "", ("its steps draw noise for one of the images alone",)
+        )
+    else:
+        yield from _redrawn(findings, root)
+
+
+def _reshaped(root: Root) -> Iterator[Suspicion]:
+    before, now = root.reshaped[0]
+    assert before  # noqa: S101 - a record of both
+    assert now  # noqa: S101
+    shapes = f"{_shape(before.shape)} → {_shape(now.shape)}"
+    if before.shape[1:] == now.shape[1:]:
+        return
+    yield Suspicion(Cause.NOISE, SHOWN, shapes, (f"the noise has another shape: {shapes}",))
+
+
+def _recast(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    before, now = root.recast[0]
+    assert before  # noqa: S101 - a record of both
+    assert now  # noqa: S101
+    words = f"{before.dtype} → {now.dtype}"
+    alone = not any(each.place is Place.EMBEDDINGS and each.recast for each in findings.roots)
+    evidence = f"the noise has another dtype: {words}"
+    yield Suspicion(Cause.NOISE, LIKELY * (2 if alone else 1), words, (evidence,))
+    yield Suspicion(Cause.DTYPE, LIKELY, words, (evidence,))
+
+
+def _redrawn(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    pair = next((pair for pair in root.differing if None not in pair), None)
+    if pair is None:
+        return
+    factor, alike = _estimated(pair)
+    distance = "" if root.distance is None else f" (relative distance {root.distance:.1e})"
+    if factor is not None:
+        words = f"scaled by {factor:.4g}"
+        evidence = f"{root.place}: the same, {words}"
+        if root.place is Place.LATENTS and _drawn_alike(findings):
+            yield Suspicion(Cause.SCHEDULER, SHOWN, words, (evidence,))
+        else:
+            yield Suspicion(Cause.NOISE, SHOWN, words, (evidence,))
+    elif alike is not None and abs(alike) < _INDEPENDENT:
+        evidence = f"{root.place}: another draw altogether (cosine about {alike:.1f})"
+        yield Suspicion(Cause.SEED, SHOWN, "", (evidence,))
+        if root.place is Place.LATENTS:
+            yield Suspicion(Cause.NOISE, LIKELY, "", (evidence,))
+    else:
+        evidence = f"{root.place}: changed in part{distance}"
+        yield Suspicion(Cause.NOISE, LIKELY, "", (evidence,))
+        yield Suspicion(Cause.SEED, POSSIBLE, "", (evidence,))
+
+
+def _drawn_alike(findings: Findings) -> bool:
+    """Say whether the noise itself is on record for both, so that the latents are made of it."""
+    sides = (findings.evidence.accepted, findings.evidence.present)
+    return all(
+        any(each.stage is Stage.INITIAL_NOISE for each in side.trace or ()) for side in sides
+    )
+
+
+def _estimated(pair: Pair) -> tuple[float | None, float | None]:
+    before, now = pair
+    if before is None or now is None:
+        return None, None
+    return common_factor(before, now), likeness(before, now)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "()"
+
+
+def schedule(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Explain a schedule that differs, and one that lasts longer, from the trace alone."""
+    if root.place is Place.LATER_STEP:
+        yield from _steps_alone(findings, root)
+    if root.place is not Place.SCHEDULE or is_rounding(findings, root):
+        return
+    before, now = findings.evidence.accepted.trace or (), findings.evidence.present.trace or ()
+    if len({_kinds(before), _kinds(now)}) > 1:
+        evidence = f"the schedule is of another kind: {_kinds(before)} → {_kinds(now)}"
+        yield Suspicion(Cause.SCHEDULER, SHOWN, "", (evidence,))
+        return
+    counts = _count(before), _count(now)
+    if counts[0] == counts[1]:
+        evidence = "as many timesteps, but others"
+        yield Suspicion(Cause.SCHEDULER, SHOWN, "", (evidence,))
+        return
+    words = f"{counts[0]} → {counts[1]}"
+    evidence = f"the number of timesteps differs: {words}"
+    yield Suspicion(Cause.STEPS, 2 * LIKELY, words, (evidence,))
+    # Schedulers of second order take about twice as many, and some one more.
+    likely_order = abs(counts[1] - counts[0]) == 1 or max(counts) >= 2 * min(counts) - 1
+    yield Suspicion(
+        Cause.SCHEDULER, POSSIBLE * (2 if likely_order else 0.5), f"timesteps {words}", (evidence,)
+    )
+
+
+def _steps_alone(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Explain that one of the images had more steps of one and the same schedule."""
+    traces = (findings.evidence.accepted.trace or (), findings.evidence.present.trace or ())
+    whole = all(each and each[-1].stage is Stage.PIXELS for each in traces)
+    if whole and root.differing and len(root.one_sided) == len(root.differing):
+        counts = tuple(len([pair for pair in root.pairs if pair[side]]) + 1 for side in (0, 1))
+        words = f"{counts[0]} → {counts[1]}"
+        evidence = (
+            f"the schedule is the same, but {counts[1]} of its steps are made, not {counts[0]}"
+        )
+        yield Suspicion(Cause.STEPS, SHOWN, words, (evidence,))
+
+
+def _kinds(trace: Trace) -> str:
+    found = [each for each in trace if each.stage in {Stage.TIMESTEPS, Stage.SIGMAS}]
+    kinds = dict.fromkeys(f"{each.stage.value} ({each.dtype})" for each in found)
+    return " and ".join(kinds) or "none"
+
+
+def _count(trace: Trace) -> int:
+    return next((_length(each) for each in trace if each.stage is Stage.TIMESTEPS), 0)
+
+
+def _length(record: StageRecord) -> int:
+    return record.shape[0] if record.shape else 1

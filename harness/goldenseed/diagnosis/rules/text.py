@@ -1,0 +1,141 @@
+"""What the trace shows of the text: token ids and prompt embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from goldenseed.diagnosis.evidence import Findings
+from goldenseed.diagnosis.model import Cause
+from goldenseed.diagnosis.places import Place, Root
+from goldenseed.diagnosis.suspicion import (
+    LIKELY,
+    POSSIBLE,
+    SHOWN,
+    Suspicion,
+    computed_otherwise,
+    is_rounding,
+)
+from goldenseed.trace.distances import Pair, either, same
+from goldenseed.trace.stages import Stage
+
+
+def text(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Explain token ids, and embeddings of equal token ids, from the trace alone."""
+    if root.place is Place.TOKEN_IDS:
+        yield from _token_ids(findings, root)
+    elif root.place is Place.EMBEDDINGS and not root.recast:
+        yield from _embeddings(findings, root)
+
+
+def _token_ids(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    if root.one_sided and len(root.one_sided) == len(root.differing):
+        yield from _another_number(findings)
+        return
+    if _rows_alone(root):
+        return
+    prompt, tokenizer = _odds(findings, root)
+    evidence = "the token ids differ"
+    if findings.recipes_known and "prompt" not in findings.fields:
+        evidence += ", although the recipe's prompt is the same"
+    names = sorted({source for source in root.sources if source})
+    yield Suspicion(
+        Cause.TOKENIZER, tokenizer, names[0] if len(names) == 1 else "", (evidence, _which(root))
+    )
+    yield Suspicion(Cause.PROMPT, prompt, "", (evidence, _which(root)))
+
+
+def _another_number(findings: Findings) -> Iterator[Suspicion]:
+    """Explain that a text more or less is encoded: guidance needs a negative one, or is off."""
+    evidence = "the prompt is encoded alike, but a text more or less beside it"
+    rows = [
+        len([each for each in trace or () if each.stage is Stage.DENOISER_OUTPUT])
+        for trace in (findings.evidence.accepted.trace, findings.evidence.present.trace)
+    ]
+    if rows[0] != rows[1] or not rows[0]:
+        yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (evidence,))
+    if rows[0] == rows[1]:
+        yield Suspicion(Cause.PROMPT, SHOWN, "another negative prompt", (evidence,))
+
+
+def _odds(findings: Findings, root: Root) -> tuple[float, float]:
+    """Weigh another text against another tokenizer, by which texts' ids differ.
+
+    Special tokens and padding are in every text, the empty one of an absent negative prompt
+    included; another text leaves the others alone. Two tokenizers are given the same text.
+    """
+    prompt, tokenizer = LIKELY, LIKELY
+    if not findings.recipes_known:
+        prompt *= 2
+    tokenizers = {_source(pair) for pair in root.pairs}
+    if len(tokenizers) > 1:
+        if len(root.sources) == len(tokenizers):
+            tokenizer /= 4
+        elif all(findings.same_key(f"tokenizer.{each}.sha256") for each in root.sources):
+            # Vocabulary and rules are what they were, and a pipeline takes a text for each encoder.
+            tokenizer /= 2
+        else:
+            prompt /= 4
+    texts = [pair for pair in root.pairs if _source(pair) == root.sources[0]]
+    differ = [not same(pair) for pair in texts]
+    if all(differ) and _several_texts(texts):
+        prompt /= 4
+    elif differ[-1] and not differ[0]:
+        tokenizer /= 4
+    if any(key in findings.keys for key in ("package.tokenizers", "package.transformers")):
+        tokenizer *= 2
+    elif all(findings.same_key(f"tokenizer.{each}.sha256") for each in root.sources):
+        tokenizer *= 0.8
+    return prompt, tokenizer
+
+
+def _several_texts(pairs: Sequence[Pair]) -> bool:
+    """Say whether more than one text is encoded; one alone is at times, with and without padding.
+
+    Texts that are padded to the same length are different texts.
+    """
+    shapes = [before.shape for before, _ in pairs if before]
+    return len(set(shapes)) < len(shapes)
+
+
+def _which(root: Root) -> str:
+    texts = [pair for pair in root.pairs if _source(pair) == root.sources[0]]
+    places = [str(place + 1) for place, pair in enumerate(texts) if not same(pair)]
+    return f"of {len(texts)} texts that {root.sources[0] or 'it'} encodes: {', '.join(places)}"
+
+
+def _rows_alone(root: Root) -> bool:
+    """Say whether only the number of rows differs: that is for the rule of the batch."""
+    reshaped = root.reshaped
+    return bool(reshaped) and all(a.shape[1:] == b.shape[1:] for a, b in reshaped if a and b)
+
+
+def _embeddings(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    if is_rounding(findings, root):
+        return
+    encoders = sorted({source.split(".")[0] for source in root.sources if source})
+    whole = all(not same(pair) for pair in root.pairs if _source(pair) in encoders)
+    distance = "" if root.distance is None else f", by a relative distance of {root.distance:.1e}"
+    evidence = f"the embeddings differ{distance}, although the token ids are the same"
+    if not whole:
+        yield Suspicion(Cause.TEXT_ENCODER, POSSIBLE, " and ".join(encoders), (evidence,))
+        return
+    for found in computed_otherwise(Cause.TEXT_ENCODER, findings, root, encoders[0], evidence):
+        words = " and ".join(encoders) if found.cause is Cause.TEXT_ENCODER else ""
+        weight = found.weight * _if_together(found.cause, findings, encoders)
+        yield replace(found, words=words, weight=weight)
+
+
+def _if_together(cause: Cause, findings: Findings, encoders: Sequence[str]) -> float:
+    """Weigh that several encoders moved at once, although all had the weights they had.
+
+    One switch of the arithmetic does that; weights would have to change twice after loading.
+    """
+    unchanged = all(findings.same_key(f"model.{each}.sha256") for each in encoders)
+    if len(encoders) == 1 or not unchanged:
+        return 1.0
+    return {Cause.TEXT_ENCODER: 0.25, Cause.MATMUL_PRECISION: 8.0}.get(cause, 1.0)
+
+
+def _source(pair: Pair) -> str:
+    return (either(pair).source or "").split(".")[0]

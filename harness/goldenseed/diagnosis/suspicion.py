@@ -1,0 +1,168 @@
+"""What a rule says: a cause that would explain one root, and how much speaks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from goldenseed.diagnosis.evidence import Findings
+from goldenseed.diagnosis.model import Cause
+from goldenseed.diagnosis.places import Place, Root
+
+DECLARED = 200.0
+"""Weight of a field of the recipe that differs and takes effect at the root."""
+RECORDED = 100.0
+"""Weight of a key of the fingerprint that names the cause and takes effect at the root."""
+SHOWN = 60.0
+"""Weight of what the trace shows: this and nothing before it differs, and one thing makes it."""
+LIKELY = 10.0
+"""Weight of the usual reason for what the trace shows, where others are possible."""
+POSSIBLE = 2.0
+"""Weight of a possible reason that nothing speaks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """One cause that would explain one root."""
+
+    cause: Cause
+    weight: float
+    """Odds against an unknown cause, whose weight is 1."""
+    words: str
+    """The cause in this very case, without its name: ``about 4 → 6``; empty if no more is known."""
+    evidence: tuple[str, ...] = ()
+
+
+Rule = Callable[[Findings, Root], Iterator[Suspicion]]
+
+
+class Size(Enum):
+    """How far a cause moves the stage at which it takes effect."""
+
+    ROUNDING = auto()
+    """The order of sums, and nothing else."""
+    LOSSY = auto()
+    """Rounding, or at times more: attention with eight bits is attention too."""
+    REDUCED = auto()
+    """Products with 10 or 7 bits of mantissa in float32: 1e-5 to 1e-2."""
+    CAST = auto()
+    """All values with fewer bits."""
+    ANY = auto()
+    """Whatever: weights, schedules, prompts."""
+
+
+def fit(size: Size, findings: Findings, root: Root) -> float:
+    """Say how well a cause of that size goes with what is seen at ``root``: from 0 to 1.
+
+    0 for one that only rounds otherwise, where the verdict measures more than rounding explains.
+    """
+    if size is Size.ANY or (size is Size.CAST and root.recast and not _misshapen(root)):
+        return 1.0
+    if size is Size.ROUNDING and root.beyond is not None:
+        return 0.0
+    if _misshapen(root):
+        return 0.02
+    if root.place is Place.ANYWHERE:
+        return _fit_of_pixels(size, findings)
+    distance = root.distance
+    if not distance:
+        return 0.7
+    return _fit_of_distance(size, distance, distance / findings.rounding(root))
+
+
+def _misshapen(root: Root) -> bool:
+    return bool(root.reshaped or root.one_sided)
+
+
+def is_rounding(findings: Findings, root: Root) -> bool:
+    """Say whether rounding alone can have moved ``root`` so far."""
+    if _misshapen(root) or root.recast or root.beyond is not None or not root.distance:
+        return False
+    return root.distance <= findings.rounding(root)
+
+
+def computed_otherwise(
+    cause: Cause, findings: Findings, root: Root, component: str, evidence: str
+) -> Iterator[Suspicion]:
+    """Suspect a component's weights, and what else makes something else of the same input.
+
+    Args:
+        cause: that of the weights.
+        findings: what the rules work from.
+        root: the output of the component; the same input is known.
+        component: how the names of such components begin: ``unet``.
+        evidence: what is seen, as a sentence.
+
+    """
+    sentences, weight = [evidence], LIKELY
+    digests = [
+        key for key in findings.evidence.present.surroundings or {} if _is_digest(key, component)
+    ]
+    if digests and all(map(findings.same_key, digests)):
+        sentences.append("its weights were the same when they were loaded")
+        weight *= 0.8
+    yield Suspicion(cause, weight, "", tuple(sentences))
+    reduced = fit(Size.REDUCED, findings, root)
+    yield Suspicion(Cause.MATMUL_PRECISION, POSSIBLE / 2 * reduced, "", (evidence,))
+    yield Suspicion(Cause.DTYPE, POSSIBLE / 4, "", (evidence,))
+
+
+def _is_digest(key: str, component: str) -> bool:
+    return key.startswith(f"model.{component}") and key.endswith(".sha256")
+
+
+def _fit_of_distance(size: Size, distance: float, roundings: float) -> float:
+    if size is Size.CAST:
+        return 1.0 if distance > 1e-5 else 0.2  # noqa: PLR2004 - 1 / 50 of float16's epsilon
+    if roundings <= 1:
+        return 0.3 if size is Size.REDUCED else 1.0
+    if size is Size.ROUNDING:
+        return max(float(roundings**-1.5), 1e-4)
+    largest = 3e-2
+    if size is Size.LOSSY:
+        return 0.4 if distance < largest else 0.05
+    return 1.0 if distance < largest else 0.05
+
+
+def _fit_of_pixels(size: Size, findings: Findings) -> float:
+    """Judge by the pixels where there is no trace: rounding moves few levels (docs/trace.md)."""
+    peak = findings.evidence.metrics.get("peak_difference")
+    few, several = 2, 16
+    if peak is None or size is Size.CAST:
+        return 0.7
+    if peak <= few:
+        return 1.0
+    return 0.5 if peak <= several else 0.15
+
+
+LABELS = {
+    Cause.MODEL: "another model",
+    Cause.PROMPT: "prompt",
+    Cause.TOKENIZER: "tokenizer",
+    Cause.TEXT_ENCODER: "text-encoder weights",
+    Cause.IMAGE_ENCODER: "image encoder",
+    Cause.SCHEDULER: "scheduler",
+    Cause.STEPS: "step count",
+    Cause.SEED: "seed or generator",
+    Cause.NOISE: "size, dtype or scale of the noise",
+    Cause.GUIDANCE: "guidance scale",
+    Cause.DENOISER: "denoiser weights",
+    Cause.LORA: "LoRA adapter",
+    Cause.VAE_WEIGHTS: "VAE weights",
+    Cause.VAE_TILING: "VAE tiling or slicing",
+    Cause.DTYPE: "dtype",
+    Cause.MATMUL_PRECISION: "matmul precision",
+    Cause.ATTENTION: "attention kernel",
+    Cause.KERNELS: "choice of kernels",
+    Cause.CPU: "threads or instruction set",
+    Cause.GPU: "GPU or driver",
+    Cause.BATCH: "batch size",
+    Cause.POST_PROCESSING: "post-processing",
+    Cause.SAFETY_CHECKER: "safety checker",
+    Cause.NOT_FINITE: "NaN or black image",
+    Cause.CALL: "argument of the call",
+    Cause.PACKAGES: "package upgrade",
+    Cause.UNKNOWN: "unknown",
+}
+"""The causes as people read them."""

@@ -1,0 +1,128 @@
+"""SHA-256 of large files, remembered so that a model is not read twice to know it again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import json_sha256, write_atomically
+from goldenseed.environment.keys import EnvironmentValue, unreadable
+
+REMEMBERED_FROM_BYTES = 2**20
+"""Smaller files are read each time: that is as quick as remembering them."""
+_SETTLED_SECONDS = 2.0
+"""A file changed less than this ago may change again without its times showing it: the clock of a
+file system ticks only so often (git calls such an entry "racily clean")."""
+_CHUNK_BYTES = 2**22
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_FOLDER = "goldenseed/file-digests"
+
+
+class FileDigests:
+    """Digests files, and remembers the large ones in a cache folder of this user.
+
+    What is remembered holds as long as path, size, inode and both times of the file are the same.
+
+    Args:
+        cache: the folder; ``cache_folder()`` by default. It need not exist.
+        verify: read every byte, whatever is remembered or a hub's blob is called.
+
+    """
+
+    def __init__(self, cache: Path | None = None, *, verify: bool = False) -> None:
+        self._cache = cache or cache_folder()
+        self._verify = verify
+
+    def sha256(self, file: Path) -> str:
+        """Return the SHA-256 of a file's bytes, as 64 hexadecimal digits.
+
+        A file of a hub's cache is known by its blob's name, which the hub's client checked when it
+        was downloaded; it is read only with ``verify``.
+
+        Raises:
+            GoldenseedError: the file cannot be read.
+
+        """
+        named = None if self._verify else _named_by_hub(file)
+        if named is not None:
+            return named
+        try:
+            found = file.stat()
+            if found.st_size < REMEMBERED_FROM_BYTES:
+                return _read(file)
+            place = self._cache / _name(file, found)
+            remembered = None if self._verify else _remembered(place)
+            if remembered is not None:
+                return remembered
+            digest = _read(file)
+        except OSError as error:
+            raise GoldenseedError(
+                f"cannot be read: {error.strerror or error}",
+                path=file,
+                fix="copy or download the model again",
+            ) from error
+        if time.time() - max(found.st_mtime, found.st_ctime) > _SETTLED_SECONDS:
+            with suppress(GoldenseedError):  # a cache that cannot be written is done without
+                write_atomically(place, digest.encode(), durable=False)
+        return digest
+
+    def of(self, files: Iterable[tuple[str, Path]]) -> Mapping[str, EnvironmentValue]:
+        """Digest each named file; what cannot be read says why."""
+        found: dict[str, EnvironmentValue] = {}
+        for name, file in files:
+            try:
+                found[name] = self.sha256(file)
+            except GoldenseedError as error:
+                found[name] = unreadable(error.what)
+        return found
+
+
+def cache_folder() -> Path:
+    """Return where digests are remembered: below ``XDG_CACHE_HOME``, else ``~/.cache``."""
+    chosen = os.environ.get("XDG_CACHE_HOME")
+    home = Path(chosen) if chosen and Path(chosen).is_absolute() else Path("~/.cache").expanduser()
+    return home / _FOLDER
+
+
+def _named_by_hub(file: Path) -> str | None:
+    """Read a digest off the name of a blob: ``models--org--name/blobs/<sha256>``."""
+    blob = file.resolve()
+    if blob.parent.name == "blobs" and blob.parent.parent.name.startswith("models--"):
+        return blob.name if _DIGEST.fullmatch(blob.name) and blob.is_file() else None
+    return None
+
+
+def _name(file: Path, found: os.stat_result) -> str:
+    """Name what is remembered: a digest of the place and of what changes when the file does."""
+    return json_sha256(
+        [
+            str(file.resolve()),
+            found.st_size,
+            found.st_mtime_ns,
+            found.st_ctime_ns,
+            found.st_ino,
+            found.st_dev,
+        ]
+    )
+
+
+def _remembered(place: Path) -> str | None:
+    try:
+        digest = place.read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return None
+    return digest if _DIGEST.fullmatch(digest) else None
+
+
+def _read(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb", buffering=0) as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,95 @@
+"""Everything known of where a run happened, and in which keys two fingerprints differ.
+
+Each key is declared in ``keys``. No host name, no user, no path and no serial number is among the
+values.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from goldenseed.core.files import canonical_json, json_sha256
+from goldenseed.environment.gpu import read_gpu
+from goldenseed.environment.keys import EnvironmentValue, Kind, kind_of
+from goldenseed.environment.machine import read_machine
+from goldenseed.environment.software import read_linked_libraries, read_software
+from goldenseed.environment.switches import read_switches
+
+__all__ = ["EnvironmentValue", "fingerprint_sha256", "read_fingerprint"]
+
+
+def read_fingerprint(device: str) -> dict[str, EnvironmentValue]:
+    """Read the environment as it is now, for a device such as ``cpu`` or ``cuda:0``.
+
+    Switches are read inside whatever ``environment.determinism.settings`` is in force.
+    What refuses to be read is recorded as ``unreadable: …``; a package or variable that is not
+    there is None. Takes some milliseconds: read it once per process and settings.
+    """
+    return dict(sorted(_read(device)))
+
+
+def fingerprint_sha256(fingerprint: Mapping[str, EnvironmentValue]) -> str:
+    """Digest a fingerprint: SHA-256 of its canonical JSON, in hex, the name it is stored under."""
+    return json_sha256(dict(fingerprint))
+
+
+def _read(device: str) -> Iterator[tuple[str, EnvironmentValue]]:
+    kind = device.partition(":")[0]
+    cuda = kind == "cuda"
+    yield "device.type", kind
+    yield from read_machine()
+    yield from read_software(cuda=cuda)
+    if importlib.util.find_spec("torch") is not None:
+        yield from read_switches(cuda=cuda)
+        yield from read_linked_libraries()
+        if cuda:
+            yield from read_gpu(device)
+
+
+Value = str | int | float | bool | None
+_WEIGHTS = re.compile(r"model\.([^.]+)\.sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDifference:
+    """One key whose values differ."""
+
+    key: str
+    kind: Kind
+    old: Value
+    """None where the key was absent."""
+    new: Value
+    """None where the key is absent."""
+
+
+def environment_differences(
+    old: Mapping[str, Value], new: Mapping[str, Value]
+) -> tuple[KeyDifference, ...]:
+    """Name the keys in which two fingerprints differ, by kind (identity first), then by name.
+
+    A key that is absent from one equals None in the other. Numbers are compared as the digests of
+    fingerprints do: 5 and 5.0 are one value, 1 and true are two.
+    """
+    order = list(Kind)
+    differing = [
+        KeyDifference(key, kind_of(key), old.get(key), new.get(key))
+        for key in old.keys() | new.keys()
+        if canonical_json(old.get(key)) != canonical_json(new.get(key))
+    ]
+    return tuple(sorted(differing, key=lambda each: (order.index(each.kind), each.key)))
+
+
+def changed_weights(old: Mapping[str, Value], new: Mapping[str, Value]) -> tuple[str, ...]:
+    """Name the components whose weights, as they were loaded, are not the same in two fingerprints.
+
+    A component of which one of them tells nothing is not among them.
+    """
+    known = (
+        (match[1], old[key], new[key])
+        for key in sorted(old.keys() & new.keys())
+        if (match := _WEIGHTS.fullmatch(key))
+    )
+    return tuple(component for component, before, now in known if before != now)

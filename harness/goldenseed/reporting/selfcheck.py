@@ -1,0 +1,236 @@
+"""A self-check of gates, as lines for the terminal and as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from goldenseed.reporting.comparison import table
+from goldenseed.reporting.numbers import number
+from goldenseed.reporting.text import visible
+from goldenseed.tools.selfcheck.check import SelfCheck
+from goldenseed.tools.selfcheck.findings import Findings, Room, Share
+
+_ROOM = ("gate", "limit", "noise", "faintest wrong image")
+
+_NAMED = 5
+"""How many cases are named for one finding; JSON names all."""
+
+
+def selfcheck_lines(check: SelfCheck, found: Findings) -> list[str]:
+    """Return the table of wrong images by gates, and what follows; the same text in a pipe."""
+    where = f"{visible(check.suite, lines=False)}: {_many(len(check.cases), 'case')}"
+    tried = f"{_many(found.tests, 'wrong image')} tried, {_sources(check)}"
+    lines = [f"{where} accepted in {visible(check.profile, lines=False)}, {tried}"]
+    if found.tests:
+        lines += ["", *table(("wrong image", "tests", "fail", *check.limits), _rows(check, found))]
+        lines += ["", *table(_ROOM, [_room(check, room) for room in found.rooms])]
+    lines += ["", *_conclusions(check, found), "", *_proposal(check, found)]
+    return lines
+
+
+def selfcheck_document(check: SelfCheck, found: Findings) -> dict[str, Any]:
+    """Return everything that was found as JSON data; an infinity is written as its word."""
+    return {
+        "suite": check.suite,
+        "profile": check.profile,
+        "passed": not check.passed,
+        "cases": list(check.cases),
+        "tests": found.tests,
+        "noise": [
+            {"case": each.case.id, "source": each.noise.source, "reach": dict(each.reach)}
+            for each in check.right
+        ],
+        "gates": {gate: _gate_document(check, found, gate) for gate in found.gates},
+        "table": {
+            wrong: {
+                gate or "any": {"caught": share.caught, "tests": share.tests}
+                for gate, share in row.items()
+            }
+            for wrong, row in found.table.items()
+        },
+        "within_noise": [
+            {"gate": each.gate, "limit": each.limit, "noise": _plain(each.noise)}
+            for each in found.within_noise
+        ],
+        "room": [_room_document(room) for room in found.rooms],
+        "proposed": dict(found.proposed),
+        "passing_wrong_images": [
+            {
+                "case": trial.case,
+                "wrong": trial.wrong,
+                "verdict": trial.verdict.value,
+                "metrics": {name: _plain(value) for name, value in trial.metrics.items()},
+            }
+            for trial in check.passed
+        ],
+        "by_content_alone": [
+            {"case": trial.case, "wrong": trial.wrong, "scores": list(trial.content)}
+            for trial in check.trials
+            if trial.content
+        ],
+        "no_test": [
+            {"case": each.case, "wrong": each.wrong, "why": each.no_test}
+            for each in check.trials
+            if each.no_test
+        ],
+        "left_out": [
+            {"case": each.case, "wrong": each.wrong, "why": each.why} for each in check.left_out
+        ],
+    }
+
+
+def _gate_document(check: SelfCheck, found: Findings, gate: str) -> dict[str, Any]:
+    share = found.gates[gate]
+    return {
+        "limits": list(check.limits[gate]),
+        "caught": share.caught,
+        "tests": share.tests,
+        "blind": gate in found.blind,
+        "blind_to": list(found.blind_to.get(gate, ())),
+        "dead": gate in found.dead,
+    }
+
+
+def _room_document(room: Room) -> dict[str, Any]:
+    return {
+        "metric": room.metric,
+        "noise": None if room.noise is None else _plain(room.noise),
+        "faintest": {"value": _plain(room.faintest), "wrong": room.wrong, "case": room.case},
+    }
+
+
+def passing_line(check: SelfCheck) -> str:
+    """Name the wrong images that pass every gate, in one line."""
+    by_name: dict[str, list[str]] = {}
+    for trial in check.passed:
+        by_name.setdefault(trial.wrong, []).append(visible(trial.case, lines=False))
+    parts = [f"{wrong} in {_some(cases)}" for wrong, cases in by_name.items()]
+    return f"{_many(len(check.passed), 'wrong image')} would pass every gate: {'; '.join(parts)}"
+
+
+def _rows(check: SelfCheck, found: Findings) -> list[tuple[str, ...]]:
+    limits = ("limit", "", "", *(_limits(check, gate) for gate in check.limits))
+    rows = [
+        (wrong, str(row[None].tests), *(_percent(row[gate]) for gate in (None, *check.limits)))
+        for wrong, row in found.table.items()
+    ]
+    total = Share(found.tests - len(check.passed), found.tests)
+    everything = (total, *(found.gates[gate] for gate in check.limits))
+    return [limits, *rows, ("all", str(found.tests), *map(_percent, everything))]
+
+
+def _room(check: SelfCheck, room: Room) -> tuple[str, ...]:
+    noise = "not known" if room.noise is None else number(room.metric, room.noise)
+    return (room.gate, _limits(check, room.gate), noise, _faintest(room))
+
+
+def _limits(check: SelfCheck, gate: str) -> str:
+    values = check.limits.get(gate)
+    if not values:
+        return "none"
+    low, high = (f"{value:g}" for value in (values[0], values[-1]))
+    return low if low == high else f"{low}…{high}"
+
+
+def _percent(share: Share) -> str:
+    """Write a share so that neither 0 % nor 100 % is written of anything else."""
+    if not share.tests:
+        return "-"
+    percent = 100 * share.caught / share.tests
+    if share.caught in (0, share.tests):
+        return f"{percent:.0f} %"
+    return f"{min(99, max(1, round(percent)))} %"
+
+
+def _conclusions(check: SelfCheck, found: Findings) -> Iterator[str]:
+    if not found.tests:
+        yield "no wrong image could be tried"
+    elif check.passed:
+        yield f"FAILED: {passing_line(check)}"
+    else:
+        yield "every wrong image fails a gate"
+    by_content = [each for each in check.trials if each.content]
+    if by_content:
+        scores = ", ".join(dict.fromkeys(name for each in by_content for name in each.content))
+        passing = _many(len(by_content), "wrong image")
+        yield f"by content alone: {passing} would pass every gate but fail {scores}"
+    for gate in found.blind:
+        share = found.gates[gate]
+        yield f"blind gate: {gate} fails {share.caught} of {share.tests} wrong images"
+    for gate, unseen in found.blind_to.items():
+        yield f"blind to some: {gate} fails no {', '.join(unseen)}"
+    for gate in found.dead:
+        yield f"dead gate: {gate} never decides here: the others fail every image that it fails"
+    for tight in found.within_noise:
+        metric = tight.gate.partition("_")[2]
+        where = f" in {_many(tight.cases, 'case')}" if tight.cases else ""
+        yield (
+            f"gate within the noise: {tight.gate} {tight.limit:g} is tighter than the noise, which "
+            f"reaches {number(metric, tight.noise, beside=(tight.limit,))}{where}"
+        )
+    yield from _no_tests(check)
+    yield from _left_out(check)
+
+
+def _no_tests(check: SelfCheck) -> Iterator[str]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for trial in check.trials:
+        if trial.no_test:
+            found.setdefault((trial.wrong, trial.no_test), []).append(trial.case)
+    for (wrong, why), cases in found.items():
+        yield f"no test: {wrong} is {why} in {_some([visible(c, lines=False) for c in cases])}"
+
+
+def _left_out(check: SelfCheck) -> Iterator[str]:
+    found: dict[tuple[str | None, str], list[str]] = {}
+    for each in check.left_out:
+        found.setdefault((each.wrong, each.why), []).append(visible(each.case, lines=False))
+    for (wrong, why), cases in found.items():
+        if wrong is None:
+            yield f"not checked: {_some(cases)}: {why}"
+        else:
+            yield f"left out: {wrong} in {_many(len(cases), 'case')}: {why}"
+
+
+def _proposal(check: SelfCheck, found: Findings) -> Iterator[str]:
+    """Propose gates as YAML to paste, with the room that each metric leaves as a comment."""
+    rooms = {room.gate: room for room in found.rooms}
+    if not found.proposed:
+        yield f"no gates can be proposed: nobody knows how far the {_sources(check)} goes"
+        return
+    yield f"the tightest gates that keep the noise out, from the {_sources(check)}:"
+    yield "gates:"
+    yield "  fail:"
+    for gate, limit in found.proposed.items():
+        room = rooms.get(gate)
+        blunt = room is not None and not room.separates
+        yield f"    {gate}: {_yaml(limit)}{'  # does not fail every wrong image' if blunt else ''}"
+
+
+def _faintest(room: Room) -> str:
+    return f"{number(room.metric, room.faintest)} ({room.wrong} in {visible(room.case)})"
+
+
+def _yaml(limit: float) -> str:
+    return str(int(limit)) if limit == int(limit) else repr(limit)
+
+
+def _sources(check: SelfCheck) -> str:
+    found = dict.fromkeys(each.noise.source for each in check.right)
+    return ", ".join(found) or "no noise"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    more = len(names) - _NAMED
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _plain(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)

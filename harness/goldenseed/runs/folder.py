@@ -1,0 +1,188 @@
+"""Writing and reading a run's folder: ``run.json``, its journal while running, ``latest``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+
+from pydantic import ValidationError
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import read_json, write_atomically
+from goldenseed.environment.lock import LockDifference
+from goldenseed.runs.record import (
+    SCHEMA_VERSION,
+    CaseRecord,
+    EnvironmentValue,
+    GitState,
+    RunRecord,
+    SetRecord,
+)
+
+RECORD = "run.json"
+JOURNAL = "cases.jsonl"
+LATEST = "latest"
+RECORD_LIMIT_BYTES = 1 << 30
+
+
+def new_run_id(now: datetime) -> str:
+    """Return ``20261120T151233Z-3f9a``: UTC start to the second, then four random hex digits.
+
+    The digits keep two runs apart that begin in one second, without a folder to be reserved.
+    """
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{token_hex(2)}"
+
+
+class RunWriter:
+    """Writes one run's folder; readable at every moment, also after the process was killed.
+
+    ``run.json`` stands from the first case on with ``complete: false``. Each case is appended to
+    ``cases.jsonl`` as it ends; ``finish`` folds the journal into ``run.json`` and deletes it.
+    Nothing here is flushed to the disk by fsync before ``finish``: a killed process loses
+    nothing by that, only a power cut would. Cases are kept on disk alone until then, so that memory
+    stays flat over a long run.
+    """
+
+    def __init__(
+        self,
+        reports: Path,
+        run_id: str,
+        *,
+        started: datetime,
+        git: GitState | None,
+        options: Mapping[str, str],
+    ) -> None:
+        self.folder = reports / run_id
+        self._reports = reports
+        self._record = RunRecord(run_id=run_id, started=started, git=git, options=dict(options))
+        self._write_record(self._record)
+        self._journal = (self.folder / JOURNAL).open("ab")
+
+    def add_environment(
+        self, profile: str | None, environment: dict[str, EnvironmentValue]
+    ) -> None:
+        """Record where cases ran; the first one also names the run's profile."""
+        known = (self._record.environment, *self._record.other_environments)
+        if environment in known:
+            return
+        if self._record.environment:
+            others = (*self._record.other_environments, environment)
+            self._record = self._record.model_copy(update={"other_environments": others})
+        else:
+            update = {"profile": profile, "environment": environment}
+            self._record = self._record.model_copy(update=update)
+        self._write_record(self._record)
+
+    def add_lock_differences(self, differences: Iterable[LockDifference]) -> None:
+        """Record what is not as a suite's lock has it; what is known already is not repeated."""
+        together = dict.fromkeys((*self._record.lock_differences, *differences))
+        self._record = self._record.model_copy(update={"lock_differences": tuple(together)})
+        self._write_record(self._record)
+
+    def add(self, case: CaseRecord) -> None:
+        """Append one case, in place of an earlier try at it; it survives this process now."""
+        self._journal.write(case.model_dump_json().encode() + b"\n")
+        self._journal.flush()
+
+    def finish(self, *, finished: datetime, complete: bool) -> RunRecord:
+        """Write the whole record and delete the journal."""
+        self._journal.close()
+        journal = self.folder / JOURNAL
+        self._record = self._record.model_copy(
+            update={
+                "finished": finished,
+                "complete": complete,
+                "cases": _read_journal(journal),
+            }
+        )
+        self._write_record(self._record, durable=True)
+        journal.unlink()
+        return self._record
+
+    def add_sets(self, sets: Iterable[SetRecord]) -> RunRecord:
+        """Record what became of the sets, once the run is finished."""
+        self._record = self._record.model_copy(update={"sets": tuple(sets)})
+        self._write_record(self._record, durable=True)
+        return self._record
+
+    def point_latest(self) -> None:
+        """Make ``latest`` a link to this run; GoldenseedError if something else is in its place."""
+        _point_latest(self._reports, self.folder.name)
+
+    def _write_record(self, record: RunRecord, *, durable: bool = False) -> None:
+        data = record.model_dump_json(indent=1).encode() + b"\n"
+        write_atomically(self.folder / RECORD, data, durable=durable)
+
+
+def _place(case: CaseRecord) -> tuple[str, int]:
+    return case.path, case.line or 0
+
+
+def _point_latest(reports: Path, run_id: str) -> None:
+    """Replace the link ``reports/latest`` in one step."""
+    link = reports / LATEST
+    if link.exists() and not link.is_symlink():
+        raise GoldenseedError(
+            "is in the way: it should be a link to the newest run",
+            path=link,
+            fix="move it away and run again",
+        )
+    temporary = reports / f".tmp-latest-{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(run_id, target_is_directory=True)
+    temporary.replace(link)
+
+
+def load_run(path: Path) -> RunRecord:
+    """Read a run from its folder (or its ``run.json``), a cut-short one included.
+
+    Raises ``GoldenseedError`` where there is no record, it is damaged, or its schema version is
+    not one this release knows.
+    """
+    file = path / RECORD if path.is_dir() else path
+    if not file.is_file():
+        raise GoldenseedError(
+            "no run record here",
+            path=file,
+            fix="name the folder of a run, for example reports/latest",
+        )
+    data = read_json(file, RECORD_LIMIT_BYTES)
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if version != SCHEMA_VERSION:
+        raise GoldenseedError(
+            f"the record has schema version {version!r}; this release reads {SCHEMA_VERSION}",
+            path=file,
+            fix="read it with the release of pytest-goldenseed that wrote it",
+        )
+    try:
+        record = RunRecord.model_validate(data)
+    except ValidationError as error:
+        raise GoldenseedError(_first_problem(error), path=file, fix="run the suite again") from None
+    journal = file.parent / JOURNAL
+    if record.finished is None and journal.is_file():
+        record = record.model_copy(update={"cases": _read_journal(journal)})
+    return record
+
+
+def _read_journal(journal: Path) -> tuple[CaseRecord, ...]:
+    """Read the cases of an unfinished run; a last line without its newline was cut off."""
+    *lines, _cut_off = journal.read_bytes().split(b"\n")
+    cases: dict[tuple[str, str], CaseRecord] = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            case = CaseRecord.model_validate_json(line)
+        except ValidationError as error:
+            raise GoldenseedError(
+                _first_problem(error), path=journal, line=number, fix="run the suite again"
+            ) from None
+        cases[case.path, case.id] = case
+    return tuple(sorted(cases.values(), key=_place))
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in problem["loc"]) or "the document"
+    return f"{where}: {problem['msg']}"

@@ -1,0 +1,221 @@
+"""The run record: everything a run leaves behind, as ``run.json`` describes it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import json_sha256
+from goldenseed.diagnosis.model import Diagnosis
+from goldenseed.environment.lock import LockDifference
+from goldenseed.trace.stages import Stage
+from goldenseed.verdict.model import CONTENT, Reason, Verdict
+
+SCHEMA_VERSION = 1
+"""What ``RunRecord.schema_version`` says; raised when a field changes its meaning."""
+
+EnvironmentValue = str | int | float | bool | None
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GitState(_Document):
+    """The repository the suite was run from."""
+
+    commit: str
+    """The 40-hex commit id."""
+    dirty: bool
+    """Whether tracked files differed from that commit."""
+
+
+class BaselineUsed(_Document):
+    """The accepted image a case was held against."""
+
+    profile: str
+    pixels_sha256: str
+    accepted_at: datetime
+    image: str | None = None
+    """A copy inside the run's folder, relative to it, or None where it could not be copied."""
+    run: str | None = None
+    """The run whose image stands in the baseline's place, where two runs are compared."""
+
+
+class MaskUsed(_Document):
+    """Which pixels of a case did not count."""
+
+    source: str | None = None
+    """The mask's file as the suite names it."""
+    ignore: tuple[tuple[int, int, int, int], ...] = ()
+    """Left, top, width and height of each region that was ignored."""
+    image: str
+    """Mask and regions as one picture, white where pixels counted; relative to the folder."""
+
+
+class Seconds(_Document):
+    """Wall-clock seconds a case took."""
+
+    load: float = 0.0
+    generate: float = 0.0
+    compare: float = 0.0
+
+
+class TraceStage(_Document):
+    """The digest of one stage; the trace's file has norm and sketch too."""
+
+    stage: Stage
+    index: int
+    """From 0, among the records of the same stage and source."""
+    source: str | None = None
+    sha256: str
+
+
+class CaseRecord(_Document):
+    """What happened to one case."""
+
+    id: str
+    """``red-apple[seed=1024]``"""
+    suite: str
+    """The suite's name."""
+    path: str
+    """The suite file (or test file), relative to pytest's root, with forward slashes."""
+    line: int | None = None
+    """Where the case stands in that file, from 1."""
+    recipe: dict[str, JsonValue]
+    recipe_sha256: str
+    profile: str | None = None
+    """Where the image was made; None if generation never began."""
+    environment_sha256: str | None = None
+    in_force: dict[str, EnvironmentValue] = Field(default_factory=dict)
+    """What the environment has otherwise inside the pipeline's call; normally empty."""
+    pixels_sha256: str | None = None
+    image: str | None = None
+    """The generated PNG, relative to the run's folder."""
+    width: int | None = None
+    height: int | None = None
+    mode: str | None = None
+    verdict: Verdict
+    passed: bool
+    """Whether the verdict was good enough for ``--golden-require``."""
+    reasons: tuple[Reason, ...] = ()
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """Metric name to value, against the baseline used; empty where nothing was compared.
+
+    A metric that has no finite value (PSNR of equal images) is left out.
+    """
+    limits: dict[str, float] = Field(default_factory=dict)
+    """Gate name to limit, as in force for this case: ``min_ssim`` → 0.95."""
+    content: dict[str, float] = Field(default_factory=dict)
+    """Content score to value, of the image by itself: ``sharpness`` → 31.2."""
+    content_limits: dict[str, float] = Field(default_factory=dict)
+    """Content limit to limit, as in force for this case: ``min_sharpness`` → 20."""
+    masked: MaskUsed | None = None
+    """Which pixels did not count; None where all did."""
+    baseline: BaselineUsed | None = None
+    difference: str | None = None
+    """The difference picture, relative to the run's folder."""
+    error: str | None = None
+    """The message of what went wrong, for the verdict ``error``."""
+    seconds: Seconds = Seconds()
+    trace: tuple[TraceStage, ...] = ()
+    """The stages the image passed, in order; empty where none were recorded."""
+    trace_file: str | None = None
+    """The whole trace, relative to the run's folder: ``traces/<digest>.json.gz``."""
+    layers_file: str | None = None
+    """The deep trace, relative to the run's folder: ``traces/<digest>.deep.jsonl.gz``."""
+    diagnosis: Diagnosis | None = None
+    """Where the image parts from the baseline used; None where it does not, or without a trace."""
+
+    @property
+    def breaks_content(self) -> bool:
+        """Whether the image breaks a content limit, or could not be scored."""
+        return any(reason.code == CONTENT for reason in self.reasons)
+
+
+class SetResult(_Document):
+    """What became of one limit on the pairs of a set."""
+
+    limit_name: str
+    """The limit as the suite writes it: ``max_phash_distance``."""
+    side: Literal["within", "between"]
+    other: str | None = None
+    """Of ``between``: the id of the other set."""
+    metric: str
+    limit: float
+    value: float | Literal["inf"]
+    """The statistic over the pairs."""
+    worst_value: float | Literal["inf"]
+    """The metric of the worst pair."""
+    worst_pair: tuple[str, str]
+    """The ids of the two cases that are the worst pair."""
+    pairs: int
+    """How many pairs were measured."""
+    of_pairs: int
+    """How many there are; more than were measured where a sample was taken."""
+    passed: bool
+
+
+class SetRecord(_Document):
+    """What became of one set of cases that are held against each other."""
+
+    kind: Literal["consistency", "diversity"]
+    id: str
+    suite: str
+    path: str
+    """The suite file, relative to pytest's root, with forward slashes."""
+    line: int | None = None
+    statistic: Literal["worst", "mean"]
+    cases: tuple[str, ...]
+    """The ids of its members."""
+    passed: bool
+    """Whether no limit is broken and nothing went wrong."""
+    results: tuple[SetResult, ...] = ()
+    """One for each limit that could be judged."""
+    not_judged: tuple[str, ...] = ()
+    """Why some or all of it could not be judged: ``3 of 8 cases ran``."""
+    error: str | None = None
+    """What went wrong while it was judged."""
+
+
+class RunRecord(_Document):
+    """One run: the document behind ``reports/<run id>/run.json``."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    """UTC start to the second and four random hex digits: ``20261120T151233Z-3f9a``."""
+    started: datetime
+    finished: datetime | None = None
+    complete: bool = False
+    """False while running, and for ever if the run was cut short."""
+    git: GitState | None = None
+    profile: str | None = None
+    environment: dict[str, EnvironmentValue] = Field(default_factory=dict)
+    """Where the first case ran."""
+    other_environments: tuple[dict[str, EnvironmentValue], ...] = ()
+    """Where other workers ran, if that differed."""
+    lock_differences: tuple[LockDifference, ...] = ()
+    """What was not as the suites' locks have it."""
+    options: dict[str, str] = Field(default_factory=dict)
+    """The ``--golden-…`` options in force: ``require`` → ``warn``."""
+    cases: tuple[CaseRecord, ...] = ()
+    sets: tuple[SetRecord, ...] = ()
+    """The sets of the suites that ran, in the order of the suites."""
+
+    def environment_of(self, case: CaseRecord) -> dict[str, EnvironmentValue]:
+        """Return the environment in which ``case`` ran; raises ``GoldenseedError`` if unknown."""
+        for environment in (self.environment, *self.other_environments):
+            if json_sha256(environment) == case.environment_sha256:
+                return environment
+        raise GoldenseedError(
+            f"the run {self.run_id} does not say in which environment {case.id} ran",
+            fix="the record was altered: run the suite again",
+        )
+
+    def counts(self) -> dict[Verdict, int]:
+        """How many cases have each verdict, in the verdicts' order, without the zeros."""
+        found = [case.verdict for case in self.cases]
+        return {verdict: found.count(verdict) for verdict in Verdict if verdict in found}

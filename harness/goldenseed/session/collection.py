@@ -1,0 +1,132 @@
+"""``*.suite.yaml`` files as pytest collectors, their cases as items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from goldenseed.content.scores import check_limits
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.images.gates import check_sets, parse_gate, parse_limit
+from goldenseed.images.metrics import look_up
+from goldenseed.images.weights import check_available
+from goldenseed.session.failure import (
+    CASE,
+    GoldenFailure,
+    settle,
+    show_traceback,
+)
+from goldenseed.session.golden_session import session_of
+from goldenseed.suite.loading import load_suite
+from goldenseed.suite.recipes import model_key
+
+if TYPE_CHECKING:
+    from goldenseed.suite.cases import Case, GateLine, Suite
+
+
+class SuiteFile(pytest.File):
+    """A suite file; collects one item per case."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Load the suite and yield its cases in the order of the file."""
+        try:
+            session = session_of(self.config)
+            suite = load_suite(self.path)
+            for gate in suite.gate_lines:
+                self._check_gate(gate)
+            self._check_content(suite)
+            self._check_sets(suite)
+            session.claim_suite_name(suite.name, self.path)
+        except GoldenseedError as error:
+            raise self.CollectError(str(error)) from None
+        marks: list[pytest.MarkDecorator] = [pytest.mark.golden]
+        if self.config.pluginmanager.hasplugin("xdist"):
+            marks.append(pytest.mark.xdist_group(model_key(suite)))
+        custom: dict[str, pytest.MarkDecorator] = {}
+        for case in suite.cases:
+            # Spelled out, since pytest 9.2 sees the brackets of an id only in a text that it parses
+            # itself; without that, --lf does not know the case again.
+            nodeid = f"{self.nodeid}::{case.id}"
+            item = CaseItem.from_parent(self, name=case.id, nodeid=nodeid, case=case)
+            for mark in marks:
+                item.add_marker(mark)
+            for name in case.marks:
+                if name not in custom:
+                    custom[name] = self._mark(name, case.line)
+                item.add_marker(custom[name])
+            yield item
+
+    def _check_gate(self, gate: GateLine) -> None:
+        try:
+            parsed = parse_gate(gate.name)
+            parse_limit(parsed, gate.value)
+            check_available(look_up(parsed.metric))
+        except GoldenseedError as error:
+            raise GoldenseedError(
+                error.what, path=self.path, line=gate.line, fix=error.fix
+            ) from None
+
+    def _check_content(self, suite: Suite) -> None:
+        for content in {id(each.content): each.content for each in suite.templates}.values():
+            try:
+                check_limits(content)
+            except GoldenseedError as error:
+                raise GoldenseedError(
+                    error.what, path=self.path, line=error.line, fix=error.fix
+                ) from None
+
+    def _check_sets(self, suite: Suite) -> None:
+        try:
+            check_sets(suite.sets)
+        except GoldenseedError as error:
+            raise GoldenseedError(
+                error.what, path=self.path, line=error.line, fix=error.fix
+            ) from None
+
+    def _mark(self, name: str, line: int) -> pytest.MarkDecorator:
+        """Look a mark up as ``--strict-markers`` wants it."""
+        try:
+            mark: pytest.MarkDecorator = getattr(pytest.mark, name)
+        except pytest.fail.Exception as failure:
+            error = GoldenseedError(
+                str(failure.msg),
+                path=self.path,
+                line=line,
+                fix=f"register the mark under `markers` in the ini file, or remove {name}",
+            )
+            raise self.CollectError(str(error)) from None
+        return mark
+
+
+class CaseItem(pytest.Item):
+    """One image to generate and judge."""
+
+    def __init__(self, *, case: Case, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.case = case
+        self.stash[CASE] = case
+
+    def runtest(self) -> None:
+        """Generate, judge, and fail or warn as the verdict demands."""
+        session = session_of(self.config)
+        record, error = session.worker.run(self.case)
+        if error is not None:
+            show_traceback(self, error)
+        settle(self, record, session.text_of)
+
+    def repr_failure(
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: Any = None,
+    ) -> Any:
+        """Show the record's text for a verdict, and pytest's own view for anything else."""
+        if isinstance(excinfo.value, GoldenFailure):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the case stands in its file."""
+        return self.path, self.case.line - 1, self.name

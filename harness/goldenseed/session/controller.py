@@ -1,0 +1,199 @@
+"""The one writer of a session: the run's record, its report, and the baselines on request."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from goldenseed.baselines.store import BaselineStore, Outcome
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.lock import LockDifference
+from goldenseed.reporting.html import write_report
+from goldenseed.reporting.markdown import write_summary
+from goldenseed.runs.candidates import candidates_of, read_git_state, who_accepts
+from goldenseed.runs.folder import RunWriter
+from goldenseed.runs.pending import failed, sketch_of
+from goldenseed.runs.record import CaseRecord, RunRecord, SetRecord
+from goldenseed.runs.sets import judge_sets
+from goldenseed.session.distribution import RUNNING
+from goldenseed.session.gate_check import GateCheck, Memory
+from goldenseed.session.options import Options
+from goldenseed.suite.cases import Suite
+from goldenseed.suite.loading import load_suite
+
+
+class Controller:
+    """Receives the records of all cases, in the process that talks to the user."""
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        run_id: str,
+        started: datetime,
+        options: Options,
+        store: BaselineStore,
+        memory: Memory | None = None,
+    ) -> None:
+        self._root = root
+        self._run_id = run_id
+        self._started = started
+        self._options = options
+        self._store = store
+        self._memory = memory
+        self._writer: RunWriter | None = None
+        self._suites: Mapping[str, Suite] | None = None
+        self.run: RunRecord | None = None
+        self.notes: list[str] = []
+        self.failed_after_all = False
+
+    @property
+    def began(self) -> bool:
+        """Whether any case has ended."""
+        return self._writer is not None
+
+    def note(self, line: str) -> None:
+        """Keep a line for the end of the session."""
+        self.notes.append(line)
+
+    def receive(self, carried: Mapping[str, Any]) -> None:
+        """Keep what a case's report carried."""
+        writer = self._ensure_writer()
+        if carried.get("environment"):
+            writer.add_environment(carried["profile"], carried["environment"])
+        if carried.get("lock_differences"):
+            writer.add_lock_differences(
+                LockDifference.model_validate(each) for each in carried["lock_differences"]
+            )
+        for record in carried["records"]:
+            writer.add(CaseRecord.model_validate(record))
+
+    def receive_crash(self, nodeid: str, message: str) -> bool:
+        """Record a case whose worker died while it ran; False for a test that is none."""
+        place, _, name = nodeid.partition("::")
+        case_id = name.rpartition("@")[0] or name
+        path = self._root / place
+        if not place.endswith(".suite.yaml") or not path.is_file():
+            return False
+        suite = load_suite(path)
+        case = next((case for case in suite.cases if case.id == case_id), None)
+        if case is None:
+            return False
+        self._ensure_writer().add(failed(sketch_of(case, place), "worker_crashed", message))
+        return True
+
+    def finish(self, *, complete: bool) -> None:
+        """Close the record, write report and summary, accept and check as the options say.
+
+        What cannot be done is noted and fails the session; the rest is done all the same.
+        """
+        writer = self._ensure_writer()
+        shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
+        run = self.run = writer.finish(finished=datetime.now(UTC), complete=complete)
+        self._try(partial(self._judge_sets, run, writer))
+        run = self.run
+        for step in (
+            partial(write_report, run, writer.folder),
+            partial(write_summary, run, writer.folder),
+            writer.point_latest,
+            partial(self._update, run, writer.folder),
+            partial(self._check_unreferenced, run),
+            partial(self._check_gates, run),
+        ):
+            self._try(step)
+
+    def _try(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except (GoldenseedError, OSError) as error:
+            self.note(f"ERROR {error}")
+            self.failed_after_all = True
+
+    def _suites_of(self, run: RunRecord) -> Mapping[str, Suite]:
+        """Return the suites of the run by place, read once."""
+        if self._suites is None:
+            places = dict.fromkeys(case.path for case in run.cases if _is_suite(case.path))
+            lost = [place for place in places if not (self._root / place).is_file()]
+            for place in lost:
+                self.note(
+                    f"WARNING {place}: not found below {self._root}, so its sets and its "
+                    "self-check were not looked at"
+                )
+            self._suites = {
+                place: load_suite(self._root / place) for place in places if place not in lost
+            }
+        return self._suites
+
+    def _judge_sets(self, run: RunRecord, writer: RunWriter) -> None:
+        """Hold the images of the run against each other, as its suites ask."""
+        judged: list[SetRecord] = []
+        for place, suite in self._suites_of(run).items():
+            cases = {case.id: case for case in run.cases if case.path == place}
+            judged += judge_sets(suite, place, cases, writer.folder) if suite.sets else ()
+        if judged:
+            self.run = writer.add_sets(judged)
+            self.failed_after_all |= not all(each.passed for each in judged)
+
+    def _check_gates(self, run: RunRecord) -> None:
+        """Check that gates can fail, in suites that demand it."""
+        demanding = {p: s for p, s in self._suites_of(run).items() if s.selfcheck_required}
+        if not demanding:
+            return
+        for line in GateCheck(self._store, self._memory).failures(run, demanding):
+            self.note(f"ERROR {line}")
+            self.failed_after_all = True
+
+    def _ensure_writer(self) -> RunWriter:
+        if self._writer is None:
+            self._writer = RunWriter(
+                self._options.reports,
+                self._run_id,
+                started=self._started,
+                git=read_git_state(self._root),
+                options=self._options.recorded(),
+            )
+        return self._writer
+
+    def _update(self, run: RunRecord, folder: Path) -> None:
+        chosen = [
+            case
+            for case in run.cases
+            if case.verdict in self._options.updated and not case.breaks_content
+        ]
+        if not chosen:
+            return
+        if not run.complete:
+            self.note(f"nothing accepted: the run was cut short ({len(chosen)} would have been)")
+            return
+        accepted = self._store.accept(
+            candidates_of(run, folder, chosen),
+            by=who_accepts(self._root),
+            reason=f"--golden-update={self._options.update}",
+        )
+        changed = sum(result.outcome is not Outcome.UNCHANGED for result in accepted)
+        self.note(f"accepted {changed} images into {self._options.baselines.name}/")
+
+    def _check_unreferenced(self, run: RunRecord) -> None:
+        """Compare the baselines of each suite met with all its cases, run or deselected."""
+        if self._options.unreferenced == "ignore" or not run.complete:
+            return
+        for place in sorted({case.path for case in run.cases if case.path.endswith(".yaml")}):
+            suite = load_suite(self._root / place)
+            known = {case.id for case in suite.cases}
+            extra = [case for case in self._store.cases(suite.name) if case not in known]
+            if not extra:
+                continue
+            fails = self._options.unreferenced == "fail"
+            self.note(
+                f"{'ERROR' if fails else 'WARNING'} {place}: {len(extra)} baselines belong to no "
+                f"case: {', '.join(extra)}"
+            )
+            self.failed_after_all |= fails
+
+
+def _is_suite(path: str) -> bool:
+    return path.endswith(".suite.yaml")

@@ -1,0 +1,120 @@
+"""The ``--golden-…`` options of one session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.session.option_table import OPTIONS
+from goldenseed.verdict.model import PASSING, Verdict
+
+UPDATED: Mapping[str, frozenset[Verdict]] = {
+    "none": frozenset(),
+    "missing": frozenset({Verdict.NEW}),
+    "changed": frozenset({Verdict.INCOMPARABLE, Verdict.WARN, Verdict.DRIFT}),
+    "all": frozenset(
+        {Verdict.NEW, Verdict.INCOMPARABLE, Verdict.MATCH, Verdict.WARN, Verdict.DRIFT}
+    ),
+}
+"""Which verdicts ``--golden-update`` accepts; never ``error``, never what was rejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asked for on the command line or in the ini file."""
+
+    update: str
+    require: str
+    environment: str
+    baselines: Path
+    reports: Path
+    unreferenced: str
+    trace: str
+    device: str
+
+    @property
+    def updated(self) -> frozenset[Verdict]:
+        """The verdicts whose images are accepted at the end of this session."""
+        return UPDATED[self.update]
+
+    @property
+    def passing(self) -> frozenset[Verdict]:
+        """The verdicts that pass: the good enough ones, and those about to be accepted."""
+        return frozenset(PASSING[: PASSING.index(Verdict(self.require)) + 1]) | self.updated
+
+    def recorded(self) -> dict[str, str]:
+        """Return what the run record says of the options; folders are nobody's business."""
+        return {
+            "update": self.update,
+            "require": self.require,
+            "environment": self.environment,
+            "unreferenced": self.unreferenced,
+            "trace": self.trace,
+            "device": self.device,
+        }
+
+
+def read_options(config: pytest.Config) -> Options:
+    """Read options, the command line before the ini file.
+
+    Raises ``GoldenseedError`` for an ini value that is none of the choices, and for
+    ``--golden-update`` under ``CI``, where a test run must not rewrite what it is judged by.
+    """
+    values = {}
+    for name, _default, choices, _help in OPTIONS:
+        value = config.getoption(f"golden_{name}")
+        if value is None:
+            value = str(config.getini(f"golden_{name}"))
+            if choices and value not in choices:
+                raise GoldenseedError(
+                    f"golden_{name} = {value}: not one of {', '.join(choices)}",
+                    path=config.inipath,
+                    fix=f"set golden_{name} to one of them or remove the line",
+                )
+        values[name] = value
+    if values["trace"] == "deep" and getattr(config.option, "numprocesses", None):
+        raise GoldenseedError(
+            "--golden-trace=deep is for one case, which cannot be shared by several workers",
+            fix="run it without -n",
+        )
+    forced = config.getoption("golden_update_in_ci")
+    if values["update"] != "none" and os.environ.get("CI") and not forced:
+        raise GoldenseedError(
+            f"--golden-update={values['update']} does nothing under CI: a run must not rewrite "
+            "the baselines that judge it",
+            fix="accept on a machine of yours with `goldenseed accept`, or add "
+            "--golden-update-in-ci if this job exists to make baselines",
+        )
+    return Options(
+        update=values["update"],
+        require=values["require"],
+        environment=values["environment"],
+        baselines=config.rootpath / values["baselines"],
+        reports=config.rootpath / values["reports"],
+        unreferenced=values["unreferenced"],
+        trace=values["trace"],
+        device=values["device"],
+    )
+
+
+def check_options(config: pytest.Config) -> None:
+    """Raise ``pytest.UsageError`` where ``read_options`` refuses, before anything is collected."""
+    try:
+        read_options(config)
+    except GoldenseedError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def check_one_case(count: int) -> None:
+    """Raise ``pytest.UsageError`` where a deep trace was asked for of more than one case."""
+    if count > 1:
+        error = GoldenseedError(
+            f"--golden-trace=deep records every layer of one case, and {count} were selected",
+            fix="name the case by its node id, or choose it with -k",
+        )
+        raise pytest.UsageError(str(error))

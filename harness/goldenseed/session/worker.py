@@ -1,0 +1,162 @@
+"""Running one case: the back end makes its image, which is then judged."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from goldenseed.backends.diffusers.in_force import differing
+from goldenseed.backends.protocol import GenerationError
+from goldenseed.baselines.store import BaselineStore
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import json_sha256
+from goldenseed.environment.fingerprint import read_fingerprint
+from goldenseed.environment.profile import PORTABLE, profile_slug
+from goldenseed.images.gates import default_limits
+from goldenseed.runs.case_judge import Judging, Made
+from goldenseed.runs.pending import failed, limits_of, sketch_of
+from goldenseed.runs.record import CaseRecord, EnvironmentValue, Seconds
+from goldenseed.session.content import with_content
+from goldenseed.session.distribution import RUNNING, marked
+from goldenseed.session.lock_check import LockCheck
+from goldenseed.suite.cases import Limit
+from goldenseed.suite.masking import MaskSpec
+from goldenseed.verdict.model import Verdict
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from goldenseed.backends.protocol import Backend
+    from goldenseed.suite.cases import Case
+
+
+class Worker:
+    """Runs cases in this process; writes pictures into the run's folder and nothing else."""
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        folder: Path,
+        store: BaselineStore,
+        passing: frozenset[Verdict],
+        backend: Callable[[], Backend],
+        locks: LockCheck,
+        may_be_replaced: bool = False,
+    ) -> None:
+        self._root = root
+        self._folder = folder
+        self._judging = Judging(folder, store, passing)
+        self._make_backend = backend
+        self.locks = locks
+        self._may_be_replaced = may_be_replaced
+        self._backend: Backend | None = None
+        self.environment: Mapping[str, EnvironmentValue] = {}
+        self._environment_sha256: str | None = None
+        self.profile: str | None = None
+
+    def run(self, case: Case) -> tuple[CaseRecord, Exception | None]:
+        """Generate and judge one case; whatever a user can cause becomes the verdict ``error``.
+
+        Returns the record, and the exception if no image was made.
+        """
+        sketch = self.sketch(case)
+        marks = self._folder / RUNNING
+        name = f"{sketch.path}::{sketch.id}"
+        with marked(marks, name) if self._may_be_replaced else nullcontext() as died_before:
+            if died_before:
+                what = "the worker crashed while it ran this case, which is not tried again"
+                return failed(sketch, "worker_crashed", what), None
+            return self._run(case, sketch)
+
+    def sketch(self, case: Case) -> CaseRecord:
+        """Return what is known of a case before it runs, with the verdict ``error``."""
+        return sketch_of(case, self._relative(case.suite.path))
+
+    def _run(self, case: Case, sketch: CaseRecord) -> tuple[CaseRecord, Exception | None]:
+        try:
+            if self._backend is None:
+                self._backend = self._make_backend()
+            refusal = self.locks.before_loading(case, self._backend)
+            load_seconds = 0.0 if refusal else self._backend.load(case)
+            refusal = refusal or self.locks.after_loading(case, self._backend)
+            if refusal:
+                return failed(sketch, "environment_differs", refusal), None
+            generation = self._backend.generate(case)
+            self._remember(self._backend.fingerprint())
+        except GoldenseedError as error:
+            record = failed(sketch, "generation_failed", str(error))
+            return self._explained(record, error), error
+        seconds = Seconds(load=load_seconds, generate=generation.seconds)
+        made = Made(
+            image=generation.image,
+            limits=limits_of(case),
+            dtype=case.suite.model.dtype,
+            profile=PORTABLE if case.suite.determinism.portable else self.profile,
+            environment_sha256=self._environment_sha256,
+            environment=self.environment,
+            recording=generation.recording,
+            in_force=differing(generation.in_force, self.environment),
+            layers=generation.layers,
+            mask=case.mask,
+        )
+        record = self._judging.judge(sketch.model_copy(update={"seconds": seconds}), made)
+        return with_content(record, generation.image, case.prompt, case.content), None
+
+    def _explained(self, failure: CaseRecord, error: GoldenseedError) -> CaseRecord:
+        if not isinstance(error, GenerationError) or error.unusable is None or not self._backend:
+            return failure
+        self._remember(self._backend.fingerprint())
+        in_force = differing(error.in_force, self.environment)
+        failure = failure.model_copy(update={"in_force": in_force})
+        return self._judging.explained(failure, error, self.profile, self.environment)
+
+    def judge(
+        self,
+        sketch: CaseRecord,
+        image: Image,
+        *,
+        limits: Mapping[str, Limit],
+        dtype: str,
+        mask: MaskSpec | None = None,
+    ) -> CaseRecord:
+        """Judge an image that a test made itself, without a back end."""
+        if not self.environment:
+            self._remember(read_fingerprint(_device_in_use()))
+        limits = limits or default_limits()
+        shown = {name: limit.value for name, limit in limits.items()}
+        sketch = sketch.model_copy(update={"limits": shown})
+        made = Made(
+            image=image,
+            limits=limits,
+            dtype=dtype,
+            profile=self.profile,
+            environment_sha256=self._environment_sha256,
+            environment=self.environment,
+            mask=mask,
+        )
+        return self._judging.judge(sketch, made)
+
+    def _remember(self, environment: Mapping[str, EnvironmentValue]) -> None:
+        """Keep where the latest image was made; a back end reads that once for each model."""
+        if environment is self.environment:
+            return
+        self.environment = environment
+        self._environment_sha256 = json_sha256(dict(environment))
+        self.profile = profile_slug(environment)
+
+    def _relative(self, path: Path) -> str:
+        return (
+            path.relative_to(self._root).as_posix()
+            if path.is_relative_to(self._root)
+            else str(path.name)
+        )
+
+
+def _device_in_use() -> str:
+    """Guess where a test made its image: on the GPU if its torch has one."""
+    torch = sys.modules.get("torch")
+    return "cuda:0" if torch is not None and torch.cuda.is_available() else "cpu"

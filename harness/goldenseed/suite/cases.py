@@ -1,0 +1,187 @@
+"""Cases: every pair of a prompt and a seed, with everything that decides its image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import JsonValue
+
+from goldenseed.suite.masking import MaskSpec
+from goldenseed.suite.model import (
+    AdapterSpec,
+    Determinism,
+    ModelSpec,
+    NoiseSpec,
+    SchedulerSpec,
+)
+
+Kind = Literal["consistency", "diversity"]
+Side = Literal["within", "between"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How far a metric may go."""
+
+    value: float
+    source: str
+    """``suite`` or ``case``."""
+    line: int = 0
+    """Where the limit stands in the suite file, from 1."""
+    model: Path | None = None
+    """The folder of the model that a content score is computed with, absolute."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateLine:
+    """A gate as it stands in the file, for whoever knows the metrics to validate its name."""
+
+    name: str
+    value: float
+    line: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """One entry of ``cases``, resolved and merged with the suite's defaults.
+
+    Everything in it is shared by the cases it expands to.
+    """
+
+    id: str
+    prompts: Mapping[str | None, str]
+    """Prompts by name; the one of ``prompt`` has no name."""
+    seeds: range | tuple[int, ...]
+    call: Mapping[str, JsonValue]
+    scheduler: SchedulerSpec | None
+    adapters: tuple[AdapterSpec, ...]
+    noise: NoiseSpec
+    limits: Mapping[str, Limit]
+    content: Mapping[str, Limit]
+    marks: tuple[str, ...]
+    line: int
+    mask: MaskSpec | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetSpec:
+    """An entry of ``consistency`` or ``diversity``, its patterns resolved."""
+
+    kind: Kind
+    id: str
+    groups: tuple[tuple[str, ...], ...]
+    """Case ids whose images are paired with each other.
+
+    One group for ``consistency``; for ``diversity`` one for each prompt, of two cases or more.
+    """
+    statistic: Literal["worst", "mean"]
+    within: Mapping[str, Limit]
+    """Limits on the pairs inside a group, by name."""
+    between: Mapping[str, Limit]
+    """Limits on the pairs with the other sets of ``consistency``, by name."""
+    line: int
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The ids of all members, in the order of the suite."""
+        return tuple(case for group in self.groups for case in group)
+
+
+@dataclass(frozen=True, eq=False)
+class Suite:
+    """A suite file, read and checked."""
+
+    name: str
+    path: Path
+    """As it was given to ``load_suite``."""
+    model: ModelSpec
+    model_key: str
+    """Equal for suites whose cases one loaded model can serve: see ``recipes.model_key``."""
+    determinism: Determinism
+    lock: Path | None
+    """The lock file, absolute; it need not exist."""
+    gate_lines: tuple[GateLine, ...]
+    """Every gate in the file, of the suite and of its cases, in the order of the file."""
+    templates: tuple[Template, ...]
+    sets: tuple[SetSpec, ...] = ()
+    """What is held against each other: ``consistency`` first, then ``diversity``."""
+    selfcheck_required: bool = False
+    """Whether a session fails where the gates would pass a wrong image."""
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """All cases, in the order of the file: for each entry its prompts, for each its seeds."""
+        return tuple(case for template in self.templates for case in _expand(self, template))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One image to generate."""
+
+    suite: Suite
+    id: str
+    """``red-apple[seed=1024]`` or ``colours[red,seed=0]``; unique in the suite."""
+    case_id: str
+    """The id of the entry in the file: ``red-apple``."""
+    prompt: str
+    seed: int
+    call: Mapping[str, JsonValue]
+    """The pipeline's keyword arguments, without prompt and generator; shared, do not change."""
+    scheduler: SchedulerSpec | None
+    """None leaves the model's own."""
+    adapters: tuple[AdapterSpec, ...]
+    noise: NoiseSpec
+    limits: Mapping[str, Limit]
+    """Gate name to limit, the case's over the suite's."""
+    content: Mapping[str, Limit]
+    """Content limit (``min_sharpness``) to limit, the case's over the suite's."""
+    marks: tuple[str, ...]
+    line: int
+    """Where the entry begins in the suite file, from 1."""
+    mask: MaskSpec | None = None
+    """Which pixels count when the image is compared; None where all do."""
+
+    def arguments(self) -> dict[str, JsonValue]:
+        """Return a copy of ``call`` that a pipeline may change as it likes."""
+        return deepcopy(dict(self.call))
+
+
+def named_images(template: Template) -> Iterator[tuple[str, str, int]]:
+    """Yield case id, prompt and seed of every image of an entry: for each prompt its seeds."""
+    for name, prompt in template.prompts.items():
+        before = f"{template.id}[seed=" if name is None else f"{template.id}[{name},seed="
+        for seed in template.seeds:
+            yield f"{before}{seed}]", prompt, seed
+
+
+def _expand(suite: Suite, template: Template) -> Iterator[Case]:
+    for case_id, prompt, seed in named_images(template):
+        yield Case(
+            suite,
+            case_id,
+            template.id,
+            prompt,
+            seed,
+            template.call,
+            template.scheduler,
+            template.adapters,
+            template.noise,
+            template.limits,
+            template.content,
+            template.marks,
+            template.line,
+            template.mask,
+        )
+
+
+def merged(
+    below: Mapping[str, JsonValue], above: Mapping[str, JsonValue]
+) -> Mapping[str, JsonValue]:
+    """``above`` over ``below``, key by key; ``below`` itself where there is nothing above."""
+    return MappingProxyType({**below, **above}) if above else below

@@ -1,0 +1,268 @@
+"""What the schema cannot tell: ids that repeat, arguments in the wrong place, impossible sizes.
+
+These checks read the file's plain data and pass over whatever the schema already refuses, so that
+all problems of a file can be said at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.document import Document, Problem
+from goldenseed.suite.masking import mask_fault
+from goldenseed.suite.model import (
+    adapter_fault,
+    beside,
+    folder_fault,
+    is_hub_id,
+    noise_fault,
+    source_fault,
+)
+from goldenseed.suite.nodes import number
+from goldenseed.suite.pipelines import BELONGS, NUMBERS, cached_snapshot, size_multiple
+from goldenseed.suite.schema import LARGEST_SEED, MOST_CASES
+from goldenseed.suite.sections import name_fault
+from goldenseed.suite.wording import name_of, shown
+
+_Path = tuple[str | int, ...]
+
+
+def check(document: Document) -> Iterator[Problem]:
+    """Find every problem of ``document`` that its schema cannot express."""
+    data = document.data
+    if not isinstance(data, dict):
+        return
+    checks = _Checks(document)
+    yield from checks.name(("suite",), data.get("suite"), is_suite=True)
+    yield from checks.model(_mapping(data.get("model")))
+    yield from checks.lock(data.get("lock"))
+    yield from checks.portable(data)
+    yield from checks.noise(("noise",), data.get("noise"))
+    yield from checks.content(("content",), data.get("content"))
+    yield from checks.mask(("mask",), data.get("mask"))
+    multiple = _multiple(document)
+    yield from checks.call(("defaults", "call"), _mapping(data.get("defaults")), multiple)
+    yield from checks.cases(data.get("cases"), multiple)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _multiple(document: Document) -> int | None:
+    model = _mapping(_mapping(document.data).get("model"))
+    source, revision = model.get("source"), model.get("revision")
+    if not isinstance(source, str):
+        return None
+    if is_hub_id(document.path, source):
+        folder = cached_snapshot(source, revision) if isinstance(revision, str) else None
+        return size_multiple(folder) if folder else None
+    try:
+        return size_multiple(beside(document.path, source))
+    except GoldenseedError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Checks:
+    document: Document
+
+    def at(self, place: _Path, what: str, fix: str) -> Problem:
+        return Problem(self.document.line_of(place), what, fix)
+
+    def at_key(self, place: _Path, what: str, fix: str) -> Problem:
+        return Problem(self.document.key_line_of(place), what, fix)
+
+    def name(self, place: _Path, name: object, *, is_suite: bool = False) -> Iterator[Problem]:
+        fault = name_fault(name, is_suite=is_suite) if isinstance(name, str) else None
+        if fault:
+            yield self.at_key(place, f"{name_of(place)}: {shown(name)} {fault}", "choose another")
+
+    def model(self, model: dict[str, Any]) -> Iterator[Problem]:
+        source = model.get("source")
+        if isinstance(source, str) and source:
+            fault = source_fault(self.document.path, source, model.get("revision"))
+            if fault:
+                yield self.at(("model", fault[0]), fault[1], fault[2])
+        yield from self.adapters(("model",), model)
+
+    def adapters(self, place: _Path, model: dict[str, Any]) -> Iterator[Problem]:
+        adapters = model.get("adapters")
+        if not isinstance(adapters, list):
+            return
+        allowed = _mapping(_mapping(self.document.data).get("model")).get("allow_pickle")
+        for index, adapter in enumerate(adapters):
+            source = _mapping(adapter).get("source")
+            if isinstance(source, str) and source:
+                fault = adapter_fault(self.document.path, source, allowed)
+                if fault:
+                    yield self.at((*place, "adapters", index, "source"), *fault)
+
+    def lock(self, lock: object) -> Iterator[Problem]:
+        if isinstance(lock, str) and lock:
+            try:
+                beside(self.document.path, lock)
+            except GoldenseedError as error:
+                yield self.at(("lock",), error.what, "put the lock into the suite's folder")
+
+    def portable(self, suite: dict[str, Any]) -> Iterator[Problem]:
+        """Check that a portable suite asks for nothing that depends on the machine."""
+        if suite.get("determinism") != "portable":
+            return
+        dtype = _mapping(suite.get("model")).get("dtype", "float64")
+        if isinstance(dtype, str) and dtype != "float64":
+            what = f"`model.dtype` is {shown(dtype)}, and `determinism: portable` needs float64"
+            yield self.at(("model", "dtype"), what, "remove `dtype`, or write float64")
+        cases = suite.get("cases")
+        places: list[_Path] = [("noise",)]
+        places += [("cases", index, "noise") for index in range(len(_list(cases)))]
+        for place, holder in zip(places, [suite, *_list(cases)], strict=True):
+            noise = _mapping(holder).get("noise")
+            if noise in ("cpu", "device"):
+                what = f"{name_of(place)} is {shown(noise)}, whose numbers depend on the machine"
+                fix = "write portable or a file, or remove it: `determinism` is portable"
+                yield self.at(place, what, fix)
+
+    def noise(self, place: _Path, noise: object) -> Iterator[Problem]:
+        file = _mapping(noise).get("file")
+        if isinstance(file, str) and file:
+            fault = noise_fault(self.document.path, file)
+            if fault:
+                yield self.at((*place, "file"), *fault)
+
+    def mask(self, place: _Path, mask: object) -> Iterator[Problem]:
+        fault = mask_fault(self.document.path, mask) if isinstance(mask, str) and mask else None
+        if fault:
+            yield self.at(place, *fault)
+
+    def content(self, place: _Path, content: object) -> Iterator[Problem]:
+        for name, limit in _mapping(content).items():
+            model = _mapping(limit).get("model")
+            fault = folder_fault(self.document.path, model) if isinstance(model, str) else None
+            if fault:
+                yield self.at((*place, name, "model"), *fault)
+
+    def call(self, place: _Path, holder: dict[str, Any], multiple: int | None) -> Iterator[Problem]:
+        """Check the ``call`` in ``holder``."""
+        for name, value in _mapping(holder.get("call")).items():
+            argument = (*place, name)
+            if name in BELONGS:
+                what = f"`{name}` is no argument for `call`"
+                yield self.at_key(argument, what, f"it belongs under {BELONGS[name]}")
+            elif name == "num_images_per_prompt" and (value != 1 or value is True):
+                what = f"{name_of(argument)} is {shown(value)}: a case is one image"
+                yield self.at_key(argument, what, "remove it, and use several seeds instead")
+            elif name in NUMBERS and isinstance(value, str):
+                what = f"{name_of(argument)} is the text {shown(value)}, a number is needed"
+                yield self.at(argument, what, f"write {_unquoted(value)}")
+            elif name in {"height", "width"} and multiple:
+                yield from self.size(argument, value, multiple)
+
+    def size(self, place: _Path, value: object, multiple: int) -> Iterator[Problem]:
+        if value is None or (type(value) is int and value > 0 and value % multiple == 0):
+            return
+        if type(value) is not int:
+            what = f"{name_of(place)} is {shown(value)}, a whole number of pixels is needed"
+            yield self.at(place, what, f"use a multiple of {multiple}")
+            return
+        below = max(value // multiple, 0) * multiple
+        nearest = f"{below} or {below + multiple}" if below else str(multiple)
+        what = f"{name_of(place)} is {value}, and this model makes multiples of {multiple}"
+        yield self.at(place, what, f"use {nearest}")
+
+    def cases(self, cases: object, multiple: int | None) -> Iterator[Problem]:
+        if not isinstance(cases, list):
+            return
+        first_of: dict[str, tuple[str, int]] = {}
+        total = 0
+        for index, case in enumerate(cases):
+            if not isinstance(case, dict):
+                continue
+            place: _Path = ("cases", index)
+            yield from self.case_id((*place, "id"), case.get("id"), index, first_of)
+            yield from self.prompts(place, case)
+            yield from self.seeds((*place, "seeds"), case.get("seeds"))
+            if "call" in case:
+                yield from self.call((*place, "call"), case, multiple)
+            if "noise" in case:
+                yield from self.noise((*place, "noise"), case["noise"])
+            if "mask" in case:
+                yield from self.mask((*place, "mask"), case["mask"])
+            if "content" in case:
+                yield from self.content((*place, "content"), case["content"])
+            if "model" in case:
+                yield from self.adapters((*place, "model"), _mapping(case["model"]))
+            before, total = total, total + _images(case)
+            if before <= MOST_CASES < total:
+                what = f"the suite has more than {MOST_CASES:,} cases from here on"
+                yield self.at(place, what, "split it into several suites")
+
+    def case_id(
+        self, place: _Path, name: object, index: int, first_of: dict[str, tuple[str, int]]
+    ) -> Iterator[Problem]:
+        if not isinstance(name, str):
+            return
+        yield from self.name(place, name)
+        first, where = first_of.setdefault(name.casefold(), (name, index))
+        if where == index:
+            return
+        line = self.document.line_of(("cases", where, "id"))
+        what = f"the id `{name}` stands here and on line {line}"
+        if first != name:
+            what = f"the ids `{name}` here and `{first}` on line {line} differ by letter case only"
+        yield self.at(place, what, "rename one of the two")
+
+    def prompts(self, place: _Path, case: dict[str, Any]) -> Iterator[Problem]:
+        fix = "write exactly one of `prompt` and `prompts`"
+        one, several = case.get("prompt"), case.get("prompts")
+        if one is None and several is None:
+            yield self.at(place, f"{name_of(place)} has neither `prompt` nor `prompts`", fix)
+        elif one is not None and several is not None:
+            what = f"{name_of(place)} has both `prompt` and `prompts`"
+            yield self.at_key((*place, "prompts"), what, fix)
+        first_of: dict[str, str] = {}
+        for name in _mapping(several):
+            here = (*place, "prompts", name)
+            yield from self.name(here, name)
+            first = first_of.setdefault(name.casefold(), name)
+            if first != name:
+                line = self.document.key_line_of((*place, "prompts", first))
+                what = f"the keys `{name}` here and `{first}` on line {line} differ by case only"
+                yield self.at_key(here, what, "rename one of the two")
+
+    def seeds(self, place: _Path, seeds: object) -> Iterator[Problem]:
+        if isinstance(seeds, list) and len(seeds) > 1:
+            first_of: dict[int, int] = {}
+            for index, seed in enumerate(seeds):
+                if type(seed) is int and first_of.setdefault(seed, index) != index:
+                    what = f"the seed {seed} stands more than once in {name_of(place)}"
+                    yield self.at((*place, index), what, "keep one of them")
+        elif isinstance(seeds, dict):
+            start, count = seeds.get("start"), seeds.get("count")
+            if not (isinstance(start, int) and isinstance(count, int)):
+                return
+            if start <= LARGEST_SEED < start + count - 1:
+                what = f"{name_of(place)} ends at {start + count - 1}"
+                yield self.at(place, what, f"the last seed can be {LARGEST_SEED}")
+
+
+def _images(case: dict[str, Any]) -> int:
+    seeds, prompts = case.get("seeds"), case.get("prompts")
+    count = _mapping(seeds).get("count") if isinstance(seeds, dict) else None
+    times = count if type(count) is int else len(seeds) if isinstance(seeds, list) else 0
+    return times * (len(prompts) if isinstance(prompts, dict) else 1)
+
+
+def _unquoted(text: str) -> str:
+    try:
+        plain = number(text.strip())
+    except ValueError:
+        return "a number"
+    return "a number" if isinstance(plain, str) else f"{text.strip()} without quotes"

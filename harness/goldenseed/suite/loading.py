@@ -1,0 +1,265 @@
+"""From a suite file to a ``Suite``, or to one error that names everything wrong with it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from types import MappingProxyType
+
+from pydantic import JsonValue, ValidationError
+
+from goldenseed.core.files import read_regular, sha256_hex
+from goldenseed.suite.cases import (
+    GateLine,
+    Limit,
+    Suite,
+    Template,
+    merged,
+)
+from goldenseed.suite.checks import check
+from goldenseed.suite.document import COUNTED, Document, Problem, failure, read_document
+from goldenseed.suite.masking import mask_spec
+from goldenseed.suite.model import (
+    LARGEST_NOISE,
+    AdapterSpec,
+    Determinism,
+    ModelSpec,
+    NoiseSpec,
+    SchedulerSpec,
+    beside,
+    is_hub_id,
+)
+from goldenseed.suite.recipes import key_of_model
+from goldenseed.suite.schema import (
+    AdapterSection,
+    CaseSection,
+    Content,
+    ContentLimitSection,
+    DeterminismSection,
+    GatesSection,
+    ModelSection,
+    NoiseFileSection,
+    SchedulerSection,
+    SeedRange,
+    SuiteFile,
+)
+from goldenseed.suite.sets import resolve_sets
+from goldenseed.suite.wording import schema_problems
+
+
+def load_suite(path: Path) -> Suite:
+    """Read, check and resolve the suite file ``path``. Cases are expanded on ``Suite.cases``.
+
+    Reads no weights and imports neither numpy nor torch.
+
+    Raises:
+        GoldenseedError: anything wrong with the file, with path, line and fix; the first ten
+            problems at once.
+
+    """
+    with _no_garbage_collection():
+        return _load(path)
+
+
+def _load(path: Path) -> Suite:
+    document = read_document(path)
+    problems = list(document.problems)
+    section = None
+    try:
+        section = SuiteFile.model_validate(document.data)
+    except ValidationError as error:
+        problems += schema_problems(error, document)
+    problems += islice(check(document), COUNTED)
+    problems = _without_consequences(problems, document)
+    if section is None or problems:
+        raise failure(path, problems)
+    return _resolve(document, section)
+
+
+def _without_consequences(problems: list[Problem], document: Document) -> list[Problem]:
+    """Drop what was found on lines whose YAML is at fault already: it only follows from that."""
+    faulty = {problem.line for problem in document.problems}
+    others = [problem for problem in problems if problem.line not in faulty]
+    return [*document.problems, *others]
+
+
+def _resolve(document: Document, section: SuiteFile) -> Suite:
+    path = document.path
+    determinism = _determinism(section.determinism)
+    model = _model(path, section.model, portable=determinism.portable)
+    limits = _limits(document, (), section.gates, "suite", MappingProxyType({}))
+    content = _content(document, (), section.content, "suite", MappingProxyType({}))
+    noise = _noise(path, section.noise) or NoiseSpec("portable" if determinism.portable else "cpu")
+    templates = _templates(document, section, model, noise, limits=limits, content=content)
+    sets, problems = resolve_sets(document, section, templates)
+    if problems:
+        raise failure(path, problems)
+    return Suite(
+        name=section.suite,
+        path=path,
+        model=model,
+        model_key=key_of_model(model),
+        determinism=determinism,
+        lock=beside(path, section.lock) if section.lock else None,
+        gate_lines=tuple(_gate_lines(templates, limits)),
+        templates=templates,
+        sets=sets,
+        selfcheck_required=section.selfcheck == "required",
+    )
+
+
+def _determinism(section: DeterminismSection | str) -> Determinism:
+    if isinstance(section, str):
+        return Determinism(portable=True)
+    return Determinism(**section.model_dump())
+
+
+def _noise(path: Path, section: NoiseFileSection | str | None) -> NoiseSpec | None:
+    if section is None:
+        return None
+    if isinstance(section, str):
+        return NoiseSpec(section)
+    file = beside(path, section.file)
+    return NoiseSpec("file", section.file, file, sha256_hex(read_regular(file, LARGEST_NOISE)))
+
+
+def _model(path: Path, section: ModelSection, *, portable: bool) -> ModelSpec:
+    return ModelSpec(
+        source=section.source,
+        folder=None if is_hub_id(path, section.source) else beside(path, section.source),
+        revision=section.revision,
+        variant=section.variant,
+        pipeline=section.pipeline,
+        dtype="float64" if portable else section.dtype,
+        device=section.device,
+        scheduler=_scheduler(section.scheduler),
+        adapters=_adapters(path, section.adapters),
+        allow_pickle=section.allow_pickle,
+        allow_new_weights=section.allow_new_weights,
+    )
+
+
+def _scheduler(section: SchedulerSection | None) -> SchedulerSpec | None:
+    if section is None:
+        return None
+    overrides = section.__pydantic_extra__
+    return SchedulerSpec(section.class_name, MappingProxyType(dict(overrides)))
+
+
+def _adapters(path: Path, sections: tuple[AdapterSection, ...]) -> tuple[AdapterSpec, ...]:
+    return tuple(
+        AdapterSpec(each.source, beside(path, each.source), each.scale) for each in sections
+    )
+
+
+def _gate_lines(templates: tuple[Template, ...], suite: Mapping[str, Limit]) -> list[GateLine]:
+    own = (
+        (name, limit)
+        for template in templates
+        if template.limits is not suite
+        for name, limit in template.limits.items()
+        if limit.source == "case"
+    )
+    found = [GateLine(name, limit.value, limit.line) for name, limit in (*suite.items(), *own)]
+    return sorted(found, key=lambda gate: gate.line)
+
+
+def _templates(
+    document: Document,
+    section: SuiteFile,
+    model: ModelSpec,
+    noise: NoiseSpec,
+    *,
+    limits: Mapping[str, Limit],
+    content: Mapping[str, Limit],
+) -> tuple[Template, ...]:
+    call: Mapping[str, JsonValue] = MappingProxyType(section.defaults.call)
+    marks = tuple(dict.fromkeys(section.defaults.marks))
+    lines = document.item_lines("cases")
+    mask = mask_spec(document, (), section, None)
+    return tuple(
+        Template(
+            id=case.id,
+            prompts=_prompts(case),
+            seeds=_seeds(case),
+            call=merged(call, case.call),
+            scheduler=_scheduler(case.model.scheduler) or model.scheduler,
+            adapters=model.adapters
+            if case.model.adapters is None
+            else _adapters(document.path, case.model.adapters),
+            noise=_noise(document.path, case.noise) or noise,
+            limits=_limits(document, ("cases", index), case.gates, "case", limits),
+            content=_content(document, ("cases", index), case.content, "case", content),
+            marks=tuple(dict.fromkeys((*marks, *case.marks))) if case.marks else marks,
+            line=lines[index],
+            mask=mask_spec(document, ("cases", index), case, mask),
+        )
+        for index, case in enumerate(section.cases)
+    )
+
+
+def _prompts(case: CaseSection) -> Mapping[str | None, str]:
+    if case.prompts is None:
+        return MappingProxyType({None: case.prompt or ""})
+    return MappingProxyType(dict(case.prompts.items()))
+
+
+def _seeds(case: CaseSection) -> range | tuple[int, ...]:
+    seeds = case.seeds
+    if isinstance(seeds, SeedRange):
+        return range(seeds.start, seeds.start + seeds.count)
+    return seeds
+
+
+def _limits(
+    document: Document,
+    place: tuple[str | int, ...],
+    gates: GatesSection,
+    source: str,
+    below: Mapping[str, Limit],
+) -> Mapping[str, Limit]:
+    if not gates.fail:
+        return below
+    own = {
+        name: Limit(value, source, document.key_line_of((*place, "gates", "fail", name)))
+        for name, value in gates.fail.items()
+    }
+    return MappingProxyType({**below, **own})
+
+
+def _content(
+    document: Document,
+    place: tuple[str | int, ...],
+    content: Content,
+    source: str,
+    below: Mapping[str, Limit],
+) -> Mapping[str, Limit]:
+    if not content:
+        return below
+    own = {}
+    for name, given in content.items():
+        line = document.key_line_of((*place, "content", name))
+        if isinstance(given, ContentLimitSection):
+            own[name] = Limit(given.value, source, line, beside(document.path, given.model))
+        else:
+            own[name] = Limit(given, source, line)
+    return MappingProxyType({**below, **own})
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Pause the collector: it would walk the growing tree again and again, and find no garbage.
+
+    Measured on 10,000 entries: a third of the time.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -1,0 +1,200 @@
+"""The model section of a suite, resolved, and where its folder, adapters and lock lie."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import inside
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SchedulerSpec:
+    """A scheduler of diffusers and the configuration it is given."""
+
+    class_name: str
+    config: Mapping[str, JsonValue]
+    """Overrides of single fields of the scheduler's configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSpec:
+    """A LoRA adapter."""
+
+    source: str
+    """As the suite writes it."""
+    path: Path
+    """The ``.safetensors`` file, absolute."""
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Determinism:
+    """The switches of torch that make it repeat itself; the defaults are the strict ones."""
+
+    algorithms: bool = True
+    float32_precision: str = "ieee"
+    """``ieee`` or ``tf32``."""
+    cudnn_benchmark: bool = False
+    reduced_precision_gemm: bool = False
+    sdpa: str = "math"
+    """The kernel of torch's attention: a key of ``determinism.SDPA_KERNELS``, or ``default``."""
+    attention_backend: str | None = None
+    """A back end of diffusers' ``set_attention_backend``; None leaves the model's own."""
+    attention_processor: str | None = None
+    """A class of diffusers' ``attention_processor``; None leaves the model's own."""
+    threads: int = 1
+    cpu_isa: str | None = None
+    """A key of ``cpu_isa.VARIABLES``; None takes what the processor has."""
+    portable: bool = False
+    """The same bits on every machine: float64 throughout. Goes with the defaults of the others."""
+
+    def relaxed(self) -> dict[str, JsonValue]:
+        """Return the fields that are not at their strict default."""
+        values = {each.name: (getattr(self, each.name), each.default) for each in fields(self)}
+        return {name: value for name, (value, strict) in values.items() if value != strict}
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseSpec:
+    """Where the initial noise of an image comes from."""
+
+    kind: str
+    """``cpu``, ``device``, ``portable`` or ``file``."""
+    source: str | None = None
+    """Of a file: as the suite writes it."""
+    path: Path | None = None
+    """Of a file: the ``.npy`` or ``.safetensors`` file, absolute."""
+    sha256: str | None = None
+    """Of a file: the SHA-256 of its bytes when the suite was read, in hex."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelSpec:
+    """What to load, and how."""
+
+    source: str
+    """As the suite writes it: a folder relative to the suite file, or a hub id."""
+    folder: Path | None
+    """The local folder, absolute; None for a hub id."""
+    revision: str | None
+    """The 40-hex commit of a hub id; None for a folder."""
+    variant: str | None
+    pipeline: str | None
+    """A class of diffusers, or None for what ``model_index.json`` names."""
+    dtype: str
+    """``float16``, ``bfloat16``, ``float32`` or ``float64``."""
+    device: str
+    """``auto``, ``cpu`` or ``cuda``."""
+    scheduler: SchedulerSpec | None
+    adapters: tuple[AdapterSpec, ...]
+    allow_pickle: tuple[str, ...]
+    """Names, relative to the model's folder, of pickle-format weight files that may be loaded."""
+    allow_new_weights: tuple[str, ...] = ()
+    """Components whose files may lack weights."""
+
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+
+LARGEST_NOISE = 64 * 1024 * 1024
+"""Bytes of a file of initial noise."""
+NOISE_SUFFIXES = (".npy", ".safetensors")
+
+
+def is_hub_id(suite: Path, source: str) -> bool:
+    """Tell whether ``source`` is ``org/name`` on the hub.
+
+    It is if it has that form and nothing of the name stands beside ``suite``; a leading
+    ``./`` says that a folder is meant.
+    """
+    return bool(_HUB_ID.fullmatch(source)) and _mode(suite.parent / source) is None
+
+
+def beside(suite: Path, relative: str) -> Path:
+    """Return the absolute path of what a suite names beside itself.
+
+    A symbolic link that the user made inside the folder is followed wherever it leads.
+
+    Raises:
+        GoldenseedError: the path would leave the suite's folder.
+
+    """
+    return inside(suite.parent.absolute(), relative)
+
+
+def source_fault(suite: Path, source: str, revision: object) -> tuple[str, str, str] | None:
+    """Say what is wrong with a model's source: the key at fault, what, and the fix."""
+    if is_hub_id(suite, source):
+        if revision is None:
+            what = f"the hub id `{source}` has no revision, and there is no such folder here"
+            return "source", what, "add `revision:` with the 40 hexadecimal digits of a commit"
+        return None
+    try:
+        folder = beside(suite, source)
+    except GoldenseedError as error:
+        return "source", error.what, "name a folder beside the suite file, or a hub id `org/name`"
+    if not stat.S_ISDIR(_mode(folder) or 0):
+        fix = f"put the model into {folder}, or name a hub id `org/name` with its revision"
+        return "source", f"there is no folder `{source}` beside the suite file", fix
+    if revision is not None:
+        what = f"`{source}` is a folder beside the suite file, and a folder has no revision"
+        return "revision", what, "remove `revision`, or move the folder if the hub's is meant"
+    return None
+
+
+def adapter_fault(suite: Path, source: str, allowed: object) -> tuple[str, str] | None:
+    """Say what is wrong with an adapter's file, and the fix."""
+    try:
+        path = beside(suite, source)
+    except GoldenseedError as error:
+        return error.what, "put the adapter's file into the suite's folder"
+    if not stat.S_ISREG(_mode(path) or 0):
+        fix = f"put the file at {path}; adapters are files beside the suite, never hub ids"
+        return f"there is no file `{source}` beside the suite file", fix
+    if path.suffix != ".safetensors" and not (isinstance(allowed, list) and source in allowed):
+        fix = "convert it to .safetensors, or name it under `model.allow_pickle`"
+        return f"`{source}` is not a .safetensors file: loading it could run code", fix
+    return None
+
+
+def folder_fault(suite: Path, folder: str) -> tuple[str, str] | None:
+    """Say what is wrong with the folder of a content score's model, and the fix."""
+    try:
+        path = beside(suite, folder)
+    except GoldenseedError as error:
+        return error.what, "put the model into the suite's folder"
+    if not stat.S_ISDIR(_mode(path) or 0):
+        return f"there is no folder `{folder}` beside the suite file", f"put the model into {path}"
+    return None
+
+
+def noise_fault(suite: Path, file: str) -> tuple[str, str] | None:
+    """Say what is wrong with a file of initial noise, and the fix."""
+    try:
+        path = beside(suite, file)
+    except GoldenseedError as error:
+        return error.what, "put the file into the suite's folder"
+    if not stat.S_ISREG(_mode(path) or 0):
+        return f"there is no file `{file}` beside the suite file", f"put the file at {path}"
+    if path.suffix not in NOISE_SUFFIXES:
+        what = f"`{file}` is neither .npy nor .safetensors"
+        return what, "save the noise with numpy.save or safetensors.numpy.save_file"
+    size = path.stat().st_size
+    if size > LARGEST_NOISE:
+        what = f"`{file}` has {size:,} bytes, more than the {LARGEST_NOISE:,} that are read"
+        return what, "store the noise of one image only"
+    return None
+
+
+def _mode(path: Path) -> int | None:
+    """Return what stands at ``path``; None if nothing does, or nothing that could be reached."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return None

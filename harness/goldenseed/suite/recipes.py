@@ -1,0 +1,128 @@
+"""Recipes: everything in the suite that decides a case's pixels, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import JsonValue
+
+from goldenseed.core.files import canonical_json, json_sha256
+from goldenseed.suite.cases import Case, Suite
+from goldenseed.suite.model import ModelSpec, NoiseSpec
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDifference:
+    """One field in which two recipes differ."""
+
+    field: str
+    """Dotted: ``call.num_inference_steps``, ``model.adapters.0.scale``."""
+    old: JsonValue
+    """None where the field was absent."""
+    new: JsonValue
+    """None where the field is absent."""
+
+
+def recipe_of(case: Case) -> dict[str, JsonValue]:
+    """Return everything that decides the pixels of ``case``, as plain data of its own.
+
+    Device, gates, marks, ids and lines are left out: they decide where and how an image is made
+    and judged, not which. So are keys of ``model`` without a value, and whatever of
+    ``determinism`` is at its strict default: a field that a later release adds, with its own strict
+    default, must not change the digest of every recipe there is.
+    """
+    model = case.suite.model
+    described: dict[str, Any] = {
+        "source": model.source,
+        "revision": model.revision,
+        "variant": model.variant,
+        "pipeline": model.pipeline,
+        "dtype": model.dtype,
+        "scheduler": case.scheduler
+        and {"class": case.scheduler.class_name, **deepcopy(dict(case.scheduler.config))},
+        "adapters": [{"source": each.source, "scale": each.scale} for each in case.adapters]
+        or None,
+        "allow_new_weights": list(model.allow_new_weights) or None,
+    }
+    return {
+        "prompt": case.prompt,
+        "seed": case.seed,
+        "call": case.arguments(),
+        "model": {key: value for key, value in described.items() if value is not None},
+        "noise": _noise(case.noise),
+        "determinism": "portable"
+        if case.suite.determinism.portable
+        else case.suite.determinism.relaxed(),
+    }
+
+
+def _noise(noise: NoiseSpec) -> JsonValue:
+    """Name the source; of a file what is in it, for its name decides nothing."""
+    return noise.kind if noise.path is None else {"file_sha256": noise.sha256}
+
+
+def recipe_sha256(recipe: Mapping[str, JsonValue]) -> str:
+    """Return the SHA-256 of the recipe's canonical JSON: 64 hexadecimal digits."""
+    return json_sha256(recipe)
+
+
+def recipe_differences(
+    old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]
+) -> tuple[FieldDifference, ...]:
+    """Name the fields in which two recipes differ, sorted by name; none if the digests agree.
+
+    Values are compared by their canonical JSON, as the digests do: 5 and 5.0 are one value, 1 and
+    true are two.
+    """
+    return tuple(_differences("", dict(old), dict(new)))
+
+
+_ABSENT = object()
+
+
+def _differences(field: str, old: Any, new: Any) -> Iterator[FieldDifference]:
+    old_parts, new_parts = _parts(old), _parts(new)
+    if old_parts is None or new_parts is None or isinstance(old, dict) != isinstance(new, dict):
+        if old is _ABSENT or new is _ABSENT or canonical_json(old) != canonical_json(new):
+            absent_as_none = (None if value is _ABSENT else value for value in (old, new))
+            yield FieldDifference(field, *absent_as_none)
+        return
+    for key in sorted(old_parts.keys() | new_parts.keys()):
+        name = f"{field}.{key}" if field else str(key)
+        yield from _differences(name, old_parts.get(key, _ABSENT), new_parts.get(key, _ABSENT))
+
+
+def _parts(value: Any) -> Mapping[Any, Any] | None:
+    if isinstance(value, dict):
+        return value
+    return dict(enumerate(value)) if isinstance(value, list | tuple) else None
+
+
+def model_key(of: Case | Suite) -> str:
+    """Return a digest that is equal where one loaded model serves: 64 hexadecimal digits.
+
+    Scheduler and adapters are left out, since they are exchanged without loading the model again.
+    The digest is made once a suite.
+    """
+    return of.model_key if isinstance(of, Suite) else of.suite.model_key
+
+
+def key_of_model(model: ModelSpec) -> str:
+    """Digest what decides whether a loaded model can be used: place, revision, class, dtype.
+
+    A folder counts by its real path, so that two suites in different folders may share a model.
+    """
+    return json_sha256(
+        {
+            "source": str(model.folder.resolve()) if model.folder else model.source,
+            "revision": model.revision,
+            "variant": model.variant,
+            "pipeline": model.pipeline,
+            "dtype": model.dtype,
+            "device": model.device,
+            "allow_new_weights": list(model.allow_new_weights),
+        }
+    )

@@ -1,0 +1,298 @@
+"""The suite file's shape: what may stand where, as pydantic models.
+
+Values are taken strictly: ``"20"`` is text, never twenty. What one value alone cannot tell (ids
+that repeat, a size that the model cannot make) is looked at in ``checks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    StringConstraints,
+    Tag,
+)
+
+from goldenseed.suite.masking import Ignore, MaskFile
+from goldenseed.suite.sections import ConsistencySection, DiversitySection, Name, NonEmpty, Section
+
+LARGEST_SEED = 2**63 - 1
+"""``torch.Generator.manual_seed`` takes more, but a negative seed and its complement are one."""
+MOST_CASES = 100_000
+"""Cases in one suite, after seeds and prompts are expanded."""
+
+ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Call = dict[str, JsonValue]
+Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
+
+
+class SchedulerSection(Section):
+    """A scheduler of diffusers; every key but `class` overrides one field of its configuration."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
+
+    class_name: ClassName = Field(alias="class")
+    """The scheduler's class in diffusers, for example `DDIMScheduler`."""
+
+
+class AdapterSection(Section):
+    """A LoRA adapter."""
+
+    source: NonEmpty
+    """A `.safetensors` file, relative to the suite file and inside its folder."""
+    scale: float = 1.0
+    """How strongly the adapter acts; 1 as it was trained."""
+
+
+Adapters = Annotated[tuple[AdapterSection, ...], Field(strict=False)]
+
+
+class CaseModelSection(Section):
+    """What a case may change of the model: only what needs no second load."""
+
+    scheduler: SchedulerSection | None = None
+    """The case's scheduler, in place of the suite's."""
+    adapters: Adapters | None = None
+    """The case's adapters, in place of the suite's; an empty list uses none."""
+
+
+class ModelSection(Section):
+    """The model that makes the images."""
+
+    source: NonEmpty
+    """A folder beside the suite file (relative, inside its folder) or a hub id `org/name`."""
+    revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
+    """The commit of the hub repository, 40 hexadecimal digits; required for a hub id."""
+    variant: NonEmpty | None = None
+    """The weights' variant, for example `fp16`."""
+    pipeline: ClassName | None = None
+    """The pipeline's class in diffusers; by default what the model's `model_index.json` says."""
+    dtype: Literal["float16", "bfloat16", "float32", "float64"] = "float32"
+    """The data type of weights and arithmetic."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to run; `auto` takes a CUDA device if there is one. Not part of the recipe."""
+    scheduler: SchedulerSection | None = None
+    """The scheduler; by default the model's own."""
+    adapters: Adapters = ()
+    """LoRA adapters, applied in this order."""
+    allow_pickle: Annotated[tuple[NonEmpty, ...], Field(strict=False)] = ()
+    """Weight files in pickle format that may be loaded, by name; such a file can run code."""
+    allow_new_weights: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    """Components whose files may lack weights; those are filled at random with a fixed seed."""
+
+
+AttentionProcessor = Literal[
+    "AttnProcessor",
+    "AttnProcessor2_0",
+    "XFormersAttnProcessor",
+    "AttnAddedKVProcessor",
+    "AttnAddedKVProcessor2_0",
+    "XFormersAttnAddedKVProcessor",
+    "JointAttnProcessor2_0",
+    "XFormersJointAttnProcessor",
+]
+
+
+class DeterminismSection(Section):
+    """The switches of torch that make it repeat itself; every default is the strict choice."""
+
+    algorithms: bool = True
+    """Use deterministic algorithms only."""
+    float32_precision: Literal["ieee", "tf32"] = "ieee"
+    """The precision of float32 products and convolutions."""
+    cudnn_benchmark: bool = False
+    """Let cuDNN choose its algorithms by timing them."""
+    reduced_precision_gemm: bool = False
+    """Let matrix products of float16 and bfloat16 add up in less than float32."""
+    sdpa: Literal["math", "flash", "efficient", "cudnn", "default"] = "math"
+    """The kernel of torch's scaled dot product attention; `default` lets torch choose."""
+    attention_backend: NonEmpty | None = None
+    """A back end of diffusers' `set_attention_backend`; by default the model's own."""
+    attention_processor: AttentionProcessor | None = None
+    """A class of diffusers' `attention_processor`; by default the model's own."""
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    """How many CPU threads one operation uses; the number changes large sums."""
+    cpu_isa: Literal["default", "avx2", "avx512"] | None = None
+    """The instruction set that torch, oneDNN and MKL keep to; by default the processor's best."""
+
+
+def _word_or_section(value: object) -> str:
+    return "<section>" if isinstance(value, dict | Section) else "<word>"
+
+
+DeterminismChoice = Annotated[
+    Annotated[DeterminismSection, Tag("<section>")] | Annotated[Literal["portable"], Tag("<word>")],
+    Discriminator(_word_or_section),
+]
+
+
+class NoiseFileSection(Section):
+    """Initial noise that was stored."""
+
+    file: NonEmpty
+    """A `.npy` or `.safetensors` file, relative to the suite file and inside its folder."""
+
+
+NoiseChoice = Annotated[
+    Annotated[NoiseFileSection, Tag("<section>")]
+    | Annotated[Literal["cpu", "device", "portable"], Tag("<word>")],
+    Discriminator(_word_or_section),
+]
+
+
+class DefaultsSection(Section):
+    """What every case begins with."""
+
+    call: Call = Field(default_factory=dict)
+    """Keyword arguments of the pipeline's own call."""
+    marks: Marks = ()
+    """pytest marks."""
+
+
+class GatesSection(Section):
+    """How far an image may move from its baseline."""
+
+    fail: dict[str, float] = Field(default_factory=dict)
+    """The name of each gate and its limit, for example `min_ssim: 0.95`."""
+
+
+class ContentLimitSection(Section):
+    """A limit on a content score that is computed with a model."""
+
+    value: float
+    """The limit."""
+    model: NonEmpty
+    """The model's folder, relative to the suite file and inside its folder."""
+
+
+ContentLimit = Annotated[
+    Annotated[ContentLimitSection, Tag("<section>")] | Annotated[float, Tag("<word>")],
+    Discriminator(_word_or_section),
+]
+Content = dict[NonEmpty, ContentLimit]
+
+
+class SeedRange(Section):
+    """Consecutive seeds."""
+
+    start: Seed
+    """The first seed."""
+    count: Annotated[int, Field(ge=1, le=MOST_CASES)]
+    """How many seeds."""
+
+
+def _kind_of_seeds(value: object) -> str:
+    return "range" if isinstance(value, dict | SeedRange) else "list"
+
+
+SeedList = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1, max_length=MOST_CASES)]
+Seeds = Annotated[
+    Annotated[SeedList, Tag("list")] | Annotated[SeedRange, Tag("range")],
+    Discriminator(_kind_of_seeds),
+]
+
+
+_AS_THE_SUITE = CaseModelSection()
+_NO_GATES = GatesSection()
+
+
+class CaseSection(Section):
+    """One or several prompts, each with one or several seeds: a case for every pair."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["prompt"]}, {"required": ["prompts"]}]}
+    )
+
+    id: Name
+    """The case's name, unique in the suite."""
+    prompt: str | None = None
+    """The prompt; exactly one of `prompt` and `prompts`."""
+    prompts: Annotated[dict[Name, str], Field(min_length=1)] | None = None
+    """Several prompts, each with a name; exactly one of `prompt` and `prompts`."""
+    seeds: Seeds
+    """A list of seeds from 0 to 2**63 - 1, or the `start` and `count` of consecutive ones."""
+    call: Call = Field(default_factory=dict)
+    """Keyword arguments of the pipeline's own call, over those of `defaults`, key by key."""
+    model: CaseModelSection = Field(default_factory=lambda: _AS_THE_SUITE)
+    """What differs from the suite's model."""
+    noise: NoiseChoice | None = None
+    """Where the initial noise comes from, in place of what the suite says."""
+    gates: GatesSection = Field(default_factory=lambda: _NO_GATES)
+    """Gates over those of the suite, name by name."""
+    mask: MaskFile = None
+    ignore: Ignore = None
+    content: Content = Field(default_factory=dict)
+    """Limits on what is in the image, over those of the suite, name by name."""
+    marks: Marks = ()
+    """pytest marks, besides those of `defaults`."""
+
+
+class SuiteFile(Section):
+    """A golden suite: a model, and the images it is expected to make."""
+
+    suite: Name
+    """The suite's name, unique among the suites of a run."""
+    model: ModelSection
+    """The model that makes the images."""
+    lock: NonEmpty | None = None
+    """A lock file for the environment, relative to the suite file and inside its folder."""
+    determinism: DeterminismChoice = DeterminismSection()
+    """The switches of torch that make it repeat itself, or `portable`: the same bits everywhere."""
+    noise: NoiseChoice | None = None
+    """Where the initial noise comes from: `cpu`, `device`, `portable` or a file.
+
+    By default a generator on the CPU; `portable` where determinism is.
+    """
+    defaults: DefaultsSection = DefaultsSection()
+    """What every case begins with."""
+    gates: GatesSection = GatesSection()
+    """How far an image may move from its baseline."""
+    mask: MaskFile = None
+    ignore: Ignore = None
+    content: Content = Field(default_factory=dict)
+    """Limits on what is in an image, for example `min_sharpness: 20`, whatever was accepted."""
+    selfcheck: Literal["required"] | None = None
+    """`required`: a session fails where the gates would pass a wrong image."""
+    consistency: Annotated[tuple[ConsistencySection, ...], Field(strict=False)] = ()
+    """Sets of cases whose images have to be alike."""
+    diversity: Annotated[tuple[DiversitySection, ...], Field(strict=False)] = ()
+    """Sets of cases whose images have to differ."""
+    cases: Annotated[tuple[CaseSection, ...], Field(strict=False, min_length=1)]
+    """The cases, run in this order."""
+
+
+SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
+    {
+        (): SuiteFile,
+        ("model",): ModelSection,
+        ("model", "adapters"): AdapterSection,
+        ("determinism",): DeterminismSection,
+        ("noise",): NoiseFileSection,
+        ("defaults",): DefaultsSection,
+        ("gates",): GatesSection,
+        ("content", "*"): ContentLimitSection,
+        ("consistency",): ConsistencySection,
+        ("diversity",): DiversitySection,
+        ("cases",): CaseSection,
+        ("cases", "seeds"): SeedRange,
+        ("cases", "model"): CaseModelSection,
+        ("cases", "model", "adapters"): AdapterSection,
+        ("cases", "gates"): GatesSection,
+        ("cases", "noise"): NoiseFileSection,
+        ("cases", "content", "*"): ContentLimitSection,
+    }
+)
+"""Which model describes the mapping at a place in the file, list indices left out.
+
+`*` stands for any key.
+"""

@@ -1,0 +1,79 @@
+"""What every section of a suite file is made of: sets, and names that become file names."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+NonEmpty = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Section(BaseModel):
+    """A mapping of the file, its keys and values taken strictly."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+
+class _SetSection(Section):
+    """Cases whose images are held against each other, every pair of them."""
+
+    id: Name
+    """The set's name."""
+    cases: Annotated[tuple[NonEmpty, ...], Field(strict=False, min_length=1)]
+    """Case ids, ids without their bracket, or patterns with `*` and `?`."""
+    statistic: Literal["worst", "mean"] = "worst"
+    """What is held against the limits: the worst pair, or the mean of all pairs."""
+
+
+class ConsistencySection(_SetSection):
+    """Cases whose images have to be alike: one character, one style, one product."""
+
+    within: dict[str, float] = Field(default_factory=dict)
+    """How alike two images of the set have to be, for example `max_phash_distance: 20`."""
+    between: dict[str, float] = Field(default_factory=dict)
+    """How far they have to be from those of the other sets: `min_phash_distance: 10`."""
+
+
+class DiversitySection(_SetSection):
+    """Cases of one prompt whose images must not be all the same; each prompt by itself."""
+
+    within: dict[str, float] = Field(default_factory=dict)
+    """How far apart two images of a prompt have to be, for example `min_phash_distance: 4`."""
+
+
+RESERVED_SUITES = frozenset({"images", "environments"})
+"""Folders of the baseline store, beside which each suite gets its own."""
+
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)}
+)
+"""Windows opens a device for these, with any extension (Microsoft, "Naming Files, Paths, and
+Namespaces")."""
+
+
+def name_fault(name: str, *, is_suite: bool = False) -> str | None:
+    """Say why ``name`` cannot be used, as the rest of a sentence that begins with it, or None.
+
+    A name whose characters the schema refuses is passed over.
+    """
+    if not re.match(NAME_PATTERN, name):
+        return None
+    if ".." in name:
+        return "holds `..`, which leads out of a folder"
+    if name.endswith("."):
+        return "ends with a dot, which Windows drops"
+    if name.split(".", 1)[0].casefold() in _DEVICES:
+        return "is the name of a device on Windows"
+    if is_suite and name.casefold() in RESERVED_SUITES:
+        return "is the name of a folder in the baseline store"
+    return None

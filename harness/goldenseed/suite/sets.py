@@ -1,0 +1,150 @@
+"""Sets of cases whose images are held against each other: consistent ones, and diverse ones."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+from goldenseed.suite.cases import (
+    Kind,
+    Limit,
+    SetSpec,
+    Template,
+    named_images,
+)
+from goldenseed.suite.document import Document, Problem
+from goldenseed.suite.schema import SuiteFile
+from goldenseed.suite.sections import ConsistencySection, DiversitySection
+
+_FEWEST = 2
+_SHOWN_IDS = 5
+
+
+def resolve_sets(
+    document: Document, section: SuiteFile, templates: Sequence[Template]
+) -> tuple[tuple[SetSpec, ...], list[Problem]]:
+    """Resolve every set of a suite file, and say what is wrong with them.
+
+    The names of the limits are not looked at: that takes someone who knows the metrics.
+    """
+    if not section.consistency and not section.diversity:
+        return (), []
+    resolver = _Resolver(document, templates)
+    sets = (
+        *resolver.sets("consistency", section.consistency),
+        *resolver.sets("diversity", section.diversity),
+    )
+    resolver.look_between(sets)
+    return sets, resolver.problems
+
+
+def matches(pattern: str, case: str) -> bool:
+    """Whether a case id is meant by ``pattern``: whole, without its bracket, or by ``*`` and ``?``.
+
+    ``[`` stands for itself, since ids have it.
+    """
+    if pattern in (case, case.partition("[")[0]):
+        return True
+    return fnmatch.fnmatchcase(case, pattern.replace("[", "[[]"))
+
+
+class _Resolver:
+    def __init__(self, document: Document, templates: Sequence[Template]) -> None:
+        self.problems: list[Problem] = []
+        self._document = document
+        self._prompts = {
+            case: prompt for each in templates for case, prompt, _seed in named_images(each)
+        }
+
+    def sets(
+        self, kind: Kind, sections: Sequence[ConsistencySection | DiversitySection]
+    ) -> Iterator[SetSpec]:
+        first_of: dict[str, int] = {}
+        for index, section in enumerate(sections):
+            place = (kind, index)
+            other = first_of.setdefault(section.id.casefold(), index)
+            if other != index:
+                line = self._document.line_of((kind, other, "id"))
+                what = f"the set `{section.id}` stands here and on line {line}"
+                self._say((*place, "id"), what, "rename one of the two")
+            yield self._set(kind, place, section)
+
+    def _set(
+        self, kind: Kind, place: tuple[str, int], section: ConsistencySection | DiversitySection
+    ) -> SetSpec:
+        between = section.between if isinstance(section, ConsistencySection) else {}
+        if not section.within and not between:
+            fix = "add limits under `within`"
+            self._say(place, f"the set `{section.id}` has no limits", fix)
+        return SetSpec(
+            kind=kind,
+            id=section.id,
+            groups=self._groups(kind, place, section),
+            statistic=section.statistic,
+            within=self._limits((*place, "within"), section.within),
+            between=self._limits((*place, "between"), between),
+            line=self._document.line_of(place),
+        )
+
+    def _groups(
+        self, kind: Kind, place: tuple[str, int], section: ConsistencySection | DiversitySection
+    ) -> tuple[tuple[str, ...], ...]:
+        meant: set[str] = set()
+        unknown = False
+        for index, pattern in enumerate(section.cases):
+            found = {case for case in self._prompts if matches(pattern, case)}
+            meant |= found
+            if not found:
+                unknown = True
+                some = ", ".join(f"`{case}`" for case in list(self._prompts)[:_SHOWN_IDS])
+                what = f"no case is meant by `{pattern}`"
+                self._say((*place, "cases", index), what, f"the cases begin with {some}")
+        members = tuple(case for case in self._prompts if case in meant)
+        if unknown:
+            return (members,)
+        if len(members) < _FEWEST:
+            what = f"the set `{section.id}` has one case only, `{members[0]}`: there is no pair"
+            self._say((*place, "cases"), what, "name at least two cases")
+        if kind == "consistency":
+            return (members,)
+        by_prompt: dict[str, list[str]] = {}
+        for case in members:
+            by_prompt.setdefault(self._prompts[case], []).append(case)
+        groups = tuple(tuple(group) for group in by_prompt.values() if len(group) >= _FEWEST)
+        if not groups and len(members) >= _FEWEST:
+            what = f"no two cases of the set `{section.id}` have one prompt"
+            self._say((*place, "cases"), what, "name cases of one prompt with several seeds")
+        return groups
+
+    def look_between(self, sets: Sequence[SetSpec]) -> None:
+        """Find sets that are to be kept apart from nothing, or from themselves."""
+        consistent = [each for each in sets if each.kind == "consistency"]
+        for index, this in enumerate(consistent):
+            if not this.between:
+                continue
+            place = ("consistency", index, "between")
+            if len(consistent) == 1:
+                what = f"`between` of the set `{this.id}` has no other set to look at"
+                self._say(place, what, "add a second set, or remove `between`")
+            for other in consistent:
+                both = sorted(set(this.cases) & set(other.cases)) if other is not this else []
+                if both:
+                    what = (
+                        f"`{both[0]}` is in the set `{this.id}` and in `{other.id}`, which "
+                        f"`between` holds apart"
+                    )
+                    self._say(place, what, "keep it in one of the two, or remove `between`")
+
+    def _limits(
+        self, place: tuple[str | int, ...], limits: Mapping[str, float]
+    ) -> Mapping[str, Limit]:
+        return MappingProxyType(
+            {
+                name: Limit(value, "suite", self._document.key_line_of((*place, name)))
+                for name, value in limits.items()
+            }
+        )
+
+    def _say(self, place: tuple[str | int, ...], what: str, fix: str) -> None:
+        self.problems.append(Problem(self._document.line_of(place), what, fix))

@@ -1,0 +1,1 @@
+"""How far an image moves by itself: what rounding explains, derived or calibrated."""

@@ -1,0 +1,172 @@
+"""What sketches tell of sums: guidance, the first step, and whether differences point one way.
+
+What guidance makes of the denoiser's rows is a weighted sum of them, and so is what a scheduler's
+first step makes of the sample and that output. Sketching is linear, so that the weights follow from
+the sketches alone, by least squares, to within the rounding of what was summed: no tensor is
+needed, and no knowledge of the pipeline or the scheduler.
+
+Rounding errors of two evaluations of a network have nothing to do with each other: the inputs have
+moved by far more than the spacing of floating-point numbers. What a changed weight or guidance does
+to the output changes as slowly as the input does. So the differences of successive outputs stand at
+right angles if only rounding made them, and point the same way if something was changed. The cosine
+of the angle needs no scale: neither the depth of the network nor the size of its errors is in it.
+
+With independent differences the cosine of two sketches is 0 on average, with a standard deviation
+of 1 / sqrt(256) = 1/16. A difference with a systematic and a random part of powers s and r gives
+s / (s + r).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from goldenseed.trace.sketch import from_text
+from goldenseed.trace.stages import Stage, StageRecord, Trace
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Numbers = np.ndarray[Any, np.dtype[np.float64]]
+
+
+_SKETCH_EPS = 2.0**-25
+"""Half the spacing of float32, in which sketches are kept, relative to their values: on average."""
+_STILL_A_SUM = 32.0
+"""How many times the rounding of its terms a sum may miss its target and still be one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Weights by which a stage is the sum of others."""
+
+    weights: Numbers
+    """Shape (terms,)."""
+    errors: Numbers
+    """The standard error of each weight, of the same shape: that of ordinary least squares."""
+    is_sum: bool
+    """False where the stage is no weighted sum: clipping, thresholding, rescaled guidance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """By how much the weights of one mixture differ between two traces."""
+
+    value: float
+    """The greatest change of a weight, relative to the weight."""
+    error: float
+    """The standard error of that change, relative likewise."""
+
+
+def guidance_mixture(trace: Trace, eps: float) -> Mixture | None:
+    """Return by which weights the first guided output is made of the denoiser's rows.
+
+    None where the trace has no such output. ``eps`` is the spacing of the arithmetic at 1.
+    """
+    rows = [each for each in trace if each.stage is Stage.DENOISER_OUTPUT]
+    return _mixture(_first(trace, Stage.GUIDED_OUTPUT), rows, eps)
+
+
+def first_step_mixture(trace: Trace, eps: float) -> Mixture | None:
+    """Return by which weights the first step's latents are made of sample, output and new noise."""
+    made = _first(trace, Stage.DENOISING_STEP)
+    if made is None:
+        return None
+    before = trace[: trace.index(made)]
+    terms = [_first(before, stage) for stage in (Stage.INITIAL_LATENTS, Stage.GUIDED_OUTPUT)]
+    noise = _first(before, Stage.LATER_NOISE)
+    return _mixture(made, [*terms, *([noise] if noise else [])], eps)
+
+
+def shift(accepted: Mixture, present: Mixture) -> Shift:
+    """Return the change of the weight that changed most by its own standard error.
+
+    A weight is made of a few numbers from float32 tables, each rounded by half an eps at most: a
+    quarter of an eps is counted as its own standard error, so that 8 of them are 2 eps.
+    """
+    import numpy as np
+
+    change = np.abs(present.weights - accepted.weights)
+    size = np.maximum(np.abs(accepted.weights), np.finfo(float).tiny)
+    rounding = np.finfo(np.float32).eps / 4 * size
+    error = np.hypot(np.hypot(accepted.errors, present.errors), rounding)
+    worst = int(np.argmax(change / np.maximum(error, np.finfo(float).tiny)))
+    return Shift(float(change[worst] / size[worst]), float(error[worst] / size[worst]))
+
+
+def _first(trace: Trace, stage: Stage) -> StageRecord | None:
+    return next((each for each in trace if each.stage is stage), None)
+
+
+def _mixture(
+    made: StageRecord | None, terms: Sequence[StageRecord | None], eps: float
+) -> Mixture | None:
+    import numpy as np
+
+    sketches = [buckets_of(each) for each in (made, *terms)]
+    found = [each for each in sketches if each is not None]
+    if not terms or len(found) < len(sketches):
+        return None
+    target, columns = found[0], np.stack(found[1:], axis=1)
+    fit, _, rank, _ = np.linalg.lstsq(columns, target)
+    weights = np.asarray(fit, np.float64)
+    if rank < len(terms):
+        return None
+    sizes = np.append(weights * np.linalg.norm(columns, axis=0), np.linalg.norm(target))
+    terms_norm = float(np.linalg.norm(sizes))
+    missed = float(np.linalg.norm(target - columns @ weights))
+    # What the fit misses is the rounding of the sum; no less than that of the sketches themselves.
+    scatter = max(missed, _SKETCH_EPS * terms_norm) / np.sqrt(len(target) - len(terms))
+    errors: Numbers = scatter * np.sqrt(np.diag(np.linalg.inv(columns.T @ columns)))
+    return Mixture(weights, errors, is_sum=missed <= _STILL_A_SUM * eps * terms_norm)
+
+
+def buckets_of(record: StageRecord | None) -> Numbers | None:
+    """Return the buckets of a record's sketch, float64 of shape (256,).
+
+    None without a record or a sketch, and where the buckets are not finite or all 0.
+    """
+    import numpy as np
+
+    found = from_text(record.sketch) if record is not None and record.sketch else None
+    return found if found is not None and np.isfinite(found).all() and found.any() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Coherence:
+    """What successive differences of the first steps' outputs have in common."""
+
+    cosine: float
+    """The mean over the pairs of successive steps, -1…1."""
+    distance: float
+    """The mean relative distance of the outputs."""
+
+
+def coherence(accepted: Trace, present: Trace) -> Coherence | None:
+    """Compare how the outputs of successive first steps differ; None with fewer than two.
+
+    Outputs that are the same in one of two successive steps count as a cosine of 0.
+    """
+    import numpy as np
+
+    before, now = _outputs(accepted), _outputs(present)
+    pairs = [(a, b) for a, b in zip(before, now, strict=False) if a.shape == b.shape and a.norm]
+    if len(pairs) < 2 or len(before) != len(now):  # noqa: PLR2004 - a cosine is of two
+        return None
+    differences = [from_text(b.sketch or "") - from_text(a.sketch or "") for a, b in pairs]
+    sizes = [float(np.linalg.norm(each)) for each in differences]
+    cosines = [
+        float(differences[i] @ differences[j]) / (sizes[i] * sizes[j])
+        if sizes[i] * sizes[j] > 0
+        else 0.0
+        for i, j in pairwise(range(len(pairs)))
+    ]
+    relative = [size / (a.norm or 1.0) for size, (a, _) in zip(sizes, pairs, strict=True)]
+    return Coherence(float(np.mean(cosines)), float(np.mean(relative)))
+
+
+def _outputs(trace: Trace) -> list[StageRecord]:
+    stages = {Stage.GUIDED_OUTPUT, Stage.LATER_OUTPUT}
+    return [each for each in trace if each.stage in stages and each.sketch]

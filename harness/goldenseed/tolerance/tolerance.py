@@ -1,0 +1,213 @@
+"""How far an image may move by rounding alone: assumed, or as a calibration measured it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from goldenseed.baselines.entry import MeasuredNoise, Pattern, ProfileBaseline
+from goldenseed.environment.fingerprint import Value, environment_differences
+from goldenseed.environment.keys import Kind
+from goldenseed.environment.profile import PORTABLE
+from goldenseed.tolerance.rounding import (
+    EPS,
+    THROUGH_VAE,
+    TraceMeasure,
+    decoder_limit,
+    latents_limit,
+)
+
+DECODED, LATENTS = "decoded_distance", "latents_distance"
+
+_LEVELS = 255
+_HALF = 0.5
+"""The root mean square of a picture's values, about, where white is 1."""
+PEAK = 4.5
+"""The largest of 100,000 normal numbers, in standard deviations."""
+_CHANNELS = 3
+_STEPS = 50
+"""As many steps as are usual at most, for images whose number of steps nothing tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What rounding explains: limits on metrics of the pixels, and on what traces measure."""
+
+    limits: Mapping[str, float]
+    """Metric of two images → the largest value that rounding explains, without traces."""
+    source: str
+    """Where the limits come from: ``noise (float32, not measured)``."""
+    dtype: str = "unknown"
+    """The one the image was computed in, as torch names it: sets the scale along a trace."""
+    uses_traces: bool = False
+    """Whether a trace can explain anything; not where no difference is allowed."""
+    measured: Mapping[str, float] | None = None
+    """Limits on what traces measure, where a calibration measured them; None where none did."""
+    note: str | None = None
+    """A sentence for people on where the limits come from, if there is something to say."""
+
+    def refined(self, measures: Sequence[TraceMeasure]) -> tuple[TraceMeasure, ...]:
+        """Hold what traces measure against the measured limits where there are any.
+
+        Where latents never moved while it was measured, what they move now is passed on.
+        """
+        known = dict(self.measured or {})
+        if DECODED in known and LATENTS not in known:
+            moved = (each.value for each in measures if each.metric == LATENTS)
+            known[DECODED] += THROUGH_VAE * max((m for m in moved if math.isfinite(m)), default=0.0)
+        return tuple(
+            replace(each, limit=known[each.metric])
+            if each.metric in known and each.detail is None
+            else each
+            for each in measures
+        )
+
+    def pixel_limits(self, measures: Sequence[TraceMeasure] | None) -> Mapping[str, float]:
+        """Return the limits on the pixels; what was measured along the trace may widen them.
+
+        By the one level that rounding to 8 bits makes of a tiny difference, and by the peak of what
+        the decoder's output may be off, at ``PEAK`` standard deviations: nothing in float32.
+        Latents that rounding does not explain widen nothing: what follows from them is no noise.
+        Where traces decide, a calibration makes the limits on pixels no narrower than unmeasured.
+        """
+        if measures is None or not self.uses_traces:
+            return self.limits
+        if self.measured is not None:
+            assumed = unmeasured_noise(self.dtype).limits
+            return {
+                name: max(limit, assumed.get(name, limit)) for name, limit in self.limits.items()
+            }
+        spread = decoder_limit(self.dtype, 0.0)
+        if all(each.explained for each in measures):
+            decoded = (each.limit for each in measures if each.metric == DECODED)
+            spread = next(decoded, spread)
+        return {**self.limits, "peak_difference": 1.0 + math.floor(PEAK * spread * _HALF * _LEVELS)}
+
+    def explaining_nothing(self, why: str) -> Noise:
+        """Return a noise that explains no difference of the pixels, and says why."""
+        if not self.limits:
+            return self
+        note = why if self.note is None else f"{self.note}; {why}"
+        return replace(self, limits={}, note=note)
+
+    def explains(
+        self, metrics: Mapping[str, float], measures: Sequence[TraceMeasure] | None = None
+    ) -> bool:
+        """Whether pixels and, where traces were compared, all measures stay within the noise.
+
+        False where there are no limits.
+        """
+        limits = self.pixel_limits(measures)
+        pixels = bool(limits) and all(metrics[name] <= limit for name, limit in limits.items())
+        return pixels and all(measure.explained for measure in measures or ())
+
+
+def unmeasured_noise(dtype: str, profile: str | None = None) -> Noise:
+    """Return the noise assumed for ``dtype`` (torch's name) where none was measured.
+
+    Of the pixels alone: one level of 255 in float32 and float64, in few of them. Threads,
+    instruction set, batch size and memory format each moved the pixels of four models by at most
+    one level, the one that ``(x * 255).round()`` turns a tiny float change into, and at most one
+    pixel in 600 (``docs/drift-benchmark.md``); ``changed_by_rounding`` says how many may.
+
+    For float16 and bfloat16 no such bound is known without traces: nothing is assumed, and every
+    difference is beyond the noise. So it is, traces or not, in the profile ``portable``, whose
+    pixels rounding cannot move, and in dtypes whose rounding is not known.
+    """
+    if profile == PORTABLE:
+        return Noise(limits={}, source="noise (portable, none)", dtype=dtype)
+    limits = (
+        {"peak_difference": 1.0, "changed_fraction": changed_by_rounding(dtype)}
+        if dtype in {"float32", "float64"}
+        else {}
+    )
+    return Noise(
+        limits=limits,
+        source=f"noise ({dtype}, not measured)",
+        dtype=dtype,
+        uses_traces=dtype in EPS,
+    )
+
+
+def changed_by_rounding(dtype: str) -> float:
+    """Return the share of pixels that rounding may move over the edge between two levels, 0…1.
+
+    A value that is off by d levels, d far below 1, lands on the other side of an edge with
+    probability d, wherever the edges lie; of normal errors the mean of d is ``sqrt(2 / pi)`` of
+    their standard deviation, which is what the decoder's output may be off after 50 steps
+    (``goldenseed.tolerance.rounding``). A pixel has three channels. In float32 that is 1.7 %,
+    rounded up to three decimals.
+    """
+    spread = decoder_limit(dtype, latents_limit(dtype, _STEPS)) * _HALF * _LEVELS
+    return math.ceil(1000 * _CHANNELS * math.sqrt(2 / math.pi) * spread) / 1000
+
+
+Environment = Mapping[str, Value]
+_KEYS_SHOWN = 3
+
+
+def calibrated_noise(
+    baseline: ProfileBaseline,
+    recipe_sha256: str,
+    unmeasured: Noise,
+    *,
+    present: Environment | None,
+    measured_in: Callable[[str], Environment],
+) -> Noise:
+    """Return the noise that was measured for a case, or ``unmeasured``, which then says why.
+
+    A calibration holds for the recipe it was made with, and where no key of the fingerprint that
+    can change bits (of the kind *numeric*) differs from where its images were made: all of them
+    from the unchanged ones, or all from those of one harmless change.
+
+    Args:
+        baseline: what is kept for the case in the image's own profile.
+        recipe_sha256: the recipe's of the image that is judged.
+        unmeasured: the noise where nothing was measured.
+        present: the fingerprint of where the image was made, as it was inside the pipeline's
+            call; None where that is not known.
+        measured_in: reads the fingerprint of a calibration by its digest.
+
+    Raises:
+        GoldenseedError: the fingerprint of the calibration cannot be read.
+
+    """
+    found = baseline.noise
+    if found is None or found.recipe_sha256 != recipe_sha256 or present is None:
+        return unmeasured
+    differing = _numeric(measured_in(found.environment_sha256), present)
+    harmless = (measured_in(each) for each in found.harmless_environments)
+    if differing and all(_numeric(each, present) for each in harmless):
+        more = len(differing) - _KEYS_SHOWN
+        names = ", ".join(differing[:_KEYS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        note = f"the calibration of {found.measured_at:%Y-%m-%d} has expired: {names} changed"
+        return replace(unmeasured, note=note)
+    return _noise(found, unmeasured.dtype)
+
+
+def _numeric(measured: Environment, present: Environment) -> list[str]:
+    """Name the keys that can change bits and differ."""
+    differences = environment_differences(measured, present)
+    return [each.key for each in differences if each.kind is Kind.NUMERIC]
+
+
+def _noise(found: MeasuredNoise, dtype: str) -> Noise:
+    source = f"noise (calibrated, {found.images} runs)"
+    if found.pattern is Pattern.ENVELOPE:
+        return Noise(
+            limits={name: found.limits[name] for name in found.limits if _of_pixels(name)},
+            source=source,
+            dtype=dtype,
+            uses_traces=True,
+            measured={name: found.limits[name] for name in found.limits if not _of_pixels(name)},
+        )
+    what = "the same pixels" if found.pattern is Pattern.IDENTICAL else "one of the accepted images"
+    note = f"{found.images} calibration runs each gave {what}: any other is beyond the noise"
+    return Noise(limits={}, source=source, dtype=dtype, note=note)
+
+
+def _of_pixels(metric: str) -> bool:
+    from goldenseed.images.metrics import METRICS
+
+    return metric in METRICS

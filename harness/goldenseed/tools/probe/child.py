@@ -1,0 +1,218 @@
+"""The process that makes the images of one change, and that ends with the one that started it."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldenseed.backends.diffusers.in_force import differing
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import json_sha256, write_atomically
+from goldenseed.environment.profile import profile_slug
+from goldenseed.images.gates import default_limits
+from goldenseed.runs.folder import RunWriter
+from goldenseed.runs.record import CaseRecord, EnvironmentValue, Seconds
+from goldenseed.runs.stored import kept_trace
+from goldenseed.suite.loading import load_suite
+from goldenseed.suite.recipes import recipe_of, recipe_sha256
+from goldenseed.tools.probe.change import (
+    EXACT,
+    UNCHANGED,
+    Change,
+    Check,
+    Unfit,
+)
+from goldenseed.tools.probe.changes import all_changes
+from goldenseed.verdict.model import Reason, Verdict
+
+if TYPE_CHECKING:
+    from goldenseed.backends.protocol import Backend, Generation
+    from goldenseed.suite.cases import Case
+
+
+_PR_SET_PDEATHSIG = 1
+"""Of ``prctl``: the signal that a process is sent when its parent ends (``prctl(2)``, Linux)."""
+
+
+def end_with(parent: int) -> None:
+    """Let the system end this process when its parent, of that id, is gone, however it went.
+
+    On Linux; elsewhere nothing is done, and a process whose parent was killed ends its work first.
+    The parent's *thread* that started this process has to wait for it, as ``subprocess.run`` does:
+    that thread's end counts as the parent's.
+    """
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before it could be heard of
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+SKIPPED = "skipped"
+"""The option of the run record under which stands why nothing was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one process has to do."""
+
+    suite: str
+    """The suite file."""
+    change: str
+    """The name of a change, or ``unchanged``."""
+    cases: tuple[str, ...]
+    folder: str
+    """Where the run's folder, called as the change, is written."""
+    device: str
+    parent: int
+    """The id of the process that waits for this one, and without which it is not wanted."""
+
+    def as_argument(self) -> str:
+        """Write the job for the command line."""
+        return json.dumps(asdict(self))
+
+
+def find_change(name: str) -> Change:
+    """Return the change of that name; ``unchanged`` changes nothing, ``exact`` is no change."""
+    unchanged = Change(UNCHANGED, "as the suite says")
+    return next(each for each in (unchanged, exactly(), *all_changes()) if each.name == name)
+
+
+def exactly() -> Change:
+    """Return what makes exact images; of kernels of attention, math has float64 everywhere."""
+    otherwise = {"sdpa": "math", "attention_backend": None}
+    return Change(EXACT, "computed in float64", determinism=otherwise, exact=True)
+
+
+def run_job(job: Job) -> None:
+    """Make the images of one change and leave them with their record as a run's folder.
+
+    A change that this pipeline does not have leaves a record without cases that says why.
+    """
+    started = datetime.now(UTC)
+    change = find_change(job.change)
+    suite = load_suite(Path(job.suite))
+    varied = {case.id: case for case in change.applied_to(suite).cases if case.id in job.cases}
+    preparation = _Preparation(change)
+    backend = _backend(job.device, preparation, exact=change.exact)
+    options = {"change": change.name}
+    maker = _Maker(Path(job.folder) / change.name, backend)
+    records: list[CaseRecord] = []
+    try:
+        records.extend(
+            maker.make(case, varied[case.id]) for case in suite.cases if case.id in varied
+        )
+        reason = preparation.no_effect()
+    except Unfit as unfit:
+        reason = str(unfit)
+    if reason is not None:
+        records, options[SKIPPED] = [], reason
+    writer = RunWriter(Path(job.folder), change.name, started=started, git=None, options=options)
+    if maker.environment:
+        writer.add_environment(profile_slug(maker.environment), dict(maker.environment))
+    for record in records:
+        writer.add(record)
+    writer.finish(finished=datetime.now(UTC), complete=True)
+
+
+def _backend(device: str, preparation: _Preparation, *, exact: bool) -> Backend:
+    from goldenseed.backends.diffusers.backend import DiffusersBackend
+
+    return DiffusersBackend(device=device, prepare=preparation, exact=exact)
+
+
+class _Preparation:
+    """Applies the change's tweak, and remembers how to ask whether it mattered."""
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+        self._check: Check | None = None
+
+    def __call__(self, pipeline: Any) -> None:
+        if self._change.tweak is not None:
+            self._check = self._change.tweak(pipeline)
+
+    def no_effect(self) -> str | None:
+        return self._check() if self._check is not None else None
+
+
+class _Maker:
+    """Makes images and keeps them in a run's folder."""
+
+    def __init__(self, folder: Path, backend: Backend) -> None:
+        self._folder = folder
+        self._backend = backend
+        self.environment: Mapping[str, EnvironmentValue] = {}
+
+    def make(self, case: Case, varied: Case) -> CaseRecord:
+        """Make the image of ``varied``, recorded as that of ``case``.
+
+        Only so can the two be compared: what was changed is the question, not another recipe.
+        """
+        recipe = recipe_of(case)
+        limits = {name: limit.value for name, limit in (case.limits or default_limits()).items()}
+        sketch = CaseRecord(
+            id=case.id,
+            suite=case.suite.name,
+            path=case.suite.path.name,
+            line=case.line,
+            recipe=recipe,
+            recipe_sha256=recipe_sha256(recipe),
+            limits=limits,
+            verdict=Verdict.NEW,
+            passed=False,
+        )
+        try:
+            generation = self._backend.generate(varied)
+        except Unfit:
+            raise
+        except GoldenseedError as error:
+            reason = Reason(code="generation_failed", detail=str(error))
+            failed = {"verdict": Verdict.ERROR, "reasons": (reason,), "error": str(error)}
+            return sketch.model_copy(update=failed)
+        seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
+        return sketch.model_copy(update={**self._kept(generation), "seconds": seconds})
+
+    def _kept(self, generation: Generation) -> dict[str, object]:
+        from goldenseed.core.pixels import encode_png, pixels_sha256
+
+        image = generation.image
+        self.environment = self._backend.fingerprint()
+        digest = pixels_sha256(image)
+        place = f"images/{digest}.png"
+        write_atomically(self._folder / place, encode_png(image), durable=False)
+        return {
+            "profile": profile_slug(self.environment),
+            "environment_sha256": json_sha256(dict(self.environment)),
+            "in_force": differing(generation.in_force, self.environment),
+            "pixels_sha256": digest,
+            "image": place,
+            "width": image.width,
+            "height": image.height,
+            "mode": image.mode,
+            **kept_trace(self._folder, generation.recording),
+        }
+
+
+def main() -> None:
+    """Do the job that is the one argument; what a user can mend is told on standard error."""
+    given = json.loads(sys.argv[1])
+    job = Job(**{**given, "cases": tuple(given["cases"])})
+    end_with(job.parent)
+    try:
+        run_job(job)
+    except GoldenseedError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Trying changes one at a time, each in a process of its own, and judging what came of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.runs.comparison import (
+    HELD,
+    RunComparison,
+    StoredRun,
+    compare_runs,
+)
+from goldenseed.runs.folder import load_run
+from goldenseed.suite.cases import Case, Suite
+from goldenseed.tools.probe.change import UNCHANGED, Change, Situation
+from goldenseed.tools.probe.child import SKIPPED, Job
+from goldenseed.verdict.model import Verdict
+
+WORST_LAST = (
+    Verdict.IDENTICAL,
+    Verdict.MATCH,
+    Verdict.WARN,
+    Verdict.INCOMPARABLE,
+    Verdict.DRIFT,
+    Verdict.ERROR,
+)
+"""The verdicts two images of one recipe can have."""
+
+MODEL_FILE = "model_file."
+"""How the keys of an environment begin under which the digests of the model's files stand."""
+
+_MESSAGE_LINES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of one change: compared, or not tried for a reason, or failed."""
+
+    change: Change
+    comparison: RunComparison | None = None
+    """With the unchanged run in the baseline's place."""
+    skipped: str | None = None
+    """Why there is nothing to compare: the change does not exist here."""
+    failed: str | None = None
+    """What went wrong before any image was recorded."""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The worst verdict on any of the cases; None where nothing was compared."""
+        if self.comparison is None:
+            return None
+        found = {pair.judged.verdict for pair in self.comparison.pairs}
+        return max(found, key=WORST_LAST.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What to probe, and how."""
+
+    suite: Suite
+    cases: tuple[Case, ...]
+    folder: Path
+    """Where each change leaves a run's folder, called as the change."""
+    device: str = "auto"
+    jobs: int = 1
+    """How many processes run at once."""
+    timeout_seconds: float = 900.0
+    """How long one change may take."""
+
+    def run(self, changes: Iterable[Change], tell: Callable[[Tried], None]) -> tuple[Tried, ...]:
+        """Make the unchanged images, then those of each change, and compare.
+
+        ``tell`` is told of each change as it ends, in the order of ``changes``.
+
+        Raises:
+            GoldenseedError: the unchanged images cannot be made.
+
+        """
+        unchanged = self._unchanged()
+        situation = Situation(self.suite, self.cases, unchanged.record.environment)
+        with ThreadPoolExecutor(self.jobs) as pool:
+            futures = [pool.submit(self._try, change, situation, unchanged) for change in changes]
+            try:
+                return tuple(self._told(tell, (future.result() for future in futures)))
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def make(self, change: Change) -> StoredRun:
+        """Make the images of one change in a fresh process.
+
+        Raises:
+            GoldenseedError: the process ended before it could say what became of the images.
+
+        """
+        failure = self._start(change)
+        if failure is not None:
+            raise GoldenseedError(
+                f"{change.name}: the images cannot be made: {failure}",
+                path=self.suite.path,
+                fix="make `pytest` run this suite first",
+            )
+        return self._stored(change.name)
+
+    @staticmethod
+    def _told(tell: Callable[[Tried], None], tried: Iterator[Tried]) -> Iterator[Tried]:
+        for each in tried:
+            tell(each)
+            yield each
+
+    def _unchanged(self) -> StoredRun:
+        failure = self._start(Change(UNCHANGED, ""))
+        if failure is None:
+            run = self._stored(UNCHANGED)
+            failure = next((case.error for case in run.record.cases if case.error), None)
+            if failure is None:
+                return run
+        raise GoldenseedError(
+            f"the suite's images cannot be made as it stands: {failure}",
+            path=self.suite.path,
+            fix="make `pytest` run this suite first",
+        )
+
+    def _try(self, change: Change, situation: Situation, unchanged: StoredRun) -> Tried:
+        reason = change.reason_against(situation)
+        if reason is not None:
+            return Tried(change, skipped=reason)
+        failure = self._start(change)
+        if failure is not None:
+            return Tried(change, failed=failure)
+        run = self._stored(change.name)
+        if not run.record.cases:
+            return Tried(change, skipped=run.record.options.get(SKIPPED, "nothing was made"))
+        if (meanwhile := _changed_files(unchanged, run)) is not None:
+            return Tried(change, failed=f"{meanwhile} changed while the changes were tried")
+        return Tried(change, comparison=compare_runs(unchanged, run))
+
+    def _stored(self, name: str) -> StoredRun:
+        return StoredRun(load_run(self.folder / name), self.folder / name)
+
+    def _start(self, change: Change) -> str | None:
+        """Run one change to its end; return what its process said if it failed."""
+        job = Job(
+            suite=str(self.suite.path.absolute()),
+            change=change.name,
+            cases=tuple(case.id for case in self.cases),
+            folder=str(self.folder.absolute()),
+            device=self.device,
+            parent=os.getpid(),
+        )
+        # -P: a folder of the user's that is called as a module of ours must not stand in for it.
+        command = [sys.executable, "-P", "-m", "goldenseed.tools.probe.child", job.as_argument()]
+        start = partial(
+            subprocess.run,
+            command,
+            env={**os.environ, **change.environment},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        try:
+            ended = start(timeout=self.timeout_seconds)
+        except subprocess.TimeoutExpired:
+            return f"took longer than {self.timeout_seconds:g} s, the --timeout"
+        if ended.returncode == 0:
+            return None
+        said = ended.stderr.strip().splitlines()[-_MESSAGE_LINES:]
+        return "\n".join(said) or f"the process ended with code {ended.returncode}"
+
+
+def _changed_files(unchanged: StoredRun, run: StoredRun) -> str | None:
+    """Name a file of the model that is not what it was: then two things were changed, not one."""
+    old, new = unchanged.record.environment, run.record.environment
+    keys = (key for key in old if key.startswith(MODEL_FILE) and key in new)
+    changed = next((key for key in keys if old[key] != new[key]), None)
+    return changed and changed.removeprefix(MODEL_FILE)
+
+
+def repeats_itself(tried: Sequence[Tried]) -> bool:
+    """Whether the change ``repeat``, if it was tried, left every image as it was."""
+    found = [each.verdict for each in tried if each.change.name == "repeat"]
+    return all(verdict is Verdict.IDENTICAL for verdict in found)
+
+
+def by_movement(tried: Sequence[Tried]) -> dict[str, list[str]]:
+    """Group the names of changes: ``nothing``, ``noise``, ``beyond``, in that order."""
+    groups: dict[str, list[str]] = {"nothing": [], "noise": [], "beyond": []}
+    for each in tried:
+        verdict = each.verdict
+        if verdict is None or verdict is Verdict.ERROR:
+            continue
+        key = "nothing" if verdict is Verdict.IDENTICAL else "noise"
+        groups[key if verdict in HELD else "beyond"].append(each.change.name)
+    return groups

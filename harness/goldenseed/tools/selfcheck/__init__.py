@@ -1,0 +1,1 @@
+"""Whether the gates of a suite fail when an image is wrong."""

@@ -1,0 +1,222 @@
+"""The self-check: whether the gates fail when a wrong image stands in the place of a right one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from goldenseed.images.gates import GateResult, check, parse_gate
+from goldenseed.tools.selfcheck.baseline_cases import LeftOut, Neighbours, Right
+from goldenseed.tools.selfcheck.wrong_images import (
+    NEIGHBOUR,
+    OTHER_CASE,
+    alterations,
+    altered,
+    rounded_otherwise,
+)
+from goldenseed.verdict.judge import Tools, judge
+from goldenseed.verdict.model import PASSING, Subject, Verdict
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+WRONG_IMAGES = (NEIGHBOUR, OTHER_CASE, *alterations())
+"""The name of every wrong image, in the order in which it is tried."""
+
+ROUNDED_SHARE = 0.001
+"""The share of samples that rounding is taken to move by a level, where no noise was measured.
+
+Measured on the embedded model: at most 0.02 % of the pixels (``docs/probe.md``).
+"""
+
+_IMAGES_HELD = 16
+_UNTOLD = 1.0
+"""A wrong image that is nowhere farther than this many levels away is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of one wrong image in the place of one right one."""
+
+    case: str
+    wrong: str
+    verdict: Verdict
+    metrics: Mapping[str, float]
+    gates: tuple[GateResult, ...]
+    """What each gate in force made of it."""
+    no_test: str | None = None
+    """Why it says nothing of the gates: the wrong image is the right one after all."""
+    content: tuple[str, ...] = ()
+    """The content scores that fail an image which every gate passes."""
+
+    @property
+    def caught(self) -> bool:
+        """Whether the image failed."""
+        return self.verdict is Verdict.DRIFT or bool(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class SelfCheck:
+    """Everything that was tried on one suite."""
+
+    suite: str
+    profile: str
+    right: tuple[Right, ...]
+    """What was checked."""
+    trials: tuple[Trial, ...]
+    rounded: tuple[Trial, ...]
+    """Right images that rounding moved a little, where no noise was measured: no gate may fail."""
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The ids of the cases that were checked."""
+        return tuple(each.case.id for each in self.right)
+
+    @property
+    def limits(self) -> Mapping[str, tuple[float, ...]]:
+        """The limits of each gate over the cases, each once, sorted."""
+        found: dict[str, set[float]] = {}
+        for each in self.right:
+            for name, limit in each.limits.items():
+                found.setdefault(name, set()).add(limit.value)
+        return {name: tuple(sorted(values)) for name, values in found.items()}
+
+    @property
+    def passed(self) -> tuple[Trial, ...]:
+        """The wrong images that passed every gate."""
+        return tuple(each for each in self.trials if not each.no_test and not each.caught)
+
+
+def self_check(
+    suite: str,
+    profile: str,
+    right: Sequence[Right],
+    load_image: Callable[[str], Image],
+    *,
+    left_out: Iterable[LeftOut] = (),
+    others: Sequence[Right] | None = None,
+    progress: Callable[[Sequence[Right]], Iterable[Right]] = iter,
+) -> SelfCheck:
+    """Put wrong images in the place of each right one, and judge them as a run would be judged.
+
+    ``load_image`` decodes an accepted image by its digest. ``others`` are the cases whose images
+    may serve as wrong ones, if not those of ``right`` themselves. Every wrong image is made from
+    fixed seeds, so that the same baselines and gates give the same result.
+
+    Raises:
+        GoldenseedError: an accepted image that cannot be read, a gate that does not exist, or a
+            content score that cannot be computed (its weights are not here, say).
+
+    """
+    load = lru_cache(maxsize=_IMAGES_HELD)(load_image)
+    neighbours = Neighbours(right if others is None else others)
+    trials: list[Trial] = []
+    rounded: list[Trial] = []
+    missing = list(left_out)
+    for each in progress(right):
+        image = load(each.accepted.pixels_sha256)
+        mask = mask_in_force(each)
+        for name, wrong in _wrong_images(each, image, neighbours, load):
+            if isinstance(wrong, str):
+                missing.append(LeftOut(each.case.id, wrong, name))
+            else:
+                trials.append(_trial(each, name, wrong, mask, load))
+        if each.reach and not each.measured:
+            other = rounded_otherwise(image, ROUNDED_SHARE)
+            rounded.append(_trial(each, "rounded", other, mask, load))
+    return SelfCheck(
+        suite=suite,
+        profile=profile,
+        right=tuple(right),
+        trials=tuple(trials),
+        rounded=tuple(rounded),
+        left_out=tuple(missing),
+    )
+
+
+def _wrong_images(
+    right: Right, image: Image, neighbours: Neighbours, load: Callable[[str], Image]
+) -> Iterator[tuple[str, Image | str]]:
+    """Yield each wrong image with its name, or why there is none."""
+    for name, other, why in (
+        (NEIGHBOUR, neighbours.of_seed(right), "no image of this prompt under another seed"),
+        (OTHER_CASE, neighbours.of_case(right), "no image of another prompt in this size and mode"),
+    ):
+        yield name, why if other is None else load(other.accepted.pixels_sha256)
+    for name, alteration in alterations().items():
+        yield name, altered(image, alteration)
+
+
+def mask_in_force(right: Right) -> Image | None:
+    """Return which pixels of the case count; None where all do.
+
+    Raises:
+        GoldenseedError: a mask that cannot be read or does not fit the accepted image.
+
+    """
+    spec = right.case.mask
+    if spec is None:
+        return None
+    from goldenseed.images.terms import mask_of
+
+    size = right.accepted.width, right.accepted.height
+    return mask_of(size, file=spec.file, ignore=spec.ignore, path=spec.path, line=spec.line)
+
+
+def _trial(
+    right: Right, name: str, wrong: Image, mask: Image | None, load: Callable[[str], Image]
+) -> Trial:
+    from goldenseed.core.pixels import pixels_sha256
+    from goldenseed.images.measure import measure
+
+    needed = {*(parse_gate(gate).metric for gate in right.limits), *right.reach}
+    needed |= {"mean_difference", "peak_difference"}
+    accepted = right.accepted
+    judgement = judge(
+        Subject(
+            image=wrong,
+            pixels_sha256=pixels_sha256(wrong),
+            recipe=accepted.recipe,
+            recipe_sha256=accepted.recipe_sha256,
+            profile=right.profile,
+        ),
+        right.entry,
+        chain=(right.profile,),
+        limits=right.limits,
+        noise=right.noise,
+        tools=Tools(
+            load_image=load,
+            # What is only shown in reports decides nothing, and costs most of the time.
+            measure=lambda a, b, names: measure(a, b, needed.intersection(names), mask=mask),
+        ),
+    )
+    metrics = judgement.metrics
+    no_test = None
+    if judgement.verdict is Verdict.IDENTICAL:
+        no_test = "equal to an accepted image"
+    elif judgement.verdict in PASSING and metrics["peak_difference"] <= _UNTOLD:
+        within = "within one level of" if metrics["peak_difference"] else "equal where it counts to"
+        no_test = f"{within} an accepted image"
+    passes = judgement.verdict is not Verdict.DRIFT and no_test is None
+    return Trial(
+        case=right.case.id,
+        wrong=name,
+        verdict=judgement.verdict,
+        metrics=metrics,
+        gates=check(metrics, right.limits) if metrics else (),
+        no_test=no_test,
+        content=_broken_content(right, wrong) if passes else (),
+    )
+
+
+def _broken_content(right: Right, wrong: Image) -> tuple[str, ...]:
+    """Return the content scores whose limits a wrong image does not keep."""
+    if not right.case.content:
+        return ()
+    from goldenseed.content.scoring import score_image
+
+    _, broken = score_image(wrong, right.case.prompt, right.case.content)
+    return tuple(dict.fromkeys(each.score for each in broken))

@@ -1,0 +1,191 @@
+"""Traces on disk: gzipped JSON under the digest of its content; deep ones a line a record."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator
+from gzip import GzipFile
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import read_regular, sha256_hex
+from goldenseed.core.strict_json import parse
+from goldenseed.trace.sketch import from_text
+from goldenseed.trace.stages import Trace
+
+SUFFIX = ".json.gz"
+SCHEMA_VERSION = 1
+
+_LIMIT_BYTES = 64 * 2**20
+"""A record takes about 1.5 kB: enough for 40,000 of them, and a bound for what is unpacked."""
+_GZIP = 16 + zlib.MAX_WBITS
+"""zlib's number for a gzip file of any window."""
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int
+    stages: Trace
+
+
+def encode_trace(trace: Trace) -> tuple[str, bytes]:
+    """Return the digest that names a trace's file, and the file's content.
+
+    The digest is the SHA-256 of the JSON, so that it does not depend on how it is packed. It is
+    packed without compression, which would take longer than all else: see ``small_file``.
+    """
+    document = _Document(schema_version=SCHEMA_VERSION, stages=trace)
+    text = document.model_dump_json(exclude_none=True).encode()
+    return sha256_hex(text), gzip.compress(text, compresslevel=0, mtime=0)
+
+
+def small_file(path: Path) -> bytes:
+    """Read a trace's file, verify it as ``read_trace`` does, and return it packed for keeping.
+
+    Its text, and with it its name, stays as it is, whichever release wrote it.
+    """
+    read_trace(path)
+    text = _verified_text(path, read_regular(path, _LIMIT_BYTES))
+    return gzip.compress(text, compresslevel=9, mtime=0)
+
+
+def read_trace(path: Path) -> Trace:
+    """Read a trace and verify that its content is what the file's name says.
+
+    Raises:
+        GoldenseedError: the file is missing, cut short, altered, or of another schema version.
+
+    """
+    text = _verified_text(path, read_regular(path, _LIMIT_BYTES))
+    document = parse(text, path)
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        raise GoldenseedError(
+            f"the trace has schema version {version!r}; this release reads {SCHEMA_VERSION}",
+            path=path,
+            fix="read it with the release of pytest-goldenseed that wrote it",
+        )
+    try:
+        trace = _Document.model_validate(document).stages
+        for record in trace:
+            if record.sketch is not None:
+                from_text(record.sketch)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise _damaged(path, f"{where}: {problem['msg']}") from error
+    except ValueError as error:
+        raise _damaged(path, f"a sketch cannot be read: {error}") from error
+    return trace
+
+
+def verified_file(path: Path) -> bytes:
+    """Return a trace's file as it is, whose text has the digest in its name.
+
+    Raises:
+        GoldenseedError: the file is missing, cut short or altered.
+
+    """
+    data = read_regular(path, _LIMIT_BYTES)
+    _verified_text(path, data)
+    return data
+
+
+def digest_of(path: Path) -> str:
+    """Return the digest in the name of a trace's file."""
+    return path.name.removesuffix(SUFFIX)
+
+
+def _verified_text(path: Path, data: bytes) -> bytes:
+    text = _unpacked(path, data)
+    if sha256_hex(text) != digest_of(path):
+        raise _damaged(path, "does not hold the trace that its name, a digest, stands for")
+    return text
+
+
+def _unpacked(path: Path, data: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=_GZIP)
+    try:
+        text = unpacker.decompress(data, _LIMIT_BYTES + 1)
+    except zlib.error as error:
+        raise _damaged(path, f"is no whole gzip file: {error}") from error
+    if len(text) > _LIMIT_BYTES:
+        raise _damaged(path, f"unpacks to more than {_LIMIT_BYTES:,} bytes")
+    if not unpacker.eof or unpacker.unused_data:
+        raise _damaged(path, "is no whole gzip file: it ends too early, or goes on after its end")
+    return text
+
+
+def _damaged(path: Path, what: str) -> GoldenseedError:
+    return GoldenseedError(
+        what, path=path, fix="restore it from version control, or run the suite again"
+    )
+
+
+LAYERS_SUFFIX = ".deep.jsonl.gz"
+
+_LAYERS_LIMIT_BYTES = 2**30
+"""Room for 700,000 calls; and a bound for what is read and unpacked."""
+_LINE_LIMIT = 2**16
+
+
+class LayerRecord(BaseModel):
+    """One call of one module."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    module: str
+    """The pipeline's component and the path in it: ``unet.down_blocks.0.resnets.1.conv2``."""
+    call: int = Field(ge=0)
+    """How often the module was called before."""
+    inputs: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """SHA-256 over all tensors and plain values it was given."""
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """SHA-256 over all tensors and plain values it returned."""
+    shape: tuple[int, ...] = ()
+    """Of the first tensor of floating-point numbers that it returned, as what follows."""
+    dtype: str = ""
+    norm: float | None = None
+    sketch: str | None = None
+    """As in ``StageRecord``."""
+
+
+def read_layers(path: Path) -> Iterator[LayerRecord]:
+    """Read a deep trace line by line; verify, in the end, that it is what the file's name says.
+
+    Raises:
+        GoldenseedError: the file is missing, cut short or altered; what was yielded before is then
+            not to be used.
+
+    """
+    digest, seen = hashlib.sha256(), 0
+    try:
+        with GzipFile(fileobj=io.BytesIO(read_regular(path, _LAYERS_LIMIT_BYTES))) as file:
+            while line := file.readline(_LINE_LIMIT):
+                seen += len(line)
+                if seen > _LAYERS_LIMIT_BYTES:
+                    raise _damaged_layers(
+                        path, f"unpacks to more than {_LAYERS_LIMIT_BYTES:,} bytes"
+                    )
+                digest.update(line)
+                yield LayerRecord.model_validate_json(line)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _damaged_layers(path, f"is no whole gzip file: {error}") from error
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise _damaged_layers(path, f"{where}: {problem['msg']}") from error
+    if digest.hexdigest() != path.name.removesuffix(LAYERS_SUFFIX):
+        raise _damaged_layers(
+            path, "does not hold the deep trace that its name, a digest, stands for"
+        )
+
+
+def _damaged_layers(path: Path, what: str) -> GoldenseedError:
+    return GoldenseedError(what, path=path, fix="run the case again with --golden-trace=deep")

@@ -1,0 +1,138 @@
+"""The digest of what was loaded: the same for the same weights, another for any other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from goldenseed.backends.diffusers import as_loaded
+from goldenseed.backends.diffusers.as_loaded import tensor_sha256, tensors_sha256
+
+
+def model() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8))
+
+
+def described(module: torch.nn.Module) -> dict[str, Any]:
+    class Pipeline:
+        components = {"unet": module}  # noqa: RUF012 - never changed
+
+    found = dict(as_loaded.describe_components(Pipeline()))
+    return {key.removeprefix("model.unet."): value for key, value in found.items()}
+
+
+def digest(module: torch.nn.Module) -> str:
+    found: str = described(module)["sha256"]
+    return found
+
+
+def test_the_digest_is_of_names_dtypes_shapes_and_bytes():
+    weight = torch.arange(6, dtype=torch.float32).reshape(2, 3)
+    inner = hashlib.sha256(weight.numpy().tobytes()).hexdigest()
+    line = json.dumps(["weight", "float32", [2, 3], inner]).encode() + b"\n"
+    assert tensors_sha256({"weight": weight}) == hashlib.sha256(line).hexdigest()
+
+
+def test_equal_weights_have_equal_digests():
+    assert digest(model()) == digest(model())
+
+
+def smallest_step(module: Any) -> None:
+    module[0].weight.data[0, 0, 0, 0] = torch.nextafter(
+        module[0].weight.data[0, 0, 0, 0], torch.tensor(2.0)
+    )
+
+
+def swapped(module: Any) -> None:
+    module[0].weight.data = module[0].weight.data[torch.tensor([1, 0, 2, 3, 4, 5, 6, 7])]
+
+
+def reshaped(module: Any) -> None:
+    module[0].weight.data = module[0].weight.data.reshape(8, 3, 9, 1)
+
+
+def a_buffer(module: Any) -> None:
+    module[1].running_mean[3] += 1
+
+
+def a_cast(module: Any) -> None:
+    module.double()
+
+
+def renamed(module: Any) -> None:
+    module.add_module("2", module[1])
+    del module._modules["1"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [smallest_step, swapped, reshaped, a_buffer, a_cast, renamed],
+    ids=lambda c: c.__name__,
+)
+def test_any_change_changes_the_digest(change: Callable[[Any], None]):
+    changed = model()
+    change(changed)
+    assert digest(changed) != digest(model())
+
+
+def test_the_memory_format_is_told_but_does_not_count():
+    moved = model().to(memory_format=torch.channels_last)
+    assert digest(moved) == digest(model())
+    assert (described(model())["memory_format"], described(moved)["memory_format"]) == (
+        "NCHW",
+        "NHWC",
+    )
+
+
+def test_many_threads_find_the_same_digest(monkeypatch: pytest.MonkeyPatch):
+    alone = digest(model())
+    monkeypatch.setattr(as_loaded, "_ALONE_BYTES", 0)
+    assert digest(model()) == alone
+
+
+def test_a_computed_buffer_is_digested_apart():
+    module = model()
+    before = digest(module)
+    module.register_buffer("frequencies", torch.ones(3), persistent=False)
+    assert digest(module) == before
+    assert described(module)["tables_sha256"] == tensors_sha256({"frequencies": torch.ones(3)})
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.bool, torch.int8])
+def test_every_dtype_has_bytes(dtype: torch.dtype):
+    assert len(tensor_sha256(torch.ones(3, 2).to(dtype))) == 64
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,)])
+def test_scalars_and_empty_tensors_have_digests(shape: tuple[int, ...]):
+    assert len(tensor_sha256(torch.zeros(shape))) == 64
+
+
+def test_weights_that_are_not_in_memory_are_unreadable():
+    found = described(torch.nn.Linear(2, 2, device="meta"))
+    assert found["sha256"] == "unreadable: RuntimeError: its weights are not in memory"
+    assert found["parameters"] == 6
+
+
+def test_a_transposed_weight_is_read_in_its_own_order():
+    weight = torch.arange(6, dtype=torch.float32).reshape(2, 3)
+    assert tensor_sha256(weight.T) == tensor_sha256(weight.T.contiguous())
+    assert tensor_sha256(weight.T) != tensor_sha256(weight)
+
+
+def test_the_compilers_configuration_counts_where_it_is_at_work():
+    import torch._inductor.config as inductor
+
+    module = torch.nn.Linear(2, 2)
+    assert described(module)["inductor_sha256"] is None
+    module.compile()
+    plain = described(module)["inductor_sha256"]
+    with inductor.patch(max_autotune=not inductor.max_autotune):
+        assert described(module)["inductor_sha256"] != plain
+    assert described(module)["inductor_sha256"] == plain

@@ -1,0 +1,117 @@
+"""What is in force inside a call is seen where the models compute, and nothing else is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+from diffusers.models.attention_processor import AttnProcessor
+from tiny_suites import one_case
+
+from goldenseed.backends.diffusers.backend import DiffusersBackend
+from goldenseed.backends.diffusers.in_force import differing
+from goldenseed.tools.probe.change import call_otherwise
+
+Change = Callable[[Any, ExitStack], None]
+
+
+def made_with(case: Any, change: Change | None) -> tuple[dict[str, Any], bytes]:
+    """Return what is said to be in force, and the pixels, with ``change`` made inside the call."""
+
+    def prepare(pipeline: Any) -> None:
+        def call(own: Callable[..., Any], **arguments: Any) -> Any:
+            with ExitStack() as undo:
+                if change is not None:
+                    change(pipeline, undo)
+                return own(**arguments)
+
+        call_otherwise(pipeline, call)
+
+    backend = DiffusersBackend(device="cpu", prepare=prepare)
+    made = backend.generate(case)
+    return differing(made.in_force, backend.fingerprint()), made.image.tobytes()
+
+
+@pytest.fixture
+def case(sd: Path, tmp_path: Path) -> Any:
+    return one_case(tmp_path, "sd")
+
+
+def threads(_pipeline: Any, undo: ExitStack) -> None:
+    undo.callback(torch.set_num_threads, torch.get_num_threads())
+    torch.set_num_threads(3)
+
+
+def precision(_pipeline: Any, undo: ExitStack) -> None:
+    matmul: Any = torch.backends.mkldnn.matmul
+    undo.callback(setattr, matmul, "fp32_precision", matmul.fp32_precision)
+    matmul.fp32_precision = "bf16"
+
+
+def autocast(_pipeline: Any, undo: ExitStack) -> None:
+    undo.enter_context(torch.autocast("cpu", dtype=torch.bfloat16))
+
+
+def processor(pipeline: Any, undo: ExitStack) -> None:
+    undo.callback(pipeline.unet.set_attn_processor, pipeline.unet.attn_processors)
+    pipeline.unet.set_attn_processor(AttnProcessor())
+
+
+def tiling(pipeline: Any, undo: ExitStack) -> None:
+    undo.enter_context(mock.patch.object(pipeline.vae, "use_tiling", new=True))
+
+
+def training(pipeline: Any, undo: ExitStack) -> None:
+    undo.callback(pipeline.unet.eval)
+    pipeline.unet.train()
+
+
+def channels_last(pipeline: Any, undo: ExitStack) -> None:
+    undo.callback(pipeline.unet.to, memory_format=torch.contiguous_format)
+    pipeline.unet.to(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "value"),
+    [
+        (threads, "cpu.threads", 3),
+        (precision, "torch.mkldnn.matmul.fp32_precision", "bf16"),
+        (autocast, "torch.autocast", "bfloat16"),
+        (tiling, "model.vae.tiling", True),
+        (training, "model.unet.training", True),
+        (channels_last, "model.unet.memory_format", "NHWC"),
+    ],
+)
+def test_a_switch_turned_inside_the_call_is_named(case: Any, change: Change, key: str, value: Any):
+    assert made_with(case, change)[0][key] == value
+
+
+def test_an_attention_processor_exchanged_inside_the_call_is_named(case: Any):
+    found, _ = made_with(case, processor)
+    assert set(found) == {"attention.unet.processors"}
+    assert str(found["attention.unet.processors"]).startswith("AttnProcessor x ")
+
+
+def test_nothing_is_said_of_a_call_that_turns_nothing_and_no_pixel_changes(case: Any):
+    found, pixels = made_with(case, None)
+    assert found == {}
+    assert pixels == DiffusersBackend(device="cpu", trace=False).generate(case).image.tobytes()
+
+
+def test_nothing_is_left_on_the_models(case: Any):
+    backend = DiffusersBackend(device="cpu")
+    assert len(backend.generate(case).in_force) == 2, "the denoiser's first call, and the VAE's"
+    pipeline = backend._loaded.pipeline  # type: ignore[union-attr]
+    assert not pipeline.unet._forward_pre_hooks
+    assert "decode" not in vars(pipeline.vae)
+
+
+def test_a_key_that_the_fingerprint_lacks_tells_nothing():
+    reading = {"torch.sdp.math": True, "cpu.threads": 2, "model.unet.dtype": "float32"}
+    around = {"cpu.threads": 1, "model.unet.dtype": "bfloat16 float32"}
+    assert differing([reading], around) == {"cpu.threads": 2}

@@ -1,0 +1,180 @@
+"""Distances from the exact image: the same rounding in another direction, and a change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+import torch
+from PIL import Image
+
+from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ExactImage, ProfileBaseline
+from goldenseed.core.pixels import pixels_sha256
+from goldenseed.images.measure import measure
+from goldenseed.reporting.text import reason_in_words
+from goldenseed.suite.cases import Limit
+from goldenseed.tolerance.exact import exact_distances, exact_measures, stages_of
+from goldenseed.tolerance.tolerance import Noise, unmeasured_noise
+from goldenseed.trace.digesting import Kept, Recording
+from goldenseed.trace.sketch import Sketcher
+from goldenseed.trace.stages import Stage, Trace
+from goldenseed.verdict.judge import Judgement, Tools, judge
+from goldenseed.verdict.model import Subject, Verdict
+
+SIZES = {
+    Stage.PROMPT_EMBEDDINGS: 3000,
+    Stage.DENOISER_OUTPUT: 4096,
+    Stage.GUIDED_OUTPUT: 4096,
+    Stage.DENOISING_STEP: 4096,
+    Stage.LATENTS_BEFORE_VAE: 4096,
+    Stage.VAE_OUTPUT: 12288,
+    Stage.FLOAT_IMAGE: 12288,
+}
+SKETCHER = Sketcher()
+
+
+def values(stage: Stage) -> torch.Tensor:
+    seed = torch.Generator().manual_seed(SIZES[stage])
+    return torch.randn(SIZES[stage], generator=seed, dtype=torch.float64)
+
+
+def trace(error: float, direction: int, **more: float) -> Trace:
+    """Return a trace that is off the exact values by ``error``; ``more`` says so of stages."""
+    random = torch.Generator().manual_seed(direction)
+    kept = []
+    for stage in SIZES:
+        exact = values(stage)
+        off = torch.randn(exact.shape, generator=random, dtype=torch.float64)
+        kept.append(Kept(stage, 0, None, exact + more.get(stage.value, error) * off))
+    return Recording((), kept, SKETCHER).trace
+
+
+EXACT = stages_of(trace(0.0, 0))
+ACCEPTED = trace(1e-6, 1)
+
+
+def kept(accepted: Trace = ACCEPTED, factor: float = 3.0) -> ExactImage:
+    distances = exact_distances(EXACT, accepted)
+    return ExactImage(
+        trace_sha256="1" * 64,
+        distances=distances,
+        limits={name: factor * value for name, value in distances.items()},
+        images=2,
+        recipe_sha256="2" * 64,
+        made_at=datetime(2026, 11, 20, tzinfo=UTC),
+        made_by="Ada",
+    )
+
+
+def beyond(present: Trace) -> set[str]:
+    return {each.metric for each in exact_measures(kept(), EXACT, present) if not each.explained}
+
+
+def test_the_distances_are_those_of_the_values():
+    found = exact_distances(EXACT, ACCEPTED)
+    assert len(found) == 5
+    assert all(value == pytest.approx(1e-6, rel=0.2) for value in found.values())
+    assert set(exact_distances(EXACT, EXACT).values()) == {0.0}
+    assert set(exact_distances(EXACT, ()).values()) == {float("inf")}
+
+
+def test_the_same_rounding_in_another_direction_is_no_farther():
+    assert beyond(trace(1e-6, 2)) == set()
+    assert beyond(trace(2e-6, 3)) == set()
+
+
+def test_what_is_farther_from_the_exact_image_is_beyond():
+    assert beyond(trace(1e-6, 2, prompt_embeddings=5e-6)) == {"exact_embeddings_distance"}
+    assert beyond(trace(1e-6, 2, guided_output=5e-6)) == {"exact_guided_distance"}
+    assert beyond(trace(1e-6, 2, float_image=5e-6)) == {"exact_decoded_distance"}
+    assert beyond(()) == set(kept().limits)
+
+
+def test_a_decoder_may_pass_on_what_its_latents_are_farther():
+    farther = {"latents_before_vae": 2.5e-6, "vae_output": 5e-6, "float_image": 5e-6}
+    assert beyond(trace(1e-6, 2, **farther)) == set()
+    assert beyond(trace(1e-6, 2, **{**farther, "latents_before_vae": 1e-6})) == {
+        "exact_decoded_distance"
+    }
+
+
+def test_of_the_steps_only_what_the_distances_are_taken_at_is_kept():
+    stages = [each.stage for each in EXACT]
+    assert Stage.DENOISING_STEP not in stages
+    without_vae = [each for each in ACCEPTED if each.stage is not Stage.LATENTS_BEFORE_VAE]
+    last = without_vae[3].model_copy(update={"index": 7})
+    steps = [e for e in stages_of((*without_vae, last)) if e.stage is Stage.DENOISING_STEP]
+    assert [each.index for each in steps] == [7]
+
+
+def judgement(
+    present: Trace, noise: Noise, *, against: Trace = ACCEPTED, exact: bool = True
+) -> Judgement:
+    """Judge an image of one pixel one level off, whose trace is ``present``."""
+    image, before = Image.new("RGB", (64, 64), "red"), Image.new("RGB", (64, 64), "red")
+    image.putpixel((1, 1), (254, 0, 0))
+    accepted = AcceptedImage(
+        pixels_sha256=pixels_sha256(before),
+        width=64,
+        height=64,
+        mode="RGB",
+        recipe={},
+        recipe_sha256="2" * 64,
+        environment_sha256="3" * 64,
+        run_id="r",
+        accepted_at=datetime(2026, 11, 20, tzinfo=UTC),
+        accepted_by="Ada",
+        reason="as it should be",
+    )
+    reference = kept(against)
+    baseline = ProfileBaseline(accepted=(accepted,), exact=reference if exact else None)
+    return judge(
+        Subject(image, pixels_sha256(image), {}, "2" * 64, "cpu"),
+        BaselineEntry(suite="s", case="c", profiles={"cpu": baseline}),
+        chain=("cpu",),
+        limits={"max_peak_difference": Limit(200, "suite")},
+        noise=noise,
+        tools=Tools(
+            load_image=lambda _digest: before,
+            measure=measure,
+            load_traces=lambda _accepted: (against, present),
+            exact_measures=lambda found: (
+                exact_measures(found.exact, EXACT, present) if found.exact else ()
+            ),
+        ),
+    )
+
+
+def test_a_rounding_that_is_larger_than_assumed_is_held_against_the_exact_image():
+    """Of a network that is deeper than any known: 1e-5 where 3.8e-6 is assumed."""
+    noise, accepted, present = unmeasured_noise("float32"), trace(1e-5, 1), trace(1e-5, 2)
+    assert judgement(present, noise, against=accepted, exact=False).verdict is Verdict.WARN
+    assert judgement(present, noise, against=accepted).verdict is Verdict.MATCH
+    changed = trace(5e-5, 2)
+    assert judgement(changed, noise, against=accepted).verdict is Verdict.WARN
+
+
+def test_the_reason_names_both_distances():
+    found = judgement(trace(1e-6, 2, prompt_embeddings=5e-6), unmeasured_noise("float32"))
+    assert found.verdict is Verdict.WARN
+    (reason,) = [each for each in found.reasons if each.metric == "exact_embeddings_distance"]
+    text = reason_in_words(reason, None)  # type: ignore[arg-type]
+    accepted = kept().distances["exact_embeddings_distance"]
+    assert text.startswith("exact embeddings 5.")
+    assert f"(exact image; the accepted one is {accepted:.1e} from it)" in text
+
+
+def test_where_it_holds_what_was_measured_between_images_counts_too():
+    present = trace(1e-6, 2)
+    assert judgement(present, unmeasured_noise("float32")).verdict is Verdict.MATCH
+    narrow = replace(unmeasured_noise("float32"), measured={"latents_distance": 1e-7})
+    found = judgement(present, narrow)
+    assert found.verdict is Verdict.WARN
+    assert "latents_distance" in {each.metric for each in found.reasons}
+
+
+def test_an_image_that_is_as_near_as_the_accepted_one_gives_the_nearest_limit_as_reason():
+    found = judgement(trace(1e-6, 2), unmeasured_noise("float32"))
+    metrics = [each.metric for each in found.reasons if each.metric]
+    assert len([each for each in metrics if each.startswith("exact_")]) == 1

@@ -1,0 +1,136 @@
+"""Changes as data: what each does to a suite, and where it is not tried."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from goldenseed.suite.cases import Suite
+from goldenseed.suite.loading import load_suite
+from goldenseed.tools.probe.change import Change, Situation
+from goldenseed.tools.probe.changes import all_changes
+
+SUITE = """\
+suite: tiny
+model: {source: model}
+determinism: {threads: 2}
+cases:
+  - id: red-apple
+    prompt: a red apple
+    seeds: [1]
+  - id: cartoon
+    prompt: a red apple
+    seeds: [1]
+    model: {adapters: [{source: one.safetensors}]}
+  - id: other-cartoon
+    prompt: a red apple
+    seeds: [1]
+    model: {adapters: [{source: two.safetensors}]}
+  - id: portable-noise
+    prompt: a red apple
+    seeds: [1]
+    noise: portable
+"""
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Suite:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model_index.json").write_text('{"_class_name": "X"}')
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.safetensors").touch()
+    file = tmp_path / "tiny.suite.yaml"
+    file.write_text(SUITE)
+    return load_suite(file)
+
+
+def change(name: str) -> Change:
+    (found,) = [each for each in all_changes() if each.name == name]
+    return found
+
+
+def reason(name: str, suite: Suite, *cases: str, **environment: str) -> str | None:
+    chosen = tuple(case for case in suite.cases if case.case_id in (cases or ("red-apple",)))
+    where = {"device.type": "cpu", "cpu.capability": "AVX512"} | {
+        key.replace("_", "."): value for key, value in environment.items()
+    }
+    return change(name).reason_against(Situation(suite, chosen, where))
+
+
+def test_every_change_has_a_name_of_its_own():
+    names = [each.name for each in all_changes()]
+    assert len(names) == len(set(names))
+
+
+def test_a_change_keeps_cases_and_their_ids(suite: Suite):
+    for each in all_changes():
+        changed = each.applied_to(suite)
+        assert [case.id for case in changed.cases] == [case.id for case in suite.cases]
+        assert all(case.suite is changed for case in changed.cases)
+
+
+def test_a_dtype_is_another_model_to_load(suite: Suite):
+    changed = change("bfloat16").applied_to(suite)
+    assert changed.model.dtype == "bfloat16"
+    assert changed.model_key != suite.model_key
+    assert suite.model.dtype == "float32"
+
+
+def test_a_determinism_field_is_exchanged_and_the_others_stay(suite: Suite):
+    changed = change("sdpa-flash").applied_to(suite)
+    assert changed.determinism.sdpa == "flash"
+    assert changed.determinism.threads == 2
+
+
+def test_what_the_suite_does_anyway_is_not_tried(suite: Suite):
+    assert reason("threads-2", suite) == "is how the suite does it: threads = 2"
+
+
+@pytest.mark.parametrize("name", ["tf32", "sdpa-cudnn", "cpu-offload", "cudnn-benchmark"])
+def test_what_only_a_gpu_has_is_not_tried_on_a_cpu(suite: Suite, name: str):
+    assert reason(name, suite) == "needs a GPU"
+    assert reason(name, suite, device_type="cuda") is None
+
+
+def test_float16_is_left_to_gpus(suite: Suite):
+    assert "times as long" in (reason("float16", suite) or "")
+    assert reason("float16", suite, device_type="cuda") is None
+
+
+@pytest.mark.parametrize(
+    ("own", "level", "tried"),
+    [
+        ("AVX512", "avx2", True),
+        ("AVX2", "avx2", False),
+        ("AVX2", "default", True),
+        ("DEFAULT", "avx2", False),
+        ("SVE256", "avx2", False),
+    ],
+)
+def test_an_instruction_set_is_tried_where_the_cpu_has_more(
+    suite: Suite, own: str, level: str, tried: bool
+):
+    assert (reason(f"isa-{level}", suite, cpu_capability=own) is None) is tried
+
+
+def test_fusing_is_tried_where_all_cases_share_adapters(suite: Suite):
+    assert reason("lora-fused", suite, "cartoon") is None
+    assert reason("lora-fused", suite, "red-apple", "cartoon") == "the cases have no adapters"
+    assert "different adapters" in (reason("lora-fused", suite, "cartoon", "other-cartoon") or "")
+
+
+def test_noise_that_is_made_for_one_image_keeps_cases_out_of_batches(suite: Suite):
+    assert reason("batch-2-first", suite) is None
+    assert "one image at a time" in (reason("batch-2-first", suite, "portable-noise") or "")
+
+
+def test_naming_the_changes_imports_no_torch():
+    code = (
+        "import sys; from goldenseed.tools.probe.changes import all_changes; all_changes(); "
+        "import goldenseed.tools.probe.child; "
+        "assert not {'torch', 'diffusers', 'numpy'} & set(sys.modules), sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
