@@ -21,12 +21,7 @@ SUFFIXES = frozenset({".png", ".webp", ".jpg", ".jpeg"})
 _BATCH = 8
 """Pairs that a process is given at once."""
 
-_PRELOADED = [
-    "goldenseed.images.compare",
-    "goldenseed.images.compiled_structure",
-    "imagehash",
-    "cv2",
-]
+_PRELOADED = ["goldenseed.images.compare", "imagehash"]
 """What the processes share from their start; what is not installed is passed over."""
 
 
@@ -82,7 +77,7 @@ def judge_files(
     running: deque[Future[list[ImageComparison]]] = deque()
     context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
     context.set_forkserver_preload(_PRELOADED)
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_settle_in) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_keep_memory) as pool:
         try:
             for batch in batches:
                 running.append(pool.submit(_judged_batch, batch, terms))
@@ -108,16 +103,6 @@ def usable_cores() -> int:
 def _pictures(folder: Path) -> dict[str, Path]:
     found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     return {path.relative_to(folder).as_posix(): path for path in found if path.is_file()}
-
-
-def _settle_in() -> None:
-    """Keep OpenCV to one thread: the processes share the cores."""
-    _keep_memory()
-    from goldenseed.images.fast_structure import opencv
-
-    cv2 = opencv()
-    if cv2 is not None:
-        cv2.setNumThreads(1)
 
 
 def _keep_memory() -> None:

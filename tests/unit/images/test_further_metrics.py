@@ -17,8 +17,8 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.measure import measure, metric_map
 from goldenseed.images.metrics import METRICS
 from goldenseed.images.pair import Pair
-from goldenseed.images.ssim import ssim, ssim_map
-from goldenseed.images.ssim_variants import ms_ssim, saliency, weighted_ssim
+from goldenseed.images.perceived import saliency, weighted_ssim
+from goldenseed.images.ssim import ms_ssim, ssim, ssim_map
 from goldenseed.images.statistics import colour_moments_distance
 
 FURTHER = (
@@ -133,12 +133,6 @@ class TestMsSsim:
             )
             a, b = halved(a), halved(b)
         assert ms_ssim(Pair(one, two)) == pytest.approx(product, abs=1e-12)
-
-    def test_is_the_same_without_opencv(self, large: Image.Image, monkeypatch: pytest.MonkeyPatch):
-        pair = Pair(noisy(large, 12), large)
-        with_it = ms_ssim(pair)
-        monkeypatch.setattr("goldenseed.images.ssim_variants.opencv", lambda: None)
-        assert ms_ssim(pair) == pytest.approx(with_it, abs=1e-12)
 
     def test_of_an_image_with_room_for_one_scale_is_ssim(self):
         images = [picture("natural", "RGB", (19, 20), seed) for seed in (1, 2)]
