@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from goldenseed.core.pixels import decode, pixels_sha256
     from goldenseed.images.compare import ImageComparison, Outcome, compare
     from goldenseed.images.measure import difference_image, measure, metric_map
-    from goldenseed.images.metric import Metric
+    from goldenseed.images.metrics import Metric
     from goldenseed.images.pair import Pair
     from goldenseed.runs.folder import load_run
     from goldenseed.runs.record import CaseRecord, RunRecord
@@ -50,7 +50,7 @@ _HOMES = {
     "GoldenImage": "goldenseed.session.golden_image",
     "GoldenseedError": "goldenseed.core.errors",
     "ImageComparison": "goldenseed.images.compare",
-    "Metric": "goldenseed.images.metric",
+    "Metric": "goldenseed.images.metrics",
     "Outcome": "goldenseed.images.compare",
     "Pair": "goldenseed.images.pair",
     "Scene": "goldenseed.content.scores",

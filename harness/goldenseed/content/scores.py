@@ -6,17 +6,16 @@ Free of numpy and Pillow: limits are checked at collection, long before an image
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.offers import Offers, advice
 from goldenseed.images.gates import Direction, within
-from goldenseed.images.metrics import advice
 from goldenseed.images.weights import check_extra
 from goldenseed.suite.cases import Limit
 
@@ -87,20 +86,16 @@ class Scene:
         return np.asarray(self.rgb.convert("L"))
 
 
-GROUP = "goldenseed.content"
-"""The entry points through which other packages offer scores; each names a ``Score``."""
-
-_PICTURE = "goldenseed.content.built_in"
+_OWN = "goldenseed.content.built_in"
 _FACES = "goldenseed.content.faces"
-_PROMPT = "goldenseed.content.built_in"
 
-SCORES = MappingProxyType(
+SCORES: Mapping[str, Score] = MappingProxyType(
     {
         score.name: score
         for score in (
-            Score(name="sharpness", low=0, measure=f"{_PICTURE}:sharpness"),
-            Score(name="clipped_fraction", low=0, high=1, measure=f"{_PICTURE}:clipped_fraction"),
-            Score(name="skin_fraction", low=0, high=1, measure=f"{_PICTURE}:skin_fraction"),
+            Score(name="sharpness", low=0, measure=f"{_OWN}:sharpness"),
+            Score(name="clipped_fraction", low=0, high=1, measure=f"{_OWN}:clipped_fraction"),
+            Score(name="skin_fraction", low=0, high=1, measure=f"{_OWN}:skin_fraction"),
             Score(
                 name="face_confidence",
                 low=0,
@@ -112,13 +107,13 @@ SCORES = MappingProxyType(
                 name="clip_score",
                 low=-1,
                 high=1,
-                measure=f"{_PROMPT}:clip_score",
+                measure=f"{_OWN}:clip_score",
                 needs_model=True,
                 extra="learned",
             ),
             Score(
                 name="pick_score",
-                measure=f"{_PROMPT}:pick_score",
+                measure=f"{_OWN}:pick_score",
                 needs_model=True,
                 extra="learned",
             ),
@@ -126,6 +121,18 @@ SCORES = MappingProxyType(
     }
 )
 """Every built-in score."""
+
+
+def _fault(score: Score) -> str:
+    if not all(isinstance(each, int | float) for each in (score.low, score.high)):
+        return f"has no numbers: low is {score.low!r}, high {score.high!r}"
+    if not score.low < score.high:
+        return f"has no range: low is {score.low}, high is {score.high}"
+    return ""
+
+
+OFFERS = Offers("goldenseed.content", "content score", Score, SCORES, _fault)
+"""The scores there are: these, and those of other packages, each an entry point to a ``Score``."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +152,6 @@ class ContentLimit:
         return within(value, self.direction, limit)
 
 
-def limit_names() -> tuple[str, ...]:
-    """Return the name of every limit on a built-in score."""
-    return tuple(f"{direction}_{name}" for name in SCORES for direction in ("min", "max"))
-
-
 def parse_limit_name(name: str) -> ContentLimit:
     """Read a limit's name: ``min_<score>`` or ``max_<score>``; both make sense for every score.
 
@@ -161,12 +163,11 @@ def parse_limit_name(name: str) -> ContentLimit:
 
     """
     direction, _, rest = name.partition("_")
-    offered = {each.name: each for each in entry_points(group=GROUP)}
-    if direction not in {"min", "max"} or not (rest in SCORES or rest in offered):
-        known = (*limit_names(), *(f"{way}_{each}" for each in offered for way in ("min", "max")))
-        raise GoldenseedError(f"there is no content limit {name!r}", fix=advice(name, known))
-    score = SCORES.get(rest) or _loaded(offered[rest])
-    return ContentLimit(score, "min" if direction == "min" else "max")
+    if direction not in {"min", "max"} or not OFFERS.has(rest):
+        known = (*SCORES, *OFFERS.foreign())
+        limits = (f"{way}_{each}" for each in known for way in ("min", "max"))
+        raise GoldenseedError(f"there is no content limit {name!r}", fix=advice(name, limits))
+    return ContentLimit(OFFERS.find(rest), "min" if direction == "min" else "max")
 
 
 def check_limits(limits: Mapping[str, Limit]) -> None:
@@ -196,6 +197,8 @@ def check_limits(limits: Mapping[str, Limit]) -> None:
 def _check_one(limit: ContentLimit, given: Limit) -> None:
     score = limit.score
     check_extra(f"the content score {score.name!r}", score.extra)
+    if OFFERS.is_foreign(score):
+        OFFERS.function(score, score.measure)
     if not score.low <= given.value <= score.high:
         raise GoldenseedError(
             f"the limit of {limit.name} is {given.value:g}, which {score.name} never reaches",
@@ -219,25 +222,46 @@ def _range(score: Score) -> str:
     return f"from {score.low:g} upwards" if math.isfinite(score.low) else "that is finite"
 
 
-def _loaded(entry: EntryPoint) -> Score:
-    package = f" of {entry.dist.name} {entry.dist.version}" if entry.dist else ""
-    what = f"the content score {entry.name!r}{package} ({entry.value})"
-    try:
-        found = entry.load()
-    except Exception as error:  # other people's code, raising what it likes
+@dataclass(frozen=True)
+class Broken:
+    """A limit that an image does not keep."""
+
+    score: str
+    value: float
+    limit: Limit
+
+
+def score_image(
+    image: Image, prompt: str | None, limits: Mapping[str, Limit]
+) -> tuple[dict[str, float], tuple[Broken, ...]]:
+    """Return the scores that ``limits`` ask for, by name, and the limits that do not hold.
+
+    ``limits`` is keyed by the limit's name, ``min_sharpness``. A score with two limits is computed
+    once.
+
+    Raises:
+        GoldenseedError: a limit that ``parse_limit_name`` refuses, an image that is not 8-bit L,
+            LA, RGB or RGBA, a package or model that is missing, or a score of another package that
+            raises or returns no number of its range.
+
+    """
+    if limits and image.mode not in {"L", "LA", "RGB", "RGBA"}:
         raise GoldenseedError(
-            f"{what} cannot be loaded: {type(error).__name__}: {error}",
-            fix="repair or remove that package",
-        ) from error
-    if not isinstance(found, Score) or found.name != entry.name:
-        raise GoldenseedError(
-            f"{what} is no goldenseed.Score called {entry.name!r}",
-            fix="repair or remove that package",
+            f"the content of an image of mode {image.mode!r} cannot be scored",
+            fix="generate 8-bit images, or remove the limits under `content`",
         )
-    return found
+    values: dict[str, float] = {}
+    broken = []
+    for name, limit in limits.items():
+        content = parse_limit_name(name)
+        score = content.score
+        if score.name not in values:
+            values[score.name] = value_of(score, Scene(image, prompt, limit.model))
+        if not content.holds(values[score.name], limit.value):
+            broken.append(Broken(score.name, values[score.name], limit))
+    return values, tuple(broken)
 
 
-def scores_of(limits: Iterable[str]) -> dict[str, Score]:
-    """Return the scores that limits are set on, by name, each once."""
-    found = (parse_limit_name(name).score for name in limits)
-    return {score.name: score for score in found}
+def value_of(score: Score, scene: Scene) -> float:
+    """Compute one score; raises as ``score_image``."""
+    return OFFERS.number(score, scene, score.low, score.high)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
 from goldenseed.core.pixels import MODES, check_file
-from goldenseed.images.gates import check
+from goldenseed.images.gates import Direction, Gate, check
 from goldenseed.images.measure import measured
 from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.images.pair import Pair
@@ -59,6 +59,20 @@ class GateOutcome(_Frozen):
     """What was allowed."""
     passed: bool
     """Whether the gate holds."""
+
+    @property
+    def metric(self) -> str:
+        """What was measured."""
+        return self._gate.metric
+
+    @property
+    def direction(self) -> Direction:
+        """On which side of the value the limit lies."""
+        return self._gate.direction
+
+    @property
+    def _gate(self) -> Gate:
+        return Gate.named(self.gate) or Gate(self.gate, "max")
 
 
 class ImageComparison(_Frozen):

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Literal
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.images.metric import Metric
-from goldenseed.images.metrics import (
-    METRICS,
-    advice,
-    look_up,
-    offered,
-)
+from goldenseed.core.offers import advice
+from goldenseed.images.metrics import METRICS, OFFERS, Metric, look_up
 
 if TYPE_CHECKING:
     from goldenseed.suite.cases import (
@@ -47,6 +42,22 @@ class Gate:
         """The gate as suites write it: ``min_ssim``."""
         return f"{self.direction}_{self.metric}"
 
+    @classmethod
+    def named(cls, name: str) -> Gate | None:
+        """Read a gate's name by its form alone, as records have it; None if it has another form.
+
+        A record may come from where other metrics are known: ``parse_gate`` asks for those here.
+        """
+        direction, _, metric = name.partition("_")
+        if direction == "min" and metric:
+            return cls(metric, "min")
+        return cls(metric, "max") if direction == "max" and metric else None
+
+    @property
+    def opposite(self) -> Gate:
+        """The same metric's limit on the other side."""
+        return Gate(self.metric, "max" if self.direction == "min" else "min")
+
     def passes(self, value: float, limit: float) -> bool:
         """Whether ``value`` is on the right side of ``limit``: see ``within``."""
         return within(value, self.direction, limit)
@@ -56,17 +67,22 @@ class Gate:
 class GateResult:
     """What one gate made of one comparison."""
 
-    gate: str
     metric: str
+    direction: Direction
     value: float
     limit: float
     source: str
     passed: bool
 
+    @property
+    def gate(self) -> str:
+        """The gate's name."""
+        return Gate(self.metric, self.direction).name
 
-def gate_names() -> tuple[str, ...]:
-    """Return the name of every gate on a built-in metric, in the metrics' order."""
-    return tuple(metric.gate for metric in METRICS.values())
+
+def gate_of(metric: Metric) -> Gate:
+    """Return the gate on ``metric``, on the side where images are less alike."""
+    return Gate(metric.name, "min" if metric.higher_is_better else "max")
 
 
 def default_limits() -> Mapping[str, Limit]:
@@ -90,15 +106,20 @@ def parse_gate(name: str) -> Gate:
             metric that cannot be loaded.
 
     """
-    direction, _, rest = name.partition("_")
-    if direction not in {"min", "max"} or (rest not in METRICS and rest not in offered()):
-        raise GoldenseedError(f"there is no gate {name!r}", fix=advice(name, gate_names()))
-    metric = look_up(rest)
-    if name != metric.gate:
+    asked = _asked(name, what="gate", known=[gate_of(metric).name for metric in METRICS.values()])
+    gate = gate_of(look_up(asked.metric))
+    if asked != gate:
         raise GoldenseedError(
-            f"the gate {name!r} would fail the images that are most alike", fix=f"use {metric.gate}"
+            f"the gate {name!r} would fail the images that are most alike", fix=f"use {gate.name}"
         )
-    return Gate(metric.name, "min" if metric.higher_is_better else "max")
+    return gate
+
+
+def _asked(name: str, *, what: str, known: Iterable[str]) -> Gate:
+    asked = Gate.named(name)
+    if asked is None or not OFFERS.has(asked.metric):
+        raise GoldenseedError(f"there is no {what} {name!r}", fix=advice(name, known))
+    return asked
 
 
 def parse_limit(gate: Gate, value: object) -> float:
@@ -111,7 +132,7 @@ def parse_limit(gate: Gate, value: object) -> float:
 
     """
     metric = look_up(gate.metric)
-    low, high = sorted((metric.worst, metric.best))
+    low, high = metric.range
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise GoldenseedError(
             f"the limit of {gate.name} is {value!r}, not a number", fix=_range(metric, low, high)
@@ -147,8 +168,8 @@ def check(metrics: Mapping[str, float], limits: Mapping[str, Limit]) -> tuple[Ga
 def _check_one(gate: Gate, metrics: Mapping[str, float], limit: Limit) -> GateResult:
     value = metrics[gate.metric]
     return GateResult(
-        gate=gate.name,
         metric=gate.metric,
+        direction=gate.direction,
         value=value,
         limit=limit.value,
         source=limit.source,
@@ -156,7 +177,6 @@ def _check_one(gate: Gate, metrics: Mapping[str, float], limit: Limit) -> GateRe
     )
 
 
-_OPPOSITE = {"min": "max", "max": "min"}
 _SHARED = 2
 
 
@@ -174,19 +194,16 @@ def parse_set_limit(kind: Kind, side: Side, name: str) -> Gate:
     """
     if kind == "consistency" and side == "within":
         return parse_gate(name)
-    direction, _, rest = name.partition("_")
-    if direction not in _OPPOSITE or (rest not in METRICS and rest not in offered()):
-        names = [_opposite(each) for each in gate_names()]
-        raise GoldenseedError(f"there is no limit {name!r}", fix=advice(name, names))
-    metric = look_up(rest)
-    expected = _opposite(metric.gate)
-    if name != expected:
+    opposites = [gate_of(metric).opposite.name for metric in METRICS.values()]
+    asked = _asked(name, what="limit", known=opposites)
+    limit = gate_of(look_up(asked.metric)).opposite
+    if asked != limit:
         raise GoldenseedError(
             f"the limit {name!r} would fail the images that are farthest apart, and these have to "
             "differ",
-            fix=f"use {expected}",
+            fix=f"use {limit.name}",
         )
-    return Gate(metric.name, "max" if metric.higher_is_better else "min")
+    return limit
 
 
 def check_sets(sets: Sequence[SetSpec]) -> None:
@@ -209,7 +226,7 @@ def check_sets(sets: Sequence[SetSpec]) -> None:
 
 def _refuse_without_effect(gate: Gate, limit: float) -> None:
     metric = look_up(gate.metric)
-    wrong = metric.best if gate.name != metric.gate else metric.worst
+    wrong = metric.worst if gate == gate_of(metric) else metric.best
     if gate.passes(wrong, limit):
         raise GoldenseedError(
             f"the limit {gate.name} {limit:g} never fails", fix="tighten it, or remove it"
@@ -236,19 +253,14 @@ def _check_together(alike: SetSpec, apart: SetSpec) -> None:
     if not any(len(members & set(group)) >= _SHARED for group in apart.groups):
         return
     for name, limit in alike.within.items():
-        other = apart.within.get(_opposite(name))
-        if other is None:
-            continue
-        if not parse_gate(name).passes(other.value, limit.value):
+        gate = parse_gate(name)
+        opposite = gate.opposite.name
+        other = apart.within.get(opposite)
+        if other is not None and not gate.passes(other.value, limit.value):
             raise GoldenseedError(
-                f"{_opposite(name)} {other.value:g} of the set `{apart.id}` excludes {name} "
+                f"{opposite} {other.value:g} of the set `{apart.id}` excludes {name} "
                 f"{limit.value:g} of `{alike.id}` on line {limit.line}: both hold for the same "
                 "pairs",
                 line=other.line,
                 fix="change one of the two limits, or the cases of one of the two sets",
             )
-
-
-def _opposite(name: str) -> str:
-    direction, _, rest = name.partition("_")
-    return f"{_OPPOSITE[direction]}_{rest}"

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import reduce
-from importlib import import_module
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageChops
 
-from goldenseed.core.errors import GoldenseedError
-from goldenseed.images.metric import Metric
-from goldenseed.images.metrics import METRICS, look_up
+from goldenseed.images.metrics import OFFERS, Metric, look_up
 from goldenseed.images.pair import Pair
 
 if TYPE_CHECKING:
@@ -26,82 +21,17 @@ def value_of(metric: Metric, pair: Pair) -> float:
 
     Raises:
         GoldenseedError: what computes the metric is not installed, or, from another package, it
-            raised or returned no number.
+            raised or returned no number of the metric's range.
 
     """
     if pair.equal:
         return float(metric.best)
-    measure = _imported(metric, metric.measure)
-    values = [_number(metric, _guarded(metric, measure, each)) for each in _seen_by(metric, pair)]
+    values = [OFFERS.number(metric, each, *metric.range) for each in _seen_by(metric, pair)]
     return min(values) if metric.higher_is_better else max(values)
-
-
-def map_of(metric: Metric, pair: Pair) -> npt.NDArray[np.floating[Any]] | None:
-    """Return where ``metric`` sees what, as floats, height x width; None if it has no map.
-
-    Of images with alpha that the metric sees composited, it is the map on black.
-
-    Raises:
-        GoldenseedError: as ``value_of``.
-
-    """
-    if not metric.map:
-        return None
-    found: npt.NDArray[np.floating[Any]] = _guarded(
-        metric, _imported(metric, metric.map), _seen_by(metric, pair)[0]
-    )
-    return found
 
 
 def _seen_by(metric: Metric, pair: Pair) -> tuple[Pair, ...]:
     return pair.composited if metric.alpha == "composited" else (pair,)
-
-
-def _imported(metric: Metric, place: str) -> Callable[[Pair], Any]:
-    module, _, function = place.partition(":")
-    try:
-        found: Callable[[Pair], Any] = getattr(import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        if metric.name in METRICS and not metric.extra:
-            raise
-        raise _missing(metric, error) from error
-    return found
-
-
-def _guarded(metric: Metric, function: Callable[[Pair], Any], pair: Pair) -> Any:
-    """Call ``function``; what another package raises becomes an error that names its metric."""
-    try:
-        return function(pair)
-    except (GoldenseedError, MemoryError):
-        raise
-    except ImportError as error:
-        raise _missing(metric, error) from error
-    except Exception as error:
-        if metric.name in METRICS:
-            raise
-        raise GoldenseedError(
-            f"the metric {metric.name!r} ({metric.measure}) failed: "
-            f"{type(error).__name__}: {error}",
-            fix="repair or remove the package that offers it, or do not ask for this metric",
-        ) from error
-
-
-def _missing(metric: Metric, error: Exception) -> GoldenseedError:
-    fix = f"pip install 'pytest-goldenseed[{metric.extra}]'" if metric.extra else None
-    return GoldenseedError(
-        f"the metric {metric.name!r} ({metric.measure}) cannot be imported: {error}",
-        fix=fix or "repair or remove the package that offers it",
-    )
-
-
-def _number(metric: Metric, value: object) -> float:
-    """Return ``value`` as a float, if it is a number that the metric can have."""
-    if isinstance(value, bool) or not isinstance(value, Real) or math.isnan(value):
-        raise GoldenseedError(
-            f"the metric {metric.name!r} ({metric.measure}) returned {value!r}, which is no number",
-            fix="repair what computes it, or do not ask for this metric",
-        )
-    return float(value)
 
 
 AMPLIFICATION = 8
@@ -149,14 +79,19 @@ def metric_map(
     """Return where a metric sees what, as floats, height x width, in the metric's range.
 
     None where the metric has no map: a perceptual hash, say. Pixels that ``mask`` leaves out are
-    equal in both images.
+    equal in both images. With alpha, where the metric sees it composited, it is the map on black.
 
     Raises:
         ValueError: images or a mask of another size, or images of another mode.
         GoldenseedError: as ``measure``.
 
     """
-    return map_of(look_up(name), Pair.of(current, accepted, mask))
+    metric = look_up(name)
+    if not metric.map:
+        return None
+    seen = _seen_by(metric, Pair.of(current, accepted, mask))[0]
+    found: npt.NDArray[np.floating[Any]] = OFFERS.call(metric, metric.map, seen)
+    return found
 
 
 def difference_image(current: Image.Image, accepted: Image.Image) -> Image.Image:

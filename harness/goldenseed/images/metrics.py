@@ -1,172 +1,158 @@
-"""The metrics: their names, ranges, directions and costs as data, and looking one up.
+"""The metrics as data: names, ranges, directions and costs, and looking one up.
 
 Free of numpy and Pillow: gates are checked at collection, long before anything is measured.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
-from goldenseed.core.errors import GoldenseedError
-from goldenseed.images.metric import Metric
+from goldenseed.core.offers import Offers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A distance or likeness of two images, as gates and reports know it.
+
+    It is plain data, and ``measure`` is only imported when the metric is computed; a package that
+    offers one keeps it in a module that imports nothing heavy::
+
+        # in pyproject.toml: [project.entry-points."goldenseed.metrics"]
+        #                    edge_distance = "edges:EDGE_DISTANCE"
+        EDGE_DISTANCE = goldenseed.Metric(
+            name="edge_distance", worst=1, best=0, cost=20, measure="edges.sobel:edge_distance"
+        )
+    """
+
+    name: str
+    """Lower case; a distance ends in ``_distance`` or ``_difference``."""
+    worst: float
+    """The value at the greatest distance; may be infinite."""
+    best: float
+    """The value of equal images; may be infinite."""
+    cost: float
+    """Milliseconds for two RGB images of 1024 x 1024, roughly: the cheapest are computed first."""
+    measure: str
+    """``module:function``, which takes a ``Pair`` and returns a number, never NaN."""
+    map: str = ""
+    """``module:function``, which takes a ``Pair`` and returns where the metric sees what.
+
+    An array of floats, height x width, each within the metric's range.
+    """
+    unit: str = ""
+    """``levels`` of 255, ``bits``, ``dB``, or nothing for a plain number."""
+    alpha: Literal["channel", "composited"] = "composited"
+    """``channel``: alpha is one more channel of the pair that is measured. ``composited``: the
+    images are measured on black and on white, and the greater distance counts."""
+    mask: Literal["weighed", "blanked"] = "blanked"
+    """``weighed``: the function leaves out what ``Pair.mask`` does not count. ``blanked``: it only
+    meets those pixels set to one value in both images. They are so in every pair."""
+    weights: str = ""
+    """The file or folder in ``$GOLDENSEED_WEIGHTS`` that it needs; nothing is ever downloaded."""
+    extra: str = ""
+    """What ``measure`` needs besides the core dependencies: an extra of this package."""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a greater value means that the images are more alike."""
+        return self.best > self.worst
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest value."""
+        return min(self.worst, self.best), max(self.worst, self.best)
+
+    @property
+    def gate(self) -> str:
+        """The gate on this metric: ``min_ssim``, ``max_phash_distance``."""
+        return f"{'min' if self.higher_is_better else 'max'}_{self.name}"
+
 
 _STATISTICS = "goldenseed.images.statistics"
 _HASHES = "goldenseed.images.hashes"
 _STRUCTURE = "goldenseed.images.ssim"
+_PERCEIVED = "goldenseed.images.perceived"
+_LEARNED = "goldenseed.images.learned"
+
+
+def _of_samples(
+    name: str, *, worst: float, best: float, cost: float, place: str, map_: str = "", unit: str = ""
+) -> Metric:
+    """Describe a metric that takes alpha as one more channel and leaves out what a mask does."""
+    return Metric(
+        name=name,
+        worst=worst,
+        best=best,
+        cost=cost,
+        measure=f"{place}:{name}",
+        map=map_ and f"{place}:{map_}",
+        unit=unit,
+        alpha="channel",
+        mask="weighed",
+    )
+
+
+def _of_hashes(name: str, *, cost: float, bits: int = 64) -> Metric:
+    return Metric(
+        name=name, worst=bits, best=0, cost=cost, measure=f"{_HASHES}:{name}", unit="bits"
+    )
+
 
 BUILT_IN = (
-    Metric(
-        name="peak_difference",
-        unit="levels",
+    _of_samples(
+        "peak_difference",
         worst=255,
         best=0,
         cost=1.0,
-        measure=f"{_STATISTICS}:peak_difference",
-        map=f"{_STATISTICS}:peak_map",
-        alpha="channel",
-        mask="weighed",
-    ),
-    Metric(
-        name="p99_difference",
+        place=_STATISTICS,
+        map_="peak_map",
         unit="levels",
-        worst=255,
-        best=0,
-        cost=1.1,
-        measure=f"{_STATISTICS}:p99_difference",
-        alpha="channel",
-        mask="weighed",
     ),
-    Metric(
-        name="mean_difference",
-        unit="levels",
+    _of_samples("p99_difference", worst=255, best=0, cost=1.1, place=_STATISTICS, unit="levels"),
+    _of_samples(
+        "mean_difference",
         worst=255,
         best=0,
         cost=1.2,
-        measure=f"{_STATISTICS}:mean_difference",
-        map=f"{_STATISTICS}:mean_map",
-        alpha="channel",
-        mask="weighed",
+        place=_STATISTICS,
+        map_="mean_map",
+        unit="levels",
     ),
+    _of_samples("psnr", worst=0, best=math.inf, cost=1.3, place=_STATISTICS, unit="dB"),
+    _of_samples("changed_fraction", worst=1, best=0, cost=1.4, place=_STATISTICS),
+    _of_hashes("dhash_distance", cost=6),
+    _of_hashes("average_hash_distance", cost=6.1),
+    _of_hashes("phash_distance", cost=7),
+    _of_hashes("colorhash_distance", cost=40, bits=42),
+    _of_samples("ssim", worst=-1, best=1, cost=60, place=_STRUCTURE, map_="ssim_map"),
+    _of_samples("ms_ssim", worst=0, best=1, cost=100, place=_STRUCTURE),
+    _of_hashes("whash_distance", cost=150),
     Metric(
-        name="psnr",
-        unit="dB",
-        worst=0,
-        best=math.inf,
-        cost=1.3,
-        measure=f"{_STATISTICS}:psnr",
-        alpha="channel",
-        mask="weighed",
-    ),
-    Metric(
-        name="changed_fraction",
-        worst=1,
-        best=0,
-        cost=1.4,
-        measure=f"{_STATISTICS}:changed_fraction",
-        alpha="channel",
-        mask="weighed",
-    ),
-    Metric(
-        name="dhash_distance",
-        unit="bits",
-        worst=64,
-        best=0,
-        cost=6,
-        measure=f"{_HASHES}:dhash_distance",
-    ),
-    Metric(
-        name="average_hash_distance",
-        unit="bits",
-        worst=64,
-        best=0,
-        cost=6.1,
-        measure=f"{_HASHES}:average_hash_distance",
-    ),
-    Metric(
-        name="phash_distance",
-        unit="bits",
-        worst=64,
-        best=0,
-        cost=7,
-        measure=f"{_HASHES}:phash_distance",
-    ),
-    Metric(
-        name="colorhash_distance",
-        unit="bits",
-        worst=42,
-        best=0,
-        cost=40,
-        measure=f"{_HASHES}:colorhash_distance",
-    ),
-    Metric(
-        name="ssim",
+        name="saliency_ssim",
         worst=-1,
         best=1,
-        cost=60,
-        measure=f"{_STRUCTURE}:ssim",
-        map=f"{_STRUCTURE}:ssim_map",
-        alpha="channel",
+        cost=160,
+        measure=f"{_PERCEIVED}:saliency_ssim",
         mask="weighed",
-    ),
-    Metric(
-        name="whash_distance",
-        unit="bits",
-        worst=64,
-        best=0,
-        cost=150,
-        measure=f"{_HASHES}:whash_distance",
-    ),
-    Metric(
-        name="ms_ssim",
-        worst=0,
-        best=1,
-        cost=100,
-        measure="goldenseed.images.ssim:ms_ssim",
-        alpha="channel",
-        mask="weighed",
+        extra="opencv",
     ),
     Metric(
         name="crop_resistant_distance",
         worst=1,
         best=0,
         cost=300,
-        measure="goldenseed.images.hashes:crop_resistant_distance",
-    ),
-    Metric(
-        name="colour_moments_distance",
-        worst=math.inf,
-        best=0,
-        cost=470,
-        measure="goldenseed.images.statistics:colour_moments_distance",
-    ),
-    Metric(
-        name="saliency_ssim",
-        worst=-1,
-        best=1,
-        cost=160,
-        measure="goldenseed.images.perceived:saliency_ssim",
-        mask="weighed",
-        extra="opencv",
-    ),
-    Metric(
-        name="flip",
-        worst=1,
-        best=0,
-        cost=1000,
-        measure="goldenseed.images.perceived:flip",
-        map="goldenseed.images.perceived:flip_map",
-        extra="flip",
+        measure=f"{_HASHES}:crop_resistant_distance",
     ),
     Metric(
         name="lpips",
         worst=math.inf,
         best=0,
         cost=390,
-        measure="goldenseed.images.learned:lpips",
+        measure=f"{_LEARNED}:lpips",
         weights="lpips.safetensors",
         extra="learned",
     ),
@@ -175,31 +161,40 @@ BUILT_IN = (
         worst=2,
         best=0,
         cost=410,
-        measure="goldenseed.images.learned:dists",
+        measure=f"{_LEARNED}:dists",
         weights="dists.safetensors",
         extra="learned",
+    ),
+    Metric(
+        name="colour_moments_distance",
+        worst=math.inf,
+        best=0,
+        cost=470,
+        measure=f"{_STATISTICS}:colour_moments_distance",
     ),
     Metric(
         name="clip_similarity",
         worst=-1,
         best=1,
         cost=600,
-        measure="goldenseed.images.learned:clip_similarity",
+        measure=f"{_LEARNED}:clip_similarity",
         weights="clip",
         extra="learned",
     ),
-)
-"""Every built-in metric; in no order."""
-
-
-GROUP = "goldenseed.metrics"
-"""The entry points through which other packages offer metrics; each names a ``Metric``."""
-
-
-METRICS = MappingProxyType(
-    {metric.name: metric for metric in sorted(BUILT_IN, key=lambda metric: metric.cost)}
+    Metric(
+        name="flip",
+        worst=1,
+        best=0,
+        cost=1000,
+        measure=f"{_PERCEIVED}:flip",
+        map=f"{_PERCEIVED}:flip_map",
+        extra="flip",
+    ),
 )
 """Every built-in metric, the cheapest first."""
+
+METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in BUILT_IN})
+"""The same by name."""
 
 DEFAULT_METRICS = (
     "peak_difference",
@@ -212,70 +207,26 @@ DEFAULT_METRICS = (
 )
 """Measured for every image that is not identical, whatever the gates ask for."""
 
-_TELLING = 3
-"""The fewest letters that say which name was meant."""
+
+def _fault(metric: Metric) -> str:
+    best, worst = metric.best, metric.worst
+    if not all(isinstance(each, int | float) for each in (best, worst, metric.cost)):
+        return f"has no numbers: best is {best!r}, worst {worst!r}, cost {metric.cost!r}"
+    if math.isnan(best) or math.isnan(worst) or best == worst:
+        return f"has no direction: best is {best}, worst is {worst}"
+    return ""
+
+
+OFFERS = Offers("goldenseed.metrics", "metric", Metric, METRICS, _fault)
+"""The metrics there are: these, and those of other packages, entry points to a ``Metric`` each."""
 
 
 def look_up(name: str) -> Metric:
     """Return what is known of the metric ``name``, built in or offered by another package.
 
     Raises:
-        GoldenseedError: there is no such metric (the message names the nearest ones), or what is
-            offered under that name cannot be loaded or is no ``Metric``.
+        GoldenseedError: there is no such metric (the message names the nearest ones), two packages
+            offer one of that name, or what is offered cannot be loaded or is no ``Metric``.
 
     """
-    if name in METRICS:
-        return METRICS[name]
-    found = offered().get(name)
-    if found is None:
-        raise GoldenseedError(f"there is no metric {name!r}", fix=advice(name, METRICS))
-    return _loaded(found)
-
-
-def offered() -> dict[str, EntryPoint]:
-    """Return the entry points of metrics in other packages by name; none is loaded."""
-    return {each.name: each for each in entry_points(group=GROUP) if each.name not in METRICS}
-
-
-def origin(entry: EntryPoint) -> str:
-    """Name an entry point and its package for a message."""
-    package = f" of {entry.dist.name} {entry.dist.version}" if entry.dist else ""
-    return f"the metric {entry.name!r}{package} ({entry.value})"
-
-
-def _loaded(entry: EntryPoint) -> Metric:
-    try:
-        found = entry.load()
-    except Exception as error:  # other people's code, raising what it likes
-        raise GoldenseedError(
-            f"{origin(entry)} cannot be loaded: {type(error).__name__}: {error}",
-            fix="repair or remove that package",
-        ) from error
-    problem = _fault(found, entry.name)
-    if problem:
-        raise GoldenseedError(f"{origin(entry)} {problem}", fix="repair or remove that package")
-    assert isinstance(found, Metric)  # noqa: S101 - what _fault looked at first
-    return found
-
-
-def _fault(found: object, name: str) -> str:
-    if not isinstance(found, Metric):
-        return f"is a {type(found).__name__}, not a goldenseed.Metric"
-    if found.name != name:
-        return f"calls itself {found.name!r}"
-    if math.isnan(found.best) or math.isnan(found.worst) or found.best == found.worst:
-        return f"has no direction: best is {found.best}, worst is {found.worst}"
-    return ""
-
-
-def advice(name: str, known: Iterable[str]) -> str:
-    """Say which of the ``known`` names was probably meant by ``name``; all of them if none is near.
-
-    A name that only differs by hyphens, case or a part left out or added counts as near.
-    """
-    names = sorted(known)
-    plain = name.lower().replace("-", "_")
-    tells = len(plain) >= _TELLING
-    near = [each for each in names if tells and (plain in each or each in plain)]
-    near += [each for each in difflib.get_close_matches(plain, names, n=3) if each not in near]
-    return f"did you mean {', '.join(near)}?" if near else f"use one of {', '.join(names)}"
+    return OFFERS.find(name)

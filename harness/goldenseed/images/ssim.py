@@ -59,7 +59,8 @@ def ssim(pair: Pair) -> float:
     if pair.weights is None and shorter >= WINDOW:
         height, width, channels = pair.arrays[0].shape
         lost = sum(float(part.sum()) for _, part in _lost(*pair.arrays))
-        return 1 - lost / (channels * (height - 2 * _REACH) * (width - 2 * _REACH))
+        windows = channels * (height - 2 * _REACH) * (width - 2 * _REACH)
+        return float(1 - lost / windows)
     similarity = ssim_map(pair)
     border = (min(WINDOW, shorter) - 1) // 2
     inner = slice(border, -border or None)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.images.metric import Metric
+from goldenseed.images.metrics import OFFERS, Metric
 
 if TYPE_CHECKING:
     import torch
@@ -90,13 +90,16 @@ MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def check_available(metric: Metric) -> None:
-    """Look for what ``metric`` needs; nothing is imported.
+    """Look for what ``metric`` needs; only what another package measures with is imported.
 
     Raises:
-        GoldenseedError: its extra is not installed, or its weights are not there.
+        GoldenseedError: its extra is not installed, its weights are not there, or another
+            package's function cannot be imported.
 
     """
     check_extra(f"the metric {metric.name!r}", metric.extra)
+    if OFFERS.is_foreign(metric):
+        OFFERS.function(metric, metric.measure)
     if metric.weights:
         weights_at(metric.name, metric.weights)
 

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from goldenseed.content import scores
 from goldenseed.content.scores import check_limits
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.images.gates import check_sets, parse_gate, parse_limit
+from goldenseed.images import metrics
+from goldenseed.images.gates import Gate, check_sets, parse_gate, parse_limit
 from goldenseed.images.metrics import look_up
 from goldenseed.images.weights import check_available
 from goldenseed.session.failure import (
     CASE,
     GoldenFailure,
+    GoldenWarning,
     settle,
     show_traceback,
 )
@@ -39,6 +42,7 @@ class SuiteFile(pytest.File):
                 self._check_gate(gate)
             self._check_content(suite)
             self._check_sets(suite)
+            self._warn_of_namesakes(suite)
             session.claim_suite_name(suite.name, self.path)
         except GoldenseedError as error:
             raise self.CollectError(str(error)) from None
@@ -85,6 +89,20 @@ class SuiteFile(pytest.File):
             raise GoldenseedError(
                 error.what, path=self.path, line=error.line, fix=error.fix
             ) from None
+
+    def _warn_of_namesakes(self, suite: Suite) -> None:
+        """Name what other packages offer under a name that the suite uses and goldenseed has."""
+        gated = [Gate.named(line.name) for line in suite.gate_lines]
+        scored = {name: None for each in suite.templates for name in each.content}
+        limited = [Gate.named(name) for name in scored]
+        for text in (
+            *metrics.OFFERS.passed_over(gate.metric for gate in gated if gate),
+            *scores.OFFERS.passed_over(limit.metric for limit in limited if limit),
+        ):
+            try:
+                self.warn(GoldenWarning(text))
+            except GoldenWarning:  # under -W error
+                raise GoldenseedError(text, path=self.path) from None
 
     def _mark(self, name: str, line: int) -> pytest.MarkDecorator:
         """Look a mark up as ``--strict-markers`` wants it."""

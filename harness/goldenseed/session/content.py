@@ -25,7 +25,7 @@ def with_content(
     """
     if not limits:
         return record
-    from goldenseed.content.scoring import score_image
+    from goldenseed.content.scores import score_image
 
     values: dict[str, float] = {}
     try:

@@ -13,12 +13,12 @@ from goldenseed.content.scores import (
     SCORES,
     Score,
     check_limits,
-    limit_names,
     parse_limit_name,
+    score_image,
 )
-from goldenseed.content.scoring import score_image
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.cases import Limit
+from other_package import other_package
 
 FOLDER = Path("models/clip")
 
@@ -30,7 +30,8 @@ def test_every_score_s_function_is_there(score: Score):
 
 
 def test_every_limit_is_read_back_as_it_is_written():
-    assert [parse_limit_name(name).name for name in limit_names()] == list(limit_names())
+    names = [f"{way}_{score}" for score in SCORES for way in ("min", "max")]
+    assert [parse_limit_name(name).name for name in names] == names
 
 
 @pytest.mark.parametrize(
@@ -113,26 +114,40 @@ def broken(scene):
     raise KeyError("weights")
 def nothing(scene):
     return float("nan")
+def vast(scene):
+    return 7
+def leaving(scene):
+    raise SystemExit(3)
+NUMBER = 1
+FLAT = Score(name="flat", low=1, high=1, measure="offers:width")
+VAST = Score(name="vast", low=0, high=1, measure="offers:vast")
+LEAVING = Score(name="leaving", measure="offers:leaving")
+GONE = Score(name="gone", measure="offers:gone")
 WIDTH = Score(name="width", low=1, measure="offers:width")
 BROKEN = Score(name="broken", measure="offers:broken")
 NOTHING = Score(name="nothing", measure="offers:nothing")
 """
-ENTRY_POINTS = """
-[goldenseed.content]
-width = offers:WIDTH
-broken = offers:BROKEN
-nothing = offers:NOTHING
-misnamed = offers:WIDTH
-absent = nowhere:AT_ALL
-"""
+OFFERED = {
+    "width": "offers:WIDTH",
+    "broken": "offers:BROKEN",
+    "nothing": "offers:NOTHING",
+    "misnamed": "offers:WIDTH",
+    "number": "offers:NUMBER",
+    "flat": "offers:FLAT",
+    "vast": "offers:VAST",
+    "leaving": "offers:LEAVING",
+    "gone": "offers:GONE",
+    "twice": "offers:WIDTH",
+    "absent": "nowhere:AT_ALL",
+}
 USE = """
 import sys
 from PIL import Image
 from goldenseed.content.scores import check_limits
-from goldenseed.content.scoring import score_image
+from goldenseed.content.scores import score_image
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.cases import Limit
-limits = {sys.argv[1]: Limit(5, "suite")}
+limits = {sys.argv[1]: Limit(1, "suite")}
 try:
     check_limits(limits)
     values, broken = score_image(Image.new("RGB", (4, 4)), None, limits)
@@ -145,21 +160,25 @@ except GoldenseedError as error:
 @pytest.mark.parametrize(
     ("limit", "said"),
     [
-        ("min_width", "{'width': 4.0} 1"),
-        ("max_width", "{'width': 4.0} 0"),
+        ("min_width", "{'width': 4.0} 0"),
+        ("max_width", "{'width': 4.0} 1"),
         ("min_broken", "the content score 'broken' (offers:broken) failed: KeyError: 'weights'"),
         ("min_nothing", "the content score 'nothing' (offers:nothing) returned nan, which is no"),
-        ("min_misnamed", "'misnamed' of offering 1.0 (offers:WIDTH) is no goldenseed.Score called"),
+        ("min_misnamed", "'misnamed' of offering 1.0 (offers:WIDTH) calls itself 'width'"),
+        ("min_number", "'number' of offering 1.0 (offers:NUMBER) is a int, not a goldenseed.Score"),
+        ("min_flat", "'flat' of offering 1.0 (offers:FLAT) has no range: low is 1, high is 1"),
+        ("min_vast", "(offers:vast) returned 7, which is not from 0 to 1, as it says of itself"),
+        ("min_leaving", "the content score 'leaving' (offers:leaving) failed: SystemExit: 3"),
+        ("min_gone", "the content score 'gone' (offers:gone) cannot be imported: module 'offers'"),
+        ("min_twice", "called 'twice': offering 1.0 (offers:WIDTH) and another 1.0 (offers:BROK"),
         ("min_absent", "'absent' of offering 1.0 (nowhere:AT_ALL) cannot be loaded: ModuleNotF"),
     ],
 )
 def test_another_package_s_score_is_one_like_any_other(tmp_path: Path, limit: str, said: str):
-    info = tmp_path / "offering-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: offering\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(ENTRY_POINTS)
-    (tmp_path / "offers.py").write_text(OFFER)
-    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[3] / "harness")])
+    first = other_package(tmp_path / "offering", "goldenseed.content", OFFERED, {"offers": OFFER})
+    second = other_package(tmp_path / "another", "goldenseed.content", {"twice": "offers:BROKEN"})
+    harness = Path(__file__).parents[3] / "harness"
+    paths = os.pathsep.join(map(str, (first, second, harness)))
     done = subprocess.run(
         [sys.executable, "-c", USE, limit],
         capture_output=True,

@@ -10,8 +10,7 @@ import torch
 from PIL import Image
 from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
 
-from goldenseed.content.scores import SCORES, Scene
-from goldenseed.content.scoring import value_of
+from goldenseed.content.scores import SCORES, Scene, value_of
 from goldenseed.core.errors import GoldenseedError
 from tiny_pipelines import tiny_clip
 

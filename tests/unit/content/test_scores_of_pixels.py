@@ -11,8 +11,7 @@ from PIL import Image, ImageFilter
 
 from goldenseed.content.built_in import clipped_fraction, sharpness, skin_fraction
 from goldenseed.content.faces import face_confidence, face_size, faces
-from goldenseed.content.scores import SCORES, Scene
-from goldenseed.content.scoring import score_image, value_of
+from goldenseed.content.scores import SCORES, Scene, score_image, value_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.cases import Limit
 

@@ -10,8 +10,7 @@ from PIL import Image
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.measure import measure, measured
-from goldenseed.images.metric import Metric
-from goldenseed.images.metrics import METRICS, look_up
+from goldenseed.images.metrics import METRICS, Metric, look_up
 from goldenseed.images.pair import Pair
 
 Images = tuple[Image.Image, Image.Image]

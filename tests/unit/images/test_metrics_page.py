@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from goldenseed.content.scores import SCORES
-from goldenseed.images.metric import Metric
-from goldenseed.images.metrics import METRICS
+from goldenseed.images.metrics import METRICS, Metric
 
 DOCS = Path(__file__).parents[3] / "docs"
 SIGNS = {"inf": "∞"}

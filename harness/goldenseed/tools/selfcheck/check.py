@@ -216,7 +216,7 @@ def _broken_content(right: Right, wrong: Image) -> tuple[str, ...]:
     """Return the content scores whose limits a wrong image does not keep."""
     if not right.case.content:
         return ()
-    from goldenseed.content.scoring import score_image
+    from goldenseed.content.scores import score_image
 
     _, broken = score_image(wrong, right.case.prompt, right.case.content)
     return tuple(dict.fromkeys(each.score for each in broken))
