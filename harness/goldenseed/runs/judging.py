@@ -135,9 +135,11 @@ class Judging:
         environment: Mapping[str, EnvironmentValue],
     ) -> CaseRecord:
         """Add to a failure what its trace tells, held against the image accepted first."""
+        if error.unusable is None:
+            return failure
         entry, _ = self._entry(failure)
         accepted = reference_to(self._store, entry, profile or "unknown").accepted
-        if error.unusable is None or accepted is None:
+        if accepted is None:
             return failure
         now = Evidence(
             recipe=failure.recipe,

@@ -32,7 +32,7 @@ from goldenseed.trace.files import encode_trace
 from goldenseed.trace.sketch import relative_distance
 from goldenseed.trace.stages import Stage, Trace
 from goldenseed.verdict.evidence import Accepted, Evidence, Reference, accepted_evidence
-from goldenseed.verdict.judge import judge
+from goldenseed.verdict.judge import Judgement, judge
 from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
@@ -75,11 +75,9 @@ class AcceptedImages:
         counted = math.prod(first.size) if mask is None else mask.histogram()[255]
         return Picture(counted, len(first.image.getbands()) if first.image else 1)
 
-    def seen(self, run: StoredRun, case: CaseRecord) -> Seen:
-        """Return what one image is, how it is judged, and how far it is from the nearest."""
-        now = stored_evidence(run.record, run.folder, case)
-        assert now.image is not None  # noqa: S101 - it is there or raises
-        judgement = judge(
+    def judged(self, now: Evidence) -> Judgement:
+        """Judge an image without gates, by what is assumed of rounding."""
+        return judge(
             now,
             Reference(Accepted(self._known)),
             limits={},
@@ -87,6 +85,12 @@ class AcceptedImages:
             mask=self._mask,
             shown=PIXEL_METRICS,
         )
+
+    def seen(self, run: StoredRun, case: CaseRecord) -> Seen:
+        """Return what one image is, how it is judged, and how far it is from the nearest."""
+        now = stored_evidence(run.record, run.folder, case)
+        assert now.image is not None  # noqa: S101 - it is there or raises
+        judgement = self.judged(now)
         against = judgement.against
         if judgement.verdict is Verdict.INCOMPARABLE or against is None:
             raise GoldenseedError(

@@ -18,7 +18,7 @@ from goldenseed.tools.selfcheck.wrong_images import (
     rounded_otherwise,
 )
 from goldenseed.verdict.evidence import Accepted, Evidence, Reference, accepted_evidence
-from goldenseed.verdict.judge import judge
+from goldenseed.verdict.judge import Judgement, judge
 from goldenseed.verdict.model import PASSING, Verdict
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def self_check(
     missing = list(left_out)
     for each in progress(right):
         image = load(each.accepted.pixels_sha256)
-        mask, reference = mask_in_force(each), _reference(each, store, load)
+        mask, reference = mask_in_force(each), reference_of(each, store, load)
         for name, wrong in _wrong_images(each, image, neighbours, load):
             if isinstance(wrong, str):
                 missing.append(LeftOut(each.case.id, wrong, name))
@@ -164,30 +164,28 @@ def mask_in_force(right: Right) -> Image | None:
     return mask_for((right.accepted.width, right.accepted.height), right.case.mask)
 
 
-def _reference(right: Right, store: BaselineStore, load: Callable[[str], Image]) -> Reference:
+def reference_of(right: Right, store: BaselineStore, load: Callable[[str], Image]) -> Reference:
     """Return what is accepted for a case; pictures are held by ``load`` alone."""
     known = (accepted_evidence(store, right.profile, each) for each in right.images)
     held = (replace(each, read_image=partial(load, each.pixels_sha256)) for each in known)
     return Reference(Accepted(tuple(held)))
 
 
-def _trial(
-    right: Right, name: str, wrong: Image, reference: Reference, mask: Image | None
-) -> Trial:
-    """Judge a wrong image by its pixels, as one of which nothing else is known.
+def judged(right: Right, image: Image, reference: Reference, mask: Image | None) -> Judgement:
+    """Judge an image in the place of the right one, by its pixels: nothing else is known of it.
 
     What is only shown in reports decides nothing, costs most of the time, and is not measured.
     """
     from goldenseed.core.pixels import pixels_sha256
 
     now = Evidence.of_image(
-        wrong,
-        pixels_sha256(wrong),
+        image,
+        pixels_sha256(image),
         recipe=right.accepted.recipe,
         recipe_sha256=right.accepted.recipe_sha256,
         profile=right.profile,
     )
-    judgement = judge(
+    return judge(
         now,
         reference,
         limits=right.limits,
@@ -195,6 +193,12 @@ def _trial(
         mask=mask,
         shown=("mean_difference", "peak_difference", *right.reach),
     )
+
+
+def _trial(
+    right: Right, name: str, wrong: Image, reference: Reference, mask: Image | None
+) -> Trial:
+    judgement = judged(right, wrong, reference, mask)
     metrics = judgement.metrics
     no_test = None
     if judgement.verdict is Verdict.IDENTICAL:
