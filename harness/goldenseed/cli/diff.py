@@ -16,14 +16,16 @@ from goldenseed.reporting.comparison import comparison_lines
 from goldenseed.reporting.comparison_json import comparison_document
 from goldenseed.reporting.html import write_report
 from goldenseed.reporting.text import visible
-from goldenseed.runs.comparison import RunComparison, StoredRun, compare_runs
-from goldenseed.runs.comparison_record import (
+from goldenseed.runs.comparison import (
+    RunComparison,
+    StoredRun,
+    compare_runs,
     comparison_id,
     comparison_record,
+    layer_lines,
     write_comparison_record,
 )
 from goldenseed.runs.folder import RECORD
-from goldenseed.runs.layers import layer_lines
 from goldenseed.runs.movement import movement_of
 from goldenseed.runs.pairing import CasePair, differences_by_pair, environments_of
 
