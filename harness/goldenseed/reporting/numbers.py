@@ -1,9 +1,13 @@
-"""How a metric is written, the same way in the terminal, in HTML and in Markdown."""
+"""How a number is written, wherever it is shown, and metrics beside their limits."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+
+from goldenseed.images.gates import Direction, within
 
 Scalar = float | int | str | bool | None
 """What a reason or a field of the environment may hold."""
@@ -134,3 +138,80 @@ def _fixed(value: float, style: _Style, decimals: int) -> str:
     if decimals > 0:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
+
+
+def metric_label(metric: str) -> str:
+    """Return a metric's name for people: ``phash`` for ``phash_distance``."""
+    return metric.removesuffix("_distance").replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One metric, or one gate on it."""
+
+    metric: str
+    value: float | None
+    """None where it was not measured."""
+    gate: str | None = None
+    """The gate's name, ``min_ssim``; None where there is none."""
+    direction: Direction = "max"
+    limit: float | None = None
+    source: str = ""
+    """Where the limit came from; a record says so only of gates that failed."""
+
+    @property
+    def label(self) -> str:
+        """The metric's name for people."""
+        return metric_label(self.metric)
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the gate holds; None where there is no gate or nothing was measured."""
+        if self.value is None or self.limit is None:
+            return None
+        return within(self.value, self.direction, self.limit)
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Value and limit, which read alike only if they are equal; "" for what is not there."""
+        if self.value is None:
+            return "", "" if self.limit is None else number(self.metric, self.limit)
+        if self.limit is None:
+            return number(self.metric, self.value), ""
+        return value_and_limit(self.metric, self.value, self.limit)
+
+
+def metric_rows(
+    values: Mapping[str, float], limits: Mapping[str, float], sources: Mapping[str, str | None]
+) -> tuple[MetricRow, ...]:
+    """Join values and limits: gated metrics first, each gate with a row of its own."""
+    gates = [(name, *_gate(name)) for name in limits]
+    rows = [
+        MetricRow(each, values.get(each), name, direction, limits[name], sources.get(each) or "")
+        for each in dict.fromkeys(metric for _, _, metric in gates)
+        for name, direction, metric in gates
+        if metric == each
+    ]
+    gated = {metric for _, _, metric in gates}
+    return (*rows, *(MetricRow(each, values[each]) for each in values if each not in gated))
+
+
+def _gate(name: str) -> tuple[Direction, str]:
+    """Part a gate's name as a record has it, which may be of a metric that is not installed."""
+    if name.startswith("min_"):
+        return "min", name.removeprefix("min_")
+    return "max", name.removeprefix("max_")
+
+
+def content_in_words(rows: Sequence[MetricRow]) -> str:
+    """Say what the content scores are, and their limits: ``sharpness 31.2 (min 20)``."""
+    parts = []
+    for metric, same in groupby(rows, lambda row: row.metric):
+        found = list(same)
+        limits = ", ".join(
+            f"{r.direction} {number(metric, r.limit)}" for r in found if r.limit is not None
+        )
+        value = found[0].value
+        shown = "not scored" if value is None else number(metric, value)
+        parts.append(f"{found[0].label} {shown}{f' ({limits})' if limits else ''}")
+    return "; ".join(parts)

@@ -10,7 +10,7 @@ from goldenseed.diagnosis.model import (
     FirstDivergence,
     RankedCause,
 )
-from goldenseed.reporting.headline import grouping_sentence
+from goldenseed.reporting.diagnosis import grouping_sentence
 from goldenseed.runs.grouping import grouped
 from goldenseed.runs.record import BaselineUsed, CaseRecord
 from goldenseed.trace.stages import Stage
