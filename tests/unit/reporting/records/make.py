@@ -107,7 +107,8 @@ def _change(project: Path) -> None:
     save_file({name: value * 1.2 for name, value in load_file(weights).items()}, weights)
     suite = project / "moved.suite.yaml"
     text = suite.read_text().replace(
-        "prompt: a blue cup, seeds: [3]", "prompt: a blue cup, seeds: [3], call: {num_inference_steps: 3}"
+        "prompt: a blue cup, seeds: [3]",
+        "prompt: a blue cup, seeds: [3], call: {num_inference_steps: 3}",
     )
     suite.write_text(text.replace("consistency:\n", f"{LATER}consistency:\n"))
 
