@@ -71,7 +71,8 @@ def test_no_prompt_message_or_path_runs_a_script(page: Chrome, report: Path) -> 
     # An open alert would make each of these raise.
     assert page.title.startswith("Cut short: 14 of 21 cases fail")
     elements = page.execute_script(
-        "return [...document.querySelectorAll('main script, main svg:not(.divergence > svg), [onerror], [onload]')].length"
+        "return [...document.querySelectorAll('main script, main svg:not(.divergence > svg), "
+        "[onerror], [onload]')].length"
     )
     assert elements == 0
 

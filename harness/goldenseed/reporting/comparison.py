@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from goldenseed.diagnosis.divergence import old_and_new
 from goldenseed.environment.fingerprint import KeyDifference
 from goldenseed.environment.keys import Kind
 from goldenseed.images.compare import ImageComparison, Outcome
@@ -24,8 +25,6 @@ _NAMED = 5
 _KEYS = 20
 """How many keys of the environment are named for each kind."""
 
-_LONGEST_VALUE = 60
-
 _SHOWN = (
     ("peak_difference", "max"),
     ("mean_difference", "mean"),
@@ -44,16 +43,17 @@ def comparison_blocks(
 ) -> Iterator[Block]:
     """Yield what comparing two runs found, in the order in which people ask.
 
-    Which runs, what could be paired, how many moved and, if ``every_case``, how far each, which
-    moved together and why, and how the environments differ.
+    Which runs, what could be paired, which moved together and how the environments differ; and,
+    if ``every_case``, what a report of the comparison says of its cases: how far and why.
     """
     yield Block((_run("A", found.a), _run("B", found.b)))
     yield Block((_verdicts(found.pairs), *_unpaired(found)))
+    judged = [pair.judged for pair in found.pairs]
     if every_case:
-        yield from _cases(found.pairs)
+        yield from _cases(judged)
     if movement.separation.moved:
         yield _movement(movement)
-    if sentence := grouping_sentence([pair.judged for pair in found.pairs]):
+    if every_case and (sentence := grouping_sentence(judged)):
         yield Block((f"why: {sentence}",))
     yield _environments(environments)
 
@@ -78,8 +78,8 @@ def _unpaired(found: RunComparison) -> Iterator[str]:
             yield f"only in {name} {len(cases)}: {', '.join(map(_name, cases[:_NAMED]))}{more}"
 
 
-def _cases(pairs: Sequence[JudgedPair]) -> Iterator[Block]:
-    moved = [pair.judged for pair in pairs if pair.judged.verdict is not Verdict.IDENTICAL]
+def _cases(cases: Sequence[CaseRecord]) -> Iterator[Block]:
+    moved = [case for case in cases if case.verdict is not Verdict.IDENTICAL]
     moved.sort(key=lambda case: WORST_FIRST.index(case.verdict))
     rows = tuple(_row(case) for case in moved if case.metrics)
     if rows:
@@ -173,24 +173,12 @@ def _profiles(a: str, b: str, count: int, *, total: int) -> str:
 
 
 def _difference(difference: KeyDifference, count: int, *, total: int) -> tuple[str, ...]:
-    old, new = _where_they_part(scalar(difference.old), scalar(difference.new))
     where = "" if count == total else f"  (in {count} of {count_of(total, 'case')})"
-    return (difference.kind, difference.key, f"{old} → {new}{where}")
-
-
-def _where_they_part(old: str, new: str) -> tuple[str, str]:
-    """Shorten two long values to the place at which they begin to differ."""
-    if max(len(old), len(new)) <= _LONGEST_VALUE:
-        return old, new
-    pairs = enumerate(zip(old, new, strict=False))
-    parting = next((place for place, (x, y) in pairs if x != y), min(len(old), len(new)))
-    start = max(0, parting - _LONGEST_VALUE // 2)
-    return _window(old, start), _window(new, start)
-
-
-def _window(text: str, start: int) -> str:
-    end = start + _LONGEST_VALUE
-    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
+    return (
+        difference.kind,
+        difference.key,
+        f"{old_and_new(difference.old, difference.new)}{where}",
+    )
 
 
 def _name(case: CaseRecord) -> str:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
-from goldenseed.diagnosis.model import Diagnosis
 from goldenseed.environment.fingerprint import environment_differences
 from goldenseed.reporting.probe import worst_metrics
 from goldenseed.runs.comparison import JudgedPair, RunComparison, StoredRun
-from goldenseed.runs.movement import FieldSplit, Movement
+from goldenseed.runs.movement import Movement
 from goldenseed.runs.pairing import Environments
-from goldenseed.runs.record import CaseRecord
 from goldenseed.tools.probe.probing import WORST_LAST, Tried, repeats_itself
 from goldenseed.tools.selfcheck.check import SelfCheck
 from goldenseed.tools.selfcheck.findings import Findings, Room
 
 SCHEMA_VERSION: Final = 1
 """What ``schema_version`` says; raised when a field changes its meaning."""
+_NAME: Final = {"suite", "id"}
+_JUDGED: Final = {"verdict", "reasons", "metrics", "limits", "error"}
+_DIVERGENCE: Final = {"stage", "index", "of", "source", "words"}
 
 
 def comparison_document(
@@ -29,15 +31,16 @@ def comparison_document(
     ``same`` says that every pair is identical or within the noise. Each case has its verdict,
     reasons, metrics (B against A), both pixel digests, and where and why it parts.
     """
+    together = asdict(movement)
     return {
         "schema_version": SCHEMA_VERSION,
         "a": _run(found.a),
         "b": _run(found.b),
         "same": found.same,
         "cases": [_case(pair) for pair in found.pairs],
-        "only_in_a": [_name(case) for case in found.pairing.only_in_a],
-        "only_in_b": [_name(case) for case in found.pairing.only_in_b],
-        "together": _together(movement),
+        "only_in_a": [case.model_dump(include=_NAME) for case in found.pairing.only_in_a],
+        "only_in_b": [case.model_dump(include=_NAME) for case in found.pairing.only_in_b],
+        "together": together | together.pop("separation"),
         "environments": {
             "cases": environments.cases,
             "unknown": environments.unknown,
@@ -51,65 +54,21 @@ def comparison_document(
 
 
 def _run(run: StoredRun) -> dict[str, Any]:
-    record = run.record
-    return {
-        "run_id": record.run_id,
-        "profile": record.profile,
-        "complete": record.complete,
-        "cases": len(record.cases),
-    }
-
-
-def _name(case: CaseRecord) -> dict[str, str]:
-    return {"suite": case.suite, "id": case.id}
+    known = run.record.model_dump(include={"run_id", "profile", "complete"})
+    return known | {"cases": len(run.record.cases)}
 
 
 def _case(pair: JudgedPair) -> dict[str, Any]:
-    judged = pair.judged
-    return {
-        **_name(judged),
-        "verdict": judged.verdict.value,
-        "reasons": [reason.model_dump(mode="json") for reason in judged.reasons],
-        "metrics": judged.metrics,
-        "limits": judged.limits,
+    judged, diagnosis = pair.judged, pair.judged.diagnosis
+    found = diagnosis and diagnosis.model_dump(
+        mode="json",
+        include={"causes": True, "first_divergence": _DIVERGENCE},
+    )
+    return judged.model_dump(mode="json", include=_NAME | _JUDGED) | {
         "brighter": pair.brighter,
         "pixels_sha256_a": pair.pair.a.pixels_sha256,
         "pixels_sha256_b": pair.pair.b.pixels_sha256,
-        "error": judged.error,
-        "diagnosis": None if judged.diagnosis is None else _diagnosis(judged.diagnosis),
-    }
-
-
-def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
-    found = diagnosis.first_divergence
-    return {
-        "first_divergence": None
-        if found is None
-        else found.model_dump(mode="json", include={"stage", "index", "of", "source", "words"}),
-        "causes": [each.model_dump(mode="json") for each in diagnosis.causes],
-    }
-
-
-def _together(movement: Movement) -> dict[str, Any]:
-    found = movement.separation
-    return {
-        "beyond_noise": movement.beyond_noise,
-        "moved": found.moved,
-        "held": found.held,
-        "separating": [_split(each) for each in found.separating],
-        "shared": [_split(each) for each in found.shared],
-        "brighter": movement.brighter,
-        "darker": movement.darker,
-    }
-
-
-def _split(split: FieldSplit) -> dict[str, Any]:
-    return {
-        "field": split.field,
-        "values": list(split.values),
-        "other_values": list(split.other_values),
-        "held_with": split.held_with,
-        "held_without": split.held_without,
+        "diagnosis": found,
     }
 
 
@@ -208,12 +167,10 @@ def _entry(tried: Tried) -> dict[str, Any]:
         old, new = tried.comparison.a.record.environment, tried.comparison.b.record.environment
         entry["counts"] = {each.value: found.count(each) for each in WORST_LAST if each in found}
         entry["cases"] = {
-            pair.judged.id: {
-                "verdict": pair.judged.verdict.value,
-                "metrics": pair.judged.metrics,
-                "error": pair.judged.error,
-                "seconds": pair.pair.b.seconds.generate,
-            }
+            pair.judged.id: pair.judged.model_dump(
+                mode="json", include={"verdict", "metrics", "error"}
+            )
+            | {"seconds": pair.pair.b.seconds.generate}
             for pair in tried.comparison.pairs
         }
         entry["environment"] = [

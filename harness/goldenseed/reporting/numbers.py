@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -45,23 +46,9 @@ _STYLES = {
     "face_size": _Style(decimals=2, ends=(0.0,)),
     "pick_score": _Style(decimals=2),
 }
-_ALONG_THE_TRACE = frozenset(
-    {
-        "timesteps_distance",
-        "sigmas_distance",
-        "noise_distance",
-        "embeddings_distance",
-        "denoiser_distance",
-        "guidance_shift",
-        "first_step_shift",
-        "latents_distance",
-        "decoded_distance",
-        "exact_embeddings_distance",
-        "exact_denoiser_distance",
-        "exact_guided_distance",
-        "exact_latents_distance",
-        "exact_decoded_distance",
-    }
+_ALONG_THE_TRACE = re.compile(
+    r"(exact_)?(timesteps|sigmas|noise|embeddings|denoiser|guided|latents|decoded)_distance"
+    r"|(guidance|first_step)_shift"
 )
 """Relative numbers from 1e-8 upwards, written with an exponent."""
 _DISTANCE = _Style(decimals=0, ends=(0.0,))
@@ -78,7 +65,7 @@ def number(metric: str, value: float, *, beside: tuple[float, ...] = ()) -> str:
     """
     if not math.isfinite(value):
         return str(value)
-    if metric in _ALONG_THE_TRACE:
+    if _ALONG_THE_TRACE.fullmatch(metric):
         return _with_exponent(value, (*beside, 0.0))
     style = _style(metric)
     others = [other for other in (*beside, *style.ends) if other != value and math.isfinite(other)]

@@ -228,10 +228,11 @@ def _recipe_value(case: CaseRecord, name: str) -> object:
 
 
 def _accept(case: CaseRecord, run_id: str) -> tuple[str, ...]:
-    """An error has no image, an identical one is accepted, a rejected one was declared wrong.
+    """Return the command that accepts a case's image; () where none should be offered.
 
-    To undo the latter deserves more than a line to copy, and to accept an image does not mend its
-    content.
+    An error has no image, an identical one is accepted already, and a rejected one was declared
+    wrong by somebody: undoing that deserves more than a line to copy. To accept an image does not
+    mend its content.
     """
     if case.verdict not in _ACCEPTABLE or case.breaks_content:
         return ()
