@@ -8,22 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from goldenseed.reporting import write_report
+from goldenseed.reporting import run_view, write_report
 from goldenseed.runs.record import CaseRecord
 from goldenseed.verdict.model import Reason, Verdict
 from tests.browser import chromium, requested_urls
-from tests.unit.reporting.sample_report import (
-    HOSTILE_PROMPTS,
-    LIMITS,
-    baseline,
-    case,
-    full_run,
-    run,
-)
+from tests.unit.reporting.recorded import HOSTILE_PROMPTS, case, record, run, stored
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
+BASELINE = case("drift").model_dump()["baseline"]
 VISIBLE_CASES = """
 return [...document.querySelectorAll('.case')].filter(c => c.checkVisibility()).map(c => c.id)
 """
@@ -32,8 +26,9 @@ return [...document.querySelectorAll('.case')].filter(c => c.checkVisibility()).
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run with spaces & #")
-    cases = [*full_run(folder).cases, *(hostile(i, p) for i, p in enumerate(HOSTILE_PROMPTS))]
-    return write_report(run(*cases, complete=False, finished=None), folder)
+    cases = [*stored(folder).cases, *(hostile(i, p) for i, p in enumerate(HOSTILE_PROMPTS))]
+    found = run(*cases, complete=False, finished=None)
+    return write_report(run_view(found, folder), folder)
 
 
 def hostile(index: int, text: str) -> CaseRecord:
@@ -42,13 +37,14 @@ def hostile(index: int, text: str) -> CaseRecord:
         Verdict.DRIFT,
         id=f"hostile {text}"[:60],
         prompt=text,
-        seed=index,
+        line=index,
         image=text,
-        baseline=baseline("http://example.invalid/beacon.png", profile=text),
+        difference=None,
+        baseline=BASELINE | {"image": "http://example.invalid/beacon.png", "profile": text},
         error=text + ".",
         reasons=(reason, Reason(code="profile_fallback", value=text, limit=text)),
         metrics={"ssim": 0.5, text: 1.0},
-        limits=LIMITS,
+        limits={"min_ssim": 0.95, "max_phash_distance": 6.0},
     )
 
 
@@ -73,9 +69,10 @@ def click(page: Chrome, selector: str) -> None:
 
 def test_no_prompt_message_or_path_runs_a_script(page: Chrome, report: Path) -> None:
     # An open alert would make each of these raise.
-    assert page.title.startswith("Cut short: 14 of 40 cases fail")
+    assert page.title.startswith("Cut short: 14 of 21 cases fail")
     elements = page.execute_script(
-        "return [...document.querySelectorAll('main script, main svg, [onerror], [onload]')].length"
+        "return [...document.querySelectorAll('main script, main svg:not(.divergence > svg), "
+        "[onerror], [onload]')].length"
     )
     assert elements == 0
 
@@ -118,7 +115,7 @@ def test_every_picture_of_the_record_is_there(page: Chrome) -> None:
 
 def test_a_pressed_verdict_leaves_only_its_cases(page: Chrome) -> None:
     click(page, "[data-verdict=warn].filter")
-    assert page.execute_script(VISIBLE_CASES) == ["shapes.yellow-ball-1024"]
+    assert page.execute_script(VISIBLE_CASES) == ["moved.loose-3"]
 
 
 def test_a_filter_says_whether_it_is_pressed(page: Chrome) -> None:
@@ -134,14 +131,14 @@ def test_filters_work_with_the_keyboard(page: Chrome) -> None:
     from selenium.webdriver.common.by import By
 
     page.find_element(By.CSS_SELECTOR, "[data-verdict=error].filter").send_keys(" ")
-    assert page.execute_script(VISIBLE_CASES) == ["shapes.cat-face-7"]
+    assert page.execute_script(VISIBLE_CASES) == ["moved.odd-7"]
 
 
 def test_the_search_looks_at_ids_and_prompts(page: Chrome) -> None:
     from selenium.webdriver.common.by import By
 
-    page.find_element(By.ID, "search").send_keys("CLOSE up")
-    assert page.execute_script(VISIBLE_CASES) == ["shapes.cat-face-7"]
+    page.find_element(By.ID, "search").send_keys("YELLOW cat")
+    assert page.execute_script(VISIBLE_CASES) == ["moved.odd-7"]
 
 
 def test_a_search_without_result_says_so(page: Chrome) -> None:
@@ -151,7 +148,7 @@ def test_a_search_without_result_says_so(page: Chrome) -> None:
     assert page.find_element(By.ID, "nothing").is_displayed()
 
 
-@pytest.mark.parametrize("fragment", ["shapes.red-ball-on-table-0", "red-ball-on-table-0"])
+@pytest.mark.parametrize("fragment", ["steady.table-red-1-6d5e4a", "table-red-1-6d5e4a"])
 def test_a_link_to_a_folded_case_opens_it_whatever_is_filtered(page: Chrome, fragment: str) -> None:
     click(page, "[data-verdict=new].filter")
     page.execute_script("location.hash = arguments[0]", fragment)
@@ -159,15 +156,23 @@ def test_a_link_to_a_folded_case_opens_it_whatever_is_filtered(page: Chrome, fra
         "requestAnimationFrame(() => requestAnimationFrame(() => arguments[0]("
         "[...document.querySelectorAll('details.tile[open]')].map(d => d.id))))"
     )
-    assert opened == ["shapes.red-ball-on-table-0"]
+    assert opened == ["steady.table-red-1-6d5e4a"]
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 case"), (2, "2 cases")])
+def test_a_number_of_cases_agrees_with_its_noun(
+    browser: Chrome, tmp_path: Path, count: int, words: str
+) -> None:
+    browser.get(write_report(run_view(run(*[case()] * count)), tmp_path).as_uri())
+    assert browser.execute_script("return document.getElementById('shown').textContent") == words
 
 
 def test_a_link_to_a_case_brings_it_into_view(page: Chrome, report: Path) -> None:
     page.get("about:blank")
-    page.get(report.as_uri() + "#shapes.yellow-ball-1024")
+    page.get(report.as_uri() + "#moved.loose-3")
     top = page.execute_async_script(
         "const done = arguments[0]; setTimeout(() => done("
-        "document.getElementById('shapes.yellow-ball-1024').getBoundingClientRect().top), 300)"
+        "document.getElementById('moved.loose-3').getBoundingClientRect().top), 300)"
     )
     assert 0 <= top < page.execute_script("return innerHeight")
 
@@ -242,4 +247,4 @@ def test_copying_gives_the_command_as_it_is_typed(page: Chrome) -> None:
         "const done = arguments[0];"
         "setTimeout(() => navigator.clipboard.readText().then(done, e => done(String(e))), 100)"
     )
-    assert copied == ("goldenseed accept 20261120T151233Z 'red-apple[seed=1024]' --reason \"…\"")
+    assert copied == (f"goldenseed accept {record().run_id} 'red-apple[seed=1024]' --reason \"…\"")

@@ -14,7 +14,7 @@ from goldenseed.images.compare import ComparisonDocument, ImageComparison, Outco
 from goldenseed.images.folders import judge_files, pair_files, usable_cores
 from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.images.terms import Region, Terms, terms_of
-from goldenseed.reporting.compared import gate_line, pair_lines, summary_line
+from goldenseed.reporting.comparison import gate_line, pair_counts, pair_lines
 
 FAILED = 1
 """The exit code where a gate failed, or a pair could not be compared or is incomplete."""
@@ -80,7 +80,7 @@ def compare(
     else:
         for line in pair_lines(counted, shown=terms.names):
             typer.echo(line)
-        typer.echo(f"{summary_line(counts)}\n{gate_line(terms.limits)}")
+        typer.echo(f"{pair_counts(counts)}\n{gate_line(terms.limits)}")
     if code := _exit_code(counts):
         raise typer.Exit(code)
 

@@ -12,10 +12,12 @@ import typer
 
 from goldenseed.cli.common import Reports, find_run
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.reporting.comparison import comparison_lines
-from goldenseed.reporting.comparison_json import comparison_document
+from goldenseed.reporting.comparison import comparison_blocks
+from goldenseed.reporting.documents import comparison_document
 from goldenseed.reporting.html import write_report
-from goldenseed.reporting.text import visible
+from goldenseed.reporting.terminal import block_lines
+from goldenseed.reporting.view import Block, run_view
+from goldenseed.reporting.words import visible
 from goldenseed.runs.comparison import (
     RunComparison,
     StoredRun,
@@ -75,10 +77,11 @@ def diff(
         document = comparison_document(found, environments, movement) | {"layers": layers}
         typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
     else:
-        for line in (*comparison_lines(found, environments, movement), *map(visible, layers)):
+        blocks = comparison_blocks(found, environments, movement)
+        for line in (*block_lines(blocks), *map(visible, layers)):
             typer.echo(line)
     if not no_report:
-        notes = comparison_lines(found, environments, movement, every_case=False)
+        notes = tuple(comparison_blocks(found, environments, movement, every_case=False))
         page = _write_report(found, folder, began, notes)
         typer.echo(f"report  {page}", err=as_json)
     unpaired = found.pairing.only_in_a or found.pairing.only_in_b
@@ -105,11 +108,11 @@ def _refuse_to_overwrite(folder: Path, a: StoredRun, b: StoredRun) -> None:
 
 
 def _write_report(
-    found: RunComparison, folder: Path, began: datetime, notes: Sequence[str]
+    found: RunComparison, folder: Path, began: datetime, notes: Sequence[Block]
 ) -> Path:
     record = comparison_record(found, started=began, finished=datetime.now(UTC))
     write_comparison_record(record, folder)
-    return write_report(record, folder, notes=notes)
+    return write_report(run_view(record, folder), folder, notes=notes)
 
 
 def _shown(pairs: Iterable[CasePair]) -> Iterable[CasePair]:

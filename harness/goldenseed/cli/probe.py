@@ -12,7 +12,8 @@ import typer
 from goldenseed.cli.common import Reports, choose_changes, choose_suite_cases
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import pretty_json, write_atomically
-from goldenseed.reporting.probe import probe_document, probe_lines, probe_markdown
+from goldenseed.reporting.documents import probe_document
+from goldenseed.reporting.probe import probe_lines, probe_markdown
 from goldenseed.runs.folder import new_run_id
 from goldenseed.suite.loading import load_suite
 from goldenseed.tools.probe.probing import Probe, Tried, repeats_itself

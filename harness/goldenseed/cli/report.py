@@ -10,12 +10,14 @@ from goldenseed.cli.common import Reports, Run, find_run
 from goldenseed.reporting.html import write_report
 from goldenseed.reporting.markdown import write_summary
 from goldenseed.reporting.terminal import summary_lines
+from goldenseed.reporting.view import run_view
 
 
 def report(run: Run = "latest", *, reports: Reports = Path("reports")) -> None:
     """Write index.html and summary.md of RUN again from its record, also of one cut short."""
     record, folder = find_run(run, reports)
-    page = write_report(record, folder)
-    write_summary(record, folder)
-    for line in summary_lines(record, str(page)):
+    view = run_view(record, folder)
+    page = write_report(view, folder)
+    write_summary(view, folder)
+    for line in summary_lines(view, str(page)):
         typer.echo(line)

@@ -14,7 +14,8 @@ from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import Baselines
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import parse_gate, parse_limit
-from goldenseed.reporting.selfcheck import selfcheck_document, selfcheck_lines
+from goldenseed.reporting.documents import selfcheck_document
+from goldenseed.reporting.selfcheck import selfcheck_lines
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
 from goldenseed.tools.selfcheck.baseline_cases import Right, find_right

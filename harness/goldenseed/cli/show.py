@@ -13,6 +13,7 @@ from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import Baselines, Reports, fits
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.profile import fallback_chain
+from goldenseed.reporting.words import visible
 from goldenseed.runs.folder import LATEST, load_run
 from goldenseed.tolerance.exact import STAGES
 
@@ -56,7 +57,7 @@ def show(
         entry = store.entry(suite, each)
         if entry is not None:
             for line in _lines(entry, slug):
-                typer.echo(line)
+                typer.echo(visible(line, lines=False))
 
 
 def _profile_of_latest(reports: Path) -> str | None:

@@ -103,11 +103,16 @@ _SHOWN = 8
 
 
 def changed(name: str, old: object, new: object) -> str:
-    """Return ``name old → new``, digests and long values shortened to where they part."""
+    """Return ``name old → new``, as ``old_and_new`` writes them."""
+    return f"{name} {old_and_new(old, new)}"
+
+
+def old_and_new(old: object, new: object) -> str:
+    """Return ``old → new``, digests and long values shortened to where they part."""
     before, after = _text(old), _text(new)
     if max(len(before), len(after)) > _LONGEST:
         before, after = _where_they_part(before, after)
-    return f"{name} {before} → {after}"
+    return f"{before} → {after}"
 
 
 def _text(value: object) -> str:

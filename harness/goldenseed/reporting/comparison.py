@@ -1,23 +1,22 @@
-"""Two runs compared, as lines for the terminal: the same text in a pipe."""
+"""Two runs compared, as blocks for the terminal and the page; and pairs of images, as lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from goldenseed.diagnosis.divergence import old_and_new
 from goldenseed.environment.fingerprint import KeyDifference
 from goldenseed.environment.keys import Kind
-from goldenseed.reporting.headline import grouping_sentence
-from goldenseed.reporting.numbers import number, scalar
-from goldenseed.reporting.text import WORST_FIRST, reason_in_words, visible
-from goldenseed.runs.comparison import (
-    HELD,
-    JudgedPair,
-    RunComparison,
-    StoredRun,
-)
+from goldenseed.images.compare import ImageComparison, Outcome
+from goldenseed.reporting.diagnosis import grouping_sentence
+from goldenseed.reporting.numbers import metric_label, number, scalar
+from goldenseed.reporting.view import Block
+from goldenseed.reporting.words import WORST_FIRST, beyond_gate, count_of, told, visible
+from goldenseed.runs.comparison import HELD, JudgedPair, RunComparison, StoredRun
 from goldenseed.runs.movement import FieldSplit, Movement
 from goldenseed.runs.pairing import Environments
 from goldenseed.runs.record import CaseRecord
+from goldenseed.suite.cases import Limit
 from goldenseed.verdict.model import Verdict
 
 _NAMED = 5
@@ -25,8 +24,6 @@ _NAMED = 5
 
 _KEYS = 20
 """How many keys of the environment are named for each kind."""
-
-_LONGEST_VALUE = 60
 
 _SHOWN = (
     ("peak_difference", "max"),
@@ -37,64 +34,61 @@ _SHOWN = (
 )
 
 
-def comparison_lines(
+def comparison_blocks(
     found: RunComparison,
     environments: Environments,
     movement: Movement,
     *,
     every_case: bool = True,
-) -> list[str]:
-    """Say what comparing two runs found, in the order in which people ask.
+) -> Iterator[Block]:
+    """Yield what comparing two runs found, in the order in which people ask.
 
-    Which runs, what could be paired, how many moved and, if ``every_case``, how far each, which
-    moved together and why, and how the environments differ. Untrusted text is made visible; nothing
-    depends on the terminal.
+    Which runs, what could be paired, which moved together and how the environments differ; and,
+    if ``every_case``, what a report of the comparison says of its cases: how far and why.
     """
-    return [
-        _run_line("A", found.a),
-        _run_line("B", found.b),
-        "",
-        *_pairing_lines(found),
-        *(_case_lines(found.pairs) if every_case else ()),
-        *_movement_lines(movement),
-        *_why_lines(found),
-        "",
-        *_environment_lines(environments),
-    ]
+    yield Block((_run("A", found.a), _run("B", found.b)))
+    yield Block((_verdicts(found.pairs), *_unpaired(found)))
+    judged = [pair.judged for pair in found.pairs]
+    if every_case:
+        yield from _cases(judged)
+    if movement.separation.moved:
+        yield _movement(movement)
+    if every_case and (sentence := grouping_sentence(judged)):
+        yield Block((f"why: {sentence}",))
+    yield _environments(environments)
 
 
-def _run_line(name: str, run: StoredRun) -> str:
+def _run(name: str, run: StoredRun) -> str:
     record = run.record
     state = "" if record.complete else ", CUT SHORT: cases may be missing"
-    profile = _plain(record.profile or "no profile")
-    return f"{name}  {_plain(record.run_id)}  {profile}  {_cases(len(record.cases))}{state}"
+    cases = count_of(len(record.cases), "case")
+    return f"{name}  {record.run_id}  {record.profile or 'no profile'}  {cases}{state}"
 
 
-def _pairing_lines(found: RunComparison) -> Iterator[str]:
-    verdicts = [pair.judged.verdict for pair in found.pairs]
-    counts = ", ".join(
-        f"{verdicts.count(verdict)} {verdict}"
-        for verdict in reversed(WORST_FIRST)
-        if verdict in verdicts
-    )
-    yield f"paired {len(verdicts)}: {counts}"
+def _verdicts(pairs: Sequence[JudgedPair]) -> str:
+    found = [pair.judged.verdict for pair in pairs]
+    counts = (f"{found.count(each)} {each}" for each in reversed(WORST_FIRST) if each in found)
+    return f"paired {len(found)}: {', '.join(counts)}"
+
+
+def _unpaired(found: RunComparison) -> Iterator[str]:
     for name, cases in (("A", found.pairing.only_in_a), ("B", found.pairing.only_in_b)):
         if cases:
-            names = [f"{_plain(case.suite)}::{_plain(case.id)}" for case in cases[:_NAMED]]
             more = ", …" if len(cases) > _NAMED else ""
-            yield f"only in {name} {len(cases)}: {', '.join(names)}{more}"
+            yield f"only in {name} {len(cases)}: {', '.join(map(_name, cases[:_NAMED]))}{more}"
 
 
-def _case_lines(pairs: Sequence[JudgedPair]) -> Iterator[str]:
-    order = {verdict: place for place, verdict in enumerate(WORST_FIRST)}
-    shown = [pair for pair in pairs if pair.judged.verdict is not Verdict.IDENTICAL]
-    shown.sort(key=lambda pair: order[pair.judged.verdict])
-    rows = [_row(pair.judged) for pair in shown if pair.judged.metrics]
+def _cases(cases: Sequence[CaseRecord]) -> Iterator[Block]:
+    moved = [case for case in cases if case.verdict is not Verdict.IDENTICAL]
+    moved.sort(key=lambda case: WORST_FIRST.index(case.verdict))
+    rows = tuple(_row(case) for case in moved if case.metrics)
     if rows:
-        yield ""
-        yield from table(("", "case", *(label for _, label in _SHOWN)), rows)
-    for pair in shown:
-        yield from _sentences(pair.judged)
+        yield Block(columns=("", "case", *(label for _, label in _SHOWN)), rows=rows)
+    for case in moved:
+        if case.verdict not in {*HELD, Verdict.WARN, Verdict.DRIFT}:  # these speak by their numbers
+            reasons = [told(reason, case.limits).words for reason in case.reasons]
+            details = (case.error,) if case.error else tuple(reasons)
+            yield Block((f"{case.verdict.upper()} {_name(case)}",), details=details)
 
 
 def _row(case: CaseRecord) -> tuple[str, ...]:
@@ -102,143 +96,140 @@ def _row(case: CaseRecord) -> tuple[str, ...]:
         number(metric, case.metrics[metric]) if metric in case.metrics else ""
         for metric, _ in _SHOWN
     )
-    return (case.verdict, f"{_plain(case.suite)}::{_plain(case.id)}", *values)
+    return (case.verdict, _name(case), *values)
 
 
-def _sentences(case: CaseRecord) -> Iterator[str]:
-    """Say of an error and of an incomparable pair why; the others speak by their numbers."""
-    if case.verdict in {*HELD, Verdict.WARN, Verdict.DRIFT}:
-        return
-    yield f"{case.verdict.upper()} {_plain(case.suite)}::{_plain(case.id)}"
-    if case.error:
-        yield from (f"  {line}" for line in visible(case.error).splitlines())
-        return
-    for reason in case.reasons:
-        yield from (f"  {line}" for line in reason_in_words(reason, case).splitlines())
-
-
-def _movement_lines(movement: Movement) -> Iterator[str]:
+def _movement(movement: Movement) -> Block:
     found = movement.separation
-    if not found.moved:
-        return
     verb = "moved beyond the noise" if movement.beyond_noise else "changed, within the noise"
-    yield ""
+    head, details = "which together:", [_separating(s, found.moved, verb) for s in found.separating]
     if not found.held:
-        each = (
-            "the one comparable case" if found.moved == 1 else f"all {found.moved} comparable cases"
+        one = "the one comparable case"
+        head += f" {one if found.moved == 1 else f'all {found.moved} comparable cases'} {verb}"
+        details = []
+    elif len(details) > 1:
+        details.append(
+            "each of these fields parts them alone: the two runs cannot tell which it is"
         )
-        yield f"which together: {each} {verb}"
-    elif found.separating:
-        yield "which together:"
-        yield from (f"  {_separating(each, found.moved, verb)}" for each in found.separating)
-        if len(found.separating) > 1:
-            yield "  each of these fields parts them alone: the two runs cannot tell which it is"
-    else:
-        yield f"which together: {found.moved} {verb}, {found.held} did not; no field separates them"
+    elif not details:
+        head += f" {found.moved} {verb}, {found.held} did not; no field separates them"
         if movement.beyond_noise:
-            yield from (f"  {_shared(each, found.moved)}" for each in found.shared)
+            details = [_shared(each, found.moved) for each in found.shared]
     if movement.beyond_noise:
         directions = [(movement.brighter, "brighter"), (movement.darker, "darker")]
-        words = (f"{count} {word}" for count, word in directions if count)
-        yield f"  on average over the whole image: {', '.join(words) or 'as bright as in A'}"
-
-
-def _why_lines(found: RunComparison) -> Iterator[str]:
-    sentence = grouping_sentence([pair.judged for pair in found.pairs])
-    if sentence:
-        yield ""
-        yield f"why: {sentence}"
+        words = ", ".join(f"{count} {word}" for count, word in directions if count)
+        details.append(f"on average over the whole image: {words or 'as bright as in A'}")
+    return Block((head,), details=tuple(details))
 
 
 def _separating(split: FieldSplit, moved: int, verb: str) -> str:
-    field, cases = _plain(split.field), _cases(moved)
+    cases = count_of(moved, "case")
     if len(split.values) <= len(split.other_values):
         return (
-            f"all {cases} with {field} = {_values(split.values)} {verb}, "
+            f"all {cases} with {split.field} = {_values(split.values)} {verb}, "
             f"none of the {split.held_without} others did"
         )
     return (
-        f"all but those with {field} = {_values(split.other_values)} {verb}: {cases}, "
+        f"all but those with {split.field} = {_values(split.other_values)} {verb}: {cases}, "
         f"and none of the {split.held_without} with it"
     )
 
 
 def _shared(split: FieldSplit, moved: int) -> str:
     return (
-        f"all {moved} have {_plain(split.field)} = {_values(split.values)}, "
+        f"all {moved} have {split.field} = {_values(split.values)}, "
         f"but so have {split.held_with} of the {split.held_with + split.held_without} others"
     )
 
 
-def _environment_lines(found: Environments) -> Iterator[str]:
+def _environments(found: Environments) -> Block:
     if not found.cases:
-        yield "environments: not on record"
-        return
+        return Block(("environments: not on record",))
     profiles = ", ".join(_profiles(*each, total=found.cases) for each in found.profiles)
-    count = len({difference.key for difference, _ in found.differences})
-    yield f"environments: {profiles}; {_differ(count)}"
+    keys = len({difference.key for difference, _ in found.differences})
+    differ = f"{count_of(keys, 'key differs', 'keys differ')}, A → B" if keys else "no key differs"
     by_kind = {kind: [d for d in found.differences if d[0].kind is kind] for kind in Kind}
-    shown = [each for same in by_kind.values() for each in same[:_KEYS]]
-    yield from table((), [_difference(*each, total=found.cases) for each in shown])
-    for kind, differing in by_kind.items():
-        if len(differing) > _KEYS:
-            yield f"  {kind}: {len(differing) - _KEYS} more; --json names them all"
+    details = [
+        f"{kind}: {len(differing) - _KEYS} more; --json names them all"
+        for kind, differing in by_kind.items()
+        if len(differing) > _KEYS
+    ]
     if found.unknown:
-        yield f"  for {_cases(found.unknown)} the environment is not on record"
+        details.append(f"for {count_of(found.unknown, 'case')} the environment is not on record")
+    return Block(
+        (f"environments: {profiles}; {differ}",),
+        rows=tuple(
+            _difference(*each, total=found.cases)
+            for differing in by_kind.values()
+            for each in differing[:_KEYS]
+        ),
+        details=tuple(details),
+    )
 
 
 def _profiles(a: str, b: str, count: int, *, total: int) -> str:
-    words = f"both {_plain(a)}" if a == b else f"{_plain(a)} → {_plain(b)}"
-    return words if count == total else f"{words} in {_cases(count)}"
-
-
-def _differ(count: int) -> str:
-    if not count:
-        return "no key differs"
-    return f"{count} key{' differs' if count == 1 else 's differ'}, A → B"
+    words = f"both {a}" if a == b else f"{a} → {b}"
+    return words if count == total else f"{words} in {count_of(count, 'case')}"
 
 
 def _difference(difference: KeyDifference, count: int, *, total: int) -> tuple[str, ...]:
-    old, new = _where_they_part(*(_plain(scalar(v)) for v in (difference.old, difference.new)))
-    where = "" if count == total else f"  (in {count} of {total} cases)"
-    return (difference.kind, _plain(difference.key), f"{old} → {new}{where}")
+    where = "" if count == total else f"  (in {count} of {count_of(total, 'case')})"
+    return (
+        difference.kind,
+        difference.key,
+        f"{old_and_new(difference.old, difference.new)}{where}",
+    )
 
 
-def _where_they_part(old: str, new: str) -> tuple[str, str]:
-    """Shorten two long values to the place at which they begin to differ."""
-    if max(len(old), len(new)) <= _LONGEST_VALUE:
-        return old, new
-    pairs = enumerate(zip(old, new, strict=False))
-    parting = next((place for place, (x, y) in pairs if x != y), min(len(old), len(new)))
-    start = max(0, parting - _LONGEST_VALUE // 2)
-    return _window(old, start), _window(new, start)
-
-
-def _window(text: str, start: int) -> str:
-    end = start + _LONGEST_VALUE
-    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Align rows of cells in columns two spaces apart, indented by two; no head if it is empty."""
-    if not rows:
-        return
-    all_rows = [tuple(row) for row in ((head, *rows) if head else rows)]
-    widths = [max(map(len, column)) for column in zip(*all_rows, strict=True)]
-    for row in all_rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield f"  {'  '.join(cells)}".rstrip()
-
-
-def _cases(count: int) -> str:
-    return f"{count} case{'' if count == 1 else 's'}"
+def _name(case: CaseRecord) -> str:
+    return f"{case.suite}::{case.id}"
 
 
 def _values(values: Sequence[object]) -> str:
     return " or ".join(
-        _plain(scalar(each) if isinstance(each, str | int | float | bool | None) else repr(each))
+        scalar(each) if isinstance(each, str | int | float | bool | None) else repr(each)
         for each in values
     )
+
+
+def pair_lines(pairs: Iterable[ImageComparison], *, shown: Iterable[str]) -> Iterator[str]:
+    """Write every pair of images that is not plainly identical, as it comes."""
+    names = tuple(shown)
+    for pair in pairs:
+        if pair.outcome is Outcome.IDENTICAL and not pair.notes:
+            continue
+        yield f"{_outcome(pair.outcome).upper()} {_plain(pair.name)}"
+        values = [
+            f"{metric_label(name)} {number(name, pair.metrics[name])}"
+            for name in names
+            if name in pair.metrics
+        ]
+        if values:
+            yield f"  {'   '.join(values)}"
+        for gate in pair.gates:
+            if not gate.passed and gate.value is not None:
+                metric = gate.gate.partition("_")[2]
+                yield f"  {beyond_gate(metric, gate.value, gate.gate, gate.limit)}"
+        yield from (f"  {line}" for note in pair.notes for line in visible(note).splitlines())
+
+
+def pair_counts(counts: Mapping[Outcome, int]) -> str:
+    """Write how many pairs came out how: ``3 pairs: 2 identical, 1 beyond gate``."""
+    parts = [f"{counts[each]:,} {_outcome(each)}" for each in Outcome if counts.get(each)]
+    return f"{count_of(sum(counts.values()), 'pair')}: {', '.join(parts)}"
+
+
+def gate_line(limits: Mapping[str, Limit]) -> str:
+    """Write the gates in force and where they come from; the noise is unknown here."""
+    gates = ", ".join(
+        f"{name} {number(name.partition('_')[2], limit.value)}" for name, limit in limits.items()
+    )
+    sources = ", ".join(dict.fromkeys(limit.source for limit in limits.values()))
+    return f"gates: {gates} ({_plain(sources)}); the noise is unknown"
+
+
+def _outcome(outcome: Outcome) -> str:
+    return outcome.replace("_", " ")
 
 
 def _plain(text: str) -> str:

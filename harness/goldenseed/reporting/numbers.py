@@ -1,9 +1,14 @@
-"""How a metric is written, the same way in the terminal, in HTML and in Markdown."""
+"""How a number is written, wherever it is shown, and metrics beside their limits."""
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+
+from goldenseed.images.gates import Direction, within
 
 Scalar = float | int | str | bool | None
 """What a reason or a field of the environment may hold."""
@@ -41,23 +46,9 @@ _STYLES = {
     "face_size": _Style(decimals=2, ends=(0.0,)),
     "pick_score": _Style(decimals=2),
 }
-_ALONG_THE_TRACE = frozenset(
-    {
-        "timesteps_distance",
-        "sigmas_distance",
-        "noise_distance",
-        "embeddings_distance",
-        "denoiser_distance",
-        "guidance_shift",
-        "first_step_shift",
-        "latents_distance",
-        "decoded_distance",
-        "exact_embeddings_distance",
-        "exact_denoiser_distance",
-        "exact_guided_distance",
-        "exact_latents_distance",
-        "exact_decoded_distance",
-    }
+_ALONG_THE_TRACE = re.compile(
+    r"(exact_)?(timesteps|sigmas|noise|embeddings|denoiser|guided|latents|decoded)_distance"
+    r"|(guidance|first_step)_shift"
 )
 """Relative numbers from 1e-8 upwards, written with an exponent."""
 _DISTANCE = _Style(decimals=0, ends=(0.0,))
@@ -74,7 +65,7 @@ def number(metric: str, value: float, *, beside: tuple[float, ...] = ()) -> str:
     """
     if not math.isfinite(value):
         return str(value)
-    if metric in _ALONG_THE_TRACE:
+    if _ALONG_THE_TRACE.fullmatch(metric):
         return _with_exponent(value, (*beside, 0.0))
     style = _style(metric)
     others = [other for other in (*beside, *style.ends) if other != value and math.isfinite(other)]
@@ -134,3 +125,80 @@ def _fixed(value: float, style: _Style, decimals: int) -> str:
     if decimals > 0:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
+
+
+def metric_label(metric: str) -> str:
+    """Return a metric's name for people: ``phash`` for ``phash_distance``."""
+    return metric.removesuffix("_distance").replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One metric, or one gate on it."""
+
+    metric: str
+    value: float | None
+    """None where it was not measured."""
+    gate: str | None = None
+    """The gate's name, ``min_ssim``; None where there is none."""
+    direction: Direction = "max"
+    limit: float | None = None
+    source: str = ""
+    """Where the limit came from; a record says so only of gates that failed."""
+
+    @property
+    def label(self) -> str:
+        """The metric's name for people."""
+        return metric_label(self.metric)
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the gate holds; None where there is no gate or nothing was measured."""
+        if self.value is None or self.limit is None:
+            return None
+        return within(self.value, self.direction, self.limit)
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Value and limit, which read alike only if they are equal; "" for what is not there."""
+        if self.value is None:
+            return "", "" if self.limit is None else number(self.metric, self.limit)
+        if self.limit is None:
+            return number(self.metric, self.value), ""
+        return value_and_limit(self.metric, self.value, self.limit)
+
+
+def metric_rows(
+    values: Mapping[str, float], limits: Mapping[str, float], sources: Mapping[str, str | None]
+) -> tuple[MetricRow, ...]:
+    """Join values and limits: gated metrics first, each gate with a row of its own."""
+    gates = [(name, *_gate(name)) for name in limits]
+    rows = [
+        MetricRow(each, values.get(each), name, direction, limits[name], sources.get(each) or "")
+        for each in dict.fromkeys(metric for _, _, metric in gates)
+        for name, direction, metric in gates
+        if metric == each
+    ]
+    gated = {metric for _, _, metric in gates}
+    return (*rows, *(MetricRow(each, values[each]) for each in values if each not in gated))
+
+
+def _gate(name: str) -> tuple[Direction, str]:
+    """Part a gate's name as a record has it, which may be of a metric that is not installed."""
+    if name.startswith("min_"):
+        return "min", name.removeprefix("min_")
+    return "max", name.removeprefix("max_")
+
+
+def content_in_words(rows: Sequence[MetricRow]) -> str:
+    """Say what the content scores are, and their limits: ``sharpness 31.2 (min 20)``."""
+    parts = []
+    for metric, same in groupby(rows, lambda row: row.metric):
+        found = list(same)
+        limits = ", ".join(
+            f"{r.direction} {number(metric, r.limit)}" for r in found if r.limit is not None
+        )
+        value = found[0].value
+        shown = "not scored" if value is None else number(metric, value)
+        parts.append(f"{found[0].label} {shown}{f' ({limits})' if limits else ''}")
+    return "; ".join(parts)

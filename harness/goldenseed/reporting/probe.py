@@ -1,20 +1,13 @@
-"""What moves the pixels here, as a table for the terminal, for Markdown, and as JSON."""
+"""What moves the pixels here, as a table for the terminal and for Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from goldenseed.environment.fingerprint import environment_differences
-from goldenseed.reporting.comparison import table
 from goldenseed.reporting.numbers import number
-from goldenseed.reporting.text import visible
-from goldenseed.tools.probe.probing import (
-    WORST_LAST,
-    Tried,
-    by_movement,
-    repeats_itself,
-)
+from goldenseed.reporting.terminal import table
+from goldenseed.reporting.words import shortened, visible
+from goldenseed.tools.probe.probing import Tried, by_movement, repeats_itself
 
 _METRICS = (
     ("peak_difference", max, "max"),
@@ -26,7 +19,7 @@ _METRICS = (
 
 _UNMOVED = {"peak_difference": 0.0, "mean_difference": 0.0, "changed_fraction": 0.0, "ssim": 1.0}
 
-HEAD = ("change", "verdict", *(label for _, _, label in _METRICS), "what")
+_HEAD = ("change", "verdict", *(label for _, _, label in _METRICS), "what")
 
 _LONGEST_REASON = 200
 
@@ -34,18 +27,13 @@ _LONGEST_REASON = 200
 def probe_lines(tried: Sequence[Tried]) -> list[str]:
     """Return the table and what follows from it, for the terminal; the same in a pipe."""
     rows = [_row(each) for each in tried]
-    return [*table(HEAD, rows), "", *_conclusions(tried)]
+    return [*table(_HEAD, rows), "", *_conclusions(tried)]
 
 
 def probe_markdown(tried: Sequence[Tried]) -> str:
     """Return the table as Markdown; ``|`` in a message is escaped, other text is our own."""
-    rows = [HEAD, ("---",) * len(HEAD), *(_row(each) for each in tried)]
+    rows = [_HEAD, ("---",) * len(_HEAD), *(_row(each) for each in tried)]
     return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in rows)
-
-
-def probe_document(tried: Sequence[Tried]) -> dict[str, Any]:
-    """Return everything that was found as JSON data."""
-    return {"repeats_itself": repeats_itself(tried), "changes": [_entry(each) for each in tried]}
 
 
 def _row(tried: Tried) -> tuple[str, ...]:
@@ -93,36 +81,5 @@ def _conclusions(tried: Sequence[Tried]) -> Iterator[str]:
             yield f"{words}: {', '.join(groups[key])}"
 
 
-def _entry(tried: Tried) -> dict[str, Any]:
-    verdict = tried.verdict
-    entry: dict[str, Any] = {
-        "name": tried.change.name,
-        "what": tried.change.what,
-        "verdict": verdict and verdict.value,
-        "skipped": tried.skipped,
-        "failed": tried.failed,
-        "worst": worst_metrics(tried),
-    }
-    if tried.comparison is not None:
-        found = [pair.judged.verdict for pair in tried.comparison.pairs]
-        old, new = tried.comparison.a.record.environment, tried.comparison.b.record.environment
-        entry["counts"] = {each.value: found.count(each) for each in WORST_LAST if each in found}
-        entry["cases"] = {
-            pair.judged.id: {
-                "verdict": pair.judged.verdict.value,
-                "metrics": pair.judged.metrics,
-                "error": pair.judged.error,
-                "seconds": pair.pair.b.seconds.generate,
-            }
-            for pair in tried.comparison.pairs
-        }
-        entry["environment"] = [
-            {"key": each.key, "kind": each.kind.value, "unchanged": each.old, "changed": each.new}
-            for each in environment_differences(old, new)
-        ]
-    return entry
-
-
 def _short(text: str) -> str:
-    shown = " ".join(visible(text, lines=False).split())
-    return shown if len(shown) <= _LONGEST_REASON else shown[: _LONGEST_REASON - 1] + "…"
+    return shortened(" ".join(visible(text, lines=False).split()), _LONGEST_REASON)

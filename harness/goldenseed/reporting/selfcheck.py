@@ -1,14 +1,12 @@
-"""A self-check of gates, as lines for the terminal and as JSON."""
+"""A self-check of gates, as lines for the terminal."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from goldenseed.reporting.comparison import table
 from goldenseed.reporting.numbers import number
-from goldenseed.reporting.text import visible
+from goldenseed.reporting.terminal import table
+from goldenseed.reporting.words import count_of, visible
 from goldenseed.tools.selfcheck.check import SelfCheck
 from goldenseed.tools.selfcheck.findings import Findings, Room, Share
 
@@ -20,94 +18,24 @@ _NAMED = 5
 
 def selfcheck_lines(check: SelfCheck, found: Findings) -> list[str]:
     """Return the table of wrong images by gates, and what follows; the same text in a pipe."""
-    where = f"{visible(check.suite, lines=False)}: {_many(len(check.cases), 'case')}"
-    tried = f"{_many(found.tests, 'wrong image')} tried, {_sources(check)}"
-    lines = [f"{where} accepted in {visible(check.profile, lines=False)}, {tried}"]
+    where = f"{check.suite}: {count_of(len(check.cases), 'case')}"
+    tried = f"{count_of(found.tests, 'wrong image')} tried, {_sources(check)}"
+    lines = [f"{where} accepted in {check.profile}, {tried}"]
     if found.tests:
         lines += ["", *table(("wrong image", "tests", "fail", *check.limits), _rows(check, found))]
         lines += ["", *table(_ROOM, [_room(check, room) for room in found.rooms])]
     lines += ["", *_conclusions(check, found), "", *_proposal(check, found)]
-    return lines
-
-
-def selfcheck_document(check: SelfCheck, found: Findings) -> dict[str, Any]:
-    """Return everything that was found as JSON data; an infinity is written as its word."""
-    return {
-        "suite": check.suite,
-        "profile": check.profile,
-        "passed": not check.passed,
-        "cases": list(check.cases),
-        "tests": found.tests,
-        "noise": [
-            {"case": each.case.id, "source": each.noise.source, "reach": dict(each.reach)}
-            for each in check.right
-        ],
-        "gates": {gate: _gate_document(check, found, gate) for gate in found.gates},
-        "table": {
-            wrong: {
-                gate or "any": {"caught": share.caught, "tests": share.tests}
-                for gate, share in row.items()
-            }
-            for wrong, row in found.table.items()
-        },
-        "within_noise": [
-            {"gate": each.gate, "limit": each.limit, "noise": _plain(each.noise)}
-            for each in found.within_noise
-        ],
-        "room": [_room_document(room) for room in found.rooms],
-        "proposed": dict(found.proposed),
-        "passing_wrong_images": [
-            {
-                "case": trial.case,
-                "wrong": trial.wrong,
-                "verdict": trial.verdict.value,
-                "metrics": {name: _plain(value) for name, value in trial.metrics.items()},
-            }
-            for trial in check.passed
-        ],
-        "by_content_alone": [
-            {"case": trial.case, "wrong": trial.wrong, "scores": list(trial.content)}
-            for trial in check.trials
-            if trial.content
-        ],
-        "no_test": [
-            {"case": each.case, "wrong": each.wrong, "why": each.no_test}
-            for each in check.trials
-            if each.no_test
-        ],
-        "left_out": [
-            {"case": each.case, "wrong": each.wrong, "why": each.why} for each in check.left_out
-        ],
-    }
-
-
-def _gate_document(check: SelfCheck, found: Findings, gate: str) -> dict[str, Any]:
-    share = found.gates[gate]
-    return {
-        "limits": list(check.limits[gate]),
-        "caught": share.caught,
-        "tests": share.tests,
-        "blind": gate in found.blind,
-        "blind_to": list(found.blind_to.get(gate, ())),
-        "dead": gate in found.dead,
-    }
-
-
-def _room_document(room: Room) -> dict[str, Any]:
-    return {
-        "metric": room.metric,
-        "noise": None if room.noise is None else _plain(room.noise),
-        "faintest": {"value": _plain(room.faintest), "wrong": room.wrong, "case": room.case},
-    }
+    return [visible(line, lines=False) for line in lines]
 
 
 def passing_line(check: SelfCheck) -> str:
     """Name the wrong images that pass every gate, in one line."""
     by_name: dict[str, list[str]] = {}
     for trial in check.passed:
-        by_name.setdefault(trial.wrong, []).append(visible(trial.case, lines=False))
+        by_name.setdefault(trial.wrong, []).append(trial.case)
     parts = [f"{wrong} in {_some(cases)}" for wrong, cases in by_name.items()]
-    return f"{_many(len(check.passed), 'wrong image')} would pass every gate: {'; '.join(parts)}"
+    many = count_of(len(check.passed), "wrong image")
+    return visible(f"{many} would pass every gate: {'; '.join(parts)}", lines=False)
 
 
 def _rows(check: SelfCheck, found: Findings) -> list[tuple[str, ...]]:
@@ -154,7 +82,7 @@ def _conclusions(check: SelfCheck, found: Findings) -> Iterator[str]:
     by_content = [each for each in check.trials if each.content]
     if by_content:
         scores = ", ".join(dict.fromkeys(name for each in by_content for name in each.content))
-        passing = _many(len(by_content), "wrong image")
+        passing = count_of(len(by_content), "wrong image")
         yield f"by content alone: {passing} would pass every gate but fail {scores}"
     for gate in found.blind:
         share = found.gates[gate]
@@ -165,7 +93,7 @@ def _conclusions(check: SelfCheck, found: Findings) -> Iterator[str]:
         yield f"dead gate: {gate} never decides here: the others fail every image that it fails"
     for tight in found.within_noise:
         metric = tight.gate.partition("_")[2]
-        where = f" in {_many(tight.cases, 'case')}" if tight.cases else ""
+        where = f" in {count_of(tight.cases, 'case')}" if tight.cases else ""
         yield (
             f"gate within the noise: {tight.gate} {tight.limit:g} is tighter than the noise, which "
             f"reaches {number(metric, tight.noise, beside=(tight.limit,))}{where}"
@@ -180,18 +108,18 @@ def _no_tests(check: SelfCheck) -> Iterator[str]:
         if trial.no_test:
             found.setdefault((trial.wrong, trial.no_test), []).append(trial.case)
     for (wrong, why), cases in found.items():
-        yield f"no test: {wrong} is {why} in {_some([visible(c, lines=False) for c in cases])}"
+        yield f"no test: {wrong} is {why} in {_some(cases)}"
 
 
 def _left_out(check: SelfCheck) -> Iterator[str]:
     found: dict[tuple[str | None, str], list[str]] = {}
     for each in check.left_out:
-        found.setdefault((each.wrong, each.why), []).append(visible(each.case, lines=False))
+        found.setdefault((each.wrong, each.why), []).append(each.case)
     for (wrong, why), cases in found.items():
         if wrong is None:
             yield f"not checked: {_some(cases)}: {why}"
         else:
-            yield f"left out: {wrong} in {_many(len(cases), 'case')}: {why}"
+            yield f"left out: {wrong} in {count_of(len(cases), 'case')}: {why}"
 
 
 def _proposal(check: SelfCheck, found: Findings) -> Iterator[str]:
@@ -210,7 +138,7 @@ def _proposal(check: SelfCheck, found: Findings) -> Iterator[str]:
 
 
 def _faintest(room: Room) -> str:
-    return f"{number(room.metric, room.faintest)} ({room.wrong} in {visible(room.case)})"
+    return f"{number(room.metric, room.faintest)} ({room.wrong} in {room.case})"
 
 
 def _yaml(limit: float) -> str:
@@ -222,15 +150,7 @@ def _sources(check: SelfCheck) -> str:
     return ", ".join(found) or "no noise"
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def _some(names: Sequence[str]) -> str:
     shown = ", ".join(names[:_NAMED])
     more = len(names) - _NAMED
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _plain(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)

@@ -1,4 +1,4 @@
-"""What became of sets of cases that are held against each other: in words, and for the page."""
+"""What became of sets of cases that are held against each other, as data and in words."""
 
 from __future__ import annotations
 
@@ -6,41 +6,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldenseed.reporting.numbers import number, value_and_limit
-from goldenseed.reporting.pictures import Picture, picture_of
-from goldenseed.reporting.text import metric_label, visible
-from goldenseed.runs.record import (
-    CaseRecord,
-    RunRecord,
-    SetRecord,
-    SetResult,
-)
+from goldenseed.reporting.links import Picture, picture_of
+from goldenseed.reporting.numbers import metric_label, number, value_and_limit
+from goldenseed.reporting.words import count_of
+from goldenseed.runs.record import CaseRecord, RunRecord, SetRecord, SetResult
 
 MEANINGS = {
     "broken": "Images of the set are not as alike, or not as different, as the suite asks.",
     "held": "Every limit on the set's pairs holds.",
     "not judged": "Not every case of the set has an image.",
 }
-"""One sentence for each state a set can be in."""
-
-
-_NAMED = 5
-"""How many sets that were not judged are named."""
+"""One sentence for each state a set can be in, worst first."""
 
 
 @dataclass(frozen=True, slots=True)
-class ResultText:
-    """One limit on a set's pairs, as text."""
+class ResultView:
+    """One limit on a set's pairs."""
 
     limit: str
     """``max_phash_distance 20``, and for another set ``… to dogs``."""
     value: str
-    """``worst 26``, or of a mean also the worst pair's value."""
+    """``phash 26 in the worst pair``, or of a mean also the worst pair's value."""
     pair: str
     """The ids of the worst pair."""
     pairs: str
     """``28 pairs``, or how large a sample was taken."""
     passed: bool
+    pictures: tuple[tuple[str, Picture], ...]
+    """Case id and picture of the worst pair; none where a result before has the same pair."""
 
     @property
     def sentence(self) -> str:
@@ -49,25 +42,75 @@ class ResultText:
         return f"{self.limit} {holds}: {self.value}, {self.pair} ({self.pairs})"
 
 
-def state_of(found: SetRecord) -> str:
-    """Say in a word or two what became of a set: a key of ``MEANINGS``."""
-    if not found.passed:
-        return "broken"
-    return "held" if found.results else "not judged"
+@dataclass(frozen=True, slots=True)
+class SetView:
+    """One set."""
+
+    record: SetRecord
+    state: str
+    """A key of ``MEANINGS``."""
+    results: tuple[ResultView, ...]
+    """The broken ones first."""
+    notes: tuple[str, ...]
+    """What could not be judged, and why."""
+
+    @property
+    def name(self) -> str:
+        """``consistency night-cats``."""
+        return f"{self.record.kind} {self.record.id}"
+
+    @property
+    def place(self) -> str:
+        """Where it stands: ``suites/cats.suite.yaml:31``."""
+        line = self.record.line
+        return self.record.path if line is None else f"{self.record.path}:{line}"
+
+    @property
+    def meaning(self) -> str:
+        """What its state means, in a sentence."""
+        return MEANINGS[self.state]
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is nothing to say of it."""
+        return self.state == "held" and not self.record.not_judged
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Each broken limit in a sentence, and what went wrong."""
+        broken = (each.sentence for each in self.results if not each.passed)
+        return (*broken, *([self.record.error] if self.record.error else ()))
 
 
-def name_of(found: SetRecord) -> str:
-    """Name a set: ``consistency night-cats``."""
-    return visible(f"{found.kind} {found.id}", lines=False)
+def set_views(run: RunRecord, folder: Path | None) -> tuple[SetView, ...]:
+    """Prepare the sets of a run, in the run's order; the pictures are looked for in ``folder``."""
+    cases = {(case.path, case.id): case for case in run.cases} if run.sets else {}
+    return tuple(_view(each, cases, folder) for each in run.sets)
 
 
-def place_of(found: SetRecord) -> str:
-    """Return where a set stands: ``suites/cats.suite.yaml:31``."""
-    return visible(found.path if found.line is None else f"{found.path}:{found.line}", lines=False)
+def _view(
+    found: SetRecord, cases: Mapping[tuple[str, str], CaseRecord], folder: Path | None
+) -> SetView:
+    state = "broken" if not found.passed else "held" if found.results else "not judged"
+    results = sorted(found.results, key=lambda each: each.passed)
+    pairs = [each.worst_pair for each in results]
+    before = "" if state == "not judged" else "not judged: "
+    return SetView(
+        record=found,
+        state=state,
+        results=tuple(
+            _result(
+                found, each, () if pair in pairs[:index] else _pictures(found, pair, cases, folder)
+            )
+            for index, (each, pair) in enumerate(zip(results, pairs, strict=True))
+        ),
+        notes=tuple(f"{before}{each}" for each in found.not_judged),
+    )
 
 
-def result_text(found: SetRecord, result: SetResult) -> ResultText:
-    """Write one limit, its value and its worst pair."""
+def _result(
+    found: SetRecord, result: SetResult, pictures: tuple[tuple[str, Picture], ...]
+) -> ResultView:
     value, limit = value_and_limit(result.metric, float(result.value), result.limit)
     label = metric_label(result.metric)
     words = f"{label} {value} in the worst pair"
@@ -75,110 +118,25 @@ def result_text(found: SetRecord, result: SetResult) -> ResultText:
         worst = number(result.metric, float(result.worst_value))
         words = f"mean {label} {value}, in the worst pair {worst}"
     to = f" to {result.other}" if result.other else ""
-    sampled = f" of {result.of_pairs:,}" if result.of_pairs > result.pairs else ""
-    return ResultText(
-        limit=visible(f"{result.limit_name} {limit}{to}", lines=False),
+    sampled = f"{result.pairs:,} of " if result.of_pairs > result.pairs else ""
+    return ResultView(
+        limit=f"{result.limit_name} {limit}{to}",
         value=words,
-        pair=visible(" and ".join(result.worst_pair), lines=False),
-        pairs=f"{result.pairs:,}{sampled} pair{'' if result.of_pairs == 1 else 's'}",
+        pair=" and ".join(result.worst_pair),
+        pairs=f"{sampled}{count_of(result.of_pairs, 'pair')}",
         passed=result.passed,
-    )
-
-
-def set_notes(found: SetRecord) -> list[str]:
-    """Say what could not be judged."""
-    before = "" if state_of(found) == "not judged" else "not judged: "
-    return [f"{before}{visible(why, lines=False)}" for why in found.not_judged]
-
-
-def set_lines(run: RunRecord) -> list[str]:
-    """Return a line for each broken limit, one of what was not judged, and a count of the rest."""
-    lines = []
-    for found in run.sets:
-        broken = [result_text(found, each) for each in found.results if not each.passed]
-        told = [f"{text.limit} BROKEN: {text.value}, {text.pair}" for text in broken]
-        told += [visible(found.error, lines=False)] if found.error else []
-        lines += [f"{name_of(found)} ({place_of(found)}): {each}" for each in told]
-    waiting = [
-        f"{name_of(found)} ({visible(why, lines=False)})"
-        for found in run.sets
-        for why in found.not_judged
-    ]
-    if waiting:
-        more = f" and {len(waiting) - _NAMED:,} more" if len(waiting) > _NAMED else ""
-        lines.append(f"not judged: {', '.join(waiting[:_NAMED])}{more}")
-    held = sum(state_of(each) == "held" and not each.not_judged for each in run.sets)
-    if held:
-        lines.append(f"{held:,} set{' holds' if held == 1 else 's hold'}")
-    return lines
-
-
-_ORDER = tuple(MEANINGS)
-_TONES = {"broken": "drift", "held": "identical", "not judged": "warn"}
-
-
-@dataclass(frozen=True, slots=True)
-class ResultView:
-    """One limit on a set, with the pictures of its worst pair."""
-
-    text: ResultText
-    pictures: tuple[tuple[str, Picture], ...]
-    """Case id and picture; none where a result above has the same worst pair."""
-
-
-@dataclass(frozen=True, slots=True)
-class SetView:
-    """One set."""
-
-    name: str
-    place: str
-    state: str
-    tone: str
-    meaning: str
-    results: tuple[ResultView, ...]
-    notes: tuple[str, ...]
-    error: str | None
-
-
-def set_views(run: RunRecord, folder: Path) -> tuple[SetView, ...]:
-    """Prepare the sets of a run for the page."""
-    cases = {(case.path, case.id): case for case in run.cases}
-    ordered = sorted(run.sets, key=lambda each: _ORDER.index(state_of(each)))
-    return tuple(_view(each, cases, folder) for each in ordered)
-
-
-def _view(found: SetRecord, cases: Mapping[tuple[str, str], CaseRecord], folder: Path) -> SetView:
-    state = state_of(found)
-    results = sorted(found.results, key=lambda each: each.passed)
-    pairs = [each.worst_pair for each in results]
-    first = [pair not in pairs[:index] for index, pair in enumerate(pairs)]
-    return SetView(
-        name=name_of(found),
-        place=place_of(found),
-        state=state,
-        tone=_TONES[state],
-        meaning=MEANINGS[state],
-        results=tuple(
-            ResultView(
-                result_text(found, each), _pictures(found, each, cases, folder) if new else ()
-            )
-            for each, new in zip(results, first, strict=True)
-        ),
-        notes=tuple(set_notes(found)),
-        error=None if found.error is None else visible(found.error),
+        pictures=pictures,
     )
 
 
 def _pictures(
     found: SetRecord,
-    result: SetResult,
+    pair: tuple[str, str],
     cases: Mapping[tuple[str, str], CaseRecord],
-    folder: Path,
+    folder: Path | None,
 ) -> tuple[tuple[str, Picture], ...]:
-    pictures = []
-    for case_id in result.worst_pair:
-        case = cases.get((found.path, case_id))
-        picture = picture_of("current", case.image if case else None, folder)
-        if picture is not None:
-            pictures.append((visible(case_id, lines=False), picture))
-    return tuple(pictures)
+    made = [(each, cases.get((found.path, each))) for each in pair]
+    images = [
+        (each, picture_of("current", case.image if case else None, folder)) for each, case in made
+    ]
+    return tuple((each, picture) for each, picture in images if picture)

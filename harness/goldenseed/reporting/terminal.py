@@ -1,130 +1,144 @@
-"""What the terminal says: one text for each case that stands out, and the run's closing lines."""
+"""What the terminal says: of a case that stands out, of a run, of tables; the same in a pipe.
+
+Nothing that is said can move the cursor or colour the terminal: control characters are shown.
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from collections.abc import Iterable, Iterator, Sequence
 
-from goldenseed.reporting.anchors import case_anchor
-from goldenseed.reporting.divergence import diagnosis_lines
-from goldenseed.reporting.headline import grouping_sentence, lock_lines
-from goldenseed.reporting.sets import set_lines
-from goldenseed.reporting.text import (
-    WORST_FIRST,
-    pixels_in_words,
-    reason_in_words,
-    visible,
-)
-from goldenseed.runs.record import BaselineUsed, CaseRecord, RunRecord
-from goldenseed.verdict.model import PASSING, Reason, Verdict
+from goldenseed.reporting.diagnosis import Why
+from goldenseed.reporting.view import Block, CaseView, RunView
+from goldenseed.reporting.words import About, Told, count_of, visible
+from goldenseed.runs.record import BaselineUsed
 
-_ACCEPTABLE = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN, Verdict.MATCH)
-_FACTS = {"gate", "noise"}
+_FACTS = (About.GATE, About.NOISE)
 _DIGEST_SHOWN = 6
+_NAMED = 5
+"""How many sets that were not judged are named."""
 
 
-def failure_text(case: CaseRecord, run_id: str, report: str | None) -> str:
+def failure_text(case: CaseView, report: str | None) -> str:
     """Say what became of one case, and what to do about it, in a few lines.
 
     ``report`` is the path of ``index.html`` as a user would type it, or None if none is written.
-    Nothing in the case can move the cursor or colour the terminal: control characters are shown.
     """
-    head = f"{case.verdict.upper()} {visible(case.path)}::{visible(case.id)}"
-    return "\n".join([head, *(f"  {line}".rstrip() for line in _body(case, run_id, report))])
+    record = case.record
+    head = f"{record.verdict.upper()} {visible(record.path)}::{visible(record.id)}"
+    lines = (line for text in _body(case, report) for line in visible(text).splitlines())
+    return "\n".join([head, *(f"  {line}".rstrip() for line in lines)])
 
 
-def _body(case: CaseRecord, run_id: str, report: str | None) -> Iterator[str]:
-    facts, others = _split(case)
-    for reason in others:
-        yield from reason_in_words(reason, case).splitlines()
-    if case.error:
-        yield from visible(case.error.rstrip()).splitlines()
-    yield from (reason_in_words(reason, case) for reason in facts if reason.detail is not None)
-    line = list(_measured(case, [reason for reason in facts if reason.detail is None]))
-    moved = pixels_in_words(case)
-    if moved:
-        line.append(moved)
-    if line:
-        yield "   ".join(line)
-    if case.verdict in PASSING and not case.passed and not case.breaks_content:
-        yield f"{case.verdict} is not enough for what --golden-require asks"
-    if case.baseline:
-        yield baseline_line(case.baseline)
-    if case.diagnosis:
-        yield from diagnosis_lines(case.diagnosis)
+def _body(case: CaseView, report: str | None) -> Iterator[str]:
+    facts = [each for each in case.reasons if each.about in _FACTS]
+    gates = [each for each in facts if each.about is About.GATE]
+    facts = gates or facts  # where a gate failed, that the noise was left goes without saying
+    yield from (each.words for each in case.reasons if each.about not in _FACTS)
+    if case.record.error:
+        yield case.record.error.rstrip()
+    yield from (each.words for each in facts if each.reason.detail is not None)
+    line = [*_measured([each for each in facts if each.reason.detail is None])]
+    if line or case.moved:
+        yield "   ".join([*line, *([case.moved] if case.moved else [])])
+    if case.shortfall:
+        yield case.shortfall
+    if case.record.baseline:
+        yield _baseline(case.record.baseline)
+    if case.why:
+        yield from why_lines(case.why)
     if report:
-        yield f"report  {report}#{case_anchor(case)}"
-    command = accept_command(case, run_id)
-    if command:
-        yield f"accept  {' '.join(command)}"
+        yield f"report  {report}#{case.anchor}"
+    if case.accept:
+        yield f"accept  {' '.join(case.accept)}"
 
 
-def _measured(case: CaseRecord, facts: Sequence[Reason]) -> Iterator[str]:
+def _measured(facts: Sequence[Told]) -> Iterator[str]:
     """Yield one text a reason; of several about one noise, the last names it."""
-    for reason, following in zip_longest(facts, facts[1:]):
-        text = reason_in_words(reason, case)
-        told_later = following is not None and following.source == reason.source
-        if reason.code == "noise" and told_later:
-            text = text.removesuffix(f" ({reason.source})")
-        yield text
+    for index, each in enumerate(facts):
+        following = facts[index + 1].source if index + 1 < len(facts) else None
+        told_later = each.about is About.NOISE and following == each.source
+        yield each.statement if told_later else each.words
 
 
-def _split(case: CaseRecord) -> tuple[list[Reason], list[Reason]]:
-    """Part what gates and noise say from the other reasons, fallback first.
-
-    Where a gate failed, that the noise was left as well goes without saying.
-    """
-    facts = [reason for reason in case.reasons if reason.code in _FACTS]
-    gates = [reason for reason in facts if reason.code == "gate"]
-    others = [reason for reason in case.reasons if reason.code not in _FACTS]
-    others.sort(key=lambda reason: reason.code != "profile_fallback")
-    return gates or facts, others
-
-
-def baseline_line(baseline: BaselineUsed) -> str:
+def _baseline(baseline: BaselineUsed) -> str:
     """Say which accepted image was used: ``baseline 3f9a1c… accepted 2026-11-20 in cpu-…``."""
-    digest = visible(baseline.pixels_sha256[:_DIGEST_SHOWN], lines=False)
-    profile = visible(baseline.profile, lines=False)
+    digest = baseline.pixels_sha256[:_DIGEST_SHOWN]
     if baseline.run is not None:
-        return f"against {digest}… of run {visible(baseline.run, lines=False)} in {profile}"
-    return f"baseline {digest}… accepted {baseline.accepted_at:%Y-%m-%d} in {profile}"
+        return f"against {digest}… of run {baseline.run} in {baseline.profile}"
+    return f"baseline {digest}… accepted {baseline.accepted_at:%Y-%m-%d} in {baseline.profile}"
 
 
-def accept_command(case: CaseRecord, run_id: str) -> tuple[str, ...]:
-    """Return the shell's words, quoted, for accepting this case's image; () where none should be.
-
-    An error has no image, an identical one is accepted already, and a rejected one was declared
-    wrong by somebody: undoing that deserves more than a line to copy. To accept an image does not
-    mend its content.
-    """
-    if case.verdict not in _ACCEPTABLE or case.breaks_content:
-        return ()
-    words = (shlex.quote(word) for word in (run_id, case.id))
-    return ("goldenseed", "accept", *words, "--reason", '"…"')
-
-
-def counts_text(run: RunRecord) -> str:
-    """Count the verdicts, best first: ``24 identical, 1 drift``."""
-    counts = run.counts()
-    parts = [f"{counts[v]} {v}" for v in reversed(WORST_FIRST) if v in counts]
-    return ", ".join(parts) or "no cases"
+def why_lines(why: Why) -> Iterator[str]:
+    """Yield where two images part, how far apart they are, and the causes with their evidence."""
+    if why.divergence:
+        yield f"first divergence: {_line(why.divergence)}"
+    if why.distances:
+        yield why.distances
+    if why.environment:
+        yield f"environment: {_line(why.environment)}"
+    if why.causes:
+        first, *others = map(_line, why.causes)
+        yield f"likely cause: {first}"
+        yield from (f"  {_line(each)}" for each in why.evidence)
+        if others:
+            yield f"  or {', or '.join(others)}"
+    yield from (f"note: {_line(each)}" for each in why.remarks)
 
 
-def summary_lines(run: RunRecord, report: str | None = None) -> list[str]:
+def summary_lines(run: RunView, report: str | None = None) -> list[str]:
     """Return the run's closing lines: what the cases that moved share, counts, report, what to do.
 
     ``report`` is the path of ``index.html`` as a user would type it, or None if none is written.
     """
-    shared = grouping_sentence(run.cases)
-    lines = [f"golden: {shared}"] if shared else []
-    lines.append(f"golden: {counts_text(run)}")
-    if not run.complete:
-        lines.append("golden: the run was cut short; cases may be missing")
-    lines += [f"golden: {line}" for line in (*lock_lines(run), *set_lines(run))]
+    counts = ", ".join(f"{len(each.cases)} {each.verdict}" for each in reversed(run.sections))
+    lines = [run.shared] if run.shared else []
+    lines.append(counts or "no cases")
+    if not run.record.complete:
+        lines.append("the run was cut short; cases may be missing")
+    lines += [lock.sentence for lock in run.locks]
+    lines += _set_lines(run)
     if report:
-        lines.append(f"golden: report  {report}")
-    if any(not case.passed and accept_command(case, run.run_id) for case in run.cases):
-        command = f"goldenseed accept {shlex.quote(run.run_id)}"
-        lines.append(f'golden: accept  {command} CASE… --reason "…"')
+        lines.append(f"report  {report}")
+    if any(case.accept and not case.record.passed for case in run.cases):
+        command = f"goldenseed accept {shlex.quote(run.record.run_id)}"
+        lines.append(f'accept  {command} CASE… --reason "…"')
+    return [f"golden: {_line(line)}" for line in lines]
+
+
+def _set_lines(run: RunView) -> Iterator[str]:
+    """Yield a line for each broken limit, one of what was not judged, and a count of the rest."""
+    for each in run.sets:
+        yield from (f"{each.name} ({each.place}): {fault}" for fault in each.faults)
+    waiting = [f"{each.name} ({why})" for each in run.sets for why in each.record.not_judged]
+    if waiting:
+        more = f" and {len(waiting) - _NAMED:,} more" if len(waiting) > _NAMED else ""
+        yield f"not judged: {', '.join(waiting[:_NAMED])}{more}"
+    if held := sum(each.holds for each in run.sets):
+        yield count_of(held, "set holds", "sets hold")
+
+
+def block_lines(blocks: Iterable[Block]) -> list[str]:
+    """Write blocks with an empty line between them: sentences, the table, details indented."""
+    lines: list[str] = []
+    for block in blocks:
+        lines += [""] if lines else []
+        lines += map(_line, block.sentences)
+        lines += table(block.columns, block.rows)
+        lines += [f"  {line}" for text in block.details for line in visible(text).splitlines()]
     return lines
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Align rows of cells in columns two spaces apart, indented by two; no head if it is empty."""
+    if not rows:
+        return
+    all_rows = [tuple(map(_line, row)) for row in ((head, *rows) if head else rows)]
+    widths = [max(map(len, column)) for column in zip(*all_rows, strict=True)]
+    for row in all_rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield f"  {'  '.join(cells)}".rstrip()
+
+
+def _line(text: str) -> str:
+    return visible(text, lines=False)

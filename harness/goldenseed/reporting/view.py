@@ -1,126 +1,96 @@
-"""The report's page as data: everything the template shows, worded, measured and ordered."""
+"""One view of a run, as plain data: terminal, Markdown and page are written from it.
+
+Names, prompts and messages are as the record has them: a presentation makes them harmless.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
-from goldenseed.images.gates import within
-from goldenseed.reporting.anchors import anchors
-from goldenseed.reporting.divergence import Plot, diagnosis_lines, plot_of
-from goldenseed.reporting.headline import grouping_sentence
-from goldenseed.reporting.numbers import number, scalar, seconds, value_and_limit
-from goldenseed.reporting.pictures import Picture, picture_of
+from goldenseed.environment.lock import MOST_ROWS, LockDifference, value_in_words
+from goldenseed.reporting.diagnosis import Why, environment_sentence, grouping_sentence, why
+from goldenseed.reporting.links import Picture, anchors, case_anchor, picture_of
+from goldenseed.reporting.numbers import MetricRow, metric_rows
 from goldenseed.reporting.sets import SetView, set_views
-from goldenseed.reporting.terminal import accept_command
-from goldenseed.reporting.text import (
+from goldenseed.reporting.words import (
     MEANINGS,
     WORST_FIRST,
-    content_in_words,
-    metric_label,
+    About,
+    Told,
+    count_of,
     outcome,
-    prompt_of,
-    reason_in_words,
-    seed_of,
-    visible,
+    pixels_in_words,
+    told,
 )
 from goldenseed.runs.record import CaseRecord, RunRecord
-from goldenseed.verdict.model import Verdict
+from goldenseed.verdict.model import PASSING, Verdict
 
-_LONGEST_NAME = 40
+_ACCEPTABLE = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN, Verdict.MATCH)
+_KEYS = 3
+"""How many keys off their lock a sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
-class MetricRow:
-    """One metric, or one gate on it; empty texts where there is none."""
+class Block:
+    """Sentences, and a table with its details below them."""
 
-    metric: str
-    label: str
-    value: str
-    gate: str
-    limit: str
-    source: str
-    passed: bool | None
-    """Whether the gate holds; None where there is no gate or nothing was measured."""
-
-
-def metric_rows(case: CaseRecord) -> tuple[MetricRow, ...]:
-    """Every metric with each of its gates, gated metrics first; then gates on nothing measured."""
-    gated = [metric for gate in case.limits for metric in [_metric_of(gate)]]
-    ordered = [*dict.fromkeys(gated), *(name for name in case.metrics if name not in gated)]
-    rows: list[MetricRow] = []
-    for metric in ordered:
-        gates = [gate for gate in case.limits if _metric_of(gate) == metric]
-        rows += [_gated(case, metric, gate) for gate in gates] or [_ungated(case, metric)]
-    return tuple(rows) if case.metrics else ()
-
-
-def _metric_of(gate: str) -> str:
-    return gate.removeprefix("min_").removeprefix("max_")
-
-
-def _gated(case: CaseRecord, metric: str, gate: str) -> MetricRow:
-    limit, value = case.limits[gate], case.metrics.get(metric)
-    passed: bool | None = None
-    value_text, limit_text = "", number(metric, limit)
-    if value is not None:
-        value_text, limit_text = value_and_limit(metric, value, limit)
-        passed = within(value, "min" if gate.startswith("min_") else "max", limit)
-    return MetricRow(
-        metric=_word(metric),
-        label=_word(metric_label(metric)),
-        value=value_text,
-        gate=_word(gate),
-        limit=limit_text,
-        source=_word(_source(case, metric)),
-        passed=passed,
-    )
-
-
-def _ungated(case: CaseRecord, metric: str) -> MetricRow:
-    value = number(metric, case.metrics[metric])
-    return MetricRow(_word(metric), _word(metric_label(metric)), value, "", "", "", None)
-
-
-def _word(text: str) -> str:
-    """Shorten a name that no metric or gate would have, so that it cannot break the table."""
-    shown = visible(text, lines=False)
-    return shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 1] + "…"
-
-
-def _source(case: CaseRecord, metric: str) -> str:
-    """Say where the limit came from; a record says so only of gates that failed."""
-    return next(
-        (r.source for r in case.reasons if r.code == "gate" and r.metric == metric and r.source), ""
-    )
+    sentences: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """One card (or tile) of the page."""
+    """One case."""
 
     record: CaseRecord
     anchor: str
     slug: str | None
+    """A shorter anchor, where it is unique in the run."""
     prompt: str | None
     seed: int | None
     baseline: Picture | None
     current: Picture | None
     difference: Picture | None
-    fallback: tuple[str, ...]
-    reasons: tuple[str, ...]
-    error: str | None
-    rows: tuple[MetricRow, ...]
-    divergence: tuple[str, ...]
-    """Where the image parts from the accepted one, and why, in a few lines."""
-    plot: Plot | None
-    recipe: tuple[tuple[str, str], ...]
-    content: str
-    """The content scores and their limits in one line: ``sharpness 31.2 (min 20)``."""
-    seconds: str | None
-    command: tuple[str, ...]
+    reasons: tuple[Told, ...]
+    """What is about another profile first."""
+    metrics: tuple[MetricRow, ...]
+    """Every metric with each of its gates, the gated ones first; empty if none was measured."""
+    content: tuple[MetricRow, ...]
+    """The content scores and their limits."""
+    why: Why | None
+    moved: str | None
+    """How much of the picture moved."""
+    accept: tuple[str, ...]
+    """The shell's words, quoted, for accepting the image; () where none should be."""
+
+    @property
+    def fallback(self) -> tuple[Told, ...]:
+        """That the accepted image is of another profile."""
+        return tuple(each for each in self.reasons if each.about is About.PROFILE)
+
+    @property
+    def others(self) -> tuple[Told, ...]:
+        """The reasons beside that."""
+        return tuple(each for each in self.reasons if each.about is not About.PROFILE)
+
+    @property
+    def shortfall(self) -> str | None:
+        """That the case fails although its verdict could pass and nothing else is wrong."""
+        record = self.record
+        if record.passed or record.breaks_content or record.verdict not in PASSING:
+            return None
+        return f"{record.verdict} is not enough for what --golden-require asks"
+
+    @property
+    def loud(self) -> bool:
+        """Whether a short list names it."""
+        return self.record.verdict not in PASSING[:2] or not self.record.passed
 
     @property
     def comparable(self) -> bool:
@@ -133,102 +103,137 @@ class Section:
     """The cases of one verdict."""
 
     verdict: Verdict
-    meaning: str
     cases: tuple[CaseView, ...]
-    offset: float
-    """Where its part of the bar over all cases begins, in percent."""
-    share: float
-    """How long that part is, in percent."""
+
+    @property
+    def meaning(self) -> str:
+        """What the verdict means, in a sentence."""
+        return MEANINGS[self.verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class LockView:
+    """A suite whose environment is not the locked one."""
+
+    suite: str
+    differences: tuple[LockDifference, ...]
+
+    @property
+    def headline(self) -> str:
+        """In how many keys it differs."""
+        keys = count_of(len(self.differences), "key")
+        return f"the environment differs from the lock of {self.suite} in {keys}"
+
+    @property
+    def sentence(self) -> str:
+        """The same with the first few keys."""
+        named = [
+            f"{each.key} {value_in_words(each.expected)} → {value_in_words(each.found)}"
+            for each in self.differences[:_KEYS]
+        ]
+        more = len(self.differences) - _KEYS
+        rest = f", and {more} more" if more > 0 else ""
+        return f"{self.headline}: {', '.join(named)}{rest}"
+
+    @property
+    def block(self) -> Block:
+        """The same with a table of the keys."""
+        rows = [
+            (each.key, value_in_words(each.expected), value_in_words(each.found))
+            for each in self.differences[:MOST_ROWS]
+        ]
+        more = len(self.differences) - MOST_ROWS
+        return Block(
+            sentences=(self.headline,),
+            columns=("key", "expected", "found"),
+            rows=tuple(rows),
+            details=(f"… and {more} more",) if more > 0 else (),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """The whole page."""
+    """A whole run."""
 
     record: RunRecord
-    suites: tuple[str, ...]
-    headline: str
+    outcome: str
+    """``6 of 32 cases fail``."""
     shared: str | None
     """What the cases that moved have in common, as a sentence."""
-    duration: str | None
+    environment: str | None
+    """How the environments of the cases that moved differ from the accepted images'."""
+    locks: tuple[LockView, ...]
     sections: tuple[Section, ...]
+    """The cases by verdict, the worst first."""
     sets: tuple[SetView, ...]
-    environment: tuple[tuple[str, str], ...]
-    options: tuple[tuple[str, str], ...]
+
+    @property
+    def cases(self) -> Iterator[CaseView]:
+        """All cases, the worst first."""
+        return (case for section in self.sections for case in section.cases)
 
 
-def run_view(run: RunRecord, folder: Path) -> RunView:
-    """Prepare a run for the page; looks at the PNG headers in ``folder`` and at nothing else."""
-    views = [
-        _case_view(case, run.run_id, folder, anchor, slug)
-        for case, (anchor, slug) in zip(run.cases, anchors(run.cases), strict=True)
-    ]
-    headline = outcome(run)
-    took = (run.finished - run.started).total_seconds() if run.finished else None
+def run_view(run: RunRecord, folder: Path | None = None) -> RunView:
+    """Make the view of a run; of ``folder`` the headers of its images are read, if one is given."""
+    found: dict[Verdict, list[CaseView]] = {verdict: [] for verdict in WORST_FIRST}
+    for case, (anchor, slug) in zip(run.cases, anchors(run.cases), strict=True):
+        found[case.verdict].append(case_view(case, run.run_id, folder, anchor=anchor, slug=slug))
+    ordered = sorted(run.lock_differences, key=lambda each: (each.suite, each.key))
+    by_suite = groupby(ordered, lambda each: each.suite)
     return RunView(
         record=run,
-        suites=tuple(dict.fromkeys(visible(case.suite, lines=False) for case in run.cases)),
-        headline=headline[0].upper() + headline[1:],
+        outcome=outcome(run),
         shared=grouping_sentence(run.cases),
-        duration=None if took is None else seconds(max(took, 0.0)),
-        sections=tuple(_sections(views)),
+        environment=environment_sentence(run.cases),
+        locks=tuple(LockView(suite, tuple(differences)) for suite, differences in by_suite),
+        sections=tuple(Section(each, tuple(cases)) for each, cases in found.items() if cases),
         sets=set_views(run, folder),
-        environment=_fields(run.environment),
-        options=_fields(run.options),
     )
 
 
-def _sections(views: list[CaseView]) -> Iterator[Section]:
-    offset = 0.0
-    for verdict in WORST_FIRST:
-        cases = tuple(view for view in views if view.record.verdict is verdict)
-        if cases:
-            share = 100 * len(cases) / len(views)
-            yield Section(verdict, MEANINGS[verdict], cases, round(offset, 4), round(share, 4))
-            offset += share
-
-
-def _case_view(
-    case: CaseRecord, run_id: str, folder: Path, anchor: str, slug: str | None
+def case_view(
+    case: CaseRecord,
+    run_id: str,
+    folder: Path | None = None,
+    *,
+    anchor: str | None = None,
+    slug: str | None = None,
 ) -> CaseView:
-    prompt = prompt_of(case)
-    fallback = [reason for reason in case.reasons if reason.code == "profile_fallback"]
-    reasons = [reason for reason in case.reasons if reason not in fallback]
-    took = case.seconds.generate + case.seconds.compare
-    divergence = case.diagnosis.first_divergence if case.diagnosis else None
+    """Make the view of one case of the run ``run_id``; ``folder`` as of ``run_view``."""
+    reasons = [told(reason, case.limits, case.error) for reason in case.reasons]
+    reasons.sort(key=lambda each: each.about is not About.PROFILE)
+    sources = {r.metric or "": r.source for r in reversed(case.reasons) if r.code == "gate"}
+    prompt, seed = _recipe_value(case, "prompt"), _recipe_value(case, "seed")
     return CaseView(
         record=case,
-        anchor=anchor,
+        anchor=anchor or case_anchor(case),
         slug=slug,
-        prompt=None if prompt is None else visible(prompt),
-        seed=seed_of(case),
+        prompt=prompt if isinstance(prompt, str) else None,
+        seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
         baseline=picture_of("baseline", case.baseline.image if case.baseline else None, folder),
         current=picture_of("current", case.image, folder),
         difference=picture_of("difference", case.difference, folder),
-        fallback=tuple(reason_in_words(reason, case) for reason in fallback),
-        reasons=tuple(reason_in_words(reason, case) for reason in reasons),
-        error=None if case.error is None else visible(case.error.rstrip()),
-        rows=metric_rows(case),
-        divergence=tuple(diagnosis_lines(case.diagnosis)) if case.diagnosis else (),
-        plot=None if divergence is None else plot_of(divergence),
-        recipe=_fields(case.recipe),
-        content=visible(content_in_words(case), lines=False),
-        seconds=seconds(took) if took else None,
-        command=tuple(visible(word) for word in accept_command(case, run_id)),
+        reasons=tuple(reasons),
+        metrics=metric_rows(case.metrics, case.limits, sources) if case.metrics else (),
+        content=metric_rows(case.content, case.content_limits, {}) if case.content else (),
+        why=why(case.diagnosis) if case.diagnosis else None,
+        moved=pixels_in_words(case.metrics),
+        accept=_accept(case, run_id),
     )
 
 
-def _fields(document: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
-    """Lay a nested document out as dotted names and values, sorted by name."""
-    return tuple((visible(name, lines=False), text) for name, text in sorted(_flat(document, "")))
+def _recipe_value(case: CaseRecord, name: str) -> object:
+    call = case.recipe.get("call")
+    return case.recipe.get(name, call.get(name) if isinstance(call, dict) else None)
 
 
-def _flat(document: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:
-    for name, value in document.items():
-        dotted = f"{prefix}{name}"
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{dotted}.")
-        elif isinstance(value, str | int | float | bool) or value is None:
-            yield dotted, visible(scalar(value))
-        else:
-            yield dotted, visible(json.dumps(value, ensure_ascii=False, default=str))
+def _accept(case: CaseRecord, run_id: str) -> tuple[str, ...]:
+    """Return the command that accepts a case's image; () where none should be offered.
+
+    An error has no image, an identical one is accepted already, and a rejected one was declared
+    wrong by somebody: undoing that deserves more than a line to copy. To accept an image does not
+    mend its content.
+    """
+    if case.verdict not in _ACCEPTABLE or case.breaks_content:
+        return ()
+    return ("goldenseed", "accept", shlex.quote(run_id), shlex.quote(case.id), "--reason", '"…"')

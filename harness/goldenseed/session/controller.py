@@ -14,6 +14,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.lock import LockDifference
 from goldenseed.reporting.html import write_report
 from goldenseed.reporting.markdown import write_summary
+from goldenseed.reporting.view import run_view
 from goldenseed.runs.candidates import candidates_of, read_git_state, who_accepts
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.made import pending
@@ -96,9 +97,10 @@ class Controller:
         run = self.run = writer.finish(finished=datetime.now(UTC), complete=complete)
         self._try(partial(self._judge_sets, run, writer))
         run = self.run
+        view = run_view(run, writer.folder)
         for step in (
-            partial(write_report, run, writer.folder),
-            partial(write_summary, run, writer.folder),
+            partial(write_report, view, writer.folder),
+            partial(write_summary, view, writer.folder),
             writer.point_latest,
             partial(self._update, run, writer.folder),
             partial(self._check_unreferenced, run),

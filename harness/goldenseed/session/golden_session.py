@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.reporting.terminal import failure_text, summary_lines
+from goldenseed.reporting.view import case_view, run_view
 from goldenseed.runs.folder import new_run_id
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.session.controller import Controller
@@ -123,7 +124,7 @@ class GoldenSession:
     def text_of(self, record: CaseRecord) -> str:
         """Return what the terminal says of a case that is not as it should be."""
         report = self._options.reports / self.run_id / "index.html"
-        return failure_text(record, self.run_id, self._shown(report))
+        return failure_text(case_view(record, self.run_id), self._shown(report))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
@@ -226,7 +227,7 @@ class GoldenSession:
         run = self._controller.run
         if run is not None:
             report = self._shown(self._options.reports / self.run_id / "index.html")
-            for line in summary_lines(run, report):
+            for line in summary_lines(run_view(run), report):
                 terminalreporter.write_line(line)
         for line in self._controller.notes:
             terminalreporter.write_line(line)

@@ -10,17 +10,13 @@ import pytest
 from PIL import Image
 
 from goldenseed.reporting import case_anchor, write_report
-from goldenseed.reporting.html import render
+from goldenseed.reporting.html import render as page_of
+from goldenseed.reporting.view import Block, run_view
+from goldenseed.runs.record import RunRecord
 from goldenseed.verdict.model import Reason
-from tests.unit.reporting.sample_report import (
-    HOSTILE_PROMPTS,
-    baseline,
-    case,
-    draw,
-    full_run,
-    run,
-    save,
-)
+from tests.unit.reporting.recorded import HOSTILE_PROMPTS, case, run, stored
+
+BASELINE = case("drift").model_dump()["baseline"]
 
 
 class Page(HTMLParser):
@@ -48,26 +44,31 @@ class Page(HTMLParser):
         return [attrs[attribute] for tag, attrs in self.tags if tag == name and attribute in attrs]
 
 
+def render(record: RunRecord, folder: Path, **notes: list[Block]) -> str:
+    return page_of(run_view(record, folder), **notes)
+
+
 def test_the_report_is_written_into_the_runs_folder(tmp_path: Path) -> None:
-    assert write_report(full_run(tmp_path), tmp_path) == tmp_path / "index.html"
+    view = run_view(stored(tmp_path), tmp_path)
+    assert write_report(view, tmp_path) == tmp_path / "index.html"
 
 
 def test_cases_come_worst_first(tmp_path: Path) -> None:
-    page = Page(render(full_run(tmp_path), tmp_path))
+    page = Page(render(stored(tmp_path), tmp_path))
     assert page.all("section", "data-verdict") == [
         "drift", "error", "incomparable", "rejected", "new", "warn", "match", "identical",
     ]  # fmt: skip
 
 
 def test_every_case_has_its_anchor(tmp_path: Path) -> None:
-    record = full_run(tmp_path)
+    record = stored(tmp_path)
     page = Page(render(record, tmp_path))
     ids = page.all("article", "id") + page.all("details", "id")
     assert {case_anchor(each) for each in record.cases} <= set(ids)
 
 
 def test_no_two_elements_share_an_id(tmp_path: Path) -> None:
-    record = full_run(tmp_path)
+    record = stored(tmp_path)
     html = render(run(*record.cases, *record.cases), tmp_path)
     ids = [attrs["id"] for _, attrs in Page(html).tags if "id" in attrs]
     assert len(ids) == len(set(ids))
@@ -78,7 +79,7 @@ def test_hostile_text_adds_no_element_and_no_attribute(tmp_path: Path, prompt: s
     def shape(text: str) -> list[tuple[str, list[str]]]:
         record = case(
             "drift", prompt=text, error=text, image=text, id=f"x{text}", suite=f"s{text}",
-            baseline=baseline(text, profile=text),
+            baseline=BASELINE | {"image": text, "profile": text},
             reasons=(Reason(code=text, metric=text, source=text, detail=text + "!"),),
         )  # fmt: skip
         page = Page(render(run(record, environment={text: text}), tmp_path))
@@ -94,11 +95,12 @@ def test_no_control_character_reaches_the_page(tmp_path: Path) -> None:
 
 
 def test_pictures_are_linked_beside_the_page_with_their_size(tmp_path: Path) -> None:
-    name = save(tmp_path, "images/a b#c%.png", draw("red").resize((128, 96)))
+    name = "a b#c%.png"
+    Image.new("RGB", (128, 96)).save(tmp_path / name)
     page = Page(render(run(case("new", image=name)), tmp_path))
     (image,) = [a for tag, a in page.tags if tag == "img" and "src" in a]
     assert (image["src"], image["width"], image["height"]) == (
-        "images/a%20b%23c%25.png", "128", "96",
+        "a%20b%23c%25.png", "128", "96",
     )  # fmt: skip
 
 
@@ -132,7 +134,9 @@ def test_each_metric_stands_beside_its_gate(tmp_path: Path) -> None:
         limits={"min_ssim": 0.9999, "max_phash_distance": 6.0},
         reasons=(reason,),
     )
-    cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", render(run(record), tmp_path))
+    page = render(run(record), tmp_path)
+    table = page[page.index('<table class="metrics"') :]
+    cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", table)
     text = [re.sub("<[^>]*>", "", cell) for cell in cells]
     assert text[6:18] == [
         "ssim", "0.99987", "min_ssim", "≥ 0.9999", "case", "fail",
@@ -143,9 +147,14 @@ def test_each_metric_stands_beside_its_gate(tmp_path: Path) -> None:
 def test_a_baseline_of_another_profile_is_an_alarm_even_where_pixels_are_identical(
     tmp_path: Path,
 ) -> None:
-    reason = Reason(code="profile_fallback", value="cpu-a", limit="cpu-b", source="baseline")
-    page = Page(render(run(case("identical", reasons=(reason,))), tmp_path))
+    (stands_in,) = [
+        each
+        for each in stored(tmp_path).cases
+        if each.verdict == "identical" and len(each.reasons) > 1
+    ]
+    page = Page(render(run(stands_in), tmp_path))
     assert "alarm" in page.all("p", "class")
+    assert "BASELINE FROM ANOTHER PROFILE: cpu-x86_64-default stands in for" in page.text
 
 
 def test_a_run_that_was_cut_short_is_an_alarm(tmp_path: Path) -> None:
@@ -161,7 +170,7 @@ def test_a_run_without_cases_is_a_page_that_says_so(tmp_path: Path) -> None:
 
 
 def test_the_page_holds_everything_but_the_pictures(tmp_path: Path) -> None:
-    page = Page(render(full_run(tmp_path), tmp_path))
+    page = Page(render(stored(tmp_path), tmp_path))
     links = page.all("script", "src") + page.all("link", "href") + page.all("img", "src")
     assert [link for link in links if not str(link).startswith("images/")] == []
 
@@ -171,6 +180,32 @@ def test_the_policy_forbids_every_script_but_the_pages_own(tmp_path: Path) -> No
     assert re.search(r"script-src &#39;sha256-[A-Za-z0-9+/=]{44}&#39;;", policy)
     assert "default-src &#39;none&#39;" in policy
     assert "unsafe" not in policy
+
+
+def test_notes_stand_above_the_cases_as_text_and_tables(tmp_path: Path) -> None:
+    notes = [Block(("A  one",), ("key",), (("<i>cell</i>",),), ("<b>B</b>  \x1b[31mtwo",))]
+    page = render(run(case()), tmp_path, notes=notes)
+    above = page[: page.index('id="cases"')]
+    assert "<p>A  one</p>" in above
+    assert "<td>&lt;i&gt;cell&lt;/i&gt;</td>" in above
+    assert "&lt;b&gt;B&lt;/b&gt;  ⟨U+001B⟩[31mtwo" in above
+
+
+def test_an_environment_off_its_lock_is_a_table_above_the_cases(tmp_path: Path) -> None:
+    page = render(stored(tmp_path), tmp_path)
+    above = page[: page.index('id="cases"')]
+    assert "The environment differs from the lock of moved in 3 keys" in above
+    assert "<td>package.diffusers</td><td>0.41.0</td><td>0.42.1</td>" in above
+
+
+def test_a_run_without_notes_has_no_place_for_them(tmp_path: Path) -> None:
+    assert 'class="notes"' not in render(run(case()), tmp_path)
+
+
+def test_numbers_agree_with_their_nouns(tmp_path: Path) -> None:
+    page = render(run(case(), environment={"os": "x"}), tmp_path)
+    assert "1 field<" in page
+    assert "1 fields" not in page
 
 
 def test_importing_the_package_needs_neither_numpy_nor_pillow_nor_jinja() -> None:

@@ -5,6 +5,9 @@ import math
 import pytest
 
 from goldenseed.reporting.numbers import (
+    MetricRow,
+    content_in_words,
+    metric_rows,
     number,
     scalar,
     seconds,
@@ -84,3 +87,26 @@ def test_recipe_values_are_written_as_in_the_suite_file(value: object, text: str
 )
 def test_durations_are_written_for_people(value: float, text: str) -> None:
     assert seconds(value) == text
+
+
+def test_gated_metrics_come_first_and_each_gate_has_a_row() -> None:
+    values = {"psnr": 30.5, "ssim": 0.978}
+    limits = {"min_ssim": 0.95, "max_ssim": 0.97, "max_lpips": 0.1}
+    rows = metric_rows(values, limits, {"ssim": "suite"})
+    assert rows == (
+        MetricRow("ssim", 0.978, "min_ssim", "min", 0.95, "suite"),
+        MetricRow("ssim", 0.978, "max_ssim", "max", 0.97, "suite"),
+        MetricRow("lpips", None, "max_lpips", "max", 0.1),
+        MetricRow("psnr", 30.5),
+    )
+    assert [row.passed for row in rows] == [True, False, None, None]
+    assert [row.texts for row in rows][2:] == [("", "0.1"), ("30.5 dB", "")]
+
+
+def test_content_scores_stand_beside_their_limits() -> None:
+    rows = metric_rows(
+        {"sharpness": 31.24}, {"min_sharpness": 20, "max_sharpness": 90, "min_pick_score": 21}, {}
+    )
+    assert (
+        content_in_words(rows) == "sharpness 31.2 (min 20, max 90); pick score not scored (min 21)"
+    )

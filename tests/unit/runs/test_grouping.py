@@ -10,7 +10,7 @@ from goldenseed.diagnosis.model import (
     FirstDivergence,
     RankedCause,
 )
-from goldenseed.reporting.headline import grouping_sentence
+from goldenseed.reporting.diagnosis import grouping_sentence
 from goldenseed.runs.grouping import grouped
 from goldenseed.runs.record import BaselineUsed, CaseRecord
 from goldenseed.trace.stages import Stage
@@ -161,10 +161,3 @@ def test_matches_are_grouped_where_nothing_moved_beyond_the_noise():
 def test_a_failure_without_an_image_counts_only_with_a_diagnosis():
     assert grouping_sentence([case("a", None, Verdict.ERROR)]) is None
     assert grouped([case("a", why(), Verdict.ERROR)]).moved == 1
-
-
-def test_hostile_ids_move_no_cursor():
-    cases = [case("\x1b[2J", why()), case("b\nc", why(PROMPT, Stage.TOKEN_IDS))]
-    sentence = grouping_sentence(cases) or ""
-    assert "\x1b" not in sentence
-    assert "\n" not in sentence

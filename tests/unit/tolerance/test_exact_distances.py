@@ -11,7 +11,7 @@ from PIL import Image
 
 from goldenseed.baselines.entry import ExactImage, ProfileBaseline
 from goldenseed.core.pixels import pixels_sha256
-from goldenseed.reporting.text import reason_in_words
+from goldenseed.reporting.words import told
 from goldenseed.suite.cases import Limit
 from goldenseed.tolerance.exact import exact_distances, exact_measures, stages_of
 from goldenseed.tolerance.tolerance import Noise, unmeasured_noise
@@ -141,7 +141,7 @@ def test_the_reason_names_both_distances():
     found = judgement(trace(1e-6, 2, prompt_embeddings=5e-6), unmeasured_noise("float32"))
     assert found.verdict is Verdict.WARN
     (reason,) = [each for each in found.reasons if each.metric == "exact_embeddings_distance"]
-    text = reason_in_words(reason, None)  # type: ignore[arg-type]
+    text = told(reason, {}).words
     accepted = kept().distances["exact_embeddings_distance"]
     assert text.startswith("exact embeddings 5.")
     assert f"(exact image; the accepted one is {accepted:.1e} from it)" in text

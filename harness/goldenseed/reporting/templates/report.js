@@ -34,7 +34,8 @@ document.addEventListener("DOMContentLoaded", () => {
       shown += inSection;
     }
     const number = (value) => value.toLocaleString("en");
-    byId("shown").textContent = shown === total ? `${number(total)} cases` : `${number(shown)} of ${number(total)} cases`;
+    const whole = `${number(total)} ${total === 1 ? "case" : "cases"}`;
+    byId("shown").textContent = shown === total ? whole : `${number(shown)} of ${whole}`;
     byId("nothing").hidden = shown > 0;
   }
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from goldenseed.baselines.entry import MeasuredNoise, Pattern
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.reporting.selfcheck import selfcheck_document
+from goldenseed.reporting.documents import selfcheck_document
 from goldenseed.tools.selfcheck.baseline_cases import find_right
 from goldenseed.tools.selfcheck.check import WRONG_IMAGES, SelfCheck, self_check
 from goldenseed.tools.selfcheck.findings import Findings, findings

@@ -1,17 +1,27 @@
-"""Where a case stands in the report: stable, readable, unique fragment names."""
+"""Where things stand: a case's fragment in the report, and the images that lie beside it."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import struct
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
 
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import inside
 from goldenseed.runs.record import CaseRecord
 
 _PLAIN = re.compile(r"(?P<name>[a-z0-9_]+(?:-[a-z0-9_]+)*)\[seed=(?P<seed>\d+)\]")
 _PLAIN_SUITE = re.compile(r"[a-z0-9_-]+")
 _LONGEST = 80
+_PNG_HEAD = struct.Struct(">8sI4sII")
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PIXELATED_UP_TO = 256
+"""Pictures no larger than this (pixels, longer side) are enlarged with their pixels in sight."""
 
 
 def case_slug(case_id: str) -> str:
@@ -55,3 +65,53 @@ def _with_digest(readable: str, identity: str | None = None) -> str:
     digest = hashlib.sha256((identity or readable).encode(errors="surrogatepass")).hexdigest()
     slug = re.sub(r"[^a-z0-9_]+", "-", readable.lower()).strip("-")[:_LONGEST]
     return f"{slug}-{digest[:6]}" if slug else digest[:6]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image of a case; ``width`` is None where there is no PNG file to show."""
+
+    role: str
+    path: str
+    url: str = ""
+    width: int | None = None
+    height: int | None = None
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a picture to show."""
+        return self.width is not None
+
+    @property
+    def small(self) -> bool:
+        """Whether the picture is enlarged rather than shrunk on the page."""
+        return max(self.width or 0, self.height or 0) <= _PIXELATED_UP_TO
+
+
+def picture_of(role: str, relative: str | None, folder: Path | None) -> Picture | None:
+    """Look at one image of a record; a path that leaves the folder counts as missing.
+
+    None where the record has no such image, or where no folder is looked at.
+    """
+    if relative is None or folder is None:
+        return None
+    try:
+        size = _png_size(inside(folder, relative))
+    except GoldenseedError:
+        size = None
+    if size is None:
+        return Picture(role, relative)
+    return Picture(role, relative, quote(relative), *size)
+
+
+def _png_size(path: Path) -> tuple[int, int] | None:
+    """Width and height from a PNG's first 24 bytes (PNG specification, 11.2.1 IHDR), or None."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_PNG_HEAD.size)
+    except OSError:
+        return None
+    if len(head) < _PNG_HEAD.size:
+        return None
+    signature, _, kind, width, height = _PNG_HEAD.unpack(head)
+    return (width, height) if signature == _PNG_SIGNATURE and kind == b"IHDR" else None

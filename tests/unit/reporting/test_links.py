@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from goldenseed.reporting.anchors import anchors, case_anchor, case_slug
-from tests.unit.reporting.sample_report import case
+from goldenseed.reporting.links import anchors, case_anchor, case_slug
+from tests.unit.reporting.recorded import case
 
 
 def test_an_ordinary_case_is_called_by_its_name_and_seed() -> None:
@@ -38,10 +38,11 @@ def test_a_slug_needs_no_escaping_in_a_link(case_id: str) -> None:
 
 
 def test_a_case_that_is_there_twice_still_has_its_own_anchor() -> None:
-    found = [anchor for anchor, _ in anchors([case(), case()])]
-    assert found == ["shapes.red-ball-1024", "shapes.red-ball-1024~2"]
+    drifted = case("drift")
+    found = [anchor for anchor, _ in anchors([drifted, drifted])]
+    assert found == ["moved.red-apple-1024", "moved.red-apple-1024~2"]
 
 
 def test_the_bare_slug_links_only_where_it_is_unambiguous() -> None:
-    cases = [case(suite="shapes"), case(suite="flux"), case(id="cat[seed=1]")]
+    cases = [case("drift", suite="shapes"), case("drift", suite="flux"), case(id="cat[seed=1]")]
     assert [slug for _, slug in anchors(cases)] == [None, None, "cat-1"]

@@ -2,18 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from goldenseed.reporting.text import (
+from goldenseed.reporting.words import (
     MEANINGS,
     WORST_FIRST,
+    count_of,
     outcome,
-    prompt_of,
-    reason_in_words,
-    seed_of,
+    place_of,
+    told,
     visible,
 )
 from goldenseed.runs.record import RunRecord
+from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import Reason, Verdict
-from tests.unit.reporting.sample_report import case, run
+from tests.unit.reporting.recorded import case, record, run
 
 
 @pytest.mark.parametrize(
@@ -129,20 +130,32 @@ def test_every_verdict_has_its_place_and_its_meaning() -> None:
     ],
 )
 def test_each_reason_is_said_in_words(reason: dict[str, object], words: str) -> None:
-    record = case("drift", limits={"min_ssim": 0.95, "max_phash_distance": 6.0, "max_psnr": 40.0})
-    assert reason_in_words(Reason.model_validate(reason), record) == words
+    limits = {"min_ssim": 0.95, "max_phash_distance": 6.0, "max_psnr": 40.0}
+    assert told(Reason.model_validate(reason), limits).words == words
 
 
 def test_a_detail_that_repeats_the_error_message_is_not_said_twice() -> None:
-    record = case("error", error="out of memory")
-    reason = Reason(code="generation_failed", detail="out of memory")
-    assert reason_in_words(reason, record) == "generation failed"
+    record = case("error")
+    (reason,) = record.reasons
+    assert reason.detail == record.error
+    assert told(reason, {}, record.error).words == "generation failed"
 
 
-def test_prompt_and_seed_are_found_in_the_recipe_or_its_call() -> None:
-    flat = case(recipe={"prompt": "a cat", "call": {"seed": 3}})
-    assert (prompt_of(flat), seed_of(flat)) == ("a cat", 3)
+def test_every_recorded_reason_is_known() -> None:
+    for each in record().cases:
+        for reason in each.reasons:
+            words = told(reason, each.limits, each.error).words
+            unknown = reason.code.replace("_", " ")
+            assert not words.startswith(unknown) or reason.code == "generation_failed"
 
 
-def test_a_recipe_without_a_prompt_has_none() -> None:
-    assert prompt_of(case(recipe={"prompt": ["a", "b"], "call": None})) is None
+def test_a_number_agrees_with_its_noun() -> None:
+    assert count_of(1, "case") == "1 case"
+    assert count_of(2000, "case") == "2,000 cases"
+    assert count_of(1, "key differs", "keys differ") == "1 key differs"
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_every_stage_has_its_words(stage: Stage) -> None:
+    expected = "denoising step 1" if stage is Stage.DENOISING_STEP else "the "
+    assert place_of(stage, 0).startswith(expected)

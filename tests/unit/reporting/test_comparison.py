@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from goldenseed.core.files import json_sha256
-from goldenseed.reporting.comparison import comparison_lines
-from goldenseed.reporting.comparison_json import comparison_document
+from goldenseed.reporting.comparison import comparison_blocks
+from goldenseed.reporting.documents import comparison_document
+from goldenseed.reporting.terminal import block_lines
 from goldenseed.runs.comparison import compare_runs
 from goldenseed.runs.movement import movement_of
 from goldenseed.runs.pairing import differences_by_pair, environments_of
@@ -41,7 +42,7 @@ def told(render: Callable[..., Any], a: Run, b: Run) -> Any:
 
 
 def text(a: Run, b: Run) -> str:
-    return "\n".join(told(comparison_lines, a, b))
+    return "\n".join(block_lines(told(comparison_blocks, a, b)))
 
 
 def test_both_runs_are_named_with_profile_and_number_of_cases(a: Run, b: Run):

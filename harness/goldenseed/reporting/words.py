@@ -1,0 +1,252 @@
+"""How verdicts, reasons, stages and counts are worded, the same wherever they are shown.
+
+What is said here is raw: whoever shows it makes it harmless with ``visible`` and an escape of its
+own.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from goldenseed.reporting.numbers import metric_label, number, scalar, value_and_limit
+from goldenseed.runs.record import RunRecord
+from goldenseed.trace.stages import Stage
+from goldenseed.verdict.model import CONTENT, Reason, Verdict
+
+WORST_FIRST = (
+    Verdict.DRIFT,
+    Verdict.ERROR,
+    Verdict.INCOMPARABLE,
+    Verdict.REJECTED,
+    Verdict.NEW,
+    Verdict.WARN,
+    Verdict.MATCH,
+    Verdict.IDENTICAL,
+)
+"""The order in which people want to see the verdicts."""
+
+MEANINGS = {
+    Verdict.DRIFT: "Farther from the baseline than a gate allows.",
+    Verdict.ERROR: "No image could be judged: generation failed or a file cannot be read.",
+    Verdict.INCOMPARABLE: "Size, mode or recipe differ from what was accepted.",
+    Verdict.REJECTED: "These very pixels were declared wrong before.",
+    Verdict.NEW: "Nothing is accepted for this case yet.",
+    Verdict.WARN: "Something changed beyond the noise; the picture holds within the gates.",
+    Verdict.MATCH: "Not the same pixels, but no farther than the noise.",
+    Verdict.IDENTICAL: "The very pixels that were accepted.",
+}
+"""One sentence for each verdict."""
+
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
+
+_SENTENCES = {
+    "generation_failed": "generation failed",
+    "worker_crashed": "the process that generated it died",
+    "run_failed": "pytest could not run the case",
+    "environment_differs": "the environment is not the locked one",
+    "unusable_image": "the image is of a kind that cannot be judged",
+    "not_kept": "the image cannot be kept in the run's folder",
+    "unreadable_baseline": "the baseline image cannot be read",
+    "no_baseline": "nothing is accepted for this case in any usable profile",
+    "rejected": "these pixels are on the reject list",
+    "identical": "the pixels are the accepted ones",
+}
+
+
+def visible(text: str, *, lines: bool = True) -> str:
+    r"""Write control, bidirectional and other unseen characters as ``⟨U+202E⟩``.
+
+    Keeps tabs and newlines if ``lines``; otherwise writes them as a space. Keeps the joiners that
+    scripts and emoji need.
+    """
+    if text.isprintable():
+        return text
+    kept = "\n\t" if lines else ""
+    return "".join(_visible(character, kept) for character in text)
+
+
+def _visible(character: str, kept: str) -> str:
+    if character in kept or character in _JOINERS:
+        return character
+    if character in "\n\t":
+        return " "
+    if unicodedata.category(character) in _INVISIBLE:
+        return f"⟨U+{ord(character):04X}⟩"
+    return character
+
+
+def shortened(text: str, longest: int) -> str:
+    """Cut a text so that it has at most ``longest`` characters."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def capitalised(text: str) -> str:
+    """Begin with a capital letter and leave the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def count_of(count: int, noun: str, plural: str | None = None) -> str:
+    """Write a number with its noun: ``1 case``, ``2,000 cases``."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def outcome(run: RunRecord) -> str:
+    """Say in a few words how a run ended: ``6 of 32 cases fail``, ``cut short: no cases``."""
+    total, failed = len(run.cases), sum(not case.passed for case in run.cases)
+    if not total:
+        words = "no cases"
+    elif failed:
+        words = f"{failed:,} of {count_of(total, 'case fails', 'cases fail')}"
+    else:
+        words = f"all {total:,} cases pass" if total > 1 else "the one case passes"
+    if broken := sum(not each.passed for each in run.sets):
+        words += f", {count_of(broken, 'set is', 'sets are')} broken"
+    return words if run.complete else f"cut short: {words}"
+
+
+def stage_name(stage: Stage, index: int) -> str:
+    """Name a stage: ``initial noise``, ``denoising step 3``."""
+    if stage is Stage.DENOISING_STEP:
+        return f"denoising step {index + 1}"
+    return stage.value.replace("_", " ").replace("vae", "VAE")
+
+
+def place_of(stage: Stage | None, index: int | None) -> str:
+    """Say at which stage many images part; ``index`` is None where they part at several steps."""
+    if stage is None:
+        return "a stage that is not known"
+    if stage is Stage.DENOISING_STEP:
+        return "the denoising steps" if index is None else stage_name(stage, index)
+    if stage is Stage.LATER_NOISE:
+        return "the noise of later steps"
+    name = "latents before the VAE" if stage is Stage.LATENTS_BEFORE_VAE else stage_name(stage, 0)
+    return f"the {name}"
+
+
+class About(Enum):
+    """What a reason is about, as far as that decides where it is told."""
+
+    GATE = auto()
+    NOISE = auto()
+    CONTENT = auto()
+    PROFILE = auto()
+    """The accepted image is of another profile: never to be overlooked."""
+    OTHER = auto()
+
+
+_ABOUT = {
+    "gate": About.GATE,
+    "noise": About.NOISE,
+    CONTENT: About.CONTENT,
+    "profile_fallback": About.PROFILE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One reason of a verdict."""
+
+    reason: Reason
+    about: About
+    statement: str
+    """What it says, without where the limit came from."""
+    source: str
+    """Where the limit came from; empty where that is not told."""
+
+    @property
+    def words(self) -> str:
+        """The whole of it."""
+        return f"{self.statement} ({self.source})" if self.source else self.statement
+
+
+def told(reason: Reason, limits: Mapping[str, float], error: str | None = None) -> Told:
+    """Put a reason in words.
+
+    ``limits`` has the gates in force by name; a detail that is the case's ``error`` is not
+    repeated.
+    """
+    statement, source = _statement(reason, limits)
+    if reason.detail and reason.detail != error:
+        whole = f"{statement} ({source})" if statement and source else statement
+        statement, source = (f"{whole}: {reason.detail}" if whole else reason.detail), None
+    about = _ABOUT.get(reason.code, About.OTHER)
+    return Told(reason, about, statement or _unknown(reason), source or "")
+
+
+def _statement(reason: Reason, limits: Mapping[str, float]) -> tuple[str, str | None]:
+    """Say what code and numbers hold, and the limit's source; "" where the detail says it."""
+    old, new = scalar(reason.limit), scalar(reason.value)
+    match reason.code:
+        case "recipe_changed" | "size_changed" | "mode_changed":
+            what = (reason.metric or reason.code).removesuffix("_changed")
+            return f"{what.removeprefix('recipe.')} {old} → {new}", None
+        case "profile_fallback":
+            return f"BASELINE FROM ANOTHER PROFILE: {new} stands in for {old}", None
+        case "content" if not reason.metric:
+            return "", None
+        case "gate" | "noise" | "content" if reason.metric:
+            return _measured(reason, reason.metric, limits)
+        case "no_baseline" | "noise" if reason.detail:
+            return "", None
+    return _SENTENCES.get(reason.code) or _unknown(reason), None
+
+
+def _measured(reason: Reason, metric: str, limits: Mapping[str, float]) -> tuple[str, str | None]:
+    if reason.code == "noise" and reason.value is None:
+        return f"{metric_label(metric)} beyond the noise", None
+    value, limit = _number(reason.value), _number(reason.limit)
+    if value is None or limit is None:
+        return _unknown(reason), None
+    if reason.code == "noise":
+        texts = value_and_limit(metric, value, limit)
+        relation = f" {'>' if value > limit else '≤'} "
+        return f"{metric_label(metric)} {relation.join(texts)}", reason.source
+    direction = "min" if value < limit else "max"
+    known = (gate for gate in (f"min_{metric}", f"max_{metric}") if gate in limits)
+    gate = (
+        next(known, f"{direction}_{metric}") if reason.code == "gate" else f"{direction}_{metric}"
+    )
+    words = beyond_gate(metric, value, gate, limit)
+    return f"content: {words}" if reason.code == CONTENT else words, reason.source
+
+
+def beyond_gate(metric: str, value: float, gate: str, limit: float) -> str:
+    """Say by what a gate is broken: ``ssim 0.8714 < min_ssim 0.95``."""
+    value_text, limit_text = value_and_limit(metric, value, limit)
+    relation = "<" if value < limit else ">" if value > limit else "against"
+    return f"{metric_label(metric)} {value_text} {relation} {gate} {limit_text}"
+
+
+def _number(value: float | str | None) -> float | None:
+    """Return a reason's number; an infinity travels as its word since JSON has none."""
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        return None
+
+
+def _unknown(reason: Reason) -> str:
+    """Say everything a reason of a later release holds, so that nothing is hidden."""
+    parts = [reason.code.replace("_", " "), reason.metric]
+    if reason.value is not None:
+        parts.append(scalar(reason.value, reason.metric or ""))
+    if reason.limit is not None:
+        parts.append(f"against {scalar(reason.limit, reason.metric or '')}")
+    if reason.source:
+        parts.append(f"({reason.source})")
+    return " ".join(part for part in parts if part)
+
+
+def pixels_in_words(metrics: Mapping[str, float]) -> str | None:
+    """Say how much of the picture moved: ``31.2 % of pixels changed, max 187``."""
+    changed, peak = metrics.get("changed_fraction"), metrics.get("peak_difference")
+    parts = []
+    if changed is not None:
+        parts.append(f"{number('changed_fraction', changed)} of pixels changed")
+    if peak is not None:
+        parts.append(f"max {number('peak_difference', peak)}")
+    return ", ".join(parts) or None

@@ -1,0 +1,72 @@
+"""The one view of a run that everything shown is written from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from goldenseed.reporting.view import case_view, run_view
+from goldenseed.reporting.words import WORST_FIRST, About
+from goldenseed.verdict.model import Reason
+from tests.unit.reporting.recorded import case, record, run, stored
+
+
+def test_a_recorded_run_is_seen_whole(tmp_path: Path) -> None:
+    view = run_view(stored(tmp_path), tmp_path)
+    assert [each.verdict for each in view.sections] == list(WORST_FIRST)
+    assert view.outcome == "6 of 13 cases fail, 1 set is broken"
+    assert (view.shared or "").startswith("5 of 13 cases moved: 3 part at denoising step 1, ")
+    assert (view.environment or "").startswith("diffusers 0.41.0 → 0.42.1, ")
+    assert [(lock.suite, len(lock.differences)) for lock in view.locks] == [("moved", 3)]
+    assert {each.record.id for each in view.cases} == {each.id for each in record().cases}
+
+
+def test_a_drift_has_its_gates_pictures_causes_and_command(tmp_path: Path) -> None:
+    view = case_view(stored(tmp_path).cases[0], "run 1", tmp_path)
+    assert (view.prompt, view.seed, view.anchor) == ("a red apple", 1024, "moved.red-apple-1024")
+    assert [(row.gate, row.passed, row.source) for row in view.metrics if row.gate] == [
+        ("min_ssim", False, "suite"),
+        ("max_phash_distance", True, ""),
+        ("max_peak_difference", False, "suite"),
+    ]
+    assert view.comparable
+    assert view.difference
+    assert view.why
+    assert view.why.causes[0] == "denoiser weights: unet (0.85)"
+    assert view.accept[:4] == ("goldenseed", "accept", "'run 1'", "'red-apple[seed=1024]'")
+
+
+def test_that_a_baseline_is_of_another_profile_comes_first() -> None:
+    matched = case_view(case("match"), "r")
+    assert [each.about for each in matched.reasons][:2] == [About.PROFILE, About.NOISE]
+    assert matched.fallback == matched.reasons[:1]
+    assert matched.others == matched.reasons[1:]
+
+
+@pytest.mark.parametrize("verdict", ["error", "rejected", "identical"])
+def test_nothing_is_offered_where_nothing_should_be_accepted(verdict: str) -> None:
+    assert case_view(case(verdict), "r").accept == ()
+
+
+def test_an_image_that_breaks_its_content_is_not_offered() -> None:
+    blurred = Reason(code="content", metric="sharpness", value=3, limit=20, source="suite")
+    assert case_view(case("warn", reasons=(blurred,)), "r").accept == ()
+
+
+def test_without_a_folder_no_picture_is_looked_for() -> None:
+    assert case_view(case("drift"), "r").current is None
+
+
+def test_prompt_and_seed_are_found_in_the_recipe_or_its_call() -> None:
+    flat = case_view(case(recipe={"prompt": "a cat", "call": {"seed": 3}}), "r")
+    assert (flat.prompt, flat.seed) == ("a cat", 3)
+
+
+def test_a_recipe_without_a_prompt_has_none() -> None:
+    assert case_view(case(recipe={"prompt": ["a", "b"], "call": None}), "r").prompt is None
+
+
+def test_a_run_where_nothing_moved_shares_nothing() -> None:
+    view = run_view(run(case(), case(id="b[seed=1]")))
+    assert (view.shared, view.environment, view.locks) == (None, None, ())
