@@ -96,20 +96,22 @@ def _measured(flat: Array, top: float, *, wide: bool) -> tuple[float, Array]:
     import numpy as np
 
     exponent = max(math.frexp(top)[1], _LOWEST)
-    squares, sums = 0, np.zeros((2, 2 * BUCKETS), dtype=np.int64)
+    squares, (high, low) = 0, np.zeros((2, 2 * BUCKETS), dtype=np.int64)
     for chunk, cells in _chunks(flat):
-        scaled = np.multiply(chunk, 2.0 ** (_BITS - exponent), dtype=np.float64)
+        scaled = chunk.astype(np.float64)
+        scaled *= 2.0 ** (_BITS - exponent)
         whole = np.rint(scaled)
-        sums[0] += np.bincount(cells, whole, 2 * BUCKETS).astype(np.int64)
+        high += np.bincount(cells, whole, 2 * BUCKETS).astype(np.int64)
         if wide:
             rest = np.rint((scaled - whole) * 2.0**_BITS)
-            sums[1] += np.bincount(cells, rest, 2 * BUCKETS).astype(np.int64)
-        square = scaled * scaled
-        square *= 2.0 ** (2 * (_SQUARE_BITS - _BITS))
-        squares += int(square.astype(np.int64).sum())
-    signed = sums[:, :BUCKETS] - sums[:, BUCKETS:]
-    high, low = np.ldexp(signed, [[exponent - _BITS], [exponent - 2 * _BITS]])
-    return float(np.ldexp(math.sqrt(squares), exponent - _SQUARE_BITS)), high + low
+            low += np.bincount(cells, rest, 2 * BUCKETS).astype(np.int64)
+        scaled *= scaled
+        scaled *= 2.0 ** (2 * (_SQUARE_BITS - _BITS))
+        squares += int(scaled.astype(np.int64).sum())
+    buckets = _signed(high) * 2.0 ** (exponent - _BITS)
+    if wide:
+        buckets += _signed(low) * 2.0 ** (exponent - 2 * _BITS)
+    return math.sqrt(squares) * 2.0 ** (exponent - _SQUARE_BITS), buckets
 
 
 def _plain_sums(flat: Array) -> Array:
@@ -118,7 +120,12 @@ def _plain_sums(flat: Array) -> Array:
     sums = np.zeros(2 * BUCKETS)
     for chunk, cells in _chunks(flat):
         sums += np.bincount(cells, chunk, 2 * BUCKETS)
-    return sums[:BUCKETS] - sums[BUCKETS:]
+    return _signed(sums)
+
+
+def _signed(sums: Array) -> Array:
+    signed: Array = sums[:BUCKETS] - sums[BUCKETS:]
+    return signed
 
 
 def _chunks(flat: Array) -> Iterator[tuple[Array, Array]]:
