@@ -26,22 +26,6 @@ class Kept:
     values: Array
     """The numbers, any shape; nobody may change them any more. bfloat16 as its bits, 16 each."""
 
-    @property
-    def record(self) -> StageRecord:
-        """The whole record, measured and sketched now."""
-        norm, sketch = measured(self.values, self.digest.dtype)
-        each = self.digest
-        return StageRecord(
-            stage=each.stage,
-            index=each.index,
-            source=each.source,
-            shape=each.shape,
-            dtype=each.dtype,
-            sha256=each.sha256,
-            norm=norm,
-            sketch=sketch,
-        )
-
 
 def kept(
     stage: Stage, index: int, source: str | None, values: Array, dtype: str | None = None
@@ -55,13 +39,30 @@ def kept(
     return Kept(digest, values)
 
 
-def measured(values: Array, dtype: str) -> tuple[float | None, str | None]:
-    """Return norm and sketch (see ``measure``) of values of a dtype that NumPy may lack."""
+def records(kept: Sequence[Kept]) -> Trace:
+    """Measure and sketch (see ``measure``) what was kept, and return the whole records."""
+    found = measure([_numbers(each) for each in kept])
+    return tuple(
+        StageRecord(
+            stage=each.digest.stage,
+            index=each.digest.index,
+            source=each.digest.source,
+            shape=each.digest.shape,
+            dtype=each.digest.dtype,
+            sha256=each.digest.sha256,
+            norm=norm,
+            sketch=sketch,
+        )
+        for each, (norm, sketch) in zip(kept, found, strict=True)
+    )
+
+
+def _numbers(kept: Kept) -> Array:
     import numpy as np
 
-    if dtype == "bfloat16":
-        values = (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-    return measure(values)
+    if kept.digest.dtype == "bfloat16":
+        return (kept.values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    return kept.values
 
 
 class Recording:
@@ -95,6 +96,6 @@ class Recording:
     @cached_property
     def trace(self) -> Trace:
         """The whole records, with norms and sketches; the values are let go of."""
-        trace = self._before + tuple(each.record for each in self._kept)
+        trace = self._before + records(self._kept)
         self._kept = ()
         return trace

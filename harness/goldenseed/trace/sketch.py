@@ -24,7 +24,8 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,15 +33,15 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, np.dtype[Any]]
+    Measures = tuple[float | None, str | None]
 
 BUCKETS = 256
 
 _GAMMA = 0x9E3779B97F4A7C15
 _FINALISER = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
 _CHUNK = 2**15
-"""Elements that are summed at once. No cell gets 2**13 of them, so that float64 holds its sum of
-integers of ``_BITS`` bits; and the sum of their squares, rounded to twice ``_SQUARE_BITS``, fits
-int64."""
+"""Elements that are summed at once. No cell gets 2**12 of them, so that float64 holds the sum of a
+bucket's integers of ``_BITS`` bits; that of squares, twice ``_SQUARE_BITS`` bits, fits int64."""
 _BITS = 40
 _SQUARE_BITS = 23
 _REMEMBERED = 128
@@ -49,8 +50,8 @@ _LOWEST = -980
 """Magnitudes below 2**-980 are scaled as that is, lest the scale overflow."""
 
 
-def measure(values: Array) -> tuple[float | None, str | None]:
-    """Return the norm and the sketch of values of any shape, taken in C order.
+def measure(arrays: Sequence[Array]) -> list[Measures]:
+    """Return the norm and the sketch of each array of any shape, its elements taken in C order.
 
     Sketched are the values rounded to multiples of 2**-40 of the power of two above the largest
     magnitude (2**-80 for float64): the sketch of n values is off by that of n errors of at most
@@ -59,7 +60,7 @@ def measure(values: Array) -> tuple[float | None, str | None]:
     and by so much only where one value outweighs all others together.
 
     Args:
-        values: real or complex floating-point numbers, of which each part counts as an element. Of
+        arrays: real or complex floating-point numbers, of which each part counts as an element. Of
             other dtypes, and of no values, there is neither norm nor sketch.
 
     Returns:
@@ -70,73 +71,99 @@ def measure(values: Array) -> tuple[float | None, str | None]:
     """
     import numpy as np
 
-    if values.dtype.kind not in "fc" or not values.size:
-        return None, None
+    found: list[Measures] = [(None, None)] * len(arrays)
+    alike: defaultdict[tuple[object, int], list[int]] = defaultdict(list)
+    flats = [_flat(each) for each in arrays]
+    for place, flat in enumerate(flats):
+        if flat.size:
+            alike[flat.dtype, flat.size].append(place)
+    for (_, size), places in alike.items():
+        # Small arrays of one size are taken together, since each call of NumPy costs as much.
+        count = max(1, _CHUNK // size)
+        for some in (places[at : at + count] for at in range(0, len(places), count)):
+            rows = [flats[place] for place in some]
+            measures = _measured(np.stack(rows) if len(rows) > 1 else rows[0][None])
+            for place, measured in zip(some, measures, strict=True):
+                found[place] = measured
+    return found
+
+
+def _flat(values: Array) -> Array:
+    """Return floating-point numbers as float32 or float64, one after another; of others none."""
+    import numpy as np
+
+    if values.dtype.kind not in "fc":
+        return np.zeros(0)
     flat = np.ascontiguousarray(values).reshape(-1)
     flat = flat.view(flat.real.dtype)
-    wide = flat.itemsize > 4  # noqa: PLR2004 - bytes of a float32
-    flat = flat.astype(np.float64 if wide else np.float32, copy=False)
-    low, high = float(flat.min()), float(flat.max())
-    with np.errstate(invalid="ignore", over="ignore"):
-        if math.isfinite(low) and math.isfinite(high):
-            norm, buckets = _measured(flat, max(high, -low), wide=wide)
-        else:
-            sound = np.isfinite(flat)
-            top = float(np.abs(flat[sound]).max(initial=0))
-            _, buckets = _measured(np.where(sound, flat, 0), top, wide=wide)
-            buckets += _plain_sums(np.where(sound, 0, flat))
-            buckets[np.isnan(buckets)] = np.nan  # one of its many bit patterns
-            norm = math.nan
-        text = base64.b64encode(buckets.astype("<f8" if wide else "<f4").tobytes()).decode("ascii")
-    return (norm if math.isfinite(norm) else None), text
+    # float16, float32: 4 bytes suffice
+    return flat.astype(np.float64 if flat.itemsize > 4 else np.float32, copy=False)  # noqa: PLR2004
 
 
-def _measured(flat: Array, top: float, *, wide: bool) -> tuple[float, Array]:
-    """Return norm and buckets of finite values of magnitudes up to ``top``."""
+def _measured(rows: Array) -> Iterator[Measures]:
+    """Yield norm and sketch of each row; shape (tensors, elements), float32 or float64."""
     import numpy as np
 
-    exponent = max(math.frexp(top)[1], _LOWEST)
-    squares, (high, low) = 0, np.zeros((2, 2 * BUCKETS), dtype=np.int64)
-    for chunk, cells in _chunks(flat):
+    wide = rows.dtype == np.float64
+    tops = np.maximum(rows.max(axis=1), -rows.min(axis=1))
+    finite = np.isfinite(tops)
+    spoilt = None
+    if not finite.all():
+        sound = np.isfinite(rows)
+        spoilt, rows = np.where(sound, 0, rows), np.where(sound, rows, 0)
+        tops = np.abs(rows).max(axis=1)
+    exponents = np.maximum(np.frexp(tops)[1], _LOWEST)[:, None]
+    squares = [0] * len(rows)
+    high, low = np.zeros((2, len(rows), BUCKETS), dtype=np.int64)
+    scales = np.ldexp(1.0, _BITS - exponents)
+    for chunk, cells in _chunks(rows):
         scaled = chunk.astype(np.float64)
-        scaled *= 2.0 ** (_BITS - exponent)
+        scaled *= scales
         whole = np.rint(scaled)
-        high += np.bincount(cells, whole, 2 * BUCKETS).astype(np.int64)
+        high += _sums(cells, whole).astype(np.int64)
         if wide:
-            rest = np.rint((scaled - whole) * 2.0**_BITS)
-            low += np.bincount(cells, rest, 2 * BUCKETS).astype(np.int64)
+            low += _sums(cells, np.rint((scaled - whole) * 2.0**_BITS)).astype(np.int64)
         scaled *= scaled
         scaled *= 2.0 ** (2 * (_SQUARE_BITS - _BITS))
-        squares += int(scaled.astype(np.int64).sum())
-    buckets = _signed(high) * 2.0 ** (exponent - _BITS)
-    if wide:
-        buckets += _signed(low) * 2.0 ** (exponent - 2 * _BITS)
-    return math.sqrt(squares) * 2.0 ** (exponent - _SQUARE_BITS), buckets
+        more = scaled.astype(np.int64).sum(axis=1).tolist()
+        squares = [a + b for a, b in zip(squares, more, strict=True)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        buckets = np.ldexp(high, exponents - _BITS)
+        if wide:
+            buckets += np.ldexp(low, exponents - 2 * _BITS)
+        if spoilt is not None:
+            for chunk, cells in _chunks(spoilt):
+                buckets += _sums(cells, chunk)
+            buckets[np.isnan(buckets)] = np.nan  # one of its many bit patterns
+        texts = buckets.astype("<f8" if wide else "<f4")
+    for square, exponent, good, text in zip(
+        squares, exponents[:, 0].tolist(), finite.tolist(), texts, strict=True
+    ):
+        norm = math.sqrt(square) * 2.0 ** (exponent - _SQUARE_BITS)
+        sketch = base64.b64encode(text.tobytes()).decode("ascii")
+        yield (norm if good and math.isfinite(norm) else None), sketch
 
 
-def _plain_sums(flat: Array) -> Array:
+def _sums(cells: Array, rows: Array) -> Array:
+    """Return the sum of each row's cells, with their signs: shape (tensors, 256), float64."""
     import numpy as np
 
-    sums = np.zeros(2 * BUCKETS)
-    for chunk, cells in _chunks(flat):
-        sums += np.bincount(cells, chunk, 2 * BUCKETS)
-    return _signed(sums)
+    count = len(rows)
+    if count > 1:
+        cells = (cells + np.arange(count)[:, None] * (2 * BUCKETS)).reshape(-1)
+    sums = np.bincount(cells, rows.reshape(-1), count * 2 * BUCKETS).reshape(count, 2, BUCKETS)
+    return sums[:, 0] - sums[:, 1]
 
 
-def _signed(sums: Array) -> Array:
-    signed: Array = sums[:BUCKETS] - sums[BUCKETS:]
-    return signed
-
-
-def _chunks(flat: Array) -> Iterator[tuple[Array, Array]]:
-    """Yield the values chunk by chunk, with the cell of each: bucket, plus 256 where it counts -1.
+def _chunks(rows: Array) -> Iterator[tuple[Array, Array]]:
+    """Yield the columns chunk by chunk, with the cell of each: bucket, plus 256 where it counts -1.
 
     The hash of an index is the same for tensors of all sizes, so all share what is remembered.
     """
-    for number, start in enumerate(range(0, flat.size, _CHUNK)):
-        chunk = flat[start : start + _CHUNK]
+    size = rows.shape[1]
+    for number, start in enumerate(range(0, size, _CHUNK)):
         cells = _cells(number) if number < _REMEMBERED else _cells.__wrapped__(number)
-        yield chunk, cells[: chunk.size]
+        yield rows[:, start : start + _CHUNK], cells[: size - start]
 
 
 @lru_cache(maxsize=_REMEMBERED)

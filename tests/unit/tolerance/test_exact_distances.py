@@ -40,13 +40,13 @@ def values(stage: Stage) -> torch.Tensor:
 def trace(error: float, direction: int, **more: float) -> Trace:
     """Return a trace that is off the exact values by ``error``; ``more`` says so of stages."""
     random = torch.Generator().manual_seed(direction)
-    records = []
+    kept = []
     for stage in SIZES:
         exact = values(stage)
         off = torch.randn(exact.shape, generator=random, dtype=torch.float64)
         found = exact + more.get(stage.value, error) * off
-        records.append(digesting.kept(stage, 0, None, found.numpy()).record)
-    return tuple(records)
+        kept.append(digesting.kept(stage, 0, None, found.numpy()))
+    return digesting.records(kept)
 
 
 EXACT = stages_of(trace(0.0, 0))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.recorder import kept_tensor, readable
 from goldenseed.backends.diffusers.trace import compiled
+from goldenseed.trace.digesting import records
 from goldenseed.trace.files import LayerRecord
 from goldenseed.trace.stages import Stage
 
@@ -82,7 +83,7 @@ class LayerRecorder:
 def _measured(values: torch.Tensor | None) -> dict[str, Any]:
     if values is None:
         return {}
-    record = kept_tensor(Stage.DENOISING_STEP, 0, None, values).record
+    (record,) = records([kept_tensor(Stage.DENOISING_STEP, 0, None, values)])
     return record.model_dump(include={"shape", "dtype", "norm", "sketch"})
 
 

@@ -15,7 +15,7 @@ from accelerator_double import in_use, needs_double
 from goldenseed.backends.diffusers.layers import recorded_layers
 from goldenseed.backends.diffusers.recorder import HELD_BYTES, Recorder
 from goldenseed.backends.diffusers.trace import Tracing
-from goldenseed.trace.digesting import kept
+from goldenseed.trace.digesting import kept, records
 from goldenseed.trace.stages import Stage, Trace
 
 pytestmark = needs_double
@@ -77,7 +77,7 @@ def test_values_of_every_dtype_have_one_record_wherever_they_lie(dtype: torch.dt
         expected = recorded(values)
         if values.dtype not in {torch.bfloat16, torch.float8_e4m3fn, torch.complex32}:
             array = kept(Stage.DENOISING_STEP, 0, None, values.numpy())
-            assert (array.record,) == expected
+            assert records([array]) == expected
         for device in ("twin:0", "twin:1"):
             with in_use(float64=values.dtype is torch.float64):
                 assert recorded(values.to(device)) == expected
