@@ -50,8 +50,7 @@ def small_file(path: Path) -> bytes:
 
     Its text, and with it its name, stays as it is, whichever release wrote it.
     """
-    read_trace(path)
-    text = _verified_text(path, read_regular(path, _LIMIT_BYTES))
+    text, _ = _read(path)
     return gzip.compress(text, compresslevel=9, mtime=0)
 
 
@@ -62,27 +61,7 @@ def read_trace(path: Path) -> Trace:
         GoldenseedError: the file is missing, cut short, altered, or of another schema version.
 
     """
-    text = _verified_text(path, read_regular(path, _LIMIT_BYTES))
-    document = parse(text, path)
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    if version != SCHEMA_VERSION:
-        raise GoldenseedError(
-            f"the trace has schema version {version!r}; this release reads {SCHEMA_VERSION}",
-            path=path,
-            fix="read it with the release of pytest-goldenseed that wrote it",
-        )
-    try:
-        trace = _Document.model_validate(document).stages
-        for record in trace:
-            if record.sketch is not None:
-                from_text(record.sketch)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise _damaged(path, f"{where}: {problem['msg']}") from error
-    except ValueError as error:
-        raise _damaged(path, f"a sketch cannot be read: {error}") from error
-    return trace
+    return _read(path)[1]
 
 
 def verified_file(path: Path) -> bytes:
@@ -100,6 +79,28 @@ def verified_file(path: Path) -> bytes:
 def digest_of(path: Path) -> str:
     """Return the digest in the name of a trace's file."""
     return path.name.removesuffix(SUFFIX)
+
+
+def _read(path: Path) -> tuple[bytes, Trace]:
+    text = _verified_text(path, read_regular(path, _LIMIT_BYTES))
+    document = parse(text, path)
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        raise GoldenseedError(
+            f"the trace has schema version {version!r}; this release reads {SCHEMA_VERSION}",
+            path=path,
+            fix="read it with the release of pytest-goldenseed that wrote it",
+        )
+    try:
+        trace = _Document.model_validate(document).stages
+        for record in trace:
+            if record.sketch is not None:
+                from_text(record.sketch)
+    except ValidationError as error:
+        raise _damaged(path, _in_words(error)) from error
+    except ValueError as error:
+        raise _damaged(path, f"a sketch cannot be read: {error}") from error
+    return text, trace
 
 
 def _verified_text(path: Path, data: bytes) -> bytes:
@@ -122,10 +123,15 @@ def _unpacked(path: Path, data: bytes) -> bytes:
     return text
 
 
-def _damaged(path: Path, what: str) -> GoldenseedError:
-    return GoldenseedError(
-        what, path=path, fix="restore it from version control, or run the suite again"
-    )
+def _in_words(error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+
+
+def _damaged(
+    path: Path, what: str, fix: str = "restore it from version control, or run the suite again"
+) -> GoldenseedError:
+    return GoldenseedError(what, path=path, fix=fix)
 
 
 LAYERS_SUFFIX = ".deep.jsonl.gz"
@@ -133,6 +139,7 @@ LAYERS_SUFFIX = ".deep.jsonl.gz"
 _LAYERS_LIMIT_BYTES = 2**30
 """Room for 700,000 calls; and a bound for what is read and unpacked."""
 _LINE_LIMIT = 2**16
+_RUN_AGAIN = "run the case again with --golden-trace=deep"
 
 
 class LayerRecord(BaseModel):
@@ -170,22 +177,14 @@ def read_layers(path: Path) -> Iterator[LayerRecord]:
             while line := file.readline(_LINE_LIMIT):
                 seen += len(line)
                 if seen > _LAYERS_LIMIT_BYTES:
-                    raise _damaged_layers(
-                        path, f"unpacks to more than {_LAYERS_LIMIT_BYTES:,} bytes"
-                    )
+                    what = f"unpacks to more than {_LAYERS_LIMIT_BYTES:,} bytes"
+                    raise _damaged(path, what, _RUN_AGAIN)
                 digest.update(line)
                 yield LayerRecord.model_validate_json(line)
     except (OSError, EOFError, zlib.error) as error:
-        raise _damaged_layers(path, f"is no whole gzip file: {error}") from error
+        raise _damaged(path, f"is no whole gzip file: {error}", _RUN_AGAIN) from error
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise _damaged_layers(path, f"{where}: {problem['msg']}") from error
+        raise _damaged(path, _in_words(error), _RUN_AGAIN) from error
     if digest.hexdigest() != path.name.removesuffix(LAYERS_SUFFIX):
-        raise _damaged_layers(
-            path, "does not hold the deep trace that its name, a digest, stands for"
-        )
-
-
-def _damaged_layers(path: Path, what: str) -> GoldenseedError:
-    return GoldenseedError(what, path=path, fix="run the case again with --golden-trace=deep")
+        what = "does not hold the deep trace that its name, a digest, stands for"
+        raise _damaged(path, what, _RUN_AGAIN)

@@ -15,8 +15,7 @@ from goldenseed.reporting.words import told
 from goldenseed.suite.cases import Limit
 from goldenseed.tolerance.exact import exact_distances, exact_measures, stages_of
 from goldenseed.tolerance.tolerance import Noise, unmeasured_noise
-from goldenseed.trace.digesting import Kept, Recording
-from goldenseed.trace.sketch import Sketcher
+from goldenseed.trace import digesting
 from goldenseed.trace.stages import Stage, Trace
 from goldenseed.verdict.evidence import Accepted, Evidence, Reference
 from goldenseed.verdict.judge import Judgement, judge
@@ -31,7 +30,6 @@ SIZES = {
     Stage.VAE_OUTPUT: 12288,
     Stage.FLOAT_IMAGE: 12288,
 }
-SKETCHER = Sketcher()
 
 
 def values(stage: Stage) -> torch.Tensor:
@@ -46,8 +44,9 @@ def trace(error: float, direction: int, **more: float) -> Trace:
     for stage in SIZES:
         exact = values(stage)
         off = torch.randn(exact.shape, generator=random, dtype=torch.float64)
-        kept.append(Kept(stage, 0, None, exact + more.get(stage.value, error) * off))
-    return Recording((), kept, SKETCHER).trace
+        found = exact + more.get(stage.value, error) * off
+        kept.append(digesting.kept(stage, 0, None, found.numpy()))
+    return digesting.records(kept)
 
 
 EXACT = stages_of(trace(0.0, 0))

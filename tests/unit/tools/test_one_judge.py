@@ -24,7 +24,6 @@ from goldenseed.tools.calibration.accepted import AcceptedImages
 from goldenseed.tools.selfcheck.baseline_cases import Right
 from goldenseed.tools.selfcheck.check import judged, reference_of
 from goldenseed.trace.digesting import Recording
-from goldenseed.trace.sketch import Sketcher
 from goldenseed.trace.stages import Stage, StageRecord, Trace
 from goldenseed.verdict.model import Reason, Verdict
 from two_runs import AVX512, Run, picture, rounded
@@ -85,7 +84,7 @@ class Pair:
             profile="cpu-avx512",
             environment=AVX512,
             environment_sha256=json_sha256(AVX512),
-            recording=Recording(made, [], Sketcher()) if made else None,
+            recording=Recording(before=made) if made else None,
         )
 
     def in_a_session(self) -> CaseRecord:
