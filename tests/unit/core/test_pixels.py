@@ -17,7 +17,7 @@ from goldenseed.core.pixels import (
     MODES,
     SMALL,
     as_array,
-    check_png,
+    check_file,
     decode,
     encode_png,
     pixels_sha256,
@@ -318,13 +318,13 @@ except GoldenseedError as error:
             decode(data[: len(data) // 2])
 
 
-class TestCheckPng:
-    def test_passes_a_whole_file(self, tmp_path: Path):
-        (tmp_path / "image.png").write_bytes(encode_png(noise("RGB")))
-        assert check_png(tmp_path / "image.png") is None
+class TestCheckFile:
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+    def test_passes_a_whole_file(self, kind: str):
+        check_file(encoded(noise("RGB"), kind), "image.png")
 
-    @pytest.mark.parametrize("damage", ["cut", "flip", "more", "jpeg", "empty", "bomb"])
-    def test_refuses_a_damaged_one(self, tmp_path: Path, damage: str):
+    @pytest.mark.parametrize("damage", ["cut", "flip", "more", "text", "empty", "bomb"])
+    def test_refuses_a_damaged_one(self, damage: str):
         whole = encode_png(noise("RGB"))
         flipped = bytearray(whole)
         flipped[len(whole) // 2] ^= 1
@@ -332,13 +332,12 @@ class TestCheckPng:
             "cut": whole[:-5],
             "flip": bytes(flipped),
             "more": whole + b"\0",
-            "jpeg": encoded(noise("RGB"), "JPEG"),
+            "text": b"GIF89a",
             "empty": b"",
             "bomb": png(width=60_000, height=60_000),
         }[damage]
-        (tmp_path / "image.png").write_bytes(data)
         with pytest.raises(GoldenseedError, match=r"image\.png: .*\n  fix: "):
-            check_png(tmp_path / "image.png")
+            check_file(data, "image.png")
 
 
 class TestAsArray:
