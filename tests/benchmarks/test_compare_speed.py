@@ -141,7 +141,8 @@ def test_identical_pairs(benchmark: BenchmarkFixture, tmp_path: Path, kind: Call
 def fast(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With the extra's packages, and as if they were not installed."""
     if request.param == "without":
-        monkeypatch.setitem(sys.modules, "kornia_rs.io", None)
+        for module in ("kornia_rs.io", "goldenseed.images.ssim_compiled"):
+            monkeypatch.setitem(sys.modules, module, None)
     return request.param
 
 

@@ -29,6 +29,8 @@ DISTRIBUTIONS = {
 """The distribution of each import that has another name."""
 USED_BY_DIFFUSERS = {"accelerate", "peft"}
 """What diffusers imports for us: loading weights piece by piece, and adapters."""
+OF_NUMBA = "harness/goldenseed/images/ssim_compiled.py"
+"""The one module that is itself imported only where an extra is installed."""
 FOR_DEVELOPERS = {"dev", "docs"}
 
 
@@ -87,8 +89,8 @@ def test_what_is_declared_is_imported(distribution: str):
 
 @pytest.mark.parametrize("distribution", sorted(IMPORTS.keys() - CORE))
 def test_what_only_an_extra_brings_is_imported_where_it_is_needed(distribution: str):
-    at_once = [file for file, lazy in IMPORTS[distribution] if not lazy]
-    assert at_once == []
+    at_once = {file for file, lazy in IMPORTS[distribution] if not lazy}
+    assert at_once <= {OF_NUMBA}
 
 
 @pytest.mark.parametrize("extra", EXTRAS)

@@ -1,4 +1,4 @@
-"""Which line of a JSON file a value stands on, for error messages."""
+"""JSON read strictly, and which line of its file a value stands on."""
 
 from __future__ import annotations
 

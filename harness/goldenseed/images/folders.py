@@ -21,7 +21,7 @@ SUFFIXES = frozenset({".png", ".webp", ".jpg", ".jpeg"})
 _BATCH = 8
 """Pairs that a process is given at once."""
 
-_PRELOADED = ["goldenseed.images.compare", "imagehash"]
+_PRELOADED = ["goldenseed.images.compare", "goldenseed.images.ssim_compiled", "imagehash"]
 """What the processes share from their start; what is not installed is passed over."""
 
 

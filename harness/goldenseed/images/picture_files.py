@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     Samples = npt.NDArray[np.uint8]
     Decode = Callable[[bytes, tuple[int, int], str], Samples]
-    import numpy as np
-    import numpy.typing as npt
 
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -176,7 +174,7 @@ class StoredPicture:
     """EXIF's, 1…8: what a viewer does to the picture before it shows it."""
     profile: bytes | None = None
     """The ICC profile."""
-    samples: npt.NDArray[np.uint8] | None = None
+    samples: Samples | None = None
     """The image as height x width x channels, where decoding gave it."""
 
 

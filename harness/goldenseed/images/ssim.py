@@ -1,4 +1,4 @@
-"""Structural similarity, at one scale and at several: one implementation, whatever is installed.
+"""Structural similarity, at one scale and at several: the same bits, whatever is installed.
 
 It is separable filters in NumPy's float64: sums, products and quotients of single numbers in one
 fixed order, which IEEE 754 rounds the same everywhere. An image is worked through in tiles that
@@ -7,8 +7,8 @@ stay in a core's second cache, and tiles in which the images are equal are passe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, cast
 
 from goldenseed.images.pair import Pair
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 WINDOW = 11
 """The side of SSIM's Gaussian window in pixels: sigma 1.5, cut at 3.5 sigma."""
-_REACH = WINDOW // 2
-_INNER = (slice(_REACH, -_REACH), slice(_REACH, -_REACH))
-_BELL = (
+REACH = WINDOW // 2
+_INNER = (slice(REACH, -REACH), slice(REACH, -REACH))
+BELL = (
     0.26601172486179436,
     0.2130055377112537,
     0.10936068950970002,
@@ -33,7 +33,7 @@ _BELL = (
     0.00102838008447911,
 )
 """The window's weights from its middle outwards: exp(-d² / (2 sigma²)), divided by their sum."""
-_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 _ROWS, _COLUMNS = 32, 768
 """A tile, in samples; its arrays are six times 0.3 MB."""
@@ -59,7 +59,7 @@ def ssim(pair: Pair) -> float:
     if pair.weights is None and shorter >= WINDOW:
         height, width, channels = pair.arrays[0].shape
         lost = sum(float(part.sum()) for _, part in _lost(*pair.arrays))
-        windows = channels * (height - 2 * _REACH) * (width - 2 * _REACH)
+        windows = channels * (height - 2 * REACH) * (width - 2 * REACH)
         return float(1 - lost / windows)
     similarity = ssim_map(pair)
     border = (min(WINDOW, shorter) - 1) // 2
@@ -77,7 +77,7 @@ def ssim_map(pair: Pair) -> Plane:
     """
     import numpy as np
 
-    edge = ((_REACH, _REACH), (_REACH, _REACH), (0, 0))
+    edge = ((REACH, REACH), (REACH, REACH), (0, 0))
     height, width, channels = pair.arrays[0].shape
     similarity = np.ones((height, width * channels))
     for place, lost in _lost(*(np.pad(each, edge, mode="symmetric") for each in pair.arrays)):
@@ -91,33 +91,53 @@ def _lost(current: Samples, accepted: Samples) -> Iterator[tuple[Place, Plane]]:
     import numpy as np
 
     height, _, channels = current.shape
-    rows = (np.ascontiguousarray(each).reshape(height, -1) for each in (current, accepted))
-    for place, (luminance, size, structure, spread) in _tiles(*rows, step=channels):
-        similarity = np.multiply(luminance, structure, out=luminance)
-        np.divide(similarity, np.multiply(size, spread, out=size), out=similarity)
-        yield place, np.subtract(1, similarity, out=similarity)
+    x, y = (np.ascontiguousarray(each).reshape(height, -1) for each in (current, accepted))
+    compiled = _compiled()
+    buffers = _buffers(channels)
+    for place, covered in _tiles(x, y, step=channels):
+        lost = np.empty([part.stop - part.start for part in place])
+        if compiled:
+            compiled(x[covered], y[covered], channels, lost)
+        else:
+            luminance, size, structure, spread = _terms(x[covered], y[covered], channels, buffers)
+            similarity = np.multiply(luminance, structure, out=luminance)
+            np.divide(similarity, np.multiply(size, spread, out=size), out=similarity)
+            np.subtract(1, similarity, out=lost)
+        yield place, lost
 
 
-def _tiles(
-    x: Samples | Plane, y: Samples | Plane, *, step: int
-) -> Iterator[tuple[Place, tuple[Plane, Plane, Plane, Plane]]]:
-    """Yield the ``_terms`` of parts of two images, and where they lie; none where they are equal.
+def _compiled() -> Callable[..., None] | None:
+    """Return the same arithmetic, compiled, if Numba is installed: it gives the same bits."""
+    try:
+        from goldenseed.images.ssim_compiled import lost
+    except ImportError:
+        return None
+    return cast("Callable[..., None]", lost)
 
-    Samples of one channel are ``step`` apart in a row. Places count the windows that lie wholly
-    inside the image. What is yielded is overwritten by the next.
+
+def _buffers(step: int) -> Plane:
+    """Make room for the ``_terms`` of a tile."""
+    import numpy as np
+
+    return np.empty((6, (_ROWS + 2 * REACH) * (_COLUMNS + 2 * REACH * step)))
+
+
+def _tiles(x: Samples | Plane, y: Samples | Plane, *, step: int) -> Iterator[tuple[Place, Place]]:
+    """Yield where two images differ, tile by tile: the windows, and all that these cover.
+
+    Samples of one channel are ``step`` apart in a row. Windows are counted from the first that lies
+    wholly inside the image.
     """
     import numpy as np
 
-    below, beside = 2 * _REACH, 2 * _REACH * step
-    windows = (x.shape[0] - below, x.shape[1] - beside)
-    buffers = np.empty((6, (_ROWS + below) * (_COLUMNS + beside)))
-    for left in range(0, windows[1], _COLUMNS):
-        for top in range(0, windows[0], _ROWS):
-            bottom, right = min(top + _ROWS, windows[0]), min(left + _COLUMNS, windows[1])
+    below, beside = 2 * REACH, 2 * REACH * step
+    rows, columns = x.shape[0] - below, x.shape[1] - beside
+    for left in range(0, columns, _COLUMNS):
+        for top in range(0, rows, _ROWS):
+            bottom, right = min(top + _ROWS, rows), min(left + _COLUMNS, columns)
             covered = slice(top, bottom + below), slice(left, right + beside)
             if not np.array_equal(x[covered], y[covered]):
-                terms = _terms(x[covered], y[covered], step, buffers)
-                yield (slice(top, bottom), slice(left, right)), terms
+                yield (slice(top, bottom), slice(left, right)), covered
 
 
 def _terms(
@@ -141,7 +161,7 @@ def _terms(
     squares += scratch
     for field in (a, b, products, squares):
         _filter(_filter(field, width, half_done, scratch), step, field, scratch)
-    inside = (height - 2 * _REACH, width - 2 * _REACH * step)
+    inside = (height - 2 * REACH, width - 2 * REACH * step)
     strides = (x.shape[1] * 8, 8)
     a, b, products, squares, scratch = (
         np.lib.stride_tricks.as_strided(each, inside, strides)
@@ -152,11 +172,11 @@ def _terms(
     products -= scratch
     squares -= a
     scratch *= 2
-    scratch += _C1
+    scratch += C1
     products *= 2
-    products += _C2
-    a += _C1
-    squares += _C2
+    products += C2
+    a += C1
+    squares += C2
     return scratch, a, products, squares
 
 
@@ -164,13 +184,13 @@ def _filter(field: Plane, step: int, out: Plane, scratch: Plane) -> Plane:
     """Write the sums of eleven numbers, ``step`` apart, by their weights; returns that part."""
     import numpy as np
 
-    size = field.size - 2 * _REACH * step
+    size = field.size - 2 * REACH * step
     parts = [field[each * step : each * step + size] for each in range(WINDOW)]
     out, pair = out[:size], scratch[:size]
-    np.multiply(parts[_REACH], _BELL[0], out=out)
-    for distance in range(1, _REACH + 1):
-        np.add(parts[_REACH - distance], parts[_REACH + distance], out=pair)
-        pair *= _BELL[distance]
+    np.multiply(parts[REACH], BELL[0], out=out)
+    for distance in range(1, REACH + 1):
+        np.add(parts[REACH - distance], parts[REACH + distance], out=pair)
+        pair *= BELL[distance]
         out += pair
     return out
 
@@ -219,14 +239,15 @@ def _weights(pair: Pair, scales: int) -> list[Plane | None]:
 
 def _of_channel(current: Samples, accepted: Samples, weights: list[Plane | None]) -> float:
     a, b = current.astype("float64"), accepted.astype("float64")
-    used = SCALES[: len(weights)]
+    used, buffers = SCALES[: len(weights)], _buffers(1)
     product = 1.0
     for scale, counted in enumerate(weights):
         if scale:
             a, b = _halved(a), _halved(b)
-        total = (a.shape[0] - 2 * _REACH) * (a.shape[1] - 2 * _REACH)
+        total = (a.shape[0] - 2 * REACH) * (a.shape[1] - 2 * REACH)
         lost = 0.0
-        for place, (luminance, size, structure, spread) in _tiles(a, b, step=1):
+        for place, covered in _tiles(a, b, step=1):
+            luminance, size, structure, spread = _terms(a[covered], b[covered], 1, buffers)
             similarity = structure / spread
             if scale == len(weights) - 1:
                 similarity *= luminance / size

@@ -92,9 +92,7 @@ def _scalar(text: str) -> str:
     return text if plain_scalar(text) == text else json.dumps(text)
 
 
-def starter_suite(
-    *, name: str, source: str, revision: str | None, facts: ModelFacts, schema_line: bool = False
-) -> str:
+def starter_suite(*, name: str, source: str, revision: str | None, facts: ModelFacts) -> str:
     """Return the text of a commented suite file for the model."""
     pinned = f"\n  revision: {_scalar(revision)}" if revision else ""
     size = (
@@ -102,8 +100,7 @@ def starter_suite(
         if facts.size
         else "    # height: 1024\n    # width: 1024\n"
     )
-    editor = "# yaml-language-server: $schema=suite.schema.json\n" if schema_line else ""
-    return f"""{editor}\
+    return f"""\
 # A golden suite: what this model is expected to draw. Run it with `pytest {name}.suite.yaml`.
 # Every key is explained by `goldenseed schema`.
 suite: {_scalar(name)}

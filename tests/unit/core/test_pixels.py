@@ -17,6 +17,7 @@ from goldenseed.core.pixels import (
     MODES,
     SMALL,
     as_array,
+    check_file,
     decode,
     encode_png,
     pixels_sha256,
@@ -315,6 +316,28 @@ except GoldenseedError as error:
         data = encoded(noise("RGB", 64, 64), format)
         with pytest.raises(GoldenseedError):
             decode(data[: len(data) // 2])
+
+
+class TestCheckFile:
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+    def test_passes_a_whole_file(self, kind: str):
+        check_file(encoded(noise("RGB"), kind), "image.png")
+
+    @pytest.mark.parametrize("damage", ["cut", "flip", "more", "text", "empty", "bomb"])
+    def test_refuses_a_damaged_one(self, damage: str):
+        whole = encode_png(noise("RGB"))
+        flipped = bytearray(whole)
+        flipped[len(whole) // 2] ^= 1
+        data = {
+            "cut": whole[:-5],
+            "flip": bytes(flipped),
+            "more": whole + b"\0",
+            "text": b"GIF89a",
+            "empty": b"",
+            "bomb": png(width=60_000, height=60_000),
+        }[damage]
+        with pytest.raises(GoldenseedError, match=r"image\.png: .*\n  fix: "):
+            check_file(data, "image.png")
 
 
 class TestAsArray:

@@ -167,12 +167,73 @@ def test_has_the_same_bits_everywhere():
     assert ssim(Pair(*patterns(70, 300))).hex() == "0x1.32ee4c8d8f370p-4"
 
 
-@pytest.mark.parametrize("extra", ["cv2", "numba", "kornia_rs", "torch", "skimage", "scipy"])
+@pytest.mark.parametrize("extra", ["cv2", "kornia_rs", "torch", "skimage", "scipy"])
 def test_is_the_same_whatever_else_is_installed(extra: str, monkeypatch: pytest.MonkeyPatch):
     pair = Pair(*patterns(70, 300))
-    installed = [ssim(pair), ms_ssim(pair), ssim_map(pair).tobytes()]
+    installed = bits(pair)
     monkeypatch.setitem(sys.modules, extra, None)
-    assert [ssim(pair), ms_ssim(pair), ssim_map(pair).tobytes()] == installed
+    assert bits(pair) == installed
+
+
+def bits(pair: Pair) -> list[float | bytes]:
+    return [ssim(pair), ms_ssim(pair), ssim_map(pair).tobytes()]
+
+
+def test_numba_s_code_gives_the_same_bits(
+    images: tuple[Image.Image, Image.Image], monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("numba")
+    compiled = bits(Pair(*images))
+    monkeypatch.setitem(sys.modules, "goldenseed.images.ssim_compiled", None)
+    assert bits(Pair(*images)) == compiled
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [(11, 11), (42, 43), (43, 300), (75, 811)])
+def test_numba_s_code_gives_the_same_bits_around_its_stripes(
+    size: tuple[int, int], channels: int, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("numba")
+    mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
+    samples = (wavy(*size, channels, seed) for seed in (1, 2))
+    pair = Pair(*(Image.frombytes(mode, size[::-1], each.tobytes()) for each in samples))
+    compiled = bits(pair)
+    monkeypatch.setitem(sys.modules, "goldenseed.images.ssim_compiled", None)
+    assert bits(pair) == compiled
+
+
+def test_numba_s_code_gives_the_same_bits_for_drawings_and_photographs(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    pytest.importorskip("numba")
+    photograph = skimage.data.astronaut()
+    changed = [each(photograph) for each in CHANGES.values()]
+    both = [*drawings().values(), *((photograph, each) for each in changed)]
+    pairs = [
+        Pair(*(Image.fromarray(each.clip(0, 255).astype(np.uint8)) for each in pair))
+        for pair in both
+    ]
+    compiled = [ssim(pair) for pair in pairs]
+    monkeypatch.setitem(sys.modules, "goldenseed.images.ssim_compiled", None)
+    assert [ssim(pair) for pair in pairs] == compiled
+
+
+def test_numba_s_code_needs_no_place_to_be_kept(monkeypatch: pytest.MonkeyPatch):
+    numba = pytest.importorskip("numba")
+    kept: list[bool] = []
+    njit = numba.njit
+
+    def without_a_place(signature: object, *, cache: bool = False, **options: object) -> object:
+        kept.append(cache)
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(signature, **options)
+
+    monkeypatch.setattr(numba, "njit", without_a_place)
+    from goldenseed.images.ssim_compiled import compiled
+
+    assert compiled("int64(int64)")(lambda number: number + 1)(1) == 2
+    assert kept == [True, False]
 
 
 def test_is_the_mean_of_its_map_however_the_image_is_cut_into_tiles():
