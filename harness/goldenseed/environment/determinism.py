@@ -110,15 +110,22 @@ MATMUL_SWITCHES = (
     "allow_fp16_accumulation",
 )
 """Switches of ``torch.backends.cuda.matmul`` that trade bits for speed."""
-SDPA_KERNELS: Mapping[str, str] = MappingProxyType(
+SDPA_KERNELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "math": "MATH",
-        "flash": "FLASH_ATTENTION",
-        "efficient": "EFFICIENT_ATTENTION",
-        "cudnn": "CUDNN_ATTENTION",
+        "repeatable": ("FLASH_ATTENTION", "EFFICIENT_ATTENTION", "MATH", "OVERRIDEABLE"),
+        "math": ("MATH",),
+        "flash": ("FLASH_ATTENTION",),
+        "efficient": ("EFFICIENT_ATTENTION",),
+        "cudnn": ("CUDNN_ATTENTION",),
     }
 )
-"""``determinism.sdpa`` to the name in ``torch.nn.attention.SDPBackend``."""
+"""``determinism.sdpa`` to the names in ``torch.nn.attention.SDPBackend``; ``default`` leaves all.
+
+The forward of flash and of memory-efficient attention adds up in an order that only shapes decide;
+what torch warns of is their backward. cuDNN's attention is not among the repeatable ones because
+torch itself refuses it while deterministic algorithms are wanted (``check_cudnn_deterministic`` of
+ATen's ``sdp_utils.cpp``). ``OVERRIDEABLE`` is the kernel of devices that bring their own.
+"""
 
 
 def set_before_torch() -> str | None:
@@ -145,12 +152,16 @@ def set_before_torch() -> str | None:
 
 
 @contextmanager
-def settings(determinism: Determinism) -> Iterator[None]:
+def settings(determinism: Determinism, device: str = "cpu") -> Iterator[None]:
     """Apply a suite's determinism settings to torch; on exit every switch is as it was.
 
     diffusers' ``enable_full_determinism()`` is not used: it leaves TF32 convolutions on.
     Entering and leaving takes some tens of microseconds. The settings are global to the process.
+    With deterministic algorithms torch fills all new memory, to show who reads what nobody wrote.
+    That decides no bit of a forward pass unless an operation is broken, and costs a kernel for each
+    new tensor, so that on any ``device`` but the CPU it is off.
     """
+    on_cpu = device.partition(":")[0] == "cpu"
     import torch
 
     with ExitStack() as restore:
@@ -161,7 +172,9 @@ def settings(determinism: Determinism) -> Iterator[None]:
         put(torch.backends.cudnn, "benchmark", value=determinism.cudnn_benchmark)
         for switch in MATMUL_SWITCHES:
             put(torch.backends.cuda.matmul, switch, value=determinism.reduced_precision_gemm)
-        _attention_kernel(torch, restore, determinism)
+        if not on_cpu:
+            put(torch.utils.deterministic, "fill_uninitialized_memory", value=False)
+        _attention_kernels(torch, restore, determinism, on_cpu=on_cpu)
         if torch.get_num_threads() != determinism.threads:
             restore.callback(torch.set_num_threads, torch.get_num_threads())
             torch.set_num_threads(determinism.threads)
@@ -197,12 +210,17 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def _attention_kernel(torch: ModuleType, restore: ExitStack, determinism: Determinism) -> None:
-    """Leave torch's scaled dot product attention one kernel to choose."""
+def _attention_kernels(
+    torch: ModuleType, restore: ExitStack, determinism: Determinism, *, on_cpu: bool
+) -> None:
+    """Leave torch's attention the suite's kernels; the repeatable one of a CPU is math."""
     if determinism.sdpa != "default":
         attention = importlib.import_module("torch.nn.attention")
-        kernel = getattr(attention.SDPBackend, SDPA_KERNELS[determinism.sdpa])
-        restore.enter_context(attention.sdpa_kernel(kernel))
+        instead = {"repeatable": "math"} if on_cpu else {}
+        names = SDPA_KERNELS[instead.get(determinism.sdpa, determinism.sdpa)]
+        known = attention.SDPBackend
+        kernels = [getattr(known, name) for name in names if hasattr(known, name)]
+        restore.enter_context(attention.sdpa_kernel(kernels))
     cuda = torch.backends.cuda
     if hasattr(cuda, "fp16_bf16_reduction_math_sdp_allowed"):
         before = cuda.fp16_bf16_reduction_math_sdp_allowed()

@@ -179,9 +179,11 @@ class _Maker:
             failed = {"verdict": Verdict.ERROR, "reasons": (reason,), "error": str(error)}
             return sketch.model_copy(update=failed)
         seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
-        return sketch.model_copy(update={**self._kept(generation), "seconds": seconds})
+        return sketch.model_copy(
+            update={**self._kept(generation, case.noise.kind), "seconds": seconds}
+        )
 
-    def _kept(self, generation: Generation) -> dict[str, object]:
+    def _kept(self, generation: Generation, noise: str) -> dict[str, object]:
         from goldenseed.core.pixels import encode_png, pixels_sha256
 
         image = generation.image
@@ -190,7 +192,7 @@ class _Maker:
         place = f"images/{digest}.png"
         write_atomically(self._folder / place, encode_png(image), durable=False)
         return {
-            "profile": profile_slug(self.environment),
+            "profile": profile_slug(self.environment, noise=noise),
             "environment_sha256": json_sha256(dict(self.environment)),
             "in_force": differing(generation.in_force, self.environment),
             "pixels_sha256": digest,
