@@ -130,10 +130,10 @@ class DiffusersBackend:
             self._failures[key] = copy(error)
             if not isinstance(error, OutOfMemoryError):
                 raise
-        if key in self._failures:
-            self._free(self._device_of(case))
-            raise copy(self._failures[key])
-        return time.perf_counter() - began
+        else:
+            return time.perf_counter() - began
+        self._free(self._device_of(case))
+        raise copy(self._failures[key])
 
     def generate(self, case: Case) -> Generation:
         """Make the case's image: see ``Backend.generate``.

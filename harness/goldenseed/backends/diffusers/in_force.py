@@ -8,7 +8,7 @@ compute: at the denoiser's first call and at the VAE's first decode.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +118,8 @@ class InForce:
         """Read what is in force now; what it returns watches the part's attention meanwhile."""
         reading = self._read(part)
         readings.append(reading)
+        if part.compiled:  # what is watched would be compiled into it
+            return nullcontext()
         return _kernels_noted(f"attention.{part.name}{_KERNEL}", reading)
 
     def _read(self, part: _Part) -> dict[str, EnvironmentValue]:
@@ -138,6 +140,7 @@ class _Part:
     def __init__(self, name: str, module: torch.nn.Module) -> None:
         self.name = name
         self.module = module
+        self.compiled = any(map(compiled, module.modules()))
         self._attention = [each for each in module.modules() if hasattr(each, "get_processor")]
         self._processors: dict[object, EnvironmentValue] = {}
         self._first = _owner(module, lambda _: True)
@@ -235,13 +238,12 @@ def _kernels_noted(prefix: str, reading: dict[str, EnvironmentValue]) -> Iterato
 
     def watched(query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
         result = own(query, key, value, *args, **kwargs)
-        mask = args[0] if args else kwargs.get("attn_mask")
-        shapes = (
-            f"{query.shape[-2]}x{key.shape[-2]}x{query.shape[-1]}{'' if mask is None else '-mask'}"
-        )
-        if prefix + shapes not in reading:
-            choice = partial(torch._fused_sdp_choice, query, key, value, *args, **kwargs)  # noqa: SLF001 - nothing public tells
-            reading[prefix + shapes] = guarded(lambda: torch.nn.attention.SDPBackend(choice()).name)
+        masked = "" if (args[0] if args else kwargs.get("attn_mask")) is None else "-mask"
+        name = f"{prefix}{query.shape[-2]}x{key.shape[-2]}x{query.shape[-1]}{masked}"
+        if name not in reading:
+            with suppress(Exception):  # a mode that watches all operations may refuse this one
+                choice = torch._fused_sdp_choice(query, key, value, *args, **kwargs)  # noqa: SLF001 - nothing public tells
+                reading[name] = torch.nn.attention.SDPBackend(choice).name
         return result
 
     functional.scaled_dot_product_attention = watched
