@@ -1,4 +1,4 @@
-"""What makes torch repeat itself: its switches, and caps of the instruction set."""
+"""What makes torch repeat itself: its switches, and the seeds of its generators."""
 
 from __future__ import annotations
 
@@ -9,82 +9,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.device import module_of
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from goldenseed.suite.model import Determinism
-
-
-VARIABLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "default": MappingProxyType(
-            {
-                "ATEN_CPU_CAPABILITY": "default",
-                "ONEDNN_MAX_CPU_ISA": "SSE41",
-                "MKL_CBWR": "COMPATIBLE",
-            }
-        ),
-        "avx2": MappingProxyType(
-            {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
-        ),
-        "avx512": MappingProxyType(
-            {
-                "ATEN_CPU_CAPABILITY": "avx512",
-                "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
-                "MKL_CBWR": "AVX512",
-            }
-        ),
-    }
-)
-"""``determinism.cpu_isa`` to the variables of torch's own kernels, of oneDNN and of MKL."""
-
-
-def cap_cpu(isa: str | None, suite: Path) -> None:
-    """Set the variables of ``isa``, which works until torch is imported; None leaves all alone.
-
-    Raises:
-        GoldenseedError: torch is imported already and a variable has another value.
-
-    """
-    missing = {
-        name: value
-        for name, value in (VARIABLES[isa].items() if isa else ())
-        if os.environ.get(name) != value
-    }
-    if missing and "torch" in sys.modules:
-        raise GoldenseedError(
-            f"`determinism.cpu_isa` is {isa}, which has to be set before torch is imported, "
-            f"and this process has imported it without {' and '.join(missing)}",
-            path=suite,
-            fix="export " + " ".join(f"{name}={value}" for name, value in missing.items()),
-        )
-    os.environ.update(missing)
-
-
-def check_cpu(isa: str | None, suite: Path) -> None:
-    """Check that torch runs with ``isa``; None is always right.
-
-    Raises:
-        GoldenseedError: it does not: the processor lacks it, or torch was imported before.
-
-    """
-    if isa is None:
-        return
-    import torch
-
-    found = torch.backends.cpu.get_cpu_capability().lower()
-    if found != isa:
-        raise GoldenseedError(
-            f"`determinism.cpu_isa` is {isa}, and torch runs with {found} here",
-            path=suite,
-            fix=f"run on a processor that has {isa}, or ask for another instruction set",
-        )
 
 
 CUBLAS_WORKSPACE = ":4096:8"
@@ -182,7 +115,7 @@ def settings(determinism: Determinism, device: str = "cpu") -> Iterator[None]:
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
     """Seed the global generators of Python, NumPy and torch; on exit they go on as before.
 
     A pipeline ought to draw from the generator it is given. One that draws elsewhere repeats itself
@@ -190,6 +123,7 @@ def seeded(seed: int) -> Iterator[None]:
 
     Args:
         seed: from 0 to 2**63 - 1; NumPy's old generator takes its lower 32 bits.
+        device: the one that computes; its own generator is seeded too.
 
     """
     import numpy as np
@@ -207,6 +141,10 @@ def seeded(seed: int) -> Iterator[None]:
             # torch.manual_seed would also queue seeds for every kind of device there might be.
             restore.callback(torch.set_rng_state, torch.get_rng_state())
             torch.default_generator.manual_seed(seed)
+            module = module_of(device)
+            if module is not None and module.is_available():
+                restore.callback(module.set_rng_state, module.get_rng_state())
+                getattr(module, "manual_seed_all", module.manual_seed)(seed)
         yield
 
 

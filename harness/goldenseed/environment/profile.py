@@ -17,7 +17,7 @@ PORTABLE = "portable"
 It has no fallback, and is none.
 """
 
-_VENDOR_WORDS = frozenset({"nvidia", "amd", "tesla", "geforce", "instinct", "graphics"})
+_VENDOR_WORDS = frozenset({"nvidia", "amd", "intel", "tesla", "geforce", "instinct", "graphics"})
 _CPU_SLUG = re.compile(r"cpu-(?P<machine>[a-z0-9_.]+)-(?P<level>[a-z0-9_.]+)")
 _GPU_SLUG = re.compile(
     r"(?P<kind>cuda|rocm)-(?P<name>.+)-sm(?P<generation>\d+)-(?P<count>\d+)sm"
@@ -97,5 +97,5 @@ def _text(fingerprint: Mapping[str, EnvironmentValue], key: str, default: str) -
     """
     if str(fingerprint.get(key)).startswith(UNREADABLE):
         return "unknown"
-    value = re.sub(r"[^a-z0-9_. -]", "", str(fingerprint.get(key) or default).lower())
+    value = re.sub(r"\((?:r|tm)\)|[^a-z0-9_. -]", "", str(fingerprint.get(key) or default).lower())
     return value.strip() or default

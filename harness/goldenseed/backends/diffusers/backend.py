@@ -39,14 +39,8 @@ from goldenseed.backends.protocol import (
     silent,
 )
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.environment.determinism import (
-    cap_cpu,
-    check_cpu,
-    seeded,
-    set_before_torch,
-    settings,
-)
-from goldenseed.environment.device import device_for, empty_cache
+from goldenseed.environment.determinism import seeded, set_before_torch, settings
+from goldenseed.environment.device import cap_cpu, check_cpu, device_for, empty_cache
 from goldenseed.environment.file_digests import FileDigests
 from goldenseed.environment.fingerprint import EnvironmentValue
 
@@ -152,7 +146,7 @@ class DiffusersBackend:
         loaded = self._loaded
         assert loaded is not None  # noqa: S101 - load() has just seen to it
         progress = self._progress if self._slow and self._progress is not silent else None
-        with seeded(case.seed):
+        with seeded(case.seed, loaded.device):
             if self._wide(case):
                 with self._in_force(case, loading=True):
                     loaded.wear(case)
