@@ -15,7 +15,7 @@ from goldenseed.core.errors import GoldenseedError
 if TYPE_CHECKING:
     import torch
 
-_DEVICE = re.compile(r"(?P<kind>[a-z]+)(?::(?P<number>[0-9]+))?")
+_DEVICE = re.compile(r"(?P<kind>[a-z][a-z0-9_]*)(?::(?P<number>[0-9]+))?")
 VARIABLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "default": MappingProxyType(

@@ -99,7 +99,7 @@ class ModelSpec:
     dtype: str
     """``float16``, ``bfloat16``, ``float32`` or ``float64``."""
     device: str
-    """``auto``, or a device of torch: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ``xpu``."""
+    """``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ``xpu``, …"""
     scheduler: SchedulerSpec | None
     adapters: tuple[AdapterSpec, ...]
     allow_pickle: tuple[str, ...]

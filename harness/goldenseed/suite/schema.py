@@ -30,6 +30,7 @@ MOST_CASES = 100_000
 
 ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Device = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(:(0|[1-9][0-9]*))?$")]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Call = dict[str, JsonValue]
 Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
@@ -79,9 +80,11 @@ class ModelSection(Section):
     """The pipeline's class in diffusers; by default what the model's `model_index.json` says."""
     dtype: Literal["float16", "bfloat16", "float32", "float64"] = "float32"
     """The data type of weights and arithmetic."""
-    device: Annotated[str, StringConstraints(pattern=r"^[a-z]+(:[0-9]{1,3})?$")] = "auto"
-    """Where to run: `auto` (a GPU if there is one), or a device of torch such as `cpu`, `cuda`,
-    `cuda:1`, `mps` or `xpu`. Not part of the recipe."""
+    device: Device = "auto"
+    """Where to run: `cpu`, `cuda`, `cuda:1`, `mps`, `xpu`, …; not part of the recipe.
+
+    `auto` takes a GPU if there is one.
+    """
     scheduler: SchedulerSection | None = None
     """The scheduler; by default the model's own."""
     adapters: Adapters = ()

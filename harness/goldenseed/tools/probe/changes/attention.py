@@ -19,6 +19,7 @@ def changes() -> tuple[Change, ...]:
     """Return the changes of this family."""
     kernels = (
         ("default", "the attention kernel that torch chooses", fits),
+        ("math", "attention of plain products and a softmax", needs_gpu),
         ("flash", "torch's flash attention kernel", fits),
         ("efficient", "torch's memory-efficient attention kernel", needs_gpu),
         ("cudnn", "cuDNN's attention kernel", needs_gpu),
