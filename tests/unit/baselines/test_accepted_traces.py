@@ -12,12 +12,11 @@ from goldenseed.baselines.changes import Outcome
 from goldenseed.baselines.store import Candidate
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.trace.files import SUFFIX, encode_trace
-from goldenseed.trace.sketch import Sketcher
 from goldenseed.trace.stages import Stage, Trace
 
 
 def a_trace(value: float = 1.0) -> Trace:
-    recorder = Recorder(Sketcher())
+    recorder = Recorder()
     recorder.add(Stage.LATENTS_BEFORE_VAE, "vae", torch.full((8,), value))
     return recorder.trace
 

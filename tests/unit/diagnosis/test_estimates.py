@@ -6,12 +6,11 @@ from toy_pipeline import Toy, recorded
 
 from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.diagnosis.measures import common_factor, guidance_of, likeness
-from goldenseed.trace.sketch import Sketcher
 from goldenseed.trace.stages import Stage, StageRecord
 
 
 def record(values: torch.Tensor) -> StageRecord:
-    recorder = Recorder(Sketcher())
+    recorder = Recorder()
     recorder.add(Stage.INITIAL_NOISE, None, values)
     return recorder.trace[0]
 

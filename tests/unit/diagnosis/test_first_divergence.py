@@ -5,7 +5,6 @@ import torch
 
 from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.diagnosis.divergence import first_divergence
-from goldenseed.trace.sketch import Sketcher
 from goldenseed.trace.stages import WITHIN, Stage, Trace
 
 STEPS = 4
@@ -25,7 +24,7 @@ def trace(
     without: Stage | None = None,
 ) -> Trace:
     """A trace in which everything from one stage on is ``by`` off."""
-    recorder, off = Recorder(Sketcher()), False
+    recorder, off = Recorder(), False
     flow = [
         (stage, 0) for stage in Stage if stage not in {Stage.SIGMAS, Stage.LATER_NOISE, *WITHIN}
     ]

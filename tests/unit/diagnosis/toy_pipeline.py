@@ -13,7 +13,6 @@ import torch
 from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.diagnosis.evidence import Evidence, Side
 from goldenseed.environment.fingerprint import Value
-from goldenseed.trace.sketch import Sketcher
 from goldenseed.trace.stages import Stage, Trace
 
 RECIPE = {
@@ -91,7 +90,7 @@ class Toy:
 
 def recorded(toy: Toy) -> Trace:
     """Run it and return its trace."""
-    recorder = Recorder(Sketcher())
+    recorder = Recorder()
     texts = [toy.token] if toy.guidance is None else [toy.token, toy.negative]
     embeddings = [_encoded(recorder, toy, text) for text in texts]
     recorder.add(Stage.TIMESTEPS, "scheduler", torch.arange(toy.steps) * toy.spacing)

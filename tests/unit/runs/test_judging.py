@@ -16,7 +16,6 @@ from goldenseed.runs.case_judge import Judging, Made
 from goldenseed.runs.record import CaseRecord
 from goldenseed.trace.digesting import Recording
 from goldenseed.trace.files import SUFFIX, encode_trace, read_trace
-from goldenseed.trace.sketch import Sketcher
 from goldenseed.trace.stages import (
     Stage,
     StageRecord,
@@ -67,7 +66,7 @@ class Desk:
             dtype="float32",
             profile=PROFILE,
             environment_sha256=None,
-            recording=Recording(trace, [], Sketcher()),
+            recording=Recording(before=trace),
         )
         judging = Judging(self.run, self.store, frozenset({Verdict.IDENTICAL}))
         return judging.judge(SKETCH, made)
@@ -143,6 +142,6 @@ def test_the_kept_digests_are_those_of_the_stored_files(desk: Desk, tmp_path: Pa
     assert entry
     (accepted,) = entry.profiles[PROFILE].accepted
     assert desk.store.image_file(DIGEST, accepted.file_sha256) == desk.picture.read_bytes()
-    assert accepted.stages_sha256 == Recording(a_trace(), [], Sketcher()).stages_sha256
+    assert accepted.stages_sha256 == Recording(before=a_trace()).stages_sha256
     other = (replace(a_trace()[0].digest, shape=(1, 4, 4)),)
     assert stages_sha256(other) != accepted.stages_sha256

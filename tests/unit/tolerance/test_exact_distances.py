@@ -16,8 +16,7 @@ from goldenseed.reporting.text import reason_in_words
 from goldenseed.suite.cases import Limit
 from goldenseed.tolerance.exact import exact_distances, exact_measures, stages_of
 from goldenseed.tolerance.tolerance import Noise, unmeasured_noise
-from goldenseed.trace.digesting import Kept, Recording
-from goldenseed.trace.sketch import Sketcher
+from goldenseed.trace import digesting
 from goldenseed.trace.stages import Stage, Trace
 from goldenseed.verdict.judge import Judgement, Tools, judge
 from goldenseed.verdict.model import Subject, Verdict
@@ -31,7 +30,6 @@ SIZES = {
     Stage.VAE_OUTPUT: 12288,
     Stage.FLOAT_IMAGE: 12288,
 }
-SKETCHER = Sketcher()
 
 
 def values(stage: Stage) -> torch.Tensor:
@@ -42,12 +40,13 @@ def values(stage: Stage) -> torch.Tensor:
 def trace(error: float, direction: int, **more: float) -> Trace:
     """Return a trace that is off the exact values by ``error``; ``more`` says so of stages."""
     random = torch.Generator().manual_seed(direction)
-    kept = []
+    records = []
     for stage in SIZES:
         exact = values(stage)
         off = torch.randn(exact.shape, generator=random, dtype=torch.float64)
-        kept.append(Kept(stage, 0, None, exact + more.get(stage.value, error) * off))
-    return Recording((), kept, SKETCHER).trace
+        found = exact + more.get(stage.value, error) * off
+        records.append(digesting.kept(stage, 0, None, found.numpy()).record)
+    return tuple(records)
 
 
 EXACT = stages_of(trace(0.0, 0))

@@ -5,7 +5,6 @@ import torch
 
 from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.tolerance.rounding import EPS, TraceMeasure, trace_measures
-from goldenseed.trace.sketch import Sketcher
 from goldenseed.trace.stages import Stage, Trace
 
 SIZE = 2000
@@ -30,7 +29,7 @@ def trace(
     dtype: torch.dtype = torch.float32,
 ) -> Trace:
     """A pipeline in a few lines; every evaluation is ``eps`` off at random, and ``systematic``."""
-    recorder, error = Recorder(Sketcher()), torch.Generator().manual_seed(99)
+    recorder, error = Recorder(), torch.Generator().manual_seed(99)
 
     def rounded(exact: torch.Tensor, by: float) -> torch.Tensor:
         noise = torch.randn(exact.shape, generator=error, dtype=torch.float64)

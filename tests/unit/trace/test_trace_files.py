@@ -11,13 +11,12 @@ from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import sha256_hex
 from goldenseed.trace.files import SUFFIX, encode_trace, read_trace
-from goldenseed.trace.sketch import Sketcher
 from goldenseed.trace.stages import Stage, Trace
 
 
 @pytest.fixture
 def trace() -> Trace:
-    recorder = Recorder(Sketcher())
+    recorder = Recorder()
     recorder.add(Stage.TOKEN_IDS, "tokenizer", torch.arange(77))
     recorder.add(Stage.DENOISING_STEP, "scheduler", torch.ones(4))
     recorder.add(Stage.FLOAT_IMAGE, None, torch.tensor([float("nan")]))

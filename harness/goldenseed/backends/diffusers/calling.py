@@ -21,7 +21,6 @@ from goldenseed.backends.protocol import (
 )
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.device import forget_peak
-from goldenseed.trace.sketch import Sketcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +46,8 @@ class PipelineCall:
         self, pipeline: Any, device: str = "cpu", *, trace: bool = True, layers: bool = False
     ) -> None:
         self._pipeline = pipeline
-        self._tracing = Tracing(pipeline, Sketcher()) if trace else None
-        self._layer_sketcher = Sketcher() if layers else None
+        self._tracing = Tracing(pipeline) if trace else None
+        self._layers = layers
         self._inside = InForce(pipeline, device) if trace else None
         self._device = device
         self._name = type(pipeline).__name__
@@ -125,9 +124,7 @@ class PipelineCall:
         return nullcontext([]) if self._inside is None else self._inside.watched()
 
     def _deeply(self) -> AbstractContextManager[LayerRecorder | None]:
-        if self._layer_sketcher is None:
-            return nullcontext()
-        return recorded_layers(self._pipeline, self._layer_sketcher)
+        return recorded_layers(self._pipeline) if self._layers else nullcontext()
 
     def _arguments(self, case: Case) -> dict[str, Any]:
         arguments: dict[str, Any] = case.arguments()

@@ -10,15 +10,14 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.backends.diffusers.recorder import kept_tensor, readable
 from goldenseed.backends.diffusers.trace import compiled
-from goldenseed.trace.digesting import Kept, record_of
 from goldenseed.trace.files import LayerRecord
-from goldenseed.trace.sketch import Sketcher
 from goldenseed.trace.stages import Stage
 
 if TYPE_CHECKING:
@@ -41,8 +40,7 @@ class DeepTrace:
 class LayerRecorder:
     """Collects the calls of modules; digests each at once, since the next may overwrite it."""
 
-    def __init__(self, sketcher: Sketcher) -> None:
-        self._sketcher = sketcher
+    def __init__(self) -> None:
         self._calls: Counter[str] = Counter()
         self._digest = hashlib.sha256()
         self._packer = zlib.compressobj(level=1, wbits=_GZIP)
@@ -64,15 +62,14 @@ class LayerRecorder:
 
     def _returned(self, name: str, given: list[str]) -> Any:
         def after(_module: Any, _args: Any, output: Any) -> None:
-            tensors = [each for each in _leaves(output) if _readable(each)]
-            first = next((each for each in tensors if each.is_floating_point()), None)
-            measured = self._measured(first) if first is not None else {}
+            leaves = list(_leaves(output))
+            numbers = (each for each in leaves if readable(each) and each.is_floating_point())
             record = LayerRecord(
                 module=name,
                 call=self._calls[name],
                 inputs=given.pop(),
-                sha256=_digest_of(output),
-                **measured,
+                sha256=_digest_of(leaves),
+                **_measured(next(numbers, None)),
             )
             self._calls[name] += 1
             line = record.model_dump_json(exclude_none=True).encode() + b"\n"
@@ -81,21 +78,23 @@ class LayerRecorder:
 
         return after
 
-    def _measured(self, values: torch.Tensor) -> dict[str, Any]:
-        kept = Kept(Stage.DENOISING_STEP, 0, None, values.detach().contiguous())
-        record = record_of(kept, self._sketcher)
-        return record.model_dump(include={"shape", "dtype", "norm", "sketch"})
+
+def _measured(values: torch.Tensor | None) -> dict[str, Any]:
+    if values is None:
+        return {}
+    record = kept_tensor(Stage.DENOISING_STEP, 0, None, values).record
+    return record.model_dump(include={"shape", "dtype", "norm", "sketch"})
 
 
 @contextmanager
-def recorded_layers(pipeline: Any, sketcher: Sketcher) -> Iterator[LayerRecorder]:
+def recorded_layers(pipeline: Any) -> Iterator[LayerRecorder]:
     """Record the calls of all modules of ``pipeline`` inside; the hooks are gone afterwards.
 
     A component that is compiled is left alone: hooks would be compiled into it.
     """
     import torch
 
-    recorder = LayerRecorder(sketcher)
+    recorder = LayerRecorder()
     with ExitStack() as restore:
         watched: set[int] = set()
         for name, component in sorted(getattr(pipeline, "components", {}).items()):
@@ -111,31 +110,27 @@ def recorded_layers(pipeline: Any, sketcher: Sketcher) -> Iterator[LayerRecorder
 
 def _given(digests: list[str]) -> Any:
     def before(_module: Any, args: Any, kwargs: Any) -> None:
-        digests.append(_digest_of((args, kwargs)))
+        digests.append(_digest_of(_leaves((args, kwargs))))
 
     return before
 
 
-def _digest_of(values: Any) -> str:
-    """Digest all tensors and plain values in nested lists, tuples and mappings, in their order."""
+def _digest_of(leaves: Iterable[Any]) -> str:
+    """Digest all tensors, in memory, and all plain values, in their order."""
+    import torch
+
     digest = hashlib.sha256()
-    for each in _leaves(values):
-        if _readable(each):
+    for each in leaves:
+        if readable(each):
             digest.update(f"{each.dtype} {tuple(each.shape)};".encode())
-            digest.update(_bytes_of(each))
+            digest.update(each.reshape(-1).view(torch.uint8).numpy().data)
         elif each is None or isinstance(each, str | int | float):
             digest.update(f"{each!r};".encode())
     return digest.hexdigest()
 
 
-def _bytes_of(values: torch.Tensor) -> memoryview:
-    import torch
-
-    plain = values.detach().cpu().contiguous().reshape(-1)
-    return plain.view(torch.uint8).numpy().data
-
-
 def _leaves(values: Any) -> Iterator[Any]:
+    """Yield what is in nested lists, tuples and mappings; tensors as they are in memory."""
     if isinstance(values, Mapping):
         for key, each in values.items():
             yield key
@@ -144,16 +139,4 @@ def _leaves(values: Any) -> Iterator[Any]:
         for each in values:
             yield from _leaves(each)
     else:
-        yield values
-
-
-def _readable(values: Any) -> bool:
-    """Say whether a value is a tensor whose bytes lie in memory."""
-    import torch
-
-    return (
-        isinstance(values, torch.Tensor)
-        and not values.is_meta
-        and values.layout is torch.strided
-        and not values.is_quantized
-    )
+        yield values.detach().cpu().contiguous() if readable(values) else values

@@ -6,14 +6,13 @@ changed denoiser from a changed guidance and both from a changed scheduler.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from goldenseed.trace.digesting import Kept, Recording
-from goldenseed.trace.sketch import Sketcher
+from goldenseed.trace.digesting import Kept, Recording, kept
 from goldenseed.trace.stages import Stage, Trace
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 HELD_BYTES = 2**26
-"""How much a recorder holds before it digests; it lies where the pipeline's values lie."""
+"""How much a recorder holds where the pipeline's values lie before it brings it into memory."""
 _WITHOUT_ROWS = (Stage.TIMESTEPS, Stage.SIGMAS, Stage.DENOISER_OUTPUT)
 """Stages whose values have no rows for the images of a batch, or come without the others'."""
 
@@ -51,27 +50,25 @@ class Place:
 class Recorder:
     """Collects the stages of one image after the other.
 
-    Values are copied where they lie as they come, and digested when the image is done or when
-    ``HELD_BYTES`` are held: a GPU is not made to wait in every step. What is done in every step is
-    kept short, since the caches are cold after a step of a denoiser: each line of Python costs
-    some five times there what it costs in a loop.
+    Values are copied where they lie as they come, and brought into memory and digested when the
+    image is done or when ``HELD_BYTES`` are held: a GPU is not made to wait in every step. What is
+    done in every step is kept short, since the caches are cold after a step of a denoiser: each
+    line of Python costs some five times there what it costs in a loop.
     """
 
-    def __init__(self, sketcher: Sketcher) -> None:
+    def __init__(self) -> None:
         import torch
 
-        self._tensor = torch.Tensor
-        self._strided = torch.strided
         self._contiguous = torch.contiguous_format
-        self._sketcher = sketcher
         self.begin()
 
     def begin(self, place: Place | None = None) -> None:
         """Forget the image before and take what comes from now on."""
         self._place = place
-        self._digested: Trace = ()
-        self._kept: list[tuple[Stage, str | None, torch.Tensor]] = []
-        self._held_bytes = 0
+        self._kept: list[Kept] = []
+        self._counts: Counter[tuple[Stage, str | None]] = Counter()
+        self._pending: list[tuple[Stage, str | None, torch.Tensor]] = []
+        self._pending_bytes = 0
         self._open = True
         self.first_step_seen = False
         """Whether a denoising step was given its sample."""
@@ -89,20 +86,23 @@ class Recorder:
 
     def recording(self) -> Recording:
         """Return what was recorded so far; norms and sketches are yet to be computed."""
-        return Recording(self._digested, self._counted(), self._sketcher)
+        self._bring()
+        return Recording(self._kept)
 
     def finish(self) -> Recording:
         """Return what was recorded and let go of it."""
         recording = self.recording()
+        self.forget()
+        return recording
+
+    def forget(self) -> None:
+        """Let go of what was recorded, and record nothing any more."""
         self.begin()
         self.close()
-        return recording
 
     def add(self, stage: Stage, source: str | None, values: Any) -> bool:
         """Take a tensor; anything else, or a tensor without bytes in memory, is passed over."""
-        if not self._open or not isinstance(values, self._tensor):
-            return False
-        if values.layout is not self._strided or values.is_meta or values.is_quantized:
+        if not self._open or not readable(values):
             return False
         if self._place is not None and stage not in _WITHOUT_ROWS:
             values = self._place.own(values)
@@ -146,23 +146,18 @@ class Recorder:
             self._keep(stage, None, torch.from_numpy(plain))
 
     def _keep(self, stage: Stage, source: str | None, values: torch.Tensor) -> None:
-        self._kept.append((stage, source, values))
-        self._held_bytes += values.nbytes
-        if self._held_bytes > HELD_BYTES:
-            self._digested = self.recording().trace
-            self._kept, self._held_bytes = [], 0
+        self._pending.append((stage, source, values))
+        self._pending_bytes += values.nbytes
+        if self._pending_bytes > HELD_BYTES:
+            self._bring()
 
-    def _counted(self) -> list[Kept]:
-        """Return what is kept, numbered by stage and source."""
-        counts: Counter[tuple[str, str | None]] = Counter(
-            (each.stage.value, each.source) for each in self._digested
-        )
-        kept = []
-        for stage, source, values in self._kept:
-            key = stage.value, source
-            kept.append(Kept(stage, counts[key], source, values))
-            counts[key] += 1
-        return kept
+    def _bring(self) -> None:
+        """Digest what is pending, number it by stage and source, and hold it in memory alone."""
+        brought = in_memory([values for _, _, values in self._pending])
+        for (stage, source, _), values in zip(self._pending, brought, strict=True):
+            self._kept.append(kept_tensor(stage, self._counts[stage, source], source, values))
+            self._counts[stage, source] += 1
+        self._pending, self._pending_bytes = [], 0
 
 
 _NAMES = ("unet", "transformer")
@@ -224,3 +219,51 @@ def _rows(recorder: Recorder, values: Any) -> Iterator[tuple[str, Any]]:
             yield "", values
             return
     yield from ((f"[{place}]", values[place]) for place in range(min(_ROWS, len(values))))
+
+
+def readable(values: Any) -> bool:
+    """Say whether a value is a tensor whose bytes lie in the memory of some device."""
+    import torch
+
+    return (
+        isinstance(values, torch.Tensor)
+        and not values.is_meta
+        and values.layout is torch.strided
+        and not values.is_quantized
+    )
+
+
+def in_memory(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Bring tensors to the CPU; those of one size and dtype on one device in a single copy."""
+    import torch
+
+    alike: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+    for place, each in enumerate(tensors):
+        if not each.is_cpu:
+            alike[each.shape, each.dtype, each.device].append(place)
+    brought = list(tensors)
+    for places in alike.values():
+        group = [tensors[place] for place in places]
+        try:
+            together: Iterable[torch.Tensor] = torch.stack(group).cpu()
+        except torch.OutOfMemoryError:
+            together = [each.cpu() for each in group]
+        for place, values in zip(places, together, strict=True):
+            brought[place] = values
+    return brought
+
+
+def kept_tensor(stage: Stage, index: int, source: str | None, values: torch.Tensor) -> Kept:
+    """Digest a tensor in memory, contiguous in C order; NumPy then has its numbers."""
+    import torch
+
+    dtype = str(values.dtype).removeprefix("torch.")
+    try:
+        return kept(stage, index, source, values.numpy(), dtype)
+    except TypeError:  # NumPy lacks the dtype
+        bits = {1: torch.uint8, 2: torch.int16, 4: torch.int32}[values.itemsize]
+    found = kept(stage, index, source, values.view(bits).numpy(), dtype)
+    if values.dtype is torch.bfloat16:
+        return found
+    plain = values.to(torch.complex64 if values.is_complex() else torch.float32)
+    return replace(found, values=plain.numpy())

@@ -17,7 +17,6 @@ from typing import Any
 
 from goldenseed.backends.diffusers.recorder import Recorder, is_denoiser, watch_denoiser
 from goldenseed.backends.diffusers.watching import MethodWatch, watch_attribute
-from goldenseed.trace.sketch import Sketcher
 from goldenseed.trace.stages import Stage
 
 _SAMPLE = 2
@@ -37,13 +36,12 @@ class Tracing:
 
     Args:
         pipeline: a loaded diffusers pipeline.
-        sketcher: makes the sketches.
 
     """
 
-    def __init__(self, pipeline: Any, sketcher: Sketcher) -> None:
+    def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
-        self._recorder = Recorder(sketcher)
+        self._recorder = Recorder()
         self._names = tuple(sorted(getattr(pipeline, "components", {})))
         self._watches: dict[tuple[str, type], _Watch] = {}
         self._noise = _NoiseWatch(self._recorder)
@@ -54,21 +52,24 @@ class Tracing:
 
         Everything that is watched is left as it was found, whatever is raised inside. The image
         itself is for the caller to add, who knows what became of it. What the recorder has is to be
-        taken before the next image.
+        taken before the next image; of one whose pipeline raised it has nothing.
         """
         recorder = self._recorder
         recorder.begin(getattr(self._pipeline, "goldenseed_place", None))
-        with ExitStack() as restore:
-            restore.callback(recorder.close)
-            components = self._components()
-            self._noise.begin(restore, (self._pipeline, *components.values()))
-            watched: set[int] = set()
-            for name, component in components.items():
-                if component is not None and id(component) not in watched:
-                    watched.add(id(component))
-                    self._watch(name, component)(restore, component)
-            yield recorder
-            recorder.close()
+        try:
+            with ExitStack() as restore:
+                components = self._components()
+                self._noise.begin(restore, (self._pipeline, *components.values()))
+                watched: set[int] = set()
+                for name, component in components.items():
+                    if component is not None and id(component) not in watched:
+                        watched.add(id(component))
+                        self._watch(name, component)(restore, component)
+                yield recorder
+                recorder.close()
+        except BaseException:
+            recorder.forget()
+            raise
 
     def _components(self) -> dict[str, Any]:
         """Return the components by name; to ask the pipeline itself takes far longer."""

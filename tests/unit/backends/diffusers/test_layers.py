@@ -16,7 +16,6 @@ from goldenseed.backends.diffusers.layers import DeepTrace, recorded_layers
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.diagnosis.layers import LayerDivergence, first_differing_layer, layer_in_words
 from goldenseed.trace.files import LAYERS_SUFFIX, LayerRecord, read_layers
-from goldenseed.trace.sketch import Sketcher
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def pipeline(sd: Path) -> Any:
 
 
 def deep_trace(pipeline: Any, **more: Any) -> DeepTrace:
-    with recorded_layers(pipeline, Sketcher()) as recorder:
+    with recorded_layers(pipeline) as recorder:
         pipeline(
             "a red ball",
             **{"num_inference_steps": 2, "height": 32, "width": 32, "output_type": "np", **more},

@@ -17,7 +17,6 @@ from tiny_suites import one_case
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.backends.diffusers.calling import PipelineCall
 from goldenseed.backends.diffusers.trace import Tracing
-from goldenseed.trace.sketch import Sketcher
 from goldenseed.trace.stages import WITHIN, Stage, Trace
 
 
@@ -34,7 +33,7 @@ def call(pipeline: Any, **more: Any) -> Any:
 
 
 def trace_of(pipeline: Any, **more: Any) -> Trace:
-    with Tracing(pipeline, Sketcher()).recorded() as recorder:
+    with Tracing(pipeline).recorded() as recorder:
         call(pipeline, **more)
     return recorder.trace
 
@@ -183,12 +182,12 @@ def test_an_object_that_is_hardly_a_pipeline_has_its_image_recorded(sd: Path, tm
 
 def test_signatures_that_pipelines_look_at_read_as_before(pipeline: Any):
     before = inspect.signature(pipeline.scheduler.step)
-    with Tracing(pipeline, Sketcher()).recorded():
+    with Tracing(pipeline).recorded():
         assert inspect.signature(pipeline.scheduler.step) == before
 
 
 def test_a_copy_of_a_watched_scheduler_works_on_itself(pipeline: Any):
-    with Tracing(pipeline, Sketcher()).recorded():
+    with Tracing(pipeline).recorded():
         twin = copy.deepcopy(pipeline.scheduler)
         twin.set_timesteps(7)
     assert len(twin.timesteps) == 7
@@ -272,7 +271,7 @@ def test_models_whose_weights_are_fetched_layer_by_layer_are_traced(pipeline: An
 
 
 def test_values_that_are_not_finite_have_a_digest_and_no_norm(pipeline: Any):
-    with Tracing(pipeline, Sketcher()).recorded() as recorder:
+    with Tracing(pipeline).recorded() as recorder:
         recorder.add(Stage.DENOISING_STEP, None, torch.tensor([float("nan")]))
     assert recorder.trace[0].norm is None
     assert len(recorder.trace[0].sha256) == 64
