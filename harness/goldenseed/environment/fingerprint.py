@@ -15,8 +15,7 @@ from goldenseed.core.files import canonical_json, json_sha256
 from goldenseed.environment.device import module_of
 from goldenseed.environment.gpu import read_gpu
 from goldenseed.environment.keys import EnvironmentValue, Kind, declaration_of, guarded, kind_of
-from goldenseed.environment.machine import read_machine
-from goldenseed.environment.software import read_linked_libraries, read_software
+from goldenseed.environment.machine import read_linked_libraries, read_machine, read_software
 from goldenseed.environment.switches import read_switches
 
 __all__ = ["EnvironmentValue", "fingerprint_sha256", "read_fingerprint"]

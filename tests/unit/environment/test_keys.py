@@ -20,8 +20,8 @@ from goldenseed.environment.keys import (
     fitting,
     kind_of,
 )
+from goldenseed.environment.machine import read_software
 from goldenseed.environment.profile import profile_slug
-from goldenseed.environment.software import read_software
 from goldenseed.environment.switches import read_switches
 from goldenseed.suite.loading import load_suite
 

@@ -22,6 +22,7 @@ _NO_DTYPE = re.compile(
     r"not implemented for '(Half|BFloat16|Double|Float)'|doesn't support (float64|bfloat16)"
 )
 _DEVICE_LOST = re.compile(r"\b(CUDA|HIP|XPU|MPS|cuDNN) error|\b(CUDNN|CUBLAS|NCCL)_STATUS")
+_CHECK = re.compile(r"^\[enforce fail at [^]]*\][^.]*\.\s*")
 _SENTENCE = re.compile(r"[^\n]*?(?<=\S)\.(?=\s|$)|[^\n]+")
 
 
@@ -114,5 +115,5 @@ def _device(error: Exception, situation: Situation) -> tuple[str, str] | None:
 
 def _in_short(error: Exception) -> str:
     """Return the first two sentences of what torch says, which are followed by much advice."""
-    sentences = _SENTENCE.findall(str(error).strip())
+    sentences = _SENTENCE.findall(_CHECK.sub("", str(error).strip()))
     return " ".join(each.strip() for each in sentences[:2]).rstrip(".") or type(error).__name__
