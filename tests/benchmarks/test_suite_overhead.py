@@ -67,7 +67,7 @@ class Interleaved:
         import torch
         from diffusers import StableDiffusionPipeline
 
-        from goldenseed.backends.diffusers.schedulers import build_scheduler
+        from goldenseed.backends.diffusers.loaded import build_scheduler
 
         if self._pipeline is None:
             pipeline = StableDiffusionPipeline.from_pretrained(

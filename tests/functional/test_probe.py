@@ -196,6 +196,7 @@ def test_the_changes_can_be_listed_without_a_suite(place: Path):
     assert result.returncode == 0
     assert [line.split()[0] for line in result.stdout.splitlines()] == [
         "sdpa-default",
+        "sdpa-math",
         "sdpa-flash",
         "sdpa-efficient",
         "sdpa-cudnn",

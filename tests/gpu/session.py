@@ -27,6 +27,16 @@ FLOAT32 = "suites/shapes.suite.yaml"
 PORTABLE = "suites/shapes-portable.suite.yaml"
 GOLDENSEED = (sys.executable, "-c", "from goldenseed.cli.main import main; main()")
 
+ON_DEVICE = {
+    "memory": "does a case that finds the memory full leave nothing behind?",
+    "devices": "do all devices make one image from the CPU's weights, whichever is current?",
+    "records": "are digests, norms and sketches the CPU's?",
+    "copies": "is the device left to itself while it makes an image?",
+    "kernels": "which kernels of attention serve the suite, and do they repeat themselves?",
+    "attention": "kernels, time and memory of attention at the sizes of large models",
+}
+"""The checks of ``on_device.py``."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -79,6 +89,9 @@ def steps(out: Path, device: str, environment: str) -> Iterator[Step]:
         fine=(0, 1),
     )
     yield Step("float32-again", "does this machine repeat itself?", diff("float32", "again"))
+    for name, answers in ON_DEVICE.items():
+        script = (sys.executable, "tests/gpu/on_device.py", name, "--device", device)
+        yield Step(name, answers, script)
     yield Step(
         "environment",
         "the fingerprint, with the GPU's keys",
@@ -109,11 +122,12 @@ def steps(out: Path, device: str, environment: str) -> Iterator[Step]:
 
 
 def carried_out(step: Step, out: Path) -> Outcome:
-    """Run a step; what it says goes to ``OUT/<step>.log``, of the environment to ``.json``."""
+    """Run a step; what it says goes to ``OUT/<step>.log``, to ``.json`` where it is that."""
     began = time.perf_counter()
-    suffix = "json" if step.name == "environment" else "log"
+    suffix = "json" if step.name in {"environment", *ON_DEVICE} else "log"
     with (out / f"{step.name}.{suffix}").open("wb") as told, (out / "errors.log").open("ab") as bad:
-        paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        own = (str(ROOT), str(ROOT / "harness"), os.environ.get("PYTHONPATH"))
+        paths = os.pathsep.join(filter(None, own))
         environment = {**os.environ, "PYTHONPATH": paths}
         done = subprocess.run(
             step.command, cwd=ROOT, env=environment, stdout=told, stderr=bad, check=False

@@ -64,13 +64,17 @@ class GenerationError(GoldenseedError):
 
     def __reduce__(self) -> tuple[object, ...]:
         state = {"unusable": self.unusable, "trace": self.trace, "in_force": self.in_force}
-        return (_rebuild, (self.what, self.path, self.line, self.fix), state)
+        return (_rebuild, (type(self), self.what, self.path, self.line, self.fix), state)
 
 
 def _rebuild(
-    what: str, path: Path | str | None, line: int | None, fix: str | None
+    cls: type[GenerationError],
+    what: str,
+    path: Path | str | None,
+    line: int | None,
+    fix: str | None,
 ) -> GenerationError:
-    return GenerationError(what, path=path, line=line, fix=fix)
+    return cls(what, path=path, line=line, fix=fix)
 
 
 class Progress(Protocol):

@@ -73,13 +73,14 @@ def _read_here(device: str) -> Environment:
     """Read what every suite shares, with the switches at their strict defaults."""
     if importlib.util.find_spec("torch") is None:
         return read_fingerprint("cpu")
-    from goldenseed.backends.diffusers.loading import device_for
     from goldenseed.environment.determinism import set_before_torch, settings
+    from goldenseed.environment.device import device_for
     from goldenseed.suite.model import Determinism
 
     set_before_torch()
-    with settings(Determinism()):
-        return read_fingerprint(device_for(device))
+    chosen = device_for(device)
+    with settings(Determinism(), chosen):
+        return read_fingerprint(chosen, passing=True)
 
 
 def _read_suite(suite: Path, device: str) -> Environment:

@@ -15,6 +15,8 @@ class Kind(StrEnum):
     """Can change the bits of an image."""
     RECORDED = "recorded"
     """Cannot change them as far as is known; kept for whoever has to find a machine again."""
+    PASSING = "passing"
+    """One card's alone, or this hour's: ``goldenseed env`` shows it, and nothing keeps it."""
 
 
 class Scope(StrEnum):
@@ -22,6 +24,8 @@ class Scope(StrEnum):
 
     PROCESS = "process"
     """Nothing: the key is there in every process."""
+    CPU = "cpu"
+    """Nothing; a lock counts it where the CPU makes the images, for GPUs have other defaults."""
     GPU = "gpu"
     """A GPU that makes the images."""
     FILES = "files"
@@ -44,3 +48,5 @@ class Key:
     scope: Scope = Scope.PROCESS
     locked: bool = False
     """Whether a suite's lock pins it. What belongs to the machine is never locked."""
+    of_cpu: bool = False
+    """Whether it is the processor's own, and moves pixels only where the processor makes them."""

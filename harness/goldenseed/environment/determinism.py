@@ -1,4 +1,4 @@
-"""What makes torch repeat itself: its switches, and caps of the instruction set."""
+"""What makes torch repeat itself: its switches, and the seeds of its generators."""
 
 from __future__ import annotations
 
@@ -9,82 +9,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.device import module_of
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from goldenseed.suite.model import Determinism
-
-
-VARIABLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "default": MappingProxyType(
-            {
-                "ATEN_CPU_CAPABILITY": "default",
-                "ONEDNN_MAX_CPU_ISA": "SSE41",
-                "MKL_CBWR": "COMPATIBLE",
-            }
-        ),
-        "avx2": MappingProxyType(
-            {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
-        ),
-        "avx512": MappingProxyType(
-            {
-                "ATEN_CPU_CAPABILITY": "avx512",
-                "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
-                "MKL_CBWR": "AVX512",
-            }
-        ),
-    }
-)
-"""``determinism.cpu_isa`` to the variables of torch's own kernels, of oneDNN and of MKL."""
-
-
-def cap_cpu(isa: str | None, suite: Path) -> None:
-    """Set the variables of ``isa``, which works until torch is imported; None leaves all alone.
-
-    Raises:
-        GoldenseedError: torch is imported already and a variable has another value.
-
-    """
-    missing = {
-        name: value
-        for name, value in (VARIABLES[isa].items() if isa else ())
-        if os.environ.get(name) != value
-    }
-    if missing and "torch" in sys.modules:
-        raise GoldenseedError(
-            f"`determinism.cpu_isa` is {isa}, which has to be set before torch is imported, "
-            f"and this process has imported it without {' and '.join(missing)}",
-            path=suite,
-            fix="export " + " ".join(f"{name}={value}" for name, value in missing.items()),
-        )
-    os.environ.update(missing)
-
-
-def check_cpu(isa: str | None, suite: Path) -> None:
-    """Check that torch runs with ``isa``; None is always right.
-
-    Raises:
-        GoldenseedError: it does not: the processor lacks it, or torch was imported before.
-
-    """
-    if isa is None:
-        return
-    import torch
-
-    found = torch.backends.cpu.get_cpu_capability().lower()
-    if found != isa:
-        raise GoldenseedError(
-            f"`determinism.cpu_isa` is {isa}, and torch runs with {found} here",
-            path=suite,
-            fix=f"run on a processor that has {isa}, or ask for another instruction set",
-        )
 
 
 CUBLAS_WORKSPACE = ":4096:8"
@@ -110,15 +43,22 @@ MATMUL_SWITCHES = (
     "allow_fp16_accumulation",
 )
 """Switches of ``torch.backends.cuda.matmul`` that trade bits for speed."""
-SDPA_KERNELS: Mapping[str, str] = MappingProxyType(
+SDPA_KERNELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "math": "MATH",
-        "flash": "FLASH_ATTENTION",
-        "efficient": "EFFICIENT_ATTENTION",
-        "cudnn": "CUDNN_ATTENTION",
+        "repeatable": ("FLASH_ATTENTION", "EFFICIENT_ATTENTION", "MATH", "OVERRIDEABLE"),
+        "math": ("MATH",),
+        "flash": ("FLASH_ATTENTION",),
+        "efficient": ("EFFICIENT_ATTENTION",),
+        "cudnn": ("CUDNN_ATTENTION",),
     }
 )
-"""``determinism.sdpa`` to the name in ``torch.nn.attention.SDPBackend``."""
+"""``determinism.sdpa`` to the names in ``torch.nn.attention.SDPBackend``; ``default`` leaves all.
+
+The forward of flash and of memory-efficient attention adds up in an order that only shapes decide;
+what torch warns of is their backward. cuDNN's attention is not among the repeatable ones because
+torch itself refuses it while deterministic algorithms are wanted (``check_cudnn_deterministic`` of
+ATen's ``sdp_utils.cpp``). ``OVERRIDEABLE`` is the kernel of devices that bring their own.
+"""
 
 
 def set_before_torch() -> str | None:
@@ -145,12 +85,16 @@ def set_before_torch() -> str | None:
 
 
 @contextmanager
-def settings(determinism: Determinism) -> Iterator[None]:
+def settings(determinism: Determinism, device: str = "cpu") -> Iterator[None]:
     """Apply a suite's determinism settings to torch; on exit every switch is as it was.
 
     diffusers' ``enable_full_determinism()`` is not used: it leaves TF32 convolutions on.
     Entering and leaving takes some tens of microseconds. The settings are global to the process.
+    With deterministic algorithms torch fills all new memory, to show who reads what nobody wrote.
+    That decides no bit of a forward pass unless an operation is broken, and costs a kernel for each
+    new tensor, so that on any ``device`` but the CPU it is off.
     """
+    on_cpu = device.partition(":")[0] == "cpu"
     import torch
 
     with ExitStack() as restore:
@@ -161,7 +105,9 @@ def settings(determinism: Determinism) -> Iterator[None]:
         put(torch.backends.cudnn, "benchmark", value=determinism.cudnn_benchmark)
         for switch in MATMUL_SWITCHES:
             put(torch.backends.cuda.matmul, switch, value=determinism.reduced_precision_gemm)
-        _attention_kernel(torch, restore, determinism)
+        if not on_cpu:
+            put(torch.utils.deterministic, "fill_uninitialized_memory", value=False)
+        _attention_kernels(torch, restore, determinism, on_cpu=on_cpu)
         if torch.get_num_threads() != determinism.threads:
             restore.callback(torch.set_num_threads, torch.get_num_threads())
             torch.set_num_threads(determinism.threads)
@@ -169,7 +115,7 @@ def settings(determinism: Determinism) -> Iterator[None]:
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
     """Seed the global generators of Python, NumPy and torch; on exit they go on as before.
 
     A pipeline ought to draw from the generator it is given. One that draws elsewhere repeats itself
@@ -177,6 +123,7 @@ def seeded(seed: int) -> Iterator[None]:
 
     Args:
         seed: from 0 to 2**63 - 1; NumPy's old generator takes its lower 32 bits.
+        device: the one that computes; its own generator is seeded too.
 
     """
     import numpy as np
@@ -194,15 +141,24 @@ def seeded(seed: int) -> Iterator[None]:
             # torch.manual_seed would also queue seeds for every kind of device there might be.
             restore.callback(torch.set_rng_state, torch.get_rng_state())
             torch.default_generator.manual_seed(seed)
+            module = module_of(device)
+            if module is not None and module.is_available():
+                restore.callback(module.set_rng_state, module.get_rng_state())
+                getattr(module, "manual_seed_all", module.manual_seed)(seed)
         yield
 
 
-def _attention_kernel(torch: ModuleType, restore: ExitStack, determinism: Determinism) -> None:
-    """Leave torch's scaled dot product attention one kernel to choose."""
+def _attention_kernels(
+    torch: ModuleType, restore: ExitStack, determinism: Determinism, *, on_cpu: bool
+) -> None:
+    """Leave torch's attention the suite's kernels; the repeatable one of a CPU is math."""
     if determinism.sdpa != "default":
         attention = importlib.import_module("torch.nn.attention")
-        kernel = getattr(attention.SDPBackend, SDPA_KERNELS[determinism.sdpa])
-        restore.enter_context(attention.sdpa_kernel(kernel))
+        instead = {"repeatable": "math"} if on_cpu else {}
+        names = SDPA_KERNELS[instead.get(determinism.sdpa, determinism.sdpa)]
+        known = attention.SDPBackend
+        kernels = [getattr(known, name) for name in names if hasattr(known, name)]
+        restore.enter_context(attention.sdpa_kernel(kernels))
     cuda = torch.backends.cuda
     if hasattr(cuda, "fp16_bf16_reduction_math_sdp_allowed"):
         before = cuda.fp16_bf16_reduction_math_sdp_allowed()

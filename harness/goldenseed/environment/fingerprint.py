@@ -12,28 +12,37 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from goldenseed.core.files import canonical_json, json_sha256
+from goldenseed.environment.device import module_of
 from goldenseed.environment.gpu import read_gpu
-from goldenseed.environment.keys import EnvironmentValue, Kind, kind_of
-from goldenseed.environment.machine import read_machine
-from goldenseed.environment.software import read_linked_libraries, read_software
+from goldenseed.environment.keys import EnvironmentValue, Kind, declaration_of, guarded, kind_of
+from goldenseed.environment.machine import read_linked_libraries, read_machine, read_software
 from goldenseed.environment.switches import read_switches
 
 __all__ = ["EnvironmentValue", "fingerprint_sha256", "read_fingerprint"]
 
 
-def read_fingerprint(device: str) -> dict[str, EnvironmentValue]:
+def read_fingerprint(device: str, *, passing: bool = False) -> dict[str, EnvironmentValue]:
     """Read the environment as it is now, for a device such as ``cpu`` or ``cuda:0``.
+
+    What is one card's alone or this hour's is left out, so that a fleet has one fingerprint, unless
+    it is asked for with ``passing``.
 
     Switches are read inside whatever ``environment.determinism.settings`` is in force.
     What refuses to be read is recorded as ``unreadable: …``; a package or variable that is not
     there is None. Takes some milliseconds: read it once per process and settings.
     """
-    return dict(sorted(_read(device)))
+    found = dict(sorted(_read(device)))
+    return found if passing else lasting(found)
+
+
+def lasting(fingerprint: Mapping[str, EnvironmentValue]) -> dict[str, EnvironmentValue]:
+    """Return what is kept of a fingerprint: all but the passing."""
+    return {key: value for key, value in fingerprint.items() if kind_of(key) is not Kind.PASSING}
 
 
 def fingerprint_sha256(fingerprint: Mapping[str, EnvironmentValue]) -> str:
-    """Digest a fingerprint: SHA-256 of its canonical JSON, in hex, the name it is stored under."""
-    return json_sha256(dict(fingerprint))
+    """Digest what is kept of a fingerprint: SHA-256 of its canonical JSON, its name in a store."""
+    return json_sha256(lasting(fingerprint))
 
 
 def _read(device: str) -> Iterator[tuple[str, EnvironmentValue]]:
@@ -47,6 +56,8 @@ def _read(device: str) -> Iterator[tuple[str, EnvironmentValue]]:
         yield from read_linked_libraries()
         if cuda:
             yield from read_gpu(device)
+        elif kind != "cpu":
+            yield "gpu.name", guarded(lambda: module_of(kind).get_device_name(device))
 
 
 Value = str | int | float | bool | None
@@ -71,15 +82,38 @@ def environment_differences(
     """Name the keys in which two fingerprints differ, by kind (identity first), then by name.
 
     A key that is absent from one equals None in the other. Numbers are compared as the digests of
-    fingerprints do: 5 and 5.0 are one value, 1 and true are two.
+    fingerprints do: 5 and 5.0 are one value, 1 and true are two. What is passing, which older
+    fingerprints have, is no difference.
     """
     order = list(Kind)
     differing = [
         KeyDifference(key, kind_of(key), old.get(key), new.get(key))
-        for key in old.keys() | new.keys()
+        for key in lasting(old).keys() | lasting(new).keys()
         if canonical_json(old.get(key)) != canonical_json(new.get(key))
     ]
     return tuple(sorted(differing, key=lambda each: (order.index(each.kind), each.key)))
+
+
+def moving_differences(
+    old: Mapping[str, Value], new: Mapping[str, Value]
+) -> tuple[KeyDifference, ...]:
+    """Name the numeric keys that differ and can move pixels where the images are made.
+
+    On a GPU another processor, or other threads of it, move none: what it draws there (the initial
+    noise) depends on ``cpu.capability``, which the profile counts, and what it computes there (the
+    scheduler's tables, a model's buffers) has digests of its own among the keys.
+    """
+    on_cpu = "cpu" in {old.get("device.type"), new.get("device.type")}
+    return tuple(
+        each
+        for each in environment_differences(old, new)
+        if each.kind is Kind.NUMERIC and (on_cpu or not _is_of_cpu(each.key))
+    )
+
+
+def _is_of_cpu(key: str) -> bool:
+    declared = declaration_of(key)
+    return declared is not None and declared.of_cpu
 
 
 def changed_weights(old: Mapping[str, Value], new: Mapping[str, Value]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from goldenseed.core.files import (
 from goldenseed.environment.keys import UNREADABLE, EnvironmentValue, Scope, declaration_of
 
 SCHEMA_VERSION: Final = 1
-BEFORE_LOADING: Final = frozenset({Scope.PROCESS, Scope.GPU, Scope.FILES})
+BEFORE_LOADING: Final = frozenset({Scope.PROCESS, Scope.CPU, Scope.GPU, Scope.FILES})
 """What a lock says of these can be checked before a model is loaded."""
 _LIMIT_BYTES = 2**24
 
@@ -54,21 +54,23 @@ def lockable(environment: Mapping[str, EnvironmentValue]) -> dict[str, Environme
     """Return what a lock pins of an environment: nothing of the machine, nothing unreadable.
 
     Keys that only a GPU has are pinned where a GPU was used, and count only on machines with one,
-    so that one lock serves all machines.
+    as switches whose default is another on a GPU are pinned and count where the CPU was used, so
+    that one lock serves all machines.
     """
+    elsewhere = _not_counted(environment)
     return {
         key: value
         for key, value in sorted(environment.items())
-        if _is_locked(key) and not _is_unreadable(value)
+        if _is_locked(key) and not _is_unreadable(value) and _scope(key) not in elsewhere
     }
 
 
 def write_lock(path: Path, suite: str, environment: Mapping[str, EnvironmentValue]) -> Lock:
     """Write the lock of ``suite`` with the values of ``environment``; return it.
 
-    Pins of GPU software stay from the lock that is there if this machine has no GPU.
+    Pins of GPUs stay from the lock that is there if this machine has none, and those of the CPU.
     """
-    keys = {**_gpu_pins(path, suite), **lockable(environment)}
+    keys = {**_pins(path, suite, _not_counted(environment)), **lockable(environment)}
     content = {"schema_version": SCHEMA_VERSION, "suite": suite, "keys": keys}
     lock = Lock(suite=suite, keys=keys, sha256=json_sha256(content))
     write_atomically(path, pretty_json(lock.model_dump()))
@@ -124,8 +126,7 @@ def lock_differences(
     A key that the lock does not know counts only if it is a file of the model: a later release may
     declare more keys, and must not break the locks of an earlier one by that.
     """
-    on_gpu = environment.get("device.type") == "cuda"
-    counted = set(scopes) if on_gpu else set(scopes) - {Scope.GPU}
+    counted = set(scopes) - _not_counted(environment)
     new_files = {key for key in environment if _scope(key) is Scope.FILES and _is_locked(key)}
     keys = lock.keys.keys() | (new_files if Scope.FILES in counted else set())
     return tuple(
@@ -141,13 +142,19 @@ def lock_differences(
     )
 
 
-def _gpu_pins(path: Path, suite: str) -> dict[str, EnvironmentValue]:
-    """Return what the lock that stands at ``path`` pins of GPUs; nothing if it is unusable."""
+def _not_counted(environment: Mapping[str, EnvironmentValue]) -> set[Scope]:
+    """Name what belongs to other devices; of GPUs it is CUDA's software alone that is pinned."""
+    own = {"cpu": {Scope.CPU}, "cuda": {Scope.GPU}}
+    return {Scope.CPU, Scope.GPU} - own.get(str(environment.get("device.type", "cpu")), set())
+
+
+def _pins(path: Path, suite: str, scopes: Collection[Scope]) -> dict[str, EnvironmentValue]:
+    """Return what the lock that stands at ``path`` pins of ``scopes``; nothing if unusable."""
     try:
         keys = read_lock(path, suite).keys
     except GoldenseedError:
         return {}
-    return {key: value for key, value in keys.items() if _scope(key) is Scope.GPU}
+    return {key: value for key, value in keys.items() if _scope(key) in scopes}
 
 
 def _scope(key: str) -> Scope | None:

@@ -6,6 +6,11 @@ from typing import Final
 
 from goldenseed.environment.declaration import Key, Kind, Scope
 
+
+def _cpu(pattern: str, meaning: str, read: str, *, locked: bool = False) -> Key:
+    return Key(pattern, meaning, Kind.NUMERIC, read, locked=locked, of_cpu=True)
+
+
 _SYSTEM = (
     Key("device.type", "what computes the images: cpu, cuda, …", Kind.IDENTITY, "the pipeline"),
     Key("platform.machine", "the processor's architecture", Kind.IDENTITY, "platform.machine()"),
@@ -19,20 +24,10 @@ _SYSTEM = (
         Kind.RECORDED,
         "platform.python_implementation()",
     ),
-    Key("cpu.model", "the processor's name", Kind.NUMERIC, "/proc/cpuinfo, or py-cpuinfo"),
-    Key(
-        "cpu.vendor",
-        "its maker, for whom MKL chooses its code",
-        Kind.NUMERIC,
-        "/proc/cpuinfo, or py-cpuinfo",
-    ),
-    Key(
-        "cpu.isa",
-        "its vector and matrix instructions",
-        Kind.NUMERIC,
-        "flags of /proc/cpuinfo, or py-cpuinfo",
-    ),
-    Key("cpu.cache.{level}", "bytes of cache, after which blocks are cut", Kind.NUMERIC, "sysfs"),
+    _cpu("cpu.model", "the processor's name", "/proc/cpuinfo, or py-cpuinfo"),
+    _cpu("cpu.vendor", "its maker, for whom MKL chooses its code", "/proc/cpuinfo, or py-cpuinfo"),
+    _cpu("cpu.isa", "its vector and matrix instructions", "flags of /proc/cpuinfo, or py-cpuinfo"),
+    _cpu("cpu.cache.{level}", "bytes of cache, after which blocks are cut", "sysfs"),
     Key("cpu.microcode", "the microcode's revision", Kind.RECORDED, "/proc/cpuinfo"),
     Key(
         "cpu.capability",
@@ -40,10 +35,9 @@ _SYSTEM = (
         Kind.IDENTITY,
         "torch.backends.cpu.get_cpu_capability()",
     ),
-    Key(
+    _cpu(
         "cpu.threads",
         "threads of one operation; sums are cut by them",
-        Kind.NUMERIC,
         "torch.get_num_threads()",
         locked=True,
     ),
@@ -118,10 +112,9 @@ _SOFTWARE = (
         Kind.NUMERIC,
         "threadpoolctl",
     ),
-    Key(
+    _cpu(
         "library.{package}.{library}.architecture",
         "the processors for which it took its code",
-        Kind.NUMERIC,
         "threadpoolctl",
     ),
     Key(
@@ -142,8 +135,8 @@ _SOFTWARE = (
 )
 
 
-def _switch(name: str, meaning: str, read: str) -> Key:
-    return Key(f"torch.{name}", meaning, Kind.NUMERIC, read, locked=True)
+def _switch(name: str, meaning: str, read: str, scope: Scope = Scope.PROCESS) -> Key:
+    return Key(f"torch.{name}", meaning, Kind.NUMERIC, read, scope, locked=True)
 
 
 _SWITCHES = (
@@ -161,6 +154,7 @@ _SWITCHES = (
         "fill_uninitialized_memory",
         "new memory is filled, so that reading it shows",
         "torch.utils.deterministic",
+        Scope.CPU,
     ),
     _switch("default_dtype", "the dtype of numbers without one", "torch.get_default_dtype()"),
     _switch(
@@ -190,6 +184,15 @@ _SWITCHES = (
         "sdp.{kernel}",
         "whether scaled dot-product attention may use this kernel",
         "torch.backends.cuda",
+        Scope.CPU,
+    ),
+    Key(
+        "cuda.sdp_kernels",
+        "all of them on a GPU as one value, which the lock pins there",
+        Kind.RECORDED,
+        "torch.backends.cuda",
+        Scope.GPU,
+        locked=True,
     ),
     _switch(
         "preferred_blas_library",
@@ -224,19 +227,19 @@ _GPU = (
     _gpu("gpu.architecture", "AMD's name of the generation", Kind.NUMERIC, _TORCH),
     _gpu("gpu.l2_cache_bytes", "bytes of cache", Kind.NUMERIC, _TORCH),
     _gpu("gpu.memory_bytes", "bytes of memory", Kind.RECORDED, _TORCH),
-    _gpu("gpu.visible", "how many GPUs the process sees", Kind.RECORDED, "torch.cuda"),
+    _gpu("gpu.visible", "how many GPUs the process sees", Kind.PASSING, "torch.cuda"),
     _gpu("gpu.mig", "whether the card is cut into slices", Kind.NUMERIC, "NVML"),
     _gpu("gpu.mig_slice", "the slice, as compute.memory", Kind.NUMERIC, "NVML"),
     _gpu("gpu.ecc", "whether memory corrects its errors", Kind.RECORDED, "NVML"),
     _gpu(
         "gpu.ecc_errors.{kind}",
         "errors of memory since the driver was loaded",
-        Kind.RECORDED,
+        Kind.PASSING,
         "NVML",
     ),
     _gpu("gpu.vbios", "the card's firmware", Kind.RECORDED, "NVML"),
     _gpu("gpu.gsp_firmware", "the firmware of its own processor", Kind.NUMERIC, "NVML"),
-    _gpu("gpu.uuid_sha256", "tells cards apart without naming them", Kind.RECORDED, "NVML"),
+    _gpu("gpu.uuid_sha256", "tells cards apart without naming them", Kind.PASSING, "NVML"),
     _gpu("gpu.driver", "the driver's version", Kind.NUMERIC, "NVML"),
     _gpu("gpu.cuda_driver", "the CUDA release the driver serves", Kind.NUMERIC, "NVML"),
     _gpu("gpu.nvml", "why NVML said nothing", Kind.RECORDED, "NVML"),

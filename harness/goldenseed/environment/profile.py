@@ -17,23 +17,35 @@ PORTABLE = "portable"
 It has no fallback, and is none.
 """
 
-_VENDOR_WORDS = frozenset({"nvidia", "amd", "tesla", "geforce", "instinct", "graphics"})
+_VENDOR_WORDS = frozenset({"nvidia", "amd", "intel", "tesla", "geforce", "instinct", "graphics"})
 _CPU_SLUG = re.compile(r"cpu-(?P<machine>[a-z0-9_.]+)-(?P<level>[a-z0-9_.]+)")
-_GPU_SLUG = re.compile(r"(?P<kind>cuda|rocm)-(?P<name>.+)-sm(?P<generation>\d+)-(?P<count>\d+)sm")
+_GPU_SLUG = re.compile(
+    r"(?P<kind>cuda|rocm)-(?P<name>.+)-sm(?P<generation>\d+)-(?P<count>\d+)sm"
+    r"(?:-(?P<processor>[a-z0-9_.]+-[a-z0-9_.]+))?"
+)
 
 
-def profile_slug(fingerprint: Mapping[str, EnvironmentValue]) -> str:
-    """Name the kind of machine: ``cpu-x86_64-avx512``, ``cuda-h200-sm90-132sm``.
+def profile_slug(fingerprint: Mapping[str, EnvironmentValue], *, noise: str | None = None) -> str:
+    """Name the kind of machine: ``cpu-x86_64-avx512``, ``cuda-h200-sm90-132sm-x86_64-avx512``.
 
     The SM count is part of it because cuBLAS and the CUDA noise generator depend on it. ROCm
-    devices, which torch calls ``cuda`` too, are named ``rocm-…``.
+    devices, which torch calls ``cuda`` too, are named ``rocm-…``. Where ``noise`` (the kind of a
+    case's noise) is ``cpu``, a GPU's name ends in the processor that draws it, because the numbers
+    of torch's CPU generator depend on the processor's instruction set.
     """
     device = _text(fingerprint, "device.type", "cpu")
     machine = _text(fingerprint, "platform.machine", "unknown").replace("-", "_")
+    processor = f"{machine}-{_text(fingerprint, 'cpu.capability', 'default')}"
     if device == "cpu":
-        return f"cpu-{machine}-{_text(fingerprint, 'cpu.capability', 'default')}"
+        return f"cpu-{processor}"
+    drawn_by = f"-{processor}" if noise == "cpu" else ""
     if device != "cuda":
-        return f"{device}-{machine}"
+        name = _gpu_name(_text(fingerprint, "gpu.name", ""))
+        return f"{device}-{machine if name == 'unknown' else name}{drawn_by}"
+    return f"{_cuda_slug(fingerprint)}{drawn_by}"
+
+
+def _cuda_slug(fingerprint: Mapping[str, EnvironmentValue]) -> str:
     kind = _text(fingerprint, "gpu.platform", "cuda")
     generation = _text(fingerprint, "gpu.compute_capability", "0").replace(".", "")
     count = _text(fingerprint, "gpu.multiprocessors", "0")
@@ -45,7 +57,8 @@ def fallback_chain(slug: str, available: Iterable[str]) -> tuple[str, ...]:
 
     A CPU profile may fall back to other instruction-set levels of the same machine architecture,
     the nearest level first. A GPU profile may fall back to the same compute capability: the same
-    card with another SM count, then other cards. No profile falls back to another device type.
+    card, first without a processor (as earlier releases named it), then with another one, then with
+    another SM count, then other cards. No profile falls back to another device type.
     """
     ranked = [(_rank(slug, other), other) for other in set(available)]
     return tuple(other for rank, other in sorted(r for r in ranked if r[0]))
@@ -61,7 +74,9 @@ def _rank(slug: str, other: str) -> tuple[int, ...]:
     gpu, other_gpu = _GPU_SLUG.fullmatch(slug), _GPU_SLUG.fullmatch(other)
     if gpu and other_gpu and all(gpu[part] == other_gpu[part] for part in ("kind", "generation")):
         distance = abs(int(gpu["count"]) - int(other_gpu["count"]))
-        return (1 if gpu["name"] == other_gpu["name"] else 2, distance)
+        same_processor = gpu["processor"] == other_gpu["processor"]
+        processor = 0 if same_processor else 1 if other_gpu["processor"] is None else 2
+        return (1 if gpu["name"] == other_gpu["name"] else 2, distance, processor)
     return ()
 
 
@@ -82,5 +97,5 @@ def _text(fingerprint: Mapping[str, EnvironmentValue], key: str, default: str) -
     """
     if str(fingerprint.get(key)).startswith(UNREADABLE):
         return "unknown"
-    value = re.sub(r"[^a-z0-9_. -]", "", str(fingerprint.get(key) or default).lower())
+    value = re.sub(r"\((?:r|tm)\)|[^a-z0-9_. -]", "", str(fingerprint.get(key) or default).lower())
     return value.strip() or default

@@ -39,6 +39,13 @@ def read_switches(*, cuda: bool) -> Iterator[tuple[str, EnvironmentValue]]:
         yield key, guarded(getter)
     if cuda:
         yield "torch.cudnn", guarded(torch.backends.cudnn.version)
+        yield "cuda.sdp_kernels", guarded(lambda: _sdp_kernels(torch))
+
+
+def _sdp_kernels(torch: ModuleType) -> str:
+    switches = _switches(torch)
+    names = ("flash", "mem_efficient", "math", "cudnn")
+    return " ".join(name for name in names if switches[f"sdp.{name}"]())
 
 
 def switch_readers() -> dict[str, Callable[[], Any]]:

@@ -13,6 +13,7 @@ from goldenseed.backends.protocol import GenerationError
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
+from goldenseed.environment.device import device_for
 from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.environment.profile import PORTABLE, profile_slug
 from goldenseed.images.gates import default_limits
@@ -85,9 +86,10 @@ class Worker:
             if refusal:
                 return record.failed("environment_differs", refusal), None
             generation = self._backend.generate(case)
-            self._remember(self._backend.fingerprint())
+            self._remember(self._backend.fingerprint(), case.noise.kind)
         except GoldenseedError as error:
-            return self._explained(record.failed("generation_failed", str(error)), error), error
+            record = record.failed("generation_failed", str(error))
+            return self._explained(record, error, case.noise.kind), error
         made = Made(
             image=generation.image,
             profile=PORTABLE if case.suite.determinism.portable else self.profile,
@@ -107,10 +109,10 @@ class Worker:
         )
         return with_content(record, generation.image, case.prompt, case.content), None
 
-    def _explained(self, failure: CaseRecord, error: GoldenseedError) -> CaseRecord:
+    def _explained(self, failure: CaseRecord, error: GoldenseedError, noise: str) -> CaseRecord:
         if not isinstance(error, GenerationError) or error.unusable is None or not self._backend:
             return failure
-        self._remember(self._backend.fingerprint())
+        self._remember(self._backend.fingerprint(), noise)
         in_force = differing(error.in_force, self.environment)
         failure = failure.model_copy(update={"in_force": in_force})
         return self._judging.explained(failure, error, self.profile, self.environment)
@@ -132,13 +134,14 @@ class Worker:
         made = Made(image, self.profile, self.environment, self._environment_sha256)
         return self._judging.judge(record, made, limits=limits, dtype=dtype, mask=mask)
 
-    def _remember(self, environment: Mapping[str, EnvironmentValue]) -> None:
+    def _remember(
+        self, environment: Mapping[str, EnvironmentValue], noise: str | None = None
+    ) -> None:
         """Keep where the latest image was made; a back end reads that once for each model."""
-        if environment is self.environment:
-            return
-        self.environment = environment
-        self._environment_sha256 = json_sha256(dict(environment))
-        self.profile = profile_slug(environment)
+        if environment is not self.environment:
+            self.environment = environment
+            self._environment_sha256 = json_sha256(dict(environment))
+        self.profile = profile_slug(environment, noise=noise)
 
     def _relative(self, path: Path) -> str:
         return (
@@ -151,4 +154,4 @@ class Worker:
 def _device_in_use() -> str:
     """Guess where a test made its image: on the GPU if its torch has one."""
     torch = sys.modules.get("torch")
-    return "cuda:0" if torch is not None and torch.cuda.is_available() else "cpu"
+    return "cpu" if torch is None else device_for("auto")

@@ -43,8 +43,8 @@ class Determinism:
     """``ieee`` or ``tf32``."""
     cudnn_benchmark: bool = False
     reduced_precision_gemm: bool = False
-    sdpa: str = "math"
-    """The kernel of torch's attention: a key of ``determinism.SDPA_KERNELS``, or ``default``."""
+    sdpa: str = "repeatable"
+    """The kernels torch's attention may choose from: a key of ``determinism.SDPA_KERNELS``."""
     attention_backend: str | None = None
     """A back end of diffusers' ``set_attention_backend``; None leaves the model's own."""
     attention_processor: str | None = None
@@ -56,9 +56,17 @@ class Determinism:
     """The same bits on every machine: float64 throughout. Goes with the defaults of the others."""
 
     def relaxed(self) -> dict[str, JsonValue]:
-        """Return the fields that are not at their strict default."""
+        """Return the fields that are not at their strict default, nor at a stricter value.
+
+        ``sdpa: math`` was the default of earlier releases and is what a CPU computes with by
+        default: recipes that name it have the digests of those that do not.
+        """
         values = {each.name: (getattr(self, each.name), each.default) for each in fields(self)}
-        return {name: value for name, (value, strict) in values.items() if value != strict}
+        return {
+            name: value
+            for name, (value, strict) in values.items()
+            if value != strict and (name, value) != ("sdpa", "math")
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,7 @@ class ModelSpec:
     dtype: str
     """``float16``, ``bfloat16``, ``float32`` or ``float64``."""
     device: str
-    """``auto``, ``cpu`` or ``cuda``."""
+    """``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ``xpu``, …"""
     scheduler: SchedulerSpec | None
     adapters: tuple[AdapterSpec, ...]
     allow_pickle: tuple[str, ...]

@@ -30,6 +30,7 @@ MOST_CASES = 100_000
 
 ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Device = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(:(0|[1-9][0-9]*))?$")]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Call = dict[str, JsonValue]
 Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
@@ -79,8 +80,11 @@ class ModelSection(Section):
     """The pipeline's class in diffusers; by default what the model's `model_index.json` says."""
     dtype: Literal["float16", "bfloat16", "float32", "float64"] = "float32"
     """The data type of weights and arithmetic."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to run; `auto` takes a CUDA device if there is one. Not part of the recipe."""
+    device: Device = "auto"
+    """Where to run: `cpu`, `cuda`, `cuda:1`, `mps`, `xpu`, …; not part of the recipe.
+
+    `auto` takes a GPU if there is one.
+    """
     scheduler: SchedulerSection | None = None
     """The scheduler; by default the model's own."""
     adapters: Adapters = ()
@@ -114,8 +118,10 @@ class DeterminismSection(Section):
     """Let cuDNN choose its algorithms by timing them."""
     reduced_precision_gemm: bool = False
     """Let matrix products of float16 and bfloat16 add up in less than float32."""
-    sdpa: Literal["math", "flash", "efficient", "cudnn", "default"] = "math"
-    """The kernel of torch's scaled dot product attention; `default` lets torch choose."""
+    sdpa: Literal["repeatable", "math", "flash", "efficient", "cudnn", "default"] = "repeatable"
+    """The kernel of torch's scaled dot product attention. `repeatable` lets torch choose among
+    those whose results repeat themselves, and is `math` on a CPU; `default` lets it choose
+    freely."""
     attention_backend: NonEmpty | None = None
     """A back end of diffusers' `set_attention_backend`; by default the model's own."""
     attention_processor: AttentionProcessor | None = None

@@ -37,6 +37,7 @@ _PATTERNS = {
     "marks": "a pytest mark: letters, digits and `_`, without brackets",
     "class": "the name of a class in diffusers",
     "pipeline": "the name of a class in diffusers",
+    "device": "`auto`, or a device of torch: cpu, cuda, cuda:1, mps, xpu",
 }
 
 

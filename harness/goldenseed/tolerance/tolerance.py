@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from goldenseed.baselines.entry import MeasuredNoise, Pattern, ProfileBaseline
-from goldenseed.environment.fingerprint import Value, environment_differences
-from goldenseed.environment.keys import Kind
+from goldenseed.environment.fingerprint import Value, moving_differences
 from goldenseed.environment.profile import PORTABLE
 from goldenseed.tolerance.rounding import (
     EPS,
@@ -158,8 +157,8 @@ def calibrated_noise(
     """Return the noise that was measured for a case, or ``unmeasured``, which then says why.
 
     A calibration holds for the recipe it was made with, and where no key of the fingerprint that
-    can change bits (of the kind *numeric*) differs from where its images were made: all of them
-    from the unchanged ones, or all from those of one harmless change.
+    can change bits there (``moving_differences``) differs from where its images were made: all of
+    them from the unchanged ones, or all from those of one harmless change.
 
     Args:
         baseline: what is kept for the case in the image's own profile.
@@ -187,9 +186,8 @@ def calibrated_noise(
 
 
 def _numeric(measured: Environment, present: Environment) -> list[str]:
-    """Name the keys that can change bits and differ."""
-    differences = environment_differences(measured, present)
-    return [each.key for each in differences if each.kind is Kind.NUMERIC]
+    """Name the keys that can change bits there and differ."""
+    return [each.key for each in moving_differences(measured, present)]
 
 
 def _noise(found: MeasuredNoise, dtype: str) -> Noise:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.environment.determinism import VARIABLES, cap_cpu, check_cpu
+from goldenseed.environment.device import VARIABLES, cap_cpu, check_cpu
 
 SUITE = Path("shapes.suite.yaml")
 NAMES = sorted(VARIABLES["avx2"])
@@ -38,7 +38,7 @@ def fresh(code: str) -> str:
 
 def test_a_cap_that_is_set_before_torch_is_in_force_afterwards():
     code = (
-        "from goldenseed.environment.determinism import cap_cpu, check_cpu\n"
+        "from goldenseed.environment.device import cap_cpu, check_cpu\n"
         "cap_cpu('default', Path('a'))\n"
         "import torch\n"
         "check_cpu('default', Path('a'))\n"
@@ -50,7 +50,7 @@ def test_a_cap_that_is_set_before_torch_is_in_force_afterwards():
 def test_setting_the_variables_needs_no_torch():
     code = (
         "import os, sys\n"
-        "from goldenseed.environment.determinism import cap_cpu\n"
+        "from goldenseed.environment.device import cap_cpu\n"
         "cap_cpu('avx2', Path('a'))\n"
         f"print([os.environ[name] for name in {NAMES}], 'torch' in sys.modules)"
     )

@@ -153,6 +153,27 @@ def test_attention_has_one_kernel_left_to_choose(sdpa: str, left: list[str]):
     assert [each for each in KERNELS if inside[f"torch.sdp.{each}"]] == left
 
 
+@pytest.mark.parametrize(
+    ("device", "left"),
+    [("cpu", ["math"]), ("cuda:1", ["math", "flash", "mem_efficient"])],
+)
+def test_by_default_a_gpu_chooses_among_kernels_that_repeat_themselves(
+    device: str, left: list[str]
+):
+    before = flags()
+    with settings(Determinism(), device):
+        inside = flags()
+    assert [each for each in KERNELS if inside[f"torch.sdp.{each}"]] == left
+    assert flags() == before
+
+
+@pytest.mark.parametrize(("device", "filled"), [("cpu", True), ("cuda", False), ("mps", False)])
+def test_new_memory_is_not_filled_on_a_gpu_for_nothing(device: str, filled: bool):
+    with settings(Determinism(), device):
+        assert torch.utils.deterministic.fill_uninitialized_memory is filled
+    assert torch.utils.deterministic.fill_uninitialized_memory
+
+
 def test_torch_chooses_among_the_kernels_it_is_given_where_the_suite_says_so():
     before = flags()
     with settings(Determinism(sdpa="default")):

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import pytest
+
 from goldenseed.environment.declaration import Kind
 from goldenseed.environment.fingerprint import (
     KeyDifference,
     changed_weights,
     environment_differences,
+    moving_differences,
 )
 
 OLD = {
@@ -47,3 +50,43 @@ def test_changed_weights_are_named_by_component():
 def test_weights_that_only_one_environment_tells_of_are_not_known_to_have_changed():
     assert changed_weights({"model.unet.sha256": "a"}, {}) == ()
     assert changed_weights({}, {"model.unet.sha256": "a"}) == ()
+
+
+OTHER_PROCESSOR = {
+    "cpu.model": "another",
+    "cpu.vendor": "another",
+    "cpu.isa": "avx2",
+    "cpu.cache.l2": 1,
+    "cpu.threads": 8,
+    "library.numpy.openblas.architecture": "Zen",
+}
+
+
+@pytest.mark.parametrize(("device", "moved"), [("cpu", len(OTHER_PROCESSOR)), ("cuda", 0)])
+def test_another_processor_moves_pixels_where_it_makes_them(device: str, moved: int):
+    old = {**dict.fromkeys(OTHER_PROCESSOR, 0), "device.type": device}
+    new = {**OTHER_PROCESSOR, "device.type": device}
+    assert len(environment_differences(old, new)) == len(OTHER_PROCESSOR)
+    assert len(moving_differences(old, new)) == moved
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "gpu.driver",
+        "package.torch",
+        "torch.sdp.flash",
+        "env.CUBLAS_WORKSPACE_CONFIG",
+        "scheduler.sigmas_sha256",
+        "model.text_encoder.tables_sha256",
+        "platform.libc",
+    ],
+)
+def test_what_a_gpu_or_its_inputs_depend_on_moves_pixels_there(key: str):
+    old, new = ({"device.type": "cuda", key: value} for value in ("a", "b"))
+    assert [each.key for each in moving_differences(old, new)] == [key]
+
+
+def test_what_was_one_cards_alone_is_no_difference_to_a_record_that_still_has_it():
+    old = {"gpu.uuid_sha256": "0123456789abcdef", "gpu.ecc_errors.corrected": 3, "gpu.visible": 8}
+    assert environment_differences(old, {}) == ()

@@ -10,6 +10,7 @@ import pytest
 import recorded_gpu
 import torch
 
+from goldenseed.environment.fingerprint import fingerprint_sha256, lasting
 from goldenseed.environment.gpu import read_gpu, read_nvml
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.environment.profile import fallback_chain, profile_slug
@@ -98,6 +99,37 @@ def test_of_several_gpus_the_one_that_makes_the_images_counts(monkeypatch: pytes
     found = dict(recorded_gpu.read_gpu_keys(monkeypatch))
     assert found["gpu.visible"] == 8
     assert profile_slug({"device.type": "cuda", **found}) == "cuda-h200-sm90-132sm"
+
+
+class Neighbour(recorded_gpu.WholeCard):
+    """Another card of the same server: found by its place, with another UUID and more errors."""
+
+    def nvmlDeviceGetUUID(self, handle: str) -> str:  # noqa: N802
+        return "GPU-00000000-0000-0000-0000-000000000001"
+
+    def nvmlDeviceGetTotalEccErrors(self, handle: str, error_type: int, counter: int) -> int:  # noqa: N802
+        return 41
+
+
+def test_a_fleet_has_one_fingerprint_and_its_cards_are_told_apart_for_people(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    found = []
+    for card in (recorded_gpu.WholeCard(), Neighbour()):
+        recorded_gpu.install(monkeypatch, card)
+        found.append({"device.type": "cuda", **dict(recorded_gpu.read_gpu_keys(monkeypatch))})
+    one, other = found
+    assert {key for key in one if one[key] != other[key]} == {
+        "gpu.ecc_errors.corrected",
+        "gpu.ecc_errors.uncorrected",
+        "gpu.uuid_sha256",
+    }
+    assert lasting(one) == lasting(other)
+    assert fingerprint_sha256(one) == fingerprint_sha256(other)
+    assert set(one) - set(lasting(one)) == {
+        *("gpu.ecc_errors.corrected", "gpu.ecc_errors.uncorrected"),
+        *("gpu.uuid_sha256", "gpu.visible"),
+    }
 
 
 def test_a_card_of_amd_is_not_asked_for_nvidias_library(monkeypatch: pytest.MonkeyPatch):

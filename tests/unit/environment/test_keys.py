@@ -20,8 +20,9 @@ from goldenseed.environment.keys import (
     fitting,
     kind_of,
 )
+from goldenseed.environment.machine import read_software
 from goldenseed.environment.profile import profile_slug
-from goldenseed.environment.software import read_software
+from goldenseed.environment.switches import read_switches
 from goldenseed.suite.loading import load_suite
 
 SUITE = """\
@@ -146,8 +147,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         recorded_gpu.install(patch, recorded_gpu.WholeCard())
         gpu = dict(read_nvml(recorded_gpu.PROPERTIES))
         of_torch = dict(recorded_gpu.read_gpu_keys(patch))
-    cuda = dict(read_software(cuda=True))
-    return {*backend.fingerprint(), *gpu, *of_torch, *cuda, "torch.cudnn"}
+    cuda = {**dict(read_software(cuda=True)), **dict(read_switches(cuda=True))}
+    return {*backend.fingerprint(), *gpu, *of_torch, *cuda}
 
 
 def test_every_key_that_is_written_is_declared_exactly_once(written: set[str]):
@@ -178,6 +179,7 @@ def test_every_declaration_says_what_it_means_and_where_it_comes_from():
 def test_no_identity_is_locked_so_that_one_lock_serves_all_machines():
     assert [each.pattern for each in KEYS if each.kind is Kind.IDENTITY and each.locked] == []
     assert [each.pattern for each in KEYS if each.pattern.startswith("gpu.") and each.locked] == []
+    assert [each.pattern for each in KEYS if each.kind is Kind.PASSING and each.locked] == []
 
 
 def test_the_profile_depends_on_identity_keys_and_no_others():

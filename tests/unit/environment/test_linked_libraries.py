@@ -10,7 +10,7 @@ import scipy.linalg  # noqa: F401 - its libraries are loaded and must not appear
 import torch
 
 from goldenseed.environment.keys import Kind, kind_of
-from goldenseed.environment.software import read_linked_libraries
+from goldenseed.environment.machine import read_linked_libraries
 
 
 def read() -> dict[str, object]:

@@ -41,11 +41,34 @@ def gpu(name: str, capability: str, count: int) -> dict[str, str | int]:
             "rocm-mi300x-sm94-304sm",
         ),
         ({"device.type": "mps", "platform.machine": "arm64"}, "mps-arm64"),
+        ({"device.type": "xpu", "gpu.name": "Intel(R) Arc(TM) B580"}, "xpu-arc-b580"),
         ({}, "cpu-unknown-default"),
     ],
 )
 def test_a_profile_names_the_kind_of_machine(fingerprint: dict[str, str | int], slug: str):
     assert profile_slug(fingerprint) == slug
+
+
+PROCESSOR = {"platform.machine": "x86_64", "cpu.capability": "AVX512"}
+
+
+@pytest.mark.parametrize(
+    ("noise", "slug"),
+    [
+        ("cpu", f"{H200}-x86_64-avx512"),
+        ("device", H200),
+        ("portable", H200),
+        ("file", H200),
+        (None, H200),
+    ],
+)
+def test_a_gpu_whose_noise_the_processor_draws_is_named_with_it(noise: str | None, slug: str):
+    assert profile_slug({**gpu("NVIDIA H200", "9.0", 132), **PROCESSOR}, noise=noise) == slug
+
+
+@pytest.mark.parametrize("noise", ["cpu", "device", "portable", "file", None])
+def test_a_processors_own_name_does_not_depend_on_the_noise(noise: str | None):
+    assert profile_slug({"device.type": "cpu", **PROCESSOR}, noise=noise) == "cpu-x86_64-avx512"
 
 
 def test_this_machine_has_a_slug_that_may_stand_in_a_file_name():
@@ -76,6 +99,27 @@ def test_this_machine_has_a_slug_that_may_stand_in_a_file_name():
         ("cpu-x86_64-avx512", [H200], []),
         ("mps-arm64", ["cpu-arm64-default", "mps-arm64"], ["mps-arm64"]),
         ("cpu-x86_64-avx2", [], []),
+        (
+            f"{H200}-x86_64-avx512",
+            [
+                "cuda-h200-sm90-60sm-x86_64-avx512",
+                f"{H200}-x86_64-avx2",
+                H200,
+                "cuda-h100-sm90-132sm-x86_64-avx512",
+                "cuda-h100-sm90-132sm",
+                f"{H200}-x86_64-avx512",
+                "cpu-x86_64-avx512",
+            ],
+            [
+                f"{H200}-x86_64-avx512",
+                H200,
+                f"{H200}-x86_64-avx2",
+                "cuda-h200-sm90-60sm-x86_64-avx512",
+                "cuda-h100-sm90-132sm-x86_64-avx512",
+                "cuda-h100-sm90-132sm",
+            ],
+        ),
+        (H200, [f"{H200}-x86_64-avx512", H200], [H200, f"{H200}-x86_64-avx512"]),
         (PORTABLE, ["cpu-x86_64-avx2", H200, PORTABLE], [PORTABLE]),
         ("cpu-x86_64-avx2", [PORTABLE], []),
     ],

@@ -61,3 +61,17 @@ def test_the_content_of_a_noise_file_counts_and_its_name_does_not(load: Load, fo
         case = load(TEXT + f"noise: {{file: {name}}}\n").cases[0]
         digests.append(recipe_sha256(recipe_of(case)))
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_the_default_kernels_of_earlier_releases_change_no_digest(load: Load):
+    named = TEXT.replace("cases:", "determinism: {sdpa: math}\ncases:")
+    assert recipe_sha256(recipe_of(load(named).cases[0])) == FIRST_RELEASE
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1", "mps", "xpu:0"])
+def test_a_device_of_any_kind_can_be_asked_for_and_is_no_part_of_the_recipe(
+    load: Load, device: str
+):
+    suite = load(TEXT.replace("{source: toy}", f"{{source: toy, device: '{device}'}}"))
+    assert suite.model.device == device
+    assert recipe_sha256(recipe_of(suite.cases[0])) == FIRST_RELEASE

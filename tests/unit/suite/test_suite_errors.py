@@ -63,7 +63,7 @@ BAD = [
     ("source: toy", f"source: {HUB}\n  revision: {'1' * 40}", 4, "text is needed", "in quotes"),
     ("source: toy", "source: toy\n  dtype: float31", 4, 'is "float31"', "write float32"),
     ("source: toy", "source: toy\n  dtype: int8", 4, 'is "int8"', "one of float16, bfloat16"),
-    ("source: toy", "source: toy\n  device: cuda:1", 4, 'is "cuda:1"', "write cuda"),
+    ("source: toy", "source: toy\n  device: cuda-1", 4, 'is "cuda-1"', "a device of torch"),
     ("source: toy", "source: toy\n  pipeline: a.B", 4, 'is "a.B"', "class in diffusers"),
     ("source: toy", "source: toy\n  scheduler: DDIM", 4, "a mapping is needed", "a mapping"),
     ("source: toy", "source: toy\n  scheduler: {eta: 1}", 4, "has no `class`", "add `class"),

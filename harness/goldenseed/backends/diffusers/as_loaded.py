@@ -19,6 +19,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.core.files import sha256_hex
+from goldenseed.environment.device import copies_aside, module_of
 from goldenseed.environment.keys import EnvironmentValue, guarded
 
 if TYPE_CHECKING:
@@ -122,20 +123,30 @@ def tensor_sha256(tensor: torch.Tensor) -> str:
 
 
 def _streamed(flat: torch.Tensor) -> Iterator[memoryview]:
-    """Bring the bytes of a GPU's tensor to the CPU, one chunk while the one before is digested."""
+    """Bring the bytes of a device's tensor to the CPU, chunk by chunk."""
+    if copies_aside(str(flat.device)):
+        yield from _streamed_aside(flat)
+        return
+    for start in range(0, flat.numel(), CHUNK_BYTES):
+        yield flat[start : start + CHUNK_BYTES].cpu().numpy().data
+
+
+def _streamed_aside(flat: torch.Tensor) -> Iterator[memoryview]:
+    """Bring one chunk to the CPU while the one before is digested."""
     import torch
 
     size = min(CHUNK_BYTES, flat.numel())
     buffers = [torch.empty(size, dtype=torch.uint8, pin_memory=True) for _ in range(2)]
-    stream = torch.cuda.Stream(flat.device)  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream(flat.device))
-    waiting: tuple[torch.cuda.Event, torch.Tensor] | None = None
+    device = module_of(str(flat.device))
+    stream = device.Stream(flat.device)
+    stream.wait_stream(device.current_stream(flat.device))
+    waiting: tuple[Any, torch.Tensor] | None = None
     for number, start in enumerate(range(0, flat.numel(), CHUNK_BYTES)):
         part = flat[start : start + CHUNK_BYTES]
         target = buffers[number % 2][: part.numel()]
-        with torch.cuda.stream(stream):
+        with device.stream(stream):
             target.copy_(part, non_blocking=True)
-            arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            arrived = device.Event()
             arrived.record(stream)
         if waiting is not None:
             waiting[0].synchronize()

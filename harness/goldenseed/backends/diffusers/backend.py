@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from goldenseed.backends.diffusers import adapters
 from goldenseed.backends.diffusers.attention import attention_backend, attention_processor
 from goldenseed.backends.diffusers.calling import PipelineCall
 from goldenseed.backends.diffusers.description import (
@@ -19,7 +18,9 @@ from goldenseed.backends.diffusers.description import (
     describe_images,
     describe_surroundings,
 )
-from goldenseed.backends.diffusers.loading import device_for, dtype_for, load_pipeline, model_folder
+from goldenseed.backends.diffusers.failures import OutOfMemoryError
+from goldenseed.backends.diffusers.loaded import Loaded, scheduler_key
+from goldenseed.backends.diffusers.loading import dtype_for, load_pipeline, model_folder
 from goldenseed.backends.diffusers.noise import noise_of
 from goldenseed.backends.diffusers.portable import (
     EXACT,
@@ -30,7 +31,6 @@ from goldenseed.backends.diffusers.portable import (
     round_weights,
     widened_noise_of,
 )
-from goldenseed.backends.diffusers.schedulers import build_scheduler, fresh_copy
 from goldenseed.backends.diffusers.weights import check_model
 from goldenseed.backends.protocol import (
     Generation,
@@ -39,20 +39,15 @@ from goldenseed.backends.protocol import (
     silent,
 )
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import canonical_json
-from goldenseed.environment.determinism import (
-    cap_cpu,
-    check_cpu,
-    seeded,
-    set_before_torch,
-    settings,
-)
+from goldenseed.environment.determinism import seeded, set_before_torch, settings
+from goldenseed.environment.device import cap_cpu, check_cpu, device_for, empty_cache
 from goldenseed.environment.file_digests import FileDigests
 from goldenseed.environment.fingerprint import EnvironmentValue
 
 if TYPE_CHECKING:
+    import torch
+
     from goldenseed.suite.cases import Case
-    from goldenseed.suite.model import AdapterSpec, SchedulerSpec
 
 
 SLOW_SECONDS = 5.0
@@ -63,7 +58,7 @@ class DiffusersBackend:
     """Makes images with one diffusers pipeline at a time: see ``Backend``.
 
     Args:
-        device: the device of suites whose own is ``auto``: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
+        device: the device of suites whose own is ``auto``: see ``environment.device.device_for``.
         gpu_index: which GPU to take, modulo their number, where the device leaves that open.
         progress: told what takes long.
         verify_files: read every byte of a model to digest it, whatever is remembered of its files.
@@ -94,7 +89,7 @@ class DiffusersBackend:
         self._prepare = prepare
         self._trace = trace
         self._layers = layers
-        self._loaded: _Loaded | None = None
+        self._loaded: Loaded | None = None
         self._key: tuple[object, ...] | None = None
         self._failures: dict[tuple[object, ...], GoldenseedError] = {}
         self._case: Case | None = None
@@ -121,22 +116,37 @@ class DiffusersBackend:
             cap_cpu(case.suite.determinism.cpu_isa, case.suite.path)
             _need_libraries(case)
             check_cpu(case.suite.determinism.cpu_isa, case.suite.path)
-            with settings(case.suite.determinism):
+            with settings(case.suite.determinism, self._device_of(case)):
                 self._loaded, self._key, self._case = self._load(case), key, case
                 self._slow = True
         except GoldenseedError as error:
             # A copy, since the traceback of the original keeps what was loaded so far in memory.
             self._failures[key] = copy(error)
-            raise
-        return time.perf_counter() - began
+            if not isinstance(error, OutOfMemoryError):
+                raise
+        else:
+            return time.perf_counter() - began
+        self._free(self._device_of(case))
+        raise copy(self._failures[key])
 
     def generate(self, case: Case) -> Generation:
-        """Make the case's image: see ``Backend.generate``."""
+        """Make the case's image: see ``Backend.generate``.
+
+        After a device had too little memory nothing of the model is left on it.
+        """
         load_seconds = self.load(case)
+        try:
+            return replace(self._generate(case), load_seconds=load_seconds)
+        except OutOfMemoryError as error:
+            failure = copy(error)  # the traceback of the original keeps the model in memory
+        self.close()
+        raise failure
+
+    def _generate(self, case: Case) -> Generation:
         loaded = self._loaded
         assert loaded is not None  # noqa: S101 - load() has just seen to it
         progress = self._progress if self._slow and self._progress is not silent else None
-        with seeded(case.seed):
+        with seeded(case.seed, loaded.device):
             if self._wide(case):
                 with self._in_force(case, loading=True):
                     loaded.wear(case)
@@ -150,14 +160,15 @@ class DiffusersBackend:
                     noise = partial(widened_noise_of, outside=float64.left_out)
                 generation = loaded.call.generate(case, progress, noise)
         self._slow = generation.seconds >= SLOW_SECONDS
-        return replace(generation, load_seconds=load_seconds)
+        return generation
 
     def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
         """Return what is known before the model is loaded: see ``Backend.surroundings``."""
         cap_cpu(case.suite.determinism.cpu_isa, case.suite.path)
         _need_libraries(case)
-        with settings(case.suite.determinism):
-            return describe_surroundings(case.suite, self._device_of(case), self._digests)
+        device = self._device_of(case)
+        with settings(case.suite.determinism, device):
+            return describe_surroundings(case.suite, device, self._digests)
 
     def fingerprint(self) -> Mapping[str, EnvironmentValue]:
         """Return where images of the case loaded last are made: see ``Backend.fingerprint``."""
@@ -167,7 +178,7 @@ class DiffusersBackend:
                 "no model is loaded, so there is no environment to describe",
                 fix="load a case's model first",
             )
-        key = (self._key, case.suite.path, case.suite.determinism, _scheduler_key(case.scheduler))
+        key = (self._key, case.suite.path, case.suite.determinism, scheduler_key(case.scheduler))
         if key not in self._environments:
             with self._in_force(case):
                 self._environments[key] = describe_images(
@@ -182,12 +193,14 @@ class DiffusersBackend:
         """Free the model and its memory: see ``Backend.close``."""
         if self._loaded is None:
             return
+        device = self._loaded.device
         self._loaded = self._key = self._case = None
-        gc.collect()
-        import torch
+        self._free(device)
 
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+    @staticmethod
+    def _free(device: str) -> None:
+        gc.collect()
+        empty_cache(device)
 
     @contextmanager
     def _in_force(self, case: Case, *, loading: bool = False) -> Iterator[Float64 | None]:
@@ -199,7 +212,7 @@ class DiffusersBackend:
         assert self._loaded is not None  # noqa: S101 - load() has just seen to it
         float64 = None
         with ExitStack() as while_generating:
-            while_generating.enter_context(settings(case.suite.determinism))
+            while_generating.enter_context(settings(case.suite.determinism, self._loaded.device))
             if self._wide(case):
                 wide = float64_only(loading=loading, because=self._because)
                 float64 = while_generating.enter_context(wide)
@@ -216,10 +229,15 @@ class DiffusersBackend:
         return EXACT if self._exact else PORTABLE
 
     def _device_of(self, case: Case) -> str:
-        wanted = case.suite.model.device
-        return device_for(self._device if wanted == "auto" else wanted, self._gpu_index)
+        own = case.suite.model.device
+        wanted = self._device if own == "auto" else own
+        return device_for(wanted, self._gpu_index, dtype=self._dtype_of(case))
 
-    def _load(self, case: Case) -> _Loaded:
+    def _dtype_of(self, case: Case) -> torch.dtype:
+        """Return what the weights are loaded in."""
+        return dtype_for("float64" if self._exact else case.suite.model.dtype)
+
+    def _load(self, case: Case) -> Loaded:
         model = case.suite.model
         device = self._device_of(case)
         checked = check_model(
@@ -234,18 +252,13 @@ class DiffusersBackend:
             if model.allow_new_weights:
                 while_loading.enter_context(seeded(0))
             pipeline, reports = load_pipeline(
-                checked,
-                pipeline=model.pipeline,
-                variant=model.variant,
-                dtype=dtype_for("float64" if self._exact else model.dtype),
-                device=device,
-                allow_new_weights=model.allow_new_weights,
+                checked, case.suite, dtype=self._dtype_of(case), device=device
             )
         if self._wide(case):
             check_float64(pipeline, self._because)
         if self._prepare is not None:
             self._prepare(pipeline)
-        return _Loaded(
+        return Loaded(
             pipeline=pipeline,
             call=PipelineCall(pipeline, device, trace=self._trace, layers=self._layers),
             device=device,
@@ -255,64 +268,8 @@ class DiffusersBackend:
         )
 
 
-@dataclass
-class _Loaded:
-    """A loaded pipeline and what it wears at the moment."""
-
-    pipeline: Any
-    call: PipelineCall
-    device: str
-    description: Mapping[str, EnvironmentValue]
-    """What loading made of the model."""
-    scheduler: Any
-    """The model's own, never used itself: a scheduler remembers its last run."""
-    schedulers: dict[object, Any]
-    """Those built from it, unused likewise."""
-    adapters: tuple[AdapterSpec, ...] = ()
-
-    def wear(self, case: Case) -> None:
-        """Give the pipeline a fresh scheduler and the adapters of the case, and no others."""
-        if self.scheduler is not None:
-            self.pipeline.scheduler = fresh_copy(self.pristine(case))
-        elif case.scheduler is not None:
-            raise GoldenseedError(
-                f"{type(self.pipeline).__name__} has no scheduler to exchange",
-                path=case.suite.path,
-                line=case.line,
-                fix="remove the scheduler",
-            )
-        if case.adapters == self.adapters:
-            return
-        if self.adapters:
-            adapters.take_off(self.pipeline)
-            self.adapters = ()
-        if case.adapters:
-            adapters.put_on(self.pipeline, case.adapters, case.suite.path, case.line)
-            self.adapters = case.adapters
-
-    def pristine(self, case: Case) -> Any:
-        """Return the scheduler that an image of the case is given a copy of; None without one."""
-        wanted: SchedulerSpec | None = case.scheduler
-        if wanted is None:
-            return self.scheduler
-        key = _scheduler_key(wanted)
-        if key not in self.schedulers:
-            self.schedulers[key] = build_scheduler(
-                self.scheduler,
-                wanted.class_name,
-                wanted.config,
-                path=case.suite.path,
-                line=case.line,
-            )
-        return self.schedulers[key]
-
-
 def _portable(case: Case) -> bool:
     return case.suite.determinism.portable
-
-
-def _scheduler_key(wanted: SchedulerSpec | None) -> object:
-    return None if wanted is None else (wanted.class_name, canonical_json(dict(wanted.config)))
 
 
 def _need_libraries(case: Case) -> None:

@@ -7,10 +7,11 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.diffusers.in_force import InForce
 from goldenseed.backends.diffusers.layers import recorded_layers
+from goldenseed.backends.diffusers.loaded import did_you_mean
 from goldenseed.backends.diffusers.noise import generator_for, noise_of
-from goldenseed.backends.diffusers.schedulers import did_you_mean
 from goldenseed.backends.diffusers.trace import Tracing
 from goldenseed.backends.protocol import (
     Generation,
@@ -19,6 +20,7 @@ from goldenseed.backends.protocol import (
     Unusable,
 )
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.device import forget_peak
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +71,7 @@ class PipelineCall:
 
         Raises:
             GoldenseedError: the case names an argument that the pipeline does not have.
+            OutOfMemoryError: the device has too little memory.
             GenerationError: the pipeline raised, drew no noise where some was given, or returned no
                 image, several, or NaN.
 
@@ -76,6 +79,7 @@ class PipelineCall:
         arguments = self._arguments(case)
         if progress is not None and "callback_on_step_end" in self._known:
             arguments["callback_on_step_end"] = _step_counter(case, progress)
+        forget_peak(self._device)
         began = time.perf_counter()
         try:
             with (
@@ -88,7 +92,8 @@ class PipelineCall:
         except GoldenseedError:
             raise
         except Exception as error:
-            raise _failure(
+            situation = Situation(case.suite, self._device)
+            raise failure(error, situation, case.suite.path, case.line) or _failure(
                 case,
                 f"{self._name} raised {type(error).__name__}: {error}",
                 "correct the case's call, or see the original traceback with pytest --tb=long",

@@ -8,7 +8,7 @@ compute: at the denoiser's first call and at the VAE's first decode.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,7 @@ from goldenseed.backends.diffusers.pipeline_state import processors_of
 from goldenseed.backends.diffusers.recorder import is_denoiser
 from goldenseed.backends.diffusers.trace import compiled
 from goldenseed.backends.diffusers.watching import watch_attribute
-from goldenseed.environment.keys import EnvironmentValue, guarded, plain
-from goldenseed.environment.model_keys import AUTOCAST
+from goldenseed.environment.keys import AUTOCAST, EnvironmentValue, guarded, plain
 from goldenseed.environment.switches import switch_readers
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 Reading = Mapping[str, EnvironmentValue]
 """Keys of the fingerprint to their values at one moment of a call."""
 
+_KERNEL = ".kernel."
 _OF_ALL_WEIGHTS = (".dtype", ".memory_format")
 """Fields that a fingerprint reads of all weights of a component, and a reading of one."""
 
@@ -35,20 +35,34 @@ def differing(readings: Sequence[Reading], environment: Reading) -> dict[str, En
     """Return what was in force inside a call and is otherwise in the fingerprint; usually nothing.
 
     Of several readings that differ the last one counts. A key that the fingerprint lacks tells
-    nothing, but for autocast, which no fingerprint has.
+    nothing, but for autocast, which no fingerprint has, and for kernels of attention by shapes: on
+    a GPU all are named, and on a CPU those that are not the fingerprint's one.
     """
     return {
         key: plain(value)
         for reading in readings
         for key, value in reading.items()
-        if (key in environment or key == AUTOCAST) and not _agrees(key, value, environment.get(key))
+        if _is_told(key, environment) and not _agrees(key, value, environment)
     }
 
 
-def _agrees(key: str, value: EnvironmentValue, known: EnvironmentValue) -> bool:
+def _is_told(key: str, environment: Reading) -> bool:
+    return key == AUTOCAST or key in environment or _kernel_key(key) in environment
+
+
+def _agrees(key: str, value: EnvironmentValue, environment: Reading) -> bool:
     if key.endswith(_OF_ALL_WEIGHTS):
-        return str(value) in str(known).split()
-    return value == known
+        return str(value) in str(environment.get(key)).split()
+    if kernel := _kernel_key(key):
+        on_cpu = environment.get("device.type") == "cpu"
+        return on_cpu and value == str(environment.get(kernel)).removesuffix(" (asked)")
+    return value == environment.get(key)
+
+
+def _kernel_key(key: str) -> str | None:
+    """Return the fingerprint's key of a component's kernel of attention, for a key of shapes."""
+    component, kernel, _shapes = key.partition(_KERNEL)
+    return f"{component}{kernel}".removesuffix(".") if kernel else None
 
 
 class InForce:
@@ -85,7 +99,7 @@ class InForce:
         readings: list[Reading] = []
         with ExitStack() as restore:
             for part in self._denoisers:
-                _before_first_call(part.module, restore, partial(self._read, part, readings))
+                _around_first_call(part.module, restore, partial(self._begin, part, readings))
             for part in self._decoders:
                 decode = self._decoding(part, readings)
                 restore.enter_context(watch_attribute(part.module, "decode", decode))
@@ -95,13 +109,20 @@ class InForce:
         pending = [part]
 
         def decode(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-            if pending:
-                self._read(pending.pop(), readings)
-            return original(*args, **kwargs)
+            with self._begin(pending.pop(), readings) if pending else nullcontext():
+                return original(*args, **kwargs)
 
         return decode
 
-    def _read(self, part: _Part, readings: list[Reading]) -> None:
+    def _begin(self, part: _Part, readings: list[Reading]) -> AbstractContextManager[None]:
+        """Read what is in force now; what it returns watches the part's attention meanwhile."""
+        reading = self._read(part)
+        readings.append(reading)
+        if part.compiled:  # what is watched would be compiled into it
+            return nullcontext()
+        return _kernels_noted(f"attention.{part.name}{_KERNEL}", reading)
+
+    def _read(self, part: _Part) -> dict[str, EnvironmentValue]:
         import torch
 
         try:
@@ -110,15 +131,16 @@ class InForce:
             found = {key: guarded(read) for key, read in self._switches.items()}
         if torch.is_autocast_enabled(self._device):
             found[AUTOCAST] = plain_dtype(torch.get_autocast_dtype(self._device))
-        readings.append({**found, **part.read()})
+        return {**found, **part.read()}
 
 
 class _Part:
     """A denoiser or a VAE, with what is read of it looked up once."""
 
     def __init__(self, name: str, module: torch.nn.Module) -> None:
-        self._name = name
+        self.name = name
         self.module = module
+        self.compiled = any(map(compiled, module.modules()))
         self._attention = [each for each in module.modules() if hasattr(each, "get_processor")]
         self._processors: dict[object, EnvironmentValue] = {}
         self._first = _owner(module, lambda _: True)
@@ -127,7 +149,7 @@ class _Part:
     def read(self) -> Reading:
         """Return the part's own keys as they are now."""
         found: dict[str, EnvironmentValue] = {}
-        model = f"model.{self._name}"
+        model = f"model.{self.name}"
         if self.module.training:  # a part of it may be, all along
             found[f"{model}.training"] = True
         weight = _parameter(self._first)
@@ -142,7 +164,7 @@ class _Part:
             if value is not None:
                 found[f"{model}.{switch}"] = value
         if self._attention:
-            found[f"attention.{self._name}.processors"] = self._named_processors()
+            found[f"attention.{self.name}.processors"] = self._named_processors()
         return found
 
     def _named_processors(self) -> EnvironmentValue:
@@ -180,12 +202,52 @@ def _parameter(owner: _Owner) -> torch.Tensor | None:
     return found
 
 
-def _before_first_call(
-    module: torch.nn.Module, restore: ExitStack, read: Callable[[], None]
+def _around_first_call(
+    module: torch.nn.Module,
+    restore: ExitStack,
+    begin: Callable[[], AbstractContextManager[None]],
 ) -> None:
-    def before(_module: Any, _args: Any) -> None:
-        handle.remove()
-        read()
+    """Enter what ``begin`` returns for the module's first call alone."""
+    inside = restore.enter_context(ExitStack())
 
-    handle = module.register_forward_pre_hook(before)
-    restore.callback(handle.remove)
+    def before(_module: Any, _args: Any) -> None:
+        started.remove()
+        inside.enter_context(begin())
+
+    def after(_module: Any, _args: Any, _output: Any) -> None:
+        ended.remove()
+        inside.close()
+
+    started = module.register_forward_pre_hook(before)
+    ended = module.register_forward_hook(after)
+    restore.callback(started.remove)
+    restore.callback(ended.remove)
+
+
+@contextmanager
+def _kernels_noted(prefix: str, reading: dict[str, EnvironmentValue]) -> Iterator[None]:
+    """Note with which kernel torch computes each attention inside, by its shapes.
+
+    A key ends in queries x keys x head size, and ``-mask``. torch is asked with the tensors of the
+    call itself, right after it; that costs some microseconds for each kind of shape.
+    """
+    import torch
+    from torch.nn import functional
+
+    own = functional.scaled_dot_product_attention
+
+    def watched(query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
+        result = own(query, key, value, *args, **kwargs)
+        masked = "" if (args[0] if args else kwargs.get("attn_mask")) is None else "-mask"
+        name = f"{prefix}{query.shape[-2]}x{key.shape[-2]}x{query.shape[-1]}{masked}"
+        if name not in reading:
+            with suppress(Exception):  # a mode that watches all operations may refuse this one
+                choice = torch._fused_sdp_choice(query, key, value, *args, **kwargs)  # noqa: SLF001 - nothing public tells
+                reading[name] = torch.nn.attention.SDPBackend(choice).name
+        return result
+
+    functional.scaled_dot_product_attention = watched
+    try:
+        yield
+    finally:
+        functional.scaled_dot_product_attention = own

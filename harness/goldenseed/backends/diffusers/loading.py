@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.as_loaded import LoadingReport, loading_reports, names_in_words
+from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.device import forget_peak
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from goldenseed.backends.diffusers.weights import CheckedModel
+    from goldenseed.suite.cases import Suite
     from goldenseed.suite.model import ModelSpec
 
 
@@ -51,43 +54,6 @@ def model_folder(model: ModelSpec, suite: Path) -> Path:
         ) from error
 
 
-def device_for(wanted: str, gpu_index: int = 0) -> str:
-    """Choose the device, for example ``cpu`` or ``cuda:1``.
-
-    ``auto`` is a GPU where there is one and else the CPU. ``auto`` and ``cuda`` take the GPU
-    ``gpu_index`` modulo the number of GPUs, so that the workers of one machine share them evenly.
-
-    Raises:
-        GoldenseedError: the device is not there.
-
-    """
-    import torch
-
-    kind = wanted.partition(":")[0]
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if wanted == "auto":
-        return f"cuda:{gpu_index % gpus}" if gpus else "cpu"
-    if kind == "cuda" and not gpus:
-        raise GoldenseedError(
-            f"device {wanted!r} was asked for, but torch {torch.__version__} sees no GPU",
-            fix="run on a machine with a GPU, or ask for the device cpu or auto",
-        )
-    if wanted == "cuda":
-        return f"cuda:{gpu_index % gpus}"
-    try:
-        device = torch.device(wanted)
-    except RuntimeError as error:
-        raise GoldenseedError(
-            f"{wanted!r} is no device", fix="use auto, cpu, cuda or cuda:0"
-        ) from error
-    if kind == "cuda" and (device.index or 0) >= gpus:
-        raise GoldenseedError(
-            f"device {wanted!r} was asked for, but there are only {gpus} GPUs",
-            fix=f"use a number from 0 to {gpus - 1}, or cuda for any",
-        )
-    return str(device)
-
-
 def dtype_for(name: str) -> torch.dtype:
     """Return torch's dtype of that name, for example ``bfloat16``.
 
@@ -112,33 +78,32 @@ loaded by other ways than ``from_pretrained`` of a model."""
 
 
 def load_pipeline(
-    checked: CheckedModel,
-    *,
-    pipeline: str | None,
-    variant: str | None,
-    dtype: torch.dtype,
-    device: str,
-    allow_new_weights: Collection[str] = (),
+    checked: CheckedModel, suite: Suite, *, dtype: torch.dtype, device: str
 ) -> tuple[Any, tuple[LoadingReport, ...]]:
-    """Load the pipeline onto ``device``; its own class unless ``pipeline`` names another.
+    """Load the suite's pipeline onto ``device``; its own class unless the suite names another.
 
-    Weights that the files lack are filled at random by the libraries; that is refused unless
-    ``allow_new_weights`` names the component. Returns what the libraries said of weights, too.
+    Weights that the files lack are filled at random by the libraries; that is refused unless the
+    suite allows it for the component. Returns what the libraries said of weights, too.
 
     Raises:
         GenerationError: diffusers cannot load it, or filled weights at random.
+        OutOfMemoryError: the device has too little memory for it.
         GoldenseedError: diffusers has no such pipeline.
 
     """
     import diffusers
 
+    model = suite.model
+    allow_new_weights = model.allow_new_weights
+    forget_peak(device)
+
     with quietly() as messages, loading_reports() as reports:
-        cls = _pipeline_class(diffusers, pipeline or checked.pipeline, checked)
+        cls = _pipeline_class(diffusers, model.pipeline or checked.pipeline, checked)
         try:
             loaded = cls.from_pretrained(
                 str(checked.folder),
                 **{_dtype_argument(diffusers.__version__): dtype},
-                variant=variant,
+                variant=model.variant,
                 use_safetensors=None if checked.pickles else True,
                 local_files_only=True,
                 trust_remote_code=False,
@@ -147,6 +112,9 @@ def load_pipeline(
             ).to(device)
         except Exception as error:
             _refuse_random_weights(reports, messages, allow_new_weights, checked)
+            known = failure(error, Situation(suite, device), suite.path)
+            if known is not None:
+                raise known from error
             raise GenerationError(
                 f"diffusers {diffusers.__version__} cannot load the {checked.pipeline}: "
                 f"{type(error).__name__}: {error}",

@@ -166,7 +166,7 @@ class _Maker:
         self.environment = self._backend.fingerprint()
         made = Made(
             image=generation.image,
-            profile=profile_slug(self.environment),
+            profile=profile_slug(self.environment, noise=case.noise.kind),
             environment=self.environment,
             environment_sha256=json_sha256(dict(self.environment)),
             in_force=differing(generation.in_force, self.environment),

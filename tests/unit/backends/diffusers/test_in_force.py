@@ -15,6 +15,8 @@ from tiny_suites import one_case
 
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.backends.diffusers.in_force import differing
+from goldenseed.backends.protocol import GenerationError
+from goldenseed.suite.loading import load_suite
 from goldenseed.tools.probe.change import call_otherwise
 
 Change = Callable[[Any, ExitStack], None]
@@ -115,3 +117,53 @@ def test_a_key_that_the_fingerprint_lacks_tells_nothing():
     reading = {"torch.sdp.math": True, "cpu.threads": 2, "model.unet.dtype": "float32"}
     around = {"cpu.threads": 1, "model.unet.dtype": "bfloat16 float32"}
     assert differing([reading], around) == {"cpu.threads": 2}
+
+
+def slow_attention(_pipeline: Any, undo: ExitStack) -> None:
+    undo.enter_context(torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH))
+
+
+def test_a_kernel_of_attention_exchanged_inside_the_call_is_named_with_its_shapes(
+    sd: Path, tmp_path: Path
+):
+    case = one_case(tmp_path, "sd")
+    text = case.suite.path.read_text().replace(
+        '"cases"', '"determinism": {"sdpa": "flash"}, "cases"'
+    )
+    case.suite.path.write_text(text)
+    case = load_suite(case.suite.path).cases[0]
+    assert made_with(case, None)[0] == {}
+    found, _ = made_with(case, slow_attention)
+    kernels = {key: value for key, value in found.items() if key.startswith("attention.")}
+    assert set(kernels.values()) == {"MATH"}
+    tokens = (32 // 4) ** 2
+    assert f"attention.unet.kernel.{tokens}x{tokens}x" in " ".join(kernels)
+    assert found["torch.sdp.flash"] is False
+
+
+def test_on_a_gpu_the_kernels_of_all_shapes_are_told_and_on_a_cpu_the_others():
+    reading = {
+        "attention.unet.kernel.64x64x8": "FLASH_ATTENTION",
+        "attention.unet.kernel.64x77x8-mask": "MATH",
+        "attention.other.kernel.64x64x8": "MATH",
+    }
+    around = {"attention.unet.kernel": "FLASH_ATTENTION (asked)", "device.type": "cpu"}
+    masked = {"attention.unet.kernel.64x77x8-mask": "MATH"}
+    assert differing([reading], around) == masked
+    flash = {"attention.unet.kernel.64x64x8": "FLASH_ATTENTION"}
+    assert differing([reading], {**around, "device.type": "cuda"}) == flash | masked
+
+
+def test_torchs_attention_is_left_as_it_was_also_after_an_error(case: Any):
+    own = torch.nn.functional.scaled_dot_product_attention
+
+    def fails(pipeline: Any, undo: ExitStack) -> None:
+        def hook(*_: Any) -> None:
+            assert torch.nn.functional.scaled_dot_product_attention is not own
+            raise ZeroDivisionError
+
+        undo.callback(pipeline.unet.mid_block.register_forward_hook(hook).remove)
+
+    with pytest.raises(GenerationError, match="ZeroDivisionError"):
+        made_with(case, fails)
+    assert torch.nn.functional.scaled_dot_product_attention is own

@@ -22,6 +22,7 @@ def attention_changes() -> tuple[Change, ...]:
     """Return what computes attention otherwise."""
     kernels = (
         ("default", "the attention kernel that torch chooses", fits),
+        ("math", "attention of plain products and a softmax", needs_gpu),
         ("flash", "torch's flash attention kernel", fits),
         ("efficient", "torch's memory-efficient attention kernel", needs_gpu),
         ("cudnn", "cuDNN's attention kernel", needs_gpu),

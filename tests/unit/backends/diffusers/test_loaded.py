@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from diffusers import DPMSolverMultistepScheduler
 
-from goldenseed.backends.diffusers.schedulers import fresh_copy
+from goldenseed.backends.diffusers.loaded import fresh_copy
 
 
 def test_a_fresh_copy_shares_nothing_that_can_change():

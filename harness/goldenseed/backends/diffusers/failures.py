@@ -1,0 +1,119 @@
+"""What stops a pipeline, by its own cause: memory, determinism, attention, dtype, device."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from goldenseed.backends.protocol import GenerationError
+from goldenseed.environment.determinism import CUBLAS_WORKSPACE
+from goldenseed.environment.device import peak_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from goldenseed.suite.cases import Suite
+
+_OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
+_UNREPEATABLE = re.compile(r"^(\S+) does not have a deterministic implementation")
+_NO_ATTENTION = re.compile(r"No available kernel|No viable backend for scaled_dot_product")
+_NO_DTYPE = re.compile(
+    r"not implemented for '(Half|BFloat16|Double|Float)'|doesn't support (float64|bfloat16)"
+)
+_DEVICE_LOST = re.compile(r"\b(CUDA|HIP|XPU|MPS|cuDNN) error|\b(CUDNN|CUBLAS|NCCL)_STATUS")
+_CHECK = re.compile(r"^\[enforce fail at [^]]*\][^.]*\.\s*")
+_SENTENCE = re.compile(r"[^\n]*?(?<=\S)\.(?=\s|$)|[^\n]+")
+
+
+class OutOfMemoryError(GenerationError):
+    """The device's memory did not suffice; whoever catches it frees the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """In what a pipeline was stopped."""
+
+    suite: Suite
+    device: str
+
+
+def failure(
+    error: Exception, situation: Situation, path: Path, line: int | None = None
+) -> GenerationError | None:
+    """Say what ``error``, raised by a pipeline, comes of and what helps; None if that is unknown.
+
+    The error is an ``OutOfMemoryError`` where the model has to be freed.
+    """
+    if _is_out_of_memory(error):
+        what, fix = _memory(error, situation)
+        return OutOfMemoryError(what, path=path, line=line, fix=fix)
+    known = _determinism(str(error), situation) or _device(error, situation)
+    return GenerationError(known[0], path=path, line=line, fix=known[1]) if known else None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and bool(_OUT_OF_MEMORY.search(str(error)))
+
+
+def _memory(error: Exception, situation: Situation) -> tuple[str, str]:
+    """Tell the peak, and name what this suite can change, the surest first."""
+    model, determinism = situation.suite.model, situation.suite.determinism
+    advice = []
+    if determinism.sdpa == "math":
+        advice.append("leave out `determinism.sdpa: math`, which holds attention's scores whole")
+    if model.dtype in {"float32", "float64"} and not determinism.portable:
+        advice.append("`model.dtype: bfloat16`, which halves what is held")
+    advice.append("smaller `call.height` and `call.width`")
+    advice.append("a device with more memory free (`model.device`, --golden-device)")
+    advice.append("a pipeline that keeps parts of the model on the CPU (offload)")
+    peak = peak_bytes(situation.device)
+    held = f"; the peak was {peak / 2**30:.2f} GiB" if peak else ""
+    what = f"{situation.device} has too little memory: {_in_short(error)}{held}"
+    return what, f"try one of: {'; '.join(advice)}"
+
+
+def _determinism(message: str, situation: Situation) -> tuple[str, str] | None:
+    """Explain what comes of the suite's ``determinism``, and name its field."""
+    suite, device = situation.suite, situation.device
+    if unrepeatable := _UNREPEATABLE.search(message):
+        what = f"{unrepeatable[1]} does not repeat itself on {device}"
+        what += ", and `determinism.algorithms` allows only what does"
+        fix = "allow it with `determinism: {algorithms: false}`, and calibrate; or use another "
+        return what, f"{fix}scheduler, attention processor or pipeline"
+    if "CUBLAS_WORKSPACE_CONFIG" in message:
+        what = "cuBLAS cannot repeat itself: CUBLAS_WORKSPACE_CONFIG was not set before this "
+        fix = f"export CUBLAS_WORKSPACE_CONFIG={CUBLAS_WORKSPACE} before pytest starts"
+        return f"{what}process began to use CUDA", fix
+    if _NO_ATTENTION.search(message):
+        wanted, dtype = suite.determinism.sdpa, suite.model.dtype
+        what = f"`determinism.sdpa: {wanted}` leaves torch no kernel of attention for {dtype} "
+        what += f"values of these shapes and masks on {device}"
+        if wanted == "cudnn" and suite.determinism.algorithms:
+            what += "; with `determinism.algorithms: true` it never uses cuDNN's"
+        fix = "leave out `determinism.sdpa`: torch then chooses among those that repeat themselves"
+        return what, f"{fix}; or change `model.dtype`"
+    return None
+
+
+def _device(error: Exception, situation: Situation) -> tuple[str, str] | None:
+    """Explain what the device cannot do, or that it is lost."""
+    message, device = str(error), situation.device
+    if _NO_DTYPE.search(message):
+        what = f"{device} cannot compute this in {situation.suite.model.dtype}: {_in_short(error)}"
+        return what, "change `model.dtype`, or the device"
+    if type(error).__name__ == "AcceleratorError" or _DEVICE_LOST.search(message):
+        what = f"{device} failed: {type(error).__name__}: {_in_short(error)}"
+        fix = "run again: this process cannot use the device any more; if it fails again, see with "
+        return what, f"{fix}its driver's tools (nvidia-smi, dmesg) whether the device is sound"
+    return None
+
+
+def _in_short(error: Exception) -> str:
+    """Return the first two sentences of what torch says, which are followed by much advice."""
+    sentences = _SENTENCE.findall(_CHECK.sub("", str(error).strip()))
+    return " ".join(each.strip() for each in sentences[:2]).rstrip(".") or type(error).__name__

@@ -1,0 +1,107 @@
+"""What stops a pipeline is told by its own cause, and full memory leaves nothing behind."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_suites import one_case
+
+from goldenseed.backends.diffusers.backend import DiffusersBackend
+from goldenseed.backends.diffusers.failures import OutOfMemoryError
+from goldenseed.backends.protocol import GenerationError
+from goldenseed.suite.loading import load_suite
+
+
+@pytest.fixture
+def case(sd: Path, tmp_path: Path) -> Any:
+    return one_case(tmp_path, "sd")
+
+
+Fault = Callable[..., Any]
+
+
+def raising(error: Exception) -> Fault:
+    def hook(*_: Any) -> None:
+        raise error
+
+    return hook
+
+
+def unrepeatable(*_: Any) -> None:
+    torch.zeros(4).put_(torch.tensor([1, 1]), torch.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("fault", "what", "fix"),
+    [
+        (unrepeatable, "put_ does not repeat itself on cpu", "`determinism: {algorithms: false}`"),
+        (
+            raising(RuntimeError("... you must set CUBLAS_WORKSPACE_CONFIG=:4096:8 or ...")),
+            "CUBLAS_WORKSPACE_CONFIG was not set",
+            "export CUBLAS_WORKSPACE_CONFIG=:4096:8 before pytest starts",
+        ),
+        (
+            raising(RuntimeError("\"conv\" not implemented for 'BFloat16'")),
+            "cannot compute this in float32",
+            "change `model.dtype`",
+        ),
+        (
+            raising(torch.AcceleratorError("CUDA error: device-side assert triggered\nadvice")),
+            "cpu failed: AcceleratorError: CUDA error: device-side assert triggered",
+            "whether the device is sound",
+        ),
+        (raising(ValueError("no")), "raised ValueError: no", "correct the case's call"),
+    ],
+)
+def test_what_stops_a_pipeline_is_told_by_its_own_cause(
+    case: Any, fault: Fault, what: str, fix: str
+):
+    backend = DiffusersBackend(
+        device="cpu", prepare=lambda pipeline: pipeline.unet.register_forward_pre_hook(fault)
+    )
+    with pytest.raises(GenerationError) as caught:
+        backend.generate(case)
+    assert what in caught.value.what
+    assert fix in str(caught.value.fix)
+    if "call" not in fix:
+        assert "case's call" not in str(caught.value.fix)
+
+
+@pytest.mark.parametrize("sdpa", ["efficient", "cudnn"])
+def test_a_kernel_that_cannot_take_the_values_names_its_setting(
+    sd: Path, tmp_path: Path, sdpa: str
+):
+    case = one_case(tmp_path, "sd")
+    path = case.suite.path
+    path.write_text(
+        path.read_text().replace('"cases"', f'"determinism": {{"sdpa": "{sdpa}"}}, "cases"')
+    )
+
+    with pytest.raises(GenerationError) as caught:
+        DiffusersBackend(device="cpu").generate(load_suite(path).cases[0])
+    assert f"`determinism.sdpa: {sdpa}` leaves torch no kernel of attention" in caught.value.what
+    assert ("never uses cuDNN" in caught.value.what) == (sdpa == "cudnn")
+
+
+def test_memory_that_does_not_suffice_frees_the_model_on_a_cpu_too(case: Any):
+    full = [True]
+
+    def hook(*_: Any) -> None:
+        if full.pop() if full else False:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. More.")
+
+    backend = DiffusersBackend(
+        device="cpu", prepare=lambda pipeline: pipeline.unet.register_forward_hook(hook)
+    )
+    backend.load(case)
+    pipeline = weakref.ref(backend._loaded.pipeline)  # type: ignore[union-attr]
+    with pytest.raises(OutOfMemoryError, match=r"Tried to allocate 2\.00 GiB") as caught:
+        backend.generate(case)
+    assert "More" not in caught.value.what
+    assert pipeline() is None
+    assert backend.generate(case).image.size == (32, 32)
