@@ -28,7 +28,6 @@ from goldenseed.diagnosis.model import Cause, RankedCause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.rules import ON_RECORD, RULES
 from goldenseed.diagnosis.suspicion import (
-    LABELS,
     RECORDED,
     Rule,
     Suspicion,
@@ -222,7 +221,7 @@ def _named(cause: Cause, share: float, suspicions: Sequence[Suspicion]) -> Ranke
     detail = ", ".join(list(details)[:_DETAILS_SHOWN])
     if not detail:
         detail = next((each.words for each in suspicions if each.words), "")
-    label = LABELS[cause]
+    label = cause.words
     evidence = dict.fromkeys(sentence for each in suspicions for sentence in each.evidence)
     return RankedCause(
         cause=cause,

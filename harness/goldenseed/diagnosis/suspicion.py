@@ -134,35 +134,3 @@ def _fit_of_pixels(size: Size, findings: Findings) -> float:
     if peak <= few:
         return 1.0
     return 0.5 if peak <= several else 0.15
-
-
-LABELS = {
-    Cause.MODEL: "another model",
-    Cause.PROMPT: "prompt",
-    Cause.TOKENIZER: "tokenizer",
-    Cause.TEXT_ENCODER: "text-encoder weights",
-    Cause.IMAGE_ENCODER: "image encoder",
-    Cause.SCHEDULER: "scheduler",
-    Cause.STEPS: "step count",
-    Cause.SEED: "seed or generator",
-    Cause.NOISE: "size, dtype or scale of the noise",
-    Cause.GUIDANCE: "guidance scale",
-    Cause.DENOISER: "denoiser weights",
-    Cause.LORA: "LoRA adapter",
-    Cause.VAE_WEIGHTS: "VAE weights",
-    Cause.VAE_TILING: "VAE tiling or slicing",
-    Cause.DTYPE: "dtype",
-    Cause.MATMUL_PRECISION: "matmul precision",
-    Cause.ATTENTION: "attention kernel",
-    Cause.KERNELS: "choice of kernels",
-    Cause.CPU: "threads or instruction set",
-    Cause.GPU: "GPU or driver",
-    Cause.BATCH: "batch size",
-    Cause.POST_PROCESSING: "post-processing",
-    Cause.SAFETY_CHECKER: "safety checker",
-    Cause.NOT_FINITE: "NaN or black image",
-    Cause.CALL: "argument of the call",
-    Cause.PACKAGES: "package upgrade",
-    Cause.UNKNOWN: "unknown",
-}
-"""The causes as people read them."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, write_atomically
-from goldenseed.diagnosis.layers import first_differing_layer, layer_in_words
+from goldenseed.diagnosis.divergence import first_differing_layer, layer_in_words
 from goldenseed.runs.comparison import RunComparison
 from goldenseed.runs.stored import FOLDER
 from goldenseed.trace.files import LAYERS_SUFFIX, read_layers

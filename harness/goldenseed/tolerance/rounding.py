@@ -144,12 +144,12 @@ def _unlike(accepted: Trace, present: Trace) -> str | None:
         for trace in (accepted, present)
     )
     if missing := next((key for key in (*before, *now) if (key in before) != (key in now)), None):
-        stage, source, index = missing
-        return f"only one of the traces has {stage} {index + 1} of {source or 'the pipeline'}"
+        number, source = missing.index + 1, missing.source or "the pipeline"
+        return f"only one of the traces has {missing.stage.words} {number} of {source}"
     for key, a in before.items():
         b = now[key]
         if (a.shape, a.dtype) != (b.shape, b.dtype):
-            return f"{a.stage}: {a.dtype} {list(a.shape)} became {b.dtype} {list(b.shape)}"
+            return f"{a.stage.words}: {a.dtype} {list(a.shape)} became {b.dtype} {list(b.shape)}"
     return None
 
 
