@@ -18,6 +18,7 @@ from typing import Final
 
 from goldenseed.core.files import canonical_json
 from goldenseed.diagnosis.model import FirstDivergence, Growth, GrowthKind, Jump, LayerDivergence
+from goldenseed.diagnosis.places import rounding_of
 from goldenseed.trace.distances import (
     Pair,
     StageDistance,
@@ -36,18 +37,6 @@ ADDS_UP: Final = 1.85
 """Growth from one step to the next from which a change is made anew in every step."""
 CONSTANT: Final = 2.0
 """Up to which factor over all steps a difference counts as there from the start."""
-EPSILONS: Final = {
-    "float64": 32 * 2.0**-52,
-    "float32": 32 * 2.0**-23,
-    "float16": 4 * 2.0**-10,
-    "bfloat16": 4 * 2.0**-7,
-}
-"""Up to which relative distance rounding moves one stage, by the dtype that computes.
-
-Harmless changes moved the latents of 20 steps by at most 14 epsilons of float32 and by 0.6 of
-bfloat16, whose sums are kept in float32 (docs/trace.md).
-"""
-
 _LATENTS_TO_IMAGE = frozenset(
     {Stage.INITIAL_LATENTS, Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE, Stage.FLOAT_IMAGE}
 )
@@ -72,7 +61,7 @@ def growth_of(distances: Sequence[StageDistance], dtype: str) -> Growth | None:
         return None
     factors = [after / before for before, after in pairwise(steps)]
     return Growth(
-        kind=_kind(distances, steps, max(factors), EPSILONS.get(dtype, EPSILONS["float32"])),
+        kind=_kind(distances, steps, max(factors), rounding_of([dtype])),
         steepest=max(factors),
         per_step=geometric_mean(factors),
     )

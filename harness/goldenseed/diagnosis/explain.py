@@ -14,7 +14,7 @@ from goldenseed.diagnosis.effects import effect_of
 from goldenseed.diagnosis.evidence import Blank, Evidence, Findings, Side, findings_of, unreadable
 from goldenseed.diagnosis.model import Cause, ChangedKey, Diagnosis
 from goldenseed.diagnosis.ranking import ranked
-from goldenseed.diagnosis.rules.recorded import takes_effect
+from goldenseed.diagnosis.rules.on_record import takes_effect
 from goldenseed.environment.fingerprint import Value
 from goldenseed.trace.stages import Stage, Trace
 
@@ -101,7 +101,7 @@ def _has_pixels(trace: Trace) -> bool:
 
 
 def _last(trace: Trace) -> str:
-    return trace[-1].stage.value.replace("_", " ")
+    return trace[-1].key.words
 
 
 _Read = TypeVar("_Read")

@@ -33,9 +33,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from goldenseed.tolerance.mixtures import (
+    EPS,
     Mixture,
     coherence,
     first_step_mixture,
@@ -49,11 +49,6 @@ from goldenseed.trace.stages import (
     StageRecord,
     Trace,
 )
-
-EPS: Mapping[str, float] = MappingProxyType(
-    {"float64": 2.0**-23, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
-)
-"""The spacing of a dtype's numbers at 1; for float64 that of the schedulers' float32 tables."""
 
 ROUNDED_ONCE = 12**-0.5
 """The root mean square of rounding to the nearest number, in units of the numbers' spacing."""

@@ -10,8 +10,8 @@ from goldenseed.baselines.entry import MeasuredNoise, Pattern, ProfileBaseline
 from goldenseed.environment.fingerprint import Value, environment_differences
 from goldenseed.environment.keys import Kind
 from goldenseed.environment.profile import PORTABLE
+from goldenseed.tolerance.mixtures import EPS
 from goldenseed.tolerance.rounding import (
-    EPS,
     THROUGH_VAE,
     TraceMeasure,
     decoder_limit,

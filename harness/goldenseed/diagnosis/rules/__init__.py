@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from goldenseed.diagnosis.rules.arithmetic import batch, dtype, rounding
-from goldenseed.diagnosis.rules.declared import declared
 from goldenseed.diagnosis.rules.denoiser import denoiser
 from goldenseed.diagnosis.rules.image import blank, image
 from goldenseed.diagnosis.rules.noise import noise, schedule
-from goldenseed.diagnosis.rules.recorded import recorded
+from goldenseed.diagnosis.rules.on_record import declared, recorded
 from goldenseed.diagnosis.rules.text import text
 from goldenseed.diagnosis.suspicion import Rule
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from goldenseed.diagnosis.evidence import Findings
-from goldenseed.diagnosis.measures import common_factor, likeness
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.suspicion import (
@@ -15,6 +14,7 @@ from goldenseed.diagnosis.suspicion import (
     Suspicion,
     is_rounding,
 )
+from goldenseed.tolerance.mixtures import common_factor, likeness
 from goldenseed.trace.distances import Pair
 from goldenseed.trace.stages import Stage, StageRecord, Trace
 
