@@ -16,7 +16,7 @@ from goldenseed.diagnosis.model import (
     RankedCause,
 )
 from goldenseed.reporting.text import visible
-from goldenseed.trace.stages import Stage
+from goldenseed.trace.stages import Stage, StageName
 
 _KEYS = 4
 """How many keys of the environment a line names."""
@@ -134,7 +134,7 @@ def distances_in_words(found: FirstDivergence) -> str | None:
     if found.before_vae is not None and found.stage is not Stage.LATENTS_BEFORE_VAE:
         parts.append(f"{found.before_vae:.1e} before the VAE")
     if found.jump is not None:
-        where = _stage_name(found.jump.stage, found.jump.index)
+        where = StageName(found.jump.stage, "", found.jump.index).words
         parts.append(f"{found.jump.factor:.0f} times as far at {where} as just before")
     elif found.growth is not None and parts:
         parts.append(_GROWTH[found.growth.kind])
@@ -151,9 +151,8 @@ def plot_of(found: FirstDivergence) -> Plot | None:
         Dot(
             round(_LEFT + number * step, 1),
             _height(each.distance or 0.0),
-            f"{_stage_name(each.stage, each.index)}: {each.distance:.1e}"
-            if each.distance
-            else f"{_stage_name(each.stage, each.index)}: identical",
+            f"{StageName(each.stage, '', each.index).words}: "
+            + (f"{each.distance:.1e}" if each.distance else "identical"),
         )
         for number, each in enumerate(known)
     )
@@ -168,8 +167,3 @@ def _height(distance: float) -> float:
     power = math.log10(distance) if distance > 0 else _LOWEST
     share = (min(max(power, _LOWEST), _HIGHEST) - _LOWEST) / (_HIGHEST - _LOWEST)
     return round(HEIGHT - 4 - share * (HEIGHT - 8), 1)
-
-
-def _stage_name(stage: Stage, index: int) -> str:
-    name = stage.value.replace("_", " ")
-    return f"{name} {index + 1}" if stage is Stage.DENOISING_STEP else name

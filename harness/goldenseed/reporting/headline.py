@@ -54,20 +54,6 @@ def _some(differences: Sequence[LockDifference]) -> str:
 _NAMED_CASES = 3
 """How many cases or groups are named one by one."""
 
-_PLACES = {
-    Stage.TOKEN_IDS: "the token ids",
-    Stage.PROMPT_EMBEDDINGS: "the prompt embeddings",
-    Stage.TIMESTEPS: "the timesteps",
-    Stage.SIGMAS: "the sigmas",
-    Stage.INITIAL_NOISE: "the initial noise",
-    Stage.LATER_NOISE: "the noise of later steps",
-    Stage.INITIAL_LATENTS: "the initial latents",
-    Stage.DENOISING_STEP: "the denoising steps",
-    Stage.LATENTS_BEFORE_VAE: "the latents before the VAE",
-    Stage.FLOAT_IMAGE: "the float image",
-    Stage.PIXELS: "the pixels",
-}
-
 
 def grouping_sentence(cases: Sequence[CaseRecord]) -> str | None:
     """Say of all cases that moved why, in a sentence; None where none did or nothing is known.
@@ -131,6 +117,6 @@ def _where_and_why(group: Group, *, brief: bool = False) -> str:
 
 def _place(group: Group) -> str:
     assert group.stage  # noqa: S101 - asked only where there is one
-    if group.stage is Stage.DENOISING_STEP and group.index is not None:
-        return f"denoising step {group.index + 1}"
-    return _PLACES[group.stage]
+    if group.stage is not Stage.DENOISING_STEP:
+        return f"the {group.stage.words}"
+    return "the denoising steps" if group.index is None else f"denoising step {group.index + 1}"

@@ -13,6 +13,7 @@ from goldenseed.runs.comparison import StoredRun
 from goldenseed.runs.record import CaseRecord
 from goldenseed.runs.stored import stored_image, stored_trace
 from goldenseed.suite.masking import MaskSpec
+from goldenseed.suite.parts import Side
 from goldenseed.tolerance.rounding import trace_measures, up_to_the_decoder
 from goldenseed.tolerance.tolerance import unmeasured_noise
 from goldenseed.tools.calibration.summary import (
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from goldenseed.trace.stages import Trace
 
-_OF_THE_PICTURE = frozenset({Stage.VAE_OUTPUT, Stage.FLOAT_IMAGE, Stage.PIXELS})
+_OF_THE_PICTURE = frozenset(stage for stage in Stage if stage.side is Side.IMAGE)
 """Stages of which a mask leaves parts out, so that their digests say nothing."""
 
 

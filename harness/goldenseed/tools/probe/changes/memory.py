@@ -6,14 +6,15 @@ import importlib.util
 from functools import wraps
 from typing import Any
 
+from goldenseed.suite.parts import Role
 from goldenseed.tools.probe.change import (
     Change,
     Check,
     Situation,
     Unfit,
     decoder_of,
-    denoiser_names,
     needs_gpu,
+    present,
 )
 from goldenseed.tools.probe.changes.batch import batch_unfit, in_a_batch
 
@@ -94,9 +95,9 @@ def channels_last(pipeline: Any) -> None:
     import torch
 
     found = False
-    for name in (*denoiser_names(pipeline), "vae"):
-        model = getattr(pipeline, name, None)
-        if model is not None and any(isinstance(m, torch.nn.Conv2d) for m in model.modules()):
+    for name in present(pipeline, Role.DENOISER, Role.PRIOR, Role.DECODER):
+        model = getattr(pipeline, name)
+        if any(isinstance(m, torch.nn.Conv2d) for m in model.modules()):
             model.to(memory_format=torch.channels_last)
             found = True
     if not found:
