@@ -10,12 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from goldenseed.baselines.entry import (
-    SCHEMA_VERSION,
-    AcceptedImage,
-    BaselineEntry,
-    ProfileBaseline,
-)
+from goldenseed.baselines.entry import SCHEMA_VERSION, AcceptedImage, BaselineEntry, ProfileBaseline
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256, read_json, read_regular
 from goldenseed.core.strict_json import line_of

@@ -19,14 +19,7 @@ from typing import Final
 from goldenseed.core.files import canonical_json
 from goldenseed.diagnosis.model import FirstDivergence, Growth, GrowthKind, Jump, LayerDivergence
 from goldenseed.diagnosis.places import rounding_of
-from goldenseed.trace.distances import (
-    Pair,
-    StageDistance,
-    aligned,
-    either,
-    same,
-    stage_distance,
-)
+from goldenseed.trace.distances import Pair, StageDistance, aligned, either, same, stage_distance
 from goldenseed.trace.files import LayerRecord
 from goldenseed.trace.sketch import relative_distance
 from goldenseed.trace.stages import Stage, StageRecord, Trace

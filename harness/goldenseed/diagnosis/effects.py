@@ -130,12 +130,6 @@ _PACKAGE_PLACES: Final = {
 _UNLIKELY_PACKAGES: Final = frozenset({"safetensors", "accelerate", "peft"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Family:
-    pattern: re.Pattern[str]
-    effect: Effect
-
-
 def _family(
     pattern: str,
     cause: Cause,
@@ -144,8 +138,8 @@ def _family(
     size: Size = Size.ROUNDING,
     *,
     cuda_only: bool = False,
-) -> _Family:
-    return _Family(re.compile(pattern), Effect(cause, places, weight, size, cuda_only))
+) -> tuple[re.Pattern[str], Effect]:
+    return re.compile(pattern), Effect(cause, places, weight, size, cuda_only)
 
 
 _REDUCED = r"torch\.(cuda\.matmul|cudnn\.(conv|rnn))\.(fp32_precision|allow_tf32)|torch\.cudnn\.allow_tf32|torch\.matmul\..*|env\.(NVIDIA_TF32|TORCH_ALLOW_TF32).*|torch\.sdp\.math_reduced_precision"  # noqa: E501
@@ -211,7 +205,7 @@ def effect_of(key: str) -> Effect | None:
         return _of_file(rest)
     if head == "package":
         return _of_package(rest)
-    return next((each.effect for each in _FAMILIES if each.pattern.fullmatch(key)), None)
+    return next((effect for pattern, effect in _FAMILIES if pattern.fullmatch(key)), None)
 
 
 def _of_component(head: str, component: str, field: str) -> Effect | None:

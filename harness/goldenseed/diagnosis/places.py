@@ -90,12 +90,12 @@ class Root:
         return tuple(dict.fromkeys(either(pair).key.part for pair in self.differing))
 
     @property
-    def reshaped(self) -> tuple[Pair, ...]:
+    def reshaped(self) -> tuple[tuple[StageRecord, StageRecord], ...]:
         """The records whose shapes differ."""
         return tuple((a, b) for a, b in self.differing if a and b and a.shape != b.shape)
 
     @property
-    def recast(self) -> tuple[Pair, ...]:
+    def recast(self) -> tuple[tuple[StageRecord, StageRecord], ...]:
         """The records whose dtypes differ."""
         return tuple((a, b) for a, b in self.differing if a and b and a.dtype != b.dtype)
 

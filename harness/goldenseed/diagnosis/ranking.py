@@ -27,12 +27,7 @@ from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.model import Cause, RankedCause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.rules import ON_RECORD, RULES
-from goldenseed.diagnosis.suspicion import (
-    RECORDED,
-    Rule,
-    Suspicion,
-    is_rounding,
-)
+from goldenseed.diagnosis.suspicion import RECORDED, Rule, Suspicion, is_rounding
 from goldenseed.tolerance.rounding import TraceMeasure
 
 SHOWN_CAUSES = 5

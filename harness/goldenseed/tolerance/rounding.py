@@ -43,12 +43,7 @@ from goldenseed.tolerance.mixtures import (
     shift,
 )
 from goldenseed.trace.sketch import relative_distance
-from goldenseed.trace.stages import (
-    WITHIN,
-    Stage,
-    StageRecord,
-    Trace,
-)
+from goldenseed.trace.stages import WITHIN, Stage, StageRecord, Trace
 
 ROUNDED_ONCE = 12**-0.5
 """The root mean square of rounding to the nearest number, in units of the numbers' spacing."""

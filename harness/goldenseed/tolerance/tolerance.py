@@ -11,12 +11,7 @@ from goldenseed.environment.fingerprint import Value, environment_differences
 from goldenseed.environment.keys import Kind
 from goldenseed.environment.profile import PORTABLE
 from goldenseed.tolerance.mixtures import EPS
-from goldenseed.tolerance.rounding import (
-    THROUGH_VAE,
-    TraceMeasure,
-    decoder_limit,
-    latents_limit,
-)
+from goldenseed.tolerance.rounding import THROUGH_VAE, TraceMeasure, decoder_limit, latents_limit
 
 DECODED, LATENTS = "decoded_distance", "latents_distance"
 

@@ -87,7 +87,7 @@ def _switched(root: Root) -> str:
     Guidance predicts with and without the prompt: by two rows for an image in one call, or by two
     calls in a step.
     """
-    rows = [(a.shape[0], b.shape[0]) for a, b in root.reshaped if a and b and a.shape and b.shape]
+    rows = [(a.shape[0], b.shape[0]) for a, b in root.reshaped if a.shape and b.shape]
     if rows and all(set(pair) == {1, 2} for pair in rows):
         return f"the denoiser is given {rows[0][1]} rows for an image instead of {rows[0][0]}"
     if any(either(pair).index for pair in root.one_sided):

@@ -63,10 +63,9 @@ def _converted(root: Root) -> Iterator[Suspicion]:
         if root.place is Place.PIXELS
         else "the VAE's output is the same, the image made of it is not"
     )
-    shapes = [(a.shape, b.shape) for a, b in root.reshaped if a and b]
     words = ""
-    if shapes:
-        words = " → ".join(" x ".join(map(str, shape)) for shape in shapes[0])
+    if root.reshaped:
+        words = " → ".join(" x ".join(map(str, each.shape)) for each in root.reshaped[0])
     yield Suspicion(Cause.POST_PROCESSING, SHOWN, words, (before,))
 
 

@@ -106,8 +106,7 @@ def _which(root: Root) -> str:
 
 def _rows_alone(root: Root) -> bool:
     """Say whether only the number of rows differs: that is for the rule of the batch."""
-    reshaped = root.reshaped
-    return bool(reshaped) and all(a.shape[1:] == b.shape[1:] for a, b in reshaped if a and b)
+    return bool(root.reshaped) and all(a.shape[1:] == b.shape[1:] for a, b in root.reshaped)
 
 
 def _embeddings(findings: Findings, root: Root) -> Iterator[Suspicion]:
