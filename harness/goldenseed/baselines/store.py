@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -31,39 +30,9 @@ from goldenseed.trace.stages import Trace
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Accepted", "BaselineStore", "Candidate", "Outcome", "Rejected"]
+__all__ = ["BaselineStore", "Candidate", "Outcome", "Step"]
 
 LOCK_TIMEOUT_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """What accepting one candidate came to."""
-
-    candidate: Candidate
-    path: Path
-    """The entry's file."""
-    outcome: Outcome
-    """``first``, ``added``, ``replaced`` or ``unchanged``."""
-    replaced: tuple[str, ...]
-    """Pixel digests that were accepted before and are not any more."""
-    no_longer_rejected: bool
-    """Whether this took the image off the profile's reject list."""
-    rejected_elsewhere: tuple[str, ...]
-    """Other profiles that reject the image still, which counts for every profile."""
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """What rejecting one candidate came to."""
-
-    candidate: Candidate
-    path: Path
-    """The entry's file."""
-    outcome: Outcome
-    """``rejected`` or ``unchanged``."""
-    no_longer_accepted: bool
-    """Whether the image was accepted before."""
 
 
 class BaselineStore:
@@ -153,7 +122,7 @@ class BaselineStore:
         reason: str,
         add: bool = False,
         now: datetime | None = None,
-    ) -> tuple[Accepted, ...]:
+    ) -> tuple[Step, ...]:
         """Accept images: each in place of what its profile accepts, or beside it with ``add``.
 
         An image that is accepted already (same pixels, same recipe) leaves its entry's file as it
@@ -184,17 +153,7 @@ class BaselineStore:
             plan.write(
                 {step.candidate.pixels_sha256: self._store_parts(step) for step in plan.steps}
             )
-        return tuple(
-            Accepted(
-                step.candidate,
-                step.path,
-                step.change.outcome,
-                step.change.no_longer_accepted,
-                step.change.no_longer_rejected,
-                step.rejected_elsewhere,
-            )
-            for step in plan.steps
-        )
+        return plan.steps
 
     def reject(
         self,
@@ -203,7 +162,7 @@ class BaselineStore:
         by: str,
         reason: str,
         now: datetime | None = None,
-    ) -> tuple[Rejected, ...]:
+    ) -> tuple[Step, ...]:
         """Put images on their profile's reject list, which also ends their acceptance there.
 
         Arguments and errors are those of ``accept``; rejecting twice changes nothing.
@@ -213,15 +172,7 @@ class BaselineStore:
         with self._writing():
             plan = make_plan(self._places, proposals, changes.rejected)
             plan.write()
-        return tuple(
-            Rejected(
-                step.candidate,
-                step.path,
-                step.change.outcome,
-                bool(step.change.no_longer_accepted),
-            )
-            for step in plan.steps
-        )
+        return plan.steps
 
     def measured(self, found: Sequence[Measurement], *, by: str) -> None:
         """Keep what was measured of cases and accept their modes, one write an entry.
