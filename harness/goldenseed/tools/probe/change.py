@@ -115,7 +115,7 @@ def denoiser_of(pipeline: Any) -> Any:
     """Return the model that is called once a step; ``Unfit`` where none has a known name."""
     for name in denoiser_names(pipeline):
         return getattr(pipeline, name)
-    raise Unfit(f"{type(pipeline).__name__} has neither unet nor transformer")
+    raise Unfit(f"{type(pipeline).__name__} has no denoiser of a known name")
 
 
 def denoiser_names(pipeline: Any) -> list[str]:
