@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from goldenseed.baselines import traces
+from goldenseed.baselines import stored
 from goldenseed.baselines.entry import AcceptedImage, ExactImage, MeasuredNoise, RejectedImage
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256, pretty_json
@@ -106,7 +106,7 @@ def verified_image(candidate: Candidate) -> Image.Image:
 def accepted_image(candidate: Candidate, signature: Signature) -> AcceptedImage:
     """Verify the candidate and return what its entry will say of it; raises ``GoldenseedError``."""
     image = verified_image(candidate)
-    trace_sha256, stages_sha256 = traces.verified_digests(candidate.trace)
+    trace_sha256, stages_sha256 = stored.trace_digests(candidate.trace)
     return AcceptedImage(
         pixels_sha256=candidate.pixels_sha256,
         width=image.width,

@@ -148,14 +148,32 @@ Proposed = TypeVar("Proposed")
 
 @dataclass(frozen=True)
 class Step:
-    """What one candidate changes."""
+    """What accepting or rejecting one candidate comes to."""
 
     candidate: Candidate
     path: Path
     """The entry's file."""
     change: Change
     rejected_elsewhere: tuple[str, ...]
-    """Other profiles that have the candidate's pixels on their reject list, sorted."""
+    """Other profiles that have the candidate's pixels on their reject list, sorted.
+
+    That counts for every profile.
+    """
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the image."""
+        return self.change.outcome
+
+    @property
+    def replaced(self) -> tuple[str, ...]:
+        """Pixel digests that were accepted before and are not any more."""
+        return self.change.no_longer_accepted
+
+    @property
+    def no_longer_rejected(self) -> bool:
+        """Whether this took the image off the profile's reject list."""
+        return self.change.no_longer_rejected
 
     def names_environment(self, environment_sha256: str) -> bool:
         """Say whether what is accepted after the change was made in that environment."""

@@ -10,12 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from goldenseed.baselines.entry import (
-    SCHEMA_VERSION,
-    AcceptedImage,
-    BaselineEntry,
-    ProfileBaseline,
-)
+from goldenseed.baselines.entry import SCHEMA_VERSION, AcceptedImage, BaselineEntry, ProfileBaseline
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256, read_json, read_regular
 from goldenseed.core.strict_json import line_of
@@ -52,31 +47,6 @@ def read_entry(path: Path, *, suite: str, case: str) -> BaselineEntry | None:
     return entry
 
 
-def read_environment(path: Path, digest: str) -> dict[str, str | int | float | bool | None]:
-    """Read the environment that ``digest`` names: dotted key → value.
-
-    Raises:
-        GoldenseedError: no such file, not strict JSON, or edited since it was written.
-
-    """
-    document = read_json(path, ENTRY_LIMIT_BYTES)
-    if not isinstance(document, dict) or json_sha256(document) != digest:
-        raise GoldenseedError(
-            "does not hold what its name, the digest of its content, says: it was edited",
-            path=path,
-            fix=_restore(path),
-        )
-    return document
-
-
-def holds(path: Path, data: bytes) -> bool:
-    """Say whether a file with exactly this content is there."""
-    try:
-        return read_regular(path, len(data)) == data
-    except GoldenseedError:
-        return False
-
-
 def _is_absent(path: Path) -> bool:
     """Say whether nothing is there; a file that is there and cannot be read is not absent."""
     try:
@@ -95,7 +65,7 @@ def _document(path: Path) -> dict[str, Any]:
         line = _conflict_line(path)
         if line is None:
             raise GoldenseedError(
-                error.what, path=path, line=error.line, fix=_restore(path)
+                error.what, path=path, line=error.line, fix=restore(path)
             ) from error
         raise GoldenseedError(
             "a merge conflict was left unresolved here",
@@ -113,7 +83,7 @@ def _document(path: Path) -> dict[str, Any]:
             line=line_of(path, ("schema_version",)),
             fix="use the release of pytest-goldenseed that wrote it"
             if version > SCHEMA_VERSION
-            else _restore(path),
+            else restore(path),
         )
     return document
 
@@ -153,10 +123,11 @@ def _zoneless(path: Path, where: Location) -> GoldenseedError:
 
 
 def _fault(path: Path, where: Location, what: str) -> GoldenseedError:
-    return GoldenseedError(what, path=path, line=line_of(path, where), fix=_restore(path))
+    return GoldenseedError(what, path=path, line=line_of(path, where), fix=restore(path))
 
 
-def _restore(path: Path) -> str:
+def restore(path: Path) -> str:
+    """Say how a file of the baselines comes back."""
     return (
         f"git checkout -- '{path}' restores the committed one; "
         "or delete the file and accept the case again"

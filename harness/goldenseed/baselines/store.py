@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldenseed.baselines import changes, images, traces
+from goldenseed.baselines import changes, stored
 from goldenseed.baselines.candidate import (
     Candidate,
     Measurement,
@@ -22,54 +21,18 @@ from goldenseed.baselines.candidate import (
 )
 from goldenseed.baselines.changes import Outcome, Step, make_plan
 from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
-from goldenseed.baselines.lock import exclusive
-from goldenseed.baselines.places import Places
-from goldenseed.baselines.reading import holds, read_entry, read_environment
-from goldenseed.core.files import (
-    json_sha256,
-    pretty_json,
-    remove_leftovers,
-    write_atomically,
-)
+from goldenseed.baselines.places import Places, exclusive
+from goldenseed.baselines.reading import read_entry
+from goldenseed.core.files import json_sha256, remove_leftovers
 from goldenseed.trace.files import digest_of
 from goldenseed.trace.stages import Trace
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Accepted", "BaselineStore", "Candidate", "Outcome", "Rejected"]
+__all__ = ["BaselineStore", "Candidate", "Outcome", "Step"]
 
 LOCK_TIMEOUT_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """What accepting one candidate came to."""
-
-    candidate: Candidate
-    path: Path
-    """The entry's file."""
-    outcome: Outcome
-    """``first``, ``added``, ``replaced`` or ``unchanged``."""
-    replaced: tuple[str, ...]
-    """Pixel digests that were accepted before and are not any more."""
-    no_longer_rejected: bool
-    """Whether this took the image off the profile's reject list."""
-    rejected_elsewhere: tuple[str, ...]
-    """Other profiles that reject the image still, which counts for every profile."""
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """What rejecting one candidate came to."""
-
-    candidate: Candidate
-    path: Path
-    """The entry's file."""
-    outcome: Outcome
-    """``rejected`` or ``unchanged``."""
-    no_longer_accepted: bool
-    """Whether the image was accepted before."""
 
 
 class BaselineStore:
@@ -105,30 +68,29 @@ class BaselineStore:
 
         Raises GoldenseedError, naming the file, if it is missing, damaged or another image.
         """
-        return images.load(self._places, pixels_sha256)
+        return stored.image(self._places, pixels_sha256)
 
     def image_file(self, pixels_sha256: str, file_sha256: str | None = None) -> bytes:
         """Return an accepted image's PNG file, its pixels verified; errors as of ``image``.
 
         ``file_sha256`` is what its entry says of the file: it need not be decoded if that is so.
         """
-        return images.file_of(self._places, pixels_sha256, file_sha256)
+        return stored.image_file(self._places, pixels_sha256, file_sha256)
 
     def trace_file(self, trace_sha256: str) -> bytes:
         """Return the file of a trace, its digest verified; errors as of ``trace``."""
-        return traces.file_of(self._places, trace_sha256)
+        return stored.trace_file(self._places, trace_sha256)
 
     def trace(self, trace_sha256: str) -> Trace:
         """Read the trace of an accepted image and verify its digest.
 
         Raises GoldenseedError, naming the file, if it is missing, cut short or altered.
         """
-        return traces.load(self._places, trace_sha256)
+        return stored.trace(self._places, trace_sha256)
 
     def environment(self, environment_sha256: str) -> dict[str, str | int | float | bool | None]:
         """Return the environment an accepted image was made in: dotted key → value."""
-        path = self._places.environment(environment_sha256)
-        return read_environment(path, environment_sha256)
+        return stored.environment(self._places, environment_sha256)
 
     def suites(self) -> tuple[str, ...]:
         """Return the names of the suites for which anything was ever accepted, sorted."""
@@ -160,7 +122,7 @@ class BaselineStore:
         reason: str,
         add: bool = False,
         now: datetime | None = None,
-    ) -> tuple[Accepted, ...]:
+    ) -> tuple[Step, ...]:
         """Accept images: each in place of what its profile accepts, or beside it with ``add``.
 
         An image that is accepted already (same pixels, same recipe) leaves its entry's file as it
@@ -191,17 +153,7 @@ class BaselineStore:
             plan.write(
                 {step.candidate.pixels_sha256: self._store_parts(step) for step in plan.steps}
             )
-        return tuple(
-            Accepted(
-                step.candidate,
-                step.path,
-                step.change.outcome,
-                step.change.no_longer_accepted,
-                step.change.no_longer_rejected,
-                step.rejected_elsewhere,
-            )
-            for step in plan.steps
-        )
+        return plan.steps
 
     def reject(
         self,
@@ -210,7 +162,7 @@ class BaselineStore:
         by: str,
         reason: str,
         now: datetime | None = None,
-    ) -> tuple[Rejected, ...]:
+    ) -> tuple[Step, ...]:
         """Put images on their profile's reject list, which also ends their acceptance there.
 
         Arguments and errors are those of ``accept``; rejecting twice changes nothing.
@@ -220,15 +172,7 @@ class BaselineStore:
         with self._writing():
             plan = make_plan(self._places, proposals, changes.rejected)
             plan.write()
-        return tuple(
-            Rejected(
-                step.candidate,
-                step.path,
-                step.change.outcome,
-                bool(step.change.no_longer_accepted),
-            )
-            for step in plan.steps
-        )
+        return plan.steps
 
     def measured(self, found: Sequence[Measurement], *, by: str) -> None:
         """Keep what was measured of cases and accept their modes, one write an entry.
@@ -251,9 +195,9 @@ class BaselineStore:
             }
             for each in found:
                 for environment in each.environments:
-                    self._store_environment(environment)
+                    stored.store_environment(self._places, environment)
                 if each.exact_trace is not None:
-                    traces.store(self._places, each.exact_trace)
+                    stored.store_trace(self._places, each.exact_trace)
             plan.write(files)
 
     @contextmanager
@@ -268,30 +212,22 @@ class BaselineStore:
         candidate = step.candidate
         file_sha256 = self._store_image(candidate)
         if step.names_environment(json_sha256(candidate.environment)):
-            self._store_environment(candidate.environment)
+            stored.store_environment(self._places, candidate.environment)
         if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):
-            traces.store(self._places, candidate.trace)
+            stored.store_trace(self._places, candidate.trace)
         return file_sha256
 
     def _store_candidate(self, candidate: Candidate) -> str:
         """Write all of a candidate that an entry may name; return its image file's SHA-256."""
         file_sha256 = self._store_image(candidate)
-        self._store_environment(candidate.environment)
+        stored.store_environment(self._places, candidate.environment)
         if candidate.trace is not None:
-            traces.store(self._places, candidate.trace)
+            stored.store_trace(self._places, candidate.trace)
         return file_sha256
 
     def _store_image(self, candidate: Candidate) -> str:
         verified = partial(verified_image, candidate)
-        return images.store(self._places, candidate.pixels_sha256, verified)
-
-    def _store_environment(
-        self, environment: Mapping[str, str | int | float | bool | None]
-    ) -> None:
-        path = self._places.environment(json_sha256(dict(environment)))
-        text = pretty_json(dict(environment))
-        if not holds(path, text):
-            write_atomically(path, text)
+        return stored.store_image(self._places, candidate.pixels_sha256, verified)
 
     def _baselines(self) -> Iterator[ProfileBaseline]:
         for suite in self.suites():

@@ -10,21 +10,18 @@ second step. What a model makes of differences comes on top of both. Measured on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from statistics import geometric_mean
 from typing import Final
 
 from goldenseed.core.files import canonical_json
-from goldenseed.diagnosis.model import FirstDivergence, Growth, GrowthKind, Jump
-from goldenseed.trace.distances import (
-    Pair,
-    StageDistance,
-    aligned,
-    either,
-    same,
-    stage_distance,
-)
+from goldenseed.diagnosis.model import FirstDivergence, Growth, GrowthKind, Jump, LayerDivergence
+from goldenseed.diagnosis.places import rounding_of
+from goldenseed.trace.distances import Pair, StageDistance, aligned, either, same, stage_distance
+from goldenseed.trace.files import LayerRecord
+from goldenseed.trace.sketch import relative_distance
 from goldenseed.trace.stages import Stage, StageRecord, Trace
 
 JUMP: Final = 10.0
@@ -33,18 +30,6 @@ ADDS_UP: Final = 1.85
 """Growth from one step to the next from which a change is made anew in every step."""
 CONSTANT: Final = 2.0
 """Up to which factor over all steps a difference counts as there from the start."""
-EPSILONS: Final = {
-    "float64": 32 * 2.0**-52,
-    "float32": 32 * 2.0**-23,
-    "float16": 4 * 2.0**-10,
-    "bfloat16": 4 * 2.0**-7,
-}
-"""Up to which relative distance rounding moves one stage, by the dtype that computes.
-
-Harmless changes moved the latents of 20 steps by at most 14 epsilons of float32 and by 0.6 of
-bfloat16, whose sums are kept in float32 (docs/trace.md).
-"""
-
 _LATENTS_TO_IMAGE = frozenset(
     {Stage.INITIAL_LATENTS, Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE, Stage.FLOAT_IMAGE}
 )
@@ -69,7 +54,7 @@ def growth_of(distances: Sequence[StageDistance], dtype: str) -> Growth | None:
         return None
     factors = [after / before for before, after in pairwise(steps)]
     return Growth(
-        kind=_kind(distances, steps, max(factors), EPSILONS.get(dtype, EPSILONS["float32"])),
+        kind=_kind(distances, steps, max(factors), rounding_of([dtype])),
         steepest=max(factors),
         per_step=geometric_mean(factors),
     )
@@ -135,19 +120,6 @@ def _window(text: str, start: int) -> str:
     return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
 
 
-_NAMES = {
-    Stage.TOKEN_IDS: "token ids",
-    Stage.PROMPT_EMBEDDINGS: "prompt embeddings",
-    Stage.TIMESTEPS: "timesteps",
-    Stage.SIGMAS: "sigmas",
-    Stage.INITIAL_NOISE: "initial noise",
-    Stage.LATER_NOISE: "later noise",
-    Stage.INITIAL_LATENTS: "initial latents",
-    Stage.DENOISING_STEP: "denoising steps",
-    Stage.LATENTS_BEFORE_VAE: "latents before the VAE",
-    Stage.FLOAT_IMAGE: "float image",
-    Stage.PIXELS: "pixels",
-}
 _WITH_SOURCE = (Stage.TOKEN_IDS, Stage.PROMPT_EMBEDDINGS)
 _GOES_WITHOUT_SAYING = {
     Stage.TOKEN_IDS: Stage.PROMPT_EMBEDDINGS,
@@ -161,10 +133,8 @@ _GOES_WITHOUT_SAYING = {
 }
 """Where the second of a pair is identical, that the first is needs no words."""
 
-Pairs = Sequence[tuple[StageRecord | None, StageRecord | None]]
 
-
-def divergence_in_words(pairs: Pairs, place: int) -> str:
+def divergence_in_words(pairs: Sequence[Pair], place: int) -> str:
     """Say which stage differs and what before it is identical.
 
     ``pairs`` are the stages in the order of the flow, ``place`` is the first that differs.
@@ -179,12 +149,12 @@ def divergence_in_words(pairs: Pairs, place: int) -> str:
     return f"{text}; {listed} {verb} identical"
 
 
-def _named(pairs: Pairs, place: int) -> str:
-    record = _either(*pairs[place])
-    alike = [each for each in (_either(*pair) for pair in pairs) if each.key[:2] == record.key[:2]]
+def _named(pairs: Sequence[Pair], place: int) -> str:
+    record = either(pairs[place])
+    alike = _series(pairs, record)
     if record.stage is Stage.DENOISING_STEP:
-        return f"denoising step {record.index + 1} of {len(alike)}"
-    name = _NAMES[record.stage]
+        return f"{record.key.words} of {len(alike)}"
+    name = record.stage.words
     if record.stage in _WITH_SOURCE and record.source:
         name = f"{name} of {record.source}"
     return f"{name} ({record.index + 1} of {len(alike)})" if len(alike) > 1 else name
@@ -206,26 +176,25 @@ def _shape(record: StageRecord) -> str:
     return " x ".join(map(str, record.shape)) or "()"
 
 
-def _identical_before(pairs: Pairs, place: int) -> list[str]:
+def _identical_before(pairs: Sequence[Pair], place: int) -> list[str]:
     """Name the kinds of stages that lie wholly before ``place`` and are therefore identical."""
-    before = dict.fromkeys(_either(*pair).stage for pair in pairs[:place])
-    whole = [stage for stage in before if stage not in set(_stages(pairs[place:]))]
-    return [_NAMES[each] for each in whole if not _implied(each, whole)]
+    before = dict.fromkeys(either(pair).stage for pair in pairs[:place])
+    later = {either(pair).stage for pair in pairs[place:]}
+    whole = [stage for stage in before if stage not in later]
+    return [_all_of(each) for each in whole if not _implied(each, whole)]
 
 
-def _stages(pairs: Pairs) -> Iterator[Stage]:
-    return (_either(*pair).stage for pair in pairs)
+def _all_of(stage: Stage) -> str:
+    return f"{stage.words}s" if stage is Stage.DENOISING_STEP else stage.words
+
+
+def _series(pairs: Sequence[Pair], record: StageRecord) -> list[StageRecord]:
+    return [each for each in map(either, pairs) if each.key.series == record.key.series]
 
 
 def _implied(stage: Stage, whole: Sequence[Stage]) -> bool:
     later = _GOES_WITHOUT_SAYING.get(stage)
     return later is not None and (later in whole or _implied(later, whole))
-
-
-def _either(accepted: StageRecord | None, present: StageRecord | None) -> StageRecord:
-    record = present or accepted
-    assert record is not None  # noqa: S101 - a pair is of at least one record
-    return record
 
 
 def first_divergence(accepted: Trace, present: Trace) -> FirstDivergence | None:
@@ -238,12 +207,11 @@ def first_divergence(accepted: Trace, present: Trace) -> FirstDivergence | None:
     if differing is None:
         return None
     record = either(differing)
-    alike = [each for each in map(either, pairs) if each.key[:2] == record.key[:2]]
     distances = tuple(stage_distance(pair) for pair in pairs)
     return FirstDivergence(
         stage=record.stage,
         index=record.index,
-        of=len(alike),
+        of=len(_series(pairs, record)),
         source=record.source,
         words=divergence_in_words(pairs, pairs.index(differing)),
         distances=distances,
@@ -256,3 +224,61 @@ def _dtype(pairs: Sequence[Pair]) -> str:
     """Return the dtype of the latents; empty where there are none."""
     steps = (either(pair) for pair in pairs if either(pair).stage is Stage.DENOISING_STEP)
     return next((step.dtype for step in steps), "")
+
+
+def first_differing_layer(
+    before: Iterable[LayerRecord], now: Iterable[LayerRecord]
+) -> LayerDivergence:
+    """Compare two deep traces, calls matched by module and number, in the order of ``now``.
+
+    The records come in the order in which calls ended, so that inner layers come before those they
+    are in. Named is the first call whose output differs although its inputs agree: the layer itself
+    computes otherwise. Where a function between the layers does (attention that is no module of its
+    own), that is the innermost layer around it. If every differing call was given other inputs, the
+    difference came from outside, and the first of them is named.
+    """
+    known = {(each.module, each.call): each for each in before}
+    calls: Counter[str] = Counter()
+    first: tuple[LayerRecord, LayerRecord] | None = None
+    culprit: tuple[LayerRecord, LayerRecord] | None = None
+    compared = extra = 0
+    for record in now:
+        calls[record.module] += 1
+        other = known.get((record.module, record.call))
+        if other is None:
+            extra += 1
+            continue
+        compared += 1
+        if culprit is None and other.sha256 != record.sha256:
+            first = first or (other, record)
+            if other.inputs == record.inputs:
+                culprit = other, record
+    lacking = len(known) - compared + extra
+    found = culprit or first
+    if found is None:
+        return LayerDivergence(compared=compared, only_in_one=lacking)
+    a, b = found
+    return LayerDivergence(
+        module=b.module,
+        call=b.call,
+        of=calls[b.module],
+        same_inputs=culprit is not None,
+        distance=relative_distance(a, b),
+        compared=compared,
+        only_in_one=lacking,
+    )
+
+
+def layer_in_words(found: LayerDivergence) -> str:
+    """Say it in one line for people."""
+    lacking = f"; {found.only_in_one:,} calls are in one trace only" if found.only_in_one else ""
+    if found.module is None:
+        if not found.compared:
+            return f"the two deep traces have no layer in common{lacking}"
+        return f"every layer is identical in all {found.compared:,} calls{lacking}"
+    inputs = "its inputs are identical" if found.same_inputs else "its inputs differ already"
+    distance = "" if found.distance is None else f"; relative distance {found.distance:.1e}"
+    return (
+        f"first differing layer: {found.module}, call {found.call + 1} of {found.of}; "
+        f"{inputs}{distance}{lacking}"
+    )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.suspicion import RECORDED, Size
+from goldenseed.suite.parts import Role, role_of
 
 TEXT: Final = frozenset({Place.EMBEDDINGS})
 SCHEDULE: Final = frozenset(
@@ -44,25 +47,26 @@ EVERYWHERE: Final = frozenset(Place)
 COMPUTED: Final = EVERYWHERE - {Place.TOKEN_IDS, Place.PIXELS}
 """Where floating-point numbers are computed: the levels follow from equal floats by one rule."""
 
-_COMPONENTS: Final = {
-    "text_encoder": TEXT,
-    "tokenizer": frozenset({Place.TOKEN_IDS}),
-    "unet": DENOISER,
-    "transformer": DENOISER,
-    "controlnet": DENOISER,
-    "prior": DENOISER,
-    "vae": VAE | {Place.LATENTS},
-    "vqvae": VAE,
-    "image_encoder": IMAGE_ENCODER,
-    "feature_extractor": IMAGE_ENCODER,
-    "safety_checker": CONVERSION,
-}
+_PLACES_OF: Final[Mapping[Role, frozenset[Place]]] = MappingProxyType(
+    {
+        Role.TOKENIZER: frozenset({Place.TOKEN_IDS}),
+        Role.TEXT_ENCODER: TEXT,
+        Role.IMAGE_ENCODER: IMAGE_ENCODER,
+        Role.SCHEDULER: SCHEDULE,
+        Role.CONTROL: DENOISER | {Place.CONDITIONING},
+        Role.DENOISER: DENOISER,
+        Role.PRIOR: DENOISER,
+        Role.GUIDER: GUIDANCE,
+        Role.DECODER: VAE | {Place.LATENTS},
+        Role.SAFETY_CHECKER: CONVERSION,
+        Role.WATERMARKER: CONVERSION,
+    }
+)
 
 
 def of_component(name: str) -> frozenset[Place]:
-    """Return where a component of a pipeline, by its name, takes effect."""
-    found = (places for prefix, places in _COMPONENTS.items() if name.startswith(prefix))
-    return next(found, COMPUTED)
+    """Return where a part of a pipeline, by its name, takes effect; of others: where it may."""
+    return _PLACES_OF.get(role_of(name), COMPUTED)
 
 
 def touches(places: frozenset[Place], root: Root, component: str = "") -> bool:
@@ -75,7 +79,7 @@ def touches(places: frozenset[Place], root: Root, component: str = "") -> bool:
     if root.place not in places:
         return bool(root.carried & places)
     if root.place in {Place.TOKEN_IDS, Place.EMBEDDINGS} and component:
-        return any(source.split(".")[0] in {component, ""} for source in root.sources)
+        return not {component, ""}.isdisjoint(root.parts)
     return True
 
 
@@ -92,21 +96,22 @@ class Effect:
     """The pipeline's component that the key is about, if it is about one."""
 
 
-CAUSES_OF_WEIGHTS: Final = {
-    "text_encoder": Cause.TEXT_ENCODER,
-    "unet": Cause.DENOISER,
-    "transformer": Cause.DENOISER,
-    "controlnet": Cause.DENOISER,
-    "prior": Cause.DENOISER,
-    "vae": Cause.VAE_WEIGHTS,
-    "vqvae": Cause.VAE_WEIGHTS,
-    "image_encoder": Cause.IMAGE_ENCODER,
-    "feature_extractor": Cause.IMAGE_ENCODER,
-    "safety_checker": Cause.SAFETY_CHECKER,
-    "scheduler": Cause.SCHEDULER,
-    "tokenizer": Cause.TOKENIZER,
-}
-"""The beginning of a component's name, and the cause if its weights or files are others."""
+CAUSES_OF_WEIGHTS: Final[Mapping[Role, Cause]] = MappingProxyType(
+    {
+        Role.TOKENIZER: Cause.TOKENIZER,
+        Role.TEXT_ENCODER: Cause.TEXT_ENCODER,
+        Role.IMAGE_ENCODER: Cause.IMAGE_ENCODER,
+        Role.SCHEDULER: Cause.SCHEDULER,
+        Role.CONTROL: Cause.DENOISER,
+        Role.DENOISER: Cause.DENOISER,
+        Role.PRIOR: Cause.DENOISER,
+        Role.GUIDER: Cause.GUIDANCE,
+        Role.DECODER: Cause.VAE_WEIGHTS,
+        Role.SAFETY_CHECKER: Cause.SAFETY_CHECKER,
+        Role.WATERMARKER: Cause.POST_PROCESSING,
+    }
+)
+"""The cause if a part's weights or files are others; that of other parts has no name."""
 
 _NUMPY: Final = frozenset({Place.SCHEDULE, Place.NOISE, Place.STEP}) | CONVERSION
 _ATTENTION: Final = DENOISER | TEXT | VAE
@@ -125,12 +130,6 @@ _PACKAGE_PLACES: Final = {
 _UNLIKELY_PACKAGES: Final = frozenset({"safetensors", "accelerate", "peft"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Family:
-    pattern: re.Pattern[str]
-    effect: Effect
-
-
 def _family(
     pattern: str,
     cause: Cause,
@@ -139,8 +138,8 @@ def _family(
     size: Size = Size.ROUNDING,
     *,
     cuda_only: bool = False,
-) -> _Family:
-    return _Family(re.compile(pattern), Effect(cause, places, weight, size, cuda_only))
+) -> tuple[re.Pattern[str], Effect]:
+    return re.compile(pattern), Effect(cause, places, weight, size, cuda_only)
 
 
 _REDUCED = r"torch\.(cuda\.matmul|cudnn\.(conv|rnn))\.(fp32_precision|allow_tf32)|torch\.cudnn\.allow_tf32|torch\.matmul\..*|env\.(NVIDIA_TF32|TORCH_ALLOW_TF32).*|torch\.sdp\.math_reduced_precision"  # noqa: E501
@@ -199,20 +198,14 @@ def effect_of(key: str) -> Effect | None:
         return _of_component(head, component, field)
     if head == "tokenizer":
         component, _, field = rest.partition(".")
-        places = of_component("tokenizer")
         weight = 10.0 if field in {"class", "backend"} else RECORDED
+        places = _PLACES_OF[Role.TOKENIZER]
         return Effect(Cause.TOKENIZER, places, weight, component=component)
     if head == "model_file":
         return _of_file(rest)
     if head == "package":
         return _of_package(rest)
-    return next((each.effect for each in _FAMILIES if each.pattern.fullmatch(key)), None)
-
-
-def cause_of_weights(component: str) -> Cause | None:
-    """Return the cause if the weights of a component are others; None for a kind not known."""
-    found = (cause for start, cause in CAUSES_OF_WEIGHTS.items() if component.startswith(start))
-    return next(found, None)
+    return next((effect for pattern, effect in _FAMILIES if pattern.fullmatch(key)), None)
 
 
 def _of_component(head: str, component: str, field: str) -> Effect | None:
@@ -220,7 +213,7 @@ def _of_component(head: str, component: str, field: str) -> Effect | None:
     if head == "attention":
         size = Size.LOSSY if field == "processors" else Size.ROUNDING
         return Effect(Cause.ATTENTION, places, 60, size, component=component)
-    weights = cause_of_weights(component)
+    weights = CAUSES_OF_WEIGHTS.get(role_of(component))
     effects = {
         "dtype": (Cause.DTYPE, RECORDED, Size.CAST),
         "quantisation": (Cause.DTYPE, RECORDED, Size.CAST),
@@ -242,13 +235,12 @@ def _of_component(head: str, component: str, field: str) -> Effect | None:
 
 def _of_file(path: str) -> Effect | None:
     component, _, name = path.partition("/")
-    cause = cause_of_weights(component)
+    cause = CAUSES_OF_WEIGHTS.get(role_of(component))
     if cause is None or not name:
         return None
-    places = SCHEDULE if component == "scheduler" else of_component(component)
     # What was loaded is digested too; a file that differs says more only of its configuration.
     weight = 30.0 if name.endswith(".json") else 10.0
-    return Effect(cause, places, weight, component=component)
+    return Effect(cause, of_component(component), weight, component=component)
 
 
 def _of_package(name: str) -> Effect:

@@ -8,17 +8,17 @@ from enum import StrEnum
 
 from pydantic import JsonValue
 
-from goldenseed.diagnosis.divergence import EPSILONS
-from goldenseed.diagnosis.measures import beyond_rounding, image_beyond_rounding
 from goldenseed.diagnosis.model import FirstDivergence, GrowthKind
-from goldenseed.diagnosis.places import (
-    NOWHERE,
-    Root,
+from goldenseed.diagnosis.places import NOWHERE, Root, rounding_of
+from goldenseed.diagnosis.roots import (
+    beyond_rounding,
     hidden_places,
+    image_beyond_rounding,
     roots_of,
 )
 from goldenseed.environment.fingerprint import KeyDifference, Value, environment_differences
 from goldenseed.environment.keys import UNREADABLE, Kind
+from goldenseed.suite.parts import Role, named
 from goldenseed.suite.recipes import FieldDifference, recipe_differences
 from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.trace.distances import either
@@ -120,6 +120,11 @@ class Findings:
         )
         return all(_readable(side.get(key)) for side in sides) and key not in self.keys
 
+    def parts(self, role: Role) -> tuple[str, ...]:
+        """Return the names of the present pipeline's models of a role."""
+        split = (key.split(".") for key in self.evidence.present.surroundings or {})
+        return named(dict.fromkeys(key[1] for key in split if key[0] == "model" and key[2:]), role)
+
     def rounding(self, root: Root) -> float:
         """Return up to which relative distance rounding moves ``root``.
 
@@ -130,8 +135,7 @@ class Findings:
             for key, value in (side.surroundings or {}).items():
                 if key.startswith("model.") and key.endswith(".dtype"):
                     dtypes.update(str(value).split())
-        known = [EPSILONS[each] for each in dtypes if each in EPSILONS]
-        return max(known, default=EPSILONS["float32"])
+        return rounding_of(dtypes)
 
 
 def findings_of(evidence: Evidence, divergence: FirstDivergence | None = None) -> Findings:

@@ -11,7 +11,8 @@ from goldenseed.diagnosis.effects import effect_of
 from goldenseed.diagnosis.evidence import Blank, Evidence, Findings, Side, findings_of, unreadable
 from goldenseed.diagnosis.model import Cause, ChangedKey, Diagnosis
 from goldenseed.diagnosis.ranking import ranked
-from goldenseed.diagnosis.rules.recorded import takes_effect
+from goldenseed.diagnosis.rules import ask, offered
+from goldenseed.diagnosis.rules.on_record import takes_effect
 from goldenseed.trace.stages import Stage, Trace
 from goldenseed.verdict.evidence import Evidence as Known
 
@@ -32,8 +33,9 @@ _NO_PRESENT_TRACE = "no trace of the present image was recorded"
 def explain(evidence: Evidence) -> Diagnosis:
     """Say where the present image parts from the accepted one and why, the likeliest cause first.
 
-    Pure: the same evidence gives the same diagnosis. Whatever is missing on either side (trace,
-    environment, recipe) is not used, and said. Two images without any difference have no causes.
+    The same evidence gives the same diagnosis, as long as the same packages offer rules. Whatever
+    is missing on either side (trace, environment, recipe) is not used, and said. Two images without
+    any difference have no causes.
     """
     before, now = evidence.accepted.trace, evidence.present.trace
     divergence, note = None, None
@@ -44,7 +46,8 @@ def explain(evidence: Evidence) -> Diagnosis:
     elif before or now:
         note = NO_ACCEPTED_TRACE if now else _NO_PRESENT_TRACE
     findings = findings_of(evidence, divergence)
-    causes = ranked(findings)
+    offers, notes = ask(offered(), findings)
+    causes = ranked(findings, offers)
     if divergence is None and causes[0].cause is Cause.UNKNOWN and not _moved(evidence):
         causes = ()
     return Diagnosis(
@@ -52,7 +55,7 @@ def explain(evidence: Evidence) -> Diagnosis:
         causes=causes,
         environment=tuple(_changed_keys(findings)),
         note=note,
-        remarks=tuple(_remarks(evidence)),
+        remarks=(*_remarks(evidence), *notes),
     )
 
 
@@ -98,7 +101,7 @@ def _has_pixels(trace: Trace) -> bool:
 
 
 def _last(trace: Trace) -> str:
-    return trace[-1].stage.value.replace("_", " ")
+    return trace[-1].key.words
 
 
 _Read = TypeVar("_Read")

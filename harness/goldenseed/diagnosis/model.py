@@ -15,62 +15,56 @@ class _Document(BaseModel):
 
 
 class Cause(StrEnum):
-    """Why an image can differ; the order is that in which they take effect."""
+    """Why an image can differ; the order is that in which they take effect.
 
-    MODEL = "model"
-    """Another model or another kind of pipeline."""
-    PROMPT = "prompt"
-    """The prompt or the negative prompt."""
-    TOKENIZER = "tokenizer"
-    """The tokenizer, or the token ids it makes of the same prompt."""
-    TEXT_ENCODER = "text_encoder_weights"
-    """The weights of a text encoder, or which of its layers is taken."""
-    IMAGE_ENCODER = "image_encoder"
+    A member is its name on disk; with it goes what people call it.
+    """
+
+    words: str
+
+    def __new__(cls, value: str, words: str) -> Cause:
+        """Make a member of its name on disk and its words."""
+        made = str.__new__(cls, value)
+        made._value_ = value
+        made.words = words
+        return made
+
+    MODEL = "model", "another model"
+    PROMPT = "prompt", "prompt"
+    TOKENIZER = "tokenizer", "tokenizer"
+    TEXT_ENCODER = "text_encoder_weights", "text-encoder weights"
+    IMAGE_ENCODER = "image_encoder", "image encoder"
     """An image encoder, or an image that the pipeline was given."""
-    SCHEDULER = "scheduler"
+    SCHEDULER = "scheduler", "scheduler"
     """The scheduler's class, configuration or timesteps."""
-    STEPS = "step_count"
-    """How many denoising steps."""
-    SEED = "seed"
+    STEPS = "step_count", "step count"
+    SEED = "seed", "seed or generator"
     """The seed, or the kind of generator or device that draws the noise."""
-    NOISE = "noise_shape"
+    NOISE = "noise_shape", "size, dtype or scale of the noise"
     """The noise's size (that of the image), dtype or scale."""
-    GUIDANCE = "guidance_scale"
-    """How strongly the prompt is followed."""
-    DENOISER = "denoiser_weights"
-    """The weights of the UNet or the transformer, all of them or a part."""
-    LORA = "lora"
-    """A LoRA adapter: which one, or its scale."""
-    VAE_WEIGHTS = "vae_weights"
+    GUIDANCE = "guidance_scale", "guidance scale"
+    DENOISER = "denoiser_weights", "denoiser weights"
+    LORA = "lora", "LoRA adapter"
+    VAE_WEIGHTS = "vae_weights", "VAE weights"
     """The weights or the scaling of the VAE."""
-    VAE_TILING = "vae_tiling"
-    """The VAE decodes in tiles, or a batch in slices."""
-    DTYPE = "dtype"
-    """The number format in which a component computes."""
-    MATMUL_PRECISION = "matmul_precision"
+    VAE_TILING = "vae_tiling", "VAE tiling or slicing"
+    DTYPE = "dtype", "dtype"
+    MATMUL_PRECISION = "matmul_precision", "matmul precision"
     """TF32, or sums in reduced precision."""
-    ATTENTION = "attention_kernel"
-    """The kernel or the processor that computes attention."""
-    KERNELS = "kernels"
+    ATTENTION = "attention_kernel", "attention kernel"
+    KERNELS = "kernels", "choice of kernels"
     """Another choice of kernels: memory format, compilation, oneDNN, cuDNN, deterministic mode."""
-    CPU = "cpu_threads_or_isa"
-    """The number of threads, the instruction set, or another processor."""
-    GPU = "gpu"
-    """Another GPU, driver or CUDA library."""
-    BATCH = "batch_size"
-    """How many images are computed at once."""
-    POST_PROCESSING = "post_processing"
+    CPU = "cpu_threads_or_isa", "threads or instruction set"
+    GPU = "gpu", "GPU or driver"
+    BATCH = "batch_size", "batch size"
+    POST_PROCESSING = "post_processing", "post-processing"
     """What happens between the VAE and the pixels: conversion, clamping, resizing."""
-    SAFETY_CHECKER = "safety_checker"
-    """The safety checker blanked the image."""
-    NOT_FINITE = "nan_or_black"
-    """NaN or infinite values, which make an image black."""
-    CALL = "call_argument"
-    """Another argument of the pipeline's call."""
-    PACKAGES = "package_upgrade"
+    SAFETY_CHECKER = "safety_checker", "safety checker"
+    NOT_FINITE = "nan_or_black", "NaN or black image"
+    CALL = "call_argument", "argument of the call"
+    PACKAGES = "package_upgrade", "package upgrade"
     """Another release of a package that takes part at the diverging stage."""
-    UNKNOWN = "unknown"
-    """Nothing that is known explains it."""
+    UNKNOWN = "unknown", "unknown"
 
 
 class RankedCause(_Document):
@@ -177,3 +171,22 @@ class Diagnosis(_Document):
     """Why there is no first divergence, as a sentence; None where there is one."""
     remarks: tuple[str, ...] = ()
     """What the diagnosis had to do without, as sentences."""
+
+
+class LayerDivergence(_Document):
+    """The layer at which two images part, or the news that there is none."""
+
+    module: str | None = None
+    """``unet.down_blocks.0.resnets.1.conv2``; None where no layer differs."""
+    call: int = Field(default=0, ge=0)
+    """From 0, among the calls of that module."""
+    of: int = Field(default=0, ge=0)
+    """How often the module was called."""
+    same_inputs: bool = True
+    """Whether what it was given is the same; False where the difference came from outside."""
+    distance: float | None = None
+    """Estimated relative L2 distance of what it returned."""
+    compared: int = Field(default=0, ge=0)
+    """How many calls both traces have."""
+    only_in_one: int = Field(default=0, ge=0)
+    """How many calls one of the traces lacks: another model, another number of steps."""

@@ -27,13 +27,7 @@ from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.model import Cause, RankedCause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.rules import ON_RECORD, RULES
-from goldenseed.diagnosis.suspicion import (
-    LABELS,
-    RECORDED,
-    Rule,
-    Suspicion,
-    is_rounding,
-)
+from goldenseed.diagnosis.suspicion import RECORDED, Rule, Suspicion, is_rounding
 from goldenseed.tolerance.rounding import TraceMeasure
 
 SHOWN_CAUSES = 5
@@ -68,10 +62,16 @@ class _Shares:
         return self.weights[cause] / (sum(self.weights.values()) + self.unknown)
 
 
-def ranked(findings: Findings) -> tuple[RankedCause, ...]:
-    """Return the causes that explain what differs, the likeliest first; ``unknown`` is one."""
+def ranked(
+    findings: Findings, offered: Sequence[Sequence[Suspicion]] = ()
+) -> tuple[RankedCause, ...]:
+    """Return the causes that explain what differs, the likeliest first; ``unknown`` is one.
+
+    ``offered`` is what rules of other packages suspect of each root, in the order of the roots.
+    """
     best: dict[Cause, tuple[float, Sequence[Suspicion]]] = {}
-    for cause, share, found in (*_at_roots(findings), *_beneath(findings), *_hidden(findings)):
+    at_roots = _at_roots(findings, offered)
+    for cause, share, found in (*at_roots, *_beneath(findings), *_hidden(findings)):
         if share > best.get(cause, (-1.0, ()))[0]:
             best[cause] = (share, found)
     order = sorted(best, key=lambda cause: (-best[cause][0], cause is Cause.UNKNOWN))
@@ -79,9 +79,13 @@ def ranked(findings: Findings) -> tuple[RankedCause, ...]:
     return tuple(_named(cause, *best[cause]) for cause in kept[:SHOWN_CAUSES])
 
 
-def _at_roots(findings: Findings) -> Iterator[_Claim]:
+def _at_roots(findings: Findings, offered: Sequence[Sequence[Suspicion]]) -> Iterator[_Claim]:
     """Yield what explains each root, and how likely it is there."""
-    suspected = [_by_cause(findings, root) for root in findings.roots]
+    more = offered or [()] * len(findings.roots)
+    suspected = [
+        _by_cause(findings, root, RULES, others)
+        for root, others in zip(findings.roots, more, strict=True)
+    ]
     covered = Counter(cause for each in suspected for cause in each)
     aside = _rounding_aside(findings)
     for root, found in zip(findings.roots, suspected, strict=True):
@@ -148,12 +152,11 @@ def _shares(
 
 
 def _by_cause(
-    findings: Findings, root: Root, rules: Sequence[Rule] = RULES
+    findings: Findings, root: Root, rules: Sequence[Rule], others: Sequence[Suspicion] = ()
 ) -> dict[Cause, list[Suspicion]]:
     found: dict[Cause, list[Suspicion]] = {}
-    for rule in rules:
-        for suspicion in rule(findings, root):
-            found.setdefault(suspicion.cause, []).append(suspicion)
+    for suspicion in (*(each for rule in rules for each in rule(findings, root)), *others):
+        found.setdefault(suspicion.cause, []).append(suspicion)
     for each in found.values():
         each.sort(key=lambda suspicion: -suspicion.weight)
     return found
@@ -222,7 +225,7 @@ def _named(cause: Cause, share: float, suspicions: Sequence[Suspicion]) -> Ranke
     detail = ", ".join(list(details)[:_DETAILS_SHOWN])
     if not detail:
         detail = next((each.words for each in suspicions if each.words), "")
-    label = LABELS[cause]
+    label = cause.words
     evidence = dict.fromkeys(sentence for each in suspicions for sentence in each.evidence)
     return RankedCause(
         cause=cause,

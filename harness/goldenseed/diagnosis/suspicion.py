@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -83,22 +83,21 @@ def is_rounding(findings: Findings, root: Root) -> bool:
 
 
 def computed_otherwise(
-    cause: Cause, findings: Findings, root: Root, component: str, evidence: str
+    cause: Cause, findings: Findings, root: Root, parts: Iterable[str], evidence: str
 ) -> Iterator[Suspicion]:
-    """Suspect a component's weights, and what else makes something else of the same input.
+    """Suspect the weights of parts, and what else makes something else of the same input.
 
     Args:
         cause: that of the weights.
         findings: what the rules work from.
-        root: the output of the component; the same input is known.
-        component: how the names of such components begin: ``unet``.
+        root: the output of the parts; their input is the same.
+        parts: their names.
         evidence: what is seen, as a sentence.
 
     """
     sentences, weight = [evidence], LIKELY
-    digests = [
-        key for key in findings.evidence.present.surroundings or {} if _is_digest(key, component)
-    ]
+    known = findings.evidence.present.surroundings or {}
+    digests = [key for part in parts if (key := f"model.{part}.sha256") in known]
     if digests and all(map(findings.same_key, digests)):
         sentences.append("its weights were the same when they were loaded")
         weight *= 0.8
@@ -106,10 +105,6 @@ def computed_otherwise(
     reduced = fit(Size.REDUCED, findings, root)
     yield Suspicion(Cause.MATMUL_PRECISION, POSSIBLE / 2 * reduced, "", (evidence,))
     yield Suspicion(Cause.DTYPE, POSSIBLE / 4, "", (evidence,))
-
-
-def _is_digest(key: str, component: str) -> bool:
-    return key.startswith(f"model.{component}") and key.endswith(".sha256")
 
 
 def _fit_of_distance(size: Size, distance: float, roundings: float) -> float:
@@ -134,35 +129,3 @@ def _fit_of_pixels(size: Size, findings: Findings) -> float:
     if peak <= few:
         return 1.0
     return 0.5 if peak <= several else 0.15
-
-
-LABELS = {
-    Cause.MODEL: "another model",
-    Cause.PROMPT: "prompt",
-    Cause.TOKENIZER: "tokenizer",
-    Cause.TEXT_ENCODER: "text-encoder weights",
-    Cause.IMAGE_ENCODER: "image encoder",
-    Cause.SCHEDULER: "scheduler",
-    Cause.STEPS: "step count",
-    Cause.SEED: "seed or generator",
-    Cause.NOISE: "size, dtype or scale of the noise",
-    Cause.GUIDANCE: "guidance scale",
-    Cause.DENOISER: "denoiser weights",
-    Cause.LORA: "LoRA adapter",
-    Cause.VAE_WEIGHTS: "VAE weights",
-    Cause.VAE_TILING: "VAE tiling or slicing",
-    Cause.DTYPE: "dtype",
-    Cause.MATMUL_PRECISION: "matmul precision",
-    Cause.ATTENTION: "attention kernel",
-    Cause.KERNELS: "choice of kernels",
-    Cause.CPU: "threads or instruction set",
-    Cause.GPU: "GPU or driver",
-    Cause.BATCH: "batch size",
-    Cause.POST_PROCESSING: "post-processing",
-    Cause.SAFETY_CHECKER: "safety checker",
-    Cause.NOT_FINITE: "NaN or black image",
-    Cause.CALL: "argument of the call",
-    Cause.PACKAGES: "package upgrade",
-    Cause.UNKNOWN: "unknown",
-}
-"""The causes as people read them."""

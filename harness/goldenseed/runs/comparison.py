@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, write_atomically
-from goldenseed.diagnosis.layers import first_differing_layer, layer_in_words
+from goldenseed.diagnosis.divergence import first_differing_layer, layer_in_words
 from goldenseed.runs.folder import RECORD
 from goldenseed.runs.judging import judged_fields
 from goldenseed.runs.pairing import CasePair, Pairing, pair_cases

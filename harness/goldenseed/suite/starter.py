@@ -10,6 +10,7 @@ from typing import Any
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_json
 from goldenseed.suite.nodes import plain_scalar
+from goldenseed.suite.parts import Role, named
 
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _HEADER_LIMIT_BYTES = 100_000_000
@@ -47,7 +48,8 @@ def read_model_facts(folder: Path) -> ModelFacts:
             path=index,
             fix="save the model again with save_pretrained",
         )
-    denoiser = next((d for d in ("unet", "transformer") if (folder / d).is_dir()), None)
+    denoisers = named(described, Role.DENOISER, Role.PRIOR)
+    denoiser = next((each for each in denoisers if (folder / each).is_dir()), None)
     return ModelFacts(
         pipeline=name,
         dtype=_stored_dtype(folder / denoiser) if denoiser else "float32",

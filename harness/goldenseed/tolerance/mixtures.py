@@ -18,9 +18,10 @@ s / (s + r).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.trace.sketch import from_text
@@ -32,10 +33,18 @@ if TYPE_CHECKING:
     Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 
+EPS: Mapping[str, float] = MappingProxyType(
+    {"float64": 2.0**-23, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+)
+"""The spacing of a dtype's numbers at 1; for float64 that of the schedulers' float32 tables."""
 _SKETCH_EPS = 2.0**-25
 """Half the spacing of float32, in which sketches are kept, relative to their values: on average."""
 _STILL_A_SUM = 32.0
 """How many times the rounding of its terms a sum may miss its target and still be one."""
+_ONE = 1e-3
+"""How far from 1 the weights of a guided output may add up."""
+_UNEXPLAINED = 0.1
+"""What share of a difference a factor may leave unexplained."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +114,7 @@ def _mixture(
 ) -> Mixture | None:
     import numpy as np
 
-    sketches = [buckets_of(each) for each in (made, *terms)]
+    sketches = [_buckets(each) for each in (made, *terms)]
     found = [each for each in sketches if each is not None]
     if not terms or len(found) < len(sketches):
         return None
@@ -123,7 +132,7 @@ def _mixture(
     return Mixture(weights, errors, is_sum=missed <= _STILL_A_SUM * eps * terms_norm)
 
 
-def buckets_of(record: StageRecord | None) -> Numbers | None:
+def _buckets(record: StageRecord | None) -> Numbers | None:
     """Return the buckets of a record's sketch, float64 of shape (256,).
 
     None without a record or a sketch, and where the buckets are not finite or all 0.
@@ -170,3 +179,48 @@ def coherence(accepted: Trace, present: Trace) -> Coherence | None:
 def _outputs(trace: Trace) -> list[StageRecord]:
     stages = {Stage.GUIDED_OUTPUT, Stage.LATER_OUTPUT}
     return [each for each in trace if each.stage in stages and each.sketch]
+
+
+def likeness(a: StageRecord, b: StageRecord) -> float | None:
+    """Estimate the cosine of the angle between two tensors; None without sketches.
+
+    Of two independent tensors it is 0 with a standard deviation of 1 / 16.
+    """
+    import numpy as np
+
+    first, second = _buckets(a), _buckets(b)
+    if first is None or second is None:
+        return None
+    norms = float(np.linalg.norm(first) * np.linalg.norm(second))
+    return float(first @ second) / norms if norms else None
+
+
+def common_factor(a: StageRecord, b: StageRecord) -> float | None:
+    """Return k where ``b = k * a`` to within a tenth of their difference; None without such a k."""
+    import numpy as np
+
+    first, second = _buckets(a), _buckets(b)
+    if first is None or second is None:
+        return None
+    factor = float(first @ second / (first @ first))
+    missed = float(np.linalg.norm(second - factor * first))
+    return factor if missed < _UNEXPLAINED * np.linalg.norm(second - first) else None
+
+
+def guidance_of(trace: Trace) -> float | None:
+    """Estimate the guidance scale of the first step from what went into the guidance and came out.
+
+    ``guided = unconditional + scale * (conditional - unconditional)`` (J. Ho, T. Salimans,
+    "Classifier-free diffusion guidance", 2022, in diffusers' notation): the scale is the weight of
+    the conditional row, and the two weights add up to 1. None where there are not two predictions,
+    or the result is no such mixture.
+    """
+    rows = [each for each in trace if each.stage is Stage.DENOISER_OUTPUT]
+    if len(rows) != 2:  # noqa: PLR2004 - with and without the prompt
+        return None
+    mixture = guidance_mixture(trace, EPS.get(rows[0].dtype, EPS["float32"]))
+    if mixture is None or not mixture.is_sum or abs(mixture.weights.sum() - 1) > _ONE:
+        return None
+    # One call with both puts the unconditional one first, two calls put it last.
+    together = rows[0].source != rows[1].source
+    return float(mixture.weights[1 if together else 0])

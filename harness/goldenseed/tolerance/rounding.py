@@ -33,9 +33,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from goldenseed.tolerance.mixtures import (
+    EPS,
     Mixture,
     coherence,
     first_step_mixture,
@@ -43,17 +43,7 @@ from goldenseed.tolerance.mixtures import (
     shift,
 )
 from goldenseed.trace.sketch import relative_distance
-from goldenseed.trace.stages import (
-    WITHIN,
-    Stage,
-    StageRecord,
-    Trace,
-)
-
-EPS: Mapping[str, float] = MappingProxyType(
-    {"float64": 2.0**-23, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
-)
-"""The spacing of a dtype's numbers at 1; for float64 that of the schedulers' float32 tables."""
+from goldenseed.trace.stages import WITHIN, Stage, StageRecord, Trace
 
 ROUNDED_ONCE = 12**-0.5
 """The root mean square of rounding to the nearest number, in units of the numbers' spacing."""
@@ -144,12 +134,12 @@ def _unlike(accepted: Trace, present: Trace) -> str | None:
         for trace in (accepted, present)
     )
     if missing := next((key for key in (*before, *now) if (key in before) != (key in now)), None):
-        stage, source, index = missing
-        return f"only one of the traces has {stage} {index + 1} of {source or 'the pipeline'}"
+        number, source = missing.index + 1, missing.source or "the pipeline"
+        return f"only one of the traces has {missing.stage.words} {number} of {source}"
     for key, a in before.items():
         b = now[key]
         if (a.shape, a.dtype) != (b.shape, b.dtype):
-            return f"{a.stage}: {a.dtype} {list(a.shape)} became {b.dtype} {list(b.shape)}"
+            return f"{a.stage.words}: {a.dtype} {list(a.shape)} became {b.dtype} {list(b.shape)}"
     return None
 
 

@@ -9,13 +9,8 @@ from dataclasses import dataclass, replace
 from goldenseed.baselines.entry import MeasuredNoise, Pattern, ProfileBaseline
 from goldenseed.environment.fingerprint import Value, moving_differences
 from goldenseed.environment.profile import PORTABLE
-from goldenseed.tolerance.rounding import (
-    EPS,
-    THROUGH_VAE,
-    TraceMeasure,
-    decoder_limit,
-    latents_limit,
-)
+from goldenseed.tolerance.mixtures import EPS
+from goldenseed.tolerance.rounding import THROUGH_VAE, TraceMeasure, decoder_limit, latents_limit
 
 DECODED, LATENTS = "decoded_distance", "latents_distance"
 

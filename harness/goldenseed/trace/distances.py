@@ -10,6 +10,7 @@ from goldenseed.trace.sketch import relative_distance
 from goldenseed.trace.stages import (
     WITHIN,
     Stage,
+    StageName,
     StageRecord,
     Trace,
 )
@@ -76,5 +77,5 @@ def stage_distance(pair: Pair) -> StageDistance:
     )
 
 
-def _by_key(trace: Trace) -> Mapping[tuple[str, str, int], StageRecord]:
+def _by_key(trace: Trace) -> Mapping[StageName, StageRecord]:
     return {record.key: record for record in trace}

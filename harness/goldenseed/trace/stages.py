@@ -2,51 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from goldenseed.core.files import sha256_hex
+from goldenseed.suite.parts import Side
 
 
 class Stage(StrEnum):
-    """What a record of a trace is about, in the order in which the values flow."""
+    """What a record of a trace is about, in the order in which the values flow.
 
-    TOKEN_IDS = "token_ids"  # noqa: S105 - no password
+    A member is its name on disk; with it go what people call it and of what kind its values are.
+    """
+
+    words: str
+    side: Side
+
+    def __new__(cls, value: str, words: str, side: Side) -> Stage:
+        """Make a member of its name on disk and what is known of it."""
+        made = str.__new__(cls, value)
+        made._value_ = value
+        made.words, made.side = words, side
+        return made
+
+    TOKEN_IDS = "token_ids", "token ids", Side.TEXT
     """What a tokenizer returned."""
-    PROMPT_EMBEDDINGS = "prompt_embeddings"
+    PROMPT_EMBEDDINGS = "prompt_embeddings", "prompt embeddings", Side.TEXT
     """What a text encoder returned."""
-    TIMESTEPS = "timesteps"
+    TIMESTEPS = "timesteps", "timesteps", Side.SCHEDULE
     """The scheduler's timesteps once they are set."""
-    SIGMAS = "sigmas"
+    SIGMAS = "sigmas", "sigmas", Side.SCHEDULE
     """The scheduler's sigmas once they are set."""
-    INITIAL_NOISE = "initial_noise"
+    INITIAL_NOISE = "initial_noise", "initial noise", Side.LATENT
     """The first noise that was drawn."""
-    LATER_NOISE = "later_noise"
+    LATER_NOISE = "later_noise", "later noise", Side.LATENT
     """Noise that was drawn after the first: that of ancestral samplers."""
-    DENOISER_INPUT = "denoiser_input"
+    DENOISER_INPUT = "denoiser_input", "what the denoiser is given", Side.LATENT
     """What the denoiser was given in the first step."""
-    DENOISER_OUTPUT = "denoiser_output"
+    DENOISER_OUTPUT = "denoiser_output", "the denoiser's output", Side.LATENT
     """What it returned in the first step: each row of the batch by itself."""
-    GUIDED_OUTPUT = "guided_output"
+    GUIDED_OUTPUT = "guided_output", "the guided output", Side.LATENT
     """What the first denoising step was given, guidance applied."""
-    LATER_OUTPUT = "later_output"
+    LATER_OUTPUT = "later_output", "the guided output of a later step", Side.LATENT
     """What the steps from the second to the fourth were given, guidance applied."""
-    INITIAL_LATENTS = "initial_latents"
+    INITIAL_LATENTS = "initial_latents", "initial latents", Side.LATENT
     """The sample that the first denoising step was given."""
-    DENOISING_STEP = "denoising_step"
+    DENOISING_STEP = "denoising_step", "denoising step", Side.LATENT
     """The sample that a denoising step returned."""
-    LATENTS_BEFORE_VAE = "latents_before_vae"
+    LATENTS_BEFORE_VAE = "latents_before_vae", "latents before the VAE", Side.LATENT
     """What the VAE was given to decode."""
-    VAE_OUTPUT = "vae_output"
+    VAE_OUTPUT = "vae_output", "the VAE's output", Side.IMAGE
     """What the VAE returned."""
-    FLOAT_IMAGE = "float_image"
+    FLOAT_IMAGE = "float_image", "float image", Side.IMAGE
     """The image as the pipeline returned it, floats in [0, 1]."""
-    PIXELS = "pixels"
+    PIXELS = "pixels", "pixels", Side.IMAGE
     """The image's 8-bit levels."""
 
+
+FED_BY: Final[Mapping[Stage, tuple[Stage, ...]]] = MappingProxyType(
+    {
+        Stage.TOKEN_IDS: (),
+        Stage.PROMPT_EMBEDDINGS: (Stage.TOKEN_IDS,),
+        Stage.TIMESTEPS: (),
+        Stage.SIGMAS: (),
+        Stage.INITIAL_NOISE: (),
+        Stage.LATER_NOISE: (Stage.INITIAL_NOISE, Stage.TIMESTEPS, Stage.SIGMAS),
+        Stage.INITIAL_LATENTS: (Stage.INITIAL_NOISE, Stage.TIMESTEPS, Stage.SIGMAS),
+        Stage.DENOISER_INPUT: (Stage.PROMPT_EMBEDDINGS, Stage.INITIAL_LATENTS),
+        Stage.DENOISER_OUTPUT: (Stage.DENOISER_INPUT,),
+        Stage.GUIDED_OUTPUT: (Stage.DENOISER_OUTPUT,),
+        Stage.LATER_OUTPUT: (Stage.DENOISING_STEP,),
+        Stage.DENOISING_STEP: (Stage.GUIDED_OUTPUT, Stage.LATER_NOISE),
+        Stage.LATENTS_BEFORE_VAE: (Stage.DENOISING_STEP,),
+        Stage.VAE_OUTPUT: (Stage.LATENTS_BEFORE_VAE,),
+        Stage.FLOAT_IMAGE: (Stage.VAE_OUTPUT,),
+        Stage.PIXELS: (Stage.FLOAT_IMAGE,),
+    }
+)
+"""What each stage is computed from, one step back; noise is drawn in a fixed order."""
 
 WITHIN = frozenset(
     {
@@ -61,6 +99,38 @@ WITHIN = frozenset(
 
 Older traces lack them.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class StageName:
+    """Which record of a trace: no two of one trace have the same name."""
+
+    stage: Stage
+    source: str
+    """The pipeline's part, and its output's name; empty where the pipeline itself made it."""
+    index: int = 0
+    """From 0, among the records of the same series."""
+
+    @property
+    def series(self) -> tuple[Stage, str]:
+        """What the records have in common that a part gave one after the other."""
+        return self.stage, self.source
+
+    @property
+    def part(self) -> str:
+        """The pipeline's part: ``text_encoder_2`` of ``text_encoder_2.text_embeds``."""
+        return self.source.partition(".")[0].partition("[")[0]
+
+    @property
+    def value(self) -> str:
+        """Which of the part's values: ``text_embeds`` of ``text_encoder_2.text_embeds``."""
+        return self.source.partition(".")[2]
+
+    @property
+    def words(self) -> str:
+        """For people: ``denoising step 7``, ``float image``."""
+        numbered = self.stage is Stage.DENOISING_STEP
+        return f"{self.stage.words} {self.index + 1}" if numbered else self.stage.words
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +196,9 @@ class StageRecord(BaseModel):
         return StageDigest(self.stage, self.index, self.source, self.shape, self.dtype, self.sha256)
 
     @property
-    def key(self) -> tuple[str, str, int]:
+    def key(self) -> StageName:
         """Which record this is; no two records of one trace have the same."""
-        return self.stage.value, self.source or "", self.index
+        return StageName(self.stage, self.source or "", self.index)
 
 
 Trace = tuple[StageRecord, ...]

@@ -29,6 +29,8 @@ from goldenseed.runs.stored import kept_trace
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.session.worker import Worker
 from goldenseed.suite.loading import load_suite
+from goldenseed.trace.digesting import Recording
+from goldenseed.trace.sketch import Sketcher
 from goldenseed.verdict.model import Verdict
 from tests.benchmarks.diagnosis.bases import BASES, ROOT
 from tests.benchmarks.diagnosis.fault import Fault
@@ -118,7 +120,8 @@ def _run_session(fault: Fault, suite: Path, work: Path, undo: ExitStack) -> None
     record, error = worker.run(case)
     if isinstance(error, GenerationError) and error.unusable is not None:
         # A session diagnoses such a failure at once and keeps no trace of it.
-        record = record.model_copy(update=kept_trace(writer.folder, error.trace))
+        kept = Recording(error.trace, (), Sketcher())
+        record = record.model_copy(update=kept_trace(writer.folder, kept))
         (suite.parent / UNUSABLE).write_text(error.unusable.value, encoding="utf-8")
     writer.add_environment(worker.profile, dict(worker.environment))
     writer.add(record)

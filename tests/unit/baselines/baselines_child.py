@@ -16,8 +16,7 @@ from pathlib import Path
 
 from baselines_world import NOON, World
 
-from goldenseed.baselines.lock import exclusive
-from goldenseed.baselines.places import Places
+from goldenseed.baselines.places import Places, exclusive
 from goldenseed.core.errors import GoldenseedError
 
 

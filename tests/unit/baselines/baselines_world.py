@@ -10,7 +10,7 @@ from PIL import Image
 
 from goldenseed.baselines.candidate import Measurement
 from goldenseed.baselines.entry import ExactImage, MeasuredNoise, Pattern, ProfileBaseline
-from goldenseed.baselines.store import Accepted, BaselineStore, Candidate
+from goldenseed.baselines.store import BaselineStore, Candidate, Step
 from goldenseed.core.files import json_sha256
 from goldenseed.core.pixels import encode_png, pixels_sha256
 from goldenseed.trace.files import digest_of
@@ -59,7 +59,7 @@ class World:
 
     def accept(
         self, *candidates: Candidate, add: bool = False, reason: str = "it looks right"
-    ) -> tuple[Accepted, ...]:
+    ) -> tuple[Step, ...]:
         """Accept as one and the same person at one and the same time."""
         return self.store.accept(candidates, by="ada", reason=reason, add=add, now=NOON)
 

@@ -149,7 +149,7 @@ def test_rejecting_an_accepted_image_ends_its_acceptance(world: World):
 
     (result,) = world.store.reject([candidate], by="ada", reason="two stems")
 
-    assert (result.outcome, result.no_longer_accepted) == ("rejected", True)
+    assert (result.outcome, result.replaced) == ("rejected", (candidate.pixels_sha256,))
     assert (world.accepted(), world.rejected()) == ([], [candidate.pixels_sha256])
 
 

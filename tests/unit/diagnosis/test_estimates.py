@@ -5,7 +5,7 @@ import torch
 from toy_pipeline import Toy, recorded
 
 from goldenseed.backends.diffusers.recorder import Recorder
-from goldenseed.diagnosis.measures import common_factor, guidance_of, likeness
+from goldenseed.tolerance.mixtures import common_factor, guidance_of, likeness
 from goldenseed.trace.stages import Stage, StageRecord
 
 

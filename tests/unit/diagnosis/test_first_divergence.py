@@ -5,7 +5,7 @@ import torch
 
 from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.diagnosis.divergence import first_divergence
-from goldenseed.trace.stages import WITHIN, Stage, Trace
+from goldenseed.trace.stages import WITHIN, Stage, StageName, Trace
 
 STEPS = 4
 
@@ -93,7 +93,7 @@ def test_a_difference_that_stays_as_it_is_does_not_jump():
 
 def test_a_second_change_on_top_of_rounding_is_a_jump():
     rounding, changed = trace(Stage.INITIAL_LATENTS, by=1e-6), trace(Stage.DENOISING_STEP, 2)
-    place = [record.key for record in rounding].index(("denoising_step", "", 2))
+    place = [record.key for record in rounding].index(StageName(Stage.DENOISING_STEP, "", 2))
     found = first_divergence(trace(), rounding[:place] + changed[place:])
     assert found
     assert (found.stage, found.here) == (Stage.INITIAL_LATENTS, pytest.approx(1e-6, rel=0.2))

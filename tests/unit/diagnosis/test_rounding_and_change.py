@@ -9,12 +9,12 @@ from toy_pipeline import ACCEPTED, Toy, evidence, recorded
 
 from goldenseed.diagnosis.evidence import Evidence
 from goldenseed.diagnosis.explain import explain
-from goldenseed.diagnosis.measures import beyond_rounding, image_beyond_rounding
 from goldenseed.diagnosis.model import Cause, Diagnosis
-from goldenseed.diagnosis.places import (
-    Place,
-    Root,
+from goldenseed.diagnosis.places import Place, Root
+from goldenseed.diagnosis.roots import (
+    beyond_rounding,
     hidden_places,
+    image_beyond_rounding,
     roots_of,
 )
 from goldenseed.environment.fingerprint import Value

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from goldenseed.backends.diffusers.recorder import Recorder
-from goldenseed.tolerance.rounding import EPS, TraceMeasure, trace_measures
+from goldenseed.tolerance.mixtures import EPS
+from goldenseed.tolerance.rounding import TraceMeasure, trace_measures
 from goldenseed.trace.stages import Stage, Trace
 
 SIZE = 2000

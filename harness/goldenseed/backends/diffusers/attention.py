@@ -10,6 +10,7 @@ from goldenseed.backends.diffusers.loaded import did_you_mean
 from goldenseed.backends.diffusers.loading import quietly
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.parts import is_denoiser
 
 if TYPE_CHECKING:
     from goldenseed.suite.cases import Suite
@@ -25,8 +26,6 @@ FAMILIES = (
 Those that carry weights (IP-Adapter, Custom Diffusion), that are made for projections joined
 beforehand, or that need arguments are not among them: nothing can stand for those.
 """
-_DENOISERS = ("unet", "transformer", "transformer_2", "prior")
-"""Components that are called once a step. A processor for the VAE alone is never what was meant."""
 
 
 @contextmanager
@@ -66,7 +65,8 @@ def _takers(pipeline: Any, wanted: str, suite: Suite) -> list[Any]:
         if getattr(component, "attn_processors", None)
     }
     takers = [name for name, classes in found.items() if classes <= family]
-    refused = [name for name in _DENOISERS if name in found and name not in takers]
+    # A processor for the VAE alone is never what was meant.
+    refused = [name for name in found if is_denoiser(name) and name not in takers]
     if refused or not takers:
         names = refused or list(found)
         own = "; ".join(f"{name} has {', '.join(sorted(found[name]))}" for name in names)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.as_loaded import memory_format_of, plain_dtype
 from goldenseed.backends.diffusers.pipeline_state import processors_of
-from goldenseed.backends.diffusers.recorder import is_denoiser
 from goldenseed.backends.diffusers.trace import compiled
 from goldenseed.backends.diffusers.watching import watch_attribute
 from goldenseed.environment.keys import AUTOCAST, EnvironmentValue, guarded, plain
 from goldenseed.environment.switches import switch_readers
+from goldenseed.suite.parts import is_denoiser
 
 if TYPE_CHECKING:
     import torch

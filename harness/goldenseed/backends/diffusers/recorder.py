@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.suite.parts import made_by, role_of
 from goldenseed.trace.digesting import Kept, Recording, kept
 from goldenseed.trace.stages import Stage, Trace
 
@@ -160,16 +161,10 @@ class Recorder:
         self._pending, self._pending_bytes = [], 0
 
 
-_NAMES = ("unet", "transformer")
 _CALLS = 4
 """How many calls are recorded where no scheduler tells that a step is done."""
 _ROWS = 4
 """Up to how many rows of a batch are kept apart: guidance needs two, at times three."""
-
-
-def is_denoiser(name: str) -> bool:
-    """Say whether a pipeline's component of this name predicts the noise."""
-    return name.startswith(_NAMES)
 
 
 def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: Any) -> None:
@@ -188,7 +183,7 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
     def after(_module: Any, _args: Any, output: Any) -> None:
         if recorder.first_step_seen or calls == _CALLS:
             return
-        values = output[0] if isinstance(output, tuple) else getattr(output, "sample", output)
+        values = made_by(role_of(name), output)
         for row, value in _rows(recorder, values):
             recorder.add(Stage.DENOISER_OUTPUT, f"{name}{row}", value)
 

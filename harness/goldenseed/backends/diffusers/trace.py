@@ -15,8 +15,9 @@ from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
-from goldenseed.backends.diffusers.recorder import Recorder, is_denoiser, watch_denoiser
+from goldenseed.backends.diffusers.recorder import Recorder, watch_denoiser
 from goldenseed.backends.diffusers.watching import MethodWatch, watch_attribute
+from goldenseed.suite.parts import Role, is_denoiser, made_by, role_of
 from goldenseed.trace.stages import Stage
 
 _SAMPLE = 2
@@ -106,7 +107,7 @@ def _module_watch(recorder: Recorder, name: str) -> _Watch:
     encoded, decoding = _encoder_hook(recorder, name), _decoding(recorder, name)
 
     def watch(restore: ExitStack, module: Any) -> None:
-        if name.startswith("text_encoder") and not compiled(module):
+        if role_of(name) is Role.TEXT_ENCODER and not compiled(module):
             restore.callback(module.register_forward_hook(encoded).remove)
         if is_denoiser(name) and not compiled(module):
             watch_denoiser(recorder, restore, name, module)
@@ -183,8 +184,7 @@ def _decoding(recorder: Recorder, name: str) -> Any:
         latents = args[0] if args else next(iter(kwargs.values()), None)
         recorder.add(Stage.LATENTS_BEFORE_VAE, name, latents)
         result = original(*args, **kwargs)
-        made = result[0] if isinstance(result, tuple) else getattr(result, "sample", None)
-        recorder.add(Stage.VAE_OUTPUT, name, made)
+        recorder.add(Stage.VAE_OUTPUT, name, made_by(Role.DECODER, result))
         return result
 
     return decode
@@ -205,8 +205,7 @@ def _stepped(recorder: Recorder, name: str) -> Any:
         if recorder.later_outputs < _LATER_OUTPUTS:
             _record_given(recorder, name, args, kwargs)
         result = original(scheduler, *args, **kwargs)
-        sample = result[0] if isinstance(result, tuple) else getattr(result, "prev_sample", None)
-        recorder.add(Stage.DENOISING_STEP, name, sample)
+        recorder.add(Stage.DENOISING_STEP, name, made_by(Role.SCHEDULER, result))
         return result
 
     return step

@@ -9,7 +9,6 @@ from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.suspicion import SHOWN, Suspicion, is_rounding
-from goldenseed.trace.distances import either
 
 _PLACES = {Place.TOKEN_IDS, Place.EMBEDDINGS, Place.NOISE, Place.LATENTS}
 
@@ -18,7 +17,7 @@ def batch(_findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Explain that the same is computed for another number of images at once."""
     if root.place not in _PLACES or not root.reshaped:
         return
-    shapes = [(a.shape, b.shape) for a, b in root.reshaped if a and b]
+    shapes = [(a.shape, b.shape) for a, b in root.reshaped]
     if all(a[1:] == b[1:] and len(a) > 1 for a, b in shapes):
         words = f"{shapes[0][0][0]} → {shapes[0][1][0]}"
         evidence = f"{root.place}: {words} rows, and otherwise the same shape"
@@ -33,10 +32,10 @@ def dtype(_findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Explain values of another dtype by what computes them."""
     if root.place in _INTEGERS or root.place is Place.NOISE or not root.recast:
         return
-    pair = root.recast[0]
-    words = " → ".join(each.dtype for each in pair if each)
-    source = either(pair).source
-    evidence = f"{root.place} of {source}: {words}" if source else f"{root.place}: {words}"
+    before, now = root.recast[0]
+    words = f"{before.dtype} → {now.dtype}"
+    of = f" of {now.source}" if now.source else ""
+    evidence = f"{root.place}{of}: {words}"
     yield Suspicion(Cause.DTYPE, SHOWN, words, (evidence,))
 
 

@@ -1,11 +1,17 @@
-"""What the trace shows of the denoising: what the denoiser is given, makes, and what follows."""
+"""What the trace shows of the denoising: what the denoiser is given, makes, and what follows.
+
+Within the first step a trace has four places, each computed from the one before: what the denoiser
+is given, what it returns, what the guidance makes of that and what the scheduler makes of that.
+Where one of them differs and the one before does not, one thing alone can have made it, so that
+each place has a rule of its own here. Older traces have none of the first three, and then the
+first step as a whole differs, which any of them explains.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from goldenseed.diagnosis.evidence import Findings
-from goldenseed.diagnosis.measures import guidance_of
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.suspicion import (
@@ -16,17 +22,20 @@ from goldenseed.diagnosis.suspicion import (
     computed_otherwise,
     is_rounding,
 )
+from goldenseed.suite.parts import BY_POSITION, Given, Role, given_as
+from goldenseed.tolerance.mixtures import guidance_of
 from goldenseed.trace.distances import either, stage_distance
 
-_SAMPLES = ("0", "sample", "hidden_states", "latent_model_input")
-_POSITIONS = {"0": "sample", "1": "timestep"}
-"""What denoisers are given by position."""
-_TIMES = ("1", "timestep", "timestep_cond")
-_TEXTS = ("encoder_hidden_states", "text_embeds", "pooled_projections")
-_IMAGES = ("image_embeds", "ip_hidden_states", "image_embeddings")
 _GUIDANCE_MISSED = 0.005
 """How far, relative to the scale, an estimate of the guidance may miss: five times what fits."""
-_SIZES = ("time_ids", "img_ids", "size")
+_CAUSES = {
+    Given.SAMPLE: Cause.SCHEDULER,
+    Given.TIME: Cause.SCHEDULER,
+    Given.IMAGE: Cause.IMAGE_ENCODER,
+    Given.GUIDANCE: Cause.GUIDANCE,
+    Given.SIZE: Cause.NOISE,
+}
+"""Who makes what the denoiser is given: a scheduler scales the sample and sets the time."""
 
 
 def denoiser(findings: Findings, root: Root) -> Iterator[Suspicion]:
@@ -47,76 +56,84 @@ def denoiser(findings: Findings, root: Root) -> Iterator[Suspicion]:
 
 
 def _given(findings: Findings, root: Root) -> Iterator[Suspicion]:
-    rows = [(a.shape[0], b.shape[0]) for a, b in root.reshaped if a and b and a.shape and b.shape]
-    parts = {source.partition(".")[2] for source in root.sources}
-    named = ", ".join(sorted(_POSITIONS.get(part, part) for part in parts))
-    if rows and all(set(pair) == {1, 2} for pair in rows):
-        evidence = f"the denoiser is given {rows[0][1]} rows for an image instead of {rows[0][0]}"
-        yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (evidence,))
+    """Explain that the denoiser is given something else, made of the same."""
+    switched = _switched(root)
+    if switched:
+        yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (switched,))
+    if switched or root.recast:
         return
-    if any(either(pair).index for pair in root.one_sided):
-        evidence = "the denoiser is called more or fewer times in a step"
-        yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (evidence,))
-        return
-    if root.recast:
-        return
+    parts = {either(pair).key.value for pair in root.one_sided or root.differing}
     if root.one_sided:
-        parts = {(either(pair).source or "").partition(".")[2] for pair in root.one_sided}
         evidence = f"the denoiser is given {', '.join(sorted(parts))} for one of the images alone"
-    elif Place.EMBEDDINGS in root.carried:
-        evidence = f"the denoiser is given another {named}; one of the traces lacks the embeddings"
     else:
-        evidence = f"the denoiser is given another {named}, though what it is made of is the same"
+        names = ", ".join(sorted(BY_POSITION.get(part, part) for part in parts))
+        evidence = f"the denoiser is given another {names}"
+        evidence += (
+            "; one of the traces lacks the embeddings"
+            if Place.EMBEDDINGS in root.carried
+            else ", though what it is made of is the same"
+        )
     for part in sorted(parts):
-        if any(name in part for name in _TEXTS):
+        kind = given_as(part)
+        if kind is Given.TEXT:
             yield from _given_text(findings, root, part, evidence)
         else:
-            yield Suspicion(_of_part(part), SHOWN, "", (evidence,))
+            yield Suspicion(_CAUSES.get(kind, Cause.CALL), SHOWN, "", (evidence,))
+
+
+def _switched(root: Root) -> str:
+    """Say how one sees that guidance is on for one of the images alone; empty if it is not.
+
+    Guidance predicts with and without the prompt: by two rows for an image in one call, or by two
+    calls in a step.
+    """
+    rows = [(a.shape[0], b.shape[0]) for a, b in root.reshaped if a.shape and b.shape]
+    if rows and all(set(pair) == {1, 2} for pair in rows):
+        return f"the denoiser is given {rows[0][1]} rows for an image instead of {rows[0][0]}"
+    if any(either(pair).index for pair in root.one_sided):
+        return "the denoiser is called more or fewer times in a step"
+    return ""
 
 
 def _given_text(findings: Findings, root: Root, part: str, evidence: str) -> Iterator[Suspicion]:
+    """Explain another text that the denoiser is given.
+
+    The embeddings that the encoders returned are the same: so another of their layers is taken, or
+    the call makes something else of them. Where a trace lacks them (a compiled encoder has no
+    hook), nothing is known of what lies between the token ids and here.
+    """
     if Place.EMBEDDINGS not in root.carried:
         yield Suspicion(Cause.CALL, LIKELY, part, (evidence,))
         yield Suspicion(Cause.TEXT_ENCODER, LIKELY / 2, "which of its layers", (evidence,))
         yield Suspicion(Cause.PROMPT, LIKELY / 4, "", (evidence,))
     elif not is_rounding(findings, root):
-        yield from computed_otherwise(Cause.TEXT_ENCODER, findings, root, "text_encoder", evidence)
-
-
-def _of_part(part: str) -> Cause:
-    last = part.rpartition(".")[2]
-    if last == "guidance":
-        return Cause.GUIDANCE
-    if part in _SAMPLES or part in _TIMES:
-        return Cause.SCHEDULER
-    if any(name in part for name in _IMAGES):
-        return Cause.IMAGE_ENCODER
-    return Cause.NOISE if last in _SIZES else Cause.CALL
+        encoders = findings.parts(Role.TEXT_ENCODER)
+        yield from computed_otherwise(Cause.TEXT_ENCODER, findings, root, encoders, evidence)
 
 
 def _computed(findings: Findings, root: Root) -> Iterator[Suspicion]:
-    """Explain another output of the denoiser for the same input."""
-    distance = "" if root.distance is None else f", by a relative distance of {root.distance:.1e}"
-    evidence = f"the denoiser makes something else of the same input{distance}"
+    """Explain another output of the denoiser for the same input.
+
+    A distance within rounding is for the rule of rounding, unless the difference goes on to add up
+    as one does that is made anew in every step: a change of the weights too faint to be seen in one
+    evaluation. That is why growth counts here, and at no other place.
+    """
     if root.recast:
         return
+    distance = "" if root.distance is None else f", by a relative distance of {root.distance:.1e}"
+    evidence = f"the denoiser makes something else of the same input{distance}"
     if root.one_sided or root.reshaped:
         yield Suspicion(Cause.GUIDANCE, LIKELY, "switched on or off", (evidence,))
     elif not is_rounding(findings, root) or findings.adds_up:
-        found = computed_otherwise(Cause.DENOISER, findings, root, _component(root), evidence)
         if _has_adapters(findings):
-            # Adapters are put on after the weights beneath them were digested.
+            # Adapters are put on after the weights beneath them were digested, so equal digests
+            # acquit the weights and not the adapters.
             yield Suspicion(Cause.LORA, LIKELY, "", (evidence, "adapters are in use"))
         else:
             yield Suspicion(Cause.LORA, POSSIBLE / 2, "", (evidence,))
-        yield from found
+        yield from computed_otherwise(Cause.DENOISER, findings, root, root.parts, evidence)
         if Place.EMBEDDINGS in root.carried:
             yield Suspicion(Cause.TEXT_ENCODER, POSSIBLE, "", (evidence,))
-
-
-def _component(root: Root) -> str:
-    """Return the denoiser's name from that of its output: ``unet`` of ``unet[1]``."""
-    return next((source.partition("[")[0] for source in root.sources if source), "unet")
 
 
 def _has_adapters(findings: Findings) -> bool:
@@ -126,12 +143,16 @@ def _has_adapters(findings: Findings) -> bool:
 
 
 def _guided(findings: Findings) -> Iterator[Suspicion]:
-    before, now = (
-        guidance_of(trace or ())
-        for trace in (findings.evidence.accepted.trace, findings.evidence.present.trace)
-    )
-    alike = findings.alike
-    evidence = [f"the denoiser's predictions are {alike}, what the guidance makes of them is not"]
+    """Explain that the same predictions are mixed otherwise, with both scales where they show.
+
+    The scale is a weight of a sum whose terms and result all have sketches, so that it can be read
+    off both traces (``guidance_of``), whatever the pipeline calls it.
+    """
+    evidence = [
+        f"the denoiser's predictions are {findings.alike}, what the guidance makes of them is not"
+    ]
+    sides = (findings.evidence.accepted, findings.evidence.present)
+    before, now = (guidance_of(side.trace or ()) for side in sides)
     words = ""
     if before is not None and now is not None:
         words = f"about {_told_apart(before, now)}"
@@ -146,6 +167,11 @@ def _told_apart(old: float, new: float) -> str:
 
 
 def _stepped(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Explain another step of the same sample and prediction.
+
+    If the fingerprint knows the scheduler and finds nothing changed, it is something that no
+    fingerprint shows (its code, say), which is less certain.
+    """
     if is_rounding(findings, root):
         return
     evidence = ["the scheduler makes another step of the same sample and the same prediction"]
@@ -160,8 +186,8 @@ def _stepped(findings: Findings, root: Root) -> Iterator[Suspicion]:
 def _first_step(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Share a first step between what can make it: what happens within it was not recorded.
 
-    Not for the accepted image, that is; the present trace may still show another guidance than the
-    recipe asks for, or the same.
+    Not for the accepted image, that is. The present trace may have it: a guidance that is not what
+    the recipe asks for convicts the guidance, one that is acquits it, and it shares no more.
     """
     distance = "" if root.distance is None else f" (relative distance {root.distance:.1e})"
     evidence = f"the first step differs{distance} although prompt, schedule and noise are the same"
@@ -185,6 +211,11 @@ def _asked_for(findings: Findings) -> float | None:
 
 
 def _later(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Explain a later step that differs after a first one that does not.
+
+    Weights and arithmetic are at work in every step, so it is something that depends on the step.
+    More or fewer steps are for the rule of the schedule.
+    """
     step = next((either(pair).index + 1 for pair in root.differing), 0)
     if len(root.one_sided) == len(root.differing):
         return

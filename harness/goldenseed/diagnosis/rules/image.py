@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from goldenseed.diagnosis.evidence import Blank, Findings
-from goldenseed.diagnosis.measures import common_factor
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.suspicion import (
@@ -16,6 +15,8 @@ from goldenseed.diagnosis.suspicion import (
     computed_otherwise,
     is_rounding,
 )
+from goldenseed.suite.parts import Role
+from goldenseed.tolerance.mixtures import common_factor
 from goldenseed.trace.stages import Stage, StageRecord, Trace
 
 
@@ -49,10 +50,10 @@ def _decoded(findings: Findings, root: Root) -> Iterator[Suspicion]:
         return
     distance = "" if root.distance is None else f", by a relative distance of {root.distance:.1e}"
     evidence = f"the latents are the same, what the VAE makes of them is not{distance}"
-    narrowed = root.place is Place.VAE
-    yield from computed_otherwise(Cause.VAE_WEIGHTS, findings, root, "vae", evidence)
+    decoders = findings.parts(Role.DECODER)
+    yield from computed_otherwise(Cause.VAE_WEIGHTS, findings, root, decoders, evidence)
     yield Suspicion(Cause.VAE_TILING, POSSIBLE, "", (evidence,))
-    if not narrowed:
+    if root.place is not Place.VAE:
         yield Suspicion(Cause.POST_PROCESSING, LIKELY / 2, "", (evidence,))
 
 
@@ -62,10 +63,9 @@ def _converted(root: Root) -> Iterator[Suspicion]:
         if root.place is Place.PIXELS
         else "the VAE's output is the same, the image made of it is not"
     )
-    shapes = [(a.shape, b.shape) for a, b in root.reshaped if a and b]
     words = ""
-    if shapes:
-        words = " → ".join(" x ".join(map(str, shape)) for shape in shapes[0])
+    if root.reshaped:
+        words = " → ".join(" x ".join(map(str, each.shape)) for each in root.reshaped[0])
     yield Suspicion(Cause.POST_PROCESSING, SHOWN, words, (before,))
 
 
@@ -74,12 +74,7 @@ def blank(findings: Findings, root: Root) -> Iterator[Suspicion]:
     broken = _first_not_finite(findings)
     now, before = findings.evidence.present.blank, findings.evidence.accepted.blank
     if broken is not None:
-        where = broken.stage.value.replace("_", " ")
-        words = (
-            f"from {where} on"
-            if broken.stage is not Stage.DENOISING_STEP
-            else (f"from denoising step {broken.index + 1} on")
-        )
+        words = f"from {broken.key.words} on"
         evidence = f"NaN or infinite values appear: {words}"
         yield Suspicion(Cause.NOT_FINITE, 4 * SHOWN, words, (evidence,))
     elif now is Blank.BLANKED is not before:

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from goldenseed.diagnosis.evidence import Findings
-from goldenseed.diagnosis.measures import common_factor, likeness
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
-from goldenseed.diagnosis.suspicion import (
-    LIKELY,
-    POSSIBLE,
-    SHOWN,
-    Suspicion,
-    is_rounding,
-)
+from goldenseed.diagnosis.suspicion import LIKELY, POSSIBLE, SHOWN, Suspicion, is_rounding
+from goldenseed.tolerance.mixtures import common_factor, likeness
 from goldenseed.trace.distances import Pair
 from goldenseed.trace.stages import Stage, StageRecord, Trace
 
@@ -47,8 +41,6 @@ def noise(findings: Findings, root: Root) -> Iterator[Suspicion]:
 
 def _reshaped(root: Root) -> Iterator[Suspicion]:
     before, now = root.reshaped[0]
-    assert before  # noqa: S101 - a record of both
-    assert now  # noqa: S101
     shapes = f"{_shape(before.shape)} → {_shape(now.shape)}"
     if before.shape[1:] == now.shape[1:]:
         return
@@ -57,8 +49,6 @@ def _reshaped(root: Root) -> Iterator[Suspicion]:
 
 def _recast(findings: Findings, root: Root) -> Iterator[Suspicion]:
     before, now = root.recast[0]
-    assert before  # noqa: S101 - a record of both
-    assert now  # noqa: S101
     words = f"{before.dtype} → {now.dtype}"
     alone = not any(each.place is Place.EMBEDDINGS and each.recast for each in findings.roots)
     evidence = f"the noise has another dtype: {words}"

@@ -38,7 +38,7 @@ def _token_ids(findings: Findings, root: Root) -> Iterator[Suspicion]:
     evidence = "the token ids differ"
     if findings.recipes_known and "prompt" not in findings.fields:
         evidence += ", although the recipe's prompt is the same"
-    names = sorted({source for source in root.sources if source})
+    names = sorted(filter(None, root.parts))
     yield Suspicion(
         Cause.TOKENIZER, tokenizer, names[0] if len(names) == 1 else "", (evidence, _which(root))
     )
@@ -67,16 +67,16 @@ def _odds(findings: Findings, root: Root) -> tuple[float, float]:
     prompt, tokenizer = LIKELY, LIKELY
     if not findings.recipes_known:
         prompt *= 2
-    tokenizers = {_source(pair) for pair in root.pairs}
+    tokenizers = {either(pair).key.part for pair in root.pairs}
     if len(tokenizers) > 1:
-        if len(root.sources) == len(tokenizers):
+        if len(root.parts) == len(tokenizers):
             tokenizer /= 4
-        elif all(findings.same_key(f"tokenizer.{each}.sha256") for each in root.sources):
+        elif all(findings.same_key(f"tokenizer.{each}.sha256") for each in root.parts):
             # Vocabulary and rules are what they were, and a pipeline takes a text for each encoder.
             tokenizer /= 2
         else:
             prompt /= 4
-    texts = [pair for pair in root.pairs if _source(pair) == root.sources[0]]
+    texts = [pair for pair in root.pairs if either(pair).key.part == root.parts[0]]
     differ = [not same(pair) for pair in texts]
     if all(differ) and _several_texts(texts):
         prompt /= 4
@@ -84,7 +84,7 @@ def _odds(findings: Findings, root: Root) -> tuple[float, float]:
         tokenizer /= 4
     if any(key in findings.keys for key in ("package.tokenizers", "package.transformers")):
         tokenizer *= 2
-    elif all(findings.same_key(f"tokenizer.{each}.sha256") for each in root.sources):
+    elif all(findings.same_key(f"tokenizer.{each}.sha256") for each in root.parts):
         tokenizer *= 0.8
     return prompt, tokenizer
 
@@ -99,28 +99,27 @@ def _several_texts(pairs: Sequence[Pair]) -> bool:
 
 
 def _which(root: Root) -> str:
-    texts = [pair for pair in root.pairs if _source(pair) == root.sources[0]]
+    texts = [pair for pair in root.pairs if either(pair).key.part == root.parts[0]]
     places = [str(place + 1) for place, pair in enumerate(texts) if not same(pair)]
-    return f"of {len(texts)} texts that {root.sources[0] or 'it'} encodes: {', '.join(places)}"
+    return f"of {len(texts)} texts that {root.parts[0] or 'it'} encodes: {', '.join(places)}"
 
 
 def _rows_alone(root: Root) -> bool:
     """Say whether only the number of rows differs: that is for the rule of the batch."""
-    reshaped = root.reshaped
-    return bool(reshaped) and all(a.shape[1:] == b.shape[1:] for a, b in reshaped if a and b)
+    return bool(root.reshaped) and all(a.shape[1:] == b.shape[1:] for a, b in root.reshaped)
 
 
 def _embeddings(findings: Findings, root: Root) -> Iterator[Suspicion]:
     if is_rounding(findings, root):
         return
-    encoders = sorted({source.split(".")[0] for source in root.sources if source})
-    whole = all(not same(pair) for pair in root.pairs if _source(pair) in encoders)
+    encoders = sorted(filter(None, root.parts))
+    whole = all(not same(pair) for pair in root.pairs if either(pair).key.part in encoders)
     distance = "" if root.distance is None else f", by a relative distance of {root.distance:.1e}"
     evidence = f"the embeddings differ{distance}, although the token ids are the same"
     if not whole:
         yield Suspicion(Cause.TEXT_ENCODER, POSSIBLE, " and ".join(encoders), (evidence,))
         return
-    for found in computed_otherwise(Cause.TEXT_ENCODER, findings, root, encoders[0], evidence):
+    for found in computed_otherwise(Cause.TEXT_ENCODER, findings, root, encoders, evidence):
         words = " and ".join(encoders) if found.cause is Cause.TEXT_ENCODER else ""
         weight = found.weight * _if_together(found.cause, findings, encoders)
         yield replace(found, words=words, weight=weight)
@@ -135,7 +134,3 @@ def _if_together(cause: Cause, findings: Findings, encoders: Sequence[str]) -> f
     if len(encoders) == 1 or not unchanged:
         return 1.0
     return {Cause.TEXT_ENCODER: 0.25, Cause.MATMUL_PRECISION: 8.0}.get(cause, 1.0)
-
-
-def _source(pair: Pair) -> str:
-    return (either(pair).source or "").split(".")[0]

@@ -16,6 +16,7 @@ from goldenseed.runs.made import mask_for
 from goldenseed.runs.record import CaseRecord
 from goldenseed.runs.stored import stored_evidence, stored_trace, trace_path
 from goldenseed.suite.masking import MaskSpec
+from goldenseed.suite.parts import Side
 from goldenseed.tolerance.exact import exact_distances, stages_of
 from goldenseed.tolerance.rounding import trace_measures
 from goldenseed.tolerance.tolerance import unmeasured_noise
@@ -38,7 +39,7 @@ from goldenseed.verdict.model import Verdict
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_OF_THE_PICTURE = frozenset({Stage.VAE_OUTPUT, Stage.FLOAT_IMAGE, Stage.PIXELS})
+_OF_THE_PICTURE = frozenset(stage for stage in Stage if stage.side is Side.IMAGE)
 """Stages of which a mask leaves parts out, so that their digests say nothing."""
 _SAME = 1e-6
 """A relative distance of noise that is the same: sketches of narrow values are kept in float32."""

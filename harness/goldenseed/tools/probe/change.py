@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.record import EnvironmentValue
 from goldenseed.suite.cases import Case, Suite
+from goldenseed.suite.parts import Role, named
 from goldenseed.suite.recipes import key_of_model
 
 UNCHANGED = "unchanged"
@@ -114,21 +115,25 @@ def denoiser_of(pipeline: Any) -> Any:
     """Return the model that is called once a step; ``Unfit`` where none has a known name."""
     for name in denoiser_names(pipeline):
         return getattr(pipeline, name)
-    raise Unfit(f"{type(pipeline).__name__} has neither unet nor transformer")
+    raise Unfit(f"{type(pipeline).__name__} has no denoiser of a known name")
 
 
 def denoiser_names(pipeline: Any) -> list[str]:
     """Return the names under which the pipeline holds models that are called once a step."""
-    names = ("unet", "transformer", "transformer_2", "prior")
-    return [name for name in names if getattr(pipeline, name, None) is not None]
+    return present(pipeline, Role.DENOISER, Role.PRIOR)
 
 
 def decoder_of(pipeline: Any) -> Any:
     """Return the model that turns latents into the image; ``Unfit`` where there is none."""
-    found = getattr(pipeline, "vae", None) or getattr(pipeline, "vqvae", None)
-    if found is None:
-        raise Unfit(f"{type(pipeline).__name__} has no VAE")
-    return found
+    for name in present(pipeline, Role.DECODER):
+        return getattr(pipeline, name)
+    raise Unfit(f"{type(pipeline).__name__} has no VAE")
+
+
+def present(pipeline: Any, *roles: Role) -> list[str]:
+    """Return the names of the parts of these roles that the pipeline has."""
+    given = getattr(pipeline, "components", vars(pipeline))
+    return [name for name in named(given, *roles) if getattr(pipeline, name, None) is not None]
 
 
 def call_otherwise(pipeline: Any, call: Callable[..., Any]) -> None:

@@ -14,7 +14,8 @@ from tiny_suites import one_case
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.backends.diffusers.layers import DeepTrace, recorded_layers
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.diagnosis.layers import LayerDivergence, first_differing_layer, layer_in_words
+from goldenseed.diagnosis.divergence import first_differing_layer, layer_in_words
+from goldenseed.diagnosis.model import LayerDivergence
 from goldenseed.trace.files import LAYERS_SUFFIX, LayerRecord, read_layers
 
 

@@ -9,6 +9,7 @@ from functools import partial, wraps
 from typing import Any
 
 from goldenseed.backends.diffusers.recorder import Place
+from goldenseed.suite.parts import Role
 from goldenseed.tools.probe.change import (
     Change,
     Check,
@@ -16,8 +17,8 @@ from goldenseed.tools.probe.change import (
     Unfit,
     call_otherwise,
     decoder_of,
-    denoiser_names,
     needs_gpu,
+    present,
 )
 
 _PER_PROMPT = ("prompt", "negative_prompt")
@@ -155,9 +156,9 @@ def channels_last(pipeline: Any) -> None:
     import torch
 
     found = False
-    for name in (*denoiser_names(pipeline), "vae"):
-        model = getattr(pipeline, name, None)
-        if model is not None and any(isinstance(m, torch.nn.Conv2d) for m in model.modules()):
+    for name in present(pipeline, Role.DENOISER, Role.PRIOR, Role.DECODER):
+        model = getattr(pipeline, name)
+        if any(isinstance(m, torch.nn.Conv2d) for m in model.modules()):
             model.to(memory_format=torch.channels_last)
             found = True
     if not found:

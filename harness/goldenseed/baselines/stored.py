@@ -1,0 +1,192 @@
+"""What entries name, each stored once under its digest: images, traces and environments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from goldenseed.baselines.places import Places
+from goldenseed.baselines.reading import ENTRY_LIMIT_BYTES, restore
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import (
+    json_sha256,
+    pretty_json,
+    read_json,
+    read_regular,
+    sha256_hex,
+    write_atomically,
+)
+from goldenseed.trace.files import digest_of, read_trace, small_file, verified_file
+from goldenseed.trace.stages import Trace, stages_sha256
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FILE_LIMIT_BYTES = 1 << 30
+
+
+def image(places: Places, pixels_sha256: str) -> Image.Image:
+    """Decode an accepted image and verify that its pixels have the digest in its name.
+
+    The digest covers mode and size, so an image of another size is caught by it too.
+
+    Raises:
+        GoldenseedError: the file is missing, no whole PNG, or holds other pixels.
+
+    """
+    return _verified(places, pixels_sha256)[0]
+
+
+def image_file(places: Places, pixels_sha256: str, file_sha256: str | None = None) -> bytes:
+    """Return an accepted image's PNG file, its pixels verified as by ``image``; same errors.
+
+    A file whose bytes have the digest ``file_sha256`` is one whose pixels were verified when they
+    were accepted; it is not decoded again.
+    """
+    if file_sha256 is not None:
+        data = _read(places.image(pixels_sha256))
+        if sha256_hex(data) == file_sha256:
+            return data
+    return _verified(places, pixels_sha256)[1]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_regular(path, FILE_LIMIT_BYTES)
+    except GoldenseedError as error:
+        raise _unreadable(path, error) from error
+
+
+def _verified(places: Places, pixels_sha256: str) -> tuple[Image.Image, bytes]:
+    from goldenseed.core import pixels  # reading entries needs no image library
+
+    path = places.image(pixels_sha256)
+    data = _read(path)
+    try:
+        image = pixels.decode(data, name=str(path), formats=("PNG",))
+    except GoldenseedError as error:
+        raise _unreadable(path, error) from error
+    found = pixels.pixels_sha256(image)
+    if found != pixels_sha256:
+        raise GoldenseedError(
+            "does not hold the pixels that were accepted: it is an image of "
+            f"{image.width} x {image.height} pixels in mode {image.mode} with the digest {found}",
+            path=path,
+            fix=_restore(path),
+        )
+    return image, data
+
+
+def store_image(places: Places, pixels_sha256: str, made: Callable[[], Image.Image]) -> str:
+    """Write an image, as the smallest PNG Pillow makes, unless a whole copy is stored already.
+
+    ``made`` returns it, and has verified its digest. Returns the SHA-256 of the file.
+
+    Raises:
+        GoldenseedError: it cannot be written; then no part of it is there.
+
+    """
+    from goldenseed.core import pixels  # reading entries needs no image library
+
+    try:
+        return sha256_hex(image_file(places, pixels_sha256))
+    except GoldenseedError:
+        data = pixels.encode_png(made(), compress_level=pixels.SMALL)
+        write_atomically(places.image(pixels_sha256), data)
+        return sha256_hex(data)
+
+
+def _unreadable(path: Path, error: GoldenseedError) -> GoldenseedError:
+    what = error.what if path.exists() else "the accepted image is missing"
+    return GoldenseedError(what, path=path, fix=_restore(path))
+
+
+def _restore(path: Path) -> str:
+    return (
+        f"git checkout -- '{path}' restores the committed one; "
+        "or accept the case again from a run that has the image"
+    )
+
+
+def trace(places: Places, trace_sha256: str) -> Trace:
+    """Read the trace of an accepted image and verify its digest.
+
+    Raises:
+        GoldenseedError: the file is missing, cut short or altered.
+
+    """
+    return read_trace(places.trace(trace_sha256))
+
+
+def trace_file(places: Places, trace_sha256: str) -> bytes:
+    """Return a trace's file, its digest verified but not its records; errors as of ``trace``."""
+    return verified_file(places.trace(trace_sha256))
+
+
+def trace_digests(path: Path | None) -> tuple[str | None, str | None]:
+    """Verify a trace in a run's folder; return its digest and that of its stages' digests.
+
+    Both are None where there is no trace.
+
+    Raises:
+        GoldenseedError: the file is missing, cut short or altered.
+
+    """
+    if path is None:
+        return None, None
+    stages = stages_sha256(each.digest for each in read_trace(path))
+    return digest_of(path), stages
+
+
+def store_trace(places: Places, path: Path) -> None:
+    """Copy a trace from a run's folder, unless a whole copy is stored already.
+
+    Raises:
+        GoldenseedError: it is not what its name says, or cannot be written.
+
+    """
+    if not _is_whole_trace(places, digest_of(path)):
+        write_atomically(places.trace(digest_of(path)), small_file(path))
+
+
+def _is_whole_trace(places: Places, trace_sha256: str) -> bool:
+    try:
+        trace(places, trace_sha256)
+    except GoldenseedError:
+        return False
+    return True
+
+
+def environment(places: Places, digest: str) -> dict[str, str | int | float | bool | None]:
+    """Read the environment that ``digest`` names: dotted key → value.
+
+    Raises:
+        GoldenseedError: no such file, not strict JSON, or edited since it was written.
+
+    """
+    path = places.environment(digest)
+    document = read_json(path, ENTRY_LIMIT_BYTES)
+    if not isinstance(document, dict) or json_sha256(document) != digest:
+        raise GoldenseedError(
+            "does not hold what its name, the digest of its content, says: it was edited",
+            path=path,
+            fix=restore(path),
+        )
+    return document
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Say whether a file with exactly this content is there."""
+    try:
+        return read_regular(path, len(data)) == data
+    except GoldenseedError:
+        return False
+
+
+def store_environment(places: Places, found: Mapping[str, str | int | float | bool | None]) -> None:
+    """Write the environment that an image was made in, unless it is stored already."""
+    path = places.environment(json_sha256(dict(found)))
+    text = pretty_json(dict(found))
+    if not _holds(path, text):
+        write_atomically(path, text)

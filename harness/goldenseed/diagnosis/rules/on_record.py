@@ -1,0 +1,189 @@
+"""What is on record of how the two images were made: fields of the recipe, keys of the fingerprint.
+
+The suite declares the recipe; the environment's fingerprint is recorded. Both are looked at for
+what differs and takes effect at the root.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from goldenseed.diagnosis import effects
+from goldenseed.diagnosis.divergence import changed
+from goldenseed.diagnosis.effects import CAUSES_OF_WEIGHTS, Effect, effect_of
+from goldenseed.diagnosis.evidence import Findings
+from goldenseed.diagnosis.model import Cause
+from goldenseed.diagnosis.places import Place, Root
+from goldenseed.diagnosis.suspicion import DECLARED, Size, Suspicion, fit
+from goldenseed.environment.fingerprint import KeyDifference
+from goldenseed.suite.recipes import FieldDifference
+
+_ATTENTION: Final = effects.DENOISER | effects.TEXT | effects.VAE
+_LORA: Final = effects.DENOISER | effects.TEXT
+_STEPS: Final = frozenset({Place.SCHEDULE, Place.LATER_STEP})
+_LAYER: Final = effects.TEXT | effects.DENOISER | {Place.CONDITIONING}
+"""The layers that are not recorded show where the denoiser is given one of them."""
+_IMAGES: Final = effects.IMAGE_ENCODER | {Place.LATENTS}
+_FIELDS: Final = (
+    (r"prompt|call\.(negative_)?prompt(_\d)?", Cause.PROMPT, effects.TEXT | {Place.TOKEN_IDS}),
+    (r"seed|noise(\..*)?|call\.latents", Cause.SEED, effects.NOISE),
+    (r"call\.num_inference_steps", Cause.STEPS, _STEPS),
+    (r"call\.(timesteps|sigmas|eta)(\..*)?", Cause.SCHEDULER, effects.SCHEDULE),
+    (r"model\.scheduler(\..*)?", Cause.SCHEDULER, effects.SCHEDULE),
+    (r"call\.\w*(guidance|cfg|pag_)\w*", Cause.GUIDANCE, effects.GUIDANCE),
+    (r"call\.clip_skip", Cause.TEXT_ENCODER, _LAYER),
+    (r"call\.(height|width)", Cause.NOISE, effects.SIZE),
+    (r"call\.num_images_per_prompt", Cause.BATCH, effects.EVERYWHERE),
+    (r"model\.adapters(\..*)?", Cause.LORA, _LORA),
+    (r"call\.\w*attention_kwargs(\..*)?", Cause.LORA, _LORA),
+    (r"call\.\w*image\w*(\..*)?", Cause.IMAGE_ENCODER, _IMAGES),
+    (r"model\.dtype|determinism", Cause.DTYPE, effects.COMPUTED),
+    (r"model\..*", Cause.MODEL, effects.EVERYWHERE),
+    (r"determinism\.(threads|cpu_isa)", Cause.CPU, effects.COMPUTED),
+    (r"determinism\.(sdpa|attention_\w+)", Cause.ATTENTION, _ATTENTION),
+    (r"determinism\.(float32_precision|reduced_\w+)", Cause.MATMUL_PRECISION, effects.COMPUTED),
+    (r"determinism\..*", Cause.KERNELS, effects.COMPUTED),
+    (r"call\..*", Cause.CALL, effects.EVERYWHERE),
+)
+"""Field, cause, and where it takes effect; the first that fits."""
+_COMPILED: Final = tuple((re.compile(field), cause, places) for field, cause, places in _FIELDS)
+_SAID_BY_THE_CAUSE: Final = frozenset({"prompt", "seed", "num_inference_steps", "guidance_scale"})
+_SIZES: Final = tuple(
+    (re.compile(field), size)
+    for field, size in (
+        (r"determinism\.sdpa", Size.ROUNDING),
+        (r"determinism\.attention_\w+", Size.LOSSY),
+        (r"determinism\.(float32_precision|reduced_\w+)", Size.REDUCED),
+        (r"determinism\..+", Size.ROUNDING),
+    )
+)
+"""How far a setting of the arithmetic moves a stage; any other field, as far as may be."""
+_VAGUE: Final = {Cause.CALL: 0.2, Cause.MODEL: 0.3}
+"""What share of the weight remains where a field can mean much."""
+
+
+def declared(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Suspect every field of the recipe that differs and takes effect at ``root``."""
+    for difference in findings.fields.values():
+        found = _cause_of(difference)
+        if found is None or not effects.touches(found[1], root):
+            continue
+        cause, _ = found
+        field = difference.field.removeprefix("call.")
+        change = changed(field, difference.old, difference.new)
+        words = change.removeprefix(f"{field} ") if field in _SAID_BY_THE_CAUSE else change
+        weight = (
+            DECLARED * _share(cause, findings) * fit(_size_of_field(difference), findings, root)
+        )
+        if weight:
+            yield Suspicion(cause, weight, words, (f"the recipe differs: {change}",))
+
+
+def _size_of_field(difference: FieldDifference) -> Size:
+    found = (size for field, size in _SIZES if field.fullmatch(difference.field))
+    return next(found, Size.ANY)
+
+
+def _share(cause: Cause, findings: Findings) -> float:
+    """Weigh how much a field says: another model where its parts are others says it all."""
+    others = any(key.startswith("model.") and key.endswith(".sha256") for key in findings.keys)
+    return 1.0 if cause is Cause.MODEL and others else _VAGUE.get(cause, 1.0)
+
+
+def _cause_of(difference: FieldDifference) -> tuple[Cause, frozenset[Place]] | None:
+    return next(
+        (
+            (cause, places)
+            for field, cause, places in _COMPILED
+            if field.fullmatch(difference.field)
+        ),
+        None,
+    )
+
+
+_FOLLOWS: Final = {".sha256": ".dtype", ".memory_format": ".class", ".parameters": ".class"}
+"""Digests of values follow from their dtype, and so on: what follows is no evidence of its own."""
+_EXACT_ATTENTION: Final = re.compile(
+    r"(Attn|SlicedAttn|FusedAttn|XFormersAttn|FluxAttn)(AddedKV)?Processor(2_0)?( x \d+)?"
+)
+"""Processors of diffusers that compute the same and differ in the order of sums alone."""
+
+
+def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Suspect every cause that a differing key stands for, if it takes effect at ``root``."""
+    for key, difference in findings.keys.items():
+        effect = effect_of(key)
+        if effect is None or not takes_effect(effect, findings, root) or _follows(key, findings):
+            continue
+        weight = effect.weight * fit(_size_of_key(effect, difference), findings, root)
+        if key.startswith("scheduler.") and key.endswith("_sha256"):
+            effect, weight = _table(effect, findings, root)
+        if weight:
+            yield _suspicion(effect, weight, difference, root, inside=findings.inside(key))
+
+
+def takes_effect(effect: Effect, findings: Findings, root: Root) -> bool:
+    """Say whether a difference in a key with this effect can explain ``root``."""
+    if effect.cuda_only and _no_gpu(findings):
+        return False
+    return effects.touches(effect.places, root, effect.component)
+
+
+def _size_of_key(effect: Effect, difference: KeyDifference) -> Size:
+    """Return how far a key moves a stage: by no more than rounding, if both values are exact."""
+    values = (str(difference.old), str(difference.new))
+    exact = all(_EXACT_ATTENTION.fullmatch(part) for value in values for part in value.split(", "))
+    return Size.ROUNDING if effect.cause is Cause.ATTENTION and exact else effect.size
+
+
+def _suspicion(
+    effect: Effect, weight: float, difference: KeyDifference, root: Root, *, inside: bool
+) -> Suspicion:
+    words = changed(difference.key, difference.old, difference.new)
+    evidence = [f"{words} in the fingerprint"]
+    if inside:
+        words = f"{words} inside the call"
+        evidence = [f"{words}, whatever the fingerprint says, which is read around it"]
+    if weight < effect.weight / 10 and root.distance:
+        evidence.append(
+            f"which hardly explains a relative distance of {root.distance:.1e} at {root.place}"
+        )
+    return Suspicion(effect.cause, weight, _short(words, effect), tuple(evidence))
+
+
+def _short(words: str, effect: Effect) -> str:
+    """Leave out what goes without saying: that a digest differs."""
+    if effect.cause in CAUSES_OF_WEIGHTS.values() and "sha256" in words and effect.component:
+        return effect.component
+    return words.removeprefix("package.")
+
+
+def _no_gpu(findings: Findings) -> bool:
+    sides = (findings.evidence.accepted.environment, findings.evidence.present.environment)
+    return all(side is not None and side.get("device.type") == "cpu" for side in sides)
+
+
+def _follows(key: str, findings: Findings) -> bool:
+    return any(
+        key.endswith(end) and key.removesuffix(end) + reason in findings.keys
+        for end, reason in _FOLLOWS.items()
+    )
+
+
+def _table(effect: Effect, findings: Findings, root: Root) -> tuple[Effect, float]:
+    """Judge a scheduler's table: it follows from class and configuration, or was tampered with.
+
+    With both the same, tables differ by what the processor makes of a cumulative product (6e-8).
+    """
+    if any(key.startswith(("scheduler.class", "scheduler.config.")) for key in findings.keys):
+        return effect, 0.0
+    rounding = fit(Size.ROUNDING, findings, root)
+    if root.beyond is not None and root.place is Place.LATER_STEP:
+        return effect, 0.0
+    if root.place is Place.SCHEDULE and not root.distance:
+        rounding = 0.0
+    if rounding > 0.5:  # noqa: PLR2004 - more likely than not
+        return Effect(Cause.CPU, effect.places, 15.0, Size.ROUNDING), 15.0 * rounding
+    return effect, effect.weight
