@@ -25,7 +25,7 @@ from goldenseed.baselines.entry import ExactImage, ProfileBaseline
 from goldenseed.core.pixels import pixels_sha256
 from goldenseed.suite.cases import Case, Limit
 from goldenseed.suite.loading import load_suite
-from goldenseed.tolerance.tolerance import unmeasured_noise
+from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.trace.files import SUFFIX, encode_trace, read_trace
 from goldenseed.trace.stages import Trace
 from goldenseed.verdict.evidence import Accepted, Evidence, Reference
@@ -251,7 +251,7 @@ def judged(
         _evidence(now),
         Reference(accepted),
         limits={"max_peak_difference": Limit(255, "test")},
-        tolerance=unmeasured_noise(dtype),
+        tolerance=assumed_tolerance(dtype),
     )
 
 

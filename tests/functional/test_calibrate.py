@@ -109,7 +109,7 @@ class TwoModes:
 def noise_of(path: Path) -> dict[str, Any]:
     entry = json.loads((path / "baselines" / "tiny" / f"{CASE}.json").read_text())
     (profile,) = entry["profiles"].values()
-    return {**profile.get("noise", {}), "accepted": len(profile["accepted"])}
+    return {**profile.get("tolerance", {}), "accepted": len(profile["accepted"])}
 
 
 def sources(case: dict[str, Any]) -> set[str]:

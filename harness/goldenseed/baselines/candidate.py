@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from goldenseed.baselines import stored
-from goldenseed.baselines.entry import AcceptedImage, ExactImage, MeasuredNoise, RejectedImage
+from goldenseed.baselines.entry import AcceptedImage, ExactImage, MeasuredTolerance, RejectedImage
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256, pretty_json
 
@@ -164,9 +164,9 @@ class Measurement:
 
     unchanged: Candidate
     """The first unchanged image: says suite, case and profile."""
-    noise: MeasuredNoise
+    tolerance: MeasuredTolerance
     environments: tuple[Mapping[str, str | int | float | bool | None], ...]
-    """Where the images were made: those that ``noise`` names by their digests."""
+    """Where the images were made: those that ``tolerance`` names by their digests."""
     modes: tuple[Candidate, ...] = ()
     """Images to be accepted beside those that are; of an envelope none."""
     exact: ExactImage | None = None

@@ -14,7 +14,7 @@ from goldenseed.baselines.entry import (
     AcceptedImage,
     BaselineEntry,
     ExactImage,
-    MeasuredNoise,
+    MeasuredTolerance,
     ProfileBaseline,
     RejectedImage,
 )
@@ -36,7 +36,7 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     """Put on the reject list."""
     MEASURED = "measured"
-    """What was measured of the case's noise was added."""
+    """What was measured of the case was added."""
     TRACED = "traced"
     """Accepted already, but without a trace, which was added."""
     UNCHANGED = "unchanged"
@@ -74,7 +74,7 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
         ProfileBaseline(
             accepted=(*kept, image),
             rejected=rejected,
-            noise=baseline.noise if add else None,
+            tolerance=baseline.tolerance if add else None,
             exact=baseline.exact if add else None,
         ),
         _acceptance(baseline, kept),
@@ -87,7 +87,7 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
 
 def measured(
     baseline: ProfileBaseline,
-    noise: MeasuredNoise,
+    tolerance: MeasuredTolerance,
     modes: Sequence[AcceptedImage] = (),
     exact: ExactImage | None = None,
 ) -> Change:
@@ -101,14 +101,14 @@ def measured(
     """
     for mode in modes:
         baseline = accepted(baseline, mode, add=True).baseline
-    if noise.recipe_sha256 not in {image.recipe_sha256 for image in baseline.accepted}:
+    if tolerance.recipe_sha256 not in {image.recipe_sha256 for image in baseline.accepted}:
         raise GoldenseedError(
             "what was measured belongs to no accepted image",
             fix="accept an image of the case first",
         )
     before = baseline.exact
-    kept = before if before and before.recipe_sha256 == noise.recipe_sha256 else None
-    update = {"noise": noise, "exact": exact or kept}
+    kept = before if before and before.recipe_sha256 == tolerance.recipe_sha256 else None
+    update = {"tolerance": tolerance, "exact": exact or kept}
     return Change(baseline.model_copy(update=update), Outcome.MEASURED)
 
 
@@ -254,7 +254,7 @@ def _rejected_elsewhere(entry: BaselineEntry, candidate: Candidate) -> tuple[str
 def _text(entry: BaselineEntry, files: Mapping[str, str]) -> bytes:
     document = entry.model_dump(mode="json")
     for profile in document["profiles"].values():
-        for name in ("noise", "exact"):
+        for name in ("tolerance", "exact"):
             if profile[name] is None:
                 del profile[name]
         for image in profile["accepted"]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 
 class ExactImage(BaseModel):
@@ -38,7 +38,7 @@ class Pattern(StrEnum):
     """They scatter: no farther than the limits, worst seen plus a margin."""
 
 
-class MeasuredNoise(BaseModel):
+class MeasuredTolerance(BaseModel):
     """What a calibration saw of a case, which holds until something numeric changes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -111,8 +111,10 @@ class ProfileBaseline(_Document):
 
     accepted: tuple[AcceptedImage, ...] = ()
     rejected: tuple[RejectedImage, ...] = ()
-    noise: MeasuredNoise | None = None
-    """What ``goldenseed calibrate`` measured; None where nobody did."""
+    tolerance: MeasuredTolerance | None = Field(
+        default=None, validation_alias=AliasChoices("tolerance", "noise")
+    )
+    """What ``goldenseed calibrate`` measured; None where nobody did. Once written as ``noise``."""
     exact: ExactImage | None = None
     """What ``goldenseed calibrate --exact`` made; None where nobody did."""
 

@@ -185,7 +185,9 @@ class BaselineStore:
                 or the folder cannot be written.
 
         """
-        proposals = [(each.unchanged, (each.noise, _modes(each, by), each.exact)) for each in found]
+        proposals = [
+            (each.unchanged, (each.tolerance, _modes(each, by), each.exact)) for each in found
+        ]
         with self._writing():
             plan = make_plan(self._places, proposals, lambda old, new: changes.measured(old, *new))
             files = {
@@ -237,6 +239,6 @@ class BaselineStore:
 
 
 def _modes(found: Measurement, by: str) -> tuple[AcceptedImage, ...]:
-    reason = f"a mode of {found.noise.images} calibration runs"
-    signature = Signature.checked(by, reason, found.noise.measured_at)
+    reason = f"a mode of {found.tolerance.images} calibration runs"
+    signature = Signature.checked(by, reason, found.tolerance.measured_at)
     return tuple(accepted_image(mode, signature) for mode in found.modes)

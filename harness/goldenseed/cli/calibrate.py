@@ -84,12 +84,12 @@ def calibrate(
 
 
 def _in_words(found: Measurement) -> str:
-    noise = found.noise
-    match noise.pattern:
+    kept = found.tolerance
+    match kept.pattern:
         case Pattern.IDENTICAL:
-            return f"{noise.images} images, all identical"
+            return f"{kept.images} images, all identical"
         case Pattern.MODES:
-            return f"{noise.images} images in modes, {len(found.modes)} newly accepted"
+            return f"{kept.images} images in modes, {len(found.modes)} newly accepted"
         case Pattern.ENVELOPE:
-            limits = ", ".join(f"{name} {limit:.3g}" for name, limit in noise.limits.items())
-            return f"{noise.images} images in an envelope: {limits}"
+            limits = ", ".join(f"{name} {limit:.3g}" for name, limit in kept.limits.items())
+            return f"{kept.images} images in an envelope: {limits}"

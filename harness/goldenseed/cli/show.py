@@ -86,10 +86,10 @@ def _standing(slug: str | None, place: int, usable: tuple[str, ...], profile: st
 
 
 def _images(baseline: ProfileBaseline) -> Iterator[str]:
-    if (noise := baseline.noise) is not None:
+    if (kept := baseline.tolerance) is not None:
         yield (
-            f"    noise    {noise.pattern} in {noise.images} runs  {noise.measured_at:%Y-%m-%d}  "
-            f"{noise.measured_by}{': ' if noise.harmless else ''}{', '.join(noise.harmless)}"
+            f"    noise    {kept.pattern} in {kept.images} runs  {kept.measured_at:%Y-%m-%d}  "
+            f"{kept.measured_by}{': ' if kept.harmless else ''}{', '.join(kept.harmless)}"
         )
     if (exact := baseline.exact) is not None:
         distances = (

@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 from goldenseed.reporting.numbers import metric_label, number, scalar, value_and_limit
 from goldenseed.runs.record import RunRecord
-from goldenseed.trace.stages import Stage
+from goldenseed.trace.stages import Stage, StageName
 from goldenseed.verdict.model import CONTENT, Reason, Verdict
 
 WORST_FIRST = (
@@ -110,9 +110,7 @@ def outcome(run: RunRecord) -> str:
 
 def stage_name(stage: Stage, index: int) -> str:
     """Name a stage: ``initial noise``, ``denoising step 3``."""
-    if stage is Stage.DENOISING_STEP:
-        return f"denoising step {index + 1}"
-    return stage.value.replace("_", " ").replace("vae", "VAE")
+    return StageName(stage, "", index).words
 
 
 def place_of(stage: Stage | None, index: int | None) -> str:

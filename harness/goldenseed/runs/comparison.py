@@ -20,7 +20,7 @@ from goldenseed.runs.pairing import CasePair, Pairing, pair_cases
 from goldenseed.runs.record import CaseRecord, MaskUsed, RunRecord
 from goldenseed.runs.stored import Pictures, stored_evidence, stored_mask
 from goldenseed.suite.cases import Limit
-from goldenseed.tolerance.tolerance import unmeasured_noise
+from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.trace.files import read_layers
 from goldenseed.verdict.evidence import Accepted, Evidence, Reference
 from goldenseed.verdict.judge import judge
@@ -97,7 +97,7 @@ class Comparer:
                 now,
                 Reference(Accepted((before,))),
                 limits={name: Limit(value, "run B") for name, value in b.limits.items()},
-                tolerance=unmeasured_noise(dtype_of(b), b.profile),
+                tolerance=assumed_tolerance(dtype_of(b), b.profile),
                 mask=mask,
             )
         except GoldenseedError as error:

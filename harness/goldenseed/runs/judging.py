@@ -18,7 +18,7 @@ from goldenseed.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, M
 from goldenseed.runs.stored import Pictures
 from goldenseed.suite.cases import Limit
 from goldenseed.suite.masking import MaskSpec
-from goldenseed.tolerance.tolerance import unmeasured_noise
+from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.verdict.evidence import Evidence, reference_to
 from goldenseed.verdict.judge import Judgement, judge
 from goldenseed.verdict.model import CONTENT, Reason, Verdict
@@ -112,7 +112,7 @@ class Judging:
                 now,
                 reference_to(self._store, entry, profile),
                 limits=limits,
-                tolerance=unmeasured_noise(dtype, profile),
+                tolerance=assumed_tolerance(dtype, profile),
                 mask=counted,
             )
             if judgement.verdict is Verdict.IDENTICAL:

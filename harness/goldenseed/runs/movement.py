@@ -121,7 +121,7 @@ def _key(value: JsonValue, shown: dict[bytes, JsonValue]) -> bytes:
     return key
 
 
-BEYOND_NOISE = frozenset({Verdict.WARN, Verdict.DRIFT})
+BEYOND_TOLERANCE = frozenset({Verdict.WARN, Verdict.DRIFT})
 _MATCH = frozenset({Verdict.MATCH})
 _IDENTICAL = frozenset({Verdict.IDENTICAL})
 
@@ -152,8 +152,8 @@ def movement_of(pairs: Sequence[JudgedPair], differences: Sequence[Differences |
         (pair, fields_of(pair.judged) | _changes(found))
         for pair, found in zip(pairs, differences, strict=True)
     ]
-    beyond_noise = any(pair.judged.verdict in BEYOND_NOISE for pair in pairs)
-    went, stayed = (BEYOND_NOISE, HELD) if beyond_noise else (_MATCH, _IDENTICAL)
+    beyond_noise = any(pair.judged.verdict in BEYOND_TOLERANCE for pair in pairs)
+    went, stayed = (BEYOND_TOLERANCE, HELD) if beyond_noise else (_MATCH, _IDENTICAL)
     moved = [(pair, fields) for pair, fields in described if pair.judged.verdict in went]
     held = [fields for pair, fields in described if pair.judged.verdict in stayed]
     return Movement(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from goldenseed.baselines.entry import MeasuredNoise, Pattern, ProfileBaseline
+from goldenseed.baselines.entry import MeasuredTolerance, Pattern, ProfileBaseline
 from goldenseed.environment.fingerprint import Value, moving_differences
 from goldenseed.environment.profile import PORTABLE
 from goldenseed.tolerance.mixtures import EPS
@@ -25,7 +25,7 @@ _STEPS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Noise:
+class Tolerance:
     """What rounding explains: limits on metrics of the pixels, and on what traces measure."""
 
     limits: Mapping[str, float]
@@ -62,13 +62,13 @@ class Noise:
 
         By the one level that rounding to 8 bits makes of a tiny difference, and by the peak of what
         the decoder's output may be off, at ``PEAK`` standard deviations: nothing in float32.
-        Latents that rounding does not explain widen nothing: what follows from them is no noise.
-        Where traces decide, a calibration makes the limits on pixels no narrower than unmeasured.
+        Latents that rounding does not explain widen nothing: what follows from them is no rounding.
+        Where traces decide, a calibration makes the limits on pixels no narrower than assumed.
         """
         if measures is None or not self.uses_traces:
             return self.limits
         if self.measured is not None:
-            assumed = unmeasured_noise(self.dtype).limits
+            assumed = assumed_tolerance(self.dtype).limits
             return {
                 name: max(limit, assumed.get(name, limit)) for name, limit in self.limits.items()
             }
@@ -78,8 +78,8 @@ class Noise:
             spread = next(decoded, spread)
         return {**self.limits, "peak_difference": 1.0 + math.floor(PEAK * spread * _HALF * _LEVELS)}
 
-    def explaining_nothing(self, why: str) -> Noise:
-        """Return a noise that explains no difference of the pixels, and says why."""
+    def explaining_nothing(self, why: str) -> Tolerance:
+        """Return a tolerance that explains no difference of the pixels, and says why."""
         if not self.limits:
             return self
         note = why if self.note is None else f"{self.note}; {why}"
@@ -88,7 +88,7 @@ class Noise:
     def explains(
         self, metrics: Mapping[str, float], measures: Sequence[TraceMeasure] | None = None
     ) -> bool:
-        """Whether pixels and, where traces were compared, all measures stay within the noise.
+        """Whether pixels and, where traces were compared, all measures stay within the tolerance.
 
         False where there are no limits.
         """
@@ -97,8 +97,8 @@ class Noise:
         return pixels and all(measure.explained for measure in measures or ())
 
 
-def unmeasured_noise(dtype: str, profile: str | None = None) -> Noise:
-    """Return the noise assumed for ``dtype`` (torch's name) where none was measured.
+def assumed_tolerance(dtype: str, profile: str | None = None) -> Tolerance:
+    """Return the tolerance assumed for ``dtype`` (torch's name) where none was measured.
 
     Of the pixels alone: one level of 255 in float32 and float64, in few of them. Threads,
     instruction set, batch size and memory format each moved the pixels of four models by at most
@@ -106,17 +106,17 @@ def unmeasured_noise(dtype: str, profile: str | None = None) -> Noise:
     pixel in 600 (``docs/drift-benchmark.md``); ``changed_by_rounding`` says how many may.
 
     For float16 and bfloat16 no such bound is known without traces: nothing is assumed, and every
-    difference is beyond the noise. So it is, traces or not, in the profile ``portable``, whose
+    difference is beyond the tolerance. So it is, traces or not, in the profile ``portable``, whose
     pixels rounding cannot move, and in dtypes whose rounding is not known.
     """
     if profile == PORTABLE:
-        return Noise(limits={}, source="noise (portable, none)", dtype=dtype)
+        return Tolerance(limits={}, source="noise (portable, none)", dtype=dtype)
     limits = (
         {"peak_difference": 1.0, "changed_fraction": changed_by_rounding(dtype)}
         if dtype in {"float32", "float64"}
         else {}
     )
-    return Noise(
+    return Tolerance(
         limits=limits,
         source=f"noise ({dtype}, not measured)",
         dtype=dtype,
@@ -141,15 +141,15 @@ Environment = Mapping[str, Value]
 _KEYS_SHOWN = 3
 
 
-def calibrated_noise(
+def calibrated_tolerance(
     baseline: ProfileBaseline,
     recipe_sha256: str,
-    unmeasured: Noise,
+    assumed: Tolerance,
     *,
     present: Environment | None,
     measured_in: Callable[[str], Environment],
-) -> Noise:
-    """Return the noise that was measured for a case, or ``unmeasured``, which then says why.
+) -> Tolerance:
+    """Return the tolerance that was measured for a case, or ``assumed``, which then says why.
 
     A calibration holds for the recipe it was made with, and where no key of the fingerprint that
     can change bits there (``moving_differences``) differs from where its images were made: all of
@@ -158,7 +158,7 @@ def calibrated_noise(
     Args:
         baseline: what is kept for the case in the image's own profile.
         recipe_sha256: the recipe's of the image that is judged.
-        unmeasured: the noise where nothing was measured.
+        assumed: the tolerance where nothing was measured.
         present: the fingerprint of where the image was made, as it was inside the pipeline's
             call; None where that is not known.
         measured_in: reads the fingerprint of a calibration by its digest.
@@ -167,17 +167,17 @@ def calibrated_noise(
         GoldenseedError: the fingerprint of the calibration cannot be read.
 
     """
-    found = baseline.noise
+    found = baseline.tolerance
     if found is None or found.recipe_sha256 != recipe_sha256 or present is None:
-        return unmeasured
+        return assumed
     differing = _numeric(measured_in(found.environment_sha256), present)
     harmless = (measured_in(each) for each in found.harmless_environments)
     if differing and all(_numeric(each, present) for each in harmless):
         more = len(differing) - _KEYS_SHOWN
         names = ", ".join(differing[:_KEYS_SHOWN]) + (f" and {more} more" if more > 0 else "")
         note = f"the calibration of {found.measured_at:%Y-%m-%d} has expired: {names} changed"
-        return replace(unmeasured, note=note)
-    return _noise(found, unmeasured.dtype)
+        return replace(assumed, note=note)
+    return _kept(found, assumed.dtype)
 
 
 def _numeric(measured: Environment, present: Environment) -> list[str]:
@@ -185,10 +185,10 @@ def _numeric(measured: Environment, present: Environment) -> list[str]:
     return [each.key for each in moving_differences(measured, present)]
 
 
-def _noise(found: MeasuredNoise, dtype: str) -> Noise:
+def _kept(found: MeasuredTolerance, dtype: str) -> Tolerance:
     source = f"noise (calibrated, {found.images} runs)"
     if found.pattern is Pattern.ENVELOPE:
-        return Noise(
+        return Tolerance(
             limits={name: found.limits[name] for name in found.limits if _of_pixels(name)},
             source=source,
             dtype=dtype,
@@ -197,7 +197,7 @@ def _noise(found: MeasuredNoise, dtype: str) -> Noise:
         )
     what = "the same pixels" if found.pattern is Pattern.IDENTICAL else "one of the accepted images"
     note = f"{found.images} calibration runs each gave {what}: any other is beyond the noise"
-    return Noise(limits={}, source=source, dtype=dtype, note=note)
+    return Tolerance(limits={}, source=source, dtype=dtype, note=note)
 
 
 def _of_pixels(metric: str) -> bool:

@@ -14,7 +14,7 @@ from goldenseed.environment.fingerprint import Value
 from goldenseed.environment.profile import fallback_chain
 from goldenseed.tolerance.exact import exact_measures
 from goldenseed.tolerance.rounding import TraceMeasure
-from goldenseed.tolerance.tolerance import Noise, calibrated_noise
+from goldenseed.tolerance.tolerance import Tolerance, calibrated_tolerance
 from goldenseed.trace.stages import Trace
 
 if TYPE_CHECKING:
@@ -129,14 +129,14 @@ class Accepted:
         """The profile of the images."""
         return self.images[0].profile
 
-    def calibrated(self, now: Evidence, unmeasured: Noise) -> Noise:
+    def calibrated(self, now: Evidence, unmeasured: Tolerance) -> Tolerance:
         """Return what was measured and holds for ``now``, else ``unmeasured``.
 
         Raises ``GoldenseedError`` where the calibration's fingerprint cannot be read.
         """
         if self.read_environment is None:
             return unmeasured
-        return calibrated_noise(
+        return calibrated_tolerance(
             self.kept,
             now.recipe_sha256,
             unmeasured,

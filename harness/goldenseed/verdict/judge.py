@@ -13,16 +13,16 @@ from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.suite.cases import Limit
 from goldenseed.tolerance.exact import REPLACED
 from goldenseed.tolerance.rounding import TraceMeasure, trace_measures, up_to_the_decoder
-from goldenseed.tolerance.tolerance import Noise
+from goldenseed.tolerance.tolerance import Tolerance
 from goldenseed.verdict.evidence import Accepted, Evidence, Reference
 from goldenseed.verdict.model import Reason, Verdict
 from goldenseed.verdict.reasons import (
     fallback_reasons,
     gate_reason,
     no_baseline,
-    noise_reasons,
     obstacles,
     rejection_of,
+    tolerance_reasons,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def judge(
     reference: Reference,
     *,
     limits: Mapping[str, Limit],
-    tolerance: Noise,
+    tolerance: Tolerance,
     mask: Image | None = None,
     shown: Sequence[str] = DEFAULT_METRICS,
 ) -> Judgement:
@@ -96,7 +96,7 @@ def judge(
 
 
 def _along_the_trace(
-    before: Evidence, now: Evidence, accepted: Accepted, tolerance: Noise
+    before: Evidence, now: Evidence, accepted: Accepted, tolerance: Tolerance
 ) -> tuple[TraceMeasure, ...] | None:
     """Measure the two traces; None where one is missing, so that the pixels alone decide.
 
@@ -118,7 +118,7 @@ def _along_the_trace(
     return (*measures, *exact)
 
 
-def _without_traces(before: Evidence, now: Evidence, tolerance: Noise) -> Noise:
+def _without_traces(before: Evidence, now: Evidence, tolerance: Tolerance) -> Tolerance:
     """Return the tolerance where pixels are all there is: none, if the weights are others.
 
     Nor where that cannot be read.
@@ -143,13 +143,13 @@ def _by_distance(
     metrics: Mapping[str, float],
     measures: tuple[TraceMeasure, ...] | None,
     limits: Mapping[str, Limit],
-    tolerance: Noise,
+    tolerance: Tolerance,
 ) -> tuple[Verdict, tuple[Reason, ...]]:
     """Decide between ``match``, ``warn`` and ``drift``."""
     if metrics.get("peak_difference") == 0 and up_to_the_decoder(measures or ()):
         ignored = Reason(code="ignored", detail="only pixels differ that the suite ignores")
         return Verdict.MATCH, (ignored,)
-    reasons = noise_reasons(metrics, measures, tolerance)
+    reasons = tolerance_reasons(metrics, measures, tolerance)
     if tolerance.explains(metrics, measures):
         return Verdict.MATCH, reasons
     broken = tuple(gate_reason(each) for each in check(metrics, limits) if not each.passed)

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from goldenseed.images.gates import parse_gate
 from goldenseed.suite.recipes import recipe_differences
 from goldenseed.tolerance.rounding import TraceMeasure
-from goldenseed.tolerance.tolerance import Noise
+from goldenseed.tolerance.tolerance import Tolerance
 from goldenseed.verdict.evidence import Evidence, Reference
 from goldenseed.verdict.model import Reason
 
@@ -65,8 +65,8 @@ def gate_reason(broken: GateResult) -> Reason:
     )
 
 
-def noise_reasons(
-    metrics: Mapping[str, float], measures: Sequence[TraceMeasure] | None, noise: Noise
+def tolerance_reasons(
+    metrics: Mapping[str, float], measures: Sequence[TraceMeasure] | None, noise: Tolerance
 ) -> tuple[Reason, ...]:
     """Give the pixels' metrics with their limits, then what decided along the trace.
 
@@ -98,7 +98,7 @@ def _deciding(measures: Sequence[TraceMeasure]) -> list[TraceMeasure]:
     return beyond or sorted(moved, key=lambda each: each.value / each.limit)[-1:]
 
 
-def _reason(measure: TraceMeasure, noise: Noise) -> Reason:
+def _reason(measure: TraceMeasure, noise: Tolerance) -> Reason:
     if measure.detail is not None:
         return Reason(
             code="noise", metric=measure.metric, source=noise.source, detail=measure.detail

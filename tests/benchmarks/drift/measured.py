@@ -12,12 +12,12 @@ from ours import NOISE, measures_of, other_weights
 from pairs import LabelledPair, Made
 from rules import Rule
 
-from goldenseed.baselines.entry import MeasuredNoise, ProfileBaseline
+from goldenseed.baselines.entry import MeasuredTolerance, ProfileBaseline
 from goldenseed.core.files import json_sha256
 from goldenseed.core.pixels import pixels_sha256
 from goldenseed.environment.fingerprint import Value
 from goldenseed.environment.profile import profile_slug
-from goldenseed.tolerance.tolerance import Noise, calibrated_noise
+from goldenseed.tolerance.tolerance import Tolerance, calibrated_tolerance
 from goldenseed.tools.calibration.summary import (
     FLOAT_ERROR,
     PIXEL_METRICS,
@@ -43,14 +43,14 @@ _RECIPE = "0" * 64
 class Calibrated:
     """What was measured of one case."""
 
-    found: MeasuredNoise
+    found: MeasuredTolerance
     profile: str
     accepted: frozenset[str]
     """The digests of the accepted pixels: the plain image's and those of all modes."""
     environments: Mapping[str, Mapping[str, Value]]
     """Where the images were made, by digest, as it was inside the pipeline's call."""
 
-    def noise(self, made: Made) -> Noise:
+    def noise(self, made: Made) -> Tolerance:
         """Return the noise by which the verdict judges an image.
 
         That is what was measured, unless the profile is another or something numeric changed.
@@ -59,13 +59,13 @@ class Calibrated:
             return NOISE
         return self._noise(_inside(made))
 
-    def lasting(self) -> Noise:
+    def lasting(self) -> Tolerance:
         """Return what was measured, as if it never expired."""
         return self._noise(self.environments[self.found.environment_sha256])
 
-    def _noise(self, present: Mapping[str, Value]) -> Noise:
-        return calibrated_noise(
-            ProfileBaseline(noise=self.found),
+    def _noise(self, present: Mapping[str, Value]) -> Tolerance:
+        return calibrated_tolerance(
+            ProfileBaseline(tolerance=self.found),
             _RECIPE,
             NOISE,
             present=present,
@@ -129,7 +129,7 @@ def _calibrated(seen: Sequence[LabelledPair]) -> Calibrated:
     inside = [_inside(each) for each in (plain, *(pair.made for pair in seen))]
     environments = {json_sha256(dict(each)): each for each in inside}
     unchanged, *harmless = environments
-    noise = MeasuredNoise(
+    noise = MeasuredTolerance(
         pattern=summary.pattern,
         images=len(images),
         limits=dict(summary.limits),
@@ -160,7 +160,9 @@ def _inside(made: Made) -> Mapping[str, Value]:
     return {**made.environment, **made.in_force}
 
 
-def _beyond(pair: LabelledPair, accepted: frozenset[str], noise: Noise, *, traced: bool) -> bool:
+def _beyond(
+    pair: LabelledPair, accepted: frozenset[str], noise: Tolerance, *, traced: bool
+) -> bool:
     """Whether the verdict would be worse than ``match``."""
     if pixels_sha256(pair.made.image) in accepted:
         return False
@@ -168,6 +170,6 @@ def _beyond(pair: LabelledPair, accepted: frozenset[str], noise: Noise, *, trace
     return not noise.explains(pair.metrics, noise.refined(measures_of(pair)) if along else None)
 
 
-def _without_traces(pair: LabelledPair, noise: Noise) -> Noise:
+def _without_traces(pair: LabelledPair, noise: Tolerance) -> Tolerance:
     """Return the noise by which the verdict judges where no traces tell."""
     return noise.explaining_nothing("other weights") if other_weights(pair) else noise

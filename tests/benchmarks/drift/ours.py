@@ -12,7 +12,7 @@ from rules import Rule
 
 from goldenseed.environment.fingerprint import changed_weights
 from goldenseed.tolerance.rounding import TraceMeasure, trace_measures
-from goldenseed.tolerance.tolerance import unmeasured_noise
+from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.trace.distances import (
     aligned,
     either,
@@ -21,7 +21,7 @@ from goldenseed.trace.distances import (
 )
 from goldenseed.trace.stages import Stage
 
-NOISE = unmeasured_noise("float32")
+NOISE = assumed_tolerance("float32")
 """What rounding explains where nothing was measured."""
 
 

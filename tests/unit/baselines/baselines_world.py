@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from goldenseed.baselines.candidate import Measurement
-from goldenseed.baselines.entry import ExactImage, MeasuredNoise, Pattern, ProfileBaseline
+from goldenseed.baselines.entry import ExactImage, MeasuredTolerance, Pattern, ProfileBaseline
 from goldenseed.baselines.store import BaselineStore, Candidate, Step
 from goldenseed.core.files import json_sha256
 from goldenseed.core.pixels import encode_png, pixels_sha256
@@ -75,7 +75,7 @@ class World:
             made_at=NOON.replace(microsecond=0),
             made_by="ada",
         )
-        noise = MeasuredNoise(
+        noise = MeasuredTolerance(
             pattern=Pattern.MODES,
             images=4,
             recipe_sha256=unchanged.recipe_sha256,

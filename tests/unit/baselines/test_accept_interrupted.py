@@ -95,13 +95,13 @@ def test_killed_at_each_flush_in_turn_a_calibration_is_kept_with_its_modes_or_no
         for image in now.accepted:
             assert pixels_sha256(world.store.image(image.pixels_sha256)) == image.pixels_sha256
             assert world.store.environment(image.environment_sha256)
-        if now.noise is not None:
+        if now.tolerance is not None:
             break
         assert now == before
     assert number > len(colours)
     assert {image.pixels_sha256 for image in now.accepted[1:]} == digests
-    assert now.noise.images == 4
-    assert world.store.environment(now.noise.environment_sha256)
+    assert now.tolerance.images == 4
+    assert world.store.environment(now.tolerance.environment_sha256)
     world.accept(world.candidate("black"), add=True)
     assert survived or leftovers(world) == []
 

@@ -125,5 +125,5 @@ def test_an_exact_image_is_kept_until_something_else_is_accepted(world: World):
     world.accept(world.candidate("black"), add=True)
     assert world.profile().exact == kept
     world.accept(world.candidate("red"))
-    assert (world.profile().exact, world.profile().noise) == (None, None)
+    assert (world.profile().exact, world.profile().tolerance) == (None, None)
     assert world.store.unreferenced_traces() == (kept.trace_sha256,)

@@ -48,6 +48,40 @@ def test_a_hand_edit_is_an_error_that_names_file_line_and_fix(
     assert caught.value.fix
 
 
+def test_what_was_measured_is_read_under_its_old_name_and_written_under_its_new_one(world: World):
+    world.accept(world.candidate())
+    world.measure(world.candidate())
+    path = world.store.entry_path(SUITE, CASE)
+    measured = world.profile().tolerance
+    edit(path, '"tolerance": {', '"noise": {')
+    assert measured is not None
+    assert world.profile().tolerance == measured
+
+    world.measure(world.candidate())
+    assert '"tolerance": {' in path.read_text()
+    assert '"noise": {' not in path.read_text()
+
+
+@pytest.mark.parametrize("name", ["noise", "tolerance"])
+def test_what_was_measured_is_checked_under_either_name(world: World, name: str):
+    world.accept(world.candidate())
+    world.measure(world.candidate())
+    path = world.store.entry_path(SUITE, CASE)
+    edit(path, '"tolerance": {', f'"{name}": {{')
+    line = edit(path, '"images": 4', '"images": 1')
+    with pytest.raises(GoldenseedError, match="greater than or equal to 2") as caught:
+        world.profile()
+    assert caught.value.line == line
+
+
+def test_what_was_measured_under_both_names_at_once_is_refused(world: World):
+    world.accept(world.candidate())
+    world.measure(world.candidate())
+    edit(world.store.entry_path(SUITE, CASE), '"tolerance": {', '"noise": null, "tolerance": {')
+    with pytest.raises(GoldenseedError, match="noise: is no key of a baseline entry"):
+        world.profile()
+
+
 def test_an_edited_recipe_is_an_error_that_names_the_hand_edit(world: World):
     world.accept(world.candidate())
     path = world.store.entry_path(SUITE, CASE)

@@ -11,7 +11,7 @@ from judged_case import PENDING, PROFILE, RECIPE, candidate
 from PIL import Image
 
 from goldenseed.baselines.candidate import Measurement
-from goldenseed.baselines.entry import MeasuredNoise, Pattern
+from goldenseed.baselines.entry import MeasuredTolerance, Pattern
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.files import json_sha256
 from goldenseed.runs.judging import Judging
@@ -29,7 +29,7 @@ def calibrated(root: Path) -> BaselineStore:
     accepted = candidate(root, image, HERE)
     store = BaselineStore(root / "baselines")
     store.accept([accepted], by="ada", reason="it looks right")
-    noise = MeasuredNoise(
+    noise = MeasuredTolerance(
         pattern=Pattern.ENVELOPE,
         images=3,
         limits={"peak_difference": 3.0},

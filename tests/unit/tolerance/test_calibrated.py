@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from goldenseed.baselines.entry import MeasuredNoise, Pattern, ProfileBaseline
+from goldenseed.baselines.entry import MeasuredTolerance, Pattern, ProfileBaseline
 from goldenseed.tolerance.rounding import TraceMeasure
-from goldenseed.tolerance.tolerance import Noise, calibrated_noise, unmeasured_noise
-from goldenseed.verdict.reasons import noise_reasons
+from goldenseed.tolerance.tolerance import Tolerance, assumed_tolerance, calibrated_tolerance
+from goldenseed.verdict.reasons import tolerance_reasons
 
 RECIPE, OTHER, PLACE = "1" * 64, "2" * 64, "3" * 64
 HERE = {"torch.version": "2.13.0", "platform.node": "one", "cpu.capability": "AVX512"}
 ELSEWHERE = "4" * 64
 THREADED = {**HERE, "cpu.threads": 2}
 LIMITS = {"peak_difference": 3.0, "latents_distance": 1e-5}
-UNMEASURED = unmeasured_noise("float32")
+UNMEASURED = assumed_tolerance("float32")
 
 
 def noise(
@@ -25,8 +25,8 @@ def noise(
     recipe: str = RECIPE,
     present: dict[str, Any] | None = HERE,
     elsewhere: bool = False,
-) -> Noise:
-    measured = MeasuredNoise(
+) -> Tolerance:
+    measured = MeasuredTolerance(
         pattern=pattern,
         images=4,
         limits=LIMITS if pattern is Pattern.ENVELOPE else {},
@@ -36,8 +36,8 @@ def noise(
         measured_at=datetime(2026, 11, 20, tzinfo=UTC),
         measured_by="Ada",
     )
-    return calibrated_noise(
-        ProfileBaseline(noise=measured),
+    return calibrated_tolerance(
+        ProfileBaseline(tolerance=measured),
         recipe,
         UNMEASURED,
         present=present,
@@ -75,7 +75,7 @@ def test_what_latents_move_that_never_did_is_passed_on_by_the_decoder():
 def test_where_only_accepted_images_were_seen_any_other_is_beyond(pattern: Pattern):
     found = noise(pattern)
     assert not found.explains({"peak_difference": 1.0}, ())
-    (reason,) = noise_reasons({"peak_difference": 1.0}, None, found)
+    (reason,) = tolerance_reasons({"peak_difference": 1.0}, None, found)
     assert "any other is beyond the noise" in (reason.detail or "")
 
 

@@ -14,7 +14,7 @@ from goldenseed.core.pixels import pixels_sha256
 from goldenseed.reporting.words import told
 from goldenseed.suite.cases import Limit
 from goldenseed.tolerance.exact import exact_distances, exact_measures, stages_of
-from goldenseed.tolerance.tolerance import Noise, unmeasured_noise
+from goldenseed.tolerance.tolerance import Tolerance, assumed_tolerance
 from goldenseed.trace import digesting
 from goldenseed.trace.stages import Stage, Trace
 from goldenseed.verdict.evidence import Accepted, Evidence, Reference
@@ -108,7 +108,7 @@ def test_of_the_steps_only_what_the_distances_are_taken_at_is_kept():
 
 
 def judgement(
-    present: Trace, noise: Noise, *, against: Trace = ACCEPTED, exact: bool = True
+    present: Trace, noise: Tolerance, *, against: Trace = ACCEPTED, exact: bool = True
 ) -> Judgement:
     """Judge an image of one pixel one level off, whose trace is ``present``."""
     image, before = Image.new("RGB", (64, 64), "red"), Image.new("RGB", (64, 64), "red")
@@ -129,7 +129,7 @@ def judgement(
 
 def test_a_rounding_that_is_larger_than_assumed_is_held_against_the_exact_image():
     """Of a network that is deeper than any known: 1e-5 where 3.8e-6 is assumed."""
-    noise, accepted, present = unmeasured_noise("float32"), trace(1e-5, 1), trace(1e-5, 2)
+    noise, accepted, present = assumed_tolerance("float32"), trace(1e-5, 1), trace(1e-5, 2)
     assert judgement(present, noise, against=accepted, exact=False).verdict is Verdict.WARN
     assert judgement(present, noise, against=accepted).verdict is Verdict.MATCH
     changed = trace(5e-5, 2)
@@ -137,7 +137,7 @@ def test_a_rounding_that_is_larger_than_assumed_is_held_against_the_exact_image(
 
 
 def test_the_reason_names_both_distances():
-    found = judgement(trace(1e-6, 2, prompt_embeddings=5e-6), unmeasured_noise("float32"))
+    found = judgement(trace(1e-6, 2, prompt_embeddings=5e-6), assumed_tolerance("float32"))
     assert found.verdict is Verdict.WARN
     (reason,) = [each for each in found.reasons if each.metric == "exact_embeddings_distance"]
     text = told(reason, {}).words
@@ -148,14 +148,14 @@ def test_the_reason_names_both_distances():
 
 def test_where_it_holds_what_was_measured_between_images_counts_too():
     present = trace(1e-6, 2)
-    assert judgement(present, unmeasured_noise("float32")).verdict is Verdict.MATCH
-    narrow = replace(unmeasured_noise("float32"), measured={"latents_distance": 1e-7})
+    assert judgement(present, assumed_tolerance("float32")).verdict is Verdict.MATCH
+    narrow = replace(assumed_tolerance("float32"), measured={"latents_distance": 1e-7})
     found = judgement(present, narrow)
     assert found.verdict is Verdict.WARN
     assert "latents_distance" in {each.metric for each in found.reasons}
 
 
 def test_an_image_that_is_as_near_as_the_accepted_one_gives_the_nearest_limit_as_reason():
-    found = judgement(trace(1e-6, 2), unmeasured_noise("float32"))
+    found = judgement(trace(1e-6, 2), assumed_tolerance("float32"))
     metrics = [each.metric for each in found.reasons if each.metric]
     assert len([each for each in metrics if each.startswith("exact_")]) == 1

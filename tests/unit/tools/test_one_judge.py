@@ -19,7 +19,7 @@ from goldenseed.runs.record import CaseRecord
 from goldenseed.runs.stored import kept_trace, stored_evidence
 from goldenseed.suite.cases import Limit
 from goldenseed.suite.loading import load_suite
-from goldenseed.tolerance.tolerance import unmeasured_noise
+from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.tools.calibration.accepted import AcceptedImages
 from goldenseed.tools.selfcheck.baseline_cases import Right
 from goldenseed.tools.selfcheck.check import judged, reference_of
@@ -108,7 +108,7 @@ class Pair:
         path.write_text(SUITE)
         (self.root / "model").mkdir()
         (case,) = load_suite(path).cases
-        noise = unmeasured_noise("float32")
+        noise = assumed_tolerance("float32")
         right = Right(case, "cpu-avx512", (self.accepted,), LIMITS, noise)
         reference = reference_of(right, self.store, self.store.image)
         found = judged(right, self.now, reference, None)

@@ -14,7 +14,7 @@ from goldenseed.core.files import json_sha256
 from goldenseed.core.pixels import encode_png, pixels_sha256
 from goldenseed.suite.cases import Limit
 from goldenseed.suite.recipes import recipe_sha256
-from goldenseed.tolerance.tolerance import unmeasured_noise
+from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.verdict.evidence import Evidence, reference_to
 from goldenseed.verdict.judge import Judgement, judge
 from goldenseed.verdict.model import Verdict
@@ -96,7 +96,7 @@ class World:
             now,
             reference_to(self.store, self.store.entry("s", "c"), profile),
             limits={name: Limit(value, "suite") for name, value in limits.items()},
-            tolerance=unmeasured_noise(dtype),
+            tolerance=assumed_tolerance(dtype),
         )
 
 

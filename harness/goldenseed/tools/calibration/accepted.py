@@ -19,7 +19,7 @@ from goldenseed.suite.masking import MaskSpec
 from goldenseed.suite.parts import Side
 from goldenseed.tolerance.exact import exact_distances, stages_of
 from goldenseed.tolerance.rounding import trace_measures
-from goldenseed.tolerance.tolerance import unmeasured_noise
+from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.tools.calibration.summary import (
     FLOAT_ERROR,
     PIXEL_METRICS,
@@ -57,7 +57,7 @@ class AcceptedImages:
         mask: MaskSpec | None,
     ) -> None:
         self._known = tuple(accepted_evidence(store, profile, each) for each in accepted)
-        self._tolerance = unmeasured_noise(dtype)
+        self._tolerance = assumed_tolerance(dtype)
         self._mask = mask_for(self._known[0].size, mask)
 
     @property

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from goldenseed.baselines.candidate import Candidate, Measurement
-from goldenseed.baselines.entry import AcceptedImage, ExactImage, MeasuredNoise
+from goldenseed.baselines.entry import AcceptedImage, ExactImage, MeasuredTolerance
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
@@ -18,7 +18,7 @@ from goldenseed.runs.comparison import StoredRun, dtype_of
 from goldenseed.runs.record import CaseRecord
 from goldenseed.runs.stored import stored_trace, trace_path
 from goldenseed.suite.cases import Case
-from goldenseed.tolerance.tolerance import unmeasured_noise
+from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.tools.calibration.accepted import AcceptedImages, exact_image
 from goldenseed.tools.calibration.summary import Seen, Summary, summarise
 from goldenseed.tools.probe.change import (
@@ -135,14 +135,14 @@ class Calibration:
         known = AcceptedImages(self.store, made[0].profile or "", accepted, dtype, case.mask)
         seen = [known.seen(run, each) for run, each in zip(runs, made, strict=True)]
         self._check_accepted(made[0], accepted, seen[: len(unchanged)])
-        summary = summarise(seen, known.picture(), unmeasured_noise(dtype).limits)
+        summary = summarise(seen, known.picture(), assumed_tolerance(dtype).limits)
         candidates = [
             candidates_of(run.record, run.folder, [each])[0]
             for run, each in zip(runs, made, strict=True)
         ]
         surroundings = [_in_force(each) for each in candidates]
         digests = [json_sha256(dict(each)) for each in surroundings]
-        noise = MeasuredNoise(
+        tolerance = MeasuredTolerance(
             pattern=summary.pattern,
             images=len(runs),
             harmless=tuple(run.record.options["change"] for run in changed),
@@ -156,7 +156,7 @@ class Calibration:
         by_pixels = dict(zip((each.pixels for each in seen), candidates, strict=True))
         modes = _modes(summary, by_pixels, known.counted, candidates[0].profile)
         exact, trace = _exact_of(case, found, known, runs, tell)
-        return Measurement(candidates[0], noise, tuple(surroundings), modes, exact, trace)
+        return Measurement(candidates[0], tolerance, tuple(surroundings), modes, exact, trace)
 
     def _accepted(self, case: CaseRecord) -> tuple[AcceptedImage, ...]:
         entry = self.store.entry(case.suite, case.id)

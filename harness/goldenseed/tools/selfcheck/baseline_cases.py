@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from goldenseed.baselines.entry import AcceptedImage, ProfileBaseline
 from goldenseed.environment.profile import PORTABLE, fallback_chain
 from goldenseed.runs.made import limits_of
-from goldenseed.tolerance.tolerance import Noise, calibrated_noise, unmeasured_noise
+from goldenseed.tolerance.tolerance import Tolerance, assumed_tolerance, calibrated_tolerance
 
 if TYPE_CHECKING:
     from goldenseed.baselines.store import BaselineStore
@@ -27,7 +27,7 @@ class Right:
     images: tuple[AcceptedImage, ...]
     """What is accepted in this profile for one recipe."""
     limits: Mapping[str, Limit]
-    noise: Noise
+    noise: Tolerance
     calibrated: bool = False
     """Whether a calibration says what the noise is."""
 
@@ -103,13 +103,13 @@ def _right(case: Case, store: BaselineStore, profile: str) -> Right | str:
     if first.mode == "I;16":
         return "distances of 16-bit images cannot be measured"
     # The judge asks for a calibration in the image's own profile only.
-    measured = profiles[name].noise if name == profile else None
+    measured = profiles[name].tolerance if name == profile else None
     if measured is not None and measured.recipe_sha256 != first.recipe_sha256:
         measured = None
-    noise = calibrated_noise(
+    noise = calibrated_tolerance(
         ProfileBaseline(noise=measured),
         first.recipe_sha256,
-        unmeasured_noise(case.suite.model.dtype, name),
+        assumed_tolerance(case.suite.model.dtype, name),
         # Nothing runs here: a calibration is taken to hold where it was made.
         present={},
         measured_in=lambda _digest: {},

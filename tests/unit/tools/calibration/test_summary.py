@@ -6,7 +6,7 @@ import pytest
 
 from goldenseed.baselines.entry import Pattern
 from goldenseed.tolerance.rounding import COSINE
-from goldenseed.tolerance.tolerance import unmeasured_noise
+from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.tools.calibration.summary import (
     FLOAT_ERROR,
     Picture,
@@ -20,7 +20,7 @@ from goldenseed.tools.calibration.summary import (
 NOTHING = {"peak_difference": 0.0, "mean_difference": 0.0, "changed_fraction": 0.0}
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 PICTURE = Picture(pixels=64 * 64, channels=3)
-ASSUMED = unmeasured_noise("float32").limits
+ASSUMED = assumed_tolerance("float32").limits
 
 
 def summary(

@@ -8,7 +8,7 @@ import pytest
 from accepted_suite import CPU, DRAWN, SUITE, AcceptedSuite, drawn
 from PIL import Image
 
-from goldenseed.baselines.entry import MeasuredNoise, Pattern
+from goldenseed.baselines.entry import MeasuredTolerance, Pattern
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.reporting.documents import selfcheck_document
 from goldenseed.tools.selfcheck.baseline_cases import find_right
@@ -106,7 +106,7 @@ def calibrate(toy: AcceptedSuite, pattern: Pattern, **limits: float) -> None:
         entry = toy.store.entry("toy", case)
         assert entry is not None
         accepted = entry.profiles[CPU].accepted[0]
-        noise = MeasuredNoise(
+        noise = MeasuredTolerance(
             pattern=pattern,
             images=8,
             limits=limits,
@@ -115,7 +115,7 @@ def calibrate(toy: AcceptedSuite, pattern: Pattern, **limits: float) -> None:
             measured_at=accepted.accepted_at,
             measured_by="Ada",
         )
-        baseline = entry.profiles[CPU].model_copy(update={"noise": noise})
+        baseline = entry.profiles[CPU].model_copy(update={"tolerance": noise})
         changed = entry.model_copy(update={"profiles": {CPU: baseline}})
         toy.store.entry_path("toy", case).write_text(changed.model_dump_json(indent=1))
 
