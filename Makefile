@@ -41,7 +41,7 @@ bench: $(VENV)/installed  ## the numbers of docs/performance.md
 
 docs: $(VENV)/installed  ## the site, in build/site; what does not resolve is an error
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
-	$(BIN)/mkdocs build --strict --site-dir build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir build/site
 
 # What pyproject.toml states as the least that works, with the pinned torch. The packages of
 # constraints-oldest.txt are of one time; newer ones of the rest may join them.
@@ -56,7 +56,7 @@ test-wheel:  ## build the wheel, install it in an environment of its own, and te
 	rm -rf build dist
 	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .
 	mkdir -p $(WHEEL_TEST)
-	cp -r conftest.py pyproject.toml README.md docs tests suites baselines $(WHEEL_TEST)
+	cp -r conftest.py pyproject.toml Makefile CONTRIBUTING.md README.md SECURITY.md docs tests suites baselines $(WHEEL_TEST)
 	$(PYTHON) -m venv $(WHEEL_TEST)/venv
 	$(WHEEL_TEST)/venv/bin/python -m pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[diffusers,dev]"
 	cd $(WHEEL_TEST) && venv/bin/pytest tests $(WORKERS)

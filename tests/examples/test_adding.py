@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import goldenseed
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.record import CaseRecord
 from goldenseed.verdict.model import Verdict
@@ -59,7 +60,7 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.package = shutil.copytree(
-            ROOT / "harness" / "goldenseed",
+            Path(goldenseed.__file__).parent,
             folder / "goldenseed",
             ignore=shutil.ignore_patterns("__pycache__"),
         )
