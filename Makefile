@@ -48,7 +48,7 @@ docs: $(VENV)/installed  ## the site, in build/site; what does not resolve is an
 OLDEST := build/oldest
 test-oldest:  ## the tests of what touches other packages, with the oldest versions allowed
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
-	$(OLDEST)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[diffusers,fast,opencv]' pytest-xdist
+	$(OLDEST)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[diffusers,fast,flip,opencv]' pytest-benchmark pytest-xdist
 	$(OLDEST)/bin/pytest $(OLDEST_TESTS) $(WORKERS)
 
 WHEEL_TEST := build/wheel-test
