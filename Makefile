@@ -46,6 +46,7 @@ docs: $(VENV)/installed  ## the site, in build/site; what does not resolve is an
 # What pyproject.toml states as the least that works, with the pinned torch. The packages of
 # constraints-oldest.txt are of one time; newer ones of the rest may join them.
 OLDEST := build/oldest
+OLDEST_TESTS ?= tests/unit tests/functional/test_session.py tests/functional/test_tracing.py --ignore tests/unit/training
 test-oldest:  ## the tests of what touches other packages, with the oldest versions allowed
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[diffusers,fast,flip,opencv]' pytest-benchmark pytest-xdist
