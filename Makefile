@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: golden gpu test test-wheel lint bench clean
+.PHONY: golden gpu test test-oldest test-wheel coverage lint docs bench sdist clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -12,19 +12,25 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 golden: $(VENV)/installed  ## run the golden suites against the committed baselines
-	$(BIN)/pytest suites
+	$(BIN)/python suites/golden.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --offline --no-progress --quiet .github
 
 # A file's tests share what they set up, so a file stays with one worker; the slow files come first.
 WORKERS := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: lint  ## lint, types, layers, tests
 	$(BIN)/pytest tests $(WORKERS)
+
+coverage: $(VENV)/installed  ## unit and functional tests, subprocesses included, against the floor of each room
+	rm -rf build/coverage && mkdir -p build/coverage
+	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage run -m pytest tests/unit tests/functional $(WORKERS)
+	$(BIN)/python tests/coverage_floors.py build/coverage/data
 
 GPU_OUT ?= build/gpu-$(shell date -u +%Y%m%dT%H%M%SZ)
 gpu: $(VENV)/installed  ## on a machine with a GPU: baselines to accept, repetition, costs, environment
@@ -33,15 +39,31 @@ gpu: $(VENV)/installed  ## on a machine with a GPU: baselines to accept, repetit
 bench: $(VENV)/installed  ## the numbers of docs/performance.md
 	$(BIN)/pytest tests/benchmarks --benchmark-only
 
+docs: $(VENV)/installed  ## the site, in build/site; what does not resolve is an error
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir build/site
+
+# What pyproject.toml states as the least that works, with the pinned torch. The packages of
+# constraints-oldest.txt are of one time; newer ones of the rest may join them.
+OLDEST := build/oldest
+OLDEST_TESTS ?= tests/unit tests/functional/test_session.py tests/functional/test_tracing.py --ignore tests/unit/training
+test-oldest:  ## the tests of what touches other packages, with the oldest versions allowed
+	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[diffusers,fast,flip,opencv]' pytest-benchmark pytest-xdist
+	$(OLDEST)/bin/pytest $(OLDEST_TESTS) $(WORKERS)
+
 WHEEL_TEST := build/wheel-test
 test-wheel:  ## build the wheel, install it in an environment of its own, and test that
 	rm -rf build dist
 	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .
 	mkdir -p $(WHEEL_TEST)
-	cp -r conftest.py pyproject.toml README.md docs tests suites baselines $(WHEEL_TEST)
+	cp -r conftest.py pyproject.toml Makefile CONTRIBUTING.md README.md SECURITY.md docs tests suites baselines $(WHEEL_TEST)
 	$(PYTHON) -m venv $(WHEEL_TEST)/venv
 	$(WHEEL_TEST)/venv/bin/python -m pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[diffusers,dev]"
 	cd $(WHEEL_TEST) && venv/bin/pytest tests $(WORKERS)
+
+sdist: $(VENV)/installed  ## the source distribution, in dist/
+	$(BIN)/python -m build --sdist --outdir dist
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -16,6 +18,7 @@ from goldenseed.cli import (
     lock,
     probe,
     report,
+    runs,
     schema,
     selfcheck,
     show,
@@ -29,7 +32,6 @@ USER_ERROR = 2
 
 app = typer.Typer(
     name="goldenseed",
-    help="Golden prompt/seed suites for text-to-image pipelines.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -45,9 +47,29 @@ app.command("lock")(lock.lock)
 app.command("probe")(probe.probe)
 app.command("reject")(reject.reject)
 app.command("report")(report.report)
+app.command("runs")(runs.runs)
 app.command("schema")(schema.schema)
 app.command("selfcheck")(selfcheck.selfcheck)
 app.command("show")(show.show)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 (as click calls it)
+    if wanted:
+        typer.echo(f"goldenseed {version('pytest-goldenseed')}")
+        raise typer.Exit
+
+
+@app.callback(help="Golden prompt/seed suites for text-to-image pipelines.")
+def _options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", is_eager=True, callback=_show_version
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before the verb."""
 
 
 def main() -> None:

@@ -276,7 +276,7 @@ class TestReadJson:
             (b'{"{": 1, "\\"}": 2,\n "\\u0061": 3,\n\n "a" : 2}', 4, "'a' appears twice"),
             (b'{"NaN": "NaN",\n "b": NaN}', 2, "NaN is not JSON"),
             (b"[1,\n -Infinity]", 2, "-Infinity is not JSON"),
-            (b'{"a": 1,\n}', 2, "is not JSON"),
+            (b'{"a": 1,\n "b"}', 2, "is not JSON"),
             (b"", 1, "is not JSON"),
             (b"\xef\xbb\xbf{}", 1, "is not JSON"),
             (b'{}\n{"a"', 2, "is not JSON"),
