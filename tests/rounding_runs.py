@@ -15,29 +15,25 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 import tiny_pipelines
-from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
+from goldenseed.baselines.entry import ExactImage, ProfileBaseline
 from goldenseed.core.pixels import pixels_sha256
-from goldenseed.images.measure import measure
 from goldenseed.suite.cases import Case, Limit
 from goldenseed.suite.loading import load_suite
-from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.tolerance.tolerance import unmeasured_noise
 from goldenseed.trace.files import SUFFIX, encode_trace, read_trace
 from goldenseed.trace.stages import Trace
-from goldenseed.verdict.judge import Judgement, Tools, judge
-from goldenseed.verdict.model import Subject
+from goldenseed.verdict.evidence import Accepted, Evidence, Reference
+from goldenseed.verdict.judge import Judgement, judge
 
 ROOT = Path(__file__).parents[1]
 STEPS = 20
 GUIDANCE = 5.0
-PROFILE = "cpu"
 ISA = {
     "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"},
     "default": {
@@ -86,7 +82,7 @@ def without_onednn(_pipeline: Pipeline) -> None:
 
 
 def in_a_batch(pipeline: Pipeline) -> None:
-    from goldenseed.tools.probe.changes.batch import in_a_batch as batched
+    from goldenseed.tools.probe.changes.memory import in_a_batch as batched
 
     batched(pipeline, position=1)
 
@@ -239,40 +235,33 @@ def judged(
     before: Made,
     now: Made,
     dtype: str = "float32",
-    exact: tuple[TraceMeasure, ...] = (),
+    exact: tuple[ExactImage, Trace] | None = None,
 ) -> Judgement:
     """Judge an image with the other one accepted, gates as wide as they can be.
 
-    ``exact`` is how far it is from the exact image, where there is one.
+    ``exact`` is what is kept of the exact image, and its trace, where there is one.
     """
-    accepted = AcceptedImage(
-        pixels_sha256=pixels_sha256(before.image),
-        width=before.image.width,
-        height=before.image.height,
-        mode=before.image.mode,
+    accepted = Accepted((_evidence(before),))
+    if exact is not None:
+        kept, trace = exact
+        accepted = replace(
+            accepted, kept=ProfileBaseline(exact=kept), read_trace=lambda _digest: trace
+        )
+    return judge(
+        _evidence(now),
+        Reference(accepted),
+        limits={"max_peak_difference": Limit(255, "test")},
+        tolerance=unmeasured_noise(dtype),
+    )
+
+
+def _evidence(made: Made) -> Evidence:
+    return Evidence.of_image(
+        made.image,
+        pixels_sha256(made.image),
         recipe={},
         recipe_sha256="0" * 64,
-        environment_sha256="0" * 64,
-        run_id="r",
-        accepted_at=datetime(2026, 11, 20, tzinfo=UTC),
-        accepted_by="Ada",
-        reason="as it should be",
-    )
-    entry = BaselineEntry(
-        suite="s", case="c", profiles={PROFILE: ProfileBaseline(accepted=(accepted,))}
-    )
-    return judge(
-        Subject(now.image, pixels_sha256(now.image), {}, "0" * 64, PROFILE),
-        entry,
-        chain=(PROFILE,),
-        limits={"max_peak_difference": Limit(255, "test")},
-        noise=unmeasured_noise(dtype),
-        tools=Tools(
-            load_image=lambda _digest: before.image,
-            measure=measure,
-            load_traces=lambda _accepted: (before.trace, now.trace),
-            exact_measures=lambda _baseline: exact,
-        ),
+        read_trace=lambda: made.trace,
     )
 
 

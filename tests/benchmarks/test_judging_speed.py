@@ -15,7 +15,6 @@ from goldenseed.core.files import sha256_hex
 from goldenseed.core.pixels import (
     FAST,
     SMALL,
-    check_png,
     decode,
     encode_png,
     pixels_sha256,
@@ -72,11 +71,6 @@ def test_reading_its_file_with_pillow_alone(benchmark: BenchmarkFixture, file: P
 @pytest.mark.benchmark(group="identical image")
 def test_reading_its_file_safely(benchmark: BenchmarkFixture, file: Path):
     assert benchmark(decode, file).size == (SIDE, SIDE)
-
-
-@pytest.mark.benchmark(group="identical image")
-def test_checking_its_file_without_decoding(benchmark: BenchmarkFixture, file: Path):
-    assert benchmark(check_png, file) is None
 
 
 @pytest.mark.benchmark(group="identical image")

@@ -30,7 +30,7 @@ def right() -> tuple[Right, ...]:
 
 @pytest.mark.benchmark(group="the 28 cases of the embedded suite")
 def test_self_check(benchmark: BenchmarkFixture, right: tuple[Right, ...]):
-    check = benchmark(self_check, "shapes", "cpu-x86_64-avx512", right, STORE.image)
+    check = benchmark(self_check, "shapes", "cpu-x86_64-avx512", right, STORE)
     assert check.passed == ()
 
 

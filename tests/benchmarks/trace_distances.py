@@ -83,7 +83,7 @@ def exact_row(
         image = KEPT.model_copy(update={"distances": ours, "limits": limits})
         measures = exact_measures(image, kept, now.trace)
         farther += not all(each.explained for each in measures)
-        verdicts[judged(before, now, dtype, measures).verdict.value] += 1
+        verdicts[judged(before, now, dtype, (image, kept)).verdict.value] += 1
         for metric, value in ours.items():
             shares[metric].append(theirs[metric] / value)
     cells = [_range(shares[metric]) for metric in STAGES]

@@ -18,14 +18,16 @@ from goldenseed.reporting.html import write_report
 from goldenseed.reporting.terminal import block_lines
 from goldenseed.reporting.view import Block, run_view
 from goldenseed.reporting.words import visible
-from goldenseed.runs.comparison import RunComparison, StoredRun, compare_runs
-from goldenseed.runs.comparison_record import (
+from goldenseed.runs.comparison import (
+    RunComparison,
+    StoredRun,
+    compare_runs,
     comparison_id,
     comparison_record,
+    layer_lines,
     write_comparison_record,
 )
 from goldenseed.runs.folder import RECORD
-from goldenseed.runs.layers import layer_lines
 from goldenseed.runs.movement import movement_of
 from goldenseed.runs.pairing import CasePair, differences_by_pair, environments_of
 

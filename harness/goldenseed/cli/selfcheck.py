@@ -61,7 +61,7 @@ def selfcheck(
             path=baselines,
             fix="name another profile with --profile, or accept images first",
         )
-    check = self_check(loaded.name, chosen, right, store.image, left_out=left_out, progress=_shown)
+    check = self_check(loaded.name, chosen, right, store, left_out=left_out, progress=_shown)
     found = findings(check)
     if as_json:
         typer.echo(json.dumps(selfcheck_document(check, found), indent=1, ensure_ascii=False))

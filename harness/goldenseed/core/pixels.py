@@ -161,18 +161,6 @@ def has_16_bit_colour(image: ImageFile.ImageFile) -> bool:
     return image.mode != "I;16" and any("16" in str(tile[3]) for tile in image.tile)
 
 
-def check_png(path: Path, *, pixel_limit: int = PIXEL_LIMIT) -> None:
-    """Check that a PNG file is whole (header, checksums, end) without decoding it.
-
-    Raises:
-        GoldenseedError: what ``decode`` finds before it looks at pixels.
-
-    """
-    label, data = _read(path, None, pixel_limit)
-    with _strict(label):
-        _check_structure(data, label, ("PNG",), pixel_limit)
-
-
 def as_array(image: Image.Image) -> npt.NDArray[np.uint8]:
     """Return an 8-bit image's samples as uint8, height x width x channels, 0…255.
 

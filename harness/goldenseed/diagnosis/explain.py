@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
-
-from pydantic import JsonValue
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.diagnosis.divergence import first_divergence
@@ -15,8 +12,8 @@ from goldenseed.diagnosis.evidence import Blank, Evidence, Findings, Side, findi
 from goldenseed.diagnosis.model import Cause, ChangedKey, Diagnosis
 from goldenseed.diagnosis.ranking import ranked
 from goldenseed.diagnosis.rules.recorded import takes_effect
-from goldenseed.environment.fingerprint import Value
 from goldenseed.trace.stages import Stage, Trace
+from goldenseed.verdict.evidence import Evidence as Known
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -107,50 +104,39 @@ def _last(trace: Trace) -> str:
 _Read = TypeVar("_Read")
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What is kept of how one of two images was made; read only when it is asked for."""
+def _side(known: Known, missing: list[str]) -> Side:
+    """Read everything; what cannot be read is left out, and why is added to ``missing``."""
 
-    recipe: Mapping[str, JsonValue]
-    environment: Callable[[], Mapping[str, Value] | None]
-    trace: Callable[[], Trace | None]
-    in_force: Mapping[str, Value] = field(default_factory=dict)
-    """What the environment had otherwise inside the pipeline's call."""
-    image: Image | None = None
-    blank: Blank | None = None
-    """What is known to be wrong with an image that is not kept."""
-    missing: list[str] = field(default_factory=list)
-    """Filled with why something could not be read."""
-
-    def side(self) -> Side:
-        """Read everything; what cannot be read is left out, and why is noted in ``missing``."""
-        return Side(
-            environment=self._read("the environment", self.environment),
-            in_force=self.in_force,
-            recipe=self.recipe,
-            trace=self._read("the trace", self.trace),
-            blank=self.blank if self.image is None else blank_of(self.image),
-        )
-
-    def _read(self, what: str, read: Callable[[], _Read | None]) -> _Read | None:
+    def read(what: str, part: Callable[[], _Read]) -> _Read | None:
         try:
-            return read()
+            return part()
         except GoldenseedError as error:
-            self.missing.append(f"{what} cannot be read: {error}")
+            missing.append(f"{what} cannot be read: {error}")
             return None
+
+    environment = read("the environment", lambda: known.environment)
+    trace = read("the trace", lambda: known.trace)
+    image = None if known.unusable else read("the image", lambda: known.image)
+    blank = blank_of(image) if image is not None else None
+    return Side(
+        environment=environment,
+        in_force=known.in_force,
+        recipe=known.recipe,
+        trace=trace,
+        blank=Blank(known.unusable.value) if known.unusable else blank,
+    )
 
 
 def diagnose(
-    accepted: Kept, present: Kept, metrics: Mapping[str, float] | None = None
+    accepted: Known, present: Known, metrics: Mapping[str, float] | None = None
 ) -> Diagnosis | None:
-    """Diagnose a difference from what is kept of both images; None where there is nothing to say.
+    """Diagnose a difference from what is known of both images; None where there is nothing to say.
 
     A file that is missing or damaged becomes a note or a remark of the diagnosis: it changes no
     verdict and raises nothing.
     """
-    evidence = Evidence(accepted.side(), present.side(), metrics or {})
-    found = explain(evidence)
-    missing = [*accepted.missing, *present.missing]
+    missing: list[str] = []
+    found = explain(Evidence(_side(accepted, missing), _side(present, missing), metrics or {}))
     if missing:
         note = next((each for each in missing if each.startswith("the trace")), found.note)
         remarks = (*(each for each in missing if each != note), *found.remarks)

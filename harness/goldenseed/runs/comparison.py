@@ -1,39 +1,33 @@
-"""Two runs compared: every case of the second judged with the first in the baseline's place."""
+"""Two runs compared: every case of the second judged with the first in the baseline's place.
+
+The comparison can be kept as a run record, for everything that works from one.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import write_atomically
-from goldenseed.diagnosis.explain import Kept, diagnose
-from goldenseed.environment.fingerprint import changed_weights
+from goldenseed.core.files import inside, write_atomically
+from goldenseed.diagnosis.layers import first_differing_layer, layer_in_words
+from goldenseed.runs.folder import RECORD
+from goldenseed.runs.judging import judged_fields
 from goldenseed.runs.pairing import CasePair, Pairing, pair_cases
-from goldenseed.runs.record import (
-    BaselineUsed,
-    CaseRecord,
-    EnvironmentValue,
-    MaskUsed,
-    RunRecord,
-)
-from goldenseed.runs.stand_in import stand_in
-from goldenseed.runs.stored import stored_image, stored_mask, stored_trace
+from goldenseed.runs.record import CaseRecord, MaskUsed, RunRecord
+from goldenseed.runs.stored import Pictures, stored_evidence, stored_mask
 from goldenseed.suite.cases import Limit
-from goldenseed.suite.recipes import recipe_sha256
 from goldenseed.tolerance.tolerance import unmeasured_noise
-from goldenseed.trace.stages import Trace
-from goldenseed.verdict.judge import Judgement, Tools, judge
-from goldenseed.verdict.model import Reason, Subject, Verdict
+from goldenseed.trace.files import read_layers
+from goldenseed.verdict.evidence import Accepted, Evidence, Reference
+from goldenseed.verdict.judge import judge
+from goldenseed.verdict.model import Reason, Verdict
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-    from goldenseed.diagnosis.model import Diagnosis
 
 HELD = frozenset({Verdict.IDENTICAL, Verdict.MATCH})
 """The verdicts of cases that did not move."""
@@ -86,140 +80,50 @@ class Comparer:
     def __init__(self, a: StoredRun, b: StoredRun, *, pictures: Path | None = None) -> None:
         self._a = a
         self._b = b
-        self._pictures = pictures
+        self._pictures = Pictures(pictures)
 
     def compare(self, pair: CasePair) -> JudgedPair:
         """Judge one pair; an image that cannot be read makes the verdict ``error``.
 
-        The gates are those recorded with B, and the noise that of the recipe's dtype. That the two
-        were made in different profiles is no reason of a verdict here: it is what is asked about.
+        The gates are those recorded with B, and the tolerance that of the recipe's dtype. That the
+        two were made in different profiles is no reason of a verdict here: it is what is asked.
         """
-        images: dict[str, Image] = {}
+        b = pair.b
         try:
-            for name, run, case in (("A", self._a, pair.a), ("B", self._b, pair.b)):
-                images[name] = _image_of(name, run, case)
-            judgement = self._judge(pair, images["A"], images["B"])
+            before, image_a = _known("A", self._a, pair.a)
+            now, image_b = _known("B", self._b, b)
+            mask = stored_mask(self._b.folder, b)
+            judgement = judge(
+                now,
+                Reference(Accepted((before,))),
+                limits={name: Limit(value, "run B") for name, value in b.limits.items()},
+                tolerance=unmeasured_noise(dtype_of(b), b.profile),
+                mask=mask,
+            )
         except GoldenseedError as error:
-            return JudgedPair(pair, _unreadable(pair.b, str(error)), None)
-        same = judgement.verdict is Verdict.IDENTICAL
-        judged = pair.b.model_copy(
+            reason = Reason(code="not_compared", detail=str(error))
+            return JudgedPair(pair, b.without_picture(Verdict.ERROR, reason, str(error)), None)
+        judged = b.model_copy(
             update={
-                **self._concluded(pair, judgement, images["A"], images["B"]),
-                "diagnosis": None if same else self._diagnosed(pair, judgement, images),
+                **judged_fields(now, judgement, self._pictures),
+                "masked": self._masked(b, mask),
                 "trace_file": None,
                 "layers_file": None,
-                "image": self._keep(images["B"], pair.b.pixels_sha256 or ""),
+                "image": self._pictures.keep(image_b, now.pixels_sha256),
                 "passed": judgement.verdict in HELD,
                 "error": None,
             }
         )
-        return JudgedPair(pair, judged, 0.0 if same else _brighter(images["A"], images["B"]))
+        same = judgement.verdict is Verdict.IDENTICAL
+        return JudgedPair(pair, judged, 0.0 if same else _brighter(image_a, image_b))
 
-    def _diagnosed(
-        self, pair: CasePair, judgement: Judgement, images: Mapping[str, Image]
-    ) -> Diagnosis | None:
-        before, now = (
-            Kept(
-                recipe=case.recipe,
-                environment=partial(_environment, run.record, case),
-                in_force=case.in_force,
-                trace=partial(stored_trace, run.folder, case),
-                image=images[name],
-            )
-            for name, run, case in (("A", self._a, pair.a), ("B", self._b, pair.b))
-        )
-        return diagnose(before, now, judgement.metrics)
-
-    def _judge(self, pair: CasePair, image_a: Image, image_b: Image) -> Judgement:
-        from goldenseed.images.measure import measure
-
-        entry = stand_in(pair.a, image_a, self._a.record)
-        (profile,) = entry.profiles
-        subject = Subject(
-            image=image_b,
-            pixels_sha256=pair.b.pixels_sha256 or "",
-            recipe=pair.b.recipe,
-            recipe_sha256=recipe_sha256(pair.b.recipe),
-            profile=profile,
-        )
-        mask = stored_mask(self._b.folder, pair.b)
-        limits = {name: Limit(value, "run B") for name, value in pair.b.limits.items()}
-        return judge(
-            subject,
-            entry,
-            chain=(profile,),
-            limits=limits,
-            noise=unmeasured_noise(dtype_of(pair.b), pair.b.profile),
-            tools=Tools(
-                load_image=lambda _digest: image_a,
-                measure=partial(measure, mask=mask),
-                load_traces=lambda _accepted: self._traces(pair),
-                changed_weights=lambda _accepted: self._changed_weights(pair),
-            ),
-        )
-
-    def _changed_weights(self, pair: CasePair) -> tuple[str, ...]:
-        before = _environment(self._a.record, pair.a)
-        now = _environment(self._b.record, pair.b)
-        return changed_weights(before, now) if before and now else ()
-
-    def _traces(self, pair: CasePair) -> tuple[Trace, Trace] | None:
-        before, now = stored_trace(self._a.folder, pair.a), stored_trace(self._b.folder, pair.b)
-        return (before, now) if before and now else None
-
-    def _concluded(
-        self, pair: CasePair, judgement: Judgement, image_a: Image, image_b: Image
-    ) -> dict[str, object]:
-        """Return the fields of the record that the judgement decides, its pictures kept."""
-        against = judgement.against
-        assert against is not None  # noqa: S101 - judge() was given an accepted image
-        accepted = against.accepted
-        return {
-            "verdict": judgement.verdict,
-            "reasons": judgement.reasons,
-            "metrics": {n: v for n, v in judgement.metrics.items() if math.isfinite(v)},
-            "baseline": BaselineUsed(
-                profile=against.profile,
-                pixels_sha256=accepted.pixels_sha256,
-                accepted_at=accepted.accepted_at,
-                image=self._keep(image_a, accepted.pixels_sha256),
-                run=self._a.record.run_id,
-            ),
-            "masked": self._keep_mask(pair.b),
-            "difference": None
-            if judgement.verdict is Verdict.IDENTICAL
-            else self._keep_difference(image_a, image_b),
-        }
-
-    def _keep(self, image: Image, digest: str) -> str | None:
-        """Write a picture under its digest, once; return its place, or None if none is kept."""
-        from goldenseed.core.pixels import encode_png
-
-        if self._pictures is None:
-            return None
-        place = f"images/{digest}.png"
-        if not (self._pictures / place).exists():
-            write_atomically(self._pictures / place, encode_png(image), durable=False)
-        return place
-
-    def _keep_mask(self, case: CaseRecord) -> MaskUsed | None:
+    def _masked(self, case: CaseRecord, mask: Image | None) -> MaskUsed | None:
         from goldenseed.core.pixels import pixels_sha256
 
-        mask = stored_mask(self._b.folder, case)
         if mask is None or case.masked is None:
             return None
-        place = self._keep(mask, pixels_sha256(mask))
+        place = self._pictures.keep(mask, pixels_sha256(mask))
         return case.masked.model_copy(update={"image": place or case.masked.image})
-
-    def _keep_difference(self, image_a: Image, image_b: Image) -> str | None:
-        from goldenseed.core.pixels import pixels_sha256
-        from goldenseed.images.measure import difference_image
-
-        alike = image_a.size == image_b.size and image_a.mode == image_b.mode
-        if self._pictures is None or not alike:
-            return None
-        difference = difference_image(image_b, image_a)
-        return self._keep(difference, pixels_sha256(difference))
 
 
 def compare_runs(
@@ -251,37 +155,17 @@ def dtype_of(case: CaseRecord) -> str:
     return found if isinstance(found, str) else "unknown"
 
 
-def _image_of(name: str, run: StoredRun, case: CaseRecord) -> Image:
+def _known(name: str, run: StoredRun, case: CaseRecord) -> tuple[Evidence, Image]:
+    """Return what a run left of an image, which is verified at once, also where it is the same."""
     try:
-        return stored_image(run.folder, case)
+        evidence = stored_evidence(run.record, run.folder, case)
+        image = evidence.image
     except GoldenseedError as error:
         raise GoldenseedError(
             f"run {name} ({run.record.run_id}): {error.what}", path=error.path, fix=error.fix
         ) from None
-
-
-def _unreadable(case: CaseRecord, message: str) -> CaseRecord:
-    """Say in place of B's record that the pair could not be compared; nothing of B's is kept."""
-    reason = Reason(code="not_compared", detail=message)
-    return case.model_copy(
-        update={
-            "verdict": Verdict.ERROR,
-            "passed": False,
-            "reasons": (reason,),
-            "error": message,
-            "metrics": {},
-            "trace_file": None,
-            "layers_file": None,
-            "diagnosis": None,
-            "image": None,
-            "baseline": None,
-            "difference": None,
-        }
-    )
-
-
-def _environment(run: RunRecord, case: CaseRecord) -> dict[str, EnvironmentValue] | None:
-    return None if case.environment_sha256 is None else run.environment_of(case)
+    assert image is not None  # noqa: S101 - it is there or raises
+    return evidence, image
 
 
 def _brighter(image_a: Image, image_b: Image) -> float | None:
@@ -292,3 +176,74 @@ def _brighter(image_a: Image, image_b: Image) -> float | None:
         return None
     before, after = (ImageStat.Stat(image).mean for image in (image_a, image_b))
     return float(sum(after) - sum(before)) / len(after)
+
+
+def comparison_id(a: RunRecord, b: RunRecord) -> str:
+    """Name the comparison, and the folder it is kept in: ``diff-<id of A>-<id of B>``."""
+    return f"diff-{a.run_id}-{b.run_id}"
+
+
+def comparison_record(found: RunComparison, *, started: datetime, finished: datetime) -> RunRecord:
+    """Describe the comparison as the run B would have been, had A been its baselines.
+
+    A case that only B has is ``new``; one that only A has is an ``error``, since a case that is
+    missing must not pass. What passes is what did not move: ``identical`` and ``match``.
+    """
+    a, b = found.a.record, found.b.record
+    unpaired = (
+        *(_missing_in_b(case, b) for case in found.pairing.only_in_a),
+        *(_missing_in_a(case, a) for case in found.pairing.only_in_b),
+    )
+    return b.model_copy(
+        update={
+            "run_id": comparison_id(a, b),
+            "started": started,
+            "finished": finished,
+            "complete": a.complete and b.complete,
+            "options": {"compared": f"{b.run_id} with {a.run_id}", "require": "match"},
+            "cases": (*(pair.judged for pair in found.pairs), *unpaired),
+        }
+    )
+
+
+def write_comparison_record(record: RunRecord, folder: Path) -> None:
+    """Write the record as ``run.json``, so that every verb that takes a run takes the comparison.
+
+    Raises:
+        GoldenseedError: it cannot be written.
+
+    """
+    data = record.model_dump_json(indent=1).encode() + b"\n"
+    write_atomically(folder / RECORD, data, durable=False)
+
+
+def _missing_in_b(case: CaseRecord, b: RunRecord) -> CaseRecord:
+    message = f"only in run A: {b.run_id} has no such case"
+    reason = Reason(code="only_in_a", detail=message)
+    return case.without_picture(Verdict.ERROR, reason, message)
+
+
+def _missing_in_a(case: CaseRecord, a: RunRecord) -> CaseRecord:
+    detail = f"only in run B: {a.run_id} has no such case"
+    reason = Reason(code="no_baseline", source="run A", detail=detail)
+    return case.without_picture(Verdict.NEW, reason)
+
+
+def layer_lines(found: RunComparison) -> Iterator[str]:
+    """Say of each pair of which both runs have a deep trace at which layer they part.
+
+    A file that is missing or damaged is named in place of that.
+    """
+    for each in found.pairs:
+        a, b = each.pair.a, each.pair.b
+        if a.layers_file is None or b.layers_file is None:
+            continue
+        try:
+            layer = first_differing_layer(
+                read_layers(inside(found.a.folder, a.layers_file)),
+                read_layers(inside(found.b.folder, b.layers_file)),
+            )
+        except GoldenseedError as error:
+            yield f"{b.id}: the deep trace cannot be read: {error}"
+        else:
+            yield f"{b.id}: {layer_in_words(layer)}"

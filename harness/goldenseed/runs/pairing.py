@@ -10,6 +10,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.fingerprint import KeyDifference, environment_differences
 from goldenseed.environment.keys import Kind
 from goldenseed.runs.record import CaseRecord, EnvironmentValue, RunRecord
+from goldenseed.runs.stored import stored_environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +133,8 @@ def environments_of(
 
 
 def _environment(run: RunRecord, case: CaseRecord) -> dict[str, EnvironmentValue] | None:
-    if case.environment_sha256 is None:
-        return None
     try:
-        return run.environment_of(case)
+        return stored_environment(run, case)
     except GoldenseedError:
         return None
 

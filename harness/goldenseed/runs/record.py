@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -74,6 +75,26 @@ class TraceStage(_Document):
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class GateInForce:
+    """A gate or a content limit of a case, in its parts."""
+
+    name: str
+    """As suites write it: ``min_ssim``."""
+    metric: str
+    direction: Literal["min", "max"]
+    """On which side of a value the limit lies."""
+    limit: float
+    source: str | None = None
+    """Where the limit is from: ``suite``, ``case``, …; None where that is not on record."""
+
+    @classmethod
+    def named(cls, name: str, limit: float, source: str | None = None) -> GateInForce:
+        """Take a gate's name apart; of an altered record any name is taken."""
+        direction, _, metric = name.partition("_")
+        return cls(name, metric or name, "min" if direction == "min" else "max", limit, source)
+
+
 class CaseRecord(_Document):
     """What happened to one case."""
 
@@ -109,6 +130,8 @@ class CaseRecord(_Document):
     """
     limits: dict[str, float] = Field(default_factory=dict)
     """Gate name to limit, as in force for this case: ``min_ssim`` → 0.95."""
+    limit_sources: dict[str, str] = Field(default_factory=dict)
+    """Gate name to where its limit is from: ``suite``, ``case``, ``default``, ``test``."""
     content: dict[str, float] = Field(default_factory=dict)
     """Content score to value, of the image by itself: ``sharpness`` → 31.2."""
     content_limits: dict[str, float] = Field(default_factory=dict)
@@ -129,6 +152,42 @@ class CaseRecord(_Document):
     """The deep trace, relative to the run's folder: ``traces/<digest>.deep.jsonl.gz``."""
     diagnosis: Diagnosis | None = None
     """Where the image parts from the baseline used; None where it does not, or without a trace."""
+
+    @property
+    def gates(self) -> tuple[GateInForce, ...]:
+        """The gates in force, in the suite's order; of older records without their sources."""
+        return tuple(
+            GateInForce.named(name, limit, self.limit_sources.get(name))
+            for name, limit in self.limits.items()
+        )
+
+    @property
+    def content_gates(self) -> tuple[GateInForce, ...]:
+        """The content limits in force, likewise; ``metric`` is then a content score."""
+        return tuple(GateInForce.named(*limit) for limit in self.content_limits.items())
+
+    def failed(self, code: str, message: str) -> CaseRecord:
+        """Return the record with the verdict ``error``, and what went wrong."""
+        reasons = (Reason(code=code, detail=message),)
+        update = {"verdict": Verdict.ERROR, "passed": False, "reasons": reasons, "error": message}
+        return self.model_copy(update=update)
+
+    def without_picture(
+        self, verdict: Verdict, reason: Reason, error: str | None = None
+    ) -> CaseRecord:
+        """Return what is known of the case where it could not be held against another."""
+        update = dict.fromkeys(("trace_file", "layers_file", "diagnosis", "image", "baseline"))
+        return self.model_copy(
+            update={
+                **update,
+                "difference": None,
+                "metrics": {},
+                "verdict": verdict,
+                "passed": False,
+                "reasons": (reason,),
+                "error": error,
+            }
+        )
 
     @property
     def breaks_content(self) -> bool:

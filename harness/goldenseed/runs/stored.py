@@ -1,19 +1,76 @@
-"""The images and traces that a run left behind, and what ``run.json`` says of them."""
+"""The pictures and traces in a run's folder: each written once under its digest, and read back."""
 
 from __future__ import annotations
 
+import filecmp
+import re
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, write_atomically
-from goldenseed.runs.record import CaseRecord, TraceStage
+from goldenseed.runs.record import CaseRecord, EnvironmentValue, RunRecord, TraceStage
+from goldenseed.suite.recipes import recipe_sha256
 from goldenseed.trace.digesting import Recording
-from goldenseed.trace.files import SUFFIX, encode_trace, read_trace
+from goldenseed.trace.files import LAYERS_SUFFIX, SUFFIX, encode_trace, read_trace
 from goldenseed.trace.stages import Trace
+from goldenseed.verdict.evidence import Evidence
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from goldenseed.backends.diffusers.layers import DeepTrace
+    from goldenseed.baselines.entry import AcceptedImage
+    from goldenseed.baselines.store import BaselineStore
+
+FOLDER = "traces"
+
+_FORMS = (
+    ("profile", re.compile(r"[a-z0-9][a-z0-9_.-]*")),
+    ("environment_sha256", re.compile(r"[0-9a-f]{64}")),
+)
+
+
+def stored_evidence(run: RunRecord, folder: Path, case: CaseRecord) -> Evidence:
+    """Describe an image that ``run`` left in ``folder``; no file is read yet.
+
+    Raises:
+        GoldenseedError: the record was altered so that it cannot be true.
+
+    """
+    for name, form in _FORMS:
+        value = getattr(case, name)
+        if value is not None and not form.fullmatch(value):
+            raise GoldenseedError(
+                f"the record of {case.id} in {run.run_id} was altered: {name} is {value!r}",
+                fix="run the suite again",
+            )
+    return Evidence(
+        recipe=case.recipe,
+        recipe_sha256=recipe_sha256(case.recipe),
+        profile=case.profile,
+        pixels_sha256=case.pixels_sha256 or "",
+        size=(case.width or 0, case.height or 0),
+        mode=case.mode or "",
+        in_force=case.in_force,
+        read_image=partial(stored_image, folder, case),
+        read_trace=partial(stored_trace, folder, case),
+        read_environment=partial(stored_environment, run, case),
+        at=run.finished or run.started,
+        run=run.run_id,
+    )
+
+
+def stored_environment(run: RunRecord, case: CaseRecord) -> dict[str, EnvironmentValue] | None:
+    """Return where ``case`` ran, or None where that is not on record.
+
+    Raises:
+        GoldenseedError: the record names an environment that it does not have.
+
+    """
+    return None if case.environment_sha256 is None else run.environment_of(case)
 
 
 def stored_image(folder: Path, case: CaseRecord) -> Image:
@@ -42,6 +99,13 @@ def stored_image(folder: Path, case: CaseRecord) -> Image:
             path=path,
             fix="copy the run's folder again from where it was made, or run the suite again",
         )
+    if (*image.size, image.mode) != (case.width, case.height, case.mode):
+        raise GoldenseedError(
+            f"the record of {case.id} was altered: it says {case.width} x {case.height} "
+            f"{case.mode}, and the image is {image.width} x {image.height} {image.mode}",
+            path=path,
+            fix="run the suite again",
+        )
     return image
 
 
@@ -55,9 +119,6 @@ def stored_mask(folder: Path, case: CaseRecord) -> Image | None:
     from goldenseed.core.pixels import decode
 
     return decode(inside(folder, case.masked.image), formats=("PNG",)) if case.masked else None
-
-
-FOLDER = "traces"
 
 
 def kept_trace(
@@ -90,6 +151,20 @@ def kept_trace(
     return {"trace": tuple(stages), "trace_file": f"{FOLDER}/{path.name}"}
 
 
+def kept_layers(folder: Path, layers: DeepTrace | None) -> dict[str, object]:
+    """Write a deep trace into the run's folder under its digest; return a record's field on it.
+
+    Raises:
+        GoldenseedError: it cannot be written.
+
+    """
+    if layers is None:
+        return {}
+    place = f"{FOLDER}/{layers.sha256}{LAYERS_SUFFIX}"
+    write_atomically(folder / place, layers.data, durable=False)
+    return {"layers_file": place}
+
+
 def trace_path(folder: Path, trace_sha256: str) -> Path:
     """Return where a trace lies in a run's folder, or would lie."""
     return folder / FOLDER / f"{trace_sha256}{SUFFIX}"
@@ -113,3 +188,69 @@ def stored_trace(folder: Path, case: CaseRecord) -> Trace | None:
             fix="copy the run's folder again from where it was made, or run the suite again",
         )
     return trace
+
+
+class Pictures:
+    """Writes PNGs into a run's folder, taking an accepted file where it holds the same pixels.
+
+    Args:
+        folder: where pictures are kept; None to keep none.
+        store: where accepted files are, if any may be taken.
+
+    """
+
+    def __init__(self, folder: Path | None, store: BaselineStore | None = None) -> None:
+        self._folder = folder
+        self._store = store
+        self._taken: str | None = None
+        """The digest of the accepted file that was verified and written here last."""
+
+    def keep(
+        self, image: Image, sha256: str, *, accepted: AcceptedImage | None = None
+    ) -> str | None:
+        """Write ``image`` under its digest, once; return the place, or None if none is kept.
+
+        ``accepted`` is the accepted image of the same pixels, where there is one.
+        """
+        if self._folder is None:
+            return None
+        place = f"images/{sha256}.png"
+        if not (self._folder / place).exists():
+            data = self._encoded(image, sha256, accepted.file_sha256 if accepted else None)
+            write_atomically(self._folder / place, data, durable=False)
+        return place
+
+    def keep_difference(self, image: Image, accepted: Image) -> str | None:
+        """Write the picture of how two images differ; None where they are of different kinds."""
+        from goldenseed.core.pixels import pixels_sha256
+        from goldenseed.images.measure import difference_image
+
+        alike = (image.size, image.mode) == (accepted.size, accepted.mode)
+        if self._folder is None or not alike:
+            return None
+        difference = difference_image(image, accepted)
+        return self.keep(difference, pixels_sha256(difference))
+
+    def check_accepted(self, sha256: str) -> None:
+        """Raise ``GoldenseedError`` where the accepted file does not hold the accepted pixels."""
+        if self._store is None or self._folder is None or self._taken == sha256:
+            return
+        accepted = self._store.image_path(sha256)
+        kept = self._folder / f"images/{sha256}.png"
+        if not accepted.is_file() or not filecmp.cmp(accepted, kept, shallow=False):
+            self._store.image(sha256)
+
+    def _encoded(self, image: Image, sha256: str, file_sha256: str | None) -> bytes:
+        """Return a PNG file of ``image``: the accepted one, if these pixels are accepted.
+
+        To verify that one costs a third of encoding the image again, and next to nothing where its
+        bytes are those that were accepted.
+        """
+        from goldenseed.core.pixels import encode_png
+
+        if self._store is not None and self._store.image_path(sha256).is_file():
+            with suppress(GoldenseedError):
+                data = self._store.image_file(sha256, file_sha256)
+                self._taken = sha256
+                return data
+        return encode_png(image)

@@ -17,7 +17,7 @@ from goldenseed.reporting.markdown import write_summary
 from goldenseed.reporting.view import run_view
 from goldenseed.runs.candidates import candidates_of, read_git_state, who_accepts
 from goldenseed.runs.folder import RunWriter
-from goldenseed.runs.pending import failed, sketch_of
+from goldenseed.runs.made import pending
 from goldenseed.runs.record import CaseRecord, RunRecord, SetRecord
 from goldenseed.runs.sets import judge_sets
 from goldenseed.session.distribution import RUNNING
@@ -84,7 +84,7 @@ class Controller:
         case = next((case for case in suite.cases if case.id == case_id), None)
         if case is None:
             return False
-        self._ensure_writer().add(failed(sketch_of(case, place), "worker_crashed", message))
+        self._ensure_writer().add(pending(case, place).failed("worker_crashed", message))
         return True
 
     def finish(self, *, complete: bool) -> None:

@@ -58,7 +58,7 @@ class GateCheck:
             named = [case.id for case in ran if case.profile == profile]
             right, _ = find_right(suite, self._store, profile=profile or "", cases=named)
             changed = [each for each in right if _digest(each) not in self._passed]
-            check = self_check(suite.name, profile or "", changed, self._store.image, others=right)
+            check = self_check(suite.name, profile or "", changed, self._store, others=right)
             failed = {trial.case for trial in check.passed}
             self._remember([each for each in changed if each.case.id not in failed])
             if failed:
@@ -75,11 +75,10 @@ class GateCheck:
 
 def _digest(right: Right) -> str:
     """Digest everything that decides what becomes of a case's self-check, neighbours left out."""
-    (baseline,) = right.entry.profiles.values()
     return json_sha256(
         {
             "tried": list(WRONG_IMAGES),
-            "accepted": [image.pixels_sha256 for image in baseline.accepted],
+            "accepted": [image.pixels_sha256 for image in right.images],
             "limits": {name: limit.value for name, limit in right.limits.items()},
             "content": {name: limit.value for name, limit in right.case.content.items()},
             "mask": _mask_digest(right),

@@ -12,8 +12,8 @@ import pytest
 from goldenseed.content.scores import check_limits
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import parse_gate, parse_limit
+from goldenseed.runs.judging import with_content
 from goldenseed.runs.record import CaseRecord
-from goldenseed.session.content import with_content
 from goldenseed.session.failure import settle
 from goldenseed.session.golden_session import session_of
 from goldenseed.suite.cases import Limit
@@ -69,7 +69,7 @@ class GoldenImage:
         }
         plain = dict(recipe or {})
         place, line, _ = self._item.location
-        sketch = CaseRecord(
+        record = CaseRecord(
             id=case,
             suite=re.sub(r"[^A-Za-z0-9._-]+", ".", place.removesuffix(".py")).strip("."),
             path=place.replace("\\", "/"),
@@ -80,7 +80,7 @@ class GoldenImage:
             passed=False,
         )
         masked = self._mask(mask, tuple(ignore), line)
-        record = self._session.worker.judge(sketch, image, limits=limits, dtype=dtype, mask=masked)
+        record = self._session.worker.judge(record, image, limits=limits, dtype=dtype, mask=masked)
         prompt = plain.get("prompt")
         record = with_content(record, image, prompt if isinstance(prompt, str) else None, scored)
         settle(self._item, record, self._session.text_of)

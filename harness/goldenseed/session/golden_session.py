@@ -18,7 +18,6 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.reporting.terminal import failure_text, summary_lines
 from goldenseed.reporting.view import case_view, run_view
 from goldenseed.runs.folder import new_run_id
-from goldenseed.runs.pending import failed
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.session.controller import Controller
 from goldenseed.session.distribution import ModelGroups, group_scheduler
@@ -135,7 +134,7 @@ class GoldenSession:
         item.stash[RECORDS] = []  # the next try, if a plugin runs the item again, begins anew
         if not records and report.failed and call.when != "teardown" and CASE in item.stash:
             message = call.excinfo.exconly() if call.excinfo else str(report.longrepr)
-            records = [failed(self.worker.sketch(item.stash[CASE]), "run_failed", message)]
+            records = [self.worker.pending(item.stash[CASE]).failed("run_failed", message)]
         if records:
             carried: dict[str, Any] = {"records": records}
             if self.worker.environment is not self._environment_sent:

@@ -16,10 +16,9 @@ from goldenseed.core.files import json_sha256
 from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.environment.profile import PORTABLE, profile_slug
 from goldenseed.images.gates import default_limits
-from goldenseed.runs.case_judge import Judging, Made
-from goldenseed.runs.pending import failed, limits_of, sketch_of
+from goldenseed.runs.judging import Judging, with_content
+from goldenseed.runs.made import Made, limit_fields, limits_of, pending
 from goldenseed.runs.record import CaseRecord, EnvironmentValue, Seconds
-from goldenseed.session.content import with_content
 from goldenseed.session.distribution import RUNNING, marked
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.suite.cases import Limit
@@ -63,20 +62,20 @@ class Worker:
 
         Returns the record, and the exception if no image was made.
         """
-        sketch = self.sketch(case)
+        record = self.pending(case)
         marks = self._folder / RUNNING
-        name = f"{sketch.path}::{sketch.id}"
+        name = f"{record.path}::{record.id}"
         with marked(marks, name) if self._may_be_replaced else nullcontext() as died_before:
             if died_before:
                 what = "the worker crashed while it ran this case, which is not tried again"
-                return failed(sketch, "worker_crashed", what), None
-            return self._run(case, sketch)
+                return record.failed("worker_crashed", what), None
+            return self._run(case, record)
 
-    def sketch(self, case: Case) -> CaseRecord:
+    def pending(self, case: Case) -> CaseRecord:
         """Return what is known of a case before it runs, with the verdict ``error``."""
-        return sketch_of(case, self._relative(case.suite.path))
+        return pending(case, self._relative(case.suite.path))
 
-    def _run(self, case: Case, sketch: CaseRecord) -> tuple[CaseRecord, Exception | None]:
+    def _run(self, case: Case, record: CaseRecord) -> tuple[CaseRecord, Exception | None]:
         try:
             if self._backend is None:
                 self._backend = self._make_backend()
@@ -84,26 +83,28 @@ class Worker:
             load_seconds = 0.0 if refusal else self._backend.load(case)
             refusal = refusal or self.locks.after_loading(case, self._backend)
             if refusal:
-                return failed(sketch, "environment_differs", refusal), None
+                return record.failed("environment_differs", refusal), None
             generation = self._backend.generate(case)
             self._remember(self._backend.fingerprint())
         except GoldenseedError as error:
-            record = failed(sketch, "generation_failed", str(error))
-            return self._explained(record, error), error
-        seconds = Seconds(load=load_seconds, generate=generation.seconds)
+            return self._explained(record.failed("generation_failed", str(error)), error), error
         made = Made(
             image=generation.image,
+            profile=PORTABLE if case.suite.determinism.portable else self.profile,
+            environment=self.environment,
+            environment_sha256=self._environment_sha256,
+            in_force=differing(generation.in_force, self.environment),
+            recording=generation.recording,
+            layers=generation.layers,
+        )
+        seconds = Seconds(load=load_seconds, generate=generation.seconds)
+        record = self._judging.judge(
+            record.model_copy(update={"seconds": seconds}),
+            made,
             limits=limits_of(case),
             dtype=case.suite.model.dtype,
-            profile=PORTABLE if case.suite.determinism.portable else self.profile,
-            environment_sha256=self._environment_sha256,
-            environment=self.environment,
-            recording=generation.recording,
-            in_force=differing(generation.in_force, self.environment),
-            layers=generation.layers,
             mask=case.mask,
         )
-        record = self._judging.judge(sketch.model_copy(update={"seconds": seconds}), made)
         return with_content(record, generation.image, case.prompt, case.content), None
 
     def _explained(self, failure: CaseRecord, error: GoldenseedError) -> CaseRecord:
@@ -116,7 +117,7 @@ class Worker:
 
     def judge(
         self,
-        sketch: CaseRecord,
+        record: CaseRecord,
         image: Image,
         *,
         limits: Mapping[str, Limit],
@@ -127,18 +128,9 @@ class Worker:
         if not self.environment:
             self._remember(read_fingerprint(_device_in_use()))
         limits = limits or default_limits()
-        shown = {name: limit.value for name, limit in limits.items()}
-        sketch = sketch.model_copy(update={"limits": shown})
-        made = Made(
-            image=image,
-            limits=limits,
-            dtype=dtype,
-            profile=self.profile,
-            environment_sha256=self._environment_sha256,
-            environment=self.environment,
-            mask=mask,
-        )
-        return self._judging.judge(sketch, made)
+        record = record.model_copy(update=limit_fields(limits))
+        made = Made(image, self.profile, self.environment, self._environment_sha256)
+        return self._judging.judge(record, made, limits=limits, dtype=dtype, mask=mask)
 
     def _remember(self, environment: Mapping[str, EnvironmentValue]) -> None:
         """Keep where the latest image was made; a back end reads that once for each model."""

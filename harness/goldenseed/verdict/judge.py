@@ -2,81 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.fingerprint import changed_weights
 from goldenseed.images.gates import check, parse_gate
 from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.suite.cases import Limit
 from goldenseed.tolerance.exact import REPLACED
 from goldenseed.tolerance.rounding import TraceMeasure, trace_measures, up_to_the_decoder
 from goldenseed.tolerance.tolerance import Noise
-from goldenseed.trace.stages import Trace
-from goldenseed.verdict.model import Reason, Subject, Verdict
-from goldenseed.verdict.reasons import noise_reasons, obstacles
+from goldenseed.verdict.evidence import Accepted, Evidence, Reference
+from goldenseed.verdict.model import Reason, Verdict
+from goldenseed.verdict.reasons import (
+    fallback_reasons,
+    gate_reason,
+    no_baseline,
+    noise_reasons,
+    obstacles,
+    rejection_of,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-
-def without_traces(_accepted: AcceptedImage) -> None:
-    """Say that there are no traces to compare."""
-
-
-def same_weights(_accepted: AcceptedImage) -> tuple[str, ...]:
-    """Say that no weights are known to have changed."""
-    return ()
-
-
-def without_exact(_baseline: ProfileBaseline) -> tuple[TraceMeasure, ...]:
-    """Say that no exact image is kept."""
-    return ()
-
-
-def not_measured(_baseline: ProfileBaseline, noise: Noise) -> Noise:
-    """Return the noise assumed where nothing was measured."""
-    return noise
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """How the verdict gets at pixels and traces; nothing is called unless they are compared."""
-
-    load_image: Callable[[str], Image]
-    """Decodes an accepted image by its pixel digest; ``GoldenseedError`` if it cannot be read."""
-    measure: Callable[[Image, Image, tuple[str, ...]], dict[str, float]]
-    """Returns the named metrics of (subject, accepted), which have one size and mode."""
-    load_traces: Callable[[AcceptedImage], tuple[Trace, Trace] | None] = without_traces
-    """Reads the traces of (accepted, subject); None if one of them has none.
-
-    ``GoldenseedError`` if one cannot be read.
-    """
-    measured_noise: Callable[[ProfileBaseline, Noise], Noise] = not_measured
-    """Returns what was measured in the subject's own profile, else the noise it is given."""
-    changed_weights: Callable[[AcceptedImage], tuple[str, ...]] = same_weights
-    """Names the components whose weights are not those of the accepted image.
-
-    Asked where no traces tell. ``GoldenseedError`` if where that was made cannot be read.
-    """
-    exact_measures: Callable[[ProfileBaseline], tuple[TraceMeasure, ...]] = without_exact
-    """Holds the subject against the exact image that is kept for it, along their traces.
-
-    ``GoldenseedError`` if that cannot be read.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The accepted image a subject was held against, and the distance to it."""
-
-    profile: str
-    accepted: AcceptedImage
-    image: Image | None
-    """The decoded accepted image, or None where its pixels were not needed."""
-    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,67 +35,68 @@ class Judgement:
 
     verdict: Verdict
     reasons: tuple[Reason, ...]
-    against: Measured | None = None
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """The measured metrics; empty where nothing was compared."""
-        return self.against.metrics if self.against else {}
+    against: Evidence | None = None
+    """The accepted image the subject was held against."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Metric → value; empty where nothing was measured, as of equal pixels."""
 
 
 def judge(
-    subject: Subject,
-    entry: BaselineEntry | None,
+    now: Evidence,
+    reference: Reference,
     *,
-    chain: tuple[str, ...],
     limits: Mapping[str, Limit],
-    noise: Noise,
-    tools: Tools,
+    tolerance: Noise,
+    mask: Image | None = None,
+    shown: Sequence[str] = DEFAULT_METRICS,
 ) -> Judgement:
-    """Return the verdict on ``subject``; the first that applies, in ``Verdict``'s order.
+    """Return the verdict on ``now``; the first that applies, in ``Verdict``'s order.
 
     One exception: where nothing is accepted, rejected pixels are ``rejected``, not ``new``, so that
-    ``--golden-update=missing`` never takes them back.
+    ``--golden-update=missing`` never takes them back. Nothing is read that the verdict does not
+    need: of an image whose pixels are accepted no baseline is decoded, and no trace read.
 
-    ``chain`` lists the profiles whose baselines may be used, most specific first.
+    Args:
+        now: what is judged.
+        reference: what it is held against.
+        limits: the gates, by name.
+        tolerance: what is assumed of rounding; a calibration that holds takes its place.
+        mask: white where pixels count; None where all do.
+        shown: the metrics to measure beside those of the gates.
 
-    Raises ``GoldenseedError`` where an accepted image cannot be read.
+    Raises:
+        GoldenseedError: an accepted image cannot be read.
+
     """
-    rejection = _rejection(entry, subject.pixels_sha256)
-    found = _usable(entry, chain)
-    if found is None:
+    rejection = rejection_of(reference, now.pixels_sha256)
+    accepted = reference.accepted
+    if accepted is None:
         if rejection:
             return Judgement(Verdict.REJECTED, (rejection,))
-        return Judgement(Verdict.NEW, (_no_baseline(entry, chain),))
-    profile, baseline = found
-    fallback = _fallback_reasons(profile, subject.profile)
-
-    comparable = [a for a in baseline.accepted if not obstacles(subject, a)]
+        return Judgement(Verdict.NEW, (no_baseline(reference),))
+    fallback = fallback_reasons(reference)
+    comparable = [each for each in accepted.images if not obstacles(now, each)]
     if not comparable:
-        return _incomparable(subject, profile, baseline.accepted, fallback, tools)
+        return _incomparable(now, accepted, fallback, mask, shown)
     if rejection:
         return Judgement(Verdict.REJECTED, (rejection, *fallback))
-    for accepted in comparable:
-        if accepted.pixels_sha256 == subject.pixels_sha256:
+    for each in comparable:
+        if each.pixels_sha256 == now.pixels_sha256:
             identical = Reason(code="identical", source="baseline")
-            return Judgement(
-                Verdict.IDENTICAL,
-                (identical, *fallback),
-                Measured(profile, accepted, subject.image, {}),
-            )
+            return Judgement(Verdict.IDENTICAL, (identical, *fallback), each)
 
-    names = tuple(dict.fromkeys((*DEFAULT_METRICS, *(parse_gate(g).metric for g in limits))))
-    against = _nearest(subject, profile, comparable, names, tools)
-    if profile == subject.profile:
-        noise = tools.measured_noise(baseline, noise)
-    measures = _along_the_trace(against.accepted, baseline, noise, tools)
+    names = tuple(dict.fromkeys((*shown, *(parse_gate(gate).metric for gate in limits))))
+    against, metrics = _nearest(now, comparable, names, mask)
+    tolerance = accepted.calibrated(now, tolerance)
+    measures = _along_the_trace(against, now, accepted, tolerance)
     if measures is None:
-        noise = _without_traces(against.accepted, noise, tools)
-    return _by_distance(against, measures, limits, noise, fallback)
+        tolerance = _without_traces(against, now, tolerance)
+    verdict, reasons = _by_distance(metrics, measures, limits, tolerance)
+    return Judgement(verdict, (*reasons, *fallback), against, metrics)
 
 
 def _along_the_trace(
-    accepted: AcceptedImage, baseline: ProfileBaseline, noise: Noise, tools: Tools
+    before: Evidence, now: Evidence, accepted: Accepted, tolerance: Noise
 ) -> tuple[TraceMeasure, ...] | None:
     """Measure the two traces; None where one is missing, so that the pixels alone decide.
 
@@ -153,146 +104,96 @@ def _along_the_trace(
     Where an exact image is kept, the question is whether this one is farther from it than the
     accepted one, in place of how far the two are apart; unless that was measured, and holds.
     """
-    if not noise.uses_traces:
+    if not tolerance.uses_traces:
         return None
     try:
-        traces = tools.load_traces(accepted)
-        exact = tools.exact_measures(baseline) if traces else ()
+        if not now.trace or not before.trace:
+            return None
+        exact = accepted.exact_measures(now)
     except GoldenseedError as error:
         return (TraceMeasure("trace", 1.0, 0.0, f"a trace cannot be read: {error}"),)
-    if traces is None:
-        return None
-    measures = noise.refined(trace_measures(*traces, noise.dtype))
-    if exact and noise.measured is None:
+    measures = tolerance.refined(trace_measures(before.trace, now.trace, tolerance.dtype))
+    if exact and tolerance.measured is None:
         measures = tuple(each for each in measures if each.metric not in REPLACED or each.detail)
     return (*measures, *exact)
 
 
-def _without_traces(accepted: AcceptedImage, noise: Noise, tools: Tools) -> Noise:
-    """Return the noise where pixels are all there is: none, if the weights are not the accepted's.
+def _without_traces(before: Evidence, now: Evidence, tolerance: Noise) -> Noise:
+    """Return the tolerance where pixels are all there is: none, if the weights are others.
 
     Nor where that cannot be read.
     """
     try:
-        changed = tools.changed_weights(accepted)
+        changed = (
+            changed_weights(before.environment or {}, now.environment) if now.environment else ()
+        )
     except GoldenseedError as error:
-        return noise.explaining_nothing(f"where the accepted image was made is not known: {error}")
+        return tolerance.explaining_nothing(
+            f"where the accepted image was made is not known: {error}"
+        )
     if not changed:
-        return noise
+        return tolerance
     components = ", ".join(changed)
-    return noise.explaining_nothing(
+    return tolerance.explaining_nothing(
         f"the weights of {components} are not those of the accepted image, which is no rounding"
     )
 
 
 def _by_distance(
-    against: Measured,
+    metrics: Mapping[str, float],
     measures: tuple[TraceMeasure, ...] | None,
     limits: Mapping[str, Limit],
-    noise: Noise,
-    fallback: tuple[Reason, ...],
-) -> Judgement:
+    tolerance: Noise,
+) -> tuple[Verdict, tuple[Reason, ...]]:
     """Decide between ``match``, ``warn`` and ``drift``."""
-    reasons = (*noise_reasons(against.metrics, measures, noise), *fallback)
-    if against.metrics.get("peak_difference") == 0 and up_to_the_decoder(measures or ()):
+    if metrics.get("peak_difference") == 0 and up_to_the_decoder(measures or ()):
         ignored = Reason(code="ignored", detail="only pixels differ that the suite ignores")
-        return Judgement(Verdict.MATCH, (ignored, *fallback), against)
-    if noise.explains(against.metrics, measures):
-        return Judgement(Verdict.MATCH, reasons, against)
-    broken = tuple(
-        Reason(
-            code="gate",
-            metric=result.metric,
-            value=_finite(result.value),
-            limit=result.limit,
-            source=result.source,
-        )
-        for result in check(against.metrics, limits)
-        if not result.passed
-    )
-    if broken:
-        return Judgement(Verdict.DRIFT, (*broken, *reasons), against)
-    return Judgement(Verdict.WARN, reasons, against)
-
-
-def _usable(
-    entry: BaselineEntry | None, chain: tuple[str, ...]
-) -> tuple[str, ProfileBaseline] | None:
-    for profile in chain if entry else ():
-        baseline = entry.profiles.get(profile) if entry else None
-        if baseline and baseline.accepted:
-            return profile, baseline
-    return None
-
-
-def _no_baseline(entry: BaselineEntry | None, chain: tuple[str, ...]) -> Reason:
-    elsewhere = sorted(p for p, b in entry.profiles.items() if b.accepted) if entry else []
-    detail = (
-        f"accepted only in {', '.join(elsewhere)}, which this profile must not fall back to"
-        if elsewhere
-        else "nothing was ever accepted for this case"
-    )
-    return Reason(code="no_baseline", limit=" > ".join(chain), source="baseline", detail=detail)
-
-
-def _fallback_reasons(used: str, own: str) -> tuple[Reason, ...]:
-    if used == own:
-        return ()
-    return (Reason(code="profile_fallback", value=used, limit=own, source="baseline"),)
-
-
-def _rejection(entry: BaselineEntry | None, pixels_sha256: str) -> Reason | None:
-    """Find the pixels on any profile's reject list: a wrong picture is wrong everywhere."""
-    for profile, baseline in entry.profiles.items() if entry else ():
-        for rejected in baseline.rejected:
-            if rejected.pixels_sha256 == pixels_sha256:
-                return Reason(
-                    code="rejected",
-                    value=pixels_sha256,
-                    source="baseline",
-                    detail=f"rejected by {rejected.rejected_by} in {profile}: {rejected.reason}",
-                )
-    return None
+        return Verdict.MATCH, (ignored,)
+    reasons = noise_reasons(metrics, measures, tolerance)
+    if tolerance.explains(metrics, measures):
+        return Verdict.MATCH, reasons
+    broken = tuple(gate_reason(each) for each in check(metrics, limits) if not each.passed)
+    return (Verdict.DRIFT if broken else Verdict.WARN), (*broken, *reasons)
 
 
 def _incomparable(
-    subject: Subject,
-    profile: str,
-    accepted: tuple[AcceptedImage, ...],
+    now: Evidence,
+    accepted: Accepted,
     fallback: tuple[Reason, ...],
-    tools: Tools,
+    mask: Image | None,
+    shown: Sequence[str],
 ) -> Judgement:
     """Judge against the accepted image with the fewest obstacles, metrics shown if they exist."""
-    nearest = min(accepted, key=lambda image: len(obstacles(subject, image)))
-    image = tools.load_image(nearest.pixels_sha256)
-    alike = subject.image.size == image.size and subject.image.mode == image.mode
-    metrics = tools.measure(subject.image, image, DEFAULT_METRICS) if alike else {}
-    return Judgement(
-        Verdict.INCOMPARABLE,
-        (*obstacles(subject, nearest), *fallback),
-        Measured(profile, nearest, image, metrics),
-    )
+    nearest = min(accepted.images, key=lambda each: len(obstacles(now, each)))
+    alike = _decoded(nearest).size == now.size and nearest.mode == now.mode
+    metrics = _measured(now, nearest, shown, mask) if alike else {}
+    reasons = (*obstacles(now, nearest), *fallback)
+    return Judgement(Verdict.INCOMPARABLE, reasons, nearest, metrics)
 
 
 def _nearest(
-    subject: Subject,
-    profile: str,
-    comparable: list[AcceptedImage],
-    names: tuple[str, ...],
-    tools: Tools,
-) -> Measured:
+    now: Evidence, comparable: Sequence[Evidence], names: Sequence[str], mask: Image | None
+) -> tuple[Evidence, Mapping[str, float]]:
     """Measure against the accepted image with the smallest mean difference."""
-    images = [(accepted, tools.load_image(accepted.pixels_sha256)) for accepted in comparable]
-    if len(images) > 1:
-        images.sort(
-            key=lambda pair: tools.measure(subject.image, pair[1], ("mean_difference",))[
-                "mean_difference"
-            ]
+    near = comparable[0]
+    if len(comparable) > 1:
+        mean = "mean_difference"
+        near = min(comparable, key=lambda each: _measured(now, each, (mean,), mask)[mean])
+    return near, _measured(now, near, names, mask)
+
+
+def _measured(
+    now: Evidence, before: Evidence, names: Sequence[str], mask: Image | None
+) -> dict[str, float]:
+    from goldenseed.images.measure import measure
+
+    return measure(_decoded(now), _decoded(before), names, mask=mask)
+
+
+def _decoded(evidence: Evidence) -> Image:
+    if evidence.image is None:
+        raise GoldenseedError(
+            f"no image of the digest {evidence.pixels_sha256[:12]} is kept",
+            fix="run the suite again",
         )
-    accepted, image = images[0]
-    return Measured(profile, accepted, image, tools.measure(subject.image, image, names))
-
-
-def _finite(value: float) -> float | str:
-    """JSON has no infinity: a PSNR of equal images is written as the word."""
-    return value if abs(value) != float("inf") and value == value else str(value)  # noqa: PLR0124
+    return evidence.image

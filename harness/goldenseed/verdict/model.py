@@ -1,16 +1,11 @@
-"""What is judged."""
+"""The verdict's vocabulary: what may become of a case, and a reason for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from pydantic import BaseModel, ConfigDict
 
 
 class Verdict(StrEnum):
@@ -51,6 +46,8 @@ class Reason(BaseModel):
     """What kind of reason: ``gate``, ``noise``, ``recipe_changed``, ``size_changed``, …"""
     metric: str | None = None
     """The metric, or the dotted name of the recipe field, that was looked at."""
+    direction: Literal["min", "max"] | None = None
+    """Of a gate or a content limit, the side on which the limit lies: ``min`` or ``max``."""
     value: float | int | str | bool | None = None
     """What was found."""
     limit: float | int | str | bool | None = None
@@ -59,14 +56,3 @@ class Reason(BaseModel):
     """Where the limit came from: ``suite``, ``case``, ``default``, ``noise``, ``baseline``."""
     detail: str | None = None
     """A sentence for people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The image to be judged and what it was made from."""
-
-    image: Image
-    pixels_sha256: str
-    recipe: Mapping[str, JsonValue]
-    recipe_sha256: str
-    profile: str

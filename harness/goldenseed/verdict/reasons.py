@@ -1,20 +1,68 @@
-"""Machine-readable reasons: what keeps images from being compared, and what the tolerance says."""
+"""Machine-readable reasons: each a code with its metric, value, limit and where that is from."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from goldenseed.baselines.entry import AcceptedImage
+from goldenseed.images.gates import parse_gate
 from goldenseed.suite.recipes import recipe_differences
 from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.tolerance.tolerance import Noise
+from goldenseed.verdict.evidence import Evidence, Reference
 from goldenseed.verdict.model import Reason
 
 if TYPE_CHECKING:
-    from goldenseed.verdict.model import Subject
+    from goldenseed.images.gates import GateResult
+
+
+def no_baseline(reference: Reference) -> Reason:
+    """Say that nothing is accepted that may be used."""
+    detail = (
+        f"accepted only in {', '.join(reference.elsewhere)}, which this profile must not fall "
+        "back to"
+        if reference.elsewhere
+        else "nothing was ever accepted for this case"
+    )
+    limit = " > ".join(reference.chain)
+    return Reason(code="no_baseline", limit=limit, source="baseline", detail=detail)
+
+
+def fallback_reasons(reference: Reference) -> tuple[Reason, ...]:
+    """Name the profile that stands in for the one that was asked for; empty where none does."""
+    own, accepted = reference.own, reference.accepted
+    if own is None or accepted is None or accepted.profile == own:
+        return ()
+    value = accepted.profile
+    return (Reason(code="profile_fallback", value=value, limit=own, source="baseline"),)
+
+
+def rejection_of(reference: Reference, pixels_sha256: str) -> Reason | None:
+    """Find the pixels on any profile's reject list: a wrong picture is wrong everywhere."""
+    for profile, rejected in reference.rejected:
+        if rejected.pixels_sha256 == pixels_sha256:
+            return Reason(
+                code="rejected",
+                value=pixels_sha256,
+                source="baseline",
+                detail=f"rejected by {rejected.rejected_by} in {profile}: {rejected.reason}",
+            )
+    return None
+
+
+def gate_reason(broken: GateResult) -> Reason:
+    """Say of a gate that it does not hold; JSON has no infinity, which is written as the word."""
+    return Reason(
+        code="gate",
+        metric=broken.metric,
+        direction=parse_gate(broken.gate).direction,
+        value=broken.value if math.isfinite(broken.value) else str(broken.value),
+        limit=broken.limit,
+        source=broken.source,
+    )
 
 
 def noise_reasons(
@@ -64,10 +112,10 @@ def _reason(measure: TraceMeasure, noise: Noise) -> Reason:
     )
 
 
-def obstacles(subject: Subject, accepted: AcceptedImage) -> tuple[Reason, ...]:
+def obstacles(now: Evidence, accepted: Evidence) -> tuple[Reason, ...]:
     """Say why the two cannot be compared; empty where they can."""
     found: list[Reason] = []
-    if subject.recipe_sha256 != accepted.recipe_sha256:
+    if now.recipe_sha256 != accepted.recipe_sha256:
         found += [
             Reason(
                 code="recipe_changed",
@@ -76,29 +124,17 @@ def obstacles(subject: Subject, accepted: AcceptedImage) -> tuple[Reason, ...]:
                 limit=_plain(difference.old),
                 source="baseline",
             )
-            for difference in recipe_differences(accepted.recipe, subject.recipe)
+            for difference in recipe_differences(accepted.recipe, now.recipe)
         ]
-    size, expected = subject.image.size, (accepted.width, accepted.height)
-    if size != expected:
-        found.append(
-            Reason(
-                code="size_changed",
-                metric="size",
-                value=f"{size[0]}x{size[1]}",
-                limit=f"{expected[0]}x{expected[1]}",
-                source="baseline",
+    for what, value, limit in (
+        ("size", "{}x{}".format(*now.size), "{}x{}".format(*accepted.size)),
+        ("mode", now.mode, accepted.mode),
+    ):
+        if value != limit:
+            code = f"{what}_changed"
+            found.append(
+                Reason(code=code, metric=what, value=value, limit=limit, source="baseline")
             )
-        )
-    if subject.image.mode != accepted.mode:
-        found.append(
-            Reason(
-                code="mode_changed",
-                metric="mode",
-                value=subject.image.mode,
-                limit=accepted.mode,
-                source="baseline",
-            )
-        )
     return tuple(found)
 
 

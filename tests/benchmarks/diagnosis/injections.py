@@ -17,7 +17,7 @@ from unittest import mock
 
 from goldenseed.tools.probe.change import call_otherwise, denoiser_of
 from goldenseed.tools.probe.changes import memory
-from goldenseed.tools.probe.changes.batch import in_a_batch
+from goldenseed.tools.probe.changes.memory import in_a_batch
 
 Injection = Callable[..., None]
 

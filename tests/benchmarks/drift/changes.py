@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import edits
 
-from goldenseed.tools.probe.changes.attention import sliced_attention
-from goldenseed.tools.probe.changes.batch import in_a_batch
-from goldenseed.tools.probe.changes.memory import channels_last, sliced, tiled
+from goldenseed.tools.probe.changes.kernels import sliced_attention
+from goldenseed.tools.probe.changes.memory import channels_last, in_a_batch, sliced, tiled
 
 if TYPE_CHECKING:
     from goldenseed.suite.cases import Case

@@ -17,7 +17,6 @@ from goldenseed.core.pixels import (
     MODES,
     SMALL,
     as_array,
-    check_png,
     decode,
     encode_png,
     pixels_sha256,
@@ -316,29 +315,6 @@ except GoldenseedError as error:
         data = encoded(noise("RGB", 64, 64), format)
         with pytest.raises(GoldenseedError):
             decode(data[: len(data) // 2])
-
-
-class TestCheckPng:
-    def test_passes_a_whole_file(self, tmp_path: Path):
-        (tmp_path / "image.png").write_bytes(encode_png(noise("RGB")))
-        assert check_png(tmp_path / "image.png") is None
-
-    @pytest.mark.parametrize("damage", ["cut", "flip", "more", "jpeg", "empty", "bomb"])
-    def test_refuses_a_damaged_one(self, tmp_path: Path, damage: str):
-        whole = encode_png(noise("RGB"))
-        flipped = bytearray(whole)
-        flipped[len(whole) // 2] ^= 1
-        data = {
-            "cut": whole[:-5],
-            "flip": bytes(flipped),
-            "more": whole + b"\0",
-            "jpeg": encoded(noise("RGB"), "JPEG"),
-            "empty": b"",
-            "bomb": png(width=60_000, height=60_000),
-        }[damage]
-        (tmp_path / "image.png").write_bytes(data)
-        with pytest.raises(GoldenseedError, match=r"image\.png: .*\n  fix: "):
-            check_png(tmp_path / "image.png")
 
 
 class TestAsArray:

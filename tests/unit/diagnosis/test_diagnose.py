@@ -8,15 +8,16 @@ from toy_pipeline import ACCEPTED, ENVIRONMENT, RECIPE, Toy, recorded
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.diagnosis.evidence import Blank
-from goldenseed.diagnosis.explain import Kept, blank_of, diagnose
+from goldenseed.diagnosis.explain import blank_of, diagnose
 from goldenseed.diagnosis.model import Cause
 from goldenseed.trace.files import read_trace
 from goldenseed.trace.stages import Trace
+from goldenseed.verdict.evidence import Evidence
 
 
-def kept(trace: Trace | None = ACCEPTED, **environment: object) -> Kept:
+def kept(trace: Trace | None = ACCEPTED, **environment: object) -> Evidence:
     found = ENVIRONMENT | environment
-    return Kept(recipe=RECIPE, environment=lambda: found, trace=lambda: trace)  # type: ignore[arg-type, return-value]
+    return Evidence(recipe=RECIPE, read_environment=lambda: found, read_trace=lambda: trace)  # type: ignore[arg-type, return-value]
 
 
 def test_what_is_kept_is_read_and_explained():
@@ -45,7 +46,9 @@ def test_images_that_tests_make_have_no_traces_and_no_note():
 def test_a_damaged_trace_is_a_note_and_no_error(tmp_path: Path):
     file = tmp_path / f"{'0' * 64}.json.gz"
     file.write_bytes(b"no gzip")
-    damaged = Kept(recipe=RECIPE, environment=lambda: ENVIRONMENT, trace=lambda: read_trace(file))  # type: ignore[arg-type]
+    damaged = Evidence(
+        recipe=RECIPE, read_environment=lambda: ENVIRONMENT, read_trace=lambda: read_trace(file)
+    )  # type: ignore[arg-type]
     found = diagnose(damaged, kept())
     assert found
     assert str(file) in (found.note or "")
@@ -55,7 +58,7 @@ def test_an_environment_that_cannot_be_read_is_a_remark():
     def lost() -> None:
         raise GoldenseedError("the environment is gone")
 
-    before = Kept(recipe=RECIPE, environment=lost, trace=lambda: ACCEPTED)  # type: ignore[arg-type]
+    before = Evidence(recipe=RECIPE, read_environment=lost, read_trace=lambda: ACCEPTED)  # type: ignore[arg-type]
     found = diagnose(before, kept(recorded(Toy(guidance=6.0))))
     assert found
     assert found.causes[0].cause is Cause.GUIDANCE
@@ -67,7 +70,7 @@ def test_any_other_error_is_not_hidden():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        diagnose(Kept(recipe={}, environment=dict, trace=broken), kept())
+        diagnose(Evidence(recipe={}, read_environment=dict, read_trace=broken), kept())
 
 
 @pytest.mark.parametrize(

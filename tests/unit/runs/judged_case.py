@@ -16,7 +16,7 @@ from goldenseed.verdict.model import Verdict
 
 PROFILE = "cpu-x86_64-avx512"
 RECIPE = {"prompt": "a red apple"}
-SKETCH = CaseRecord(
+PENDING = CaseRecord(
     id="apple",
     suite="shapes",
     path="shapes.suite.yaml",
@@ -35,13 +35,13 @@ def candidate(
     file = folder / "image.png"
     file.write_bytes(encode_png(image))
     return Candidate(
-        suite=SKETCH.suite,
-        case=SKETCH.id,
+        suite=PENDING.suite,
+        case=PENDING.id,
         profile=PROFILE,
         image=file,
         pixels_sha256=pixels_sha256(image),
         recipe=RECIPE,
-        recipe_sha256=SKETCH.recipe_sha256,
+        recipe_sha256=PENDING.recipe_sha256,
         environment=environment,
         run_id="20261120T115959Z",
         trace=trace,

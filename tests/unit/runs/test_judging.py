@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from judged_case import PROFILE, SKETCH, candidate
+from judged_case import PENDING, PROFILE, candidate
 from PIL import Image
 
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.pixels import SMALL, encode_png, pixels_sha256
-from goldenseed.runs.case_judge import Judging, Made
+from goldenseed.runs.judging import Judging
+from goldenseed.runs.made import Made
 from goldenseed.runs.record import CaseRecord
 from goldenseed.trace.digesting import Recording
 from goldenseed.trace.files import SUFFIX, encode_trace, read_trace
@@ -63,14 +64,11 @@ class Desk:
     def judge(self, trace: Trace) -> CaseRecord:
         made = Made(
             image=IMAGE,
-            limits={},
-            dtype="float32",
             profile=PROFILE,
-            environment_sha256=None,
             recording=Recording(trace, [], Sketcher()),
         )
         judging = Judging(self.run, self.store, frozenset({Verdict.IDENTICAL}))
-        return judging.judge(SKETCH, made)
+        return judging.judge(PENDING, made, limits={}, dtype="float32")
 
 
 @pytest.fixture

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from judged_case import PROFILE, RECIPE, SKETCH, candidate
+from judged_case import PENDING, PROFILE, RECIPE, candidate
 from PIL import Image
 
 from goldenseed.baselines.candidate import Measurement
 from goldenseed.baselines.entry import MeasuredNoise, Pattern
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.files import json_sha256
-from goldenseed.runs.case_judge import Judging, Made
+from goldenseed.runs.judging import Judging
+from goldenseed.runs.made import Made
 from goldenseed.suite.cases import Limit
 from goldenseed.verdict.model import Verdict
 
@@ -58,14 +59,14 @@ def test_what_is_switched_inside_the_call_ends_it(
     store = calibrated(tmp_path)
     made = Made(
         image=Image.new("RGB", (24, 16), (203, 30, 30)),
-        limits={"max_peak_difference": Limit(9, "suite")},
-        dtype="float32",
         profile=PROFILE,
         environment_sha256=json_sha256(HERE),
         environment=HERE,
         in_force=in_force,
     )
-    found = Judging(tmp_path / "run", store, frozenset({Verdict.MATCH})).judge(SKETCH, made)
+    limits = {"max_peak_difference": Limit(9, "suite")}
+    judging = Judging(tmp_path / "run", store, frozenset({Verdict.MATCH}))
+    found = judging.judge(PENDING, made, limits=limits, dtype="float32")
     assert found.verdict is verdict, found.reasons
     notes = [each.detail for each in found.reasons if each.detail and "expired" in each.detail]
     if verdict is Verdict.MATCH:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -161,10 +162,15 @@ def test_an_image_outside_the_folder_of_its_run_is_not_read(a: Run, b: Run, tmp_
     assert "leaves its folder" in (judged.error or "")
 
 
-@pytest.mark.parametrize("field", [{"profile": "CPU x86"}, {"environment_sha256": "zz"}])
-def test_a_record_that_was_altered_is_an_error_for_its_case(a: Run, b: Run, field: dict[str, str]):
-    a.case("apple", picture(), **field)
-    b.case("apple", picture())
+@pytest.mark.parametrize("altered", ["a", "b"])
+@pytest.mark.parametrize(
+    "field", [{"profile": "CPU x86"}, {"environment_sha256": "zz"}, {"width": 33}, {"mode": "L"}]
+)
+def test_a_record_that_was_altered_is_an_error_for_its_case(
+    a: Run, b: Run, field: dict[str, Any], altered: str
+):
+    for name, run in (("a", a), ("b", b)):
+        run.case("apple", picture(), **(field if name == altered else {}))
     judged = only_pair(a, b).judged
     assert judged.verdict is Verdict.ERROR
     assert "was altered" in (judged.error or "")

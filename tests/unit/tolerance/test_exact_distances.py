@@ -9,9 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ExactImage, ProfileBaseline
+from goldenseed.baselines.entry import ExactImage, ProfileBaseline
 from goldenseed.core.pixels import pixels_sha256
-from goldenseed.images.measure import measure
 from goldenseed.reporting.words import told
 from goldenseed.suite.cases import Limit
 from goldenseed.tolerance.exact import exact_distances, exact_measures, stages_of
@@ -19,8 +18,9 @@ from goldenseed.tolerance.tolerance import Noise, unmeasured_noise
 from goldenseed.trace.digesting import Kept, Recording
 from goldenseed.trace.sketch import Sketcher
 from goldenseed.trace.stages import Stage, Trace
-from goldenseed.verdict.judge import Judgement, Tools, judge
-from goldenseed.verdict.model import Subject, Verdict
+from goldenseed.verdict.evidence import Accepted, Evidence, Reference
+from goldenseed.verdict.judge import Judgement, judge
+from goldenseed.verdict.model import Verdict
 
 SIZES = {
     Stage.PROMPT_EMBEDDINGS: 3000,
@@ -114,35 +114,17 @@ def judgement(
     """Judge an image of one pixel one level off, whose trace is ``present``."""
     image, before = Image.new("RGB", (64, 64), "red"), Image.new("RGB", (64, 64), "red")
     image.putpixel((1, 1), (254, 0, 0))
-    accepted = AcceptedImage(
-        pixels_sha256=pixels_sha256(before),
-        width=64,
-        height=64,
-        mode="RGB",
-        recipe={},
-        recipe_sha256="2" * 64,
-        environment_sha256="3" * 64,
-        run_id="r",
-        accepted_at=datetime(2026, 11, 20, tzinfo=UTC),
-        accepted_by="Ada",
-        reason="as it should be",
+    known = {"recipe": {}, "recipe_sha256": "2" * 64}
+    now, accepted = (
+        Evidence.of_image(each, pixels_sha256(each), read_trace=lambda trace=trace: trace, **known)
+        for each, trace in ((image, present), (before, against))
     )
-    reference = kept(against)
-    baseline = ProfileBaseline(accepted=(accepted,), exact=reference if exact else None)
+    baseline = ProfileBaseline(exact=kept(against) if exact else None)
     return judge(
-        Subject(image, pixels_sha256(image), {}, "2" * 64, "cpu"),
-        BaselineEntry(suite="s", case="c", profiles={"cpu": baseline}),
-        chain=("cpu",),
+        now,
+        Reference(Accepted((accepted,), baseline, read_trace=lambda _digest: EXACT)),
         limits={"max_peak_difference": Limit(200, "suite")},
-        noise=noise,
-        tools=Tools(
-            load_image=lambda _digest: before,
-            measure=measure,
-            load_traces=lambda _accepted: (against, present),
-            exact_measures=lambda found: (
-                exact_measures(found.exact, EXACT, present) if found.exact else ()
-            ),
-        ),
+        tolerance=noise,
     )
 
 

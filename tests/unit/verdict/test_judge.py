@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from goldenseed.baselines.entry import (
-    AcceptedImage,
-    BaselineEntry,
-    ProfileBaseline,
-    RejectedImage,
-)
+from goldenseed.baselines.store import BaselineStore, Candidate
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.pixels import pixels_sha256
-from goldenseed.images.measure import measure
+from goldenseed.core.files import json_sha256
+from goldenseed.core.pixels import encode_png, pixels_sha256
 from goldenseed.suite.cases import Limit
 from goldenseed.suite.recipes import recipe_sha256
 from goldenseed.tolerance.tolerance import unmeasured_noise
-from goldenseed.verdict.judge import (
-    Judgement,
-    Tools,
-    judge,
-    same_weights,
-)
-from goldenseed.verdict.model import Subject, Verdict
+from goldenseed.verdict.evidence import Evidence, reference_to
+from goldenseed.verdict.judge import Judgement, judge
+from goldenseed.verdict.model import Verdict
 
 PROFILE = "cpu-x86_64-avx512"
 OTHER = "cpu-x86_64-avx2"
 RECIPE: dict[str, Any] = {"prompt": "a red apple", "seed": 1, "call": {"num_inference_steps": 20}}
-NOW = datetime(2026, 11, 20, tzinfo=UTC)
+ENVIRONMENT = {"torch.version": "2.13.0", "model.unet.sha256": "a" * 64}
 
 
 def picture(level: int = 100, size: tuple[int, int] = (32, 32), mode: str = "RGB") -> Image.Image:
@@ -53,99 +43,100 @@ def rounded(levels: int = 1) -> Image.Image:
 
 
 class World:
-    """A baseline entry with its images, and the verdict against it."""
+    """A store of accepted and rejected images of one case, and the verdict against it."""
 
-    def __init__(self) -> None:
-        self.images: dict[str, Image.Image] = {}
-        self.decoded: list[str] = []
-        self.profiles: dict[str, ProfileBaseline] = {}
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.store = BaselineStore(root / "baselines")
 
     def accept(
         self, *images: Image.Image, profile: str = PROFILE, recipe: dict[str, Any] = RECIPE
     ) -> None:
-        self.images |= {pixels_sha256(image): image for image in images}
-        accepted = tuple(
-            AcceptedImage(
-                pixels_sha256=pixels_sha256(image),
-                width=image.width,
-                height=image.height,
-                mode=image.mode,
-                recipe=recipe,
-                recipe_sha256=recipe_sha256(recipe),
-                environment_sha256="0" * 64,
-                run_id="r",
-                accepted_at=NOW,
-                accepted_by="Ada",
-                reason="looks right",
-            )
-            for image in images
-        )
-        old = self.profiles.get(profile, ProfileBaseline())
-        self.profiles[profile] = old.model_copy(update={"accepted": old.accepted + accepted})
+        made = [self.candidate(image, profile, recipe) for image in images]
+        self.store.accept(made, by="Ada", reason="looks right", add=True)
 
     def reject(self, image: Image.Image, profile: str = PROFILE) -> None:
-        rejected = RejectedImage(
-            pixels_sha256=pixels_sha256(image),
+        self.store.reject([self.candidate(image, profile, RECIPE)], by="Ada", reason="two stems")
+
+    def candidate(self, image: Image.Image, profile: str, recipe: dict[str, Any]) -> Candidate:
+        digest = pixels_sha256(image)
+        file = self.root / f"{digest}.png"
+        file.write_bytes(encode_png(image))
+        return Candidate(
+            suite="s",
+            case="c",
+            profile=profile,
+            image=file,
+            pixels_sha256=digest,
+            recipe=recipe,
+            recipe_sha256=recipe_sha256(recipe),
+            environment=ENVIRONMENT,
             run_id="r",
-            rejected_at=NOW,
-            rejected_by="Ada",
-            reason="two stems",
         )
-        old = self.profiles.get(profile, ProfileBaseline())
-        self.profiles[profile] = old.model_copy(update={"rejected": (*old.rejected, rejected)})
 
     def judge(
         self,
         image: Image.Image,
         *,
         recipe: dict[str, Any] = RECIPE,
-        chain: tuple[str, ...] = (PROFILE,),
+        profile: str = PROFILE,
         dtype: str = "float32",
-        changed_weights: Callable[[AcceptedImage], tuple[str, ...]] = same_weights,
+        environment: dict[str, Any] = ENVIRONMENT,
         **limits: float,
     ) -> Judgement:
-        entry = BaselineEntry(suite="s", case="c", profiles=self.profiles)
-        return judge(
-            Subject(image, pixels_sha256(image), recipe, recipe_sha256(recipe), PROFILE),
-            entry if self.profiles else None,
-            chain=chain,
-            limits={name: Limit(value, "suite") for name, value in limits.items()},
-            noise=unmeasured_noise(dtype),
-            tools=Tools(load_image=self._load, measure=measure, changed_weights=changed_weights),
+        now = Evidence.of_image(
+            image,
+            pixels_sha256(image),
+            recipe=recipe,
+            recipe_sha256=recipe_sha256(recipe),
+            profile=profile,
+            read_environment=lambda: environment,
         )
-
-    def _load(self, digest: str) -> Image.Image:
-        self.decoded.append(digest)
-        return self.images[digest]
+        return judge(
+            now,
+            reference_to(self.store, self.store.entry("s", "c"), profile),
+            limits={name: Limit(value, "suite") for name, value in limits.items()},
+            tolerance=unmeasured_noise(dtype),
+        )
 
 
 @pytest.fixture
-def world() -> World:
-    world = World()
-    world.accept(ACCEPTED)
-    return world
+def empty(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def world(empty: World) -> World:
+    empty.accept(ACCEPTED)
+    return empty
 
 
 def codes(judgement: Judgement) -> list[str]:
     return [reason.code for reason in judgement.reasons]
 
 
-def test_nothing_accepted_is_new():
-    judgement = World().judge(ACCEPTED)
+def test_nothing_accepted_is_new(empty: World):
+    judgement = empty.judge(ACCEPTED)
     assert judgement.verdict is Verdict.NEW
     assert codes(judgement) == ["no_baseline"]
 
 
 def test_accepted_only_in_a_profile_outside_the_chain_is_new_and_says_where(world: World):
-    judgement = world.judge(ACCEPTED, chain=(OTHER,))
+    judgement = world.judge(ACCEPTED, profile="cuda-h200-sm90-132sm")
     assert judgement.verdict is Verdict.NEW
     assert PROFILE in str(judgement.reasons[0].detail)
 
 
 def test_equal_pixels_are_identical_and_no_baseline_is_decoded(world: World):
-    judgement = world.judge(ACCEPTED.copy())
-    assert judgement.verdict is Verdict.IDENTICAL
-    assert world.decoded == []
+    world.store.image_path(pixels_sha256(ACCEPTED)).unlink()
+    assert world.judge(ACCEPTED.copy()).verdict is Verdict.IDENTICAL
+
+
+def test_an_accepted_image_that_is_compared_and_missing_is_an_error_that_names_it(world: World):
+    path = world.store.image_path(pixels_sha256(ACCEPTED))
+    path.unlink()
+    with pytest.raises(GoldenseedError, match=path.name):
+        world.judge(rounded())
 
 
 def test_any_of_several_accepted_images_is_identical(world: World):
@@ -158,7 +149,7 @@ def test_the_nearest_of_several_accepted_images_is_the_one_compared(world: World
     world.accept(picture(200))
     judgement = world.judge(picture(203))
     assert judgement.against is not None
-    assert judgement.against.accepted.pixels_sha256 == pixels_sha256(picture(200))
+    assert judgement.against.pixels_sha256 == pixels_sha256(picture(200))
     assert judgement.metrics["peak_difference"] == 3
 
 
@@ -178,7 +169,7 @@ def test_one_level_is_the_noise_of_float32(world: World):
 
 def test_without_traces_changed_weights_are_no_rounding(world: World):
     assert world.judge(rounded()).verdict is Verdict.MATCH
-    judgement = world.judge(rounded(), changed_weights=lambda _accepted: ("unet",))
+    judgement = world.judge(rounded(), environment={**ENVIRONMENT, "model.unet.sha256": "b" * 64})
     assert judgement.verdict is Verdict.WARN
     assert judgement.reasons[0].detail == (
         "the weights of unet are not those of the accepted image, which is no rounding"
@@ -188,12 +179,12 @@ def test_without_traces_changed_weights_are_no_rounding(world: World):
 def test_without_traces_nothing_is_rounding_where_the_accepted_environment_cannot_be_read(
     world: World,
 ):
-    def unreadable(_accepted: AcceptedImage) -> tuple[str, ...]:
-        raise GoldenseedError("no such file")
-
-    judgement = world.judge(rounded(), changed_weights=unreadable)
+    name = f"{json_sha256(ENVIRONMENT)}.json"
+    (world.store.root / "environments" / name).unlink()
+    judgement = world.judge(rounded())
     assert judgement.verdict is Verdict.WARN
-    assert "is not known: no such file" in str(judgement.reasons[0].detail)
+    assert "is not known" in str(judgement.reasons[0].detail)
+    assert name in str(judgement.reasons[0].detail)
 
 
 def test_one_level_in_more_pixels_than_rounding_moves_is_beyond_the_noise(world: World):
@@ -218,8 +209,9 @@ def test_beyond_a_gate_is_drift_and_names_the_gate_value_limit_and_source(world:
     assert judgement.verdict is Verdict.DRIFT
     reason = judgement.reasons[0]
     assert reason.code == "gate"
-    assert (reason.metric, reason.value, reason.limit, reason.source) == (
+    assert (reason.metric, reason.direction, reason.value, reason.limit, reason.source) == (
         "peak_difference",
+        "max",
         10,
         4,
         "suite",
@@ -273,11 +265,10 @@ def test_rejected_pixels_are_rejected_in_every_profile(world: World):
     assert world.judge(picture(101)).verdict is Verdict.REJECTED
 
 
-def test_rejected_pixels_are_not_new_where_nothing_is_accepted():
-    world = World()
-    world.reject(picture(101))
-    assert world.judge(picture(101)).verdict is Verdict.REJECTED
-    assert world.judge(picture(99)).verdict is Verdict.NEW
+def test_rejected_pixels_are_not_new_where_nothing_is_accepted(empty: World):
+    empty.reject(picture(101))
+    assert empty.judge(picture(101)).verdict is Verdict.REJECTED
+    assert empty.judge(picture(99)).verdict is Verdict.NEW
 
 
 def test_a_changed_recipe_comes_before_the_reject_list(world: World):
@@ -287,17 +278,16 @@ def test_a_changed_recipe_comes_before_the_reject_list(world: World):
 
 
 @pytest.mark.parametrize("level", [100, 101, 110])
-def test_a_baseline_from_another_profile_is_always_named(level: int):
-    world = World()
-    world.accept(ACCEPTED, profile=OTHER)
-    judgement = world.judge(picture(level), chain=(PROFILE, OTHER), max_peak_difference=4)
+def test_a_baseline_from_another_profile_is_always_named(empty: World, level: int):
+    empty.accept(ACCEPTED, profile=OTHER)
+    judgement = empty.judge(picture(level), max_peak_difference=4)
     reason = judgement.reasons[-1]
     assert (reason.code, reason.value, reason.limit) == ("profile_fallback", OTHER, PROFILE)
 
 
 def test_the_own_profile_goes_before_another(world: World):
     world.accept(picture(150), profile=OTHER)
-    judgement = world.judge(picture(150), chain=(PROFILE, OTHER), max_peak_difference=4)
+    judgement = world.judge(picture(150), max_peak_difference=4)
     assert judgement.verdict is Verdict.DRIFT
     assert judgement.against is not None
     assert judgement.against.profile == PROFILE

@@ -19,9 +19,8 @@ from goldenseed.runs.record import CaseRecord
 from goldenseed.runs.stored import stored_trace, trace_path
 from goldenseed.suite.cases import Case
 from goldenseed.tolerance.tolerance import unmeasured_noise
-from goldenseed.tools.calibration.exactly import exact_image
-from goldenseed.tools.calibration.nearest import Nearest
-from goldenseed.tools.calibration.summary import Summary, summarise
+from goldenseed.tools.calibration.accepted import AcceptedImages, exact_image
+from goldenseed.tools.calibration.summary import Seen, Summary, summarise
 from goldenseed.tools.probe.change import (
     EXACT,
     UNCHANGED,
@@ -133,10 +132,10 @@ class Calibration:
         made = [_record_of(run, case) for run in runs]
         accepted = self._accepted(made[0])
         dtype = dtype_of(made[0])
-        nearest = Nearest(self.store, accepted, dtype, case.mask)
-        seen = [nearest.seen(run, each) for run, each in zip(runs, made, strict=True)]
-        self._check_accepted(made[0], accepted, [each.measured for each in seen[: len(unchanged)]])
-        summary = summarise(seen, nearest.picture(), unmeasured_noise(dtype).limits)
+        known = AcceptedImages(self.store, made[0].profile or "", accepted, dtype, case.mask)
+        seen = [known.seen(run, each) for run, each in zip(runs, made, strict=True)]
+        self._check_accepted(made[0], accepted, seen[: len(unchanged)])
+        summary = summarise(seen, known.picture(), unmeasured_noise(dtype).limits)
         candidates = [
             candidates_of(run.record, run.folder, [each])[0]
             for run, each in zip(runs, made, strict=True)
@@ -155,8 +154,8 @@ class Calibration:
             measured_by=found.by,
         )
         by_pixels = dict(zip((each.pixels for each in seen), candidates, strict=True))
-        modes = _modes(summary, by_pixels, nearest.counted, candidates[0].profile)
-        exact, trace = _exact_of(case, found, nearest, runs, tell)
+        modes = _modes(summary, by_pixels, known.counted, candidates[0].profile)
+        exact, trace = _exact_of(case, found, known, runs, tell)
         return Measurement(candidates[0], noise, tuple(surroundings), modes, exact, trace)
 
     def _accepted(self, case: CaseRecord) -> tuple[AcceptedImage, ...]:
@@ -179,13 +178,13 @@ class Calibration:
         self,
         case: CaseRecord,
         accepted: Sequence[AcceptedImage],
-        measured: Sequence[Mapping[str, float]],
+        seen: Sequence[Seen],
     ) -> None:
         """Raise where not one unchanged image is the accepted one or within unmeasured noise."""
-        if any(not each.get("beyond", 0.0) for each in measured):
+        if not all(each.beyond for each in seen):
             return
         raise GoldenseedError(
-            f"{case.id}: {len(measured)} unchanged runs made no image that is accepted or within "
+            f"{case.id}: {len(seen)} unchanged runs made no image that is accepted or within "
             f"the rounding of one ({', '.join(a.pixels_sha256[:12] for a in accepted)})",
             path=self.store.entry_path(case.suite, case.id),
             fix="run the suite, look at what changed, and accept it before measuring its noise",
@@ -199,7 +198,7 @@ def _record_of(run: StoredRun, case: Case) -> CaseRecord:
 def _exact_of(
     case: Case,
     found: _Found,
-    nearest: Nearest,
+    known: AcceptedImages,
     runs: Sequence[StoredRun],
     tell: Callable[[str], None],
 ) -> tuple[ExactImage | None, Path | None]:
@@ -211,7 +210,7 @@ def _exact_of(
     exact = exact_image(
         run,
         _record_of(run, case),
-        accepted=nearest.traces,
+        accepted=known.traces,
         made=[each for each in made if each],
         by=found.by,
         now=found.now,

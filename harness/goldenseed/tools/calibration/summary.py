@@ -112,6 +112,8 @@ class Seen:
     """The digests of its stages, in their order; empty where none were recorded."""
     measured: Mapping[str, float]
     """How far it is from the accepted image, metric → value."""
+    beyond: bool = False
+    """Whether it is neither that image nor within the rounding that is assumed of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.in_force import differing
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import json_sha256, write_atomically
+from goldenseed.core.files import json_sha256
 from goldenseed.environment.profile import profile_slug
-from goldenseed.images.gates import default_limits
 from goldenseed.runs.folder import RunWriter
+from goldenseed.runs.made import Made, pending
 from goldenseed.runs.record import CaseRecord, EnvironmentValue, Seconds
-from goldenseed.runs.stored import kept_trace
+from goldenseed.runs.stored import Pictures
 from goldenseed.suite.loading import load_suite
-from goldenseed.suite.recipes import recipe_of, recipe_sha256
 from goldenseed.tools.probe.change import (
     EXACT,
     UNCHANGED,
@@ -31,10 +30,10 @@ from goldenseed.tools.probe.change import (
     Unfit,
 )
 from goldenseed.tools.probe.changes import all_changes
-from goldenseed.verdict.model import Reason, Verdict
+from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
-    from goldenseed.backends.protocol import Backend, Generation
+    from goldenseed.backends.protocol import Backend
     from goldenseed.suite.cases import Case
 
 
@@ -157,49 +156,25 @@ class _Maker:
 
         Only so can the two be compared: what was changed is the question, not another recipe.
         """
-        recipe = recipe_of(case)
-        limits = {name: limit.value for name, limit in (case.limits or default_limits()).items()}
-        sketch = CaseRecord(
-            id=case.id,
-            suite=case.suite.name,
-            path=case.suite.path.name,
-            line=case.line,
-            recipe=recipe,
-            recipe_sha256=recipe_sha256(recipe),
-            limits=limits,
-            verdict=Verdict.NEW,
-            passed=False,
-        )
+        record = pending(case, case.suite.path.name).model_copy(update={"verdict": Verdict.NEW})
         try:
             generation = self._backend.generate(varied)
         except Unfit:
             raise
         except GoldenseedError as error:
-            reason = Reason(code="generation_failed", detail=str(error))
-            failed = {"verdict": Verdict.ERROR, "reasons": (reason,), "error": str(error)}
-            return sketch.model_copy(update=failed)
-        seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
-        return sketch.model_copy(update={**self._kept(generation), "seconds": seconds})
-
-    def _kept(self, generation: Generation) -> dict[str, object]:
-        from goldenseed.core.pixels import encode_png, pixels_sha256
-
-        image = generation.image
+            return record.failed("generation_failed", str(error))
         self.environment = self._backend.fingerprint()
-        digest = pixels_sha256(image)
-        place = f"images/{digest}.png"
-        write_atomically(self._folder / place, encode_png(image), durable=False)
-        return {
-            "profile": profile_slug(self.environment),
-            "environment_sha256": json_sha256(dict(self.environment)),
-            "in_force": differing(generation.in_force, self.environment),
-            "pixels_sha256": digest,
-            "image": place,
-            "width": image.width,
-            "height": image.height,
-            "mode": image.mode,
-            **kept_trace(self._folder, generation.recording),
-        }
+        made = Made(
+            image=generation.image,
+            profile=profile_slug(self.environment),
+            environment=self.environment,
+            environment_sha256=json_sha256(dict(self.environment)),
+            in_force=differing(generation.in_force, self.environment),
+            recording=generation.recording,
+        )
+        seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
+        kept = made.kept(self._folder, Pictures(self._folder))
+        return record.model_copy(update={**kept, "seconds": seconds})
 
 
 def main() -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
+from goldenseed.baselines.entry import AcceptedImage, ProfileBaseline
 from goldenseed.environment.profile import PORTABLE, fallback_chain
-from goldenseed.images.gates import default_limits
+from goldenseed.runs.made import limits_of
 from goldenseed.tolerance.tolerance import Noise, calibrated_noise, unmeasured_noise
 
 if TYPE_CHECKING:
@@ -24,12 +24,17 @@ class Right:
 
     case: Case
     profile: str
-    accepted: AcceptedImage
-    """The one that wrong images are made from: the first."""
-    entry: BaselineEntry
-    """What is accepted in this profile for this recipe, and nothing else."""
+    images: tuple[AcceptedImage, ...]
+    """What is accepted in this profile for one recipe."""
     limits: Mapping[str, Limit]
     noise: Noise
+    calibrated: bool = False
+    """Whether a calibration says what the noise is."""
+
+    @property
+    def accepted(self) -> AcceptedImage:
+        """The image that wrong ones are made from: the first."""
+        return self.images[0]
 
     @property
     def reach(self) -> Mapping[str, float]:
@@ -45,8 +50,7 @@ class Right:
     @property
     def measured(self) -> bool:
         """Whether the noise is that of a calibration, or known to be none."""
-        (baseline,) = self.entry.profiles.values()
-        return self.profile == PORTABLE or baseline.noise is not None
+        return self.profile == PORTABLE or self.calibrated
 
     @property
     def kind(self) -> tuple[int, int, str]:
@@ -90,31 +94,34 @@ def find_right(
 
 def _right(case: Case, store: BaselineStore, profile: str) -> Right | str:
     entry = store.entry(case.suite.name, case.id)
-    usable = fallback_chain(profile, entry.profiles) if entry else ()
-    for each in usable:
-        baseline = entry.profiles[each] if entry else ProfileBaseline()
-        if not baseline.accepted:
-            continue
-        first = baseline.accepted[0]
-        if first.mode == "I;16":
-            return "distances of 16-bit images cannot be measured"
-        same = tuple(a for a in baseline.accepted if a.recipe_sha256 == first.recipe_sha256)
-        # The judge asks for a calibration in the subject's own profile only.
-        measured = baseline.noise if each == profile else None
-        if measured is not None and measured.recipe_sha256 != first.recipe_sha256:
-            measured = None
-        kept = ProfileBaseline(accepted=same, noise=measured)
-        only = BaselineEntry(suite=case.suite.name, case=case.id, profiles={each: kept})
-        noise = calibrated_noise(
-            kept,
-            first.recipe_sha256,
-            unmeasured_noise(case.suite.model.dtype, each),
-            # Nothing runs here: a calibration is taken to hold where it was made.
-            present={},
-            measured_in=lambda _digest: {},
-        )
-        return Right(case, each, first, only, case.limits or default_limits(), noise)
-    return f"nothing is accepted in {profile}"
+    profiles = entry.profiles if entry else {}
+    usable = (name for name in fallback_chain(profile, profiles) if profiles[name].accepted)
+    name = next(usable, None)
+    if name is None:
+        return f"nothing is accepted in {profile}"
+    first = profiles[name].accepted[0]
+    if first.mode == "I;16":
+        return "distances of 16-bit images cannot be measured"
+    # The judge asks for a calibration in the image's own profile only.
+    measured = profiles[name].noise if name == profile else None
+    if measured is not None and measured.recipe_sha256 != first.recipe_sha256:
+        measured = None
+    noise = calibrated_noise(
+        ProfileBaseline(noise=measured),
+        first.recipe_sha256,
+        unmeasured_noise(case.suite.model.dtype, name),
+        # Nothing runs here: a calibration is taken to hold where it was made.
+        present={},
+        measured_in=lambda _digest: {},
+    )
+    return Right(
+        case,
+        name,
+        tuple(a for a in profiles[name].accepted if a.recipe_sha256 == first.recipe_sha256),
+        limits_of(case),
+        noise,
+        calibrated=measured is not None,
+    )
 
 
 class Neighbours:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from goldenseed.images.gates import GateResult, check, parse_gate
+from goldenseed.images.gates import GateResult, check
+from goldenseed.runs.made import mask_for
 from goldenseed.tools.selfcheck.baseline_cases import LeftOut, Neighbours, Right
 from goldenseed.tools.selfcheck.wrong_images import (
     NEIGHBOUR,
@@ -16,11 +17,14 @@ from goldenseed.tools.selfcheck.wrong_images import (
     altered,
     rounded_otherwise,
 )
-from goldenseed.verdict.judge import Tools, judge
-from goldenseed.verdict.model import PASSING, Subject, Verdict
+from goldenseed.verdict.evidence import Accepted, Evidence, Reference, accepted_evidence
+from goldenseed.verdict.judge import Judgement, judge
+from goldenseed.verdict.model import PASSING, Verdict
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from goldenseed.baselines.store import BaselineStore
 
 WRONG_IMAGES = (NEIGHBOUR, OTHER_CASE, *alterations())
 """The name of every wrong image, in the order in which it is tried."""
@@ -94,7 +98,7 @@ def self_check(
     suite: str,
     profile: str,
     right: Sequence[Right],
-    load_image: Callable[[str], Image],
+    store: BaselineStore,
     *,
     left_out: Iterable[LeftOut] = (),
     others: Sequence[Right] | None = None,
@@ -102,31 +106,31 @@ def self_check(
 ) -> SelfCheck:
     """Put wrong images in the place of each right one, and judge them as a run would be judged.
 
-    ``load_image`` decodes an accepted image by its digest. ``others`` are the cases whose images
-    may serve as wrong ones, if not those of ``right`` themselves. Every wrong image is made from
-    fixed seeds, so that the same baselines and gates give the same result.
+    ``store`` has the accepted images. ``others`` are the cases whose images may serve as wrong
+    ones, if not those of ``right`` themselves. Every wrong image is made from fixed seeds, so that
+    the same baselines and gates give the same result.
 
     Raises:
         GoldenseedError: an accepted image that cannot be read, a gate that does not exist, or a
             content score that cannot be computed (its weights are not here, say).
 
     """
-    load = lru_cache(maxsize=_IMAGES_HELD)(load_image)
+    load = lru_cache(maxsize=_IMAGES_HELD)(store.image)
     neighbours = Neighbours(right if others is None else others)
     trials: list[Trial] = []
     rounded: list[Trial] = []
     missing = list(left_out)
     for each in progress(right):
         image = load(each.accepted.pixels_sha256)
-        mask = mask_in_force(each)
+        mask, reference = mask_in_force(each), reference_of(each, store, load)
         for name, wrong in _wrong_images(each, image, neighbours, load):
             if isinstance(wrong, str):
                 missing.append(LeftOut(each.case.id, wrong, name))
             else:
-                trials.append(_trial(each, name, wrong, mask, load))
+                trials.append(_trial(each, name, wrong, reference, mask))
         if each.reach and not each.measured:
             other = rounded_otherwise(image, ROUNDED_SHARE)
-            rounded.append(_trial(each, "rounded", other, mask, load))
+            rounded.append(_trial(each, "rounded", other, reference, mask))
     return SelfCheck(
         suite=suite,
         profile=profile,
@@ -157,42 +161,44 @@ def mask_in_force(right: Right) -> Image | None:
         GoldenseedError: a mask that cannot be read or does not fit the accepted image.
 
     """
-    spec = right.case.mask
-    if spec is None:
-        return None
-    from goldenseed.images.terms import mask_of
+    return mask_for((right.accepted.width, right.accepted.height), right.case.mask)
 
-    size = right.accepted.width, right.accepted.height
-    return mask_of(size, file=spec.file, ignore=spec.ignore, path=spec.path, line=spec.line)
+
+def reference_of(right: Right, store: BaselineStore, load: Callable[[str], Image]) -> Reference:
+    """Return what is accepted for a case; pictures are held by ``load`` alone."""
+    known = (accepted_evidence(store, right.profile, each) for each in right.images)
+    held = (replace(each, read_image=partial(load, each.pixels_sha256)) for each in known)
+    return Reference(Accepted(tuple(held)))
+
+
+def judged(right: Right, image: Image, reference: Reference, mask: Image | None) -> Judgement:
+    """Judge an image in the place of the right one, by its pixels: nothing else is known of it.
+
+    What is only shown in reports decides nothing, costs most of the time, and is not measured.
+    """
+    from goldenseed.core.pixels import pixels_sha256
+
+    now = Evidence.of_image(
+        image,
+        pixels_sha256(image),
+        recipe=right.accepted.recipe,
+        recipe_sha256=right.accepted.recipe_sha256,
+        profile=right.profile,
+    )
+    return judge(
+        now,
+        reference,
+        limits=right.limits,
+        tolerance=right.noise,
+        mask=mask,
+        shown=("mean_difference", "peak_difference", *right.reach),
+    )
 
 
 def _trial(
-    right: Right, name: str, wrong: Image, mask: Image | None, load: Callable[[str], Image]
+    right: Right, name: str, wrong: Image, reference: Reference, mask: Image | None
 ) -> Trial:
-    from goldenseed.core.pixels import pixels_sha256
-    from goldenseed.images.measure import measure
-
-    needed = {*(parse_gate(gate).metric for gate in right.limits), *right.reach}
-    needed |= {"mean_difference", "peak_difference"}
-    accepted = right.accepted
-    judgement = judge(
-        Subject(
-            image=wrong,
-            pixels_sha256=pixels_sha256(wrong),
-            recipe=accepted.recipe,
-            recipe_sha256=accepted.recipe_sha256,
-            profile=right.profile,
-        ),
-        right.entry,
-        chain=(right.profile,),
-        limits=right.limits,
-        noise=right.noise,
-        tools=Tools(
-            load_image=load,
-            # What is only shown in reports decides nothing, and costs most of the time.
-            measure=lambda a, b, names: measure(a, b, needed.intersection(names), mask=mask),
-        ),
-    )
+    judgement = judged(right, wrong, reference, mask)
     metrics = judgement.metrics
     no_test = None
     if judgement.verdict is Verdict.IDENTICAL:

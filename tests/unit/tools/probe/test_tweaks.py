@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 from goldenseed.tools.probe.change import Unfit
-from goldenseed.tools.probe.changes.attention import (
+from goldenseed.tools.probe.changes.kernels import (
     needs_dispatch,
     needs_replaceable_processors,
     sliced_attention,
 )
-from goldenseed.tools.probe.changes.batch import in_a_batch
-from goldenseed.tools.probe.changes.memory import channels_last, sliced, tiled
+from goldenseed.tools.probe.changes.memory import channels_last, in_a_batch, sliced, tiled
 from tiny_pipelines import tiny_flux, tiny_stable_diffusion
 
 Load = Any

@@ -28,7 +28,7 @@ def checked(
 ) -> tuple[SelfCheck, Findings]:
     suite = toy.write(gates, dtype=dtype)
     right, left_out = find_right(suite, toy.store, profile=profile)
-    check = self_check(suite.name, profile, right, toy.store.image, left_out=left_out)
+    check = self_check(suite.name, profile, right, toy.store, left_out=left_out)
     return check, findings(check)
 
 
@@ -177,7 +177,7 @@ def test_a_case_alone_has_no_neighbours_and_says_so(toy: AcceptedSuite):
     text = "suite: toy\nmodel: {{source: toy}}\ncases:\n  - {{id: cat, prompt: c, seeds: [3]}}\n"
     suite = toy.write("", text=text)
     right, _ = find_right(suite, toy.store, profile=CPU)
-    check = self_check("toy", CPU, right, toy.store.image)
+    check = self_check("toy", CPU, right, toy.store)
     assert [each.wrong for each in check.left_out] == ["neighbour-seed", "other-case"]
     assert check.passed == ()
 
@@ -203,7 +203,7 @@ def test_the_gates_of_a_case_are_the_ones_that_are_tried(toy: AcceptedSuite):
     )
     suite = toy.write("", text=text)
     right, _ = find_right(suite, toy.store, profile=CPU)
-    check = self_check("toy", CPU, right, toy.store.image)
+    check = self_check("toy", CPU, right, toy.store)
     assert {trial.case for trial in check.passed} == {"cat[seed=3]"}
     assert check.limits == {"max_peak_difference": (3, 255)}
 
@@ -212,7 +212,7 @@ def test_an_image_that_fails_its_content_alone_is_caught(toy: AcceptedSuite):
     text = SUITE + "content: {{min_sharpness: 60}}\n"
     suite = toy.write("{max_average_hash_distance: 4}", text=text)
     right, _ = find_right(suite, toy.store, profile=CPU)
-    check = self_check("toy", CPU, right, toy.store.image)
+    check = self_check("toy", CPU, right, toy.store)
     blurred = [trial for trial in check.trials if trial.wrong == "blurred"]
     assert all(trial.content == ("sharpness",) for trial in blurred)
     assert "blurred" not in passing(check)
@@ -223,7 +223,7 @@ def test_pixels_that_the_suite_ignores_are_no_test(toy: AcceptedSuite):
     text = SUITE + "ignore: [[48, 48, 32, 32]]\n"  # where a patch is replaced
     suite = toy.write("{max_peak_difference: 1}", text=text)
     right, _ = find_right(suite, toy.store, profile=CPU)
-    check = self_check("toy", CPU, right, toy.store.image)
+    check = self_check("toy", CPU, right, toy.store)
     replaced = [trial.no_test for trial in check.trials if trial.wrong == "patch-replaced"]
     assert replaced == ["equal where it counts to an accepted image"] * 4
     assert check.passed == ()
@@ -241,4 +241,4 @@ def test_a_damaged_baseline_is_an_error_that_names_it(toy: AcceptedSuite):
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(GoldenseedError, match=path.name):
-        self_check("toy", CPU, right, toy.store.image)
+        self_check("toy", CPU, right, toy.store)

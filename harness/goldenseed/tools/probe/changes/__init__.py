@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from goldenseed.tools.probe.change import Change
-from goldenseed.tools.probe.changes import attention, batch, execution, memory, precision
+from goldenseed.tools.probe.changes import execution, kernels, memory
 
 FAMILIES = (
     execution.process_changes,
-    batch.changes,
-    attention.changes,
-    precision.changes,
-    memory.changes,
+    memory.batch_changes,
+    kernels.attention_changes,
+    kernels.precision_changes,
+    memory.memory_changes,
     execution.adapter_changes,
     execution.compilation_changes,
 )

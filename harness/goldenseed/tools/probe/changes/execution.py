@@ -23,7 +23,7 @@ _LEVELS = ("default", "avx2", "avx512")
 
 
 def process_changes() -> tuple[Change, ...]:
-    """Return the process_changes of this family."""
+    """Return what runs the process otherwise."""
     return (
         Change("repeat", "the same once more, in a fresh process"),
         Change("threads-2", "two CPU threads an operation", determinism={"threads": 2}),
@@ -54,7 +54,7 @@ def _isa_unfit(level: str, situation: Situation) -> str | None:
 
 
 def compilation_changes() -> tuple[Change, ...]:
-    """Return the compilation_changes of this family."""
+    """Return what compiles the denoiser."""
     return (
         Change(
             "compile",
@@ -82,7 +82,7 @@ def _compile_unfit(situation: Situation) -> str | None:
 
 
 def adapter_changes() -> tuple[Change, ...]:
-    """Return the adapter_changes of this family."""
+    """Return what applies adapters otherwise."""
     return (
         Change(
             "lora-fused", "LoRA adapters fused into the weights", tweak=fused, unfit=_fused_unfit

@@ -1,0 +1,226 @@
+"""Judging one image: held against what it should be, and all that came of it in its record."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from goldenseed.baselines.store import BaselineStore
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.diagnosis.explain import diagnose
+from goldenseed.runs.made import Made, mask_for
+from goldenseed.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, MaskUsed
+from goldenseed.runs.stored import Pictures
+from goldenseed.suite.cases import Limit
+from goldenseed.suite.masking import MaskSpec
+from goldenseed.tolerance.tolerance import unmeasured_noise
+from goldenseed.verdict.evidence import Evidence, reference_to
+from goldenseed.verdict.judge import Judgement, judge
+from goldenseed.verdict.model import CONTENT, Reason, Verdict
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from goldenseed.backends.protocol import GenerationError
+    from goldenseed.baselines.entry import AcceptedImage, BaselineEntry
+    from goldenseed.trace.digesting import Recording
+
+
+def judged_fields(now: Evidence, judgement: Judgement, pictures: Pictures) -> dict[str, object]:
+    """Return the fields of a record that a judgement decides, its pictures kept.
+
+    Raises:
+        GoldenseedError: a picture cannot be kept.
+
+    """
+    against, same = judgement.against, judgement.verdict is Verdict.IDENTICAL
+    fields: dict[str, object] = {
+        "verdict": judgement.verdict,
+        "reasons": judgement.reasons,
+        "metrics": {n: v for n, v in judgement.metrics.items() if math.isfinite(v)},
+        "baseline": None,
+        "difference": None,
+        "diagnosis": None,
+    }
+    if against is None or now.image is None:
+        return fields
+    before = now.image if same else against.image  # of equal pixels none is decoded
+    if before is None or against.at is None:
+        return fields
+    fields["baseline"] = BaselineUsed(
+        profile=against.profile or "unknown",
+        pixels_sha256=against.pixels_sha256,
+        accepted_at=against.at,
+        image=pictures.keep(before, against.pixels_sha256),
+        run=against.run,
+    )
+    if not same:
+        fields["difference"] = pictures.keep_difference(now.image, before)
+        fields["diagnosis"] = diagnose(against, now, judgement.metrics)
+    return fields
+
+
+class Judging:
+    """Judges images against a store; writes into the run's folder and nothing else."""
+
+    def __init__(self, folder: Path, store: BaselineStore, passing: frozenset[Verdict]) -> None:
+        self._folder = folder
+        self._store = store
+        self._passing = passing
+        self._pictures = Pictures(folder, store)
+
+    def judge(
+        self,
+        record: CaseRecord,
+        made: Made,
+        *,
+        limits: Mapping[str, Limit],
+        dtype: str,
+        mask: MaskSpec | None = None,
+    ) -> CaseRecord:
+        """Complete a pending record with the verdict on an image, which is kept.
+
+        Args:
+            record: what is known of the case.
+            made: its image.
+            limits: the gates.
+            dtype: the one the image was computed in, as torch names it: ``float32``.
+            mask: which pixels count.
+
+        """
+        began = time.perf_counter()
+        made = made if made.profile else replace(made, profile="unknown")
+        profile = made.profile or "unknown"
+        stage = "unusable_image"
+        try:
+            now = made.evidence(record)
+            entry, unreadable = self._entry(record)
+            stage = "not_kept"
+            record = record.model_copy(update=self._kept(made, entry))
+            stage = "unusable_mask"
+            counted, masked = self._mask(made.image, mask)
+            record = record.model_copy(update={"masked": masked})
+            stage = "unreadable_baseline"
+            if unreadable is not None:
+                raise unreadable
+            judgement = judge(
+                now,
+                reference_to(self._store, entry, profile),
+                limits=limits,
+                tolerance=unmeasured_noise(dtype, profile),
+                mask=counted,
+            )
+            if judgement.verdict is Verdict.IDENTICAL:
+                self._pictures.check_accepted(now.pixels_sha256)
+            stage = "not_kept"
+            fields = judged_fields(now, judgement, self._pictures)
+        except GoldenseedError as error:
+            return record.failed(stage, str(error))
+        fields["passed"] = judgement.verdict in self._passing
+        fields["seconds"] = record.seconds.model_copy(
+            update={"compare": time.perf_counter() - began}
+        )
+        return record.model_copy(update=fields)
+
+    def explained(
+        self,
+        failure: CaseRecord,
+        error: GenerationError,
+        profile: str | None,
+        environment: Mapping[str, EnvironmentValue],
+    ) -> CaseRecord:
+        """Add to a failure what its trace tells, held against the image accepted first."""
+        if error.unusable is None:
+            return failure
+        entry, _ = self._entry(failure)
+        accepted = reference_to(self._store, entry, profile or "unknown").accepted
+        if accepted is None:
+            return failure
+        now = Evidence(
+            recipe=failure.recipe,
+            in_force=failure.in_force,
+            read_trace=lambda: error.trace,
+            read_environment=lambda: environment,
+            unusable=error.unusable,
+        )
+        return failure.model_copy(update={"diagnosis": diagnose(accepted.images[0], now)})
+
+    def _entry(self, record: CaseRecord) -> tuple[BaselineEntry | None, GoldenseedError | None]:
+        """Return what is accepted for the case, or why that cannot be read."""
+        try:
+            return self._store.entry(record.suite, record.id), None
+        except GoldenseedError as error:
+            return None, error
+
+    def _kept(self, made: Made, entry: BaselineEntry | None) -> dict[str, object]:
+        profiles = entry.profiles.values() if entry else ()
+        accepted = next(
+            filter(None, (each.accepted_with(made.pixels_sha256) for each in profiles)), None
+        )
+        trace = self._same_trace(made.recording, accepted)
+        return made.kept(self._folder, self._pictures, accepted=accepted, trace=trace)
+
+    def _same_trace(
+        self, recording: Recording | None, accepted: AcceptedImage | None
+    ) -> tuple[str, bytes] | None:
+        """Return digest and file of the accepted trace, if every stage has the accepted values."""
+        if recording is None or accepted is None or accepted.trace_sha256 is None:
+            return None
+        if accepted.stages_sha256 != recording.stages_sha256:
+            return None
+        with suppress(GoldenseedError):  # then it is written anew
+            return accepted.trace_sha256, self._store.trace_file(accepted.trace_sha256)
+        return None
+
+    def _mask(self, image: Image, spec: MaskSpec | None) -> tuple[Image | None, MaskUsed | None]:
+        """Return the mask for an image, and what the record says of it, its picture kept."""
+        from goldenseed.core.pixels import pixels_sha256
+
+        mask = mask_for(image.size, spec)
+        if spec is None or mask is None:
+            return None, None
+        place = self._pictures.keep(mask, pixels_sha256(mask))
+        return mask, MaskUsed(source=spec.source, ignore=spec.ignore, image=place or "")
+
+
+def with_content(
+    record: CaseRecord, image: Image, prompt: str | None, limits: Mapping[str, Limit]
+) -> CaseRecord:
+    """Complete ``record`` with the scores that ``limits`` are set on.
+
+    The verdict stays: it says if an image is the same, and these say if it is good. A limit that
+    does not hold, or a score that cannot be computed, makes the case fail, with its own reason.
+    """
+    if not limits:
+        return record
+    from goldenseed.content.scoring import score_image
+
+    values: dict[str, float] = {}
+    try:
+        values, broken = score_image(image, prompt, limits)
+        reasons = [
+            Reason(
+                code=CONTENT,
+                metric=each.score,
+                direction="min" if each.value < each.limit.value else "max",
+                value=each.value,
+                limit=each.limit.value,
+                source=each.limit.source,
+            )
+            for each in broken
+        ]
+    except GoldenseedError as error:
+        reasons = [Reason(code=CONTENT, detail=str(error))]
+    return record.model_copy(
+        update={
+            "content": values,
+            "content_limits": {name: limit.value for name, limit in limits.items()},
+            "reasons": (*record.reasons, *reasons),
+            "passed": record.passed and not reasons,
+        }
+    )

@@ -1,0 +1,196 @@
+"""Evidence: what is known of one image, read when it is asked for; and what it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from pydantic import JsonValue
+
+from goldenseed.baselines.entry import BaselineEntry, ProfileBaseline
+from goldenseed.environment.fingerprint import Value
+from goldenseed.environment.profile import fallback_chain
+from goldenseed.tolerance.exact import exact_measures
+from goldenseed.tolerance.rounding import TraceMeasure
+from goldenseed.tolerance.tolerance import Noise, calibrated_noise
+from goldenseed.trace.stages import Trace
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from PIL.Image import Image
+
+    from goldenseed.backends.protocol import Unusable
+    from goldenseed.baselines.entry import AcceptedImage, RejectedImage
+    from goldenseed.baselines.store import BaselineStore
+
+
+def nothing() -> None:
+    """Read what is not kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is known of one image, wherever it is kept: just made, accepted, or left by a run.
+
+    ``image``, ``trace`` and ``environment`` are read when they are first asked for, once, and raise
+    ``GoldenseedError`` where they cannot be read.
+    """
+
+    recipe: Mapping[str, JsonValue]
+    recipe_sha256: str = ""
+    profile: str | None = None
+    pixels_sha256: str = ""
+    """The digest of the decoded pixels; empty where there is no image."""
+    size: tuple[int, int] = (0, 0)
+    """Width and height in pixels."""
+    mode: str = ""
+    """Pillow's: ``RGB``."""
+    in_force: Mapping[str, Value] = field(default_factory=dict)
+    """What the environment had otherwise inside the pipeline's call; it counts there."""
+    read_image: Callable[[], Image | None] = nothing
+    """Decodes the image, its digest verified."""
+    read_trace: Callable[[], Trace | None] = nothing
+    read_environment: Callable[[], Mapping[str, Value] | None] = nothing
+    unusable: Unusable | None = None
+    """Why what the pipeline returned is no image, where that is so."""
+    at: datetime | None = None
+    """When it was accepted, or when its run ended."""
+    run: str | None = None
+    """The run that left it; None where it is accepted, or was just made."""
+
+    @classmethod
+    def of_image(cls, image: Image, pixels_sha256: str, **more: Any) -> Evidence:
+        """Describe an image that is in memory; ``more`` are the other fields."""
+        return cls(
+            pixels_sha256=pixels_sha256,
+            size=image.size,
+            mode=image.mode,
+            read_image=lambda: image,
+            **more,
+        )
+
+    @cached_property
+    def image(self) -> Image | None:
+        """The decoded image; None where none is kept."""
+        return self.read_image()
+
+    @cached_property
+    def trace(self) -> Trace:
+        """The records of its stages; empty where none are kept."""
+        return self.read_trace() or ()
+
+    @cached_property
+    def environment(self) -> Mapping[str, Value] | None:
+        """The fingerprint of where it was made; None where that is not on record."""
+        return self.read_environment()
+
+    @property
+    def surroundings(self) -> Mapping[str, Value] | None:
+        """The environment as it was inside the pipeline's call; None as ``environment``."""
+        return {**self.environment, **self.in_force} if self.environment else None
+
+
+def accepted_evidence(store: BaselineStore, profile: str, accepted: AcceptedImage) -> Evidence:
+    """Describe an image that is accepted in ``profile``; nothing is read from ``store`` yet."""
+    trace = accepted.trace_sha256
+    return Evidence(
+        recipe=accepted.recipe,
+        recipe_sha256=accepted.recipe_sha256,
+        profile=profile,
+        pixels_sha256=accepted.pixels_sha256,
+        size=(accepted.width, accepted.height),
+        mode=accepted.mode,
+        in_force=accepted.in_force,
+        read_image=partial(store.image, accepted.pixels_sha256),
+        read_trace=nothing if trace is None else partial(store.trace, trace),
+        read_environment=partial(store.environment, accepted.environment_sha256),
+        at=accepted.accepted_at,
+    )
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The images that stand for what is right, all of one profile, and how far they move."""
+
+    images: tuple[Evidence, ...]
+    """At least one."""
+    kept: ProfileBaseline = field(default_factory=ProfileBaseline)
+    """Of it the calibration and the exact image are used."""
+    read_environment: Callable[[str], Mapping[str, Value]] | None = None
+    """Reads the fingerprints that the calibration names by their digests."""
+    read_trace: Callable[[str], Trace] | None = None
+    """Reads the trace that the exact image names."""
+
+    @property
+    def profile(self) -> str | None:
+        """The profile of the images."""
+        return self.images[0].profile
+
+    def calibrated(self, now: Evidence, unmeasured: Noise) -> Noise:
+        """Return what was measured and holds for ``now``, else ``unmeasured``.
+
+        Raises ``GoldenseedError`` where the calibration's fingerprint cannot be read.
+        """
+        if self.read_environment is None:
+            return unmeasured
+        return calibrated_noise(
+            self.kept,
+            now.recipe_sha256,
+            unmeasured,
+            present=now.surroundings,
+            measured_in=self.read_environment,
+        )
+
+    def exact_measures(self, now: Evidence) -> tuple[TraceMeasure, ...]:
+        """Hold ``now`` against the exact image that is kept for its recipe, along their traces.
+
+        Raises ``GoldenseedError`` where that cannot be read.
+        """
+        exact = self.kept.exact
+        if exact is None or exact.recipe_sha256 != now.recipe_sha256 or self.read_trace is None:
+            return ()
+        return exact_measures(exact, self.read_trace(exact.trace_sha256), now.trace)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """All that one image is held against."""
+
+    accepted: Accepted | None
+    """What is used; None where nothing is accepted that may be."""
+    own: str | None = None
+    """The profile that was asked for; None where it is of no account."""
+    chain: tuple[str, ...] = ()
+    """The profiles that may be used, most specific first."""
+    elsewhere: tuple[str, ...] = ()
+    """The profiles in which something is accepted, sorted."""
+    rejected: tuple[tuple[str, RejectedImage], ...] = ()
+    """What is rejected, each with its profile: a wrong picture is wrong everywhere."""
+
+
+def reference_to(store: BaselineStore, entry: BaselineEntry | None, profile: str) -> Reference:
+    """Return what images of ``profile`` are held against: the entry's first usable profile.
+
+    Nothing is read from ``store`` yet.
+    """
+    profiles = entry.profiles if entry else {}
+    chain = fallback_chain(profile, profiles)
+    usable = next((name for name in chain if profiles[name].accepted), None)
+    accepted = None
+    if usable is not None:
+        accepted = Accepted(
+            tuple(accepted_evidence(store, usable, each) for each in profiles[usable].accepted),
+            profiles[usable],
+            store.environment if usable == profile else None,
+            store.trace,
+        )
+    return Reference(
+        accepted=accepted,
+        own=profile,
+        chain=chain,
+        elsewhere=tuple(sorted(name for name, each in profiles.items() if each.accepted)),
+        rejected=tuple((n, image) for n, each in profiles.items() for image in each.rejected),
+    )
