@@ -61,7 +61,8 @@ def test_a_broken_set_fails_the_session_although_every_case_passes(project: Proj
         [
             (
                 "golden: consistency apples (*:15): max_mean_difference 0.001 BROKEN: "
-                "mean difference * in the worst pair, red-apple?seed=1? and red-apple?seed=2?"
+                "mean difference * in the worst pair, red-apple?seed=1? and red-apple?seed=2? "
+                "(1 pair)"
             ),
             "golden: 2 sets hold",
         ]

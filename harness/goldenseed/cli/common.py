@@ -53,12 +53,7 @@ def choose_suite_cases(
         return suite.cases[:at_most]
     chosen: set[str] = set()
     for pattern in patterns:
-        literal = pattern.replace("[", "[[]")
-        fitting = {
-            case.id
-            for case in suite.cases
-            if pattern in {case.id, case.case_id} or fnmatch.fnmatchcase(case.id, literal)
-        }
+        fitting = {c.id for c in suite.cases if fits(pattern, {c.id, c.case_id}, c.id)}
         if not fitting:
             raise GoldenseedError(
                 f"no case fits {pattern!r}",

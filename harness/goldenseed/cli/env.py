@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from goldenseed.environment.fingerprint import (
 )
 from goldenseed.environment.keys import EnvironmentValue, declaration_of, kind_of
 from goldenseed.environment.lock import value_in_words
+from goldenseed.reporting.words import visible
 from goldenseed.runs.folder import RECORD
 from goldenseed.suite.loading import load_suite
 
@@ -52,7 +54,11 @@ def env(
 
     With --diff the exit code is 1 where a key differs; keys of a model are compared with --suite.
     """
-    here = _read_here(device) if suite is None else _read_suite(suite, device)
+    here = (
+        _read_here(device)
+        if suite is None
+        else read_suite_environment(load_suite(suite), device=device)
+    )
     if diff is None:
         _print(here, as_json=as_json)
         return
@@ -61,10 +67,10 @@ def env(
         old = {key: value for key, value in old.items() if not _is_of_model(key)}
     differences = environment_differences(old, here)
     if as_json:
-        typer.echo(json.dumps([_plain(each) for each in differences], indent=1))
+        typer.echo(json.dumps([asdict(each) for each in differences], indent=1))
     else:
         for line in _difference_lines(differences):
-            typer.echo(line)
+            typer.echo(visible(line, lines=False))
     if differences:
         raise typer.Exit(DIFFERS)
 
@@ -80,10 +86,6 @@ def _read_here(device: str) -> Environment:
     set_before_torch()
     with settings(Determinism()):
         return read_fingerprint(device_for(device))
-
-
-def _read_suite(suite: Path, device: str) -> Environment:
-    return read_suite_environment(load_suite(suite), device=device)
 
 
 def _other(name: str, reports: Path) -> Environment:
@@ -119,31 +121,21 @@ def _print(environment: Environment, *, as_json: bool) -> None:
         width = max(map(len, found), default=0)
         typer.echo(f"{kind}")
         for key, value in found.items():
-            typer.echo(f"  {key:<{width}}  {value}")
+            typer.echo(visible(f"  {key:<{width}}  {value}", lines=False))
     empty = sum(value is None for value in environment.values())
     typer.echo(f"{empty} keys have no value here; --json lists them")
     typer.echo(f"sha256 {fingerprint_sha256(environment)}")
 
 
-def _difference_lines(differences: Iterable[KeyDifference]) -> Iterator[str]:
-    found = list(differences)
-    if not found:
+def _difference_lines(differences: Sequence[KeyDifference]) -> Iterator[str]:
+    if not differences:
         yield "no key differs"
     for kind in Kind:
-        of_kind = [each for each in found if each.kind is kind]
+        of_kind = [each for each in differences if each.kind is kind]
         if of_kind:
             yield f"{kind}"
         for each in of_kind:
             yield f"  {each.key}  {value_in_words(each.old)} → {value_in_words(each.new)}"
-
-
-def _plain(difference: KeyDifference) -> dict[str, EnvironmentValue]:
-    return {
-        "key": difference.key,
-        "kind": difference.kind.value,
-        "old": difference.old,
-        "new": difference.new,
-    }
 
 
 def _is_of_model(key: str) -> bool:

@@ -92,3 +92,12 @@ def test_it_needs_no_torch(baselines: Path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_a_reason_cannot_steer_the_terminal(baselines: Path):
+    said = f"seen on {PROFILES[0]}"
+    (entry,) = (file for file in baselines.rglob("*.json") if said in file.read_text())
+    entry.write_text(entry.read_text().replace(said, "\\u001b[2Jgone"))
+    text = "\n".join(shown(baselines, "red-apple"))
+    assert "\x1b" not in text
+    assert "⟨U+001B⟩[2Jgone" in text
