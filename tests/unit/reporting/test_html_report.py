@@ -194,7 +194,7 @@ def test_notes_stand_above_the_cases_as_text_and_tables(tmp_path: Path) -> None:
 def test_an_environment_off_its_lock_is_a_table_above_the_cases(tmp_path: Path) -> None:
     page = render(stored(tmp_path), tmp_path)
     above = page[: page.index('id="cases"')]
-    assert "The environment differs from the lock of moved in 3 keys" in above
+    assert "<p>the environment differs from the lock of moved in 3 keys" in above
     assert "<td>package.diffusers</td><td>0.41.0</td><td>0.42.1</td>" in above
 
 
