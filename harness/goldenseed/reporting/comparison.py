@@ -86,7 +86,7 @@ def _cases(cases: Sequence[CaseRecord]) -> Iterator[Block]:
         yield Block(columns=("", "case", *(label for _, label in _SHOWN)), rows=rows)
     for case in moved:
         if case.verdict not in {*HELD, Verdict.WARN, Verdict.DRIFT}:  # these speak by their numbers
-            reasons = [told(reason, case.limits).words for reason in case.reasons]
+            reasons = [told(reason, case.gates).words for reason in case.reasons]
             details = (case.error,) if case.error else tuple(reasons)
             yield Block((f"{case.verdict.upper()} {_name(case)}",), details=details)
 

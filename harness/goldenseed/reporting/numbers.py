@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from goldenseed.images.gates import Direction, within
+from goldenseed.images.gates import within
+from goldenseed.runs.record import GateInForce
 
 Scalar = float | int | str | bool | None
 """What a reason or a field of the environment may hold."""
@@ -139,12 +140,7 @@ class MetricRow:
     metric: str
     value: float | None
     """None where it was not measured."""
-    gate: str | None = None
-    """The gate's name, ``min_ssim``; None where there is none."""
-    direction: Direction = "max"
-    limit: float | None = None
-    source: str = ""
-    """Where the limit came from; a record says so only of gates that failed."""
+    gate: GateInForce | None = None
 
     @property
     def label(self) -> str:
@@ -154,40 +150,31 @@ class MetricRow:
     @property
     def passed(self) -> bool | None:
         """Whether the gate holds; None where there is no gate or nothing was measured."""
-        if self.value is None or self.limit is None:
+        if self.value is None or self.gate is None:
             return None
-        return within(self.value, self.direction, self.limit)
+        return within(self.value, self.gate.direction, self.gate.limit)
 
     @property
     def texts(self) -> tuple[str, str]:
         """Value and limit, which read alike only if they are equal; "" for what is not there."""
+        limit = None if self.gate is None else self.gate.limit
         if self.value is None:
-            return "", "" if self.limit is None else number(self.metric, self.limit)
-        if self.limit is None:
+            return "", "" if limit is None else number(self.metric, limit)
+        if limit is None:
             return number(self.metric, self.value), ""
-        return value_and_limit(self.metric, self.value, self.limit)
+        return value_and_limit(self.metric, self.value, limit)
 
 
-def metric_rows(
-    values: Mapping[str, float], limits: Mapping[str, float], sources: Mapping[str, str | None]
-) -> tuple[MetricRow, ...]:
-    """Join values and limits: gated metrics first, each gate with a row of its own."""
-    gates = [(name, *_gate(name)) for name in limits]
+def metric_rows(values: Mapping[str, float], gates: Sequence[GateInForce]) -> tuple[MetricRow, ...]:
+    """Join values and gates: gated metrics first, each gate with a row of its own."""
+    gated = dict.fromkeys(gate.metric for gate in gates)
     rows = [
-        MetricRow(each, values.get(each), name, direction, limits[name], sources.get(each) or "")
-        for each in dict.fromkeys(metric for _, _, metric in gates)
-        for name, direction, metric in gates
-        if metric == each
+        MetricRow(each, values.get(each), gate)
+        for each in gated
+        for gate in gates
+        if gate.metric == each
     ]
-    gated = {metric for _, _, metric in gates}
     return (*rows, *(MetricRow(each, values[each]) for each in values if each not in gated))
-
-
-def _gate(name: str) -> tuple[Direction, str]:
-    """Part a gate's name as a record has it, which may be of a metric that is not installed."""
-    if name.startswith("min_"):
-        return "min", name.removeprefix("min_")
-    return "max", name.removeprefix("max_")
 
 
 def content_in_words(rows: Sequence[MetricRow]) -> str:
@@ -196,7 +183,7 @@ def content_in_words(rows: Sequence[MetricRow]) -> str:
     for metric, same in groupby(rows, lambda row: row.metric):
         found = list(same)
         limits = ", ".join(
-            f"{r.direction} {number(metric, r.limit)}" for r in found if r.limit is not None
+            f"{row.gate.direction} {number(metric, row.gate.limit)}" for row in found if row.gate
         )
         value = found[0].value
         shown = "not scored" if value is None else number(metric, value)

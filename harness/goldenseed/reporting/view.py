@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from goldenseed.reporting.words import (
     pixels_in_words,
     told,
 )
-from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
 from goldenseed.verdict.model import PASSING, Verdict
 
 _ACCEPTABLE = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN, Verdict.MATCH)
@@ -200,9 +200,8 @@ def case_view(
     slug: str | None = None,
 ) -> CaseView:
     """Make the view of one case of the run ``run_id``; ``folder`` as of ``run_view``."""
-    reasons = [told(reason, case.limits, case.error) for reason in case.reasons]
+    reasons = [told(reason, case.gates, case.error) for reason in case.reasons]
     reasons.sort(key=lambda each: each.about is not About.PROFILE)
-    sources = {r.metric or "": r.source for r in reversed(case.reasons) if r.code == "gate"}
     prompt, seed = _recipe_value(case, "prompt"), _recipe_value(case, "seed")
     return CaseView(
         record=case,
@@ -214,12 +213,18 @@ def case_view(
         current=picture_of("current", case.image, folder),
         difference=picture_of("difference", case.difference, folder),
         reasons=tuple(reasons),
-        metrics=metric_rows(case.metrics, case.limits, sources) if case.metrics else (),
-        content=metric_rows(case.content, case.content_limits, {}) if case.content else (),
+        metrics=metric_rows(case.metrics, _gates(case)) if case.metrics else (),
+        content=metric_rows(case.content, case.content_gates) if case.content else (),
         why=why(case.diagnosis) if case.diagnosis else None,
         moved=pixels_in_words(case.metrics),
         accept=_accept(case, run_id),
     )
+
+
+def _gates(case: CaseRecord) -> list[GateInForce]:
+    """Return the gates in force; of an older record a source is known of those that failed."""
+    sources = {each.metric: each.source for each in case.reasons if each.code == "gate"}
+    return [replace(each, source=each.source or sources.get(each.metric)) for each in case.gates]
 
 
 def _recipe_value(case: CaseRecord, name: str) -> object:

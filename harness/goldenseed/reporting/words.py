@@ -7,12 +7,13 @@ own.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from goldenseed.images.gates import Direction
 from goldenseed.reporting.numbers import metric_label, number, scalar, value_and_limit
-from goldenseed.runs.record import RunRecord
+from goldenseed.runs.record import GateInForce, RunRecord
 from goldenseed.trace.stages import Stage, StageName
 from goldenseed.verdict.model import CONTENT, Reason, Verdict
 
@@ -161,13 +162,13 @@ class Told:
         return f"{self.statement} ({self.source})" if self.source else self.statement
 
 
-def told(reason: Reason, limits: Mapping[str, float], error: str | None = None) -> Told:
+def told(reason: Reason, gates: Sequence[GateInForce], error: str | None = None) -> Told:
     """Put a reason in words.
 
-    ``limits`` has the gates in force by name; a detail that is the case's ``error`` is not
-    repeated.
+    ``gates`` are those in force, of which an older reason does not say which it is about; a detail
+    that is the case's ``error`` is not repeated.
     """
-    statement, source = _statement(reason, limits)
+    statement, source = _statement(reason, gates)
     if reason.detail and reason.detail != error:
         whole = f"{statement} ({source})" if statement and source else statement
         statement, source = (f"{whole}: {reason.detail}" if whole else reason.detail), None
@@ -175,7 +176,7 @@ def told(reason: Reason, limits: Mapping[str, float], error: str | None = None) 
     return Told(reason, about, statement or _unknown(reason), source or "")
 
 
-def _statement(reason: Reason, limits: Mapping[str, float]) -> tuple[str, str | None]:
+def _statement(reason: Reason, gates: Sequence[GateInForce]) -> tuple[str, str | None]:
     """Say what code and numbers hold, and the limit's source; "" where the detail says it."""
     old, new = scalar(reason.limit), scalar(reason.value)
     match reason.code:
@@ -187,13 +188,13 @@ def _statement(reason: Reason, limits: Mapping[str, float]) -> tuple[str, str | 
         case "content" if not reason.metric:
             return "", None
         case "gate" | "noise" | "content" if reason.metric:
-            return _measured(reason, reason.metric, limits)
+            return _measured(reason, reason.metric, gates)
         case "no_baseline" | "noise" if reason.detail:
             return "", None
     return _SENTENCES.get(reason.code) or _unknown(reason), None
 
 
-def _measured(reason: Reason, metric: str, limits: Mapping[str, float]) -> tuple[str, str | None]:
+def _measured(reason: Reason, metric: str, gates: Sequence[GateInForce]) -> tuple[str, str | None]:
     if reason.code == "noise" and reason.value is None:
         return f"{metric_label(metric)} beyond the noise", None
     value, limit = _number(reason.value), _number(reason.limit)
@@ -203,11 +204,10 @@ def _measured(reason: Reason, metric: str, limits: Mapping[str, float]) -> tuple
         texts = value_and_limit(metric, value, limit)
         relation = f" {'>' if value > limit else '≤'} "
         return f"{metric_label(metric)} {relation.join(texts)}", reason.source
-    direction = "min" if value < limit else "max"
-    known = (gate for gate in (f"min_{metric}", f"max_{metric}") if gate in limits)
-    gate = (
-        next(known, f"{direction}_{metric}") if reason.code == "gate" else f"{direction}_{metric}"
-    )
+    in_force = (gate.direction for gate in gates if gate.metric == metric)
+    missed: Direction = "min" if value < limit else "max"
+    direction = reason.direction or (next(in_force, missed) if reason.code == "gate" else missed)
+    gate = f"{direction}_{metric}"
     words = beyond_gate(metric, value, gate, limit)
     return f"content: {words}" if reason.code == CONTENT else words, reason.source
 

@@ -13,6 +13,7 @@ from goldenseed.reporting.numbers import (
     seconds,
     value_and_limit,
 )
+from goldenseed.runs.record import GateInForce
 
 
 @pytest.mark.parametrize(
@@ -91,12 +92,17 @@ def test_durations_are_written_for_people(value: float, text: str) -> None:
 
 def test_gated_metrics_come_first_and_each_gate_has_a_row() -> None:
     values = {"psnr": 30.5, "ssim": 0.978}
-    limits = {"min_ssim": 0.95, "max_ssim": 0.97, "max_lpips": 0.1}
-    rows = metric_rows(values, limits, {"ssim": "suite"})
+    least, most, other = gates = (
+        GateInForce.named("min_ssim", 0.95, "suite"),
+        GateInForce.named("max_ssim", 0.97, "case"),
+        GateInForce.named("max_lpips", 0.1),
+    )
+    rows = metric_rows(values, (least, other, most))
+    assert set(gates) == {row.gate for row in rows if row.gate}
     assert rows == (
-        MetricRow("ssim", 0.978, "min_ssim", "min", 0.95, "suite"),
-        MetricRow("ssim", 0.978, "max_ssim", "max", 0.97, "suite"),
-        MetricRow("lpips", None, "max_lpips", "max", 0.1),
+        MetricRow("ssim", 0.978, least),
+        MetricRow("ssim", 0.978, most),
+        MetricRow("lpips", None, other),
         MetricRow("psnr", 30.5),
     )
     assert [row.passed for row in rows] == [True, False, None, None]
@@ -104,9 +110,9 @@ def test_gated_metrics_come_first_and_each_gate_has_a_row() -> None:
 
 
 def test_content_scores_stand_beside_their_limits() -> None:
-    rows = metric_rows(
-        {"sharpness": 31.24}, {"min_sharpness": 20, "max_sharpness": 90, "min_pick_score": 21}, {}
-    )
+    limits = {"min_sharpness": 20, "max_sharpness": 90, "min_pick_score": 21}
+    gates = [GateInForce.named(*each) for each in limits.items()]
+    rows = metric_rows({"sharpness": 31.24}, gates)
     assert (
         content_in_words(rows) == "sharpness 31.2 (min 20, max 90); pick score not scored (min 21)"
     )

@@ -11,7 +11,7 @@ from goldenseed.reporting.words import (
     told,
     visible,
 )
-from goldenseed.runs.record import RunRecord
+from goldenseed.runs.record import GateInForce, RunRecord
 from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import Reason, Verdict
 from tests.unit.reporting.recorded import case, record, run
@@ -131,20 +131,26 @@ def test_every_verdict_has_its_place_and_its_meaning() -> None:
 )
 def test_each_reason_is_said_in_words(reason: dict[str, object], words: str) -> None:
     limits = {"min_ssim": 0.95, "max_phash_distance": 6.0, "max_psnr": 40.0}
-    assert told(Reason.model_validate(reason), limits).words == words
+    gates = [GateInForce.named(*each) for each in limits.items()]
+    assert told(Reason.model_validate(reason), gates).words == words
+
+
+def test_a_reason_that_names_its_direction_needs_no_gates() -> None:
+    reason = Reason(code="gate", metric="psnr", direction="max", value=40, limit=40, source="case")
+    assert told(reason, ()).words == "psnr 40 dB against max_psnr 40 dB (case)"
 
 
 def test_a_detail_that_repeats_the_error_message_is_not_said_twice() -> None:
     record = case("error")
     (reason,) = record.reasons
     assert reason.detail == record.error
-    assert told(reason, {}, record.error).words == "generation failed"
+    assert told(reason, (), record.error).words == "generation failed"
 
 
 def test_every_recorded_reason_is_known() -> None:
     for each in record().cases:
         for reason in each.reasons:
-            words = told(reason, each.limits, each.error).words
+            words = told(reason, each.gates, each.error).words
             unknown = reason.code.replace("_", " ")
             assert not words.startswith(unknown) or reason.code == "generation_failed"
 

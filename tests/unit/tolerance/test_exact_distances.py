@@ -140,7 +140,7 @@ def test_the_reason_names_both_distances():
     found = judgement(trace(1e-6, 2, prompt_embeddings=5e-6), assumed_tolerance("float32"))
     assert found.verdict is Verdict.WARN
     (reason,) = [each for each in found.reasons if each.metric == "exact_embeddings_distance"]
-    text = told(reason, {}).words
+    text = told(reason, ()).words
     accepted = kept().distances["exact_embeddings_distance"]
     assert text.startswith("exact embeddings 5.")
     assert f"(exact image; the accepted one is {accepted:.1e} from it)" in text
