@@ -39,7 +39,7 @@ class SuiteFile(pytest.File):
                 self._check_gate(gate)
             self._check_content(suite)
             self._check_sets(suite)
-            session.claim_suite_name(suite.name, self.path)
+            session.meet(suite)
         except GoldenseedError as error:
             raise self.CollectError(str(error)) from None
         marks: list[pytest.MarkDecorator] = [pytest.mark.golden]

@@ -30,6 +30,7 @@ MOST_CASES = 100_000
 
 ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Device = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(:(0|[1-9][0-9]*))?$")]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Call = dict[str, JsonValue]
 Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
@@ -69,8 +70,13 @@ class CaseModelSection(Section):
 class ModelSection(Section):
     """The model that makes the images."""
 
+    backend: Name = "diffusers"
+    """What makes the images: `diffusers`, or the name of a back end of another package."""
     source: NonEmpty
-    """A folder beside the suite file (relative, inside its folder) or a hub id `org/name`."""
+    """A folder beside the suite file (relative, inside its folder) or a hub id `org/name`.
+
+    For a back end of another package whatever that takes.
+    """
     revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
     """The commit of the hub repository, 40 hexadecimal digits; required for a hub id."""
     variant: NonEmpty | None = None
@@ -79,8 +85,11 @@ class ModelSection(Section):
     """The pipeline's class in diffusers; by default what the model's `model_index.json` says."""
     dtype: Literal["float16", "bfloat16", "float32", "float64"] = "float32"
     """The data type of weights and arithmetic."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to run; `auto` takes a CUDA device if there is one. Not part of the recipe."""
+    device: Device = "auto"
+    """Where to run: `cpu`, `cuda`, `cuda:1`, `mps`, `xpu`, …; not part of the recipe.
+
+    `auto` takes a GPU if there is one.
+    """
     scheduler: SchedulerSection | None = None
     """The scheduler; by default the model's own."""
     adapters: Adapters = ()
