@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from goldenseed.backends.protocol import Generation, GenerationError, Settings, record_stages
     from goldenseed.baselines.store import BaselineStore
     from goldenseed.content.scores import Scene, Score
     from goldenseed.core.errors import GoldenseedError
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
     from goldenseed.runs.folder import load_run
     from goldenseed.runs.record import CaseRecord, RunRecord
     from goldenseed.session.golden_image import GoldenImage
+    from goldenseed.suite.cases import Case
     from goldenseed.suite.loading import load_suite
+    from goldenseed.trace.stages import Stage
     from goldenseed.verdict.model import Reason, Verdict
 
 __all__ = [
     "BaselineStore",
+    "Case",
     "CaseRecord",
+    "Generation",
+    "GenerationError",
     "GoldenImage",
     "GoldenseedError",
     "ImageComparison",
@@ -33,6 +39,8 @@ __all__ = [
     "RunRecord",
     "Scene",
     "Score",
+    "Settings",
+    "Stage",
     "Verdict",
     "compare",
     "decode",
@@ -42,11 +50,15 @@ __all__ = [
     "measure",
     "metric_map",
     "pixels_sha256",
+    "record_stages",
 ]
 
 _HOMES = {
     "BaselineStore": "goldenseed.baselines.store",
+    "Case": "goldenseed.suite.cases",
     "CaseRecord": "goldenseed.runs.record",
+    "Generation": "goldenseed.backends.protocol",
+    "GenerationError": "goldenseed.backends.protocol",
     "GoldenImage": "goldenseed.session.golden_image",
     "GoldenseedError": "goldenseed.core.errors",
     "ImageComparison": "goldenseed.images.compare",
@@ -57,6 +69,8 @@ _HOMES = {
     "Score": "goldenseed.content.scores",
     "Reason": "goldenseed.verdict.model",
     "RunRecord": "goldenseed.runs.record",
+    "Settings": "goldenseed.backends.protocol",
+    "Stage": "goldenseed.trace.stages",
     "Verdict": "goldenseed.verdict.model",
     "compare": "goldenseed.images.compare",
     "decode": "goldenseed.core.pixels",
@@ -66,6 +80,7 @@ _HOMES = {
     "measure": "goldenseed.images.measure",
     "metric_map": "goldenseed.images.measure",
     "pixels_sha256": "goldenseed.core.pixels",
+    "record_stages": "goldenseed.backends.protocol",
 }
 
 

@@ -1,7 +1,12 @@
-"""pytest's hooks and options. Everything else is imported when a suite is met."""
+"""pytest's hooks and options. Everything else is imported when a golden case is met.
+
+An xdist controller collects nothing: what tells it of golden cases are their reports.
+"""
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark that every case carries, and check options given on the command line."""
     config.addinivalue_line("markers", "golden: a case of a golden suite")
+    config.pluginmanager.register(Watch(config), "goldenseed-watch")
     if any(config.getoption(f"golden_{name}") is not None for name, *_ in OPTIONS):
         from goldenseed.session.options import check_options
 
@@ -46,21 +52,82 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return SuiteFile.from_parent(parent, path=file_path)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Tell an xdist worker which run it belongs to."""
-    from goldenseed.core.errors import GoldenseedError
-    from goldenseed.session.golden_session import session_of
-
-    try:
-        node.workerinput["goldenseed_run_id"] = session_of(node.config).run_id
-    except GoldenseedError:
-        return  # the worker meets the same error, in the first suite that it collects
-
-
 @pytest.fixture
 def golden_image(request: pytest.FixtureRequest) -> GoldenImage:
     """Judge images made in ordinary tests: ``golden_image.check(image, name="hero")``."""
     from goldenseed.session.golden_image import golden_image_of
 
     return golden_image_of(request)
+
+
+class Watch:
+    """What a session with golden cases has to know from its beginning; it costs others nothing."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._slots: dict[str, int] = {}
+        self.is_worker = hasattr(config, "workerinput")
+        given: dict[str, Any] = getattr(config, "workerinput", {})
+        began = [datetime.now(UTC).timestamp(), os.urandom(2).hex()]
+        self.began: list[Any] = given.get("goldenseed_began", began)
+        """When the session began, in seconds since 1970, and four hex digits of its own."""
+        self.slot: int | None = given.get("goldenseed_slot")
+        """Of a worker: the lowest number that no other worker had when it started, from 0."""
+        self.dist: str = given.get("goldenseed_dist", "no")
+        """How xdist hands tests to its workers."""
+        self.selected: set[str] = set()
+        self.ended: set[str] = set()
+        self.lost_something = False
+        """Whether a file could not be collected, or a test took its worker down unrecorded."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell an xdist worker which run it belongs to, and its slot."""
+        taken = set(self._slots.values())
+        slot = next(number for number in range(len(taken) + 1) if number not in taken)
+        self._slots[node.gateway.id] = slot
+        node.workerinput["goldenseed_began"] = self.began
+        node.workerinput["goldenseed_slot"] = slot
+        node.workerinput["goldenseed_dist"] = self._config.getoption("dist")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Free the slot of a worker that ended, for the one that replaces it."""
+        self._slots.pop(node.gateway.id, None)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Keep the cases of one model on one worker under ``--dist loadgroup``."""
+        if config.getoption("dist") != "loadgroup":
+            return None
+        from goldenseed.session.distribution import group_scheduler
+
+        return group_scheduler(config, log)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Remember what was selected, where this process runs the tests itself."""
+        self.selected.update(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Remember what was selected, where workers run the tests."""
+        self.selected.update(ids)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember that a file could not be read: its cases will be missing."""
+        self.lost_something |= report.failed and "::" not in report.nodeid
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Hand on what a report says of a golden case, or of one that took its worker down."""
+        if self.is_worker:
+            return
+        if report.when != "setup" or not report.passed:
+            self.ended.add(report.nodeid)
+        crashed = str(report.when) == "???" and report.failed
+        if crashed and f"{SUITE_SUFFIX}::" not in report.nodeid:
+            self.lost_something = True
+        elif crashed or hasattr(report, "goldenseed"):
+            from goldenseed.session.golden_session import receive
+
+            self.lost_something |= not receive(self._config, report)

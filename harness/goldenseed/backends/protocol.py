@@ -1,17 +1,22 @@
-"""What a back end is: something that makes the image of a case, whatever runs underneath."""
+"""What a back end is: something that makes the image of a case, whatever runs underneath.
+
+A back end of another package needs ``generate`` only: see ``registry`` and docs/backends.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.trace.stages import Trace
+from goldenseed.trace.stages import Stage, Trace
 
 if TYPE_CHECKING:
+    import numpy as np
     from PIL.Image import Image
 
     from goldenseed.backends.diffusers.layers import DeepTrace
@@ -88,6 +93,24 @@ def silent(text: str, *, step: bool = False) -> None:
     """Say nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a back end is made with; what it has no use for it leaves alone."""
+
+    device: str = "auto"
+    """Where to compute, for suites whose ``model.device`` is ``auto``: ``cpu``, ``cuda:1``, …"""
+    trace: bool = True
+    """Whether to record the stages of each image."""
+    progress: Progress = silent
+    """Told what takes long."""
+    gpu_index: int = 0
+    """Which GPU to take, modulo their number, where the device leaves that open."""
+    layers: bool = False
+    """Whether to record every layer as well."""
+    verify_files: bool = False
+    """Whether to read every byte of a model anew, whatever is remembered of its files."""
+
+
 class Backend(Protocol):
     """Makes images. One object serves one process; it holds at most one model at a time."""
 
@@ -128,3 +151,21 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free the model and its memory."""
+
+
+def record_stages(values: Iterable[tuple[Stage, str | None, np.ndarray]]) -> Recording:
+    """Record what an image passed while it was made, for ``Generation.recording``.
+
+    Args:
+        values: stage, source (the part that made them, or None) and values of each stage, in the
+            order in which they came; arrays of numbers, any shape.
+
+    """
+    from goldenseed.trace.digesting import Recording, kept
+
+    seen: Counter[tuple[Stage, str | None]] = Counter()
+    stages = []
+    for stage, source, array in values:
+        stages.append(kept(stage, seen[stage, source], source, array.copy()))
+        seen[stage, source] += 1
+    return Recording(stages)

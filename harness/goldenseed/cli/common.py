@@ -73,10 +73,11 @@ def read_suite_environment(
         GoldenseedError: the model cannot be found or loaded, or is refused.
 
     """
-    from goldenseed.backends.diffusers.backend import DiffusersBackend
+    from goldenseed.backends.protocol import Settings
+    from goldenseed.backends.registry import Backends
 
     case = replace(suite.cases[0], scheduler=suite.model.scheduler)
-    backend = DiffusersBackend(device=device, verify_files=verify)
+    backend = Backends(Settings(device=device, verify_files=verify))
     try:
         backend.load(case)
         return backend.fingerprint()

@@ -28,12 +28,13 @@ LATEST = "latest"
 RECORD_LIMIT_BYTES = 1 << 30
 
 
-def new_run_id(now: datetime) -> str:
-    """Return ``20261120T151233Z-3f9a``: UTC start to the second, then four random hex digits.
+def new_run_id(now: datetime, digits: str | None = None) -> str:
+    """Return ``20261120T151233Z-3f9a``: UTC start to the second, then four hex digits.
 
-    The digits keep two runs apart that begin in one second, without a folder to be reserved.
+    The digits, random where none are given, keep two runs apart that begin in one second, without a
+    folder to be reserved.
     """
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{token_hex(2)}"
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digits or token_hex(2)}"
 
 
 class RunWriter:

@@ -43,7 +43,7 @@ class SuiteFile(pytest.File):
             self._check_content(suite)
             self._check_sets(suite)
             self._warn_of_namesakes(suite)
-            session.claim_suite_name(suite.name, self.path)
+            session.meet(suite)
         except GoldenseedError as error:
             raise self.CollectError(str(error)) from None
         marks: list[pytest.MarkDecorator] = [pytest.mark.golden]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
-
-from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import sha256_hex
-from goldenseed.suite.loading import load_suite
 
 RUNNING = "running"
 """The folder of the marks, inside the run's folder."""
@@ -24,7 +21,7 @@ def marked(folder: Path, name: str) -> Iterator[bool]:
     ``LoadScopeScheduling.remove_node``), until none is left to run the other tests. A mark that
     cannot be written is done without.
     """
-    mark = folder / sha256_hex(name.encode())
+    mark = folder / sha256(name.encode()).hexdigest()
     died_here_before = mark.exists()
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,38 +36,68 @@ def marked(folder: Path, name: str) -> Iterator[bool]:
 class ModelGroups:
     """Says which cases share a model, by the node id alone: the controller collects nothing."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, config: Any) -> None:
+        self._config = config
         self._known: dict[str, str | None] = {}
+        self._room: dict[str, int] = {}
 
     def group_of(self, nodeid: str) -> str | None:
         """Return the key of the model that the case needs; None for a test of another kind."""
         place = nodeid.partition("::")[0]
         if place not in self._known:
-            self._known[place] = self._read(place)
+            self._known[place] = self._read(place) if place.endswith(".suite.yaml") else None
         return self._known[place]
 
+    def may_take(self, slot: int, group: str) -> bool:
+        """Whether there is a device for the group on the worker of that slot."""
+        return group not in self._room or slot < self._room[group]
+
     def _read(self, place: str) -> str | None:
-        if not place.endswith(".suite.yaml"):
-            return None
+        from goldenseed.backends.devices import places, wanted_for
+        from goldenseed.core.errors import GoldenseedError
+        from goldenseed.session.options import read_options
+        from goldenseed.suite.loading import load_suite
+
         try:
-            return load_suite(self._root / place).model_key
+            suite = load_suite(self._config.rootpath / place)
+            found = places(wanted_for(suite, read_options(self._config).device))
         except GoldenseedError:
-            return None
+            return None  # the worker says it, and has collected no case
+        if found:
+            self._room[suite.model_key] = len(found)
+        return suite.model_key
 
 
-def group_scheduler(config: Any, log: Any, group_of: Callable[[str], str | None]) -> Any:
+def group_scheduler(config: Any, log: Any) -> Any:
     """Return xdist's own scheduler of ``--dist loadgroup``, told the groups of golden cases.
 
     xdist tells them by a suffix of the node id, which pytest 9.2 no longer lets it write
     (pytest-xdist issue 1386): then every case would go to any worker. A test that took its worker
-    down is not given to the next one, as xdist 3.8.0 does until no worker is left.
+    down is not given to the next one, as xdist 3.8.0 does until no worker is left. Workers for
+    which there is no device are given other tests only.
     """
     from xdist.scheduler import LoadGroupScheduling
 
+    groups = ModelGroups(config)
+
     class GroupScheduling(LoadGroupScheduling):  # type: ignore[misc]  # xdist is not typed for us
         def _split_scope(self, nodeid: str) -> str:
-            return group_of(nodeid) or str(super()._split_scope(nodeid))
+            return groups.group_of(nodeid) or str(super()._split_scope(nodeid))
+
+        def schedule(self) -> None:
+            # Where there are more workers than units xdist sends the last ones home.
+            in_order = sorted(self.assigned_work.items(), key=_slot)  # type: ignore[has-type]
+            self.assigned_work = dict(in_order)
+            super().schedule()
+
+        def _assign_work_unit(self, node: Any) -> None:
+            slot = _slot((node, None))
+            free = [unit for unit in self.workqueue if groups.may_take(slot, unit)]
+            if not free:
+                node.shutdown()
+                return
+            self.workqueue.move_to_end(free[0], last=False)
+            super()._assign_work_unit(node)
 
         def remove_node(self, node: Any) -> str | None:
             workload = self.assigned_work.pop(node)
@@ -90,3 +117,8 @@ def group_scheduler(config: Any, log: Any, group_of: Callable[[str], str | None]
             return str(crashed)
 
     return GroupScheduling(config, log)
+
+
+def _slot(item: tuple[Any, Any]) -> int:
+    """Return the slot that the plugin gave a worker of xdist."""
+    return int(item[0].workerinput["goldenseed_slot"])

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from pydantic import BaseModel
 
+from goldenseed.backends.devices import Place, check_repeatable, place_of_worker, too_late
+from goldenseed.backends.protocol import Settings
+from goldenseed.backends.registry import Backends, look_up
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.reporting.terminal import failure_text, summary_lines
@@ -20,14 +22,13 @@ from goldenseed.reporting.view import case_view, run_view
 from goldenseed.runs.folder import new_run_id
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.session.controller import Controller
-from goldenseed.session.distribution import ModelGroups, group_scheduler
 from goldenseed.session.failure import CASE, RECORDS, give_lines
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.session.options import check_one_case, read_options
 from goldenseed.session.worker import Worker
 
 if TYPE_CHECKING:
-    from goldenseed.backends.protocol import Backend
+    from goldenseed.suite.cases import Suite
 
 
 STEP_INTERVAL_SECONDS = 10.0
@@ -73,23 +74,31 @@ def session_of(config: pytest.Config) -> GoldenSession:
     return config.stash[_KEY]
 
 
+def receive(config: pytest.Config, report: pytest.TestReport) -> bool:
+    """Keep what a report carries, in the process that talks to the user.
+
+    Returns False for a test that took its worker down and is no case of a suite. A record that
+    cannot be kept ends the session.
+    """
+    try:
+        return session_of(config).receive(report)
+    except (GoldenseedError, OSError) as error:
+        pytest.exit(f"goldenseed cannot keep the run's record: {error}", returncode=1)
+
+
 class GoldenSession:
     """Hooks of a session that has golden cases; on an xdist worker only those that run cases."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._options = read_options(config)
-        worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
-        started = datetime.now(UTC)
-        self.run_id: str = (
-            worker_input["goldenseed_run_id"] if worker_input else new_run_id(started)
-        )
+        self._watch = cast("Any", config.pluginmanager.get_plugin("goldenseed-watch"))
+        seconds, digits = self._watch.began
+        started = datetime.fromtimestamp(seconds, UTC)
+        self.run_id = new_run_id(started, digits)
         self._suites: dict[str, Path] = {}
+        self._place: Place | None = None
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
-        self._carried: dict[str, dict[str, Any]] = {}
-        self._selected: set[str] = set()
-        self._ended: set[str] = set()
-        self._lost_something = False
         store = BaselineStore(self._options.baselines)
         self.worker = Worker(
             root=config.rootpath,
@@ -98,10 +107,10 @@ class GoldenSession:
             passing=self._options.passing,
             backend=self._make_backend,
             locks=LockCheck(strict=self._options.environment == "strict"),
-            may_be_replaced=worker_input is not None,
+            may_be_replaced=self._watch.is_worker,
         )
         self._controller: Controller | None = None
-        if worker_input is None:
+        if not self._watch.is_worker:
             self._controller = Controller(
                 root=config.rootpath,
                 run_id=self.run_id,
@@ -111,15 +120,35 @@ class GoldenSession:
                 memory=getattr(config, "cache", None),  # not there under -p no:cacheprovider
             )
 
-    def claim_suite_name(self, name: str, path: Path) -> None:
-        """Refuse a second file under the name of another: they would share baselines."""
-        other = self._suites.setdefault(name, path)
-        if other != path:
+    def meet(self, suite: Suite) -> None:
+        """Make this process ready for a suite that was collected, before anything starts CUDA.
+
+        Raises:
+            GoldenseedError: its name is taken by another file, since the two would share baselines;
+                its back end cannot be had; or this process cannot make its images.
+
+        """
+        other = self._suites.setdefault(suite.name, suite.path)
+        if other != suite.path:
             raise GoldenseedError(
-                f"the suite name {name!r} is taken by {other}",
-                path=path,
+                f"the suite name {suite.name!r} is taken by {other}",
+                path=suite.path,
                 fix="give one of the two another `suite:` name",
             )
+        look_up(suite.model.backend, suite.path, suite.model.backend_line)
+        self._take_place(suite)
+        check_repeatable(suite, self._options.device)
+
+    def _take_place(self, suite: Suite) -> None:
+        """Take the device of this xdist worker's slot, once."""
+        slot = self._watch.slot
+        if slot is None:
+            return
+        grouped = self._watch.dist == "loadgroup"
+        workers = None if grouped else self._config.workerinput["workercount"]  # type: ignore[attr-defined]
+        place = place_of_worker(suite, self._options.device, slot=slot, workers=workers)
+        if place is not None and self._place is None:
+            self._place = place.taken(too_late=too_late())
 
     def text_of(self, record: CaseRecord) -> str:
         """Return what the terminal says of a case that is not as it should be."""
@@ -144,52 +173,24 @@ class GoldenSession:
             differences = self.worker.locks.news()
             if differences:
                 carried["lock_differences"] = list(differences)
-            if self._controller is None:
-                report.goldenseed = json.dumps(carried, default=_as_json)
-            else:
-                self._carried[item.nodeid] = carried
+            in_text = self._controller is None  # what leaves for another process
+            report.goldenseed = json.dumps(carried, default=_as_json) if in_text else carried
         return report
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Remember what was selected, where this process runs the cases itself."""
-        self._selected.update(item.nodeid for item in session.items)
+        """Check that a deep trace was asked for of one case only."""
         if self._options.trace == "deep":
             check_one_case(sum(CASE in item.stash for item in session.items))
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Keep the cases of one model on one worker under ``--dist loadgroup``."""
-        if config.getoption("dist") != "loadgroup":
-            return None
-        return group_scheduler(config, log, ModelGroups(config.rootpath).group_of)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        """Remember what was selected, where workers run the cases."""
-        self._selected.update(ids)
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Remember that a suite could not be read: its cases will be missing."""
-        self._lost_something |= report.failed and "::" not in report.nodeid
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    def receive(self, report: Any) -> bool:
         """Keep the record of a case that ended, or of one that took its worker down with it."""
-        if self._controller is None:
-            return
-        if report.when != "setup" or not report.passed:
-            self._ended.add(report.nodeid)
-        try:
-            carried = self._carried.pop(report.nodeid, None)
-            if hasattr(report, "goldenseed"):
-                carried = json.loads(report.goldenseed)
-                del report.goldenseed  # pytest keeps every report until the end
-            if carried is not None:
-                self._controller.receive(carried)
-            elif str(report.when) == "???" and report.failed:
-                kept = self._controller.receive_crash(report.nodeid, str(report.longrepr))
-                self._lost_something |= not kept
-        except (GoldenseedError, OSError) as error:
-            pytest.exit(f"goldenseed cannot keep the run's record: {error}", returncode=1)
+        assert self._controller is not None  # noqa: S101 - workers hand their reports on
+        if not hasattr(report, "goldenseed"):
+            return self._controller.receive_crash(report.nodeid, str(report.longrepr))
+        carried = report.goldenseed
+        del report.goldenseed  # pytest keeps every report until the end
+        self._controller.receive(json.loads(carried) if isinstance(carried, str) else carried)
+        return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -208,8 +209,8 @@ class GoldenSession:
             session.shouldstop
             or session.shouldfail
             or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-            or self._lost_something
-            or self._selected - self._ended
+            or self._watch.lost_something
+            or self._watch.selected - self._watch.ended
         )
         try:
             self._controller.finish(complete=not cut_short)
@@ -232,15 +233,16 @@ class GoldenSession:
         for line in self._controller.notes:
             terminalreporter.write_line(line)
 
-    def _make_backend(self) -> Backend:
-        from goldenseed.backends.diffusers.backend import DiffusersBackend
-
-        return DiffusersBackend(
-            device=self._options.device,
-            gpu_index=_gpu_index(os.environ.get("PYTEST_XDIST_WORKER", "gw0")),
-            progress=Progress(self._config).say,
-            trace=self._options.trace != "off",
-            layers=self._options.trace == "deep",
+    def _make_backend(self) -> Backends:
+        place = self._place
+        return Backends(
+            Settings(
+                device=self._options.first_device if place is None else place.device,
+                gpu_index=(self._watch.slot or 0) if place is None else 0,
+                progress=Progress(self._config).say,
+                trace=self._options.trace != "off",
+                layers=self._options.trace == "deep",
+            )
         )
 
     def _shown(self, path: Path) -> str:
@@ -251,9 +253,3 @@ class GoldenSession:
 
 def _as_json(document: BaseModel) -> object:
     return document.model_dump(mode="json")
-
-
-def _gpu_index(worker: str) -> int:
-    """Give xdist's workers gw0, gw1, … the GPUs 0, 1, … in turn."""
-    digits = worker.removeprefix("gw")
-    return int(digits) if digits.isdigit() else 0

@@ -57,8 +57,12 @@ OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
     (
         "device",
         "auto",
-        ("auto", "cpu", "cuda"),
-        "Where to generate, for suites whose device is auto (default: a GPU if there is one).",
+        None,
+        (
+            "Where to generate, for suites whose device is auto (default: auto, a GPU if there is "
+            "one): cpu, cuda, cuda:1, mps, xpu, …; several, as cuda:0,cuda:1, give each worker of "
+            "-n one of them, and a device named twice takes two."
+        ),
     ),
 )
 """Each option's name, default, choices and help: ``--golden-update`` and ini ``golden_update``."""

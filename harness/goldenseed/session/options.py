@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from goldenseed.backends.devices import check_devices
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.session.option_table import OPTIONS
 from goldenseed.verdict.model import PASSING, Verdict
@@ -36,6 +37,12 @@ class Options:
     unreferenced: str
     trace: str
     device: str
+    """As the user wrote it: one device, or several with commas."""
+
+    @property
+    def first_device(self) -> str:
+        """Where to generate in a process that has no device of its own."""
+        return self.device.partition(",")[0]
 
     @property
     def updated(self) -> frozenset[Verdict]:
@@ -77,7 +84,9 @@ def read_options(config: pytest.Config) -> Options:
                     fix=f"set golden_{name} to one of them or remove the line",
                 )
         values[name] = value
-    if values["trace"] == "deep" and getattr(config.option, "numprocesses", None):
+    check_devices(values["device"])
+    workers = getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput")
+    if values["trace"] == "deep" and workers:
         raise GoldenseedError(
             "--golden-trace=deep is for one case, which cannot be shared by several workers",
             fix="run it without -n",

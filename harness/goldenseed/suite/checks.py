@@ -14,6 +14,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.document import Document, Problem
 from goldenseed.suite.masking import mask_fault
 from goldenseed.suite.model import (
+    DIFFUSERS,
     adapter_fault,
     beside,
     folder_fault,
@@ -59,7 +60,7 @@ def _list(value: object) -> list[Any]:
 def _multiple(document: Document) -> int | None:
     model = _mapping(_mapping(document.data).get("model"))
     source, revision = model.get("source"), model.get("revision")
-    if not isinstance(source, str):
+    if not isinstance(source, str) or model.get("backend", DIFFUSERS) != DIFFUSERS:
         return None
     if is_hub_id(document.path, source):
         folder = cached_snapshot(source, revision) if isinstance(revision, str) else None
@@ -87,7 +88,7 @@ class _Checks:
 
     def model(self, model: dict[str, Any]) -> Iterator[Problem]:
         source = model.get("source")
-        if isinstance(source, str) and source:
+        if isinstance(source, str) and source and model.get("backend", DIFFUSERS) == DIFFUSERS:
             fault = source_fault(self.document.path, source, model.get("revision"))
             if fault:
                 yield self.at(("model", fault[0]), fault[1], fault[2])
@@ -116,6 +117,10 @@ class _Checks:
         """Check that a portable suite asks for nothing that depends on the machine."""
         if suite.get("determinism") != "portable":
             return
+        backend = _mapping(suite.get("model")).get("backend", DIFFUSERS)
+        if backend != DIFFUSERS:
+            what = f"`determinism` is portable, which the back end {shown(backend)} cannot promise"
+            yield self.at(("determinism",), what, "remove it, or let diffusers make the images")
         dtype = _mapping(suite.get("model")).get("dtype", "float64")
         if isinstance(dtype, str) and dtype != "float64":
             what = f"`model.dtype` is {shown(dtype)}, and `determinism: portable` needs float64"

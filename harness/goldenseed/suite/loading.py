@@ -30,7 +30,7 @@ from goldenseed.suite.model import (
     NoiseSpec,
     SchedulerSpec,
     beside,
-    is_hub_id,
+    model_folder_beside,
 )
 from goldenseed.suite.recipes import key_of_model
 from goldenseed.suite.schema import (
@@ -89,7 +89,7 @@ def _without_consequences(problems: list[Problem], document: Document) -> list[P
 def _resolve(document: Document, section: SuiteFile) -> Suite:
     path = document.path
     determinism = _determinism(section.determinism)
-    model = _model(path, section.model, portable=determinism.portable)
+    model = _model(document, section.model, portable=determinism.portable)
     limits = _limits(document, (), section.gates, "suite", MappingProxyType({}))
     content = _content(document, (), section.content, "suite", MappingProxyType({}))
     noise = _noise(path, section.noise) or NoiseSpec("portable" if determinism.portable else "cpu")
@@ -126,10 +126,11 @@ def _noise(path: Path, section: NoiseFileSection | str | None) -> NoiseSpec | No
     return NoiseSpec("file", section.file, file, sha256_hex(read_regular(file, LARGEST_NOISE)))
 
 
-def _model(path: Path, section: ModelSection, *, portable: bool) -> ModelSpec:
+def _model(document: Document, section: ModelSection, *, portable: bool) -> ModelSpec:
+    path, named = document.path, "backend" in section.model_fields_set
     return ModelSpec(
         source=section.source,
-        folder=None if is_hub_id(path, section.source) else beside(path, section.source),
+        folder=model_folder_beside(path, section.source, section.backend),
         revision=section.revision,
         variant=section.variant,
         pipeline=section.pipeline,
@@ -139,6 +140,8 @@ def _model(path: Path, section: ModelSection, *, portable: bool) -> ModelSpec:
         adapters=_adapters(path, section.adapters),
         allow_pickle=section.allow_pickle,
         allow_new_weights=section.allow_new_weights,
+        backend=section.backend,
+        backend_line=document.line_of(("model", "backend")) if named else None,
     )
 
 

@@ -13,6 +13,9 @@ from pydantic import JsonValue
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside
 
+DIFFUSERS = "diffusers"
+"""The back end of this package, and of suites that name none."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SchedulerSpec:
@@ -90,7 +93,7 @@ class ModelSpec:
     source: str
     """As the suite writes it: a folder relative to the suite file, or a hub id."""
     folder: Path | None
-    """The local folder, absolute; None for a hub id."""
+    """The local folder, absolute; None for a hub id, or for what another back end understands."""
     revision: str | None
     """The 40-hex commit of a hub id; None for a folder."""
     variant: str | None
@@ -106,6 +109,10 @@ class ModelSpec:
     """Names, relative to the model's folder, of pickle-format weight files that may be loaded."""
     allow_new_weights: tuple[str, ...] = ()
     """Components whose files may lack weights."""
+    backend: str = DIFFUSERS
+    """The name of what makes the images."""
+    backend_line: int | None = None
+    """Where it stands in the suite file; None where the file leaves it out."""
 
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -134,6 +141,20 @@ def beside(suite: Path, relative: str) -> Path:
 
     """
     return inside(suite.parent.absolute(), relative)
+
+
+def model_folder_beside(suite: Path, source: str, backend: str) -> Path | None:
+    """Return the absolute folder that ``source`` names beside the suite; None for anything else.
+
+    For diffusers whatever is no hub id is a folder; for other back ends only what is one.
+    """
+    if backend == DIFFUSERS:
+        return None if is_hub_id(suite, source) else beside(suite, source)
+    try:
+        folder = beside(suite, source)
+    except GoldenseedError:
+        return None
+    return folder if stat.S_ISDIR(_mode(folder) or 0) else None
 
 
 def source_fault(suite: Path, source: str, revision: object) -> tuple[str, str, str] | None:

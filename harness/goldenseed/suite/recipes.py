@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from goldenseed.core.files import canonical_json, json_sha256
 from goldenseed.suite.cases import Case, Suite
-from goldenseed.suite.model import ModelSpec, NoiseSpec
+from goldenseed.suite.model import DIFFUSERS, ModelSpec, NoiseSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
     """
     model = case.suite.model
     described: dict[str, Any] = {
+        "backend": None if model.backend == DIFFUSERS else model.backend,
         "source": model.source,
         "revision": model.revision,
         "variant": model.variant,
@@ -117,6 +118,7 @@ def key_of_model(model: ModelSpec) -> str:
     """
     return json_sha256(
         {
+            "backend": model.backend,
             "source": str(model.folder.resolve()) if model.folder else model.source,
             "revision": model.revision,
             "variant": model.variant,

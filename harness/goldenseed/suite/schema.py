@@ -70,8 +70,13 @@ class CaseModelSection(Section):
 class ModelSection(Section):
     """The model that makes the images."""
 
+    backend: Name = "diffusers"
+    """What makes the images: `diffusers`, or the name of a back end of another package."""
     source: NonEmpty
-    """A folder beside the suite file (relative, inside its folder) or a hub id `org/name`."""
+    """A folder beside the suite file (relative, inside its folder) or a hub id `org/name`.
+
+    For a back end of another package whatever that takes.
+    """
     revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
     """The commit of the hub repository, 40 hexadecimal digits; required for a hub id."""
     variant: NonEmpty | None = None

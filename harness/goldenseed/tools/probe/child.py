@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.in_force import differing
+from goldenseed.backends.protocol import Settings
+from goldenseed.backends.registry import Backends
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.environment.profile import profile_slug
@@ -22,6 +24,7 @@ from goldenseed.runs.made import Made, pending
 from goldenseed.runs.record import CaseRecord, EnvironmentValue, Seconds
 from goldenseed.runs.stored import Pictures
 from goldenseed.suite.loading import load_suite
+from goldenseed.suite.model import DIFFUSERS
 from goldenseed.tools.probe.change import (
     EXACT,
     UNCHANGED,
@@ -34,7 +37,7 @@ from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
     from goldenseed.backends.protocol import Backend
-    from goldenseed.suite.cases import Case
+    from goldenseed.suite.cases import Case, Suite
 
 
 _PR_SET_PDEATHSIG = 1
@@ -101,7 +104,7 @@ def run_job(job: Job) -> None:
     suite = load_suite(Path(job.suite))
     varied = {case.id: case for case in change.applied_to(suite).cases if case.id in job.cases}
     preparation = _Preparation(change)
-    backend = _backend(job.device, preparation, exact=change.exact)
+    backend = _backend(suite, job.device, preparation, change)
     options = {"change": change.name}
     maker = _Maker(Path(job.folder) / change.name, backend)
     records: list[CaseRecord] = []
@@ -122,10 +125,19 @@ def run_job(job: Job) -> None:
     writer.finish(finished=datetime.now(UTC), complete=True)
 
 
-def _backend(device: str, preparation: _Preparation, *, exact: bool) -> Backend:
-    from goldenseed.backends.diffusers.backend import DiffusersBackend
+def _backend(suite: Suite, device: str, preparation: _Preparation, change: Change) -> Backend:
+    if suite.model.backend == DIFFUSERS:
+        from goldenseed.backends.diffusers.backend import DiffusersBackend
 
-    return DiffusersBackend(device=device, prepare=preparation, exact=exact)
+        return DiffusersBackend(device=device, prepare=preparation, exact=change.exact)
+    if change.exact or change.tweak is not None:
+        raise GoldenseedError(
+            f"{change.name} is known of diffusers only, and {suite.model.backend} makes the images",
+            path=suite.path,
+            line=suite.model.backend_line,
+            fix="leave it out; calibrate without --exact",
+        )
+    return Backends(Settings(device=device))
 
 
 class _Preparation:

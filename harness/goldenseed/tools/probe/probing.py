@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from goldenseed.backends.devices import Lending, Place, lending_for
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.comparison import (
     HELD,
@@ -84,10 +85,12 @@ class Probe:
             GoldenseedError: the unchanged images cannot be made.
 
         """
-        unchanged = self._unchanged()
+        lending = lending_for(self.suite, self.device)
+        unchanged = self._unchanged(lending)
         situation = Situation(self.suite, self.cases, unchanged.record.environment)
         with ThreadPoolExecutor(self.jobs) as pool:
-            futures = [pool.submit(self._try, change, situation, unchanged) for change in changes]
+            start = partial(self._try, situation, unchanged, lending)
+            futures = [pool.submit(start, change) for change in changes]
             try:
                 return tuple(self._told(tell, (future.result() for future in futures)))
             finally:
@@ -100,7 +103,7 @@ class Probe:
             GoldenseedError: the process ended before it could say what became of the images.
 
         """
-        failure = self._start(change)
+        failure = self._start(change, lending_for(self.suite, self.device))
         if failure is not None:
             raise GoldenseedError(
                 f"{change.name}: the images cannot be made: {failure}",
@@ -115,8 +118,8 @@ class Probe:
             tell(each)
             yield each
 
-    def _unchanged(self) -> StoredRun:
-        failure = self._start(Change(UNCHANGED, ""))
+    def _unchanged(self, lending: Lending) -> StoredRun:
+        failure = self._start(Change(UNCHANGED, ""), lending)
         if failure is None:
             run = self._stored(UNCHANGED)
             failure = next((case.error for case in run.record.cases if case.error), None)
@@ -128,11 +131,13 @@ class Probe:
             fix="make `pytest` run this suite first",
         )
 
-    def _try(self, change: Change, situation: Situation, unchanged: StoredRun) -> Tried:
+    def _try(
+        self, situation: Situation, unchanged: StoredRun, lending: Lending, change: Change
+    ) -> Tried:
         reason = change.reason_against(situation)
         if reason is not None:
             return Tried(change, skipped=reason)
-        failure = self._start(change)
+        failure = self._start(change, lending)
         if failure is not None:
             return Tried(change, failed=failure)
         run = self._stored(change.name)
@@ -145,14 +150,18 @@ class Probe:
     def _stored(self, name: str) -> StoredRun:
         return StoredRun(load_run(self.folder / name), self.folder / name)
 
-    def _start(self, change: Change) -> str | None:
-        """Run one change to its end; return what its process said if it failed."""
+    def _start(self, change: Change, lending: Lending) -> str | None:
+        """Run one change to its end on a free device; return what its process said if it failed."""
+        with lending.lent(self.device) as place:
+            return self._started(change, place)
+
+    def _started(self, change: Change, place: Place) -> str | None:
         job = Job(
             suite=str(self.suite.path.absolute()),
             change=change.name,
             cases=tuple(case.id for case in self.cases),
             folder=str(self.folder.absolute()),
-            device=self.device,
+            device=place.device,
             parent=os.getpid(),
         )
         # -P: a folder of the user's that is called as a module of ours must not stand in for it.
@@ -160,7 +169,7 @@ class Probe:
         start = partial(
             subprocess.run,
             command,
-            env={**os.environ, **change.environment},
+            env={**os.environ, **place.variables, **change.environment},
             capture_output=True,
             text=True,
             errors="replace",
