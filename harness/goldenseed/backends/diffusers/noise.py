@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,23 +159,28 @@ def _tensor(values: Values, device: Any, dtype: Any, layout: Any) -> torch.Tenso
     return tensor if layout in {None, torch.strided} else tensor.to_sparse()
 
 
-@contextmanager
 def instead_of(
     own: Callable[..., torch.Tensor], draw: Callable[..., torch.Tensor]
-) -> Iterator[None]:
-    """Put ``draw`` wherever a module of diffusers holds ``own``, and take it away again.
+) -> AbstractContextManager[None]:
+    """Put ``draw`` wherever a module of diffusers holds ``own``, and take it away again."""
+    return exchanged(_FUNCTION, own, draw)
 
-    Each pipeline and scheduler has imported the function by name, so there is no one place. Modules
-    that are imported meanwhile get ``draw`` from its home, and lose it in the end like the others.
+
+@contextmanager
+def exchanged(name: str, own: object, other: object) -> Iterator[None]:
+    """Put ``other`` wherever a module of diffusers holds ``own`` under ``name``, for a while.
+
+    Each module has imported it by name, so there is no one place. Modules that are imported
+    meanwhile get ``other`` from its home, and lose it in the end like the others.
     """
-    _exchange(own, draw)
+    _put(name, own, other)
     try:
         yield
     finally:
-        _exchange(draw, own)
+        _put(name, other, own)
 
 
-def _exchange(old: object, new: object) -> None:
-    for name, module in tuple(sys.modules.items()):
-        if name.startswith("diffusers.") and vars(module).get(_FUNCTION) is old:
-            setattr(module, _FUNCTION, new)
+def _put(name: str, old: object, new: object) -> None:
+    for place, module in tuple(sys.modules.items()):
+        if place.startswith("diffusers.") and vars(module).get(name) is old:
+            setattr(module, name, new)

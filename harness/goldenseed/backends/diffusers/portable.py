@@ -13,14 +13,13 @@ they are in the case's dtype, and the noise that is drawn in it.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.loading import dtype_for
-from goldenseed.backends.diffusers.noise import instead_of, noise_of
+from goldenseed.backends.diffusers.noise import exchanged, instead_of, noise_of
 from goldenseed.backends.protocol import GenerationError
 
 if TYPE_CHECKING:
@@ -201,23 +200,11 @@ class _WideNumpy(ModuleType):
         return getattr(self._numpy, name)
 
 
-@contextmanager
-def _wide_numpy() -> Iterator[None]:
+def _wide_numpy() -> AbstractContextManager[None]:
     """Show the modules of diffusers a NumPy without narrow types: tables are made with it."""
     import numpy as np
 
-    wide = _WideNumpy(np)
-    _exchange(np, wide)
-    try:
-        yield
-    finally:
-        _exchange(wide, np)
-
-
-def _exchange(old: object, new: object) -> None:
-    for name, module in tuple(sys.modules.items()):
-        if name.startswith("diffusers.") and vars(module).get("np") is old:
-            setattr(module, "np", new)  # noqa: B010 - a module of somebody else's
+    return exchanged("np", np, _WideNumpy(np))
 
 
 EXACT = "the exact image is computed in float64"

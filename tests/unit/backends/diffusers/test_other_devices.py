@@ -72,8 +72,13 @@ def test_every_shape_of_attention_is_told_with_its_kernel_on_a_gpu(case: Any):
 
 
 @needs_double
-def test_after_full_memory_the_model_is_gone_and_the_next_case_runs(case: Any):
+def test_after_full_memory_the_model_is_gone_and_the_next_case_runs(
+    case: Any, monkeypatch: pytest.MonkeyPatch
+):
     with accelerator_double.in_use() as double:
+        twin = torch.get_device_module("twin")  # CUDA and XPU count, the double does not
+        peak = 3 * 2**29
+        monkeypatch.setattr(twin, "max_memory_allocated", lambda _: peak, raising=False)
         backend = DiffusersBackend(device="twin:0")
         backend.load(case)
         pipeline = weakref.ref(backend._loaded.pipeline)  # type: ignore[union-attr]
@@ -83,6 +88,7 @@ def test_after_full_memory_the_model_is_gone_and_the_next_case_runs(case: Any):
         assert double.fallen
         assert pipeline() is None, "the model is still in memory"
         assert "twin:0 has too little memory: twin out of memory in" in caught.value.what
+        assert "the peak was 1.50 GiB" in caught.value.what
         assert caught.value.path == case.suite.path
         assert caught.value.line == case.line
         assert "`model.dtype: bfloat16`" in str(caught.value.fix)
