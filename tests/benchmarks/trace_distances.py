@@ -1,4 +1,4 @@
-"""How far harmless changes and real ones move images along the trace: the tables of docs/noise.md.
+"""How far harmless and real changes move images along the trace: tables of docs/tolerance.md.
 
     python tests/benchmarks/trace_distances.py [--dtype bfloat16] [MODEL…]
 

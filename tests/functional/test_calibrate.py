@@ -123,14 +123,14 @@ def test_two_modes_are_measured_accepted_and_an_unseen_one_is_beyond(
     modal.pytest("--golden-update=missing")
     unmeasured = modal.pytest()
     assert unmeasured["verdict"] == "warn"
-    assert sources(unmeasured) == {"noise (float32, not measured)"}
+    assert sources(unmeasured) == {"tolerance (float32, not measured)"}
 
     assert "in an envelope" in modal.calibrate("-n", "2")
     assert noise_of(modal.path)["pattern"] == "envelope"
     modal.modes.write_text("x")
     within = modal.pytest()
     assert within["verdict"] == "match", within["reasons"]
-    assert sources(within) == {"noise (calibrated, 2 runs)"}
+    assert sources(within) == {"tolerance (calibrated, 2 runs)"}
 
     assert "in modes, 1 newly accepted" in modal.calibrate("-n", "4")
     found = noise_of(modal.path)
@@ -140,7 +140,7 @@ def test_two_modes_are_measured_accepted_and_an_unseen_one_is_beyond(
     modal.modes.write_text("third")
     unseen = modal.pytest()
     assert unseen["verdict"] == "warn"
-    assert "any other is beyond the noise" in unseen["reasons"][-1]["detail"]
+    assert "any other is beyond the tolerance" in unseen["reasons"][-1]["detail"]
 
 
 def test_images_that_never_move_are_expected_bit_for_bit(make_project: Callable[[str], Project]):

@@ -144,7 +144,7 @@ def test_a_level_added_after_the_latents_is_no_rounding_and_the_trace_shows_it(p
     assert set(project.verdicts().values()) == {"warn"}
     (reason,) = [r for r in project.record()["cases"][0]["reasons"] if "decoded" in r["metric"]]
     assert reason["value"] > reason["limit"]
-    assert reason["source"] == "noise (float32, not measured)"
+    assert reason["source"] == "tolerance (float32, not measured)"
 
 
 def test_golden_require_names_the_worst_that_passes(project: Project):

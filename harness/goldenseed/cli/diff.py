@@ -60,7 +60,7 @@ def diff(
 ) -> None:
     """Compare two runs: which cases moved, how far, and how the environments differ.
 
-    Exit code 0: every case of both runs is identical or within the noise. 1: something moved, or
+    Exit code 0: every case of both runs is identical or within the tolerance. 1: some moved, or
     could not be compared. 2: there is nothing to compare.
     """
     began = datetime.now(UTC)

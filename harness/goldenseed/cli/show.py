@@ -88,7 +88,7 @@ def _standing(slug: str | None, place: int, usable: tuple[str, ...], profile: st
 def _images(baseline: ProfileBaseline) -> Iterator[str]:
     if (kept := baseline.tolerance) is not None:
         yield (
-            f"    noise    {kept.pattern} in {kept.images} runs  {kept.measured_at:%Y-%m-%d}  "
+            f"    tolerance    {kept.pattern} in {kept.images} runs  {kept.measured_at:%Y-%m-%d}  "
             f"{kept.measured_by}{': ' if kept.harmless else ''}{', '.join(kept.harmless)}"
         )
     if (exact := baseline.exact) is not None:

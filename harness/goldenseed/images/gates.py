@@ -88,7 +88,7 @@ def gate_of(metric: Metric) -> Gate:
 def default_limits() -> Mapping[str, Limit]:
     """Return what is in force where a suite sets no gate.
 
-    One level of 255: nothing beyond the noise of float32 passes.
+    One level of 255: nothing beyond the tolerance of float32 passes.
     """
     from goldenseed.suite.cases import Limit
 

@@ -101,7 +101,11 @@ def _row(case: CaseRecord) -> tuple[str, ...]:
 
 def _movement(movement: Movement) -> Block:
     found = movement.separation
-    verb = "moved beyond the noise" if movement.beyond_noise else "changed, within the noise"
+    verb = (
+        "moved beyond the tolerance"
+        if movement.beyond_tolerance
+        else "changed, within the tolerance"
+    )
     head, details = "which together:", [_separating(s, found.moved, verb) for s in found.separating]
     if not found.held:
         one = "the one comparable case"
@@ -113,9 +117,9 @@ def _movement(movement: Movement) -> Block:
         )
     elif not details:
         head += f" {found.moved} {verb}, {found.held} did not; no field separates them"
-        if movement.beyond_noise:
+        if movement.beyond_tolerance:
             details = [_shared(each, found.moved) for each in found.shared]
-    if movement.beyond_noise:
+    if movement.beyond_tolerance:
         directions = [(movement.brighter, "brighter"), (movement.darker, "darker")]
         words = ", ".join(f"{count} {word}" for count, word in directions if count)
         details.append(f"on average over the whole image: {words or 'as bright as in A'}")
@@ -220,12 +224,12 @@ def pair_counts(counts: Mapping[Outcome, int]) -> str:
 
 
 def gate_line(limits: Mapping[str, Limit]) -> str:
-    """Write the gates in force and where they come from; the noise is unknown here."""
+    """Write the gates in force and where they come from; the tolerance is unknown here."""
     gates = ", ".join(
         f"{name} {number(name.partition('_')[2], limit.value)}" for name, limit in limits.items()
     )
     sources = ", ".join(dict.fromkeys(limit.source for limit in limits.values()))
-    return f"gates: {gates} ({_plain(sources)}); the noise is unknown"
+    return f"gates: {gates} ({_plain(sources)}); the tolerance is unknown"
 
 
 def _outcome(outcome: Outcome) -> str:

@@ -135,7 +135,7 @@ def grouping_sentence(cases: Sequence[CaseRecord]) -> str | None:
 
 
 def _subject(found: Grouping, total: int) -> str:
-    how = "moved" if found.beyond_noise else "moved within the noise"
+    how = "moved" if found.beyond_tolerance else "moved within the tolerance"
     if found.moved == 1:
         return f"1 case of {total:,} {how}:" if total > 1 else f"the one case {how}:"
     if found.moved < total:

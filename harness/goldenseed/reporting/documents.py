@@ -28,7 +28,7 @@ def comparison_document(
 ) -> dict[str, Any]:
     """Return everything a comparison found as JSON data.
 
-    ``same`` says that every pair is identical or within the noise. Each case has its verdict,
+    ``same`` says that every pair is identical or within the tolerance. Each case has its verdict,
     reasons, metrics (B against A), both pixel digests, and where and why it parts.
     """
     together = asdict(movement)
@@ -80,8 +80,8 @@ def selfcheck_document(check: SelfCheck, found: Findings) -> dict[str, Any]:
         "passed": not check.passed,
         "cases": list(check.cases),
         "tests": found.tests,
-        "noise": [
-            {"case": each.case.id, "source": each.noise.source, "reach": dict(each.reach)}
+        "tolerance": [
+            {"case": each.case.id, "source": each.tolerance.source, "reach": dict(each.reach)}
             for each in check.right
         ],
         "gates": {gate: _gate_document(check, found, gate) for gate in found.gates},
@@ -92,9 +92,9 @@ def selfcheck_document(check: SelfCheck, found: Findings) -> dict[str, Any]:
             }
             for wrong, row in found.table.items()
         },
-        "within_noise": [
-            {"gate": each.gate, "limit": each.limit, "noise": _plain(each.noise)}
-            for each in found.within_noise
+        "within_tolerance": [
+            {"gate": each.gate, "limit": each.limit, "tolerance": _plain(each.tolerance)}
+            for each in found.within_tolerance
         ],
         "room": [_room_document(room) for room in found.rooms],
         "proposed": dict(found.proposed),
@@ -138,7 +138,7 @@ def _gate_document(check: SelfCheck, found: Findings, gate: str) -> dict[str, An
 def _room_document(room: Room) -> dict[str, Any]:
     return {
         "metric": room.metric,
-        "noise": None if room.noise is None else _plain(room.noise),
+        "tolerance": None if room.tolerance is None else _plain(room.tolerance),
         "faintest": {"value": _plain(room.faintest), "wrong": room.wrong, "case": room.case},
     }
 

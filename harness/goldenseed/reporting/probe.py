@@ -73,8 +73,8 @@ def _conclusions(tried: Sequence[Tried]) -> Iterator[str]:
         yield "the same once more gave other pixels: HERE THIS SUITE DOES NOT REPEAT ITSELF"
     groups = by_movement(tried)
     for key, words in (
-        ("beyond", "moves the pixels beyond the noise"),
-        ("noise", "moves them within the noise"),
+        ("beyond", "moves the pixels beyond the tolerance"),
+        ("tolerance", "moves them within the tolerance"),
         ("nothing", "moves nothing"),
     ):
         if groups[key]:

@@ -10,7 +10,7 @@ from goldenseed.reporting.words import count_of, visible
 from goldenseed.tools.selfcheck.check import SelfCheck
 from goldenseed.tools.selfcheck.findings import Findings, Room, Share
 
-_ROOM = ("gate", "limit", "noise", "faintest wrong image")
+_ROOM = ("gate", "limit", "tolerance", "faintest wrong image")
 
 _NAMED = 5
 """How many cases are named for one finding; JSON names all."""
@@ -50,8 +50,8 @@ def _rows(check: SelfCheck, found: Findings) -> list[tuple[str, ...]]:
 
 
 def _room(check: SelfCheck, room: Room) -> tuple[str, ...]:
-    noise = "not known" if room.noise is None else number(room.metric, room.noise)
-    return (room.gate, _limits(check, room.gate), noise, _faintest(room))
+    tolerance = "not known" if room.tolerance is None else number(room.metric, room.tolerance)
+    return (room.gate, _limits(check, room.gate), tolerance, _faintest(room))
 
 
 def _limits(check: SelfCheck, gate: str) -> str:
@@ -91,12 +91,13 @@ def _conclusions(check: SelfCheck, found: Findings) -> Iterator[str]:
         yield f"blind to some: {gate} fails no {', '.join(unseen)}"
     for gate in found.dead:
         yield f"dead gate: {gate} never decides here: the others fail every image that it fails"
-    for tight in found.within_noise:
+    for tight in found.within_tolerance:
         metric = tight.gate.partition("_")[2]
         where = f" in {count_of(tight.cases, 'case')}" if tight.cases else ""
         yield (
-            f"gate within the noise: {tight.gate} {tight.limit:g} is tighter than the noise, which "
-            f"reaches {number(metric, tight.noise, beside=(tight.limit,))}{where}"
+            f"gate within the tolerance: {tight.gate} {tight.limit:g} is tighter than the "
+            "tolerance, which "
+            f"reaches {number(metric, tight.tolerance, beside=(tight.limit,))}{where}"
         )
     yield from _no_tests(check)
     yield from _left_out(check)
@@ -128,7 +129,7 @@ def _proposal(check: SelfCheck, found: Findings) -> Iterator[str]:
     if not found.proposed:
         yield f"no gates can be proposed: nobody knows how far the {_sources(check)} goes"
         return
-    yield f"the tightest gates that keep the noise out, from the {_sources(check)}:"
+    yield f"the tightest gates that keep the tolerance out, from the {_sources(check)}:"
     yield "gates:"
     yield "  fail:"
     for gate, limit in found.proposed.items():
@@ -146,8 +147,8 @@ def _yaml(limit: float) -> str:
 
 
 def _sources(check: SelfCheck) -> str:
-    found = dict.fromkeys(each.noise.source for each in check.right)
-    return ", ".join(found) or "no noise"
+    found = dict.fromkeys(each.tolerance.source for each in check.right)
+    return ", ".join(found) or "no tolerance"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from goldenseed.reporting.view import Block, CaseView, RunView
 from goldenseed.reporting.words import About, Told, count_of, visible
 from goldenseed.runs.record import BaselineUsed
 
-_FACTS = (About.GATE, About.NOISE)
+_FACTS = (About.GATE, About.TOLERANCE)
 _DIGEST_SHOWN = 6
 _NAMED = 5
 """How many sets that were not judged are named."""
@@ -33,7 +33,7 @@ def failure_text(case: CaseView, report: str | None) -> str:
 def _body(case: CaseView, report: str | None) -> Iterator[str]:
     facts = [each for each in case.reasons if each.about in _FACTS]
     gates = [each for each in facts if each.about is About.GATE]
-    facts = gates or facts  # where a gate failed, that the noise was left goes without saying
+    facts = gates or facts  # where a gate failed, that the tolerance was left goes without saying
     yield from (each.words for each in case.reasons if each.about not in _FACTS)
     if case.record.error:
         yield case.record.error.rstrip()
@@ -54,10 +54,10 @@ def _body(case: CaseView, report: str | None) -> Iterator[str]:
 
 
 def _measured(facts: Sequence[Told]) -> Iterator[str]:
-    """Yield one text a reason; of several about one noise, the last names it."""
+    """Yield one text a reason; of several about one tolerance, the last names it."""
     for index, each in enumerate(facts):
         following = facts[index + 1].source if index + 1 < len(facts) else None
-        told_later = each.about is About.NOISE and following == each.source
+        told_later = each.about is About.TOLERANCE and following == each.source
         yield each.statement if told_later else each.words
 
 

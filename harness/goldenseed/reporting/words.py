@@ -35,8 +35,8 @@ MEANINGS = {
     Verdict.INCOMPARABLE: "Size, mode or recipe differ from what was accepted.",
     Verdict.REJECTED: "These very pixels were declared wrong before.",
     Verdict.NEW: "Nothing is accepted for this case yet.",
-    Verdict.WARN: "Something changed beyond the noise; the picture holds within the gates.",
-    Verdict.MATCH: "Not the same pixels, but no farther than the noise.",
+    Verdict.WARN: "Something changed beyond the tolerance; the picture holds within the gates.",
+    Verdict.MATCH: "Not the same pixels, but no farther than the tolerance.",
     Verdict.IDENTICAL: "The very pixels that were accepted.",
 }
 """One sentence for each verdict."""
@@ -130,7 +130,7 @@ class About(Enum):
     """What a reason is about, as far as that decides where it is told."""
 
     GATE = auto()
-    NOISE = auto()
+    TOLERANCE = auto()
     CONTENT = auto()
     PROFILE = auto()
     """The accepted image is of another profile: never to be overlooked."""
@@ -139,7 +139,7 @@ class About(Enum):
 
 _ABOUT = {
     "gate": About.GATE,
-    "noise": About.NOISE,
+    "tolerance": About.TOLERANCE,
     CONTENT: About.CONTENT,
     "profile_fallback": About.PROFILE,
 }
@@ -187,20 +187,20 @@ def _statement(reason: Reason, gates: Sequence[GateInForce]) -> tuple[str, str |
             return f"BASELINE FROM ANOTHER PROFILE: {new} stands in for {old}", None
         case "content" if not reason.metric:
             return "", None
-        case "gate" | "noise" | "content" if reason.metric:
+        case "gate" | "tolerance" | "content" if reason.metric:
             return _measured(reason, reason.metric, gates)
-        case "no_baseline" | "noise" if reason.detail:
+        case "no_baseline" | "tolerance" if reason.detail:
             return "", None
     return _SENTENCES.get(reason.code) or _unknown(reason), None
 
 
 def _measured(reason: Reason, metric: str, gates: Sequence[GateInForce]) -> tuple[str, str | None]:
-    if reason.code == "noise" and reason.value is None:
-        return f"{metric_label(metric)} beyond the noise", None
+    if reason.code == "tolerance" and reason.value is None:
+        return f"{metric_label(metric)} beyond the tolerance", None
     value, limit = _number(reason.value), _number(reason.limit)
     if value is None or limit is None:
         return _unknown(reason), None
-    if reason.code == "noise":
+    if reason.code == "tolerance":
         texts = value_and_limit(metric, value, limit)
         relation = f" {'>' if value > limit else '≤'} "
         return f"{metric_label(metric)} {relation.join(texts)}", reason.source

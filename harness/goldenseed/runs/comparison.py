@@ -63,7 +63,7 @@ class RunComparison:
 
     @property
     def same(self) -> bool:
-        """Whether every pair is identical or within the noise."""
+        """Whether every pair is identical or within the tolerance."""
         return all(pair.judged.verdict in HELD for pair in self.pairs)
 
 

@@ -43,8 +43,8 @@ class Grouping:
     """The largest first; no group is empty."""
     undiagnosed: tuple[CaseRecord, ...]
     """Cases that moved and have no diagnosis."""
-    beyond_noise: bool
-    """Whether they moved beyond the noise; if none did, those within it are grouped."""
+    beyond_tolerance: bool
+    """Whether they moved beyond the tolerance; if none did, those within it are grouped."""
 
     @property
     def moved(self) -> int:
@@ -55,7 +55,7 @@ class Grouping:
 def grouped(cases: Iterable[CaseRecord]) -> Grouping:
     """Group the cases that moved by first divergence and likeliest cause.
 
-    Those beyond the noise; if there are none, those within it. A case that failed without an image
+    Those beyond the tolerance, or, without any, those within it. A case that failed without an image
     moved only if its failure has a diagnosis.
     """
     known = list(cases)

@@ -133,8 +133,8 @@ CHANGED = "environment "
 class Movement:
     """Some cases of a comparison against the others; errors and incomparable pairs left out."""
 
-    beyond_noise: bool
-    """True: the cases beyond the noise against the rest. False, where none is beyond it: the cases
+    beyond_tolerance: bool
+    """True: the cases beyond the tolerance against the rest. False, where none is: the cases
     whose pixels differ at all against the identical ones."""
     separation: Separation
     brighter: int
@@ -152,12 +152,12 @@ def movement_of(pairs: Sequence[JudgedPair], differences: Sequence[Differences |
         (pair, fields_of(pair.judged) | _changes(found))
         for pair, found in zip(pairs, differences, strict=True)
     ]
-    beyond_noise = any(pair.judged.verdict in BEYOND_TOLERANCE for pair in pairs)
-    went, stayed = (BEYOND_TOLERANCE, HELD) if beyond_noise else (_MATCH, _IDENTICAL)
+    beyond_tolerance = any(pair.judged.verdict in BEYOND_TOLERANCE for pair in pairs)
+    went, stayed = (BEYOND_TOLERANCE, HELD) if beyond_tolerance else (_MATCH, _IDENTICAL)
     moved = [(pair, fields) for pair, fields in described if pair.judged.verdict in went]
     held = [fields for pair, fields in described if pair.judged.verdict in stayed]
     return Movement(
-        beyond_noise=beyond_noise,
+        beyond_tolerance=beyond_tolerance,
         separation=separate([fields for _, fields in moved], held),
         brighter=sum((pair.brighter or 0.0) > 0 for pair, _ in moved),
         darker=sum((pair.brighter or 0.0) < 0 for pair, _ in moved),

@@ -66,7 +66,7 @@ RECORDS = pytest.StashKey[list[CaseRecord]]()
 
 
 class GoldenWarning(pytest.PytestWarning):
-    """A case moved beyond the noise but stayed inside its gates."""
+    """A case moved beyond the tolerance but stayed inside its gates."""
 
 
 class GoldenFailure(AssertionError):  # noqa: N818 - pytest's word for a test that did not pass

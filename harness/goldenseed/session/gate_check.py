@@ -82,7 +82,7 @@ def _digest(right: Right) -> str:
             "limits": {name: limit.value for name, limit in right.limits.items()},
             "content": {name: limit.value for name, limit in right.case.content.items()},
             "mask": _mask_digest(right),
-            "noise": {"source": right.noise.source, "reach": dict(right.reach)},
+            "tolerance": {"source": right.tolerance.source, "reach": dict(right.reach)},
         }
     )
 

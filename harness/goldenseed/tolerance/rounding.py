@@ -25,7 +25,7 @@ spacing of the dtype's numbers at 1; distances are relative L2 distances.
 7. **The VAE** passes on what its latents differ by, at most twice, and adds its own ``8 eps``.
 
 For float64 the eps of float32 is taken: the tables of diffusers' schedulers are float32 whatever
-the model's dtype is. ``docs/noise.md`` has the margins, measured on four models.
+the model's dtype is. ``docs/tolerance.md`` has the margins, measured on four models.
 """
 
 from __future__ import annotations

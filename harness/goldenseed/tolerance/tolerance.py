@@ -31,7 +31,7 @@ class Tolerance:
     limits: Mapping[str, float]
     """Metric of two images → the largest value that rounding explains, without traces."""
     source: str
-    """Where the limits come from: ``noise (float32, not measured)``."""
+    """Where the limits come from: ``tolerance (float32, not measured)``."""
     dtype: str = "unknown"
     """The one the image was computed in, as torch names it: sets the scale along a trace."""
     uses_traces: bool = False
@@ -110,7 +110,7 @@ def assumed_tolerance(dtype: str, profile: str | None = None) -> Tolerance:
     pixels rounding cannot move, and in dtypes whose rounding is not known.
     """
     if profile == PORTABLE:
-        return Tolerance(limits={}, source="noise (portable, none)", dtype=dtype)
+        return Tolerance(limits={}, source="tolerance (portable, none)", dtype=dtype)
     limits = (
         {"peak_difference": 1.0, "changed_fraction": changed_by_rounding(dtype)}
         if dtype in {"float32", "float64"}
@@ -118,7 +118,7 @@ def assumed_tolerance(dtype: str, profile: str | None = None) -> Tolerance:
     )
     return Tolerance(
         limits=limits,
-        source=f"noise ({dtype}, not measured)",
+        source=f"tolerance ({dtype}, not measured)",
         dtype=dtype,
         uses_traces=dtype in EPS,
     )
@@ -186,7 +186,7 @@ def _numeric(measured: Environment, present: Environment) -> list[str]:
 
 
 def _kept(found: MeasuredTolerance, dtype: str) -> Tolerance:
-    source = f"noise (calibrated, {found.images} runs)"
+    source = f"tolerance (calibrated, {found.images} runs)"
     if found.pattern is Pattern.ENVELOPE:
         return Tolerance(
             limits={name: found.limits[name] for name in found.limits if _of_pixels(name)},
@@ -196,7 +196,7 @@ def _kept(found: MeasuredTolerance, dtype: str) -> Tolerance:
             measured={name: found.limits[name] for name in found.limits if not _of_pixels(name)},
         )
     what = "the same pixels" if found.pattern is Pattern.IDENTICAL else "one of the accepted images"
-    note = f"{found.images} calibration runs each gave {what}: any other is beyond the noise"
+    note = f"{found.images} calibration runs each gave {what}: any other is beyond the tolerance"
     return Tolerance(limits={}, source=source, dtype=dtype, note=note)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Verdict(StrEnum):
@@ -22,9 +22,9 @@ class Verdict(StrEnum):
     IDENTICAL = "identical"
     """The digest of the decoded pixels is among the accepted images."""
     MATCH = "match"
-    """Not identical, within the noise."""
+    """Not identical, within the tolerance."""
     WARN = "warn"
-    """Beyond the noise, inside the gates."""
+    """Beyond the tolerance, inside the gates."""
     DRIFT = "drift"
     """Beyond a gate."""
 
@@ -43,7 +43,7 @@ class Reason(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     code: str
-    """What kind of reason: ``gate``, ``noise``, ``recipe_changed``, ``size_changed``, …"""
+    """What kind of reason: ``gate``, ``tolerance``, ``recipe_changed``, ``size_changed``, …"""
     metric: str | None = None
     """The metric, or the dotted name of the recipe field, that was looked at."""
     direction: Literal["min", "max"] | None = None
@@ -53,6 +53,20 @@ class Reason(BaseModel):
     limit: float | int | str | bool | None = None
     """What was allowed or expected."""
     source: str | None = None
-    """Where the limit came from: ``suite``, ``case``, ``default``, ``noise``, ``baseline``."""
+    """Where the limit came from: ``suite``, ``case``, ``default``, ``tolerance``, ``baseline``."""
     detail: str | None = None
     """A sentence for people."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_todays_names(cls, data: Any) -> Any:
+        """Read what older records call noise: what rounding explains is the tolerance."""
+        if not isinstance(data, dict) or data.get("code") != "noise":
+            return data
+        source = data.get("source")
+        old = isinstance(source, str) and source.startswith("noise (")
+        return {
+            **data,
+            "code": "tolerance",
+            **({"source": f"tolerance{source[5:]}"} if old else {}),
+        }

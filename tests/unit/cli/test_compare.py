@@ -43,7 +43,7 @@ def test_judges_folders_pair_by_pair(folders: tuple[Path, Path]):
     assert "WITHIN GATES near.png" in text
     assert "same.png" not in text
     assert "4 pairs: 1 identical, 1 within gates, 1 beyond gate, 1 missing" in text
-    assert "gates: max_peak_difference 1 (default); the noise is unknown" in text
+    assert "gates: max_peak_difference 1 (default); the tolerance is unknown" in text
 
 
 def test_prints_a_document_that_its_schema_takes(folders: tuple[Path, Path]):

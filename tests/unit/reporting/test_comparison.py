@@ -78,7 +78,7 @@ def test_the_field_that_moved_cases_share_is_said_in_a_sentence(a: Run, b: Run):
         b.case(name, picture(9 if moved else 0), recipe=recipe)
     said = text(a, b)
     assert (
-        "all 2 cases with model.scheduler.class = Euler moved beyond the noise, "
+        "all 2 cases with model.scheduler.class = Euler moved beyond the tolerance, "
         "none of the 3 others did" in said
     )
     assert "whole image: 2 brighter" in said
@@ -88,7 +88,7 @@ def test_where_no_field_separates_that_is_said(a: Run, b: Run):
     for name, level in (("apple", 9), ("ball", 0), ("cup", 0)):
         a.case(name, picture())
         b.case(name, picture(level))
-    assert "1 moved beyond the noise, 2 did not; no field separates them" in text(a, b)
+    assert "1 moved beyond the tolerance, 2 did not; no field separates them" in text(a, b)
 
 
 def test_environment_differences_are_listed_with_their_kind(a: Run, b: Run):

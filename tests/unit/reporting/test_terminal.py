@@ -94,14 +94,14 @@ def test_a_new_case_says_so_and_how_to_accept_it(texts: dict[str, str]) -> None:
 def test_a_warning_names_the_noise_that_was_left_once(texts: dict[str, str]) -> None:
     line = texts["warn"].splitlines()[1]
     assert line.startswith("  peak difference 46 > 1   changed fraction 99.9 % > 1.7 %   denoiser ")
-    assert line.count("noise (float32, not measured)") == 1
+    assert line.count("tolerance (float32, not measured)") == 1
 
 
 def test_what_is_said_of_the_noise_in_words_has_a_line_of_its_own() -> None:
     expired = "the calibration of 2026-11-20 has expired: torch.version changed"
-    far = Reason(code="noise", metric="coherence", value=0.9, limit=0.3, source="noise")
-    said = Reason(code="noise", source="noise", detail=expired)
-    near = Reason(code="noise", metric="peak_difference", value=1, limit=1, source="noise")
+    far = Reason(code="tolerance", metric="coherence", value=0.9, limit=0.3, source="noise")
+    said = Reason(code="tolerance", source="noise", detail=expired)
+    near = Reason(code="tolerance", metric="peak_difference", value=1, limit=1, source="noise")
     lines = text(case("warn", reasons=(near, far, said))).splitlines()
     assert lines[1] == f"  {expired}"
     assert lines[2].startswith("  peak difference 1 ≤ 1   coherence 0.9 > 0.3 (noise)")

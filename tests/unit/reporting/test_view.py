@@ -41,7 +41,7 @@ def test_a_drift_has_its_gates_pictures_causes_and_command(tmp_path: Path) -> No
 
 def test_that_a_baseline_is_of_another_profile_comes_first() -> None:
     matched = case_view(case("match"), "r")
-    assert [each.about for each in matched.reasons][:2] == [About.PROFILE, About.NOISE]
+    assert [each.about for each in matched.reasons][:2] == [About.PROFILE, About.TOLERANCE]
     assert matched.fallback == matched.reasons[:1]
     assert matched.others == matched.reasons[1:]
 

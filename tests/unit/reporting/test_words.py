@@ -74,7 +74,7 @@ def test_every_verdict_has_its_place_and_its_meaning() -> None:
         ),
         (
             {
-                "code": "noise",
+                "code": "tolerance",
                 "metric": "peak_difference",
                 "value": 4,
                 "limit": 1,
@@ -84,7 +84,7 @@ def test_every_verdict_has_its_place_and_its_meaning() -> None:
         ),
         (
             {
-                "code": "noise",
+                "code": "tolerance",
                 "metric": "peak_difference",
                 "value": 1,
                 "limit": 1,
@@ -92,7 +92,7 @@ def test_every_verdict_has_its_place_and_its_meaning() -> None:
             },
             "peak difference 1 ≤ 1 (noise)",
         ),
-        ({"code": "noise", "detail": "no noise is known"}, "no noise is known"),
+        ({"code": "tolerance", "detail": "no tolerance is known"}, "no tolerance is known"),
         (
             {
                 "code": "recipe_changed",

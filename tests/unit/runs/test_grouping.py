@@ -152,7 +152,7 @@ def test_without_a_trace_the_stage_is_not_known():
 def test_matches_are_grouped_where_nothing_moved_beyond_the_noise():
     matches = [case(str(n), why(THREADS), Verdict.MATCH) for n in range(3)]
     assert grouping_sentence([*matches, *identical(1)]) == (
-        "3 of 4 cases moved within the noise: they part at denoising step 1, "
+        "3 of 4 cases moved within the tolerance: they part at denoising step 1, "
         "likely cause: threads or instruction set (0.98)"
     )
     assert grouped([*matches, case("d", why())]).moved == 1

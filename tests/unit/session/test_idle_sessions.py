@@ -35,7 +35,7 @@ def pytest_unconfigure(config):
         (("-n", "2"), {"controller", "gw0", "gw1"}),
         (("-n", "2", "--dist", "worksteal"), {"controller", "gw0", "gw1"}),
     ],
-    ids=" ".join,
+    ids=["alone", "without-xdist", "two-workers", "worksteal"],
 )
 def test_imports_the_plugin_and_its_options_alone(
     tmp_path: Path, arguments: tuple[str, ...], processes: set[str]

@@ -47,7 +47,7 @@ def noise(
 
 def test_an_envelope_takes_the_place_of_what_is_assumed():
     found = noise()
-    assert found.source == "noise (calibrated, 4 runs)"
+    assert found.source == "tolerance (calibrated, 4 runs)"
     assert found.explains({"peak_difference": 3.0}, ())
     assert not found.explains({"peak_difference": 4.0}, ())
 
@@ -76,13 +76,13 @@ def test_where_only_accepted_images_were_seen_any_other_is_beyond(pattern: Patte
     found = noise(pattern)
     assert not found.explains({"peak_difference": 1.0}, ())
     (reason,) = tolerance_reasons({"peak_difference": 1.0}, None, found)
-    assert "any other is beyond the noise" in (reason.detail or "")
+    assert "any other is beyond the tolerance" in (reason.detail or "")
 
 
 def test_a_numeric_key_that_changed_ends_it_and_is_named():
     found = noise(present={**HERE, "torch.version": "2.14.0"})
     assert found.limits == UNMEASURED.limits
-    assert found.source == "noise (float32, not measured)"
+    assert found.source == "tolerance (float32, not measured)"
     assert found.note == "the calibration of 2026-11-20 has expired: torch.version changed"
 
 

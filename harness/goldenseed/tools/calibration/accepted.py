@@ -98,7 +98,7 @@ class AcceptedImages:
                 f"{case.id}: {_kind(now)} was made, and what is accepted is "
                 f"{_kind(self._known[0])}",
                 path=run.folder,
-                fix="run the suite, look at what changed, and accept it before measuring its noise",
+                fix="run the suite, look at what changed, and accept it before calibrating",
             )
         stages = tuple(
             each.sha256

@@ -180,14 +180,14 @@ class Calibration:
         accepted: Sequence[AcceptedImage],
         seen: Sequence[Seen],
     ) -> None:
-        """Raise where not one unchanged image is the accepted one or within unmeasured noise."""
+        """Raise where not one unchanged image is the accepted one or within assumed tolerance."""
         if not all(each.beyond for each in seen):
             return
         raise GoldenseedError(
             f"{case.id}: {len(seen)} unchanged runs made no image that is accepted or within "
             f"the rounding of one ({', '.join(a.pixels_sha256[:12] for a in accepted)})",
             path=self.store.entry_path(case.suite, case.id),
-            fix="run the suite, look at what changed, and accept it before measuring its noise",
+            fix="run the suite, look at what changed, and accept it before calibrating",
         )
 
 

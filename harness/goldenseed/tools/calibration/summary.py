@@ -96,7 +96,7 @@ FLOAT_ERROR = "float_error"
 RELATIVE = ("embeddings_distance", "denoiser_distance", "latents_distance", "decoded_distance")
 """What an envelope limits along the trace, besides the coherence, where anything moved.
 
-Tables, noise and the weights of sums keep the limits of unmeasured noise. So does a stage at which
+Tables, noise and the weights of sums keep the limits of assumed tolerance. So does a stage at which
 nothing moved while others did: nothing of its rounding was measured.
 """
 _COSINE_MARGIN = STANDARD_ERRORS / (16 * math.sqrt(3))

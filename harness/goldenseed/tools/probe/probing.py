@@ -200,12 +200,12 @@ def repeats_itself(tried: Sequence[Tried]) -> bool:
 
 
 def by_movement(tried: Sequence[Tried]) -> dict[str, list[str]]:
-    """Group the names of changes: ``nothing``, ``noise``, ``beyond``, in that order."""
-    groups: dict[str, list[str]] = {"nothing": [], "noise": [], "beyond": []}
+    """Group the names of changes: ``nothing``, ``tolerance``, ``beyond``, in that order."""
+    groups: dict[str, list[str]] = {"nothing": [], "tolerance": [], "beyond": []}
     for each in tried:
         verdict = each.verdict
         if verdict is None or verdict is Verdict.ERROR:
             continue
-        key = "nothing" if verdict is Verdict.IDENTICAL else "noise"
+        key = "nothing" if verdict is Verdict.IDENTICAL else "tolerance"
         groups[key if verdict in HELD else "beyond"].append(each.change.name)
     return groups

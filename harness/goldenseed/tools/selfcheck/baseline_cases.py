@@ -27,9 +27,9 @@ class Right:
     images: tuple[AcceptedImage, ...]
     """What is accepted in this profile for one recipe."""
     limits: Mapping[str, Limit]
-    noise: Tolerance
+    tolerance: Tolerance
     calibrated: bool = False
-    """Whether a calibration says what the noise is."""
+    """Whether a calibration says what the tolerance is."""
 
     @property
     def accepted(self) -> AcceptedImage:
@@ -38,18 +38,18 @@ class Right:
 
     @property
     def reach(self) -> Mapping[str, float]:
-        """How far the noise goes on each metric that it has; empty where none is known.
+        """How far the tolerance goes on each metric that it has; empty where none is known.
 
         Where every run gave the accepted pixels, it goes nowhere. Where runs have traces, these
-        may say more of the noise than the pixels alone.
+        may say more of the tolerance than the pixels alone.
         """
         if self.measured:
-            return self.noise.limits or {"peak_difference": 0.0}
-        return self.noise.pixel_limits(() if self.accepted.trace_sha256 else None)
+            return self.tolerance.limits or {"peak_difference": 0.0}
+        return self.tolerance.pixel_limits(() if self.accepted.trace_sha256 else None)
 
     @property
     def measured(self) -> bool:
-        """Whether the noise is that of a calibration, or known to be none."""
+        """Whether the tolerance is that of a calibration, or known to be none."""
         return self.profile == PORTABLE or self.calibrated
 
     @property
@@ -106,8 +106,8 @@ def _right(case: Case, store: BaselineStore, profile: str) -> Right | str:
     measured = profiles[name].tolerance if name == profile else None
     if measured is not None and measured.recipe_sha256 != first.recipe_sha256:
         measured = None
-    noise = calibrated_tolerance(
-        ProfileBaseline(noise=measured),
+    tolerance = calibrated_tolerance(
+        ProfileBaseline(tolerance=measured),
         first.recipe_sha256,
         assumed_tolerance(case.suite.model.dtype, name),
         # Nothing runs here: a calibration is taken to hold where it was made.
@@ -119,7 +119,7 @@ def _right(case: Case, store: BaselineStore, profile: str) -> Right | str:
         name,
         tuple(a for a in profiles[name].accepted if a.recipe_sha256 == first.recipe_sha256),
         limits_of(case),
-        noise,
+        tolerance,
         calibrated=measured is not None,
     )
 

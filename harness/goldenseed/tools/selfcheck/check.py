@@ -30,7 +30,7 @@ WRONG_IMAGES = (NEIGHBOUR, OTHER_CASE, *alterations())
 """The name of every wrong image, in the order in which it is tried."""
 
 ROUNDED_SHARE = 0.001
-"""The share of samples that rounding is taken to move by a level, where no noise was measured.
+"""The share of samples that rounding is taken to move by a level, where no tolerance was measured.
 
 Measured on the embedded model: at most 0.02 % of the pixels (``docs/probe.md``).
 """
@@ -71,7 +71,7 @@ class SelfCheck:
     """What was checked."""
     trials: tuple[Trial, ...]
     rounded: tuple[Trial, ...]
-    """Right images that rounding moved a little, where no noise was measured: no gate may fail."""
+    """Right images that rounding moved a little, where none was measured: no gate may fail."""
     left_out: tuple[LeftOut, ...]
 
     @property
@@ -189,7 +189,7 @@ def judged(right: Right, image: Image, reference: Reference, mask: Image | None)
         now,
         reference,
         limits=right.limits,
-        tolerance=right.noise,
+        tolerance=right.tolerance,
         mask=mask,
         shown=("mean_difference", "peak_difference", *right.reach),
     )

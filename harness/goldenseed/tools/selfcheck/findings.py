@@ -1,11 +1,11 @@
-"""What a self-check says of the gates: which are blind, dead or within the noise, and which to set.
+"""What a self-check says of gates: which are blind, dead or within the tolerance, which to set.
 
 The tests are the wrong images that differ from the right ones. A gate is
 
 - *blind* if it fails fewer than one in ten of them, and blind to a kind of wrong image if it fails
   none of that kind;
 - *dead* if it never decides: whatever it fails, the gates that stay fail too;
-- *within the noise* if it would fail a right image that rounding moved, were the noise not asked
+- *within the tolerance* if it would fail a right image that rounding moved, were that not asked
   first.
 """
 
@@ -35,23 +35,23 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class TooTight:
-    """A gate within the noise."""
+    """A gate within the tolerance."""
 
     gate: str
     limit: float
-    noise: float
-    """How far the noise goes on the gate's metric."""
+    tolerance: float
+    """How far the tolerance goes on the gate's metric."""
     cases: int
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """On one metric: how far the noise goes, and where the faintest wrong image begins."""
+    """On one metric: how far the tolerance goes, and where the faintest wrong image begins."""
 
     gate: str
     metric: str
-    noise: float | None
-    """None where nothing is known of the noise on this metric."""
+    tolerance: float | None
+    """None where nothing is known of the tolerance on this metric."""
     faintest: float
     """The value of the wrong image that is the least far away on this metric."""
     wrong: str
@@ -59,9 +59,9 @@ class Room:
 
     @property
     def separates(self) -> bool:
-        """Whether a limit at the noise fails every wrong image."""
-        return self.noise is not None and not parse_gate(self.gate).passes(
-            self.faintest, self.noise
+        """Whether a limit at the tolerance fails every wrong image."""
+        return self.tolerance is not None and not parse_gate(self.gate).passes(
+            self.faintest, self.tolerance
         )
 
 
@@ -78,10 +78,10 @@ class Findings:
     blind_to: Mapping[str, tuple[str, ...]]
     """Gate → the wrong images of which it fails none, for the gates that are not blind."""
     dead: tuple[str, ...]
-    within_noise: tuple[TooTight, ...]
+    within_tolerance: tuple[TooTight, ...]
     rooms: tuple[Room, ...]
     proposed: Mapping[str, float]
-    """The tightest gates that keep the noise out; empty where no noise is known."""
+    """The tightest gates that keep the tolerance out; empty where no tolerance is known."""
 
 
 def findings(check: SelfCheck) -> Findings:
@@ -106,7 +106,7 @@ def findings(check: SelfCheck) -> Findings:
             if gate not in blind and (unseen := _unseen(gate, table))
         },
         dead=_dead(catches),
-        within_noise=tuple(_within_noise(check)),
+        within_tolerance=tuple(_within_tolerance(check)),
         rooms=tuple(_rooms(check, tests)),
         proposed=_proposed(check),
     )
@@ -154,8 +154,8 @@ def _dead(catches: Mapping[str, frozenset[_Place]]) -> tuple[str, ...]:
     return tuple(gate for gate in order if gate in dead)
 
 
-def _within_noise(check: SelfCheck) -> list[TooTight]:
-    """Hold the gates of each case against its noise, and against an image that rounding moved."""
+def _within_tolerance(check: SelfCheck) -> list[TooTight]:
+    """Hold each case's gates against its tolerance, and against an image that rounding moved."""
     found: dict[str, dict[str, TooTight]] = {}
     for right in check.right:
         for name, limit in right.limits.items():
@@ -174,14 +174,14 @@ def _within_noise(check: SelfCheck) -> list[TooTight]:
 
 def _worst(gate_name: str, found: list[TooTight]) -> TooTight:
     loose = max if parse_gate(gate_name).direction == "max" else min
-    worst = loose(found, key=lambda each: each.noise)
-    return TooTight(gate_name, worst.limit, worst.noise, sum(each.cases for each in found))
+    worst = loose(found, key=lambda each: each.tolerance)
+    return TooTight(gate_name, worst.limit, worst.tolerance, sum(each.cases for each in found))
 
 
 def _rooms(check: SelfCheck, tests: tuple[Trial, ...]) -> list[Room]:
-    """For each metric of a gate or of the noise: the noise, and the faintest wrong image."""
+    """For each metric of gates or tolerance: the tolerance, and the faintest wrong image."""
     names = [parse_gate(gate).metric for gate in check.limits]
-    names += _noise_metrics(check)
+    names += _tolerance_metrics(check)
     rooms = []
     for name in dict.fromkeys(names):
         metric = look_up(name)
@@ -190,17 +190,19 @@ def _rooms(check: SelfCheck, tests: tuple[Trial, ...]) -> list[Room]:
             continue
         faintest = max if metric.higher_is_better else min
         trial = faintest(measured, key=lambda each, name=name: each.metrics[name])  # type: ignore[misc]
-        noise = _reach(check, name)
-        rooms.append(Room(metric.gate, name, noise, trial.metrics[name], trial.wrong, trial.case))
+        tolerance = _reach(check, name)
+        rooms.append(
+            Room(metric.gate, name, tolerance, trial.metrics[name], trial.wrong, trial.case)
+        )
     return rooms
 
 
-def _noise_metrics(check: SelfCheck) -> list[str]:
+def _tolerance_metrics(check: SelfCheck) -> list[str]:
     return list(dict.fromkeys(name for right in check.right for name in right.reach))
 
 
 def _reach(check: SelfCheck, metric: str) -> float | None:
-    """Return how far the noise of any case goes on ``metric``; None if it is not known for all."""
+    """Return how far any case's tolerance goes on ``metric``; None if not known for all."""
     known = [right.reach[metric] for right in check.right if metric in right.reach]
     if len(known) < len(check.right) or not known:
         return None
@@ -208,6 +210,6 @@ def _reach(check: SelfCheck, metric: str) -> float | None:
 
 
 def _proposed(check: SelfCheck) -> dict[str, float]:
-    """Return the tightest gates that keep the noise out: at its edge, on each metric it has."""
-    reaches = {name: _reach(check, name) for name in _noise_metrics(check)}
+    """Return the tightest gates that keep the tolerance out: at its edge, on each metric it has."""
+    reaches = {name: _reach(check, name) for name in _tolerance_metrics(check)}
     return {look_up(name).gate: reach for name, reach in reaches.items() if reach is not None}

@@ -1,4 +1,4 @@
-"""The self-check: which wrong images pass, which gates are blind, dead or within the noise."""
+"""The self-check: which wrong images pass, which gates are blind, dead or within the tolerance."""
 
 from __future__ import annotations
 
@@ -77,13 +77,15 @@ def test_gates_that_complete_each_other_are_not_dead(toy: AcceptedSuite):
 
 def test_a_limit_tighter_than_the_noise_is_inside_it(toy: AcceptedSuite):
     _, found = checked(toy, "{max_peak_difference: 0, min_ssim: 0.9999}")
-    assert [(each.gate, each.noise) for each in found.within_noise] == [("max_peak_difference", 1)]
+    assert [(each.gate, each.noise) for each in found.within_tolerance] == [
+        ("max_peak_difference", 1)
+    ]
 
 
 def test_a_gate_that_fails_an_image_rounded_otherwise_is_inside_the_noise(toy: AcceptedSuite):
     _, found = checked(toy, "{min_ssim: 1.0, max_changed_fraction: 0.0}")
-    assert {each.gate for each in found.within_noise} == {"min_ssim", "max_changed_fraction"}
-    assert all(each.cases == 4 for each in found.within_noise)
+    assert {each.gate for each in found.within_tolerance} == {"min_ssim", "max_changed_fraction"}
+    assert all(each.cases == 4 for each in found.within_tolerance)
 
 
 def test_the_proposal_keeps_the_noise_out_and_fails_every_wrong_image(toy: AcceptedSuite):
@@ -92,7 +94,7 @@ def test_the_proposal_keeps_the_noise_out_and_fails_every_wrong_image(toy: Accep
     assert all(room.separates for room in found.rooms if room.gate in found.proposed)
     check, after = checked(toy, "{max_peak_difference: 1}")
     assert check.passed == ()
-    assert after.within_noise == ()
+    assert after.within_tolerance == ()
 
 
 def test_where_no_noise_is_known_nothing_is_proposed(toy: AcceptedSuite):
@@ -125,14 +127,14 @@ def test_a_calibration_decides_what_the_noise_is_and_which_gates_keep_it_out(toy
     gates = "{max_peak_difference: 4, max_mean_difference: 0.5}"
     check, found = checked(toy, gates, dtype="bfloat16")
     assert found.proposed == {"max_peak_difference": 5, "max_mean_difference": 0.2}
-    assert [each.gate for each in found.within_noise] == ["max_peak_difference"]
-    assert check.right[0].noise.source == "noise (calibrated, 8 runs)"
+    assert [each.gate for each in found.within_tolerance] == ["max_peak_difference"]
+    assert check.right[0].noise.source == "tolerance (calibrated, 8 runs)"
 
 
 def test_where_every_run_gave_the_same_pixels_any_other_is_beyond_the_noise(toy: AcceptedSuite):
     calibrate(toy, Pattern.IDENTICAL)
     _, found = checked(toy, "{max_peak_difference: 0}")
-    assert found.within_noise == ()
+    assert found.within_tolerance == ()
     assert found.proposed == {"max_peak_difference": 0}
 
 
@@ -141,7 +143,7 @@ def test_a_portable_suite_has_no_noise_to_keep_out(toy: AcceptedSuite):
     check, found = checked(toy, "{max_peak_difference: 0}", profile="portable", dtype="float64")
     assert check.cases == ("cat[seed=3]",)
     assert found.proposed == {"max_peak_difference": 0}
-    assert found.within_noise == ()
+    assert found.within_tolerance == ()
 
 
 def test_a_wrong_image_that_is_the_right_one_is_no_test(toy: AcceptedSuite):
