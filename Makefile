@@ -46,7 +46,9 @@ docs: $(VENV)/installed  ## the site, in build/site; what does not resolve is an
 # What pyproject.toml states as the least that works, with the pinned torch. The packages of
 # constraints-oldest.txt are of one time; newer ones of the rest may join them.
 OLDEST := build/oldest
-OLDEST_TESTS ?= tests/unit tests/functional/test_session.py tests/functional/test_tracing.py --ignore tests/unit/training
+OLDEST_TESTS ?= tests/unit tests/functional/test_session.py tests/functional/test_tracing.py --ignore tests/unit/training $(NOT_YET)
+# diffusers 0.32 has no attention processor that takes a back end, so there is no model to tell apart.
+NOT_YET := --deselect tests/unit/tools/probe/test_tweaks.py::test_a_model_whose_processors_take_no_back_end_is_unfit_for_one
 test-oldest:  ## the tests of what touches other packages, with the oldest versions allowed
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[diffusers,fast,flip,opencv]' pytest-benchmark pytest-xdist

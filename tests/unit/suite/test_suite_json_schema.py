@@ -23,8 +23,7 @@ cases:
 
 
 def resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    (wrapped,) = schema.get("allOf", [schema])  # pydantic 2.8 wraps what has a default
-    name = wrapped.get("$ref", "").removeprefix("#/$defs/")
+    name = schema.get("$ref", "").removeprefix("#/$defs/")
     return root["$defs"][name] if name else schema
 
 
