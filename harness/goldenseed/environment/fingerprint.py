@@ -103,7 +103,8 @@ def moving_differences(
     noise) depends on ``cpu.capability``, which the profile counts, and what it computes there (the
     scheduler's tables, a model's buffers) has digests of its own among the keys.
     """
-    on_cpu = "cpu" in {old.get("device.type"), new.get("device.type")}
+    # What does not say where its images were made may have made them on the CPU.
+    on_cpu = any(each.get("device.type", "cpu") == "cpu" for each in (old, new))
     return tuple(
         each
         for each in environment_differences(old, new)
