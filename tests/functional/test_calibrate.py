@@ -113,7 +113,7 @@ def noise_of(path: Path) -> dict[str, Any]:
 
 
 def sources(case: dict[str, Any]) -> set[str]:
-    return {reason["source"] for reason in case["reasons"] if reason["code"] == "noise"}
+    return {reason["source"] for reason in case["reasons"] if reason["code"] == "tolerance"}
 
 
 def test_two_modes_are_measured_accepted_and_an_unseen_one_is_beyond(

@@ -99,4 +99,4 @@ def test_a_pipeline_that_cannot_be_float64_is_calibrated_without(
     assert "Traceback" not in done.stderr
     profile = profile_of(project)
     assert "exact" not in profile
-    assert profile["noise"]["pattern"] == "identical"
+    assert profile["tolerance"]["pattern"] == "identical"

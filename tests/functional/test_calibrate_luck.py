@@ -95,7 +95,7 @@ def restless(
 def noise_of(project: Project) -> dict[str, Any]:
     entry = json.loads((project.path / "baselines" / "tiny" / f"{CASE}.json").read_text())
     (profile,) = entry["profiles"].values()
-    return {**profile["noise"], "accepted": len(profile["accepted"])}
+    return {**profile["tolerance"], "accepted": len(profile["accepted"])}
 
 
 def calibrated(project: Project, *arguments: str) -> str:

@@ -55,7 +55,7 @@ class Grouping:
 def grouped(cases: Iterable[CaseRecord]) -> Grouping:
     """Group the cases that moved by first divergence and likeliest cause.
 
-    Those beyond the tolerance, or, without any, those within it. A case that failed without an image
+    Those beyond the tolerance, else those within it. A case that failed without an image
     moved only if its failure has a diagnosis.
     """
     known = list(cases)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -64,9 +65,6 @@ class Reason(BaseModel):
         if not isinstance(data, dict) or data.get("code") != "noise":
             return data
         source = data.get("source")
-        old = isinstance(source, str) and source.startswith("noise (")
-        return {
-            **data,
-            "code": "tolerance",
-            **({"source": f"tolerance{source[5:]}"} if old else {}),
-        }
+        if isinstance(source, str):
+            source = re.sub(r"^noise(?= \()", "tolerance", source)
+        return {**data, "code": "tolerance", "source": source}

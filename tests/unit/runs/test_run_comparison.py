@@ -73,7 +73,7 @@ def test_another_profile_is_not_repeated_with_every_case(a: Run, b: Run):
     a.case("apple", picture())
     b.case("apple", picture(1))
     pair = only_pair(a, b)
-    assert {reason.code for reason in pair.judged.reasons} == {"noise"}
+    assert {reason.code for reason in pair.judged.reasons} == {"tolerance"}
     assert (pair.judged.profile, pair.judged.baseline and pair.judged.baseline.profile) == (
         "cpu-avx2",
         "cpu-avx512",

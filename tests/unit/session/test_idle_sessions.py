@@ -47,8 +47,9 @@ def test_imports_the_plugin_and_its_options_alone(
         "def test_crashes():\n    if 'PYTEST_XDIST_WORKER' in os.environ: os._exit(1)\n"
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    alone = {name: text for name, text in os.environ.items() if "XDIST" not in name}
     done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, check=False, env=dict(os.environ)
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, env=alone
     )
     assert done.returncode == 1, done.stdout + done.stderr
     seen = {file.stem: set(json.loads(file.read_text())) for file in tmp_path.glob("*.json")}

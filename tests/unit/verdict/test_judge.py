@@ -160,7 +160,7 @@ def test_one_level_is_the_noise_of_float32(world: World):
     assert "pixels alone" in (alone.detail or "")
     assert (share.metric, share.value, share.limit) == ("changed_fraction", 9 / 1024, 0.017)
     assert (reason.code, reason.metric, reason.value, reason.limit) == (
-        "noise",
+        "tolerance",
         "peak_difference",
         1,
         1,
@@ -216,7 +216,7 @@ def test_beyond_a_gate_is_drift_and_names_the_gate_value_limit_and_source(world:
         4,
         "suite",
     )
-    assert codes(judgement) == ["gate", "noise", "noise"]
+    assert codes(judgement) == ["gate", "tolerance", "tolerance"]
 
 
 def test_exactly_at_the_gate_is_inside(world: World):

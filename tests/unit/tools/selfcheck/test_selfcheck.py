@@ -77,7 +77,7 @@ def test_gates_that_complete_each_other_are_not_dead(toy: AcceptedSuite):
 
 def test_a_limit_tighter_than_the_noise_is_inside_it(toy: AcceptedSuite):
     _, found = checked(toy, "{max_peak_difference: 0, min_ssim: 0.9999}")
-    assert [(each.gate, each.noise) for each in found.within_tolerance] == [
+    assert [(each.gate, each.tolerance) for each in found.within_tolerance] == [
         ("max_peak_difference", 1)
     ]
 
@@ -128,7 +128,7 @@ def test_a_calibration_decides_what_the_noise_is_and_which_gates_keep_it_out(toy
     check, found = checked(toy, gates, dtype="bfloat16")
     assert found.proposed == {"max_peak_difference": 5, "max_mean_difference": 0.2}
     assert [each.gate for each in found.within_tolerance] == ["max_peak_difference"]
-    assert check.right[0].noise.source == "tolerance (calibrated, 8 runs)"
+    assert check.right[0].tolerance.source == "tolerance (calibrated, 8 runs)"
 
 
 def test_where_every_run_gave_the_same_pixels_any_other_is_beyond_the_noise(toy: AcceptedSuite):
