@@ -19,7 +19,7 @@ CASES = 10_000
 
 
 def seconds_of(folder: Path, *arguments: str) -> float:
-    command = [sys.executable, "-m", "pytest", "-p", "no:benchmark", "-p", "no:xdist", "-q"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:benchmark", "-q"]
     began = time.perf_counter()
     done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, check=False)
     assert done.returncode in (0, 5), done.stdout.decode()
@@ -40,12 +40,16 @@ def alternate(
 
 
 @pytest.mark.benchmark(group="start")
-def test_start_with_the_plugin_and_no_suite(benchmark: BenchmarkFixture, tmp_path: Path):
+@pytest.mark.parametrize("xdist", [["-p", "no:xdist"], ["-n", "2"]], ids=["alone", "two-workers"])
+def test_start_with_the_plugin_and_no_suite(
+    benchmark: BenchmarkFixture, tmp_path: Path, xdist: list[str]
+):
     (tmp_path / "test_one.py").write_text("def test_one(): pass\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    ours, theirs = alternate(benchmark, tmp_path, [], ["-p", "no:goldenseed"], 21)
+    without = [*xdist, "-p", "no:goldenseed"]
+    ours, theirs = alternate(benchmark, tmp_path, xdist, without, 21)
     benchmark.extra_info["extra_ms"] = (ours - theirs) * 1e3
-    print(f"\nstart with {ours * 1e3:.0f} ms, without {theirs * 1e3:.0f} ms")
+    print(f"\nstart {' '.join(xdist)}: with {ours * 1e3:.0f} ms, without {theirs * 1e3:.0f} ms")
 
 
 @pytest.mark.benchmark(group="collection")
@@ -72,8 +76,8 @@ def test_collecting_cases_beside_parametrised_functions(
     ours, theirs = alternate(
         benchmark,
         tmp_path,
-        ["--collect-only", "many.suite.yaml"],
-        ["--collect-only", "test_many.py"],
+        ["-p", "no:xdist", "--collect-only", "many.suite.yaml"],
+        ["-p", "no:xdist", "--collect-only", "test_many.py"],
         7,
     )
     benchmark.extra_info["ratio"] = ours / theirs

@@ -189,7 +189,7 @@ class _Guarded:
         if ask is None and self._environment is not None:
             return self._environment
         found = self._here() if ask is None else self._read("fingerprint", ask)
-        if found != self._environment:
+        if found is not self._environment and found != self._environment:
             self._environment = found
         assert self._environment is not None  # noqa: S101 - set just now
         return self._environment
@@ -219,6 +219,8 @@ class _Guarded:
         self, verb: str, ask: Callable[..., Any], *given: object
     ) -> Mapping[str, EnvironmentValue]:
         found = self._asked(verb, ask, *given)
+        if found is self._environment and found is not None:  # looked at already
+            return found
         if isinstance(found, Mapping) and all(map(_plain, found, found.values())):
             return found
         raise self._refusal(f"returned no mapping of names to plain values from {verb}()")
