@@ -362,7 +362,8 @@ def test_each_worker_sees_one_gpu_of_those_that_the_user_let_be_seen(
 def test_the_worker_in_a_lost_one_s_place_takes_the_gpu_that_is_free(noting: Project):
     noting.edit(
         "seeds: [1, 2, 3, 4]}",
-        "seeds: [1]}\n  - {id: b, prompt: fatal, seeds: [1]}\n  - {id: c, prompt: x, seeds: [1, 2]}",
+        "seeds: [1]}\n  - {id: b, prompt: fatal, seeds: [1]}\n"
+        "  - {id: c, prompt: x, seeds: [1, 2]}",
     )
 
     said(noting.run(*TWO_WORKERS))
