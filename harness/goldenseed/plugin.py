@@ -66,13 +66,14 @@ class Watch:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._slots: dict[str, int] = {}
+        self._free: list[int] = []
         self.is_worker = hasattr(config, "workerinput")
         given: dict[str, Any] = getattr(config, "workerinput", {})
         began = [datetime.now(UTC).timestamp(), os.urandom(2).hex()]
         self.began: list[Any] = given.get("goldenseed_began", began)
         """When the session began, in seconds since 1970, and four hex digits of its own."""
         self.slot: int | None = given.get("goldenseed_slot")
-        """Of a worker: the lowest number that no other worker had when it started, from 0."""
+        """Of a worker: its number among those that run, from 0; that of the one it replaces."""
         self.dist: str = given.get("goldenseed_dist", "no")
         """How xdist hands tests to its workers."""
         self.selected: set[str] = set()
@@ -83,8 +84,7 @@ class Watch:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell an xdist worker which run it belongs to, and its slot."""
-        taken = set(self._slots.values())
-        slot = next(number for number in range(len(taken) + 1) if number not in taken)
+        slot = self._free.pop() if self._free else len(self._slots)
         self._slots[node.gateway.id] = slot
         node.workerinput["goldenseed_began"] = self.began
         node.workerinput["goldenseed_slot"] = slot
@@ -92,8 +92,10 @@ class Watch:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Free the slot of a worker that ended, for the one that replaces it."""
-        self._slots.pop(node.gateway.id, None)
+        """Free the slot of a worker that ended: the one that replaces it starts right after."""
+        slot = self._slots.pop(node.gateway.id, None)
+        if slot is not None:
+            self._free.append(slot)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:

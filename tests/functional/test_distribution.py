@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -13,12 +13,38 @@ import pytest
 
 from goldenseed.runs.folder import load_run
 from goldenseed.runs.record import RunRecord
+from offered_backends import offer, on_the_path, seen_by_workers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import Project
 
 BLUE = "colours[blue,seed=0]"
 TWO_WORKERS = ("-n", "2", "--dist", "loadgroup")
+
+PLACES_NOTED = """
+import os, time
+from pathlib import Path
+from PIL import Image
+from goldenseed import Generation
+
+class Noting:
+    def __init__(self, settings):
+        self.device = settings.device
+
+    def generate(self, case):
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("CUBLAS_WORKSPACE_CONFIG")
+        with case.suite.path.with_name("places.txt").open("a") as file:
+            print(os.environ.get("PYTEST_XDIST_WORKER"), self.device, *seen, case.id, file=file)
+        if case.prompt == "fatal":
+            os._exit(1)
+        time.sleep(0.2)
+        return Generation(Image.new("L", (8, 8)), 0.1)
+
+    def fingerprint(self):
+        return {"device.type": "cpu", "platform.machine": "toy"}
+"""
 
 LOADS_NOTED = """
     import os
@@ -296,3 +322,101 @@ def test_a_warning_made_an_error_fails_the_case_with_the_same_text(
     run = the_run(project)
     assert {(case.verdict, case.passed) for case in run.cases} == {("warn", False)}
     result.stdout.fnmatch_lines(["WARN tiny.suite.yaml::colours?red*"])
+
+
+@pytest.fixture
+def noting(
+    make_project: Callable[[str], Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Project:
+    """Three suites, each with a model of its own, whose back end notes what its process may see."""
+    site = offer(tmp_path / "site", "noting", PLACES_NOTED, noting="noting:Noting")
+    on_the_path(site, monkeypatch)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    text = (
+        "suite: tiny\nmodel: {backend: noting, source: tiny}\n"
+        "cases:\n  - {id: a, prompt: one, seeds: [1, 2, 3, 4]}\n"
+    )
+    project = make_project(text)
+    for name in ("second", "third"):
+        (project.path / f"{name}.suite.yaml").write_text(text.replace("tiny", name))
+    seen_by_workers(project)
+    return project
+
+
+def noted(project: Project) -> list[list[str]]:
+    return [line.split() for line in (project.path / "places.txt").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("arguments", [TWO_WORKERS, ("-n", "2")], ids=" ".join)
+def test_each_worker_sees_one_gpu_of_those_that_the_user_let_be_seen(
+    noting: Project, arguments: tuple[str, ...]
+):
+    said(noting.run(*arguments))
+    seen = {worker: gpu for worker, _, gpu, *_ in noted(noting)}
+    assert seen == {"gw0": "3", "gw1": "5"}
+    assert {cublas for *_, cublas, _ in noted(noting)} == {":4096:8"}
+    assert len(the_run(noting).cases) == 12
+
+
+def test_the_worker_in_a_lost_one_s_place_takes_the_gpu_that_is_free(noting: Project):
+    noting.edit(
+        "seeds: [1, 2, 3, 4]}",
+        "seeds: [1]}\n  - {id: b, prompt: fatal, seeds: [1]}\n"
+        "  - {id: c, prompt: x, seeds: [1, 2]}",
+    )
+
+    said(noting.run(*TWO_WORKERS))
+
+    seen = {worker: gpu for worker, _, gpu, *_ in noted(noting)}
+    lost = next(worker for worker, *_, case in noted(noting) if case == "b[seed=1]")
+    assert set(seen) == {"gw0", "gw1", "gw2"}
+    assert seen["gw2"] == seen[lost]
+    assert {seen["gw0"], seen["gw1"]} == {"3", "5"}
+    run = the_run(noting)
+    assert run.complete
+    assert Counter(case.verdict for case in run.cases) == {"new": 11, "error": 1}
+
+
+def test_workers_for_which_there_is_no_gpu_make_no_image_under_loadgroup(noting: Project):
+    (noting.path / "test_plain.py").write_text(
+        "import pytest\n@pytest.mark.parametrize('n', range(6))\ndef test_plain(n): pass\n"
+    )
+    result = noting.run("-n", "2", "--dist", "loadgroup", "--golden-device=cuda:1")
+    said(result)
+    assert {(worker, device, gpu) for worker, device, gpu, *_ in noted(noting)} == {
+        ("gw0", "cuda", "5")
+    }
+    result.assert_outcomes(passed=6, failed=12)
+    assert the_run(noting).complete
+
+
+def test_without_loadgroup_too_many_workers_are_an_error_before_anything_is_made(noting: Project):
+    result = noting.run("-n", "2", "--golden-device=cuda:0")
+    assert "2 workers would share 1 of the device cuda:0" in said(result)
+    assert "--golden-device=cuda:0,cuda:0" in said(result)
+    assert not (noting.path / "places.txt").exists()
+
+
+def test_a_gpu_named_twice_is_shared(noting: Project):
+    said(noting.run("-n", "2", "--golden-device=cuda:0,cuda:0"))
+    assert {(worker, gpu) for worker, _, gpu, *_ in noted(noting)} == {("gw0", "3"), ("gw1", "3")}
+
+
+@pytest.mark.parametrize("device", ["mps", "xpu:1"])
+def test_a_device_of_another_kind_reaches_the_back_end(noting: Project, device: str):
+    said(noting.run(f"--golden-device={device}", "tiny.suite.yaml"))
+    assert {(device, gpu) for _, device, gpu, *_ in noted(noting)} == {(device, "3,5")}
+
+
+def test_what_is_no_device_is_a_usage_error(noting: Project):
+    result = noting.run("--golden-device=CUDA 1")
+    assert "'CUDA 1' names no device" in said(result)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_deep_trace_asked_for_in_the_ini_file_is_refused_to_workers(noting: Project):
+    file = noting.path / "pytest.ini"
+    file.write_text(f"{file.read_text()}golden_trace = deep\n")
+    result = noting.run("-n", "2")
+    assert "--golden-trace=deep is for one case" in said(result)

@@ -67,11 +67,14 @@ def check_devices(wanted: str) -> None:
     )
 
 
-def places(wanted: str) -> tuple[Place, ...]:
-    """Return the places of a device option on this machine: see ``places_of``."""
+def places(wanted: str, chosen: str | None) -> tuple[Place, ...]:
+    """Return the places of a device option on this machine: see ``places_of``.
+
+    ``chosen`` is the user's ``CUDA_VISIBLE_DEVICES``; that of a worker names one place later on.
+    """
     if wanted.partition(":")[0] not in {"auto", "cuda"}:
         return places_of(wanted, ())
-    return places_of(wanted, visible_gpus(os.environ.get(VISIBLE), count_gpus()))
+    return places_of(wanted, visible_gpus(chosen, count_gpus()))
 
 
 def places_of(wanted: str, gpus: Sequence[str]) -> tuple[Place, ...]:
@@ -177,19 +180,22 @@ def wanted_for(suite: Suite, option: str) -> str:
 def lending_for(suite: Suite, option: str) -> Lending:
     """Return what lends the processes of ``probe`` and ``calibrate`` their devices."""
     wanted = wanted_for(suite, option)
-    found = places(wanted)
+    found = places(wanted, os.environ.get(VISIBLE))
     if wanted == suite.model.device and ":" in wanted:
         # The process goes by the number in its suite, so that it has to see all GPUs.
         found = tuple(Place(wanted) for _ in found)
     return Lending(found)
 
 
-def place_of_worker(suite: Suite, option: str, *, slot: int, workers: int | None) -> Place | None:
+def place_of_worker(
+    suite: Suite, option: str, chosen: str | None, *, slot: int, workers: int | None
+) -> Place | None:
     """Return the place of xdist's worker for a suite; None where there is none for it, or no need.
 
     Args:
         suite: the suite.
         option: the devices of the session.
+        chosen: the user's ``CUDA_VISIBLE_DEVICES``.
         slot: the worker's number among those that run, from 0.
         workers: how many there are; None where only those that have a place are given cases.
 
@@ -199,7 +205,7 @@ def place_of_worker(suite: Suite, option: str, *, slot: int, workers: int | None
 
     """
     wanted = wanted_for(suite, option)
-    found = places(wanted)
+    found = places(wanted, chosen)
     if not found:
         return None
     if wanted == suite.model.device and wanted.startswith("cuda:") and wanted != "cuda:0":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -53,14 +54,15 @@ class ModelGroups:
         return group not in self._room or slot < self._room[group]
 
     def _read(self, place: str) -> str | None:
-        from goldenseed.backends.devices import places, wanted_for
+        from goldenseed.backends.devices import VISIBLE, places, wanted_for
         from goldenseed.core.errors import GoldenseedError
         from goldenseed.session.options import read_options
         from goldenseed.suite.loading import load_suite
 
         try:
             suite = load_suite(self._config.rootpath / place)
-            found = places(wanted_for(suite, read_options(self._config).device))
+            wanted = wanted_for(suite, read_options(self._config).device)
+            found = places(wanted, os.environ.get(VISIBLE))
         except GoldenseedError:
             return None  # the worker says it, and has collected no case
         if found:

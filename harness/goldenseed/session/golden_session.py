@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from pydantic import BaseModel
 
-from goldenseed.backends.devices import Place, check_repeatable, place_of_worker, too_late
+from goldenseed.backends.devices import VISIBLE, Place, check_repeatable, place_of_worker, too_late
 from goldenseed.backends.protocol import Settings
 from goldenseed.backends.registry import Backends, look_up
 from goldenseed.baselines.store import BaselineStore
@@ -98,6 +99,7 @@ class GoldenSession:
         self.run_id = new_run_id(started, digits)
         self._suites: dict[str, Path] = {}
         self._place: Place | None = None
+        self._visible = os.environ.get(VISIBLE)
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
         store = BaselineStore(self._options.baselines)
         self.worker = Worker(
@@ -146,7 +148,9 @@ class GoldenSession:
             return
         grouped = self._watch.dist == "loadgroup"
         workers = None if grouped else self._config.workerinput["workercount"]  # type: ignore[attr-defined]
-        place = place_of_worker(suite, self._options.device, slot=slot, workers=workers)
+        place = place_of_worker(
+            suite, self._options.device, self._visible, slot=slot, workers=workers
+        )
         if place is not None and self._place is None:
             self._place = place.taken(too_late=too_late())
 

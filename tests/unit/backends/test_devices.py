@@ -112,7 +112,7 @@ def test_a_worker_takes_the_gpu_of_its_slot_and_sees_no_other(
 ):
     monkeypatch.setenv(VISIBLE, "3,5")
     monkeypatch.setattr(devices, "count_gpus", lambda: None)
-    place = place_of_worker(suite, "auto", slot=1, workers=2)
+    place = place_of_worker(suite, "auto", "3,5", slot=1, workers=2)
     assert place is not None
     assert place.taken(too_late=False) == place
     assert os.environ[VISIBLE] == "5"
@@ -123,7 +123,7 @@ def test_where_cuda_has_started_its_number_is_asked_for_instead(
 ):
     monkeypatch.setenv(VISIBLE, "3,5")
     monkeypatch.setattr(devices, "count_gpus", lambda: None)
-    place = place_of_worker(suite, "auto", slot=1, workers=2)
+    place = place_of_worker(suite, "auto", "3,5", slot=1, workers=2)
     assert place is not None
     assert place.taken(too_late=True).device == "cuda:1"
     assert os.environ[VISIBLE] == "3,5"
@@ -134,11 +134,11 @@ def test_workers_without_a_gpu_have_none_under_loadgroup_and_are_an_error_else(
 ):
     monkeypatch.setenv(VISIBLE, "3,5")
     monkeypatch.setattr(devices, "count_gpus", lambda: None)
-    assert place_of_worker(suite, "auto", slot=2, workers=None) is None
+    assert place_of_worker(suite, "auto", "3,5", slot=2, workers=None) is None
     with pytest.raises(GoldenseedError, match="3 workers would share 2 of the device auto") as told:
-        place_of_worker(suite, "auto", slot=0, workers=3)
+        place_of_worker(suite, "auto", "3,5", slot=0, workers=3)
     assert told.value.path == suite.path
-    shared = place_of_worker(suite, "cuda:0,cuda:0,cuda:1", slot=1, workers=3)
+    shared = place_of_worker(suite, "cuda:0,cuda:0,cuda:1", "3,5", slot=1, workers=3)
     assert shared == Place("cuda", "3", "cuda:0")
 
 
@@ -151,7 +151,7 @@ def test_a_suite_s_own_device_comes_before_the_session_s(
 ):
     monkeypatch.setenv(VISIBLE, "3,5")
     monkeypatch.setattr(devices, "count_gpus", lambda: None)
-    place = place_of_worker(on(suite, own), option, slot=0, workers=1)
+    place = place_of_worker(on(suite, own), option, "3,5", slot=0, workers=1)
     assert (place and place.visible) == visible
 
 
@@ -161,7 +161,7 @@ def test_a_suite_cannot_ask_a_worker_for_a_gpu_by_its_number(
     monkeypatch.setenv(VISIBLE, "3,5")
     monkeypatch.setattr(devices, "count_gpus", lambda: None)
     with pytest.raises(GoldenseedError, match="under -n each worker sees one GPU only"):
-        place_of_worker(on(suite, "cuda:1"), "auto", slot=0, workers=2)
+        place_of_worker(on(suite, "cuda:1"), "auto", "3,5", slot=0, workers=2)
 
 
 def test_no_place_is_lent_twice_at_once():
@@ -205,7 +205,7 @@ def test_a_child_sees_its_gpu_alone_unless_its_suite_names_one_by_number(
 def test_gpus_are_counted_without_torch():
     code = (
         "import sys; from goldenseed.backends.devices import count_gpus, places; "
-        "count_gpus(); places('auto'); print('torch' in sys.modules, 'numpy' in sys.modules)"
+        "count_gpus(); places('auto', None); print('torch' in sys.modules, 'numpy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
