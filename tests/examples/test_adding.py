@@ -47,10 +47,11 @@ import csv
 import json
 
 
-def write_table(run, folder):
+def write_table(view, folder):
     """Write ``cases.csv`` into the run's folder; ids as JSON, so that none begins a formula."""
+    cases = [each.record for section in view.sections for each in section.cases]
     with (folder / "cases.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([json.dumps(each.id), each.verdict] for each in run.cases)
+        csv.writer(file).writerows([json.dumps(each.id), each.verdict] for each in cases)
 '''
 COMMAND = "from goldenseed.cli.main import main; main()"
 
@@ -96,9 +97,9 @@ def test_a_rule_is_a_module_and_its_name_in_the_list(copy: Copy):
     rules = "diagnosis/rules/__init__.py"
     copy.change(
         rules,
-        "from goldenseed.diagnosis.rules.declared",
+        "from goldenseed.diagnosis.rules.denoiser",
         "from goldenseed.diagnosis.rules.darkened import darkened\n"
-        "from goldenseed.diagnosis.rules.declared",
+        "from goldenseed.diagnosis.rules.denoiser",
     )
     copy.change(
         rules, "= (\n    declared,\n    recorded,", "= (\n    darkened, declared, recorded,"
@@ -116,8 +117,8 @@ def test_a_report_view_is_a_module_and_a_call(copy: Copy, tmp_path: Path):
     )
     copy.change(
         verb,
-        "    write_summary(record, folder)\n",
-        "    write_summary(record, folder)\n    write_table(record, folder)\n",
+        "    write_summary(view, folder)\n",
+        "    write_summary(view, folder)\n    write_table(view, folder)\n",
     )
     now = datetime.now(UTC)
     writer = RunWriter(tmp_path / "reports", "a-run", started=now, git=None, options={})

@@ -221,7 +221,7 @@ def test_a_model_that_does_not_load_is_tried_once(project: Project):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("raise RuntimeError('out of memory')", "RuntimeError: out of memory"),
+        ("raise RuntimeError('no such shape')", "RuntimeError: no such shape"),
         ("raise MemoryError", "MemoryError"),
         ("sys.exit('enough')", "SystemExit: enough"),
         ("raise AssertionError", "AssertionError"),
@@ -249,11 +249,11 @@ def test_a_call_that_goes_wrong_is_an_error_of_that_case_only(
 
 def test_the_message_names_the_case_in_its_file_and_the_fix(project: Project):
     project.accept_all()
-    project.conftest(PATCHED_CALL.format(body="raise RuntimeError('out of memory')"))
+    project.conftest(PATCHED_CALL.format(body="raise RuntimeError('no such shape')"))
     project.run().stdout.fnmatch_lines(
         [
             f"ERROR tiny.suite.yaml::{BLUE}".replace("[", "[[]"),
-            "*tiny.suite.yaml:11: StableDiffusionPipeline raised RuntimeError: out of memory",
+            "*tiny.suite.yaml:11: StableDiffusionPipeline raised RuntimeError: no such shape",
             "*fix: *",
         ]
     )
@@ -261,10 +261,10 @@ def test_the_message_names_the_case_in_its_file_and_the_fix(project: Project):
 
 @pytest.mark.parametrize("option", ["--tb=long", "--full-trace"])
 def test_the_original_traceback_is_shown_on_request(project: Project, option: str):
-    project.conftest(PATCHED_CALL.format(body="raise RuntimeError('out of memory')"))
+    project.conftest(PATCHED_CALL.format(body="raise RuntimeError('no such shape')"))
     result = project.run(option, "-k", "blue")
     result.stdout.fnmatch_lines(
-        ["*- Captured traceback call -*", "*conftest.py*in patched", "RuntimeError: out of memory"]
+        ["*- Captured traceback call -*", "*conftest.py*in patched", "RuntimeError: no such shape"]
     )
 
 
@@ -294,7 +294,7 @@ def test_a_hook_that_raises_before_a_case_is_an_error_of_that_case(project: Proj
 
 
 def test_nothing_in_error_is_ever_accepted(project: Project):
-    project.conftest(PATCHED_CALL.format(body="raise RuntimeError('out of memory')"))
+    project.conftest(PATCHED_CALL.format(body="raise RuntimeError('no such shape')"))
     result = project.run("--golden-update=all")
     result.assert_outcomes(passed=3, failed=1)
     assert not (project.path / "baselines" / "tiny" / f"{BLUE}.json").exists()

@@ -30,7 +30,6 @@ from goldenseed.session.lock_check import LockCheck
 from goldenseed.session.worker import Worker
 from goldenseed.suite.loading import load_suite
 from goldenseed.trace.digesting import Recording
-from goldenseed.trace.sketch import Sketcher
 from goldenseed.verdict.model import Verdict
 from tests.benchmarks.diagnosis.bases import BASES, ROOT
 from tests.benchmarks.diagnosis.fault import Fault
@@ -120,7 +119,7 @@ def _run_session(fault: Fault, suite: Path, work: Path, undo: ExitStack) -> None
     record, error = worker.run(case)
     if isinstance(error, GenerationError) and error.unusable is not None:
         # A session diagnoses such a failure at once and keeps no trace of it.
-        kept = Recording(error.trace, (), Sketcher())
+        kept = Recording(before=error.trace)
         record = record.model_copy(update=kept_trace(writer.folder, kept))
         (suite.parent / UNUSABLE).write_text(error.unusable.value, encoding="utf-8")
     writer.add_environment(worker.profile, dict(worker.environment))

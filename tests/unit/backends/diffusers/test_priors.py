@@ -8,7 +8,6 @@ import torch
 from diffusers import PriorTransformer
 
 from goldenseed.backends.diffusers.recorder import Recorder, watch_denoiser
-from goldenseed.trace.sketch import Sketcher
 from goldenseed.trace.stages import Stage
 
 
@@ -18,7 +17,7 @@ def test_a_prior_is_recorded_as_the_denoiser_that_it_is():
         num_attention_heads=2, attention_head_dim=4, num_layers=1, embedding_dim=8,
         num_embeddings=3, additional_embeddings=4,
     )  # fmt: skip
-    recorder = Recorder(Sketcher())
+    recorder = Recorder()
     with ExitStack() as restore, torch.no_grad():
         watch_denoiser(recorder, restore, "prior", prior)
         made = prior(
