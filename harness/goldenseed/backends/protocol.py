@@ -66,9 +66,12 @@ class GenerationError(GoldenseedError):
     """What was recorded until then, for whoever explains the failure."""
     in_force: tuple[Mapping[str, EnvironmentValue], ...] = ()
     """Switches as they were when the models computed."""
+    code: str = "generation_failed"
+    """Of the reason in the record; ``unusable_image`` where what came out is no image at all."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        state = {"unusable": self.unusable, "trace": self.trace, "in_force": self.in_force}
+        kept = ("unusable", "trace", "in_force", "code")
+        state = {name: getattr(self, name) for name in kept}
         return (_rebuild, (type(self), self.what, self.path, self.line, self.fix), state)
 
 

@@ -171,7 +171,9 @@ class _Guarded:
         image = made.image
         if not isinstance(image, Image) or image.mode not in MODES or 0 in image.size:
             found = repr(image) if isinstance(image, Image) else f"a {type(image).__name__}"
-            raise self._refusal(f"returned {found}, not an image of mode {', '.join(MODES)}")
+            error = self._refusal(f"returned {found}, not an image of mode {', '.join(MODES)}")
+            error.code = "unusable_image"
+            raise error
         self._number("generate", made.seconds)
         if made.recording is not None and not hasattr(made.recording, "stages_sha256"):
             kind = type(made.recording).__name__

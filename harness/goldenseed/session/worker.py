@@ -88,7 +88,8 @@ class Worker:
             generation = self._backend.generate(case)
             self._remember(self._backend.fingerprint(), case.noise.kind)
         except GoldenseedError as error:
-            record = record.failed("generation_failed", str(error))
+            code = error.code if isinstance(error, GenerationError) else "generation_failed"
+            record = record.failed(code, str(error))
             return self._explained(record, error, case.noise.kind), error
         made = Made(
             image=generation.image,
