@@ -6,8 +6,8 @@ about two minutes and needs an x86 processor with AVX2; digests, times and run i
 time. Every session runs in ``SURROUNDINGS``, so that any x86 processor makes the same pixels.
 
 What is kept is a project as its owner left it: suites and a lock, ``baselines``, and in ``reports``
-two runs that have every verdict between them, one with a deep trace, and one that was killed. The
-models are left out: ``make.py models FOLDER`` makes them, under any release.
+two runs that have every verdict between them, one with a deep trace, one that was killed, and one
+compared with itself. The models are left out: ``make.py models FOLDER`` makes them.
 """
 
 from __future__ import annotations
@@ -221,6 +221,7 @@ def main() -> None:
         _session(project, *UNTRACED, "moved.suite.yaml")
         (project / "conftest.py").write_text(CONFTEST)
         _session(project, *TRACED_SUITES)
+        _command(project, "diff", "latest", "latest")
         (project / "conftest.py").write_text(KILLED)
         _session(project, *UNTRACED, "steady.suite.yaml", ends_with=KILLED_WITH)
         (project / "conftest.py").unlink()
@@ -280,9 +281,7 @@ def _command(project: Path, *arguments: str, **variables: str) -> None:
     _run(project, [str(Path(sys.executable).with_name("goldenseed")), *arguments], variables)
 
 
-def _run(
-    project: Path, command: list[str], variables: dict[str, str], ends_with: int = 1
-) -> None:
+def _run(project: Path, command: list[str], variables: dict[str, str], ends_with: int = 1) -> None:
     others = {name: value for name, value in os.environ.items() if name != "CI"}
     done = subprocess.run(command, cwd=project, env=others | SURROUNDINGS | variables, check=False)
     if done.returncode not in (0, ends_with):  # 1: some cases fail, as planted
