@@ -21,11 +21,7 @@ _SALT = b"goldenseed gpu\0"
 
 
 def read_gpu(device: str) -> Iterator[tuple[str, EnvironmentValue]]:
-    """Yield the keys of the GPU that torch calls ``device``; of several GPUs only that one.
-
-    Under MIG, torch's numbers are those of the slice; the card's mode and firmware come from the
-    card the slice belongs to.
-    """
+    """Yield the keys of the GPU that torch calls ``device``; under MIG of slice and card."""
     import torch
 
     rocm = torch.version.hip is not None
@@ -51,10 +47,7 @@ def read_gpu(device: str) -> Iterator[tuple[str, EnvironmentValue]]:
 
 
 def read_nvml(properties: Any) -> Iterator[tuple[str, EnvironmentValue]]:
-    """Yield what NVML says of the GPU with torch's ``properties``; why not, where it does not.
-
-    ``gpu.nvml`` is there, and alone, if NVML itself cannot be asked.
-    """
+    """Yield what NVML says of the GPU with torch's ``properties``, or ``gpu.nvml``: why not."""
     try:
         nvml = importlib.import_module("pynvml")
         nvml.nvmlInit()

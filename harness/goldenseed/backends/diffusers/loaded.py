@@ -94,19 +94,7 @@ def build_scheduler(
     path: Path | None = None,
     line: int | None = None,
 ) -> Any:
-    """Make a scheduler of that class from the configuration of ``base``, with overrides.
-
-    Args:
-        base: the pipeline's own scheduler; it is not changed.
-        class_name: a scheduler class of diffusers; None keeps the class of ``base``.
-        overrides: configuration keys of that class.
-        path: the suite file, for the message of an error.
-        line: the line in it.
-
-    Raises:
-        GoldenseedError: no such class, no such key, or a value it refuses.
-
-    """
+    """Make a scheduler of that class, or the same, from ``base`` with overrides, or raise."""
     cls = type(base) if class_name is None else _scheduler_class(class_name, path, line)
     known = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
     for key in overrides:
@@ -130,10 +118,7 @@ def build_scheduler(
 
 
 def fresh_copy(scheduler: Any) -> Any:
-    """Copy a scheduler deeply, but for its frozen configuration; in a tenth of the time.
-
-    Its tables are cloned, which gives the values that ``deepcopy`` gives and takes less.
-    """
+    """Copy a scheduler deeply, but for its frozen configuration; in a tenth of the time."""
     import torch
 
     twin = copy(scheduler)
@@ -172,18 +157,7 @@ def _scheduler_class(name: str, path: Path | None, line: int | None) -> Any:
 
 
 def put_on(pipeline: Any, adapters: Sequence[AdapterSpec], suite: Path, line: int | None) -> None:
-    """Load the adapters and switch them on, each with its scale. None may be on before.
-
-    Args:
-        pipeline: a diffusers pipeline with LoRA support.
-        adapters: file and scale of each, applied in this order.
-        suite: the suite file, for the message of an error.
-        line: the case's line in it.
-
-    Raises:
-        GoldenseedError: peft is missing, the file cannot be used, or the pipeline takes no LoRA.
-
-    """
+    """Switch the adapters on, each with its scale, where none is on, or say at ``line`` why not."""
     if importlib.util.find_spec("peft") is None:
         raise GoldenseedError(
             "adapters need the package peft", path=suite, line=line, fix="pip install peft"

@@ -55,15 +55,9 @@ def float64_only(*, loading: bool = False, because: str = PORTABLE) -> Iterator[
 
     float16, bfloat16, float32 and complex64 become float64 and complex128 wherever a result is
     created or converted; reinterpreting bytes is left alone. Costs some microseconds an operation.
-
-    Args:
-        loading: tensors read from files may be narrower, and initialising weights may draw random
-            numbers; what is kept in the end is for :func:`check_float64` to judge.
-        because: why, for messages.
-
-    Raises:
-        GenerationError: inside, where an operation meets a narrower tensor or draws random numbers.
-
+    One that meets a narrower tensor or draws random numbers raises ``GenerationError`` with
+    ``because``, but while ``loading``, of which :func:`check_float64` judges what is kept in the
+    end.
     """
     import torch
 
@@ -79,12 +73,7 @@ def float64_only(*, loading: bool = False, because: str = PORTABLE) -> Iterator[
 
 
 def check_float64(pipeline: Any, because: str = PORTABLE) -> None:
-    """Check that every weight and buffer of a loaded pipeline is float64.
-
-    Raises:
-        GenerationError: one is not; the message names the first few.
-
-    """
+    """Check that all weights and buffers are float64; the error names the first that are not."""
     narrow = [
         f"{name}.{key} ({str(tensor.dtype).removeprefix('torch.')})"
         for name, module in pipeline.components.items()
@@ -223,16 +212,7 @@ def round_weights(pipeline: Any, dtype: torch.dtype) -> None:
 def widened_noise_of(
     case: Case, *, outside: Callable[[], AbstractContextManager[None]]
 ) -> Iterator[None]:
-    """Give a pipeline that computes in float64 the noise that it draws in the case's own dtype.
-
-    Args:
-        case: whose noise and dtype.
-        outside: leaves the drawing out of what makes all float64.
-
-    Raises:
-        GenerationError, GoldenseedError: as ``noise_of``.
-
-    """
+    """Give a pipeline in float64 the noise of the case's own dtype, drawn ``outside`` that mode."""
     import torch
     from diffusers.utils import torch_utils
 

@@ -95,10 +95,7 @@ def exactly() -> Change:
 
 
 def run_job(job: Job) -> None:
-    """Make the images of one change and leave them with their record as a run's folder.
-
-    A change that this pipeline does not have leaves a record without cases that says why.
-    """
+    """Leave a change's images as a run's folder, or a record without cases that says why not."""
     started = datetime.now(UTC)
     change = find_change(job.change)
     suite = load_suite(Path(job.suite))
@@ -164,10 +161,7 @@ class _Maker:
         self.environment: Mapping[str, EnvironmentValue] = {}
 
     def make(self, case: Case, varied: Case) -> CaseRecord:
-        """Make the image of ``varied``, recorded as that of ``case``.
-
-        Only so can the two be compared: what was changed is the question, not another recipe.
-        """
+        """Make the image of ``varied``, recorded as ``case``'s, so that they can be compared."""
         record = pending(case, case.suite.path.name).model_copy(update={"verdict": Verdict.NEW})
         try:
             generation = self._backend.generate(varied)

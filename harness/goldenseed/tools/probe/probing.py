@@ -77,14 +77,7 @@ class Probe:
     """How long one change may take."""
 
     def run(self, changes: Iterable[Change], tell: Callable[[Tried], None]) -> tuple[Tried, ...]:
-        """Make the unchanged images, then those of each change, and compare.
-
-        ``tell`` is told of each change as it ends, in the order of ``changes``.
-
-        Raises:
-            GoldenseedError: the unchanged images cannot be made.
-
-        """
+        """Make the unchanged images, or raise; compare each change's, told of in their order."""
         lending = lending_for(self.suite, self.device)
         unchanged = self._unchanged(lending)
         situation = Situation(self.suite, self.cases, unchanged.record.environment)
@@ -97,12 +90,7 @@ class Probe:
                 pool.shutdown(cancel_futures=True)
 
     def make(self, change: Change) -> StoredRun:
-        """Make the images of one change in a fresh process.
-
-        Raises:
-            GoldenseedError: the process ended before it could say what became of the images.
-
-        """
+        """Make a change's images in a fresh process; raises if that ends without a record."""
         failure = self._start(change, lending_for(self.suite, self.device))
         if failure is not None:
             raise GoldenseedError(

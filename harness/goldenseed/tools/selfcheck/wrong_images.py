@@ -1,8 +1,4 @@
-"""Wrong images made from a right one: what gates have to fail, if they can fail at all.
-
-Everything here is a pure function of its images, the noise's seed included. Colours are altered and
-alpha is left as it is; in a grey image there is no hue to turn.
-"""
+"""Wrong images made from a right one by pure functions: what gates have to fail. Alpha stays."""
 
 from __future__ import annotations
 
@@ -60,10 +56,7 @@ def altered(image: Image.Image, alteration: Alteration) -> Image.Image:
 
 
 def rounded_otherwise(image: Image.Image, share: float) -> Image.Image:
-    """Move ``share`` (0…1) of the samples, at least one, by one level: what rounding looks like.
-
-    Where those samples lie follows from a fixed seed. A level goes up, at 255 down.
-    """
+    """Move ``share`` (0…1) of the samples, by a fixed seed, by one level, as rounding does."""
     samples = bytearray(image.tobytes())
     count = max(1, round(share * len(samples)))
     for place in random.Random(_SEED).sample(range(len(samples)), count):  # noqa: S311
