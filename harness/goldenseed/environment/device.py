@@ -18,23 +18,14 @@ if TYPE_CHECKING:
 _DEVICE = re.compile(r"(?P<kind>[a-z][a-z0-9_]*)(?::(?P<number>[0-9]+))?")
 VARIABLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "default": MappingProxyType(
-            {
-                "ATEN_CPU_CAPABILITY": "default",
-                "ONEDNN_MAX_CPU_ISA": "SSE41",
-                "MKL_CBWR": "COMPATIBLE",
-            }
-        ),
-        "avx2": MappingProxyType(
-            {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
-        ),
-        "avx512": MappingProxyType(
-            {
-                "ATEN_CPU_CAPABILITY": "avx512",
-                "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
-                "MKL_CBWR": "AVX512",
-            }
-        ),
+        isa: MappingProxyType(
+            {"ATEN_CPU_CAPABILITY": isa, "ONEDNN_MAX_CPU_ISA": onednn, "MKL_CBWR": mkl}
+        )
+        for isa, onednn, mkl in (
+            ("default", "SSE41", "COMPATIBLE"),
+            ("avx2", "AVX2", "AVX2"),
+            ("avx512", "AVX512_CORE", "AVX512"),
+        )
     }
 )
 """``determinism.cpu_isa`` to the variables of torch's own kernels, of oneDNN and of MKL."""

@@ -55,19 +55,13 @@ def read_nvml(properties: Any) -> Iterator[tuple[str, EnvironmentValue]]:
         yield "gpu.nvml", unreadable(f"{type(error).__name__}: {error}")
         return
     try:
-        yield from _driver(nvml)
+        yield "gpu.driver", guarded(nvml.nvmlSystemGetDriverVersion)
+        driver = guarded(lambda: _cuda_release(nvml.nvmlSystemGetCudaDriverVersion_v2()))
+        yield "gpu.cuda_driver", driver
         yield from _card(nvml, properties)
     finally:
         with suppress(nvml.NVMLError):
             nvml.nvmlShutdown()
-
-
-def _driver(nvml: Any) -> Iterator[tuple[str, EnvironmentValue]]:
-    yield "gpu.driver", guarded(nvml.nvmlSystemGetDriverVersion)
-    yield (
-        "gpu.cuda_driver",
-        guarded(lambda: _cuda_release(nvml.nvmlSystemGetCudaDriverVersion_v2())),
-    )
 
 
 def _card(nvml: Any, properties: Any) -> Iterator[tuple[str, EnvironmentValue]]:

@@ -109,6 +109,7 @@ _FIELDS = {"version": "version", "architecture": "architecture", "threads": "num
 
 def read_linked_libraries() -> Iterator[tuple[str, EnvironmentValue]]:
     """Yield what NumPy was built with, and which shared libraries threadpoolctl finds loaded."""
+    # MKL is part of torch's own file in the wheels for the CPU, and stands in torch.build.mkl.
     for name in ("blas", "lapack"):
         yield f"numpy.{name}", guarded(lambda name=name: _built_with(name))  # type: ignore[misc]
     try:

@@ -54,7 +54,7 @@ class Determinism:
     """A class of diffusers' ``attention_processor``; None leaves the model's own."""
     threads: int = 1
     cpu_isa: str | None = None
-    """A key of ``cpu_isa.VARIABLES``; None takes what the processor has."""
+    """A key of ``device.VARIABLES``; None takes what the processor has."""
     portable: bool = False
     """The same bits on every machine: float64 throughout. Goes with the defaults of the others."""
 

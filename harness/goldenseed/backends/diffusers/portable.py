@@ -59,6 +59,7 @@ def float64_only(*, loading: bool = False, because: str = PORTABLE) -> Iterator[
     ``because``, but while ``loading``, of which :func:`check_float64` judges what is kept in the
     end.
     """
+    import numpy as np
     import torch
 
     default = torch.get_default_dtype()
@@ -66,7 +67,8 @@ def float64_only(*, loading: bool = False, because: str = PORTABLE) -> Iterator[
     with ExitStack() as restore:
         restore.callback(torch.set_default_dtype, default)
         torch.set_default_dtype(torch.float64)
-        restore.enter_context(_wide_numpy())
+        # The modules of diffusers are shown a NumPy without narrow types: tables are made with it.
+        restore.enter_context(exchanged("np", np, _WideNumpy(np)))
         restore.enter_context(_literal_mode(float64))
         restore.enter_context(_operation_mode(float64, strict=not loading))
         yield float64
@@ -187,13 +189,6 @@ class _WideNumpy(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._numpy, name)
-
-
-def _wide_numpy() -> AbstractContextManager[None]:
-    """Show the modules of diffusers a NumPy without narrow types: tables are made with it."""
-    import numpy as np
-
-    return exchanged("np", np, _WideNumpy(np))
 
 
 EXACT = "the exact image is computed in float64"

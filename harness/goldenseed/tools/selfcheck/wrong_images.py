@@ -6,6 +6,7 @@ import io
 import random
 from collections.abc import Callable, Mapping
 from functools import partial
+from operator import methodcaller
 from types import MappingProxyType
 
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter
@@ -34,13 +35,13 @@ def alterations() -> Mapping[str, Alteration]:
             "black": partial(_flat, level=0),
             "white": partial(_flat, level=255),
             "noise": _noise,
-            "shift-4": partial(_shifted, pixels=_SHORT_SHIFT),
-            "shift-16": partial(_shifted, pixels=_LONG_SHIFT),
+            "shift-4": partial(ImageChops.offset, xoffset=_SHORT_SHIFT, yoffset=0),
+            "shift-16": partial(ImageChops.offset, xoffset=_LONG_SHIFT, yoffset=0),
             "hue-turned": _hue_turned,
-            "blurred": _blurred,
+            "blurred": methodcaller("filter", ImageFilter.GaussianBlur(_BLUR_RADIUS)),
             "patch-replaced": _patch_replaced,
-            "contrast-80": _less_contrast,
-            "upside-down": _upside_down,
+            "contrast-80": lambda image: ImageEnhance.Contrast(image).enhance(_CONTRAST),
+            "upside-down": methodcaller("transpose", Image.Transpose.ROTATE_180),
             "jpeg-30": _as_jpeg,
         }
     )
@@ -75,10 +76,6 @@ def _noise(image: Image.Image) -> Image.Image:
     return Image.frombytes(image.mode, image.size, samples)
 
 
-def _shifted(image: Image.Image, *, pixels: int) -> Image.Image:
-    return ImageChops.offset(image, pixels, 0)
-
-
 def _hue_turned(image: Image.Image) -> Image.Image:
     """Turn every hue by 120 degrees; grey pixels have none and stay."""
     if image.mode == "L":
@@ -88,10 +85,6 @@ def _hue_turned(image: Image.Image) -> Image.Image:
     return Image.merge("HSV", (turned, saturation, value)).convert(image.mode)
 
 
-def _blurred(image: Image.Image) -> Image.Image:
-    return image.filter(ImageFilter.GaussianBlur(_BLUR_RADIUS))
-
-
 def _patch_replaced(image: Image.Image) -> Image.Image:
     """Put the upper left sixteenth of the picture over its middle."""
     width, height = max(1, image.width // 4), max(1, image.height // 4)
@@ -99,14 +92,6 @@ def _patch_replaced(image: Image.Image) -> Image.Image:
     patch = image.crop((0, 0, width, height))
     result.paste(patch, ((image.width - width) // 2, (image.height - height) // 2))
     return result
-
-
-def _less_contrast(image: Image.Image) -> Image.Image:
-    return ImageEnhance.Contrast(image).enhance(_CONTRAST)
-
-
-def _upside_down(image: Image.Image) -> Image.Image:
-    return image.transpose(Image.Transpose.ROTATE_180)
 
 
 def _as_jpeg(image: Image.Image) -> Image.Image:
