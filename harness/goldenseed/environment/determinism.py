@@ -63,6 +63,7 @@ ATen's ``sdp_utils.cpp``). ``OVERRIDEABLE`` is the kernel of devices that bring 
 
 def set_before_torch() -> str | None:
     """Set what cuBLAS reads at first, unless the user did; return a note if it is too late."""
+    # It is read once, when cuBLAS makes its first handle.
     chosen = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
     if chosen is None and _cuda_is_initialised():
         return (

@@ -78,7 +78,7 @@ def cache_folder() -> Path:
 
 
 def _named_by_hub(file: Path) -> str | None:
-    """Read a digest off the name of a blob: ``models--org--name/blobs/<sha256>``."""
+    """Read a digest off a blob's name, which was checked when the hub's client downloaded it."""
     blob = file.resolve()
     if blob.parent.name == "blobs" and blob.parent.parent.name.startswith("models--"):
         return blob.name if _DIGEST.fullmatch(blob.name) and blob.is_file() else None

@@ -21,7 +21,10 @@ _SALT = b"goldenseed gpu\0"
 
 
 def read_gpu(device: str) -> Iterator[tuple[str, EnvironmentValue]]:
-    """Yield the keys of the GPU that torch calls ``device``; under MIG of slice and card."""
+    """Yield the keys of the GPU that torch calls ``device``.
+
+    Under MIG, torch's numbers are the slice's; mode and firmware are those of the card it is of.
+    """
     import torch
 
     rocm = torch.version.hip is not None

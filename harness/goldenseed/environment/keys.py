@@ -177,6 +177,7 @@ def unreadable(reason: str) -> str:
 
 def plain(value: Any) -> EnvironmentValue:
     """Return a value that JSON gives back; infinity and foreign types become their text."""
+    # JSON has no infinity, which schedulers' configurations do have (``lambda_min_clipped``).
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if value is None or type(value) in {str, int, float, bool}:

@@ -138,6 +138,7 @@ def _described(prefix: str, library: Mapping[str, Any]) -> Iterator[tuple[str, E
 
 def _owner(file: PurePath) -> str | None:
     """Return the package that brings the file, ``shared`` if none does, None if it is another."""
+    # Wheels keep theirs in numpy.libs and torch/lib; conda and the system keep one for all.
     if "site-packages" not in file.parts:
         return "shared"
     package = file.parts[file.parts.index("site-packages") + 1].removesuffix(".libs")

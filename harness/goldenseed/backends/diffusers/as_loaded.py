@@ -1,4 +1,7 @@
-"""A model as it was loaded (or cast, filled, replaced): components, digests, missing weights."""
+"""What became of a model when it was loaded: components, their digests, missing weights.
+
+Files can be right and the load still wrong (a cast, weights filled at random, a part replaced).
+"""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ class Tracing:
     def recorded(self) -> Iterator[Recorder]:
         """Record the stages of the image made inside; the caller adds it to what is yielded.
 
-        What it has is to be taken before the next image; of one whose pipeline raised it has
-        nothing.
+        Everything that is watched is left as it was found, whatever is raised inside. What the
+        recorder has is to be taken before the next image; of one that raised it has nothing.
         """
         recorder = self._recorder
         recorder.begin(getattr(self._pipeline, "goldenseed_place", None))
