@@ -51,12 +51,7 @@ class Place:
 
 
 def check_devices(wanted: str) -> None:
-    """Check the form of one device (``auto``, ``cuda:1``) or of several, parted by commas.
-
-    Raises:
-        GoldenseedError: it is none; whether the device exists is torch's to say.
-
-    """
+    """Raise unless it is one device (``auto``, ``cuda:1``) or several by commas, there or not."""
     each = wanted.split(",")
     alone = {"auto", "cuda"}
     if all(map(_DEVICE.fullmatch, each)) and (len(each) == 1 or not alone.intersection(each)):
@@ -81,12 +76,8 @@ def places_of(wanted: str, gpus: Sequence[str]) -> tuple[Place, ...]:
     """Return one place for each process that ``wanted`` allows; none where any number may run.
 
     That is so on the CPU, and where ``auto`` or ``cuda`` is wanted and no GPU was counted. A GPU
-    that is named twice has two places.
-
-    Args:
-        wanted: as ``check_devices`` passes it.
-        gpus: what CUDA may be told for each GPU, in the order of torch's numbers.
-
+    that is named twice has two places. ``gpus`` is what CUDA may be told for each, in torch's
+    order.
     """
     if wanted in {"auto", "cuda"}:
         return tuple(Place(wanted, gpu, f"cuda:{at}") for at, gpu in enumerate(gpus))
@@ -109,13 +100,9 @@ def _place(device: str, gpus: Sequence[str]) -> Place:
 def visible_gpus(chosen: str | None, count: int | None) -> tuple[str, ...]:
     """Return what CUDA may be told for each GPU that a process sees, in the order of its numbers.
 
-    Args:
-        chosen: the process's ``CUDA_VISIBLE_DEVICES``: numbers or UUIDs; None where it is not set.
-        count: how many GPUs the machine has; None where nobody knows.
-
+    ``chosen`` is its ``CUDA_VISIBLE_DEVICES``, ``count`` the machine's GPUs; None where not known.
     As CUDA has it, the first entry that is none ends the list, and an entry that stands there twice
     leaves none.
-
     """
     if chosen is None:
         return tuple(map(str, range(count or 0)))
@@ -132,10 +119,7 @@ def visible_gpus(chosen: str | None, count: int | None) -> tuple[str, ...]:
 
 
 def count_gpus() -> int | None:
-    """Count this machine's NVIDIA GPUs, by NVML or else by their device files; imports no torch.
-
-    None where neither is there: CUDA_VISIBLE_DEVICES may still know better.
-    """
+    """Count NVIDIA's GPUs without torch, by NVML or else their device files; None if unknown."""
     try:
         nvml = importlib.import_module("pynvml")
         nvml.nvmlInit()
@@ -190,19 +174,12 @@ def lending_for(suite: Suite, option: str) -> Lending:
 def place_of_worker(
     suite: Suite, option: str, chosen: str | None, *, slot: int, workers: int | None
 ) -> Place | None:
-    """Return the place of xdist's worker for a suite; None where there is none for it, or no need.
+    """Return the place of xdist's worker ``slot`` for a suite; None without one, or no need.
 
-    Args:
-        suite: the suite.
-        option: the devices of the session.
-        chosen: the user's ``CUDA_VISIBLE_DEVICES``.
-        slot: the worker's number among those that run, from 0.
-        workers: how many there are; None where only those that have a place are given cases.
-
-    Raises:
-        GoldenseedError: some workers would have no place; or the suite asks for a GPU by its
-            number, where each worker sees only its own.
-
+    ``chosen`` is the user's ``CUDA_VISIBLE_DEVICES``.
+    With ``workers`` None only those that have a place are given cases. ``GoldenseedError`` where
+    some would have none, or the suite asks for a GPU by its number, where each worker sees only its
+    own.
     """
     wanted = wanted_for(suite, option)
     found = places(wanted, chosen)
@@ -225,13 +202,7 @@ def place_of_worker(
 
 
 def check_repeatable(suite: Suite, option: str) -> None:
-    """Set what cuBLAS reads when CUDA starts, and check that it makes a suite's images repeatable.
-
-    Raises:
-        GoldenseedError: CUDA has started without it, or the user set what does not; and the suite,
-            whose images are made on a GPU, asks for deterministic algorithms.
-
-    """
+    """Set what cuBLAS reads when CUDA starts; raises if too late for a suite that needs it."""
     note = set_before_torch()
     kind = wanted_for(suite, option).partition(":")[0]
     if note is None or not suite.determinism.algorithms or kind not in {"auto", "cuda"}:

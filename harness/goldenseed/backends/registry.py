@@ -49,13 +49,7 @@ BUILT_IN = EntryPoint(DIFFUSERS, f"{__name__}:diffusers", GROUP)
 def look_up(
     name: str, path: Path | None = None, line: int | None = None
 ) -> Callable[[Settings], Any]:
-    """Return what makes the back end ``name``; imports its package.
-
-    Raises:
-        GoldenseedError: none or several packages offer it, it cannot be imported, or it is nothing
-            that can be called. Told with ``path`` and ``line``, where the suite names it.
-
-    """
+    """Return what makes the back end ``name``, or say at ``path`` and ``line`` why nothing does."""
     others = [each for each in entry_points(group=GROUP) if each.value != BUILT_IN.value]
     known = (BUILT_IN, *others)
     found = list({each.value: each for each in known if each.name == name}.values())
@@ -97,11 +91,7 @@ def _in_words(error: Exception) -> str:
 
 
 class Backends:
-    """Makes images with the back end that each suite names, and holds one model at most.
-
-    It is a ``Backend`` itself. What a back end of another package leaves out is done for it, and
-    what it returns is looked at: whatever is wrong there is an error that names it.
-    """
+    """Makes images with the back end that each suite names, one model at most, each guarded."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -62,11 +62,8 @@ ATen's ``sdp_utils.cpp``). ``OVERRIDEABLE`` is the kernel of devices that bring 
 
 
 def set_before_torch() -> str | None:
-    """Set what has to be in the environment before CUDA starts; return a note if it is too late.
-
-    ``CUBLAS_WORKSPACE_CONFIG`` is read once, when cuBLAS makes its first handle. A value the user
-    chose is kept. The note, if any, is a sentence for people.
-    """
+    """Set what cuBLAS reads at first, unless the user did; return a note if it is too late."""
+    # It is read once, when cuBLAS makes its first handle.
     chosen = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
     if chosen is None and _cuda_is_initialised():
         return (
@@ -116,15 +113,10 @@ def settings(determinism: Determinism, device: str = "cpu") -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
-    """Seed the global generators of Python, NumPy and torch; on exit they go on as before.
+    """Seed the generators of Python, NumPy, torch and ``device``; on exit they go on as before.
 
-    A pipeline ought to draw from the generator it is given. One that draws elsewhere repeats itself
-    all the same, and takes no numbers from a test that uses them.
-
-    Args:
-        seed: from 0 to 2**63 - 1; NumPy's old generator takes its lower 32 bits.
-        device: the one that computes; its own generator is seeded too.
-
+    So a pipeline that draws elsewhere than it should repeats itself too, and takes no test's
+    numbers. ``seed`` is from 0 to 2**63 - 1; NumPy's old generator takes its lower 32 bits.
     """
     import numpy as np
     import torch

@@ -18,23 +18,14 @@ if TYPE_CHECKING:
 _DEVICE = re.compile(r"(?P<kind>[a-z][a-z0-9_]*)(?::(?P<number>[0-9]+))?")
 VARIABLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "default": MappingProxyType(
-            {
-                "ATEN_CPU_CAPABILITY": "default",
-                "ONEDNN_MAX_CPU_ISA": "SSE41",
-                "MKL_CBWR": "COMPATIBLE",
-            }
-        ),
-        "avx2": MappingProxyType(
-            {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
-        ),
-        "avx512": MappingProxyType(
-            {
-                "ATEN_CPU_CAPABILITY": "avx512",
-                "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
-                "MKL_CBWR": "AVX512",
-            }
-        ),
+        isa: MappingProxyType(
+            {"ATEN_CPU_CAPABILITY": isa, "ONEDNN_MAX_CPU_ISA": onednn, "MKL_CBWR": mkl}
+        )
+        for isa, onednn, mkl in (
+            ("default", "SSE41", "COMPATIBLE"),
+            ("avx2", "AVX2", "AVX2"),
+            ("avx512", "AVX512_CORE", "AVX512"),
+        )
     }
 )
 """``determinism.cpu_isa`` to the variables of torch's own kernels, of oneDNN and of MKL."""
@@ -43,13 +34,9 @@ VARIABLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 def device_for(wanted: str, gpu_index: int = 0, *, dtype: torch.dtype | None = None) -> str:
     """Choose the device, for example ``cpu``, ``cuda:1`` or ``mps:0``.
 
-    ``auto`` is torch's accelerator where there is one that has the ``dtype``, and else the CPU.
-    ``auto`` and a kind without a number (``cuda``) take the device ``gpu_index`` modulo the number
-    of such devices, so that the workers of one machine share them evenly.
-
-    Raises:
-        GoldenseedError: the device is not there, does not work, or does not have ``dtype``.
-
+    ``auto`` is the accelerator, if it has the ``dtype``, else the CPU. Without a number it is the
+    one at ``gpu_index`` modulo their number: workers share them. ``GoldenseedError`` if it is not
+    to be had.
     """
     kind, number = _parsed(wanted)
     if wanted == "auto":
@@ -73,12 +60,7 @@ def device_for(wanted: str, gpu_index: int = 0, *, dtype: torch.dtype | None = N
 
 
 def cap_cpu(isa: str | None, suite: Path) -> None:
-    """Set the variables of ``isa``, which works until torch is imported; None leaves all alone.
-
-    Raises:
-        GoldenseedError: torch is imported already and a variable has another value.
-
-    """
+    """Set the variables of ``isa``, if any; raises if torch was imported without them."""
     missing = {
         name: value
         for name, value in (VARIABLES[isa].items() if isa else ())
@@ -95,12 +77,7 @@ def cap_cpu(isa: str | None, suite: Path) -> None:
 
 
 def check_cpu(isa: str | None, suite: Path) -> None:
-    """Check that torch runs with ``isa``; None is always right.
-
-    Raises:
-        GoldenseedError: it does not: the processor lacks it, or torch was imported before.
-
-    """
+    """Check that torch runs with ``isa``, if any; ``GoldenseedError`` if it does not."""
     if isa is None:
         return
     import torch
@@ -202,12 +179,7 @@ def _absent(wanted: str, kind: str, count: int) -> GoldenseedError:
 
 
 def _has(device: str, dtype: torch.dtype) -> bool:
-    """Try the dtype on the device.
-
-    Raises:
-        GoldenseedError: not even float32 can be had there: the device is lost, or of no use.
-
-    """
+    """Try the dtype on the device; ``GoldenseedError`` if not even float32 can be had there."""
     import torch
 
     try:

@@ -25,14 +25,9 @@ _FOLDER = "goldenseed/file-digests"
 
 
 class FileDigests:
-    """Digests files, and remembers the large ones in a cache folder of this user.
+    """Digests files; large ones are remembered in ``cache`` by path, size, inode and both times.
 
-    What is remembered holds as long as path, size, inode and both times of the file are the same.
-
-    Args:
-        cache: the folder; ``cache_folder()`` by default. It need not exist.
-        verify: read every byte, whatever is remembered or a hub's blob is called.
-
+    With ``verify`` every byte is read, whatever is remembered or a hub's blob is called.
     """
 
     def __init__(self, cache: Path | None = None, *, verify: bool = False) -> None:
@@ -40,15 +35,7 @@ class FileDigests:
         self._verify = verify
 
     def sha256(self, file: Path) -> str:
-        """Return the SHA-256 of a file's bytes, as 64 hexadecimal digits.
-
-        A file of a hub's cache is known by its blob's name, which the hub's client checked when it
-        was downloaded; it is read only with ``verify``.
-
-        Raises:
-            GoldenseedError: the file cannot be read.
-
-        """
+        """Return a file's SHA-256 in hex, a hub's blob's by its name; raises if unreadable."""
         named = None if self._verify else _named_by_hub(file)
         if named is not None:
             return named
@@ -91,7 +78,7 @@ def cache_folder() -> Path:
 
 
 def _named_by_hub(file: Path) -> str | None:
-    """Read a digest off the name of a blob: ``models--org--name/blobs/<sha256>``."""
+    """Read a digest off a blob's name, which was checked when the hub's client downloaded it."""
     blob = file.resolve()
     if blob.parent.name == "blobs" and blob.parent.parent.name.startswith("models--"):
         return blob.name if _DIGEST.fullmatch(blob.name) and blob.is_file() else None

@@ -1,8 +1,4 @@
-"""Everything known of where a run happened, and in which keys two fingerprints differ.
-
-Each key is declared in ``keys``. No host name, no user, no path and no serial number is among the
-values.
-"""
+"""All that is known of where a run happened (no host, user, path, serial number); differences."""
 
 from __future__ import annotations
 
@@ -22,14 +18,10 @@ __all__ = ["EnvironmentValue", "fingerprint_sha256", "read_fingerprint"]
 
 
 def read_fingerprint(device: str, *, passing: bool = False) -> dict[str, EnvironmentValue]:
-    """Read the environment as it is now, for a device such as ``cpu`` or ``cuda:0``.
+    """Read the environment as it is now, in milliseconds, for a device such as ``cuda:0``.
 
-    What is one card's alone or this hour's is left out, so that a fleet has one fingerprint, unless
-    it is asked for with ``passing``.
-
-    Switches are read inside whatever ``environment.determinism.settings`` is in force.
-    What refuses to be read is recorded as ``unreadable: …``; a package or variable that is not
-    there is None. Takes some milliseconds: read it once per process and settings.
+    Switches are read as they are in force. What is one card's alone or this hour's is there only
+    with ``passing``; what cannot be read is ``unreadable: …``, a package that is not there None.
     """
     found = dict(sorted(_read(device)))
     return found if passing else lasting(found)
@@ -81,9 +73,8 @@ def environment_differences(
 ) -> tuple[KeyDifference, ...]:
     """Name the keys in which two fingerprints differ, by kind (identity first), then by name.
 
-    A key that is absent from one equals None in the other. Numbers are compared as the digests of
-    fingerprints do: 5 and 5.0 are one value, 1 and true are two. What is passing, which older
-    fingerprints have, is no difference.
+    Absent equals None; 5 and 5.0 are one value, 1 and true two, as in digests; the passing is left
+    out.
     """
     order = list(Kind)
     differing = [
@@ -118,10 +109,7 @@ def _is_of_cpu(key: str) -> bool:
 
 
 def changed_weights(old: Mapping[str, Value], new: Mapping[str, Value]) -> tuple[str, ...]:
-    """Name the components whose weights, as they were loaded, are not the same in two fingerprints.
-
-    A component of which one of them tells nothing is not among them.
-    """
+    """Name the components whose loaded weights differ, where both fingerprints tell of them."""
     known = (
         (match[1], old[key], new[key])
         for key in sorted(old.keys() & new.keys())

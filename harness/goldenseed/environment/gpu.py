@@ -21,10 +21,9 @@ _SALT = b"goldenseed gpu\0"
 
 
 def read_gpu(device: str) -> Iterator[tuple[str, EnvironmentValue]]:
-    """Yield the keys of the GPU that torch calls ``device``; of several GPUs only that one.
+    """Yield the keys of the GPU that torch calls ``device``.
 
-    Under MIG, torch's numbers are those of the slice; the card's mode and firmware come from the
-    card the slice belongs to.
+    Under MIG, torch's numbers are the slice's; mode and firmware are those of the card it is of.
     """
     import torch
 
@@ -51,10 +50,7 @@ def read_gpu(device: str) -> Iterator[tuple[str, EnvironmentValue]]:
 
 
 def read_nvml(properties: Any) -> Iterator[tuple[str, EnvironmentValue]]:
-    """Yield what NVML says of the GPU with torch's ``properties``; why not, where it does not.
-
-    ``gpu.nvml`` is there, and alone, if NVML itself cannot be asked.
-    """
+    """Yield what NVML says of the GPU with torch's ``properties``, or ``gpu.nvml``: why not."""
     try:
         nvml = importlib.import_module("pynvml")
         nvml.nvmlInit()
@@ -62,19 +58,13 @@ def read_nvml(properties: Any) -> Iterator[tuple[str, EnvironmentValue]]:
         yield "gpu.nvml", unreadable(f"{type(error).__name__}: {error}")
         return
     try:
-        yield from _driver(nvml)
+        yield "gpu.driver", guarded(nvml.nvmlSystemGetDriverVersion)
+        driver = guarded(lambda: _cuda_release(nvml.nvmlSystemGetCudaDriverVersion_v2()))
+        yield "gpu.cuda_driver", driver
         yield from _card(nvml, properties)
     finally:
         with suppress(nvml.NVMLError):
             nvml.nvmlShutdown()
-
-
-def _driver(nvml: Any) -> Iterator[tuple[str, EnvironmentValue]]:
-    yield "gpu.driver", guarded(nvml.nvmlSystemGetDriverVersion)
-    yield (
-        "gpu.cuda_driver",
-        guarded(lambda: _cuda_release(nvml.nvmlSystemGetCudaDriverVersion_v2())),
-    )
 
 
 def _card(nvml: Any, properties: Any) -> Iterator[tuple[str, EnvironmentValue]]:

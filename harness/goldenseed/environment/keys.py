@@ -162,10 +162,7 @@ EnvironmentValue = str | int | float | bool | None
 
 
 def guarded(getter: Callable[[], Any]) -> EnvironmentValue:
-    """Return what the getter says, or why it does not: a value must never stop a run.
-
-    What is no plain JSON value, nor a subclass of one, is recorded as its text.
-    """
+    """Return what the getter says, made plain, or why not: a value must never stop a run."""
     try:
         value = getter()
     except Exception as error:  # noqa: BLE001 - torch's and NVML's getters raise what they like
@@ -179,11 +176,8 @@ def unreadable(reason: str) -> str:
 
 
 def plain(value: Any) -> EnvironmentValue:
-    """Turn a value into one that JSON gives back unchanged.
-
-    ``torch.__version__`` is no ``str``, and JSON has no infinity, which schedulers' configurations
-    do have (``lambda_min_clipped``): both become their text.
-    """
+    """Return a value that JSON gives back; infinity and foreign types become their text."""
+    # JSON has no infinity, which schedulers' configurations do have (``lambda_min_clipped``).
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if value is None or type(value) in {str, int, float, bool}:

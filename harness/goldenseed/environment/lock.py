@@ -66,10 +66,7 @@ def lockable(environment: Mapping[str, EnvironmentValue]) -> dict[str, Environme
 
 
 def write_lock(path: Path, suite: str, environment: Mapping[str, EnvironmentValue]) -> Lock:
-    """Write the lock of ``suite`` with the values of ``environment``; return it.
-
-    Pins of GPUs stay from the lock that is there if this machine has none, and those of the CPU.
-    """
+    """Write the lock of ``suite``, where pins of devices that are not in use stay; return it."""
     keys = {**_pins(path, suite, _not_counted(environment)), **lockable(environment)}
     content = {"schema_version": SCHEMA_VERSION, "suite": suite, "keys": keys}
     lock = Lock(suite=suite, keys=keys, sha256=json_sha256(content))
@@ -78,13 +75,7 @@ def write_lock(path: Path, suite: str, environment: Mapping[str, EnvironmentValu
 
 
 def read_lock(path: Path, suite: str) -> Lock:
-    """Read the lock of ``suite``.
-
-    Raises:
-        GoldenseedError: it is missing, damaged, edited by hand, of another suite, or of a schema
-            version that this release does not read.
-
-    """
+    """Read the lock; raises if missing, damaged, edited, another suite's or another version's."""
     again = "write it again: goldenseed lock SUITE"
     if not path.exists():
         raise GoldenseedError("the suite's lock is missing", path=path, fix=again)

@@ -27,11 +27,7 @@ _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def read_machine() -> Iterator[tuple[str, EnvironmentValue]]:
-    """Yield the machine's keys; what the system does not tell is None. Takes a millisecond or two.
-
-    py-cpuinfo is asked only where there is no ``/proc/cpuinfo``: on Linux it reads the same file,
-    knows less of it (no microcode), and starts processes to do it.
-    """
+    """Yield the machine's keys; py-cpuinfo, which knows less, only without ``/proc/cpuinfo``."""
     yield "platform.machine", guarded(platform.machine)
     yield "platform.system", guarded(platform.system)
     yield "platform.kernel", guarded(platform.release)
@@ -112,11 +108,8 @@ _FIELDS = {"version": "version", "architecture": "architecture", "threads": "num
 
 
 def read_linked_libraries() -> Iterator[tuple[str, EnvironmentValue]]:
-    """Yield what NumPy was built with, and what threadpoolctl finds loaded. Takes milliseconds.
-
-    threadpoolctl sees shared libraries only: MKL is part of torch's own file in the wheels for the
-    CPU, and stands in ``torch.build.mkl``.
-    """
+    """Yield what NumPy was built with, and which shared libraries threadpoolctl finds loaded."""
+    # MKL is part of torch's own file in the wheels for the CPU, and stands in torch.build.mkl.
     for name in ("blas", "lapack"):
         yield f"numpy.{name}", guarded(lambda name=name: _built_with(name))  # type: ignore[misc]
     try:
@@ -144,11 +137,8 @@ def _described(prefix: str, library: Mapping[str, Any]) -> Iterator[tuple[str, E
 
 
 def _owner(file: PurePath) -> str | None:
-    """Return the package that brings the file, ``shared`` if none does, None if it is another.
-
-    Wheels keep their libraries in ``numpy.libs`` and in ``torch/lib``; conda and the system keep
-    one that all packages share.
-    """
+    """Return the package that brings the file, ``shared`` if none does, None if it is another."""
+    # Wheels keep theirs in numpy.libs and torch/lib; conda and the system keep one for all.
     if "site-packages" not in file.parts:
         return "shared"
     package = file.parts[file.parts.index("site-packages") + 1].removesuffix(".libs")
@@ -240,11 +230,7 @@ def read_software(*, cuda: bool) -> Iterator[tuple[str, EnvironmentValue]]:
 
 
 def _public_version(package: str) -> str | None:
-    """Drop the label of the build (PEP 440's local version): 2.13.0 for 2.13.0+cpu.
-
-    Wheels of one release for CPU and CUDA differ in it, and one lock has to serve both; the whole
-    version is in ``torch.version``.
-    """
+    """Drop the build's label (2.13.0 for 2.13.0+cpu): one lock serves wheels of CPU and CUDA."""
     version = package_version(package)
     return version.partition("+")[0] if version else None
 

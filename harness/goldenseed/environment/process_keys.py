@@ -7,32 +7,40 @@ from typing import Final
 from goldenseed.environment.declaration import Key, Kind, Scope
 
 
+def _identity(pattern: str, meaning: str, read: str) -> Key:
+    return Key(pattern, meaning, Kind.IDENTITY, read)
+
+
+def _numeric(
+    pattern: str, meaning: str, read: str, scope: Scope = Scope.PROCESS, *, locked: bool = False
+) -> Key:
+    return Key(pattern, meaning, Kind.NUMERIC, read, scope, locked)
+
+
+def _recorded(pattern: str, meaning: str, read: str) -> Key:
+    return Key(pattern, meaning, Kind.RECORDED, read)
+
+
 def _cpu(pattern: str, meaning: str, read: str, *, locked: bool = False) -> Key:
     return Key(pattern, meaning, Kind.NUMERIC, read, locked=locked, of_cpu=True)
 
 
 _SYSTEM = (
-    Key("device.type", "what computes the images: cpu, cuda, …", Kind.IDENTITY, "the pipeline"),
-    Key("platform.machine", "the processor's architecture", Kind.IDENTITY, "platform.machine()"),
-    Key("platform.system", "the operating system", Kind.NUMERIC, "platform.system()"),
-    Key("platform.kernel", "the kernel's release", Kind.RECORDED, "platform.release()"),
-    Key("platform.libc", "the C library, whose libm computes", Kind.NUMERIC, "platform.libc_ver()"),
-    Key("python.version", "Python's version", Kind.RECORDED, "platform.python_version()"),
-    Key(
-        "python.implementation",
-        "which Python",
-        Kind.RECORDED,
-        "platform.python_implementation()",
-    ),
+    _identity("device.type", "what computes the images: cpu, cuda, …", "the pipeline"),
+    _identity("platform.machine", "the processor's architecture", "platform.machine()"),
+    _numeric("platform.system", "the operating system", "platform.system()"),
+    _recorded("platform.kernel", "the kernel's release", "platform.release()"),
+    _numeric("platform.libc", "the C library, whose libm computes", "platform.libc_ver()"),
+    _recorded("python.version", "Python's version", "platform.python_version()"),
+    _recorded("python.implementation", "which Python", "platform.python_implementation()"),
     _cpu("cpu.model", "the processor's name", "/proc/cpuinfo, or py-cpuinfo"),
     _cpu("cpu.vendor", "its maker, for whom MKL chooses its code", "/proc/cpuinfo, or py-cpuinfo"),
     _cpu("cpu.isa", "its vector and matrix instructions", "flags of /proc/cpuinfo, or py-cpuinfo"),
     _cpu("cpu.cache.{level}", "bytes of cache, after which blocks are cut", "sysfs"),
-    Key("cpu.microcode", "the microcode's revision", Kind.RECORDED, "/proc/cpuinfo"),
-    Key(
+    _recorded("cpu.microcode", "the microcode's revision", "/proc/cpuinfo"),
+    _identity(
         "cpu.capability",
         "the instruction set torch's own kernels and CPU noise use",
-        Kind.IDENTITY,
         "torch.backends.cpu.get_cpu_capability()",
     ),
     _cpu(
@@ -41,75 +49,61 @@ _SYSTEM = (
         "torch.get_num_threads()",
         locked=True,
     ),
-    Key(
+    _recorded(
         "cpu.interop_threads",
         "operations that may run at once",
-        Kind.RECORDED,
         "torch.get_num_interop_threads()",
     ),
 )
 
 _SOFTWARE = (
-    Key(
+    _numeric(
         "package.{name}",
         "a package's version, without a label such as +cpu",
-        Kind.NUMERIC,
         "importlib.metadata",
         locked=True,
     ),
-    Key(
+    _recorded(
         "tool.{name}",
         "the version of a package that takes no part in computing an image",
-        Kind.RECORDED,
         "importlib.metadata",
     ),
-    Key(
+    _recorded(
         "codec.{name}",
         "a library that packs pixels into files; pixels do not depend on it",
-        Kind.RECORDED,
         "PIL.features.version()",
     ),
-    Key(
+    _numeric(
         "cuda.package.{name}",
         "the version of a CUDA library's wheel, or of triton",
-        Kind.NUMERIC,
         "importlib.metadata",
         Scope.GPU,
         locked=True,
     ),
-    Key(
+    _numeric(
         "env.{name}",
         "an environment variable that changes the arithmetic",
-        Kind.NUMERIC,
         "os.environ",
         locked=True,
     ),
-    Key(
+    _recorded(
         "machine.env.{name}",
         "an environment variable that a suite overrules, or that no image depends on",
-        Kind.RECORDED,
         "os.environ",
     ),
-    Key("torch.version", "torch, with the label of its build", Kind.NUMERIC, "torch.__version__"),
-    Key("torch.git_version", "the commit it was built from", Kind.NUMERIC, "torch.version"),
-    Key("torch.cuda", "the CUDA release it was built for", Kind.NUMERIC, "torch.version.cuda"),
-    Key("torch.hip", "the ROCm release it was built for", Kind.NUMERIC, "torch.version.hip"),
-    Key(
+    _numeric("torch.version", "torch, with the label of its build", "torch.__version__"),
+    _numeric("torch.git_version", "the commit it was built from", "torch.version"),
+    _numeric("torch.cuda", "the CUDA release it was built for", "torch.version.cuda"),
+    _numeric("torch.hip", "the ROCm release it was built for", "torch.version.hip"),
+    _numeric(
         "torch.build.{name}",
         "compiler, MKL, oneDNN and OpenMP it was built with",
-        Kind.NUMERIC,
         "torch.__config__.show()",
     ),
-    Key(
-        "numpy.{name}",
-        "linear algebra that NumPy was built with",
-        Kind.NUMERIC,
-        "numpy.show_config()",
-    ),
-    Key(
+    _numeric("numpy.{name}", "linear algebra that NumPy was built with", "numpy.show_config()"),
+    _numeric(
         "library.{package}.{library}.version",
         "a library of linear algebra or threads that torch or NumPy brings, or that they share",
-        Kind.NUMERIC,
         "threadpoolctl",
     ),
     _cpu(
@@ -117,17 +111,15 @@ _SOFTWARE = (
         "the processors for which it took its code",
         "threadpoolctl",
     ),
-    Key(
+    _recorded(
         "library.{package}.{library}.threads",
         "its threads; those of OpenMP in torch are `cpu.threads`",
-        Kind.RECORDED,
         "threadpoolctl",
     ),
-    Key("library.unread", "why threadpoolctl said nothing", Kind.RECORDED, "threadpoolctl"),
-    Key(
+    _recorded("library.unread", "why threadpoolctl said nothing", "threadpoolctl"),
+    _numeric(
         "torch.cudnn",
         "cuDNN's version",
-        Kind.NUMERIC,
         "torch.backends.cudnn.version()",
         Scope.GPU,
         locked=True,
@@ -136,7 +128,7 @@ _SOFTWARE = (
 
 
 def _switch(name: str, meaning: str, read: str, scope: Scope = Scope.PROCESS) -> Key:
-    return Key(f"torch.{name}", meaning, Kind.NUMERIC, read, scope, locked=True)
+    return _numeric(f"torch.{name}", meaning, read, scope, locked=True)
 
 
 _SWITCHES = (
@@ -208,41 +200,36 @@ _SWITCHES = (
 
 
 def _gpu(name: str, meaning: str, kind: Kind, read: str) -> Key:
-    return Key(name, meaning, kind, read, Scope.GPU)
+    return Key(f"gpu.{name}", meaning, kind, read, Scope.GPU)
 
 
 _TORCH = "torch.cuda.get_device_properties()"
 
 _GPU = (
-    _gpu("gpu.platform", "cuda or rocm", Kind.IDENTITY, "torch.version.hip"),
-    _gpu("gpu.name", "the card, or the slice of it", Kind.IDENTITY, _TORCH),
-    _gpu("gpu.compute_capability", "its generation", Kind.IDENTITY, _TORCH),
+    _gpu("platform", "cuda or rocm", Kind.IDENTITY, "torch.version.hip"),
+    _gpu("name", "the card, or the slice of it", Kind.IDENTITY, _TORCH),
+    _gpu("compute_capability", "its generation", Kind.IDENTITY, _TORCH),
     _gpu(
-        "gpu.multiprocessors",
+        "multiprocessors",
         "its SM count, on which cuBLAS and CUDA's noise depend",
         Kind.IDENTITY,
         _TORCH,
     ),
-    _gpu("gpu.threads_per_multiprocessor", "on which CUDA's noise depends", Kind.NUMERIC, _TORCH),
-    _gpu("gpu.architecture", "AMD's name of the generation", Kind.NUMERIC, _TORCH),
-    _gpu("gpu.l2_cache_bytes", "bytes of cache", Kind.NUMERIC, _TORCH),
-    _gpu("gpu.memory_bytes", "bytes of memory", Kind.RECORDED, _TORCH),
-    _gpu("gpu.visible", "how many GPUs the process sees", Kind.PASSING, "torch.cuda"),
-    _gpu("gpu.mig", "whether the card is cut into slices", Kind.NUMERIC, "NVML"),
-    _gpu("gpu.mig_slice", "the slice, as compute.memory", Kind.NUMERIC, "NVML"),
-    _gpu("gpu.ecc", "whether memory corrects its errors", Kind.RECORDED, "NVML"),
-    _gpu(
-        "gpu.ecc_errors.{kind}",
-        "errors of memory since the driver was loaded",
-        Kind.PASSING,
-        "NVML",
-    ),
-    _gpu("gpu.vbios", "the card's firmware", Kind.RECORDED, "NVML"),
-    _gpu("gpu.gsp_firmware", "the firmware of its own processor", Kind.NUMERIC, "NVML"),
-    _gpu("gpu.uuid_sha256", "tells cards apart without naming them", Kind.PASSING, "NVML"),
-    _gpu("gpu.driver", "the driver's version", Kind.NUMERIC, "NVML"),
-    _gpu("gpu.cuda_driver", "the CUDA release the driver serves", Kind.NUMERIC, "NVML"),
-    _gpu("gpu.nvml", "why NVML said nothing", Kind.RECORDED, "NVML"),
+    _gpu("threads_per_multiprocessor", "on which CUDA's noise depends", Kind.NUMERIC, _TORCH),
+    _gpu("architecture", "AMD's name of the generation", Kind.NUMERIC, _TORCH),
+    _gpu("l2_cache_bytes", "bytes of cache", Kind.NUMERIC, _TORCH),
+    _gpu("memory_bytes", "bytes of memory", Kind.RECORDED, _TORCH),
+    _gpu("visible", "how many GPUs the process sees", Kind.PASSING, "torch.cuda"),
+    _gpu("mig", "whether the card is cut into slices", Kind.NUMERIC, "NVML"),
+    _gpu("mig_slice", "the slice, as compute.memory", Kind.NUMERIC, "NVML"),
+    _gpu("ecc", "whether memory corrects its errors", Kind.RECORDED, "NVML"),
+    _gpu("ecc_errors.{kind}", "errors of memory since the driver was loaded", Kind.PASSING, "NVML"),
+    _gpu("vbios", "the card's firmware", Kind.RECORDED, "NVML"),
+    _gpu("gsp_firmware", "the firmware of its own processor", Kind.NUMERIC, "NVML"),
+    _gpu("uuid_sha256", "tells cards apart without naming them", Kind.PASSING, "NVML"),
+    _gpu("driver", "the driver's version", Kind.NUMERIC, "NVML"),
+    _gpu("cuda_driver", "the CUDA release the driver serves", Kind.NUMERIC, "NVML"),
+    _gpu("nvml", "why NVML said nothing", Kind.RECORDED, "NVML"),
 )
 
 PROCESS_KEYS: Final = (*_SYSTEM, *_SOFTWARE, *_SWITCHES, *_GPU)

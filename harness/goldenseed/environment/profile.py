@@ -91,10 +91,7 @@ def _gpu_name(name: str) -> str:
 
 
 def _text(fingerprint: Mapping[str, EnvironmentValue], key: str, default: str) -> str:
-    """Read a value as lower-case text without what may not stand in a slug, ``-`` excepted.
-
-    What could not be read is ``unknown``, and never the default: that would be a guess.
-    """
+    """Read a value as a slug's lower-case text; an unreadable one is ``unknown``, no guess."""
     if str(fingerprint.get(key)).startswith(UNREADABLE):
         return "unknown"
     value = re.sub(r"\((?:r|tm)\)|[^a-z0-9_. -]", "", str(fingerprint.get(key) or default).lower())

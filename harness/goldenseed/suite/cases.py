@@ -49,10 +49,7 @@ class GateLine:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:
-    """One entry of ``cases``, resolved and merged with the suite's defaults.
-
-    Everything in it is shared by the cases it expands to.
-    """
+    """One entry of ``cases`` over the suite's defaults; all of it is shared by its cases."""
 
     id: str
     prompts: Mapping[str | None, str]

@@ -1,7 +1,6 @@
 """A suite file's text as plain data with the line of everything in it, and what is wrong with it.
 
-The composer is libyaml's (through PyYAML); the data it makes is JSON's and nothing more: no Python
-objects, no dates, no cycles, no NaN, and never more of it than the file could honestly mean.
+The data is JSON's and nothing more: no objects, dates, cycles or NaN, and of bounded size.
 """
 
 from __future__ import annotations
@@ -43,10 +42,7 @@ class Problem:
 
 
 def failure(path: Path, problems: Iterable[Problem]) -> GoldenseedError:
-    """One error that names every problem of ``path``, in the order of its lines.
-
-    Each problem keeps the form ``path:line: what``, so that terminals and editors link all of them.
-    """
+    """One error of every problem of ``path`` by line, each as ``path:line: what`` for editors."""
     ordered = sorted(dict.fromkeys(problems), key=lambda problem: problem.line)
     first, *others = ordered
     if not others:
@@ -132,11 +128,7 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """Read ``path``.
-
-    Raises ``GoldenseedError`` for what leaves nothing to go on with: no file, another encoding,
-    broken YAML, a bomb. Smaller faults are left in ``Document.problems``, to be said together.
-    """
+    """Read ``path``: raises where nothing can be read, else leaves ``Document.problems``."""
     root = compose(path)
     builder = _Builder(path)
     data = builder.build(root).value

@@ -36,10 +36,8 @@ from goldenseed.suite.recipes import key_of_model
 from goldenseed.suite.schema import (
     AdapterSection,
     CaseSection,
-    Content,
     ContentLimitSection,
     DeterminismSection,
-    GatesSection,
     ModelSection,
     NoiseFileSection,
     SchedulerSection,
@@ -90,8 +88,8 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
     path = document.path
     determinism = _determinism(section.determinism)
     model = _model(document, section.model, portable=determinism.portable)
-    limits = _limits(document, (), section.gates, "suite", MappingProxyType({}))
-    content = _content(document, (), section.content, "suite", MappingProxyType({}))
+    limits = _limits(document, ("gates", "fail"), section.gates.fail, "suite", {})
+    content = _limits(document, ("content",), section.content, "suite", {})
     noise = _noise(path, section.noise) or NoiseSpec("portable" if determinism.portable else "cpu")
     templates = _templates(document, section, model, noise, limits=limits, content=content)
     sets, problems = resolve_sets(document, section, templates)
@@ -194,8 +192,10 @@ def _templates(
             if case.model.adapters is None
             else _adapters(document.path, case.model.adapters),
             noise=_noise(document.path, case.noise) or noise,
-            limits=_limits(document, ("cases", index), case.gates, "case", limits),
-            content=_content(document, ("cases", index), case.content, "case", content),
+            limits=_limits(
+                document, ("cases", index, "gates", "fail"), case.gates.fail, "case", limits
+            ),
+            content=_limits(document, ("cases", index, "content"), case.content, "case", content),
             marks=tuple(dict.fromkeys((*marks, *case.marks))) if case.marks else marks,
             line=lines[index],
             mask=mask_spec(document, ("cases", index), case, mask),
@@ -220,44 +220,26 @@ def _seeds(case: CaseSection) -> range | tuple[int, ...]:
 def _limits(
     document: Document,
     place: tuple[str | int, ...],
-    gates: GatesSection,
+    given: Mapping[str, ContentLimitSection | float],
     source: str,
     below: Mapping[str, Limit],
 ) -> Mapping[str, Limit]:
-    if not gates.fail:
-        return below
-    own = {
-        name: Limit(value, source, document.key_line_of((*place, "gates", "fail", name)))
-        for name, value in gates.fail.items()
-    }
-    return MappingProxyType({**below, **own})
-
-
-def _content(
-    document: Document,
-    place: tuple[str | int, ...],
-    content: Content,
-    source: str,
-    below: Mapping[str, Limit],
-) -> Mapping[str, Limit]:
-    if not content:
-        return below
+    """Return the limits that stand at ``place`` over those ``below``, name by name."""
     own = {}
-    for name, given in content.items():
-        line = document.key_line_of((*place, "content", name))
-        if isinstance(given, ContentLimitSection):
-            own[name] = Limit(given.value, source, line, beside(document.path, given.model))
+    for name, limit in given.items():
+        line = document.key_line_of((*place, name))
+        if isinstance(limit, ContentLimitSection):
+            own[name] = Limit(limit.value, source, line, beside(document.path, limit.model))
         else:
-            own[name] = Limit(given, source, line)
+            own[name] = Limit(limit, source, line)
+    if not own:
+        return below
     return MappingProxyType({**below, **own})
 
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Pause the collector: it would walk the growing tree again and again, and find no garbage.
-
-    Measured on 10,000 entries: a third of the time.
-    """
+    """Pause the collector, which would walk the growing tree in vain for a third of the time."""
     if not gc.isenabled():
         yield
         return

@@ -54,7 +54,7 @@ class Determinism:
     """A class of diffusers' ``attention_processor``; None leaves the model's own."""
     threads: int = 1
     cpu_isa: str | None = None
-    """A key of ``cpu_isa.VARIABLES``; None takes what the processor has."""
+    """A key of ``device.VARIABLES``; None takes what the processor has."""
     portable: bool = False
     """The same bits on every machine: float64 throughout. Goes with the defaults of the others."""
 
@@ -123,31 +123,17 @@ NOISE_SUFFIXES = (".npy", ".safetensors")
 
 
 def is_hub_id(suite: Path, source: str) -> bool:
-    """Tell whether ``source`` is ``org/name`` on the hub.
-
-    It is if it has that form and nothing of the name stands beside ``suite``; a leading
-    ``./`` says that a folder is meant.
-    """
+    """Tell whether ``source`` is ``org/name`` on the hub; nothing of that name is beside it."""
     return bool(_HUB_ID.fullmatch(source)) and _mode(suite.parent / source) is None
 
 
 def beside(suite: Path, relative: str) -> Path:
-    """Return the absolute path of what a suite names beside itself.
-
-    A symbolic link that the user made inside the folder is followed wherever it leads.
-
-    Raises:
-        GoldenseedError: the path would leave the suite's folder.
-
-    """
+    """Return the absolute path of what a suite names; raises if that leaves its folder."""
     return inside(suite.parent.absolute(), relative)
 
 
 def model_folder_beside(suite: Path, source: str, backend: str) -> Path | None:
-    """Return the absolute folder that ``source`` names beside the suite; None for anything else.
-
-    For diffusers whatever is no hub id is a folder; for other back ends only what is one.
-    """
+    """Return the absolute folder beside the suite; None for a hub id or another back end's own."""
     if backend == DIFFUSERS:
         return None if is_hub_id(suite, source) else beside(suite, source)
     try:
@@ -164,13 +150,10 @@ def source_fault(suite: Path, source: str, revision: object) -> tuple[str, str, 
             what = f"the hub id `{source}` has no revision, and there is no such folder here"
             return "source", what, "add `revision:` with the 40 hexadecimal digits of a commit"
         return None
-    try:
-        folder = beside(suite, source)
-    except GoldenseedError as error:
-        return "source", error.what, "name a folder beside the suite file, or a hub id `org/name`"
-    if not stat.S_ISDIR(_mode(folder) or 0):
-        fix = f"put the model into {folder}, or name a hub id `org/name` with its revision"
-        return "source", f"there is no folder `{source}` beside the suite file", fix
+    outside = "name a folder beside the suite file, or a hub id `org/name`"
+    absent = "put the model into {}, or name a hub id `org/name` with its revision"
+    if fault := _absent(suite, source, outside, absent, is_folder=True):
+        return "source", *fault
     if revision is not None:
         what = f"`{source}` is a folder beside the suite file, and a folder has no revision"
         return "revision", what, "remove `revision`, or move the folder if the hub's is meant"
@@ -179,14 +162,13 @@ def source_fault(suite: Path, source: str, revision: object) -> tuple[str, str, 
 
 def adapter_fault(suite: Path, source: str, allowed: object) -> tuple[str, str] | None:
     """Say what is wrong with an adapter's file, and the fix."""
-    try:
-        path = beside(suite, source)
-    except GoldenseedError as error:
-        return error.what, "put the adapter's file into the suite's folder"
-    if not stat.S_ISREG(_mode(path) or 0):
-        fix = f"put the file at {path}; adapters are files beside the suite, never hub ids"
-        return f"there is no file `{source}` beside the suite file", fix
-    if path.suffix != ".safetensors" and not (isinstance(allowed, list) and source in allowed):
+    absent = "put the file at {}; adapters are files beside the suite, never hub ids"
+    fault = _absent(suite, source, "put the adapter's file into the suite's folder", absent)
+    if fault is not None:
+        return fault
+    if Path(source).suffix != ".safetensors" and not (
+        isinstance(allowed, list) and source in allowed
+    ):
         fix = "convert it to .safetensors, or name it under `model.allow_pickle`"
         return f"`{source}` is not a .safetensors file: loading it could run code", fix
     return None
@@ -194,23 +176,16 @@ def adapter_fault(suite: Path, source: str, allowed: object) -> tuple[str, str] 
 
 def folder_fault(suite: Path, folder: str) -> tuple[str, str] | None:
     """Say what is wrong with the folder of a content score's model, and the fix."""
-    try:
-        path = beside(suite, folder)
-    except GoldenseedError as error:
-        return error.what, "put the model into the suite's folder"
-    if not stat.S_ISDIR(_mode(path) or 0):
-        return f"there is no folder `{folder}` beside the suite file", f"put the model into {path}"
-    return None
+    outside = "put the model into the suite's folder"
+    return _absent(suite, folder, outside, "put the model into {}", is_folder=True)
 
 
 def noise_fault(suite: Path, file: str) -> tuple[str, str] | None:
     """Say what is wrong with a file of initial noise, and the fix."""
-    try:
-        path = beside(suite, file)
-    except GoldenseedError as error:
-        return error.what, "put the file into the suite's folder"
-    if not stat.S_ISREG(_mode(path) or 0):
-        return f"there is no file `{file}` beside the suite file", f"put the file at {path}"
+    fault = _absent(suite, file, "put the file into the suite's folder", "put the file at {}")
+    if fault is not None:
+        return fault
+    path = beside(suite, file)
     if path.suffix not in NOISE_SUFFIXES:
         what = f"`{file}` is neither .npy nor .safetensors"
         return what, "save the noise with numpy.save or safetensors.numpy.save_file"
@@ -219,6 +194,20 @@ def noise_fault(suite: Path, file: str) -> tuple[str, str] | None:
         what = f"`{file}` has {size:,} bytes, more than the {LARGEST_NOISE:,} that are read"
         return what, "store the noise of one image only"
     return None
+
+
+def _absent(
+    suite: Path, relative: str, outside: str, absent: str, *, is_folder: bool = False
+) -> tuple[str, str] | None:
+    """Say that what is named beside the suite leads out of its folder or is not there; the fix."""
+    try:
+        path = beside(suite, relative)
+    except GoldenseedError as error:
+        return error.what, outside
+    is_there, kind = (stat.S_ISDIR, "folder") if is_folder else (stat.S_ISREG, "file")
+    if is_there(_mode(path) or 0):
+        return None
+    return f"there is no {kind} `{relative}` beside the suite file", absent.format(path)
 
 
 def _mode(path: Path) -> int | None:

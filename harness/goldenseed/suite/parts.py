@@ -1,9 +1,7 @@
 """What is known of the parts of diffusers' pipelines, by name and without torch: the one list.
 
-A part's name says what it does: ``text_encoder_2``, ``prior_scheduler`` and ``image_unet`` do what
-``text_encoder``, ``scheduler`` and ``unet`` do. ``Role.OTHER`` is what no name here tells: such a
-part is neither watched nor tried out, and what differs in it may show wherever numbers are
-computed, but no cause has its name.
+``text_encoder_2``, ``prior_scheduler`` and ``image_unet`` do what ``text_encoder``, ``scheduler``
+and ``unet`` do. A part of ``Role.OTHER`` is neither watched nor tried out, nor named as a cause.
 """
 
 from __future__ import annotations
@@ -99,12 +97,7 @@ _SOUNDS: Final = ("audio_", "sound_")
 
 @lru_cache(maxsize=256)
 def role_of(name: str) -> Role:
-    """Return what a pipeline's part does, by its name.
-
-    That is what the longest known name does that ``name`` ends with, its number left out
-    (``prior_prior``, ``transformer_2``), else the longest it begins with (``vae_encoder``). Whole
-    words alone count, and what makes a sound is no part of an image.
-    """
+    """Return what a part does: as the longest known name that its own ends with, or begins with."""
     if name.startswith(_SOUNDS):
         return Role.OTHER
     words = [word for word in name.split("_") if not word.isdigit()]

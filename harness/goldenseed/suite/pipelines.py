@@ -63,10 +63,7 @@ _PACKED = 4
 
 
 def size_multiple(folder: Path) -> int | None:
-    """Return the number that width and height must be multiples of, in pixels.
-
-    None where the folder does not say, so that nothing is refused that might work.
-    """
+    """Return what width and height are to be multiples of, in pixels; None where nothing tells."""
     index, vae = _config(folder / "model_index.json"), _config(folder / "vae" / "config.json")
     blocks = vae.get("block_out_channels")
     if vae.get("_class_name") not in _KNOWN_VAES or not isinstance(blocks, list) or not blocks:

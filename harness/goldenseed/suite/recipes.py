@@ -73,11 +73,7 @@ def recipe_sha256(recipe: Mapping[str, JsonValue]) -> str:
 def recipe_differences(
     old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]
 ) -> tuple[FieldDifference, ...]:
-    """Name the fields in which two recipes differ, sorted by name; none if the digests agree.
-
-    Values are compared by their canonical JSON, as the digests do: 5 and 5.0 are one value, 1 and
-    true are two.
-    """
+    """Name the fields whose canonical JSON differs, sorted: 5 and 5.0 are equal, 1 and true not."""
     return tuple(_differences("", dict(old), dict(new)))
 
 
@@ -103,19 +99,12 @@ def _parts(value: Any) -> Mapping[Any, Any] | None:
 
 
 def model_key(of: Case | Suite) -> str:
-    """Return a digest that is equal where one loaded model serves: 64 hexadecimal digits.
-
-    Scheduler and adapters are left out, since they are exchanged without loading the model again.
-    The digest is made once a suite.
-    """
+    """Return a digest that is equal where one loaded model serves, whatever it wears."""
     return of.model_key if isinstance(of, Suite) else of.suite.model_key
 
 
 def key_of_model(model: ModelSpec) -> str:
-    """Digest what decides whether a loaded model can be used: place, revision, class, dtype.
-
-    A folder counts by its real path, so that two suites in different folders may share a model.
-    """
+    """Digest what decides whether a loaded model can be used; a folder counts by its real path."""
     return json_sha256(
         {
             "backend": model.backend,

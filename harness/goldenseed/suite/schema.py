@@ -1,8 +1,4 @@
-"""The suite file's shape: what may stand where, as pydantic models.
-
-Values are taken strictly: ``"20"`` is text, never twenty. What one value alone cannot tell (ids
-that repeat, a size that the model cannot make) is looked at in ``checks``.
-"""
+"""The suite file's shape as pydantic models, taken strictly: ``"20"`` is text, never twenty."""
 
 from __future__ import annotations
 
@@ -137,13 +133,14 @@ class DeterminismSection(Section):
     """The instruction set that torch, oneDNN and MKL keep to; by default the processor's best."""
 
 
-def _word_or_section(value: object) -> str:
-    return "<section>" if isinstance(value, dict | Section) else "<word>"
+def _section_or_plain(value: object) -> str:
+    return "<section>" if isinstance(value, dict | Section) else "<plain>"
 
 
+_SECTION, _PLAIN = Tag("<section>"), Tag("<plain>")
+_CHOICE = Discriminator(_section_or_plain)
 DeterminismChoice = Annotated[
-    Annotated[DeterminismSection, Tag("<section>")] | Annotated[Literal["portable"], Tag("<word>")],
-    Discriminator(_word_or_section),
+    Annotated[DeterminismSection, _SECTION] | Annotated[Literal["portable"], _PLAIN], _CHOICE
 ]
 
 
@@ -155,9 +152,8 @@ class NoiseFileSection(Section):
 
 
 NoiseChoice = Annotated[
-    Annotated[NoiseFileSection, Tag("<section>")]
-    | Annotated[Literal["cpu", "device", "portable"], Tag("<word>")],
-    Discriminator(_word_or_section),
+    Annotated[NoiseFileSection, _SECTION] | Annotated[Literal["cpu", "device", "portable"], _PLAIN],
+    _CHOICE,
 ]
 
 
@@ -187,8 +183,7 @@ class ContentLimitSection(Section):
 
 
 ContentLimit = Annotated[
-    Annotated[ContentLimitSection, Tag("<section>")] | Annotated[float, Tag("<word>")],
-    Discriminator(_word_or_section),
+    Annotated[ContentLimitSection, _SECTION] | Annotated[float, _PLAIN], _CHOICE
 ]
 Content = dict[NonEmpty, ContentLimit]
 
@@ -202,16 +197,8 @@ class SeedRange(Section):
     """How many seeds."""
 
 
-def _kind_of_seeds(value: object) -> str:
-    return "range" if isinstance(value, dict | SeedRange) else "list"
-
-
 SeedList = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1, max_length=MOST_CASES)]
-Seeds = Annotated[
-    Annotated[SeedList, Tag("list")] | Annotated[SeedRange, Tag("range")],
-    Discriminator(_kind_of_seeds),
-]
-
+Seeds = Annotated[Annotated[SeedList, _PLAIN] | Annotated[SeedRange, _SECTION], _CHOICE]
 
 _AS_THE_SUITE = CaseModelSection()
 _NO_GATES = GatesSection()
@@ -303,7 +290,4 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("cases", "content", "*"): ContentLimitSection,
     }
 )
-"""Which model describes the mapping at a place in the file, list indices left out.
-
-`*` stands for any key.
-"""
+"""Which model describes the mapping at a place, list indices left out; `*` is any key."""

@@ -62,10 +62,7 @@ Namespaces")."""
 
 
 def name_fault(name: str, *, is_suite: bool = False) -> str | None:
-    """Say why ``name`` cannot be used, as the rest of a sentence that begins with it, or None.
-
-    A name whose characters the schema refuses is passed over.
-    """
+    """Say why a name of the right characters cannot be used, as the rest of a sentence; or None."""
     if not re.match(NAME_PATTERN, name):
         return None
     if ".." in name:

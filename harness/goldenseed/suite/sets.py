@@ -24,10 +24,7 @@ _SHOWN_IDS = 5
 def resolve_sets(
     document: Document, section: SuiteFile, templates: Sequence[Template]
 ) -> tuple[tuple[SetSpec, ...], list[Problem]]:
-    """Resolve every set of a suite file, and say what is wrong with them.
-
-    The names of the limits are not looked at: that takes someone who knows the metrics.
-    """
+    """Resolve every set of a suite file and say what is wrong, but for the names of the limits."""
     if not section.consistency and not section.diversity:
         return (), []
     resolver = _Resolver(document, templates)
@@ -40,12 +37,10 @@ def resolve_sets(
 
 
 def matches(pattern: str, case: str) -> bool:
-    """Whether a case id is meant by ``pattern``: whole, without its bracket, or by ``*`` and ``?``.
-
-    ``[`` stands for itself, since ids have it.
-    """
+    """Whether a case id is meant: whole, without its bracket, or by ``*`` and ``?``."""
     if pattern in (case, case.partition("[")[0]):
         return True
+    # ids have brackets, which stand for themselves
     return fnmatch.fnmatchcase(case, pattern.replace("[", "[[]"))
 
 

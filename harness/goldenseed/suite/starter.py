@@ -29,10 +29,7 @@ class ModelFacts:
 
 
 def read_model_facts(folder: Path) -> ModelFacts:
-    """Read the facts of the model in ``folder``.
-
-    Raises ``GoldenseedError`` if it is not a diffusers model's folder.
-    """
+    """Read the facts of a diffusers model's folder; ``GoldenseedError`` if it is none."""
     index = folder / "model_index.json"
     if not index.is_file():
         raise GoldenseedError(

@@ -69,10 +69,8 @@ def _problem(finding: ErrorDetails, document: Document) -> Problem:
 
 
 def _place_in_file(location: Location) -> Location:
-    """``location`` without what pydantic adds: the kind of ``seeds``, and ``[key]``."""
-    parts = [part for part in location if part not in {"[key]", "<section>", "<word>"}]
-    at_seeds = len(parts) > 3 and parts[0] == "cases" and parts[2] == "seeds"  # noqa: PLR2004
-    return tuple(parts[:3] + parts[4:] if at_seeds else parts)
+    """``location`` without what pydantic adds: which of two kinds a value is, and ``[key]``."""
+    return tuple(part for part in location if part not in {"[key]", "<section>", "<plain>"})
 
 
 def name_of(location: Sequence[str | int]) -> str:

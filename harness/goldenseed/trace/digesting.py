@@ -1,7 +1,4 @@
-"""From arrays to stage records: digests at once, norms and sketches when they are asked for.
-
-NumPy alone suffices, so that whatever makes images can have its stages recorded.
-"""
+"""From arrays to stage records, by NumPy alone: digests at once, norms and sketches on demand."""
 
 from __future__ import annotations
 
@@ -66,15 +63,10 @@ def _numbers(kept: Kept) -> Array:
 
 
 class Recording:
-    """What was recorded of one image.
+    """What was recorded of one image: ``kept``, after the whole records of ``before``.
 
-    Of an image whose digests are the accepted ones nothing else is needed, so that norms and
-    sketches, which take most of the time, are left until they are; the values are held until then.
-
-    Args:
-        kept: the stages in their order.
-        before: records that came before these and are whole.
-
+    Norms and sketches take most of the time, and equal digests need none: they are made when asked
+    for, and the values are held until then.
     """
 
     def __init__(self, kept: Sequence[Kept] = (), before: Trace = ()) -> None:

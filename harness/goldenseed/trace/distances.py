@@ -32,11 +32,7 @@ class StageDistance(BaseModel):
 
 
 def aligned(accepted: Trace, present: Trace) -> tuple[Pair, ...]:
-    """Pair the records of two traces, matched by stage, source and index.
-
-    The order is the present one; what only the accepted trace has keeps its place in it. Stages
-    that lie within others are left out.
-    """
+    """Pair two traces' records by stage, source and index, in the present order, no ``WITHIN``."""
     accepted, present = (
         tuple(record for record in trace if record.stage not in WITHIN)
         for trace in (accepted, present)

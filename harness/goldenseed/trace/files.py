@@ -35,42 +35,25 @@ class _Document(BaseModel):
 
 
 def encode_trace(trace: Trace) -> tuple[str, bytes]:
-    """Return the digest that names a trace's file, and the file's content.
-
-    The digest is the SHA-256 of the JSON, so that it does not depend on how it is packed. It is
-    packed without compression, which would take longer than all else: see ``small_file``.
-    """
+    """Return the SHA-256 of a trace's JSON, by which it is named, and the file, uncompressed."""
     document = _Document(schema_version=SCHEMA_VERSION, stages=trace)
     text = document.model_dump_json(exclude_none=True).encode()
     return sha256_hex(text), gzip.compress(text, compresslevel=0, mtime=0)
 
 
 def small_file(path: Path) -> bytes:
-    """Read a trace's file, verify it as ``read_trace`` does, and return it packed for keeping.
-
-    Its text, and with it its name, stays as it is, whichever release wrote it.
-    """
+    """Read and verify a trace's file; return it compressed, its text and name as they are."""
     text, _ = _read(path)
     return gzip.compress(text, compresslevel=9, mtime=0)
 
 
 def read_trace(path: Path) -> Trace:
-    """Read a trace and verify that its content is what the file's name says.
-
-    Raises:
-        GoldenseedError: the file is missing, cut short, altered, or of another schema version.
-
-    """
+    """Read a trace; raises if it is missing, cut short, altered, or of another version."""
     return _read(path)[1]
 
 
 def verified_file(path: Path) -> bytes:
-    """Return a trace's file as it is, whose text has the digest in its name.
-
-    Raises:
-        GoldenseedError: the file is missing, cut short or altered.
-
-    """
+    """Return a trace's file as it is; raises if it is missing, cut short or altered."""
     data = read_regular(path, _LIMIT_BYTES)
     _verified_text(path, data)
     return data
@@ -164,13 +147,7 @@ class LayerRecord(BaseModel):
 
 
 def read_layers(path: Path) -> Iterator[LayerRecord]:
-    """Read a deep trace line by line; verify, in the end, that it is what the file's name says.
-
-    Raises:
-        GoldenseedError: the file is missing, cut short or altered; what was yielded before is then
-            not to be used.
-
-    """
+    """Yield a deep trace's records; all are void if ``GoldenseedError`` is raised in the end."""
     digest, seen = hashlib.sha256(), 0
     try:
         with GzipFile(fileobj=io.BytesIO(read_regular(path, _LAYERS_LIMIT_BYTES))) as file:

@@ -156,10 +156,7 @@ def _sums(cells: Array, rows: Array) -> Array:
 
 
 def _chunks(rows: Array) -> Iterator[tuple[Array, Array]]:
-    """Yield the columns chunk by chunk, with the cell of each: bucket, plus 256 where it counts -1.
-
-    The hash of an index is the same for tensors of all sizes, so all share what is remembered.
-    """
+    """Yield columns chunk by chunk with the cell of each: bucket, plus 256 where it counts -1."""
     size = rows.shape[1]
     for number, start in enumerate(range(0, size, _CHUNK)):
         cells = _cells(number) if number < _REMEMBERED else _cells.__wrapped__(number)
@@ -179,12 +176,7 @@ def _cells(number: int) -> Array:
 
 
 def from_text(text: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Read a sketch back: shape (256,), float64.
-
-    Raises:
-        ValueError: it is not base64 of 256 float32 or float64 numbers.
-
-    """
+    """Read a sketch back: shape (256,), float64; ``ValueError`` if it is none."""
     import numpy as np
 
     data = base64.b64decode(text, validate=True)

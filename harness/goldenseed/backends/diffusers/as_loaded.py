@@ -1,7 +1,6 @@
 """What became of a model when it was loaded: components, their digests, missing weights.
 
-Files can be right and the load still wrong: a silent cast, weights filled at random, a component
-replaced. So the parameters are digested where they are.
+Files can be right and the load still wrong (a cast, weights filled at random, a part replaced).
 """
 
 from __future__ import annotations
@@ -102,12 +101,7 @@ def _computed(module: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def tensor_sha256(tensor: torch.Tensor) -> str:
-    """Digest a tensor's bytes in C order; ``tensors_sha256`` adds what they mean.
-
-    Raises:
-        RuntimeError: the tensor has no bytes, for example on the device ``meta``.
-
-    """
+    """Digest a tensor's bytes in C order; raises if it has none, as on the device ``meta``."""
     import torch
 
     if tensor.is_meta:

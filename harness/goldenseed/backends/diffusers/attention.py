@@ -30,15 +30,10 @@ beforehand, or that need arguments are not among them: nothing can stand for tho
 
 @contextmanager
 def attention_processor(pipeline: Any, suite: Suite) -> Iterator[None]:
-    """Let the models of ``pipeline`` compute attention with the suite's processor for a while.
+    """Let the models compute attention with the suite's processor, if it names one, for a while.
 
-    Nothing is touched where the suite names none. Every component whose processors are of the
-    wanted one's family is given it; afterwards each has its own ones again.
-
-    Raises:
-        GoldenseedError: the denoiser, or every component, has processors of another kind, or the
-            package that the processor is made of is not installed.
-
+    Each component is given it whose own are of its family. ``GoldenseedError`` where none is, or
+    not the denoiser, or where the processor's package is not installed.
     """
     wanted = suite.determinism.attention_processor
     if wanted is None:
@@ -108,15 +103,9 @@ def _made(wanted: str, suite: Suite) -> Any:
 
 @contextmanager
 def attention_backend(pipeline: Any, suite: Suite) -> Iterator[None]:
-    """Let the models of ``pipeline`` compute attention with the suite's back end for a while.
+    """Let the models compute attention with the suite's back end, if it names one, for a while.
 
-    Nothing is touched where the suite names none. Afterwards each processor and diffusers' global
-    choice are as they were.
-
-    Raises:
-        GoldenseedError: diffusers has no such back end, or it needs what is not installed, or no
-            model of the pipeline takes one.
-
+    ``GoldenseedError`` where diffusers has no such one, it lacks a package, or no model takes one.
     """
     wanted = suite.determinism.attention_backend
     if wanted is None:

@@ -55,18 +55,10 @@ SLOW_SECONDS = 5.0
 
 
 class DiffusersBackend:
-    """Makes images with one diffusers pipeline at a time: see ``Backend``.
+    """Makes images with one diffusers pipeline at a time: see ``Backend``, and ``Settings`` of it.
 
-    Args:
-        device: the device of suites whose own is ``auto``: see ``environment.device.device_for``.
-        gpu_index: which GPU to take, modulo their number, where the device leaves that open.
-        progress: told what takes long.
-        verify_files: read every byte of a model to digest it, whatever is remembered of its files.
-        prepare: given each pipeline right after it was loaded, to change it as it likes.
-        trace: record the stages of each image.
-        layers: record every layer of each image too.
-        exact: compute in float64 what the suite says, with the weights and the noise of its dtype.
-
+    ``prepare`` is given each pipeline right after it was loaded, to change it as it likes;
+    ``exact`` computes in float64 what the suite says, with the weights and the noise of its dtype.
     """
 
     def __init__(
@@ -99,10 +91,7 @@ class DiffusersBackend:
         """What could not be pinned, as a sentence for people; None if all is well."""
 
     def load(self, case: Case) -> float:
-        """Make the case's model ready: see ``Backend.load``.
-
-        A model that could not be loaded is not tried again: the same error is raised, at once.
-        """
+        """Make the case's model ready, as ``Backend.load``; what failed once raises at once."""
         key = (case.suite.model_key, case.suite.model.allow_pickle, _portable(case))
         if self._loaded is not None and self._key == key:
             self._case = case
@@ -130,10 +119,7 @@ class DiffusersBackend:
         raise copy(self._failures[key])
 
     def generate(self, case: Case) -> Generation:
-        """Make the case's image: see ``Backend.generate``.
-
-        After a device had too little memory nothing of the model is left on it.
-        """
+        """Make the case's image, as ``Backend.generate``; out of memory, the model is freed."""
         load_seconds = self.load(case)
         try:
             return replace(self._generate(case), load_seconds=load_seconds)
@@ -204,11 +190,7 @@ class DiffusersBackend:
 
     @contextmanager
     def _in_force(self, case: Case, *, loading: bool = False) -> Iterator[Float64 | None]:
-        """Hold everything that the suite pins, for as long as an image takes.
-
-        ``loading`` is for what is read from files: weights that are to be widened yet. Yields what
-        makes all float64; None where the suite's dtype holds.
-        """
+        """Hold all that the suite pins, for an image or ``loading``; yields what widens, if any."""
         assert self._loaded is not None  # noqa: S101 - load() has just seen to it
         float64 = None
         with ExitStack() as while_generating:

@@ -65,16 +65,11 @@ class PipelineCall:
         progress: Progress | None = None,
         noise: Callable[[Case], AbstractContextManager[object]] = noise_of,
     ) -> Generation:
-        """Call the pipeline with fresh noise and turn what it returns into one image.
+        """Call the pipeline, which draws what ``noise`` gives it, and make one image of it.
 
-        ``noise`` gives the pipeline what it draws.
-
-        Raises:
-            GoldenseedError: the case names an argument that the pipeline does not have.
-            OutOfMemoryError: the device has too little memory.
-            GenerationError: the pipeline raised, drew no noise where some was given, or returned no
-                image, several, or NaN.
-
+        ``GoldenseedError`` for an argument it does not have, ``OutOfMemoryError`` for too little
+        memory, ``GenerationError`` if it raised, left given noise or made no image, several, or
+        NaN.
         """
         arguments = self._arguments(case)
         if progress is not None and "callback_on_step_end" in self._known:
@@ -154,13 +149,9 @@ class PipelineCall:
 
 
 def to_image(pixels: np.ndarray[Any, Any]) -> Image:
-    """Turn floats into an 8-bit image exactly as diffusers does: ``round(x * 255)``.
-
-    Args:
-        pixels: shape (height, width, channels), floats in [0, 1], 1, 3 or 4 channels.
+    """Turn (height, width, 1, 3 or 4) floats in [0, 1] into an 8-bit image: ``round(x * 255)``.
 
     Source: ``VaeImageProcessor.numpy_to_pil`` of diffusers 0.42.1; halves round to even.
-
     """
     from PIL import Image
 

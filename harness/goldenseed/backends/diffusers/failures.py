@@ -41,10 +41,7 @@ class Situation:
 def failure(
     error: Exception, situation: Situation, path: Path, line: int | None = None
 ) -> GenerationError | None:
-    """Say what ``error``, raised by a pipeline, comes of and what helps; None if that is unknown.
-
-    The error is an ``OutOfMemoryError`` where the model has to be freed.
-    """
+    """Say what ``error`` comes of and what helps, None if unknown; or ``OutOfMemoryError``."""
     if _is_out_of_memory(error):
         what, fix = _memory(error, situation)
         return OutOfMemoryError(what, path=path, line=line, fix=fix)

@@ -68,13 +68,8 @@ def _kernel_key(key: str) -> str | None:
 class InForce:
     """Reads a loaded pipeline's switches while it makes an image; built once, for all its images.
 
-    Costs some 20 to 50 microseconds an image and changes no value. A pipeline without a denoiser
-    or a VAE, or with a compiled one, is read where it has one that can be watched.
-
-    Args:
-        pipeline: a loaded diffusers pipeline.
-        device: the one it computes on: ``cpu``, ``cuda:0``.
-
+    Costs some 20 to 50 microseconds an image and changes no value. A pipeline without a denoiser or
+    a VAE, or with a compiled one, is read where it has one that can be watched.
     """
 
     def __init__(self, pipeline: Any, device: str) -> None:
@@ -226,11 +221,7 @@ def _around_first_call(
 
 @contextmanager
 def _kernels_noted(prefix: str, reading: dict[str, EnvironmentValue]) -> Iterator[None]:
-    """Note with which kernel torch computes each attention inside, by its shapes.
-
-    A key ends in queries x keys x head size, and ``-mask``. torch is asked with the tensors of the
-    call itself, right after it; that costs some microseconds for each kind of shape.
-    """
+    """Note torch's kernel of each attention, by queries x keys x head size, and ``-mask``."""
     import torch
     from torch.nn import functional
 

@@ -89,10 +89,7 @@ def _measured(values: torch.Tensor | None) -> dict[str, Any]:
 
 @contextmanager
 def recorded_layers(pipeline: Any) -> Iterator[LayerRecorder]:
-    """Record the calls of all modules of ``pipeline`` inside; the hooks are gone afterwards.
-
-    A component that is compiled is left alone: hooks would be compiled into it.
-    """
+    """Record the calls of all modules inside; a compiled component is left alone."""
     import torch
 
     recorder = LayerRecorder()

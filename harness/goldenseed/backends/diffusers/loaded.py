@@ -8,6 +8,7 @@ from collections import OrderedDict
 from copy import copy, deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,46 +95,24 @@ def build_scheduler(
     path: Path | None = None,
     line: int | None = None,
 ) -> Any:
-    """Make a scheduler of that class from the configuration of ``base``, with overrides.
-
-    Args:
-        base: the pipeline's own scheduler; it is not changed.
-        class_name: a scheduler class of diffusers; None keeps the class of ``base``.
-        overrides: configuration keys of that class.
-        path: the suite file, for the message of an error.
-        line: the line in it.
-
-    Raises:
-        GoldenseedError: no such class, no such key, or a value it refuses.
-
-    """
+    """Make a scheduler of that class, or the same, from ``base`` with overrides, or raise."""
+    refusal = partial(GoldenseedError, path=path, line=line)
     cls = type(base) if class_name is None else _scheduler_class(class_name, path, line)
     known = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
     for key in overrides:
         if key not in known:
-            raise GoldenseedError(
-                f"{cls.__name__} has no option {key!r}",
-                path=path,
-                line=line,
-                fix=did_you_mean(key, known),
-            )
+            what = f"{cls.__name__} has no option {key!r}"
+            raise refusal(what, fix=did_you_mean(key, known))
     try:
         with quietly():
             return cls.from_config(base.config, **deepcopy(dict(overrides)))
     except Exception as error:
-        raise GoldenseedError(
-            f"{cls.__name__} refuses {dict(overrides)}: {type(error).__name__}: {error}",
-            path=path,
-            line=line,
-            fix="correct the scheduler's options",
-        ) from error
+        what = f"{cls.__name__} refuses {dict(overrides)}: {type(error).__name__}: {error}"
+        raise refusal(what, fix="correct the scheduler's options") from error
 
 
 def fresh_copy(scheduler: Any) -> Any:
-    """Copy a scheduler deeply, but for its frozen configuration; in a tenth of the time.
-
-    Its tables are cloned, which gives the values that ``deepcopy`` gives and takes less.
-    """
+    """Copy a scheduler deeply, but for its frozen configuration; in a tenth of the time."""
     import torch
 
     twin = copy(scheduler)
@@ -172,33 +151,22 @@ def _scheduler_class(name: str, path: Path | None, line: int | None) -> Any:
 
 
 def put_on(pipeline: Any, adapters: Sequence[AdapterSpec], suite: Path, line: int | None) -> None:
-    """Load the adapters and switch them on, each with its scale. None may be on before.
-
-    Args:
-        pipeline: a diffusers pipeline with LoRA support.
-        adapters: file and scale of each, applied in this order.
-        suite: the suite file, for the message of an error.
-        line: the case's line in it.
-
-    Raises:
-        GoldenseedError: peft is missing, the file cannot be used, or the pipeline takes no LoRA.
-
-    """
+    """Switch the adapters on, each with its scale, where none is on, or say at ``line`` why not."""
+    refusal = partial(GoldenseedError, path=suite, line=line)
     if importlib.util.find_spec("peft") is None:
-        raise GoldenseedError(
-            "adapters need the package peft", path=suite, line=line, fix="pip install peft"
-        )
+        raise refusal("adapters need the package peft", fix="pip install peft")
     if not hasattr(pipeline, "load_lora_weights"):
-        raise GoldenseedError(
-            f"{type(pipeline).__name__} takes no LoRA adapters",
-            path=suite,
-            line=line,
-            fix="remove the adapters",
-        )
+        what = f"{type(pipeline).__name__} takes no LoRA adapters"
+        raise refusal(what, fix="remove the adapters")
+    for adapter in adapters:
+        if adapter.path.suffix != ".safetensors":
+            what = f"the adapter {adapter.path.name} is no safetensors file"
+            raise refusal(what, fix="save it as safetensors")
+        check_safetensors(adapter.path)
     names = [f"adapter_{number}" for number in range(len(adapters))]
     try:
         for name, adapter in zip(names, adapters, strict=True):
-            _load(pipeline, name, _checked(adapter.path, suite, line))
+            _load(pipeline, name, adapter.path)
         pipeline.set_adapters(names, adapter_weights=[adapter.scale for adapter in adapters])
     except BaseException:
         take_off(pipeline)
@@ -208,18 +176,6 @@ def put_on(pipeline: Any, adapters: Sequence[AdapterSpec], suite: Path, line: in
 def take_off(pipeline: Any) -> None:
     """Remove every adapter, so that the pipeline computes as if none had ever been there."""
     pipeline.unload_lora_weights()
-
-
-def _checked(file: Path, suite: Path, line: int | None) -> Path:
-    if file.suffix != ".safetensors":
-        raise GoldenseedError(
-            f"the adapter {file.name} is no safetensors file",
-            path=suite,
-            line=line,
-            fix="save it as safetensors",
-        )
-    check_safetensors(file)
-    return file
 
 
 def _load(pipeline: Any, name: str, file: Path) -> None:

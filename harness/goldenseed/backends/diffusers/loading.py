@@ -26,12 +26,7 @@ if TYPE_CHECKING:
 
 
 def model_folder(model: ModelSpec, suite: Path) -> Path:
-    """Find the model's folder: beside the suite file, or in the local hub cache. No network.
-
-    Raises:
-        GoldenseedError: neither is there.
-
-    """
+    """Find the model beside the suite or in the local hub cache, or raise; no network."""
     if model.folder is not None:
         if model.folder.is_dir():
             return model.folder
@@ -55,12 +50,7 @@ def model_folder(model: ModelSpec, suite: Path) -> Path:
 
 
 def dtype_for(name: str) -> torch.dtype:
-    """Return torch's dtype of that name, for example ``bfloat16``.
-
-    Raises:
-        GoldenseedError: torch has no floating-point dtype of that name.
-
-    """
+    """Return torch's floating-point dtype of that name, such as ``bfloat16``, or raise."""
     import torch
 
     found = getattr(torch, name, None)
@@ -80,16 +70,10 @@ loaded by other ways than ``from_pretrained`` of a model."""
 def load_pipeline(
     checked: CheckedModel, suite: Suite, *, dtype: torch.dtype, device: str
 ) -> tuple[Any, tuple[LoadingReport, ...]]:
-    """Load the suite's pipeline onto ``device``; its own class unless the suite names another.
+    """Load the suite's pipeline onto ``device``; return what was said of its weights too.
 
-    Weights that the files lack are filled at random by the libraries; that is refused unless the
-    suite allows it for the component. Returns what the libraries said of weights, too.
-
-    Raises:
-        GenerationError: diffusers cannot load it, or filled weights at random.
-        OutOfMemoryError: the device has too little memory for it.
-        GoldenseedError: diffusers has no such pipeline.
-
+    ``GenerationError`` if it cannot be loaded, or lacks weights and the suite does not allow that,
+    ``OutOfMemoryError`` for too little memory, ``GoldenseedError`` if diffusers has no such class.
     """
     import diffusers
 
@@ -158,10 +142,7 @@ def _refuse_random_weights(
 
 @contextmanager
 def quietly() -> Iterator[list[str]]:
-    """Keep what diffusers and transformers log and their progress bars from the terminal.
-
-    Yields the list to which their warnings are added instead.
-    """
+    """Keep what diffusers and transformers log and show off the terminal; yields their warnings."""
     import diffusers.utils.logging
     import transformers.utils.logging
 

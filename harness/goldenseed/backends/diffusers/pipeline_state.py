@@ -52,12 +52,7 @@ def attention_kernel(component: torch.nn.Module) -> EnvironmentValue:
 
 
 def _called(module: Any) -> str:
-    """Call the module and name its kernel.
-
-    Raises:
-        Exception: whatever a module raises that needs other arguments.
-
-    """
+    """Call the module and name its kernel; raises if it needs other arguments."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -108,14 +103,7 @@ def _choice(module: Any) -> str:
 
 
 def describe_state(pipeline: Any, scheduler: Any) -> Iterator[tuple[str, EnvironmentValue]]:
-    """Yield the pipeline's keys as it stands now: read them inside the settings in force.
-
-    Args:
-        pipeline: a loaded diffusers pipeline.
-        scheduler: the one it is given for an image, unused so far, since use changes its tables;
-            None where it has none.
-
-    """
+    """Yield the pipeline's keys, read inside its settings, and its unused scheduler's."""
     yield "pipeline.class", type(pipeline).__name__
     yield "pipeline.offload", guarded(lambda: _offload(pipeline))
     yield "pipeline.fused_loras", guarded(lambda: getattr(pipeline, "num_fused_loras", 0))

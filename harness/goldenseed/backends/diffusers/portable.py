@@ -55,16 +55,11 @@ def float64_only(*, loading: bool = False, because: str = PORTABLE) -> Iterator[
 
     float16, bfloat16, float32 and complex64 become float64 and complex128 wherever a result is
     created or converted; reinterpreting bytes is left alone. Costs some microseconds an operation.
-
-    Args:
-        loading: tensors read from files may be narrower, and initialising weights may draw random
-            numbers; what is kept in the end is for :func:`check_float64` to judge.
-        because: why, for messages.
-
-    Raises:
-        GenerationError: inside, where an operation meets a narrower tensor or draws random numbers.
-
+    One that meets a narrower tensor or draws random numbers raises ``GenerationError`` with
+    ``because``, but while ``loading``, of which :func:`check_float64` judges what is kept in the
+    end.
     """
+    import numpy as np
     import torch
 
     default = torch.get_default_dtype()
@@ -72,19 +67,15 @@ def float64_only(*, loading: bool = False, because: str = PORTABLE) -> Iterator[
     with ExitStack() as restore:
         restore.callback(torch.set_default_dtype, default)
         torch.set_default_dtype(torch.float64)
-        restore.enter_context(_wide_numpy())
+        # The modules of diffusers are shown a NumPy without narrow types: tables are made with it.
+        restore.enter_context(exchanged("np", np, _WideNumpy(np)))
         restore.enter_context(_literal_mode(float64))
         restore.enter_context(_operation_mode(float64, strict=not loading))
         yield float64
 
 
 def check_float64(pipeline: Any, because: str = PORTABLE) -> None:
-    """Check that every weight and buffer of a loaded pipeline is float64.
-
-    Raises:
-        GenerationError: one is not; the message names the first few.
-
-    """
+    """Check that all weights and buffers are float64; the error names the first that are not."""
     narrow = [
         f"{name}.{key} ({str(tensor.dtype).removeprefix('torch.')})"
         for name, module in pipeline.components.items()
@@ -200,13 +191,6 @@ class _WideNumpy(ModuleType):
         return getattr(self._numpy, name)
 
 
-def _wide_numpy() -> AbstractContextManager[None]:
-    """Show the modules of diffusers a NumPy without narrow types: tables are made with it."""
-    import numpy as np
-
-    return exchanged("np", np, _WideNumpy(np))
-
-
 EXACT = "the exact image is computed in float64"
 """Why all is float64, for messages."""
 
@@ -223,16 +207,7 @@ def round_weights(pipeline: Any, dtype: torch.dtype) -> None:
 def widened_noise_of(
     case: Case, *, outside: Callable[[], AbstractContextManager[None]]
 ) -> Iterator[None]:
-    """Give a pipeline that computes in float64 the noise that it draws in the case's own dtype.
-
-    Args:
-        case: whose noise and dtype.
-        outside: leaves the drawing out of what makes all float64.
-
-    Raises:
-        GenerationError, GoldenseedError: as ``noise_of``.
-
-    """
+    """Give a pipeline in float64 the noise of the case's own dtype, drawn ``outside`` that mode."""
     import torch
     from diffusers.utils import torch_utils
 

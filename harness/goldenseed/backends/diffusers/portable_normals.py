@@ -121,12 +121,7 @@ def portable_normals(seed: int, draw: int, shape: Sequence[int]) -> Doubles:
 
 
 def normal_quantiles(uniform: Doubles) -> Doubles:
-    """Return the values below which a normal variable stays with the given probabilities.
-
-    Args:
-        uniform: any shape, float64, each above 0 and below 1.
-
-    """
+    """Return the normal quantiles of probabilities above 0 and below 1; any shape, float64."""
     import numpy as np
 
     centred = uniform - 0.5

@@ -1,7 +1,6 @@
 """What keeps the stages of one image, and what happens within its first denoising step.
 
-Recorded for the first step alone, up to the first ``scheduler.step``: that is enough to tell a
-changed denoiser from a changed guidance and both from a changed scheduler.
+Up to the first ``scheduler.step``: enough to tell a changed denoiser, guidance and scheduler apart.
 """
 
 from __future__ import annotations
@@ -30,19 +29,13 @@ _WITHOUT_ROWS = (Stage.TIMESTEPS, Stage.SIGMAS, Stage.DENOISER_OUTPUT)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which image of a batch is the one that is made; the others are company.
-
-    A pipeline whose calls make such a batch has it as its attribute ``goldenseed_place``.
-    """
+    """Which image of a batch is the one that is made; a pipeline has it as ``goldenseed_place``."""
 
     row: int
     of: int
 
     def own(self, values: torch.Tensor) -> torch.Tensor:
-        """Return the image's own rows of values that have one or, for guidance, up to three each.
-
-        Other values are returned as they are: the batch shares them.
-        """
+        """Return the image's rows, where it has one or, for guidance, up to three; else all."""
         rows = values.shape[0] if values.ndim else 0
         mine = rows in {self.of, 2 * self.of, 3 * self.of}
         return values[self.row :: self.of] if mine else values
@@ -123,10 +116,7 @@ class Recorder:
             self.until_first_step.pop()()
 
     def add_image(self, output: Any, image: Image) -> None:
-        """Record what the pipeline returned, if that is an array, and the levels made from it.
-
-        Takes them also once the recorder is closed, and does not copy an array: nobody else has it.
-        """
+        """Record the returned array, if it is one, uncopied, and its levels; also once closed."""
         import numpy as np
 
         made = getattr(output, "images", None)

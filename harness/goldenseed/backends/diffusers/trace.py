@@ -1,10 +1,7 @@
 """Recording the stages of one image while a pipeline makes it, without touching a value.
 
-Nothing is asked of a pipeline but what diffusers' pipelines share: components that are modules,
-tokenizers, schedulers with ``step`` and ``set_timesteps``, a VAE with ``decode``, and the function
-through which noise is drawn. What a pipeline does not have, or does in another way, is a stage that
-its trace lacks. The callbacks that a caller gives a pipeline are not used, so they stay the
-caller's.
+Nothing is asked of a pipeline but what diffusers' pipelines share; what it lacks, or does in
+another way, is a stage that its trace lacks. Callbacks stay the caller's.
 """
 
 from __future__ import annotations
@@ -31,14 +28,7 @@ _NOISE_HOME = "diffusers.utils.torch_utils"
 
 
 class Tracing:
-    """Records the stages of the images that one loaded pipeline makes, one image at a time.
-
-    Built once for all of them: what is watched, and how, is looked up at the first image.
-
-    Args:
-        pipeline: a loaded diffusers pipeline.
-
-    """
+    """Records the stages of a pipeline's images, one at a time; what to watch is looked up once."""
 
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
@@ -49,11 +39,10 @@ class Tracing:
 
     @contextmanager
     def recorded(self) -> Iterator[Recorder]:
-        """Record the stages of the image that the pipeline makes inside; yields the recorder.
+        """Record the stages of the image made inside; the caller adds it to what is yielded.
 
-        Everything that is watched is left as it was found, whatever is raised inside. The image
-        itself is for the caller to add, who knows what became of it. What the recorder has is to be
-        taken before the next image; of one whose pipeline raised it has nothing.
+        Everything that is watched is left as it was found, whatever is raised inside. What the
+        recorder has is to be taken before the next image; of one that raised it has nothing.
         """
         recorder = self._recorder
         recorder.begin(getattr(self._pipeline, "goldenseed_place", None))

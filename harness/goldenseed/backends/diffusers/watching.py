@@ -64,10 +64,7 @@ class MethodWatch:
 
 @contextmanager
 def watch_attribute(target: Any, name: str, watcher: Watcher) -> Iterator[None]:
-    """Call ``watcher`` in place of one attribute of a module; it gets the original first.
-
-    Set on the object itself, past whatever a wrapper (``torch.compile``) does on assignment.
-    """
+    """Call ``watcher`` with the original in an attribute's place, past any wrapper's setter."""
     own: dict[str, Any] = vars(target)
     was_own = name in own
     original = getattr(target, name)

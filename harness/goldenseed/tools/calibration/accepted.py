@@ -149,17 +149,9 @@ def exact_image(
 ) -> ExactImage | str:
     """Return what is kept of a case's exact image, or why it is not to be used, for people.
 
-    The limit is the farthest image made here, raised by the margin of as many as differ, two at
-    least: images that repeat each other bit for bit tell the scale of rounding once.
-
-    Args:
-        run: the folder of the exact images, into which the trace to be kept is written.
-        case: the record of this one.
-        accepted: the traces of the accepted images.
-        made: those of the images that the calibration made.
-        by: who calibrates.
-        now: when.
-
+    The trace to be kept is written into the folder of ``run``. The limit is the farthest of
+    ``made``, raised by the margin of as many as differ, two at least: images that repeat each other
+    bit for bit tell the scale of rounding once.
     """
     if case.error:
         return case.error

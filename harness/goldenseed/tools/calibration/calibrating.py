@@ -57,13 +57,7 @@ class Calibration:
     """Whether the images are made in float64 too."""
 
     def run(self, by: str, tell: Callable[[str], None]) -> tuple[Measurement, ...]:
-        """Make all images, then say of each case what they have in common; writes no baseline.
-
-        Raises:
-            GoldenseedError: images cannot be made, a case has no accepted image in the profile, or
-                what is made here is not what was accepted.
-
-        """
+        """Make all images and measure each case; raises if one is missing, here or accepted."""
         first = self._made(UNCHANGED, "1", tell)
         for case in first.record.cases:
             self._accepted(case)

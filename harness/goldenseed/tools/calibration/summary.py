@@ -45,10 +45,7 @@ class Picture:
 
 
 def float_error(accepted: Trace, present: Trace) -> float | None:
-    """Return the root mean square difference of two float images, of which white is 1.
-
-    Estimated from the sketches; None where a trace has no float image.
-    """
+    """Return the RMS difference of float images (white is 1) by their sketches, or None."""
     pair = [
         next((each for each in trace if each.stage is Stage.FLOAT_IMAGE), None)
         for trace in (accepted, present)
@@ -61,16 +58,10 @@ def float_error(accepted: Trace, present: Trace) -> float | None:
 
 
 def moved_pixels(error: float, picture: Picture) -> Mapping[str, float]:
-    """Return the limits on pixels of images whose floats are off by ``error``.
+    """Return limits on pixels (levels, fraction) of images whose floats are off by ``error``.
 
-    Args:
-        error: the root mean square difference of the float images, of which white is 1.
-        picture: how many values there are.
-
-    Returns:
-        ``peak_difference`` and ``mean_difference`` in levels, ``changed_fraction`` 0…1: at most one
-        image in 700 goes beyond them by rounding.
-
+    ``error`` is a root mean square, of which white is 1; by rounding at most one image in 700 goes
+    beyond the limits.
     """
     from scipy.stats import poisson
 
@@ -136,15 +127,9 @@ def summarise(seen: Sequence[Seen], picture: Picture, assumed: Mapping[str, floa
     """Say what the images of one case, at least two, have in common.
 
     Several images are modes if each of them was seen more than once: images that scatter do not
-    come back bit for bit. The limits on pixels are never below what follows from how far the float
-    images moved: few pixels move by chance, and how few is a matter of luck.
-
-    Args:
-        seen: what was made.
-        picture: the accepted picture.
-        assumed: the limits on pixels that hold unmeasured, for images of which no trace tells how
-            far the float image moved.
-
+    come back bit for bit. Limits on pixels are never below what follows from how far the float
+    images moved (without traces ``assumed``): few pixels move by chance, and how few is a matter of
+    luck.
     """
     counts = Counter((each.pixels, each.stages) for each in seen)
     if len(counts) == 1 or all(count > 1 for count in counts.values()):

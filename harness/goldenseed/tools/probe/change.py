@@ -65,10 +65,7 @@ def needs_gpu(situation: Situation) -> str | None:
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that is done otherwise than the suite does it.
-
-    Everything else stays: the same suite, prompts, seeds, schedulers, adapters.
-    """
+    """One thing that is done otherwise than the suite does it; everything else stays."""
 
     name: str
     """As it is asked for and shown: ``threads-2``."""
@@ -137,11 +134,7 @@ def present(pipeline: Any, *roles: Role) -> list[str]:
 
 
 def call_otherwise(pipeline: Any, call: Callable[..., Any]) -> None:
-    """Let ``pipeline(**arguments)`` be ``call(own, **arguments)``; ``own`` is what it was before.
-
-    The signature stays. Python looks ``__call__`` up on the class, so this one pipeline is given a
-    class of its own.
-    """
+    """Give this one pipeline a class whose ``__call__`` is ``call``, given its own at first."""
     own_class = type(pipeline)
 
     @wraps(own_class.__call__)

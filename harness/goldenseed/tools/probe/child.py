@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,28 +64,18 @@ SKIPPED = "skipped"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one process has to do."""
+    """What one process has to do; given to it as JSON."""
 
     suite: str
     """The suite file."""
     change: str
-    """The name of a change, or ``unchanged``."""
+    """The name of a change, ``unchanged`` or ``exact``."""
     cases: tuple[str, ...]
     folder: str
     """Where the run's folder, called as the change, is written."""
     device: str
     parent: int
     """The id of the process that waits for this one, and without which it is not wanted."""
-
-    def as_argument(self) -> str:
-        """Write the job for the command line."""
-        return json.dumps(asdict(self))
-
-
-def find_change(name: str) -> Change:
-    """Return the change of that name; ``unchanged`` changes nothing, ``exact`` is no change."""
-    unchanged = Change(UNCHANGED, "as the suite says")
-    return next(each for each in (unchanged, exactly(), *all_changes()) if each.name == name)
 
 
 def exactly() -> Change:
@@ -95,12 +85,10 @@ def exactly() -> Change:
 
 
 def run_job(job: Job) -> None:
-    """Make the images of one change and leave them with their record as a run's folder.
-
-    A change that this pipeline does not have leaves a record without cases that says why.
-    """
+    """Leave a change's images as a run's folder, or a record without cases that says why not."""
     started = datetime.now(UTC)
-    change = find_change(job.change)
+    known = (Change(UNCHANGED, "as the suite says"), exactly(), *all_changes())
+    change = next(each for each in known if each.name == job.change)
     suite = load_suite(Path(job.suite))
     varied = {case.id: case for case in change.applied_to(suite).cases if case.id in job.cases}
     preparation = _Preparation(change)
@@ -164,10 +152,7 @@ class _Maker:
         self.environment: Mapping[str, EnvironmentValue] = {}
 
     def make(self, case: Case, varied: Case) -> CaseRecord:
-        """Make the image of ``varied``, recorded as that of ``case``.
-
-        Only so can the two be compared: what was changed is the question, not another recipe.
-        """
+        """Make the image of ``varied``, recorded as ``case``'s, so that they can be compared."""
         record = pending(case, case.suite.path.name).model_copy(update={"verdict": Verdict.NEW})
         try:
             generation = self._backend.generate(varied)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from goldenseed.backends.devices import Lending, Place, lending_for
+from goldenseed.backends.devices import Lending, lending_for
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.comparison import (
     HELD,
@@ -77,14 +78,7 @@ class Probe:
     """How long one change may take."""
 
     def run(self, changes: Iterable[Change], tell: Callable[[Tried], None]) -> tuple[Tried, ...]:
-        """Make the unchanged images, then those of each change, and compare.
-
-        ``tell`` is told of each change as it ends, in the order of ``changes``.
-
-        Raises:
-            GoldenseedError: the unchanged images cannot be made.
-
-        """
+        """Make the unchanged images, or raise; compare each change's, told of in their order."""
         lending = lending_for(self.suite, self.device)
         unchanged = self._unchanged(lending)
         situation = Situation(self.suite, self.cases, unchanged.record.environment)
@@ -92,17 +86,16 @@ class Probe:
             start = partial(self._try, situation, unchanged, lending)
             futures = [pool.submit(start, change) for change in changes]
             try:
-                return tuple(self._told(tell, (future.result() for future in futures)))
+                tried = []
+                for future in futures:
+                    tried.append(future.result())
+                    tell(tried[-1])
+                return tuple(tried)
             finally:
                 pool.shutdown(cancel_futures=True)
 
     def make(self, change: Change) -> StoredRun:
-        """Make the images of one change in a fresh process.
-
-        Raises:
-            GoldenseedError: the process ended before it could say what became of the images.
-
-        """
+        """Make a change's images in a fresh process; raises if that ends without a record."""
         failure = self._start(change, lending_for(self.suite, self.device))
         if failure is not None:
             raise GoldenseedError(
@@ -111,12 +104,6 @@ class Probe:
                 fix="make `pytest` run this suite first",
             )
         return self._stored(change.name)
-
-    @staticmethod
-    def _told(tell: Callable[[Tried], None], tried: Iterator[Tried]) -> Iterator[Tried]:
-        for each in tried:
-            tell(each)
-            yield each
 
     def _unchanged(self, lending: Lending) -> StoredRun:
         failure = self._start(Change(UNCHANGED, ""), lending)
@@ -153,32 +140,28 @@ class Probe:
     def _start(self, change: Change, lending: Lending) -> str | None:
         """Run one change to its end on a free device; return what its process said if it failed."""
         with lending.lent(self.device) as place:
-            return self._started(change, place)
-
-    def _started(self, change: Change, place: Place) -> str | None:
-        job = Job(
-            suite=str(self.suite.path.absolute()),
-            change=change.name,
-            cases=tuple(case.id for case in self.cases),
-            folder=str(self.folder.absolute()),
-            device=place.device,
-            parent=os.getpid(),
-        )
-        # -P: a folder of the user's that is called as a module of ours must not stand in for it.
-        command = [sys.executable, "-P", "-m", "goldenseed.tools.probe.child", job.as_argument()]
-        start = partial(
-            subprocess.run,
-            command,
-            env={**os.environ, **place.variables, **change.environment},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        try:
-            ended = start(timeout=self.timeout_seconds)
-        except subprocess.TimeoutExpired:
-            return f"took longer than {self.timeout_seconds:g} s, the --timeout"
+            job = Job(
+                suite=str(self.suite.path.absolute()),
+                change=change.name,
+                cases=tuple(case.id for case in self.cases),
+                folder=str(self.folder.absolute()),
+                device=place.device,
+                parent=os.getpid(),
+            )
+            # -P: a folder of the user's that is called as a module of ours must not stand for it.
+            started = (sys.executable, "-P", "-m", "goldenseed.tools.probe.child")
+            try:
+                ended = subprocess.run(  # noqa: S603
+                    [*started, json.dumps(asdict(job))],
+                    env={**os.environ, **place.variables, **change.environment},
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    check=False,
+                    timeout=self.timeout_seconds,
+                )
+            except subprocess.TimeoutExpired:
+                return f"took longer than {self.timeout_seconds:g} s, the --timeout"
         if ended.returncode == 0:
             return None
         said = ended.stderr.strip().splitlines()[-_MESSAGE_LINES:]

@@ -38,11 +38,7 @@ class Right:
 
     @property
     def reach(self) -> Mapping[str, float]:
-        """How far the tolerance goes on each metric that it has; empty where none is known.
-
-        Where every run gave the accepted pixels, it goes nowhere. Where runs have traces, these
-        may say more of the tolerance than the pixels alone.
-        """
+        """How far the tolerance goes on each metric (traces may tell more); empty if unknown."""
         if self.measured:
             return self.tolerance.limits or {"peak_difference": 0.0}
         return self.tolerance.pixel_limits(() if self.accepted.trace_sha256 else None)
@@ -70,14 +66,7 @@ class LeftOut:
 def find_right(
     suite: Suite, store: BaselineStore, *, profile: str, cases: Iterable[str] | None = None
 ) -> tuple[tuple[Right, ...], tuple[LeftOut, ...]]:
-    """Return what is accepted for the suite's cases (or the named ones) in ``profile``.
-
-    A profile that may stand in for it is used as the verdict uses it. No image is decoded.
-
-    Raises:
-        GoldenseedError: an entry that cannot be read.
-
-    """
+    """Return what is accepted for the suite's or the named cases in ``profile`` or a stand-in."""
     named = None if cases is None else set(cases)
     found: list[Right] = []
     left_out: list[LeftOut] = []

@@ -106,14 +106,8 @@ def self_check(
 ) -> SelfCheck:
     """Put wrong images in the place of each right one, and judge them as a run would be judged.
 
-    ``store`` has the accepted images. ``others`` are the cases whose images may serve as wrong
-    ones, if not those of ``right`` themselves. Every wrong image is made from fixed seeds, so that
-    the same baselines and gates give the same result.
-
-    Raises:
-        GoldenseedError: an accepted image that cannot be read, a gate that does not exist, or a
-            content score that cannot be computed (its weights are not here, say).
-
+    ``others`` are the cases whose images serve as wrong ones, if not those of ``right``; all seeds
+    are fixed. ``GoldenseedError`` for an image, a gate or a content score that cannot be had.
     """
     load = lru_cache(maxsize=_IMAGES_HELD)(store.image)
     neighbours = Neighbours(right if others is None else others)
@@ -155,12 +149,7 @@ def _wrong_images(
 
 
 def mask_in_force(right: Right) -> Image | None:
-    """Return which pixels of the case count; None where all do.
-
-    Raises:
-        GoldenseedError: a mask that cannot be read or does not fit the accepted image.
-
-    """
+    """Return which pixels of the case count, None where all do; raises for a bad mask."""
     return mask_for((right.accepted.width, right.accepted.height), right.case.mask)
 
 
@@ -172,10 +161,7 @@ def reference_of(right: Right, store: BaselineStore, load: Callable[[str], Image
 
 
 def judged(right: Right, image: Image, reference: Reference, mask: Image | None) -> Judgement:
-    """Judge an image in the place of the right one, by its pixels: nothing else is known of it.
-
-    What is only shown in reports decides nothing, costs most of the time, and is not measured.
-    """
+    """Judge an image in the right one's place by its pixels, with nothing measured to show."""
     from goldenseed.core.pixels import pixels_sha256
 
     now = Evidence.of_image(

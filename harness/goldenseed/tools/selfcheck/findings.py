@@ -138,11 +138,7 @@ def _unseen(gate: str, table: Mapping[str, Mapping[str | None, Share]]) -> tuple
 
 
 def _dead(catches: Mapping[str, frozenset[_Place]]) -> tuple[str, ...]:
-    """Drop, from the weakest gate up, each one whose catch the others have too.
-
-    Of two gates that catch the same, the one that stands later in the suite is dead. One that
-    catches nothing is blind, which says more.
-    """
+    """Drop, weakest first and of equals the later, each gate whose catch the others have."""
     order = list(catches)
     staying = [gate for gate in order if catches[gate]]
     dead = []

@@ -1,8 +1,4 @@
-"""Wrong images made from a right one: what gates have to fail, if they can fail at all.
-
-Everything here is a pure function of its images, the noise's seed included. Colours are altered and
-alpha is left as it is; in a grey image there is no hue to turn.
-"""
+"""Wrong images made from a right one by pure functions: what gates have to fail. Alpha stays."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ import io
 import random
 from collections.abc import Callable, Mapping
 from functools import partial
+from operator import methodcaller
 from types import MappingProxyType
 
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter
@@ -38,13 +35,13 @@ def alterations() -> Mapping[str, Alteration]:
             "black": partial(_flat, level=0),
             "white": partial(_flat, level=255),
             "noise": _noise,
-            "shift-4": partial(_shifted, pixels=_SHORT_SHIFT),
-            "shift-16": partial(_shifted, pixels=_LONG_SHIFT),
+            "shift-4": partial(ImageChops.offset, xoffset=_SHORT_SHIFT, yoffset=0),
+            "shift-16": partial(ImageChops.offset, xoffset=_LONG_SHIFT, yoffset=0),
             "hue-turned": _hue_turned,
-            "blurred": _blurred,
+            "blurred": methodcaller("filter", ImageFilter.GaussianBlur(_BLUR_RADIUS)),
             "patch-replaced": _patch_replaced,
-            "contrast-80": _less_contrast,
-            "upside-down": _upside_down,
+            "contrast-80": lambda image: ImageEnhance.Contrast(image).enhance(_CONTRAST),
+            "upside-down": methodcaller("transpose", Image.Transpose.ROTATE_180),
             "jpeg-30": _as_jpeg,
         }
     )
@@ -60,10 +57,7 @@ def altered(image: Image.Image, alteration: Alteration) -> Image.Image:
 
 
 def rounded_otherwise(image: Image.Image, share: float) -> Image.Image:
-    """Move ``share`` (0…1) of the samples, at least one, by one level: what rounding looks like.
-
-    Where those samples lie follows from a fixed seed. A level goes up, at 255 down.
-    """
+    """Move ``share`` (0…1) of the samples, by a fixed seed, by one level, as rounding does."""
     samples = bytearray(image.tobytes())
     count = max(1, round(share * len(samples)))
     for place in random.Random(_SEED).sample(range(len(samples)), count):  # noqa: S311
@@ -82,10 +76,6 @@ def _noise(image: Image.Image) -> Image.Image:
     return Image.frombytes(image.mode, image.size, samples)
 
 
-def _shifted(image: Image.Image, *, pixels: int) -> Image.Image:
-    return ImageChops.offset(image, pixels, 0)
-
-
 def _hue_turned(image: Image.Image) -> Image.Image:
     """Turn every hue by 120 degrees; grey pixels have none and stay."""
     if image.mode == "L":
@@ -95,10 +85,6 @@ def _hue_turned(image: Image.Image) -> Image.Image:
     return Image.merge("HSV", (turned, saturation, value)).convert(image.mode)
 
 
-def _blurred(image: Image.Image) -> Image.Image:
-    return image.filter(ImageFilter.GaussianBlur(_BLUR_RADIUS))
-
-
 def _patch_replaced(image: Image.Image) -> Image.Image:
     """Put the upper left sixteenth of the picture over its middle."""
     width, height = max(1, image.width // 4), max(1, image.height // 4)
@@ -106,14 +92,6 @@ def _patch_replaced(image: Image.Image) -> Image.Image:
     patch = image.crop((0, 0, width, height))
     result.paste(patch, ((image.width - width) // 2, (image.height - height) // 2))
     return result
-
-
-def _less_contrast(image: Image.Image) -> Image.Image:
-    return ImageEnhance.Contrast(image).enhance(_CONTRAST)
-
-
-def _upside_down(image: Image.Image) -> Image.Image:
-    return image.transpose(Image.Transpose.ROTATE_180)
 
 
 def _as_jpeg(image: Image.Image) -> Image.Image:

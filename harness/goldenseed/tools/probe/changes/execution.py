@@ -91,12 +91,7 @@ def adapter_changes() -> tuple[Change, ...]:
 
 
 def fused(pipeline: Any) -> None:
-    """Fuse the adapters into the weights when the pipeline is first called, which wears them then.
-
-    Raises:
-        Unfit: the pipeline takes no adapters.
-
-    """
+    """Fuse the adapters when the pipeline is first called, wearing them; or ``Unfit``."""
     if not hasattr(pipeline, "fuse_lora"):
         raise Unfit(f"{type(pipeline).__name__} takes no LoRA adapters")
     done: list[bool] = []

@@ -60,12 +60,7 @@ def processor_is_pinned(situation: Situation) -> str | None:
 
 
 def needs_replaceable_processors(pipeline: Any) -> None:
-    """Change nothing.
-
-    Raises:
-        Unfit: the denoiser has attention processors that ``AttnProcessor`` cannot stand for.
-
-    """
+    """Raise ``Unfit`` where ``AttnProcessor`` cannot stand for the denoiser's own."""
     processors = getattr(denoiser_of(pipeline), "attn_processors", {}).values()
     found = {type(each).__name__ for each in processors}
     if not found or not found <= set(FAMILIES[0]):
@@ -74,24 +69,14 @@ def needs_replaceable_processors(pipeline: Any) -> None:
 
 
 def sliced_attention(pipeline: Any) -> None:
-    """Compute attention in slices, one head at a time.
-
-    Raises:
-        Unfit: no model of the pipeline can.
-
-    """
+    """Compute attention one head at a time; ``Unfit`` where the denoiser cannot."""
     if not hasattr(denoiser_of(pipeline), "set_attention_slice"):
         raise Unfit(f"{type(denoiser_of(pipeline)).__name__} has no sliced attention")
     pipeline.enable_attention_slicing("max")
 
 
 def needs_dispatch(pipeline: Any) -> None:
-    """Change nothing.
-
-    Raises:
-        Unfit: no attention processor of the pipeline takes a back end.
-
-    """
+    """Raise ``Unfit`` where no attention processor takes a back end; change nothing."""
     models = (each for each in pipeline.components.values() if hasattr(each, "modules"))
     modules = (module for model in models for module in model.modules())
     processors = (getattr(module, "processor", None) for module in modules)

@@ -47,14 +47,7 @@ def batch_unfit(situation: Situation) -> str | None:
 
 
 def in_a_batch(pipeline: Any, *, position: int) -> None:
-    """Let every call make two images of one prompt, and return the one at ``position``.
-
-    That one has the generator of the call; the other has its own, seeded with the next seed.
-
-    Raises:
-        Unfit: the pipeline takes no generator, so that images of a batch share their noise.
-
-    """
+    """Let calls make two images and return that at ``position``; ``Unfit`` if noise is shared."""
     if "generator" not in inspect.signature(pipeline.__call__).parameters:
         raise Unfit(f"{type(pipeline).__name__} takes no generator")
 
@@ -101,12 +94,7 @@ def memory_changes() -> tuple[Change, ...]:
 
 
 def tiled(pipeline: Any) -> Check:
-    """Decode in tiles, of half the image's side where one tile would hold it.
-
-    Raises:
-        Unfit: the decoder cannot.
-
-    """
+    """Decode in tiles, of half the image's side where one would hold it; or ``Unfit``."""
     decoder = decoder_of(pipeline)
     if not hasattr(decoder, "enable_tiling") or not hasattr(decoder, "tiled_decode"):
         raise Unfit(f"{type(decoder).__name__} has no tiled decoding")
@@ -133,12 +121,7 @@ def tiled(pipeline: Any) -> Check:
 
 
 def sliced(pipeline: Any) -> None:
-    """Decode the images of a batch one by one; a batch of two, since one image is never sliced.
-
-    Raises:
-        Unfit: the decoder cannot, or the pipeline makes no batches.
-
-    """
+    """Decode a batch of two one by one, since one image is never sliced; or ``Unfit``."""
     decoder = decoder_of(pipeline)
     if not hasattr(decoder, "enable_slicing"):
         raise Unfit(f"{type(decoder).__name__} has no sliced decoding")
@@ -147,12 +130,7 @@ def sliced(pipeline: Any) -> None:
 
 
 def channels_last(pipeline: Any) -> None:
-    """Lay the weights of convolutions out with the channels last, and so all that follows.
-
-    Raises:
-        Unfit: no model of the pipeline has two-dimensional convolutions.
-
-    """
+    """Lay convolutions' weights out channels last, and so all that follows; or ``Unfit``."""
     import torch
 
     found = False
