@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 SCALE_STEP = 1.1
-"""How much larger the detector's window gets from one pass over the image to the next."""
 
 NEIGHBOURS = 3
-"""How many overlapping windows have to agree on a face."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,6 @@ class Face:
     x: int
     y: int
     side: int
-    """The square's side, in pixels."""
     confidence: float
     """The weight of the cascade's last stage; above 0."""
 
@@ -58,7 +55,6 @@ def faces(scene: Scene) -> list[Face]:
     Raises:
         ImportError: OpenCV is not installed.
         GoldenseedError: OpenCV was built without its contrib modules, or the cascade is unusable.
-
     """
     cascade = _cascade()
     boxes, _, weights = cascade.detectMultiScale3(

@@ -120,7 +120,6 @@ SCORES: Mapping[str, Score] = MappingProxyType(
         )
     }
 )
-"""Every built-in score."""
 
 
 def _fault(score: Score) -> str:
@@ -160,7 +159,6 @@ def parse_limit_name(name: str) -> ContentLimit:
     Raises:
         GoldenseedError: an unknown limit (the message names the nearest ones), or one on another
             package's score that cannot be loaded.
-
     """
     direction, _, rest = name.partition("_")
     if direction not in {"min", "max"} or not OFFERS.has(rest):
@@ -177,7 +175,6 @@ def check_limits(limits: Mapping[str, Limit]) -> None:
         GoldenseedError: an unknown limit, a score whose extra is not installed, a value that the
             score never reaches, a model missing or without use, or a least value above the
             greatest. The error carries the limit's line.
-
     """
     for name, limit in limits.items():
         try:
@@ -243,7 +240,6 @@ def score_image(
         GoldenseedError: a limit that ``parse_limit_name`` refuses, an image that is not 8-bit L,
             LA, RGB or RGBA, a package or model that is missing, or a score of another package that
             raises or returns no number of its range.
-
     """
     if limits and image.mode not in {"L", "LA", "RGB", "RGBA"}:
         raise GoldenseedError(

@@ -33,7 +33,6 @@ class Blank(StrEnum):
     BLANKED = "blanked"
     """The pipeline's own safety checker said that it blanked the image."""
     BLACK = "black"
-    """Every level is 0."""
     ONE_COLOUR = "one_colour"
     """Every pixel is the same, and not black."""
 
@@ -45,7 +44,6 @@ class Side:
     environment: Mapping[str, Value] | None = None
     """The fingerprint, dotted keys to values; None where it is not on record."""
     recipe: Mapping[str, JsonValue] | None = None
-    """None where it is not on record."""
     trace: Trace | None = None
     """None, or empty, where none was recorded or it cannot be read."""
     blank: Blank | None = None
@@ -92,7 +90,6 @@ class Findings:
     Of the fingerprints, and of what was in force inside a call where that was something else.
     """
     fields: Mapping[str, FieldDifference]
-    """The fields in which the recipes differ."""
     adds_up: bool
     """Whether the difference grows from step to step as one does that is made anew in each."""
     environments_known: bool

@@ -74,7 +74,6 @@ class RankedCause(_Document):
     confidence: float = Field(ge=0, le=1)
     """What share of the belief it has against the other explanations and against unknown ones."""
     evidence: tuple[str, ...]
-    """Sentences for people, the strongest first."""
     words: str
     """The cause in this very case: ``guidance scale, about 4 → 6``."""
 
@@ -96,7 +95,6 @@ class Jump(_Document):
     stage: Stage
     index: int = Field(ge=0)
     factor: float
-    """The distance there by the distance at the stage before."""
 
 
 class GrowthKind(StrEnum):
@@ -119,9 +117,7 @@ class Growth(_Document):
 
     kind: GrowthKind
     steepest: float
-    """The largest factor from one step to the next."""
     per_step: float
-    """The geometric mean of these factors."""
 
 
 class FirstDivergence(_Document):
@@ -131,16 +127,13 @@ class FirstDivergence(_Document):
     index: int = Field(ge=0)
     """From 0, among the records of the same stage and source."""
     of: int = Field(ge=1)
-    """How many such records there are."""
     source: str | None = None
     words: str
     """For people: ``denoising step 7 of 20; prompt embeddings and initial noise are identical``."""
     distances: tuple[StageDistance, ...]
     """For every stage of either trace, in the order of the flow."""
     jump: Jump | None = None
-    """The steepest rise after the first divergence, if it is more than tenfold."""
     growth: Growth | None = None
-    """How the difference goes on along the steps; None where fewer than two of them differ."""
 
     @property
     def here(self) -> float | None:
@@ -170,7 +163,6 @@ class Diagnosis(_Document):
     note: str | None = None
     """Why there is no first divergence, as a sentence; None where there is one."""
     remarks: tuple[str, ...] = ()
-    """What the diagnosis had to do without, as sentences."""
 
 
 class LayerDivergence(_Document):
@@ -181,12 +173,10 @@ class LayerDivergence(_Document):
     call: int = Field(default=0, ge=0)
     """From 0, among the calls of that module."""
     of: int = Field(default=0, ge=0)
-    """How often the module was called."""
     same_inputs: bool = True
     """Whether what it was given is the same; False where the difference came from outside."""
     distance: float | None = None
     """Estimated relative L2 distance of what it returned."""
     compared: int = Field(default=0, ge=0)
-    """How many calls both traces have."""
     only_in_one: int = Field(default=0, ge=0)
     """How many calls one of the traces lacks: another model, another number of steps."""

@@ -119,7 +119,6 @@ def _another_number_of_rows(pair: Pair) -> bool:
 
 
 NOWHERE = Root(Place.ANYWHERE, ())
-"""Stands for all places where no trace tells which."""
 
 _OF_STAGES: Final = {
     Stage.TOKEN_IDS: Place.TOKEN_IDS,

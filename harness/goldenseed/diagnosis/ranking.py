@@ -47,7 +47,6 @@ _EVALUATIONS: Final = effects.TEXT | effects.DENOISER | effects.VAE
 
 ByCause = Mapping[Cause, Sequence[Suspicion]]
 _Claim = tuple[Cause, float, Sequence[Suspicion]]
-"""A cause, its confidence at one place, 0…1, and what speaks for it."""
 
 
 @dataclass(frozen=True, slots=True)

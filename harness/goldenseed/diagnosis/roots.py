@@ -261,7 +261,6 @@ def beyond_rounding(
         accepted: the accepted image's trace.
         present: that of the present one.
         dtype: torch's name of what they were computed in; that of the latents if it is not given.
-
     """
     measures = trace_measures(accepted, present, dtype or _dtype(present))
     unexplained = {each.metric: each for each in measures if not each.explained}

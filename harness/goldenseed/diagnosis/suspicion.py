@@ -47,9 +47,7 @@ class Size(Enum):
     REDUCED = auto()
     """Products with 10 or 7 bits of mantissa in float32: 1e-5 to 1e-2."""
     CAST = auto()
-    """All values with fewer bits."""
     ANY = auto()
-    """Whatever: weights, schedules, prompts."""
 
 
 def fit(size: Size, findings: Findings, root: Root) -> float:
@@ -93,7 +91,6 @@ def computed_otherwise(
         root: the output of the parts; their input is the same.
         parts: their names.
         evidence: what is seen, as a sentence.
-
     """
     sentences, weight = [evidence], LIKELY
     known = findings.evidence.present.surroundings or {}

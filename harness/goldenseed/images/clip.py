@@ -85,7 +85,6 @@ def open_clip(folder: Path) -> Clip:
     Raises:
         ImportError: torch or transformers is not installed.
         GoldenseedError: no usable model in the folder.
-
     """
     config = folder / "config.json"
     if not config.is_file():

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 
 Direction = Literal["min", "max"]
-"""On which side of a value its limit lies."""
 
 
 def within(value: float, direction: Direction, limit: float) -> bool:
@@ -104,7 +103,6 @@ def parse_gate(name: str) -> Gate:
         GoldenseedError: an unknown gate (the message names the nearest ones), one that would pass
             the worst images and fail the best, such as ``max_ssim``, or one on another package's
             metric that cannot be loaded.
-
     """
     asked = _asked(name, what="gate", known=[gate_of(metric).name for metric in METRICS.values()])
     gate = gate_of(look_up(asked.metric))
@@ -129,7 +127,6 @@ def parse_limit(gate: Gate, value: object) -> float:
 
     Raises:
         GoldenseedError: no number, NaN or infinite, or outside the metric's range.
-
     """
     metric = look_up(gate.metric)
     low, high = metric.range
@@ -160,7 +157,6 @@ def check(metrics: Mapping[str, float], limits: Mapping[str, Limit]) -> tuple[Ga
     Raises:
         GoldenseedError: a gate that ``parse_gate`` refuses.
         KeyError: a gate on a metric that was not measured.
-
     """
     return tuple(_check_one(parse_gate(name), metrics, limit) for name, limit in limits.items())
 
@@ -190,7 +186,6 @@ def parse_set_limit(kind: Kind, side: Side, name: str) -> Gate:
     Raises:
         GoldenseedError: an unknown metric (the message names the nearest ones), or a direction
             that asks for the opposite of what the place is for.
-
     """
     if kind == "consistency" and side == "within":
         return parse_gate(name)
@@ -211,7 +206,6 @@ def check_sets(sets: Sequence[SetSpec]) -> None:
 
     Raises:
         GoldenseedError: the first fault, with its line; the path is for the caller to add.
-
     """
     for each in sets:
         for side, name, limit in _limits(each):

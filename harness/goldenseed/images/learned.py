@@ -54,7 +54,6 @@ def lpips(pair: Pair) -> float:
     Raises:
         ImportError: torch or safetensors is not installed.
         GoldenseedError: no weights, or not LPIPS's.
-
     """
     import torch
 
@@ -87,7 +86,6 @@ def dists(pair: Pair) -> float:
 
     Raises:
         ImportError, GoldenseedError: as ``lpips``.
-
     """
     import torch
 
@@ -121,7 +119,6 @@ def clip_similarity(pair: Pair) -> float:
     Raises:
         ImportError: torch or transformers is not installed.
         GoldenseedError: no model, or an unusable one.
-
     """
     clip = open_clip(weights_at("clip_similarity", "clip"))
     current, accepted = (clip.image_vector(image) for image in pair.rgb)

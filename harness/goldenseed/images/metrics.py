@@ -194,7 +194,6 @@ BUILT_IN = (
 """Every built-in metric, the cheapest first."""
 
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in BUILT_IN})
-"""The same by name."""
 
 DEFAULT_METRICS = (
     "peak_difference",
@@ -227,6 +226,5 @@ def look_up(name: str) -> Metric:
     Raises:
         GoldenseedError: there is no such metric (the message names the nearest ones), two packages
             offer one of that name, or what is offered cannot be loaded or is no ``Metric``.
-
     """
     return OFFERS.find(name)

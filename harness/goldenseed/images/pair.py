@@ -33,7 +33,6 @@ class Pair:
     Raises:
         ValueError: another size or mode: no distance is defined between such images.
         GoldenseedError: a mode that is not 8-bit L, LA, RGB or RGBA.
-
     """
 
     current: Image.Image

@@ -26,7 +26,6 @@ def saliency_ssim(pair: Pair) -> float:
 
     Raises:
         GoldenseedError: OpenCV's contrib modules are not installed.
-
     """
     return weighted_ssim(pair, saliency(pair.rgb[1]))
 
@@ -39,7 +38,6 @@ def weighted_ssim(pair: Pair, weights: Weights) -> float:
 
     Raises:
         ValueError: weights of another size, negative or not finite.
-
     """
     import numpy as np
 
@@ -62,7 +60,6 @@ def saliency(image: Image.Image) -> Weights:
 
     Raises:
         GoldenseedError: OpenCV's contrib modules are not installed.
-
     """
     import numpy as np
 
@@ -93,7 +90,6 @@ def flip(pair: Pair) -> float:
     Raises:
         ImportError: the extra ``flip`` is not installed.
         GoldenseedError: the evaluator gives up.
-
     """
     return float(_evaluated(pair)[1])
 
@@ -103,7 +99,6 @@ def flip_map(pair: Pair) -> npt.NDArray[np.float32]:
 
     Raises:
         ImportError, GoldenseedError: as ``flip``.
-
     """
     found: npt.NDArray[np.float32] = _evaluated(pair)[0][..., 0]
     return found

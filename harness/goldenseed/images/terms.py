@@ -55,7 +55,6 @@ def terms_of(
     Raises:
         GoldenseedError: a metric or gate that does not exist, a limit that its metric cannot have,
             or a file of gates that cannot be read; with its line, where there is one.
-
     """
     from goldenseed.suite.cases import Limit
 
@@ -80,7 +79,6 @@ def read_gates(path: Path) -> dict[str, Limit]:
     Raises:
         GoldenseedError: no such file, broken YAML, another form, an unknown gate, or a limit that
             its metric cannot have; with the line.
-
     """
     from goldenseed.suite.cases import Limit
     from goldenseed.suite.document import Problem, failure, read_document
@@ -136,7 +134,6 @@ def mask_of(
     Raises:
         GoldenseedError: a mask that cannot be read, of another size or with alpha, a region that
             reaches beyond the image, or no pixel left that counts.
-
     """
     regions = tuple(ignore)
     if file is None and not regions:

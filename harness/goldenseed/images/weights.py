@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 
 VARIABLE = "GOLDENSEED_WEIGHTS"
-"""The environment variable that names the folder."""
 
 
 def weights_at(metric: str, name: str) -> Path:
@@ -26,7 +25,6 @@ def weights_at(metric: str, name: str) -> Path:
 
     Raises:
         GoldenseedError: no folder is named, or nothing of that name lies there.
-
     """
     folder = os.environ.get(VARIABLE)
     if not folder:
@@ -50,7 +48,6 @@ def read_tensors(file: Path, names: tuple[str, ...]) -> dict[str, torch.Tensor]:
     Raises:
         ImportError: torch or safetensors is not installed.
         GoldenseedError: no such file, a damaged one, or one that lacks a name.
-
     """
     tensors = _read(file, file.stat().st_mtime_ns)
     missing = [name for name in names if name not in tensors]
@@ -86,7 +83,6 @@ MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "opencv": ("cv2",),
     }
 )
-"""The modules of each extra, as they are imported."""
 
 
 def check_available(metric: Metric) -> None:
@@ -95,7 +91,6 @@ def check_available(metric: Metric) -> None:
     Raises:
         GoldenseedError: its extra is not installed, its weights are not there, or another
             package's function cannot be imported.
-
     """
     check_extra(f"the metric {metric.name!r}", metric.extra)
     if OFFERS.is_foreign(metric):
@@ -109,7 +104,6 @@ def check_extra(what: str, extra: str) -> None:
 
     Raises:
         GoldenseedError: one of them is not installed.
-
     """
     missing = [module for module in MODULES.get(extra, ()) if find_spec(module) is None]
     if missing:

@@ -20,10 +20,8 @@ from goldenseed.suite.cases import Limit
 from goldenseed.verdict.model import Verdict
 
 _NAMED = 5
-"""How many unpaired cases are named."""
 
 _KEYS = 20
-"""How many keys of the environment are named for each kind."""
 
 _SHOWN = (
     ("peak_difference", "max"),

@@ -20,13 +20,10 @@ from goldenseed.runs.record import CaseRecord
 from goldenseed.trace.stages import Stage
 
 _KEYS = 4
-"""How many keys of the environment a line names."""
 _EVIDENCE = 2
-"""How many sentences of evidence are told for the likeliest cause."""
 _WORTH_NAMING = 0.1
 """Confidence from which a cause is named beside the likeliest."""
 _NAMED_CASES = 3
-"""How many cases or groups are named one by one."""
 _IMPLIED_BY_TORCH = ("torch.version", "torch.git_version", "torch.build.")
 _GROWTH = {
     GrowthKind.ROUNDING_LIKE: "growing as rounding does",
@@ -46,11 +43,9 @@ class Why:
     distances: str | None
     """``relative distance 1.3e-07 there, 1.7e-06 before the VAE``."""
     environment: str | None
-    """The keys that can explain it, old and new."""
     causes: tuple[str, ...]
     """The likeliest cause, then those worth naming: ``guidance scale: about 4 → 6 (0.98)``."""
     evidence: tuple[str, ...]
-    """What speaks for the likeliest."""
     remarks: tuple[str, ...]
     points: tuple[tuple[str, float], ...]
     """Each stage whose relative distance is known, in the order of the flow."""

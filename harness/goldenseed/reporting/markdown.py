@@ -13,7 +13,6 @@ from goldenseed.reporting.view import CaseView, RunView
 from goldenseed.reporting.words import About, capitalised, count_of, shortened, visible
 
 SHOWN_CASES = 20
-"""How many cases a summary names; the report has them all."""
 
 _LONGEST_TEXT = 160
 _LONGEST_NOTE = 400

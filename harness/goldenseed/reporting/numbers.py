@@ -12,7 +12,6 @@ from goldenseed.images.gates import within
 from goldenseed.runs.record import GateInForce
 
 Scalar = float | int | str | bool | None
-"""What a reason or a field of the environment may hold."""
 
 _MOST_DECIMALS = 17
 
@@ -139,7 +138,6 @@ class MetricRow:
 
     metric: str
     value: float | None
-    """None where it was not measured."""
     gate: GateInForce | None = None
 
     @property

@@ -13,7 +13,6 @@ from goldenseed.tools.selfcheck.findings import Findings, Room, Share
 _ROOM = ("gate", "limit", "tolerance", "faintest wrong image")
 
 _NAMED = 5
-"""How many cases are named for one finding; JSON names all."""
 
 
 def selfcheck_lines(check: SelfCheck, found: Findings) -> list[str]:

@@ -16,7 +16,6 @@ from goldenseed.runs.record import BaselineUsed
 _FACTS = (About.GATE, About.TOLERANCE)
 _DIGEST_SHOWN = 6
 _NAMED = 5
-"""How many sets that were not judged are named."""
 
 
 def failure_text(case: CaseView, report: str | None) -> str:

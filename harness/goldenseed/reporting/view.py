@@ -62,10 +62,8 @@ class CaseView:
     metrics: tuple[MetricRow, ...]
     """Every metric with each of its gates, the gated ones first; empty if none was measured."""
     content: tuple[MetricRow, ...]
-    """The content scores and their limits."""
     why: Why | None
     moved: str | None
-    """How much of the picture moved."""
     accept: tuple[str, ...]
     """The shell's words, quoted, for accepting the image; () where none should be."""
 
@@ -157,11 +155,8 @@ class RunView:
 
     record: RunRecord
     outcome: str
-    """``6 of 32 cases fail``."""
     shared: str | None
-    """What the cases that moved have in common, as a sentence."""
     environment: str | None
-    """How the environments of the cases that moved differ from the accepted images'."""
     locks: tuple[LockView, ...]
     sections: tuple[Section, ...]
     """The cases by verdict, the worst first."""

@@ -27,7 +27,6 @@ WORST_FIRST = (
     Verdict.MATCH,
     Verdict.IDENTICAL,
 )
-"""The order in which people want to see the verdicts."""
 
 MEANINGS = {
     Verdict.DRIFT: "Farther from the baseline than a gate allows.",
@@ -39,7 +38,6 @@ MEANINGS = {
     Verdict.MATCH: "Not the same pixels, but no farther than the tolerance.",
     Verdict.IDENTICAL: "The very pixels that were accepted.",
 }
-"""One sentence for each verdict."""
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
@@ -154,7 +152,6 @@ class Told:
     statement: str
     """What it says, without where the limit came from."""
     source: str
-    """Where the limit came from; empty where that is not told."""
 
     @property
     def words(self) -> str:

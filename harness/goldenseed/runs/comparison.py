@@ -74,7 +74,6 @@ class Comparer:
         a: the run in the baseline's place.
         b: the run that is judged.
         pictures: the folder in which the pictures are kept, or None to keep none.
-
     """
 
     def __init__(self, a: StoredRun, b: StoredRun, *, pictures: Path | None = None) -> None:
@@ -140,7 +139,6 @@ def compare_runs(
 
     Raises:
         GoldenseedError: the runs have no case in common, or a picture cannot be kept.
-
     """
     pairing = pair_cases(a.record, b.record)
     comparer = Comparer(a, b, pictures=pictures)
@@ -211,7 +209,6 @@ def write_comparison_record(record: RunRecord, folder: Path) -> None:
 
     Raises:
         GoldenseedError: it cannot be written.
-
     """
     data = record.model_dump_json(indent=1).encode() + b"\n"
     write_atomically(folder / RECORD, data, durable=False)

@@ -24,15 +24,12 @@ class Group:
 
     cases: tuple[CaseRecord, ...]
     stage: Stage | None
-    """Where they part; None where no trace tells."""
     index: int | None
     """From 0, where all of them part at the same step (or draw, or call)."""
     cause: Cause
-    """``unknown`` where none is believed."""
     words: str
     """The cause, with its values where they are the same for all; empty if it is unknown."""
     confidence: float
-    """The least of the cases' confidences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +37,7 @@ class Grouping:
     """The cases that moved, by what they have in common."""
 
     groups: tuple[Group, ...]
-    """The largest first; no group is empty."""
     undiagnosed: tuple[CaseRecord, ...]
-    """Cases that moved and have no diagnosis."""
     beyond_tolerance: bool
     """Whether they moved beyond the tolerance; if none did, those within it are grouped."""
 

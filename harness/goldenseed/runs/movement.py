@@ -18,7 +18,6 @@ from goldenseed.runs.record import CaseRecord
 from goldenseed.verdict.model import Verdict
 
 Fields = Mapping[str, JsonValue]
-"""What a case can be grouped by: dotted name to value."""
 
 MOST_VALUES = 3
 """A field is named only with so few values; a longer list says nothing to a reader."""
@@ -30,7 +29,6 @@ A field that differs in every case, as a seed may, parts any cases from any othe
 """
 
 ABSENT = "(not given)"
-"""Stands for the value of a field that a recipe leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,6 @@ class FieldSplit:
     field: str
     """Dotted, as in the recipe: ``model.scheduler.class``; or ``suite``, ``size``, …"""
     values: tuple[JsonValue, ...]
-    """What the cases that moved have there."""
     other_values: tuple[JsonValue, ...]
     """What only cases that held have there; never empty."""
     held_with: int
@@ -138,7 +135,6 @@ class Movement:
     whose pixels differ at all against the identical ones."""
     separation: Separation
     brighter: int
-    """How many of the moved images became brighter on average."""
     darker: int
 
 

@@ -26,7 +26,6 @@ class Pairing:
     """The cases of two runs, side by side."""
 
     pairs: tuple[CasePair, ...]
-    """In the order of the second run."""
     only_in_a: tuple[CaseRecord, ...] = ()
     only_in_b: tuple[CaseRecord, ...] = ()
 
@@ -36,7 +35,6 @@ def pair_cases(a: RunRecord, b: RunRecord) -> Pairing:
 
     Raises:
         GoldenseedError: no case is in both runs, or one run names a case twice.
-
     """
     in_a, in_b = _by_name(a), _by_name(b)
     pairs = tuple(CasePair(in_a[name], case) for name, case in in_b.items() if name in in_a)
@@ -85,7 +83,6 @@ class Environments:
     cases: int
     """How many pairs have both their environments on record."""
     unknown: int
-    """How many have not."""
     profiles: tuple[tuple[str, str, int], ...]
     """Profile of A, profile of B, and how many pairs have these; the most frequent first."""
     differences: tuple[tuple[KeyDifference, int], ...]

@@ -73,7 +73,6 @@ def _pair(group: Sequence[str], place: int) -> tuple[str, str]:
 
 
 _HELD_BYTES = 256 * 2**20
-"""How much memory the decoded images of a suite's sets may take."""
 
 
 @dataclass(frozen=True, slots=True)

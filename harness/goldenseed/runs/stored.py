@@ -38,7 +38,6 @@ def stored_evidence(run: RunRecord, folder: Path, case: CaseRecord) -> Evidence:
 
     Raises:
         GoldenseedError: the record was altered so that it cannot be true.
-
     """
     for name, form in _FORMS:
         value = getattr(case, name)
@@ -68,7 +67,6 @@ def stored_environment(run: RunRecord, case: CaseRecord) -> dict[str, Environmen
 
     Raises:
         GoldenseedError: the record names an environment that it does not have.
-
     """
     return None if case.environment_sha256 is None else run.environment_of(case)
 
@@ -79,7 +77,6 @@ def stored_image(folder: Path, case: CaseRecord) -> Image:
     Raises:
         GoldenseedError: the case has no image, its file is missing or damaged or lies outside the
             folder, or its pixels (size and mode included) are not those on record.
-
     """
     from goldenseed.core.pixels import decode, pixels_sha256
 
@@ -114,7 +111,6 @@ def stored_mask(folder: Path, case: CaseRecord) -> Image | None:
 
     Raises:
         GoldenseedError: its file is missing or damaged or lies outside the folder.
-
     """
     from goldenseed.core.pixels import decode
 
@@ -133,7 +129,6 @@ def kept_trace(
 
     Raises:
         GoldenseedError: it cannot be written.
-
     """
     if recording is None or not recording.stages:
         return {}
@@ -156,7 +151,6 @@ def kept_layers(folder: Path, layers: DeepTrace | None) -> dict[str, object]:
 
     Raises:
         GoldenseedError: it cannot be written.
-
     """
     if layers is None:
         return {}
@@ -175,7 +169,6 @@ def stored_trace(folder: Path, case: CaseRecord) -> Trace | None:
 
     Raises:
         GoldenseedError: the file is missing, damaged, outside the folder, or not of this case.
-
     """
     if case.trace_file is None:
         return None
@@ -196,7 +189,6 @@ class Pictures:
     Args:
         folder: where pictures are kept; None to keep none.
         store: where accepted files are, if any may be taken.
-
     """
 
     def __init__(self, folder: Path | None, store: BaselineStore | None = None) -> None:

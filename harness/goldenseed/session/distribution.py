@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 RUNNING = "running"
-"""The folder of the marks, inside the run's folder."""
 
 
 @contextmanager

@@ -59,7 +59,6 @@ def _at_its_def(entry: TracebackType) -> TracebackType:
 
 
 CASE = pytest.StashKey[Case]()
-"""The case of a suite that an item runs."""
 
 RECORDS = pytest.StashKey[list[CaseRecord]]()
 """Where an item keeps the records of what it judged, for its report to carry."""

@@ -14,7 +14,6 @@ from goldenseed.tools.selfcheck.baseline_cases import Right, find_right
 from goldenseed.tools.selfcheck.check import WRONG_IMAGES, mask_in_force, self_check
 
 MEMORY_KEY = "goldenseed/selfcheck"
-"""Where pytest's cache keeps the digests of what passed before."""
 
 
 class Memory(Protocol):
@@ -47,7 +46,6 @@ class GateCheck:
 
         Raises:
             GoldenseedError: an entry or an accepted image that cannot be read.
-
         """
         for place, suite in suites.items():
             yield from self._failures_of(suite, place, run)

@@ -126,7 +126,6 @@ class GoldenSession:
         Raises:
             GoldenseedError: its name is taken by another file, since the two would share baselines;
                 its back end cannot be had; or this process cannot make its images.
-
         """
         other = self._suites.setdefault(suite.name, suite.path)
         if other != suite.path:

@@ -37,7 +37,6 @@ class LockCheck:
 
         Raises:
             GoldenseedError: the lock is missing or unusable, or the model's files are refused.
-
         """
         suite = case.suite
         if suite.lock is None:

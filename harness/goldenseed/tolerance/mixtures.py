@@ -42,7 +42,6 @@ _SKETCH_EPS = 2.0**-25
 _STILL_A_SUM = 32.0
 """How many times the rounding of its terms a sum may miss its target and still be one."""
 _ONE = 1e-3
-"""How far from 1 the weights of a guided output may add up."""
 _UNEXPLAINED = 0.1
 """What share of a difference a factor may leave unexplained."""
 
@@ -52,7 +51,6 @@ class Mixture:
     """Weights by which a stage is the sum of others."""
 
     weights: Numbers
-    """Shape (terms,)."""
     errors: Numbers
     """The standard error of each weight, of the same shape: that of ordinary least squares."""
     is_sum: bool
@@ -150,7 +148,6 @@ class Coherence:
     cosine: float
     """The mean over the pairs of successive steps, -1…1."""
     distance: float
-    """The mean relative distance of the outputs."""
 
 
 def coherence(accepted: Trace, present: Trace) -> Coherence | None:

@@ -69,7 +69,6 @@ class TraceMeasure:
     value: float
     limit: float
     detail: str | None = None
-    """A sentence for people where the numbers do not say it."""
     source: str | None = None
     """Where the limit comes from, if not from the noise."""
 

@@ -39,7 +39,6 @@ class Tolerance:
     measured: Mapping[str, float] | None = None
     """Limits on what traces measure, where a calibration measured them; None where none did."""
     note: str | None = None
-    """A sentence for people on where the limits come from, if there is something to say."""
 
     def refined(self, measures: Sequence[TraceMeasure]) -> tuple[TraceMeasure, ...]:
         """Hold what traces measure against the measured limits where there are any.
@@ -165,7 +164,6 @@ def calibrated_tolerance(
 
     Raises:
         GoldenseedError: the fingerprint of the calibration cannot be read.
-
     """
     found = baseline.tolerance
     if found is None or found.recipe_sha256 != recipe_sha256 or present is None:

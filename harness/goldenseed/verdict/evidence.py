@@ -45,9 +45,7 @@ class Evidence:
     pixels_sha256: str = ""
     """The digest of the decoded pixels; empty where there is no image."""
     size: tuple[int, int] = (0, 0)
-    """Width and height in pixels."""
     mode: str = ""
-    """Pillow's: ``RGB``."""
     in_force: Mapping[str, Value] = field(default_factory=dict)
     """What the environment had otherwise inside the pipeline's call; it counts there."""
     read_image: Callable[[], Image | None] = nothing
@@ -57,7 +55,6 @@ class Evidence:
     unusable: Unusable | None = None
     """Why what the pipeline returned is no image, where that is so."""
     at: datetime | None = None
-    """When it was accepted, or when its run ended."""
     run: str | None = None
     """The run that left it; None where it is accepted, or was just made."""
 
@@ -116,13 +113,11 @@ class Accepted:
     """The images that stand for what is right, all of one profile, and how far they move."""
 
     images: tuple[Evidence, ...]
-    """At least one."""
     kept: ProfileBaseline = field(default_factory=ProfileBaseline)
     """Of it the calibration and the exact image are used."""
     read_environment: Callable[[str], Mapping[str, Value]] | None = None
     """Reads the fingerprints that the calibration names by their digests."""
     read_trace: Callable[[str], Trace] | None = None
-    """Reads the trace that the exact image names."""
 
     @property
     def profile(self) -> str | None:
@@ -166,7 +161,6 @@ class Reference:
     chain: tuple[str, ...] = ()
     """The profiles that may be used, most specific first."""
     elsewhere: tuple[str, ...] = ()
-    """The profiles in which something is accepted, sorted."""
     rejected: tuple[tuple[str, RejectedImage], ...] = ()
     """What is rejected, each with its profile: a wrong picture is wrong everywhere."""
 

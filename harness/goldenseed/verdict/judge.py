@@ -36,7 +36,6 @@ class Judgement:
     verdict: Verdict
     reasons: tuple[Reason, ...]
     against: Evidence | None = None
-    """The accepted image the subject was held against."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Metric → value; empty where nothing was measured, as of equal pixels."""
 
@@ -66,7 +65,6 @@ def judge(
 
     Raises:
         GoldenseedError: an accepted image cannot be read.
-
     """
     rejection = rejection_of(reference, now.pixels_sha256)
     accepted = reference.accepted
