@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from goldenseed.content.scores import Scene
 from goldenseed.core.errors import GoldenseedError
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+from goldenseed.images.weights import opencv
 
 SCALE_STEP = 1.1
 
@@ -56,9 +52,10 @@ def faces(scene: Scene) -> list[Face]:
         ImportError: OpenCV is not installed.
         GoldenseedError: OpenCV was built without its contrib modules, or the cascade is unusable.
     """
-    cascade = _cascade()
-    boxes, _, weights = cascade.detectMultiScale3(
-        _contiguous(scene.grey),
+    import numpy as np
+
+    boxes, _, weights = _cascade().detectMultiScale3(
+        np.ascontiguousarray(scene.grey),
         scaleFactor=SCALE_STEP,
         minNeighbors=NEIGHBOURS,
         outputRejectLevels=True,
@@ -69,12 +66,6 @@ def faces(scene: Scene) -> list[Face]:
     ]
 
 
-def _contiguous(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    import numpy as np
-
-    return np.ascontiguousarray(grey)
-
-
 def _cascade() -> Any:
     """Load scikit-image's cascade into OpenCV, with the name of one element put right.
 
@@ -82,7 +73,7 @@ def _cascade() -> Any:
     """
     from skimage.data import lbp_frontal_face_cascade_filename
 
-    cv2 = _opencv()
+    cv2 = opencv("CascadeClassifier", "CascadeClassifier, which finds faces")
     text = Path(lbp_frontal_face_cascade_filename()).read_text(encoding="utf-8")
     storage = cv2.FileStorage(
         text.replace("featuhreParams", "featureParams"),
@@ -95,15 +86,3 @@ def _cascade() -> Any:
             fix="use the versions in constraints.txt, and report this",
         )
     return cascade
-
-
-def _opencv() -> ModuleType:
-    import cv2
-
-    if not hasattr(cv2, "CascadeClassifier"):
-        raise GoldenseedError(
-            "the installed OpenCV was built without CascadeClassifier, which finds faces",
-            fix="pip uninstall opencv-python opencv-python-headless, "
-            "then pip install 'pytest-goldenseed[opencv]'",
-        )
-    return cv2

@@ -15,12 +15,10 @@ class _Document(BaseModel):
 
 
 class Cause(StrEnum):
-    """Why an image can differ; the order is that in which they take effect.
-
-    A member is its name on disk; with it goes what people call it.
-    """
+    """Why an image can differ, in the order in which causes take effect: the name on disk."""
 
     words: str
+    """What people call it."""
 
     def __new__(cls, value: str, words: str) -> Cause:
         """Make a member of its name on disk and its words."""
@@ -34,14 +32,12 @@ class Cause(StrEnum):
     TOKENIZER = "tokenizer", "tokenizer"
     TEXT_ENCODER = "text_encoder_weights", "text-encoder weights"
     IMAGE_ENCODER = "image_encoder", "image encoder"
-    """An image encoder, or an image that the pipeline was given."""
+    """Or an image that the pipeline was given."""
     SCHEDULER = "scheduler", "scheduler"
     """The scheduler's class, configuration or timesteps."""
     STEPS = "step_count", "step count"
     SEED = "seed", "seed or generator"
-    """The seed, or the kind of generator or device that draws the noise."""
     NOISE = "noise_shape", "size, dtype or scale of the noise"
-    """The noise's size (that of the image), dtype or scale."""
     GUIDANCE = "guidance_scale", "guidance scale"
     DENOISER = "denoiser_weights", "denoiser weights"
     LORA = "lora", "LoRA adapter"
@@ -53,7 +49,7 @@ class Cause(StrEnum):
     """TF32, or sums in reduced precision."""
     ATTENTION = "attention_kernel", "attention kernel"
     KERNELS = "kernels", "choice of kernels"
-    """Another choice of kernels: memory format, compilation, oneDNN, cuDNN, deterministic mode."""
+    """Memory format, compilation, oneDNN, cuDNN, deterministic mode."""
     CPU = "cpu_threads_or_isa", "threads or instruction set"
     GPU = "gpu", "GPU or driver"
     BATCH = "batch_size", "batch size"
@@ -63,7 +59,6 @@ class Cause(StrEnum):
     NOT_FINITE = "nan_or_black", "NaN or black image"
     CALL = "call_argument", "argument of the call"
     PACKAGES = "package_upgrade", "package upgrade"
-    """Another release of a package that takes part at the diverging stage."""
     UNKNOWN = "unknown", "unknown"
 
 

@@ -135,6 +135,13 @@ class Pair:
         )
 
 
+def unit(image: Image.Image) -> npt.NDArray[np.float32]:
+    """Return an image as float32, 0…1, height x width x channels."""
+    import numpy as np
+
+    return np.asarray(image, dtype=np.float32) / np.float32(255)
+
+
 def _on(level: int, image: Image.Image) -> Image.Image:
     mode = _OPAQUE[image.mode]
     background = Image.new("RGBA", image.size, (level, level, level, 255))

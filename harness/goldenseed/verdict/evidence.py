@@ -125,10 +125,7 @@ class Accepted:
         return self.images[0].profile
 
     def calibrated(self, now: Evidence, unmeasured: Tolerance) -> Tolerance:
-        """Return what was measured and holds for ``now``, else ``unmeasured``.
-
-        Raises ``GoldenseedError`` where the calibration's fingerprint cannot be read.
-        """
+        """Return what was measured and holds for ``now``, else ``unmeasured``."""
         if self.read_environment is None:
             return unmeasured
         return calibrated_tolerance(
@@ -140,10 +137,7 @@ class Accepted:
         )
 
     def exact_measures(self, now: Evidence) -> tuple[TraceMeasure, ...]:
-        """Hold ``now`` against the exact image that is kept for its recipe, along their traces.
-
-        Raises ``GoldenseedError`` where that cannot be read.
-        """
+        """Hold ``now`` against the exact image that is kept for its recipe, along their traces."""
         exact = self.kept.exact
         if exact is None or exact.recipe_sha256 != now.recipe_sha256 or self.read_trace is None:
             return ()
@@ -166,10 +160,7 @@ class Reference:
 
 
 def reference_to(store: BaselineStore, entry: BaselineEntry | None, profile: str) -> Reference:
-    """Return what images of ``profile`` are held against: the entry's first usable profile.
-
-    Nothing is read from ``store`` yet.
-    """
+    """Return what images of ``profile`` are held against; nothing is read from ``store`` yet."""
     profiles = entry.profiles if entry else {}
     chain = fallback_chain(profile, profiles)
     usable = next((name for name in chain if profiles[name].accepted), None)
