@@ -70,7 +70,10 @@ def of_component(name: str) -> frozenset[Place]:
 
 
 def touches(places: frozenset[Place], root: Root, component: str = "") -> bool:
-    """Say whether what takes effect at ``places``, in that text encoder, can explain ``root``."""
+    """Say whether what takes effect at ``places`` can explain ``root``.
+
+    Of several text encoders or tokenizers only one whose own records differ can.
+    """
     if root.place is Place.ANYWHERE:
         return True
     if root.place not in places:

@@ -87,6 +87,7 @@ class Findings:
     keys: Mapping[str, KeyDifference]
     """The keys that differ, around a call or inside it, and can change an image."""
     fields: Mapping[str, FieldDifference]
+    """The fields in which the recipes differ."""
     adds_up: bool
     """Whether the difference grows from step to step as one does that is made anew in each."""
     environments_known: bool

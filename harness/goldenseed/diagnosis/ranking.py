@@ -112,7 +112,11 @@ def _beneath(findings: Findings) -> Iterator[_Claim]:
 
 
 def _hidden(findings: Findings) -> Iterator[_Claim]:
-    """Yield what is known to be another, where its effect may be no larger than rounding."""
+    """Yield what is known to be another, where its effect may be no larger than rounding.
+
+    It is why the images differ where what begins before it is too small for that; if nothing on
+    record is, the reason is unknown.
+    """
     explained = False
     for place in findings.hidden:
         shares = _shares(findings, place, _by_cause(findings, place, ON_RECORD))

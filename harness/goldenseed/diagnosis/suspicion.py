@@ -47,7 +47,9 @@ class Size(Enum):
     REDUCED = auto()
     """Products with 10 or 7 bits of mantissa in float32: 1e-5 to 1e-2."""
     CAST = auto()
+    """All values with fewer bits."""
     ANY = auto()
+    """Whatever: weights, schedules, prompts."""
 
 
 def fit(size: Size, findings: Findings, root: Root) -> float:

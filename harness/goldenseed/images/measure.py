@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 def value_of(metric: Metric, pair: Pair) -> float:
     """Compute ``metric`` on ``pair``: its ``best`` value, uncomputed, where the pixels are equal.
 
-    Raises:
-        GoldenseedError: what computes the metric is not installed, or, from another package, it
-            raised or returned no number of the metric's range.
+    Raises GoldenseedError where its package is not installed, or another package's metric fails.
     """
     if pair.equal:
         return float(metric.best)

@@ -6,14 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from goldenseed.diagnosis.divergence import changed
-from goldenseed.diagnosis.model import (
-    Cause,
-    ChangedKey,
-    Diagnosis,
-    FirstDivergence,
-    GrowthKind,
-    RankedCause,
-)
+from goldenseed.diagnosis.model import Cause, ChangedKey, Diagnosis, FirstDivergence, GrowthKind
 from goldenseed.reporting.words import count_of, place_of, stage_name
 from goldenseed.runs.grouping import Group, Grouping, grouped
 from goldenseed.runs.record import CaseRecord
@@ -57,11 +50,15 @@ def why(diagnosis: Diagnosis) -> Why:
     unknown = f"unknown, since {diagnosis.note}" if diagnosis.note else None
     first, *others = diagnosis.causes or (None,)
     named = [each for each in others if each and each.confidence >= _WORTH_NAMING]
+    causes = [each for each in (first, *named) if each]
     return Why(
         divergence=found.words if found else unknown,
         distances=distances_in_words(found) if found else None,
         environment=environment_in_words(diagnosis.environment),
-        causes=tuple(_cause(each) for each in (first, *named) if each),
+        causes=tuple(
+            f"{'unknown' if each.cause is Cause.UNKNOWN else each.words} ({each.confidence:.2f})"
+            for each in causes
+        ),
         evidence=first.evidence[:_EVIDENCE] if first else (),
         remarks=diagnosis.remarks,
         points=tuple(
@@ -70,11 +67,6 @@ def why(diagnosis: Diagnosis) -> Why:
             if each.distance is not None
         ),
     )
-
-
-def _cause(cause: RankedCause) -> str:
-    words = "unknown" if cause.cause is Cause.UNKNOWN else cause.words
-    return f"{words} ({cause.confidence:.2f})"
 
 
 def distances_in_words(found: FirstDivergence) -> str | None:
@@ -121,10 +113,7 @@ def environment_sentence(cases: Sequence[CaseRecord]) -> str | None:
 
 
 def grouping_sentence(cases: Sequence[CaseRecord]) -> str | None:
-    """Say of all cases that moved why, in a sentence; None where none did or nothing is known.
-
-    ``all 12 cases that moved part at denoising step 1; likely cause: attention kernel (0.93)``
-    """
+    """Say of all cases that moved why, in a sentence; None where none did or nothing is known."""
     found = grouped(cases)
     return f"{_subject(found, len(cases))} {_rest(found)}" if found.groups else None
 

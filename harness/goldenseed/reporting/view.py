@@ -230,9 +230,7 @@ def _recipe_value(case: CaseRecord, name: str) -> object:
 def _accept(case: CaseRecord, run_id: str) -> tuple[str, ...]:
     """Return the command that accepts a case's image; () where none should be offered.
 
-    An error has no image, an identical one is accepted already, and a rejected one was declared
-    wrong by somebody: undoing that deserves more than a line to copy. To accept an image does not
-    mend its content.
+    To undo a rejection deserves more than a line to copy; to accept does not mend the content.
     """
     if case.verdict not in _ACCEPTABLE or case.breaks_content:
         return ()

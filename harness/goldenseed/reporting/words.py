@@ -1,8 +1,4 @@
-"""How verdicts, reasons, stages and counts are worded, the same wherever they are shown.
-
-What is said here is raw: whoever shows it makes it harmless with ``visible`` and an escape of its
-own.
-"""
+"""How verdicts, reasons, stages and counts are worded; raw, so that whoever shows it escapes it."""
 
 from __future__ import annotations
 
@@ -57,10 +53,9 @@ _SENTENCES = {
 
 
 def visible(text: str, *, lines: bool = True) -> str:
-    r"""Write control, bidirectional and other unseen characters as ``⟨U+202E⟩``.
+    """Write control, bidirectional and other unseen characters as ``⟨U+202E⟩``.
 
-    Keeps tabs and newlines if ``lines``; otherwise writes them as a space. Keeps the joiners that
-    scripts and emoji need.
+    Tabs and newlines are kept if ``lines``, else a space; joiners are kept, which emoji need.
     """
     if text.isprintable():
         return text
@@ -160,11 +155,7 @@ class Told:
 
 
 def told(reason: Reason, gates: Sequence[GateInForce], error: str | None = None) -> Told:
-    """Put a reason in words.
-
-    ``gates`` are those in force, of which an older reason does not say which it is about; a detail
-    that is the case's ``error`` is not repeated.
-    """
+    """Put a reason in words; ``gates`` are those in force, and ``error`` need not be repeated."""
     statement, source = _statement(reason, gates)
     if reason.detail and reason.detail != error:
         whole = f"{statement} ({source})" if statement and source else statement

@@ -50,11 +50,14 @@ class Grouping:
 def grouped(cases: Iterable[CaseRecord]) -> Grouping:
     """Group the cases that moved by first divergence and likeliest cause.
 
-    Those beyond the tolerance, else those within it. A case that failed without an image
-    moved only if its failure has a diagnosis.
+    Those beyond the tolerance, else those within it; a failure, only if it has a diagnosis.
     """
     known = list(cases)
-    moved = [case for case in known if case.verdict in _MOVED and _says_something(case)]
+    moved = [
+        case
+        for case in known
+        if case.verdict in _MOVED and (case.diagnosis or case.verdict is not Verdict.ERROR)
+    ]
     beyond = bool(moved)
     if not beyond:
         moved = [case for case in known if case.verdict is Verdict.MATCH]
@@ -63,30 +66,19 @@ def grouped(cases: Iterable[CaseRecord]) -> Grouping:
     for case in moved:
         if case.diagnosis is None:
             undiagnosed.append(case)
-        else:
-            found.setdefault((_stage(case), _cause(case)), []).append(case)
+            continue
+        first, believed = case.diagnosis.first_divergence, _believed(case)
+        stage = first.stage if first else None
+        cause = believed.cause if believed else Cause.UNKNOWN
+        found.setdefault((stage, cause), []).append(case)
     groups = [_group(stage, cause, alike) for (stage, cause), alike in found.items()]
     groups.sort(key=lambda group: -len(group.cases))
     return Grouping(tuple(groups), tuple(undiagnosed), beyond)
 
 
-def _says_something(case: CaseRecord) -> bool:
-    return case.verdict is not Verdict.ERROR or case.diagnosis is not None
-
-
-def _stage(case: CaseRecord) -> Stage | None:
-    found = case.diagnosis.first_divergence if case.diagnosis else None
-    return found.stage if found else None
-
-
 def _believed(case: CaseRecord) -> RankedCause | None:
     causes = case.diagnosis.causes if case.diagnosis else ()
     return causes[0] if causes and causes[0].confidence >= BELIEVED else None
-
-
-def _cause(case: CaseRecord) -> Cause:
-    found = _believed(case)
-    return found.cause if found else Cause.UNKNOWN
 
 
 def _group(stage: Stage | None, cause: Cause, cases: Sequence[CaseRecord]) -> Group:

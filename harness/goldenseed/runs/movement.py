@@ -1,7 +1,6 @@
 """Which cases of two runs moved together, what they have in common, and which way they went.
 
-Nothing here is an estimate. A field is named only if what is said of it holds for every case that
-was looked at, and only if its values repeat, so that the statement says more than the case's name.
+A field is named only if what is said of it holds for every case, and only if its values repeat.
 """
 
 from __future__ import annotations
@@ -141,8 +140,7 @@ class Movement:
 def movement_of(pairs: Sequence[JudgedPair], differences: Sequence[Differences | None]) -> Movement:
     """Part the cases that moved from those that did not, and say what tells them apart.
 
-    ``differences`` are those of each pair's environments: that the environments of some cases
-    differ in a key and those of others do not may be what tells them apart.
+    ``differences`` are those of each pair's environments, which may be what tells them apart.
     """
     described = [
         (pair, fields_of(pair.judged) | _changes(found))

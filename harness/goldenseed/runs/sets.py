@@ -19,12 +19,7 @@ from goldenseed.verdict.model import Verdict
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from goldenseed.suite.cases import (
-        Limit,
-        SetSpec,
-        Side,
-        Suite,
-    )
+    from goldenseed.suite.cases import Limit, SetSpec, Side, Suite
 
 
 MOST_PAIRS = 1000
