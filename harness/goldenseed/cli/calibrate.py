@@ -61,7 +61,6 @@ def calibrate(
             fix="calibrate where you accept images, or add --force if this job exists for it",
         )
     loaded = load_suite(suite)
-    chosen = choose_changes(harmless) if harmless else ()
     store = BaselineStore(baselines)
     calibration = Calibration(
         probe=Probe(
@@ -72,7 +71,7 @@ def calibrate(
             timeout_seconds=timeout,
         ),
         repeats=repeats,
-        harmless=chosen,
+        harmless=choose_changes(harmless) if harmless else (),
         store=store,
         exact=exact,
     )

@@ -19,7 +19,6 @@ from goldenseed.suite.loading import load_suite
 from goldenseed.tools.probe.probing import Probe, Tried, repeats_itself
 
 CASES = 2
-"""How many cases are probed if none is named."""
 
 UNSTEADY = 1
 """The exit code where the same once more gives other pixels."""

@@ -73,10 +73,7 @@ def selfcheck(
 
 
 def _fullest_profile(suite: Suite, store: BaselineStore) -> str:
-    """Return the profile in which most cases have an accepted image, the first by name of several.
-
-    Raises ``GoldenseedError`` where nothing is accepted at all.
-    """
+    """Return the profile with the most cases that have an accepted image, the first by name."""
     entries = [store.entry(suite.name, case.id) for case in suite.cases]
     counts = Counter(
         profile

@@ -48,9 +48,7 @@ SETTINGS = (("golden_baselines", "baselines"), ("golden_reports", "reports"))
 def add_ini_block(folder: Path) -> list[str]:
     """Add the golden settings to the settings file pytest uses in ``folder``; say what was done.
 
-    A settings file also makes ``folder`` pytest's root, from which both paths are taken. The lines
-    go right below the section's header, so that the rest of the file stays as it is. Where there
-    is no settings file, ``pytest.ini`` is written.
+    A settings file also makes ``folder`` pytest's root, from which both paths are taken.
     """
     for name, header in PLACES:
         file = folder / name

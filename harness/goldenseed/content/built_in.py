@@ -63,7 +63,6 @@ def clip_score(scene: Scene) -> float:
     Raises:
         ImportError: torch or transformers is not installed.
         GoldenseedError: no prompt, or no usable model in the folder.
-
     """
     clip, prompt = _given(scene, "clip_score")
     return clip.cosine(scene.rgb, prompt)
@@ -78,7 +77,6 @@ def pick_score(scene: Scene) -> float:
 
     Raises:
         ImportError, GoldenseedError: as ``clip_score``.
-
     """
     clip, prompt = _given(scene, "pick_score")
     return clip.logit_scale * clip.cosine(scene.rgb, prompt)

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from goldenseed.content.scores import Scene
 from goldenseed.core.errors import GoldenseedError
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+from goldenseed.images.weights import opencv
 
 SCALE_STEP = 1.1
-"""How much larger the detector's window gets from one pass over the image to the next."""
 
 NEIGHBOURS = 3
-"""How many overlapping windows have to agree on a face."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +22,6 @@ class Face:
     x: int
     y: int
     side: int
-    """The square's side, in pixels."""
     confidence: float
     """The weight of the cascade's last stage; above 0."""
 
@@ -58,11 +51,11 @@ def faces(scene: Scene) -> list[Face]:
     Raises:
         ImportError: OpenCV is not installed.
         GoldenseedError: OpenCV was built without its contrib modules, or the cascade is unusable.
-
     """
-    cascade = _cascade()
-    boxes, _, weights = cascade.detectMultiScale3(
-        _contiguous(scene.grey),
+    import numpy as np
+
+    boxes, _, weights = _cascade().detectMultiScale3(
+        np.ascontiguousarray(scene.grey),
         scaleFactor=SCALE_STEP,
         minNeighbors=NEIGHBOURS,
         outputRejectLevels=True,
@@ -73,12 +66,6 @@ def faces(scene: Scene) -> list[Face]:
     ]
 
 
-def _contiguous(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    import numpy as np
-
-    return np.ascontiguousarray(grey)
-
-
 def _cascade() -> Any:
     """Load scikit-image's cascade into OpenCV, with the name of one element put right.
 
@@ -86,7 +73,7 @@ def _cascade() -> Any:
     """
     from skimage.data import lbp_frontal_face_cascade_filename
 
-    cv2 = _opencv()
+    cv2 = opencv("CascadeClassifier", "CascadeClassifier, which finds faces")
     text = Path(lbp_frontal_face_cascade_filename()).read_text(encoding="utf-8")
     storage = cv2.FileStorage(
         text.replace("featuhreParams", "featureParams"),
@@ -99,15 +86,3 @@ def _cascade() -> Any:
             fix="use the versions in constraints.txt, and report this",
         )
     return cascade
-
-
-def _opencv() -> ModuleType:
-    import cv2
-
-    if not hasattr(cv2, "CascadeClassifier"):
-        raise GoldenseedError(
-            "the installed OpenCV was built without CascadeClassifier, which finds faces",
-            fix="pip uninstall opencv-python opencv-python-headless, "
-            "then pip install 'pytest-goldenseed[opencv]'",
-        )
-    return cv2

@@ -120,7 +120,6 @@ SCORES: Mapping[str, Score] = MappingProxyType(
         )
     }
 )
-"""Every built-in score."""
 
 
 def _fault(score: Score) -> str:
@@ -147,20 +146,11 @@ class ContentLimit:
         """The limit as suites write it: ``min_sharpness``."""
         return f"{self.direction}_{self.score.name}"
 
-    def holds(self, value: float, limit: float) -> bool:
-        """Whether ``value`` is on the right side of ``limit``: see ``within``."""
-        return within(value, self.direction, limit)
-
 
 def parse_limit_name(name: str) -> ContentLimit:
     """Read a limit's name: ``min_<score>`` or ``max_<score>``; both make sense for every score.
 
-    A score of another package is loaded only when its name stands in a limit.
-
-    Raises:
-        GoldenseedError: an unknown limit (the message names the nearest ones), or one on another
-            package's score that cannot be loaded.
-
+    Raises GoldenseedError for an unknown limit, or another package's score that cannot be loaded.
     """
     direction, _, rest = name.partition("_")
     if direction not in {"min", "max"} or not OFFERS.has(rest):
@@ -171,14 +161,7 @@ def parse_limit_name(name: str) -> ContentLimit:
 
 
 def check_limits(limits: Mapping[str, Limit]) -> None:
-    """Check the limits of one case, whose values a suite has as numbers already.
-
-    Raises:
-        GoldenseedError: an unknown limit, a score whose extra is not installed, a value that the
-            score never reaches, a model missing or without use, or a least value above the
-            greatest. The error carries the limit's line.
-
-    """
+    """Check the limits of one case, and that they go together; a GoldenseedError has the line."""
     for name, limit in limits.items():
         try:
             _check_one(parse_limit_name(name), limit)
@@ -234,16 +217,10 @@ class Broken:
 def score_image(
     image: Image, prompt: str | None, limits: Mapping[str, Limit]
 ) -> tuple[dict[str, float], tuple[Broken, ...]]:
-    """Return the scores that ``limits`` ask for, by name, and the limits that do not hold.
+    """Return the scores that ``limits`` (``min_sharpness``) ask for, and the limits broken.
 
-    ``limits`` is keyed by the limit's name, ``min_sharpness``. A score with two limits is computed
-    once.
-
-    Raises:
-        GoldenseedError: a limit that ``parse_limit_name`` refuses, an image that is not 8-bit L,
-            LA, RGB or RGBA, a package or model that is missing, or a score of another package that
-            raises or returns no number of its range.
-
+    Raises GoldenseedError for an unknown limit, an image that is not 8-bit L, LA, RGB or RGBA, a
+    package or model that is missing, or another package's score that fails.
     """
     if limits and image.mode not in {"L", "LA", "RGB", "RGBA"}:
         raise GoldenseedError(
@@ -257,7 +234,7 @@ def score_image(
         score = content.score
         if score.name not in values:
             values[score.name] = value_of(score, Scene(image, prompt, limit.model))
-        if not content.holds(values[score.name], limit.value):
+        if not within(values[score.name], content.direction, limit.value):
             broken.append(Broken(score.name, values[score.name], limit))
     return values, tuple(broken)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from statistics import geometric_mean
 from typing import Final
@@ -37,7 +37,16 @@ _LATENTS_TO_IMAGE = frozenset(
 
 def jump_of(distances: Sequence[StageDistance]) -> Jump | None:
     """Return the steepest rise from one stage to the next, if it is more than tenfold."""
-    steepest = max(_rises(distances), key=lambda rise: rise.factor, default=None)
+    moved = [
+        (each, each.distance)
+        for each in distances
+        if each.stage in _LATENTS_TO_IMAGE and each.distance
+    ]
+    rises = (
+        Jump(stage=each.stage, index=each.index, factor=distance / before)
+        for (_, before), (each, distance) in pairwise(moved)
+    )
+    steepest = max(rises, key=lambda rise: rise.factor, default=None)
     return steepest if steepest is not None and steepest.factor > JUMP else None
 
 
@@ -70,16 +79,6 @@ def _kind(
     if steps[0] <= rounding:
         return GrowthKind.ROUNDING_LIKE
     return GrowthKind.CONSTANT if steps[-1] <= CONSTANT * steps[0] else GrowthKind.AMPLIFIED
-
-
-def _rises(distances: Sequence[StageDistance]) -> Iterator[Jump]:
-    moved = [
-        (each, each.distance)
-        for each in distances
-        if each.stage in _LATENTS_TO_IMAGE and each.distance
-    ]
-    for (_, before), (each, distance) in pairwise(moved):
-        yield Jump(stage=each.stage, index=each.index, factor=distance / before)
 
 
 _DIGEST = re.compile(r"[0-9a-f]{40,64}")
@@ -135,10 +134,7 @@ _GOES_WITHOUT_SAYING = {
 
 
 def divergence_in_words(pairs: Sequence[Pair], place: int) -> str:
-    """Say which stage differs and what before it is identical.
-
-    ``pairs`` are the stages in the order of the flow, ``place`` is the first that differs.
-    """
+    """Say which stage differs, the first at ``place``, and what before it is identical."""
     text = _named(pairs, place) + _change(*pairs[place])
     same = _identical_before(pairs, place)
     if not same:
@@ -181,11 +177,11 @@ def _identical_before(pairs: Sequence[Pair], place: int) -> list[str]:
     before = dict.fromkeys(either(pair).stage for pair in pairs[:place])
     later = {either(pair).stage for pair in pairs[place:]}
     whole = [stage for stage in before if stage not in later]
-    return [_all_of(each) for each in whole if not _implied(each, whole)]
-
-
-def _all_of(stage: Stage) -> str:
-    return f"{stage.words}s" if stage is Stage.DENOISING_STEP else stage.words
+    return [
+        f"{each.words}s" if each is Stage.DENOISING_STEP else each.words
+        for each in whole
+        if not _implied(each, whole)
+    ]
 
 
 def _series(pairs: Sequence[Pair], record: StageRecord) -> list[StageRecord]:
@@ -198,16 +194,14 @@ def _implied(stage: Stage, whole: Sequence[Stage]) -> bool:
 
 
 def first_divergence(accepted: Trace, present: Trace) -> FirstDivergence | None:
-    """Return the first stage that differs between two traces; None if none does.
-
-    Stages are matched by name, source and index. One that only one of the traces has differs.
-    """
+    """Return the first stage that differs, or that only one trace has; None if none does."""
     pairs = aligned(accepted, present)
     differing = next((pair for pair in pairs if not same(pair)), None)
     if differing is None:
         return None
     record = either(differing)
     distances = tuple(stage_distance(pair) for pair in pairs)
+    steps = (each for each in map(either, pairs) if each.stage is Stage.DENOISING_STEP)
     return FirstDivergence(
         stage=record.stage,
         index=record.index,
@@ -216,14 +210,8 @@ def first_divergence(accepted: Trace, present: Trace) -> FirstDivergence | None:
         words=divergence_in_words(pairs, pairs.index(differing)),
         distances=distances,
         jump=jump_of(distances),
-        growth=growth_of(distances, _dtype(pairs)),
+        growth=growth_of(distances, next((step.dtype for step in steps), "")),
     )
-
-
-def _dtype(pairs: Sequence[Pair]) -> str:
-    """Return the dtype of the latents; empty where there are none."""
-    steps = (either(pair) for pair in pairs if either(pair).stage is Stage.DENOISING_STEP)
-    return next((step.dtype for step in steps), "")
 
 
 def first_differing_layer(

@@ -187,7 +187,6 @@ _FAMILIES: Final = (
     _family(r"pipeline\.class", Cause.MODEL, EVERYWHERE, RECORDED, Size.ANY),
     _family(r"model\.(source|revision)", Cause.MODEL, EVERYWHERE, 5, Size.ANY),
 )  # fmt: skip
-"""Keys by pattern; the first that fits."""
 
 
 def effect_of(key: str) -> Effect | None:

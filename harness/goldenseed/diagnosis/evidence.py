@@ -33,7 +33,6 @@ class Blank(StrEnum):
     BLANKED = "blanked"
     """The pipeline's own safety checker said that it blanked the image."""
     BLACK = "black"
-    """Every level is 0."""
     ONE_COLOUR = "one_colour"
     """Every pixel is the same, and not black."""
 
@@ -45,7 +44,6 @@ class Side:
     environment: Mapping[str, Value] | None = None
     """The fingerprint, dotted keys to values; None where it is not on record."""
     recipe: Mapping[str, JsonValue] | None = None
-    """None where it is not on record."""
     trace: Trace | None = None
     """None, or empty, where none was recorded or it cannot be read."""
     blank: Blank | None = None
@@ -87,10 +85,7 @@ class Findings:
     image: TraceMeasure | None
     """How far the images are apart, if they were made in different batches and that is too far."""
     keys: Mapping[str, KeyDifference]
-    """The keys that differ and can change an image; empty if unknown.
-
-    Of the fingerprints, and of what was in force inside a call where that was something else.
-    """
+    """The keys that differ, around a call or inside it, and can change an image."""
     fields: Mapping[str, FieldDifference]
     """The fields in which the recipes differ."""
     adds_up: bool
@@ -114,11 +109,9 @@ class Findings:
 
     def same_key(self, key: str) -> bool:
         """Say whether both fingerprints have the key, with one value that could be read."""
-        sides = (
-            self.evidence.accepted.surroundings or {},
-            self.evidence.present.surroundings or {},
-        )
-        return all(_readable(side.get(key)) for side in sides) and key not in self.keys
+        sides = (self.evidence.accepted, self.evidence.present)
+        values = [(side.surroundings or {}).get(key) for side in sides]
+        return key not in self.keys and None not in values and all(map(_readable, values))
 
     def parts(self, role: Role) -> tuple[str, ...]:
         """Return the names of the present pipeline's models of a role."""
@@ -126,10 +119,7 @@ class Findings:
         return named(dict.fromkeys(key[1] for key in split if key[0] == "model" and key[2:]), role)
 
     def rounding(self, root: Root) -> float:
-        """Return up to which relative distance rounding moves ``root``.
-
-        The coarsest dtype counts that can be at work there.
-        """
+        """Return up to which relative distance rounding in the coarsest dtype moves ``root``."""
         dtypes = {either(pair).dtype for pair in root.pairs}
         for side in (self.evidence.accepted, self.evidence.present):
             for key, value in (side.surroundings or {}).items():
@@ -192,7 +182,7 @@ def _telling(
         each.key: each
         for each in environment_differences(old, new)
         if each.kind is not Kind.RECORDED
-        and all(map(_readable_or_none, (each.old, each.new)))
+        and all(map(_readable, (each.old, each.new)))
         and (
             (each.key in old and each.key in new)
             or each.key in inside
@@ -219,10 +209,6 @@ def _both_describe(family: str, *sides: Mapping[str, Value]) -> bool:
 
 
 def _readable(value: Value) -> bool:
-    return value is not None and _readable_or_none(value)
-
-
-def _readable_or_none(value: Value) -> bool:
     return not (isinstance(value, str) and value.startswith(UNREADABLE))
 
 
@@ -230,5 +216,5 @@ def unreadable(evidence: Evidence) -> Iterator[str]:
     """Yield the keys that one of the fingerprints could not read."""
     for side in (evidence.accepted, evidence.present):
         for key, value in (side.environment or {}).items():
-            if not _readable_or_none(value):
+            if not _readable(value):
                 yield key

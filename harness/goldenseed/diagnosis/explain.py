@@ -33,9 +33,8 @@ _NO_PRESENT_TRACE = "no trace of the present image was recorded"
 def explain(evidence: Evidence) -> Diagnosis:
     """Say where the present image parts from the accepted one and why, the likeliest cause first.
 
-    The same evidence gives the same diagnosis, as long as the same packages offer rules. Whatever
-    is missing on either side (trace, environment, recipe) is not used, and said. Two images without
-    any difference have no causes.
+    Whatever is missing on either side (trace, environment, recipe) is not used, and said. Two
+    images without any difference have no causes.
     """
     before, now = evidence.accepted.trace, evidence.present.trace
     divergence, note = None, None
@@ -48,7 +47,8 @@ def explain(evidence: Evidence) -> Diagnosis:
     findings = findings_of(evidence, divergence)
     offers, notes = ask(offered(), findings)
     causes = ranked(findings, offers)
-    if divergence is None and causes[0].cause is Cause.UNKNOWN and not _moved(evidence):
+    moved = any(evidence.metrics.get(name) for name in ("peak_difference", "changed_fraction"))
+    if divergence is None and causes[0].cause is Cause.UNKNOWN and not moved:
         causes = ()
     return Diagnosis(
         first_divergence=divergence,
@@ -57,10 +57,6 @@ def explain(evidence: Evidence) -> Diagnosis:
         note=note,
         remarks=(*_remarks(evidence), *notes),
     )
-
-
-def _moved(evidence: Evidence) -> bool:
-    return any(evidence.metrics.get(name) for name in ("peak_difference", "changed_fraction"))
 
 
 def _changed_keys(findings: Findings) -> Iterator[ChangedKey]:
@@ -84,24 +80,17 @@ def _remarks(evidence: Evidence) -> Iterator[str]:
         ("accepted", accepted.trace, present.trace),
         ("present", present.trace, accepted.trace),
     ):
-        if trace and other and _ends_early(trace, other):
-            yield f"the trace of the {name} image ends early: {_last(trace)} is its last stage"
+        if trace and other and _has_pixels(other) and not _has_pixels(trace):
+            last = trace[-1].key.words
+            yield f"the trace of the {name} image ends early: {last} is its last stage"
     names = sorted(set(unreadable(evidence)))
     if names:
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         yield f"{names[0]}{more} could not be read and is not compared"
 
 
-def _ends_early(trace: Trace, other: Trace) -> bool:
-    return _has_pixels(other) and not _has_pixels(trace)
-
-
 def _has_pixels(trace: Trace) -> bool:
     return any(each.stage is Stage.PIXELS for each in trace)
-
-
-def _last(trace: Trace) -> str:
-    return trace[-1].key.words
 
 
 _Read = TypeVar("_Read")
@@ -133,10 +122,9 @@ def _side(known: Known, missing: list[str]) -> Side:
 def diagnose(
     accepted: Known, present: Known, metrics: Mapping[str, float] | None = None
 ) -> Diagnosis | None:
-    """Diagnose a difference from what is known of both images; None where there is nothing to say.
+    """Diagnose a difference; None where there is nothing to say.
 
-    A file that is missing or damaged becomes a note or a remark of the diagnosis: it changes no
-    verdict and raises nothing.
+    A file that is missing or damaged becomes a note or a remark, and raises nothing.
     """
     missing: list[str] = []
     found = explain(Evidence(_side(accepted, missing), _side(present, missing), metrics or {}))

@@ -15,12 +15,10 @@ class _Document(BaseModel):
 
 
 class Cause(StrEnum):
-    """Why an image can differ; the order is that in which they take effect.
-
-    A member is its name on disk; with it goes what people call it.
-    """
+    """Why an image can differ, in the order in which causes take effect: the name on disk."""
 
     words: str
+    """What people call it."""
 
     def __new__(cls, value: str, words: str) -> Cause:
         """Make a member of its name on disk and its words."""
@@ -34,14 +32,12 @@ class Cause(StrEnum):
     TOKENIZER = "tokenizer", "tokenizer"
     TEXT_ENCODER = "text_encoder_weights", "text-encoder weights"
     IMAGE_ENCODER = "image_encoder", "image encoder"
-    """An image encoder, or an image that the pipeline was given."""
+    """Or an image that the pipeline was given."""
     SCHEDULER = "scheduler", "scheduler"
     """The scheduler's class, configuration or timesteps."""
     STEPS = "step_count", "step count"
     SEED = "seed", "seed or generator"
-    """The seed, or the kind of generator or device that draws the noise."""
     NOISE = "noise_shape", "size, dtype or scale of the noise"
-    """The noise's size (that of the image), dtype or scale."""
     GUIDANCE = "guidance_scale", "guidance scale"
     DENOISER = "denoiser_weights", "denoiser weights"
     LORA = "lora", "LoRA adapter"
@@ -53,7 +49,7 @@ class Cause(StrEnum):
     """TF32, or sums in reduced precision."""
     ATTENTION = "attention_kernel", "attention kernel"
     KERNELS = "kernels", "choice of kernels"
-    """Another choice of kernels: memory format, compilation, oneDNN, cuDNN, deterministic mode."""
+    """Memory format, compilation, oneDNN, cuDNN, deterministic mode."""
     CPU = "cpu_threads_or_isa", "threads or instruction set"
     GPU = "gpu", "GPU or driver"
     BATCH = "batch_size", "batch size"
@@ -63,7 +59,6 @@ class Cause(StrEnum):
     NOT_FINITE = "nan_or_black", "NaN or black image"
     CALL = "call_argument", "argument of the call"
     PACKAGES = "package_upgrade", "package upgrade"
-    """Another release of a package that takes part at the diverging stage."""
     UNKNOWN = "unknown", "unknown"
 
 
@@ -74,7 +69,6 @@ class RankedCause(_Document):
     confidence: float = Field(ge=0, le=1)
     """What share of the belief it has against the other explanations and against unknown ones."""
     evidence: tuple[str, ...]
-    """Sentences for people, the strongest first."""
     words: str
     """The cause in this very case: ``guidance scale, about 4 → 6``."""
 
@@ -96,7 +90,6 @@ class Jump(_Document):
     stage: Stage
     index: int = Field(ge=0)
     factor: float
-    """The distance there by the distance at the stage before."""
 
 
 class GrowthKind(StrEnum):
@@ -119,9 +112,7 @@ class Growth(_Document):
 
     kind: GrowthKind
     steepest: float
-    """The largest factor from one step to the next."""
     per_step: float
-    """The geometric mean of these factors."""
 
 
 class FirstDivergence(_Document):
@@ -131,16 +122,13 @@ class FirstDivergence(_Document):
     index: int = Field(ge=0)
     """From 0, among the records of the same stage and source."""
     of: int = Field(ge=1)
-    """How many such records there are."""
     source: str | None = None
     words: str
     """For people: ``denoising step 7 of 20; prompt embeddings and initial noise are identical``."""
     distances: tuple[StageDistance, ...]
     """For every stage of either trace, in the order of the flow."""
     jump: Jump | None = None
-    """The steepest rise after the first divergence, if it is more than tenfold."""
     growth: Growth | None = None
-    """How the difference goes on along the steps; None where fewer than two of them differ."""
 
     @property
     def here(self) -> float | None:
@@ -170,7 +158,6 @@ class Diagnosis(_Document):
     note: str | None = None
     """Why there is no first divergence, as a sentence; None where there is one."""
     remarks: tuple[str, ...] = ()
-    """What the diagnosis had to do without, as sentences."""
 
 
 class LayerDivergence(_Document):
@@ -181,12 +168,10 @@ class LayerDivergence(_Document):
     call: int = Field(default=0, ge=0)
     """From 0, among the calls of that module."""
     of: int = Field(default=0, ge=0)
-    """How often the module was called."""
     same_inputs: bool = True
     """Whether what it was given is the same; False where the difference came from outside."""
     distance: float | None = None
     """Estimated relative L2 distance of what it returned."""
     compared: int = Field(default=0, ge=0)
-    """How many calls both traces have."""
     only_in_one: int = Field(default=0, ge=0)
     """How many calls one of the traces lacks: another model, another number of steps."""

@@ -73,11 +73,7 @@ class Root:
     beyond: TraceMeasure | None = None
     """What the verdict measures here that rounding does not explain; None where there is none."""
     carried: frozenset[Place] = frozenset()
-    """Places before it at which the difference may have begun.
-
-    They are no farther apart than by rounding, which may hide a change that shows where many
-    evaluations are compared; or one of the traces lacks them.
-    """
+    """Places before it at which the difference may have begun, hidden by rounding or not traced."""
 
     @property
     def differing(self) -> tuple[Pair, ...]:
@@ -119,7 +115,6 @@ def _another_number_of_rows(pair: Pair) -> bool:
 
 
 NOWHERE = Root(Place.ANYWHERE, ())
-"""Stands for all places where no trace tells which."""
 
 _OF_STAGES: Final = {
     Stage.TOKEN_IDS: Place.TOKEN_IDS,

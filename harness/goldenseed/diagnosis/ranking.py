@@ -47,7 +47,6 @@ _EVALUATIONS: Final = effects.TEXT | effects.DENOISER | effects.VAE
 
 ByCause = Mapping[Cause, Sequence[Suspicion]]
 _Claim = tuple[Cause, float, Sequence[Suspicion]]
-"""A cause, its confidence at one place, 0…1, and what speaks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +64,7 @@ class _Shares:
 def ranked(
     findings: Findings, offered: Sequence[Sequence[Suspicion]] = ()
 ) -> tuple[RankedCause, ...]:
-    """Return the causes that explain what differs, the likeliest first; ``unknown`` is one.
-
-    ``offered`` is what rules of other packages suspect of each root, in the order of the roots.
-    """
+    """Return the causes that explain what differs, the likeliest first; ``unknown`` is one."""
     best: dict[Cause, tuple[float, Sequence[Suspicion]]] = {}
     at_roots = _at_roots(findings, offered)
     for cause, share, found in (*at_roots, *_beneath(findings), *_hidden(findings)):
@@ -147,7 +143,7 @@ def _not_seen(place: Root, image: TraceMeasure | None) -> Suspicion:
 def _shares(
     findings: Findings, root: Root, found: ByCause, covered: Mapping[Cause, int] = _ONCE
 ) -> _Shares:
-    weights = {cause: _weight(each) * covered.get(cause, 1) for cause, each in found.items()}
+    weights = {cause: each[0].weight * covered.get(cause, 1) for cause, each in found.items()}
     return _Shares(found, weights, _unknown(findings, root, weights))
 
 
@@ -162,15 +158,8 @@ def _by_cause(
     return found
 
 
-def _weight(suspicions: Sequence[Suspicion]) -> float:
-    return suspicions[0].weight
-
-
 def _unknown(findings: Findings, root: Root, weights: Mapping[Cause, float]) -> float:
-    """Return the weight of what nobody thought of.
-
-    It is greater where less is on record, and where no more than rounding is to be explained.
-    """
+    """Return the weight of what nobody thought of: greater where less is on record."""
     weight = 1.0
     if root.place is Place.ANYWHERE or not findings.environments_known:
         weight *= 2
@@ -180,10 +169,7 @@ def _unknown(findings: Findings, root: Root, weights: Mapping[Cause, float]) -> 
 
 
 def _rounding_aside(findings: Findings) -> tuple[Root, ...]:
-    """Return the roots that differ by rounding, where others explain the image by more.
-
-    All of them where they differ by the batch alone, and the images by more than that makes.
-    """
+    """Return the roots that differ by rounding, or by the batch, where the image does by more."""
     if findings.image is not None:
         return findings.roots
     rounding = tuple(root for root in findings.roots if is_rounding(findings, root))
@@ -192,8 +178,7 @@ def _rounding_aside(findings: Findings) -> tuple[Root, ...]:
 
 def _more_than_rounding(root: Root, *, after_rounding: bool) -> list[Suspicion]:
     """Say what speaks against rounding, where rounding is at work as well."""
-    if root.beyond is not None:
-        found = root.beyond
+    if (found := root.beyond) is not None:
         name = found.metric.removesuffix("_distance").replace("_", " ")
         sentence = (
             f"{root.place}: more than rounding explains ({name} {found.value:.2g}, of which "
@@ -225,11 +210,10 @@ def _named(cause: Cause, share: float, suspicions: Sequence[Suspicion]) -> Ranke
     detail = ", ".join(list(details)[:_DETAILS_SHOWN])
     if not detail:
         detail = next((each.words for each in suspicions if each.words), "")
-    label = cause.words
     evidence = dict.fromkeys(sentence for each in suspicions for sentence in each.evidence)
     return RankedCause(
         cause=cause,
         confidence=round(share, 2),
         evidence=tuple(evidence)[:_EVIDENCE_SHOWN],
-        words=f"{label}: {detail}" if detail else label,
+        words=f"{cause.words}: {detail}" if detail else cause.words,
     )

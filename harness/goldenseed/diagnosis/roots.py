@@ -44,20 +44,15 @@ def roots_of(
 ) -> tuple[Root, ...]:
     """Return the places at which the traces begin to differ, in the order of the flow.
 
-    Where all that feeds a place differs by rounding alone, and the place by much more, something
-    else changed there too: it is a root as well. So is a place that is ``beyond`` rounding by the
-    verdict's own measures.
+    So does one that is much farther apart than what feeds it, where that differs by rounding, and
+    one that is ``beyond`` rounding by the verdict's own measures.
     """
     found = _by_place(accepted, present)
-    return tuple(_roots(found, _beyond(found, beyond)))
+    return tuple(_roots(found, _seen_later(found, beyond)))
 
 
 def hidden_places(accepted: Trace, present: Trace, roots: Sequence[Root]) -> tuple[Root, ...]:
-    """Return the places, no roots, that differ as all that feeds them does.
-
-    By rounding alone, or in the number of rows, where an image was made in a batch. A change there
-    is not seen, and not ruled out either.
-    """
+    """Return the places, no roots, that differ as what feeds them: by rounding, or by the batch."""
     found = _by_place(accepted, present)
     known = {root.place for root in roots}
     batched = bool(roots) and all(root.rows_alone for root in roots)
@@ -98,7 +93,7 @@ def _carried(
     return frozenset()
 
 
-def _beyond(
+def _seen_later(
     found: Mapping[Place, list[Pair]], beyond: Mapping[Place, TraceMeasure]
 ) -> Mapping[Place, TraceMeasure]:
     """Put what is measured at a place that a trace lacks where it is seen next."""
@@ -140,9 +135,11 @@ def _begins(
         return False
     if beyond is not None:
         return True
-    if place is Place.LATER_STEP:
-        return _jumps([*found.get(Place.FIRST_STEP, ()), *found[place]])
-    return now > JUMP * _rounding(found[place])
+    if place is not Place.LATER_STEP:
+        return now > JUMP * _rounding(found[place])
+    steps = [*found.get(Place.FIRST_STEP, ()), *found[place]]
+    distances = [stage_distance(pair).distance or 0.0 for pair in steps]
+    return any(b > JUMP * max(a, _rounding(steps)) for a, b in pairwise(distances))
 
 
 def _alike_but_for_rounding(
@@ -161,13 +158,6 @@ def _moved(pairs: Sequence[Pair]) -> float | None:
     return max(known, default=0.0) if len(known) == len(distances) else None
 
 
-def _jumps(steps: Sequence[Pair]) -> bool:
-    distances = [stage_distance(pair).distance or 0.0 for pair in steps]
-    return any(
-        after > JUMP * max(before, _rounding(steps)) for before, after in pairwise(distances)
-    )
-
-
 def _rounding(pairs: Sequence[Pair]) -> float:
     return rounding_of(either(pair).dtype for pair in pairs)
 
@@ -175,8 +165,7 @@ def _rounding(pairs: Sequence[Pair]) -> float:
 def _by_place(accepted: Trace, present: Trace) -> dict[Place, list[Pair]]:
     """Return the records by place, in the order of the flow.
 
-    A place that one of the traces lacks altogether is passed over where that need not mean
-    anything: an older release did not record it, or the trace was cut short.
+    Without those that one trace lacks for its age, or since it was cut short.
     """
     accepted, present = (
         tuple(each for each in trace if each.stage is not Stage.LATER_OUTPUT)
@@ -194,16 +183,15 @@ def _by_place(accepted: Trace, present: Trace) -> dict[Place, list[Pair]]:
         place: found[place]
         for place in Place
         if place in found
-        and (_in_both(found[place]) or (place in _ALWAYS_THERE and _ORDER[place] < shortest))
+        and (
+            all(map(any, zip(*found[place], strict=True)))
+            or (place in _ALWAYS_THERE and _ORDER[place] < shortest)
+        )
     }
     if Place.DENOISER not in kept:
         # Whether guidance made of the same something else is not known: a compiled denoiser.
         kept.pop(Place.GUIDANCE, None)
     return kept
-
-
-def _in_both(pairs: Sequence[Pair]) -> bool:
-    return any(a for a, _ in pairs) and any(b for _, b in pairs)
 
 
 def _differs(pairs: Sequence[Pair]) -> bool:
@@ -255,13 +243,7 @@ def beyond_rounding(
 ) -> Mapping[Place, TraceMeasure]:
     """Return what rounding does not explain, by the place where it arises.
 
-    Empty where rounding explains it all, and where the two traces are not of one kind.
-
-    Args:
-        accepted: the accepted image's trace.
-        present: that of the present one.
-        dtype: torch's name of what they were computed in; that of the latents if it is not given.
-
+    Empty where the two traces are not of one kind. ``dtype`` is torch's name; else the latents'.
     """
     measures = trace_measures(accepted, present, dtype or _dtype(present))
     unexplained = {each.metric: each for each in measures if not each.explained}

@@ -65,10 +65,9 @@ def fit(size: Size, findings: Findings, root: Root) -> float:
         return 0.02
     if root.place is Place.ANYWHERE:
         return _fit_of_pixels(size, findings)
-    distance = root.distance
-    if not distance:
+    if not root.distance:
         return 0.7
-    return _fit_of_distance(size, distance, distance / findings.rounding(root))
+    return _fit_of_distance(size, root.distance, root.distance / findings.rounding(root))
 
 
 def _misshapen(root: Root) -> bool:
@@ -85,16 +84,7 @@ def is_rounding(findings: Findings, root: Root) -> bool:
 def computed_otherwise(
     cause: Cause, findings: Findings, root: Root, parts: Iterable[str], evidence: str
 ) -> Iterator[Suspicion]:
-    """Suspect the weights of parts, and what else makes something else of the same input.
-
-    Args:
-        cause: that of the weights.
-        findings: what the rules work from.
-        root: the output of the parts; their input is the same.
-        parts: their names.
-        evidence: what is seen, as a sentence.
-
-    """
+    """Suspect the weights of ``parts``, and what else makes something else of the same input."""
     sentences, weight = [evidence], LIKELY
     known = findings.evidence.present.surroundings or {}
     digests = [key for part in parts if (key := f"model.{part}.sha256") in known]

@@ -20,10 +20,9 @@ _VECTORS_KEPT = 256
 
 
 class Clip:
-    """A ``CLIPModel`` of transformers with its image processor and tokenizer, in float32 on a CPU.
+    """A ``CLIPModel`` of transformers in float32 on a CPU; its vectors have length 1.
 
-    The vectors have length 1. Those of the last images are kept: a set of n images has n(n-1)/2
-    pairs.
+    Those of the last images are kept: a set of n images has n(n-1)/2 pairs.
     """
 
     def __init__(self, model: Any, processor: Any, tokenizer: Any) -> None:
@@ -85,7 +84,6 @@ def open_clip(folder: Path) -> Clip:
     Raises:
         ImportError: torch or transformers is not installed.
         GoldenseedError: no usable model in the folder.
-
     """
     config = folder / "config.json"
     if not config.is_file():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Literal
@@ -13,16 +13,10 @@ from goldenseed.core.offers import advice
 from goldenseed.images.metrics import METRICS, OFFERS, Metric, look_up
 
 if TYPE_CHECKING:
-    from goldenseed.suite.cases import (
-        Kind,
-        Limit,
-        SetSpec,
-        Side,
-    )
+    from goldenseed.suite.cases import Kind, Limit, SetSpec, Side
 
 
 Direction = Literal["min", "max"]
-"""On which side of a value its limit lies."""
 
 
 def within(value: float, direction: Direction, limit: float) -> bool:
@@ -44,10 +38,7 @@ class Gate:
 
     @classmethod
     def named(cls, name: str) -> Gate | None:
-        """Read a gate's name by its form alone, as records have it; None if it has another form.
-
-        A record may come from where other metrics are known: ``parse_gate`` asks for those here.
-        """
+        """Read a gate's name by its form alone, as records have it; None if it has another form."""
         direction, _, metric = name.partition("_")
         if direction == "min" and metric:
             return cls(metric, "min")
@@ -86,10 +77,7 @@ def gate_of(metric: Metric) -> Gate:
 
 
 def default_limits() -> Mapping[str, Limit]:
-    """Return what is in force where a suite sets no gate.
-
-    One level of 255: nothing beyond the tolerance of float32 passes.
-    """
+    """Return what is in force where a suite sets no gate: the tolerance of float32."""
     from goldenseed.suite.cases import Limit
 
     return {"max_peak_difference": Limit(1.0, "default")}
@@ -98,13 +86,8 @@ def default_limits() -> Mapping[str, Limit]:
 def parse_gate(name: str) -> Gate:
     """Read a gate's name: ``min_<metric>`` where more is better, ``max_<metric>`` where less is.
 
-    A metric of another package is loaded only when its name stands in a gate.
-
-    Raises:
-        GoldenseedError: an unknown gate (the message names the nearest ones), one that would pass
-            the worst images and fail the best, such as ``max_ssim``, or one on another package's
-            metric that cannot be loaded.
-
+    Raises GoldenseedError for an unknown one, one that would fail the best images, such as
+    ``max_ssim``, and one on another package's metric that cannot be loaded.
     """
     asked = _asked(name, what="gate", known=[gate_of(metric).name for metric in METRICS.values()])
     gate = gate_of(look_up(asked.metric))
@@ -123,74 +106,52 @@ def _asked(name: str, *, what: str, known: Iterable[str]) -> Gate:
 
 
 def parse_limit(gate: Gate, value: object) -> float:
-    """Return a gate's limit as a float, if the metric can have that value at all.
+    """Return a gate's limit as a float; raises GoldenseedError outside the metric's range.
 
     ``max_changed_fraction: 30`` (a percentage?) would never fail and ``min_ssim: 95`` never pass.
-
-    Raises:
-        GoldenseedError: no number, NaN or infinite, or outside the metric's range.
-
     """
     metric = look_up(gate.metric)
     low, high = metric.range
+    upper = f"to {high:g}" if math.isfinite(high) else "upwards"
+    fix = f"use a number from {low:g} {upper}{f' ({metric.unit})' if metric.unit else ''}"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise GoldenseedError(
-            f"the limit of {gate.name} is {value!r}, not a number", fix=_range(metric, low, high)
-        )
+        raise GoldenseedError(f"the limit of {gate.name} is {value!r}, not a number", fix=fix)
     try:
         limit = float(value)
     except OverflowError:
         limit = math.inf
     if not (math.isfinite(limit) and low <= limit <= high):
-        raise GoldenseedError(
-            f"the limit of {gate.name} is {limit:g}, which {metric.name} never reaches",
-            fix=_range(metric, low, high),
-        )
+        what = f"the limit of {gate.name} is {limit:g}, which {metric.name} never reaches"
+        raise GoldenseedError(what, fix=fix)
     return limit
-
-
-def _range(metric: Metric, low: float, high: float) -> str:
-    upper = f"to {high:g}" if math.isfinite(high) else "upwards"
-    return f"use a number from {low:g} {upper}{f' ({metric.unit})' if metric.unit else ''}"
 
 
 def check(metrics: Mapping[str, float], limits: Mapping[str, Limit]) -> tuple[GateResult, ...]:
     """Hold measured values against limits, keyed by the gate's name; one result a gate, in order.
 
-    Raises:
-        GoldenseedError: a gate that ``parse_gate`` refuses.
-        KeyError: a gate on a metric that was not measured.
-
+    Raises GoldenseedError for a gate that ``parse_gate`` refuses, and KeyError for one on a metric
+    that was not measured.
     """
-    return tuple(_check_one(parse_gate(name), metrics, limit) for name, limit in limits.items())
-
-
-def _check_one(gate: Gate, metrics: Mapping[str, float], limit: Limit) -> GateResult:
-    value = metrics[gate.metric]
-    return GateResult(
-        metric=gate.metric,
-        direction=gate.direction,
-        value=value,
-        limit=limit.value,
-        source=limit.source,
-        passed=gate.passes(value, limit.value),
-    )
+    found = []
+    for name, limit in limits.items():
+        gate = parse_gate(name)
+        value = metrics[gate.metric]
+        passed = gate.passes(value, limit.value)
+        found.append(
+            GateResult(gate.metric, gate.direction, value, limit.value, limit.source, passed)
+        )
+    return tuple(found)
 
 
 _SHARED = 2
 
 
 def parse_set_limit(kind: Kind, side: Side, name: str) -> Gate:
-    """Read the name of a limit.
+    """Read the name of a limit; raises GoldenseedError for an unknown one, or the wrong direction.
 
     Where images have to be alike (``within`` of a consistent set) it is a gate's:
     ``max_phash_distance``, ``min_ssim``. Where they have to differ (``between`` sets, and in a
     diverse set) it is the opposite: ``min_phash_distance``, ``max_ssim``.
-
-    Raises:
-        GoldenseedError: an unknown metric (the message names the nearest ones), or a direction
-            that asks for the opposite of what the place is for.
-
     """
     if kind == "consistency" and side == "within":
         return parse_gate(name)
@@ -209,12 +170,14 @@ def parse_set_limit(kind: Kind, side: Side, name: str) -> Gate:
 def check_sets(sets: Sequence[SetSpec]) -> None:
     """Check every limit: its name and value, that it can fail, and that no other excludes it.
 
-    Raises:
-        GoldenseedError: the first fault, with its line; the path is for the caller to add.
-
+    Raises GoldenseedError for the first fault, with its line; the path is for the caller to add.
     """
     for each in sets:
-        for side, name, limit in _limits(each):
+        limits: list[tuple[Side, str, Limit]] = [
+            *(("within", name, limit) for name, limit in each.within.items()),
+            *(("between", name, limit) for name, limit in each.between.items()),
+        ]
+        for side, name, limit in limits:
             try:
                 gate = parse_set_limit(each.kind, side, name)
                 _refuse_without_effect(gate, parse_limit(gate, limit.value))
@@ -233,22 +196,13 @@ def _refuse_without_effect(gate: Gate, limit: float) -> None:
         )
 
 
-def _limits(each: SetSpec) -> Iterator[tuple[Side, str, Limit]]:
-    for name, limit in each.within.items():
-        yield "within", name, limit
-    for name, limit in each.between.items():
-        yield "between", name, limit
-
-
 def _of_kind(sets: Sequence[SetSpec], kind: Kind) -> list[SetSpec]:
+    """Return the sets whose limits bind every pair: a mean binds none."""
     return [each for each in sets if each.kind == kind and each.statistic == "worst"]
 
 
 def _check_together(alike: SetSpec, apart: SetSpec) -> None:
-    """Refuse a pair of cases that has to be both more alike and farther apart than possible.
-
-    Only limits on the worst pair bind every pair; a mean binds none.
-    """
+    """Refuse a pair of cases that has to be both more alike and farther apart than possible."""
     members = set(alike.cases)
     if not any(len(members & set(group)) >= _SHARED for group in apart.groups):
         return

@@ -79,11 +79,7 @@ def crop_resistant_distance(pair: Pair) -> float:
     import imagehash
 
     a, b = (imagehash.crop_resistant_hash(_large_enough(each)) for each in pair.grey)
-    return max(_unmatched(a, b), _unmatched(b, a))
-
-
-def _unmatched(a: Any, b: Any) -> float:
-    return float(a - b) / len(a.segment_hashes)
+    return max(float(a - b) / len(a.segment_hashes), float(b - a) / len(b.segment_hashes))
 
 
 def _large_enough(image: Image.Image) -> Image.Image:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.clip import open_clip, within
-from goldenseed.images.pair import Pair
+from goldenseed.images.pair import Pair, unit
 from goldenseed.images.weights import read_tensors, weights_at
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ def lpips(pair: Pair) -> float:
     Raises:
         ImportError: torch or safetensors is not installed.
         GoldenseedError: no weights, or not LPIPS's.
-
     """
     import torch
 
@@ -87,7 +86,6 @@ def dists(pair: Pair) -> float:
 
     Raises:
         ImportError, GoldenseedError: as ``lpips``.
-
     """
     import torch
 
@@ -121,7 +119,6 @@ def clip_similarity(pair: Pair) -> float:
     Raises:
         ImportError: torch or transformers is not installed.
         GoldenseedError: no model, or an unusable one.
-
     """
     clip = open_clip(weights_at("clip_similarity", "clip"))
     current, accepted = (clip.image_vector(image) for image in pair.rgb)
@@ -219,11 +216,9 @@ def _likeness(
 
 def _unit(image: Image.Image) -> torch.Tensor:
     """Return an RGB image as 1 x 3 x height x width, 0…1."""
-    import numpy as np
     import torch
 
-    samples = np.asarray(image, dtype=np.float32) / np.float32(255)
-    return torch.from_numpy(samples).permute(2, 0, 1)[None]
+    return torch.from_numpy(unit(image)).permute(2, 0, 1)[None]
 
 
 def _per_channel(values: tuple[float, float, float]) -> torch.Tensor:

@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 def value_of(metric: Metric, pair: Pair) -> float:
     """Compute ``metric`` on ``pair``: its ``best`` value, uncomputed, where the pixels are equal.
 
-    Raises:
-        GoldenseedError: what computes the metric is not installed, or, from another package, it
-            raised or returned no number of the metric's range.
-
+    Raises GoldenseedError where its package is not installed, or another package's metric fails.
     """
     if pair.equal:
         return float(metric.best)
@@ -57,7 +54,6 @@ def measure(
         ValueError: images or a mask of another size, or images of another mode.
         GoldenseedError: an unknown metric, one that fails, or a mode that is not 8-bit L, LA, RGB
             or RGBA.
-
     """
     return measured(Pair.of(current, accepted, mask), names)
 
@@ -84,7 +80,6 @@ def metric_map(
     Raises:
         ValueError: images or a mask of another size, or images of another mode.
         GoldenseedError: as ``measure``.
-
     """
     metric = look_up(name)
     if not metric.map:
@@ -103,7 +98,6 @@ def difference_image(current: Image.Image, accepted: Image.Image) -> Image.Image
     Raises:
         ValueError: images of another size or mode.
         GoldenseedError: a mode that is not 8-bit L, LA, RGB or RGBA.
-
     """
     levels = [0, *(min(255, FLOOR + AMPLIFICATION * level) for level in range(1, 256))]
     shown = [band.point(levels) for band in Pair(current, accepted).bands]

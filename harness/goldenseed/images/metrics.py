@@ -194,7 +194,6 @@ BUILT_IN = (
 """Every built-in metric, the cheapest first."""
 
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in BUILT_IN})
-"""The same by name."""
 
 DEFAULT_METRICS = (
     "peak_difference",
@@ -222,11 +221,5 @@ OFFERS = Offers("goldenseed.metrics", "metric", Metric, METRICS, _fault)
 
 
 def look_up(name: str) -> Metric:
-    """Return what is known of the metric ``name``, built in or offered by another package.
-
-    Raises:
-        GoldenseedError: there is no such metric (the message names the nearest ones), two packages
-            offer one of that name, or what is offered cannot be loaded or is no ``Metric``.
-
-    """
+    """Return what is known of a metric; raises GoldenseedError where there is none to be had."""
     return OFFERS.find(name)

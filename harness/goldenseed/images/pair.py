@@ -33,7 +33,6 @@ class Pair:
     Raises:
         ValueError: another size or mode: no distance is defined between such images.
         GoldenseedError: a mode that is not 8-bit L, LA, RGB or RGBA.
-
     """
 
     current: Image.Image
@@ -134,6 +133,13 @@ class Pair:
             Pair(_on(level, self.current), _on(level, self.accepted), self.mask)
             for level in (0, 255)
         )
+
+
+def unit(image: Image.Image) -> npt.NDArray[np.float32]:
+    """Return an image as float32, 0…1, height x width x channels."""
+    import numpy as np
+
+    return np.asarray(image, dtype=np.float32) / np.float32(255)
 
 
 def _on(level: int, image: Image.Image) -> Image.Image:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.images.pair import Pair
+from goldenseed.images.pair import Pair, unit
 from goldenseed.images.ssim import ssim_map
+from goldenseed.images.weights import opencv
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,6 @@ def saliency_ssim(pair: Pair) -> float:
 
     Raises:
         GoldenseedError: OpenCV's contrib modules are not installed.
-
     """
     return weighted_ssim(pair, saliency(pair.rgb[1]))
 
@@ -39,7 +38,6 @@ def weighted_ssim(pair: Pair, weights: Weights) -> float:
 
     Raises:
         ValueError: weights of another size, negative or not finite.
-
     """
     import numpy as np
 
@@ -62,25 +60,13 @@ def saliency(image: Image.Image) -> Weights:
 
     Raises:
         GoldenseedError: OpenCV's contrib modules are not installed.
-
     """
     import numpy as np
 
     rows = np.ascontiguousarray(np.asarray(image)[..., ::-1])
-    method = _opencv().saliency.StaticSaliencyFineGrained_create()
+    cv2 = opencv("saliency", "its contrib modules, which bring saliency")
+    method = cv2.saliency.StaticSaliencyFineGrained_create()
     return np.asarray(method.computeSaliency(rows)[1], dtype=np.float64)
-
-
-def _opencv() -> ModuleType:
-    import cv2
-
-    if not hasattr(cv2, "saliency"):
-        raise GoldenseedError(
-            "the installed OpenCV was built without its contrib modules, which bring saliency",
-            fix="pip uninstall opencv-python opencv-python-headless, "
-            "then pip install 'pytest-goldenseed[opencv]'",
-        )
-    return cv2
 
 
 def flip(pair: Pair) -> float:
@@ -93,7 +79,6 @@ def flip(pair: Pair) -> float:
     Raises:
         ImportError: the extra ``flip`` is not installed.
         GoldenseedError: the evaluator gives up.
-
     """
     return float(_evaluated(pair)[1])
 
@@ -103,7 +88,6 @@ def flip_map(pair: Pair) -> npt.NDArray[np.float32]:
 
     Raises:
         ImportError, GoldenseedError: as ``flip``.
-
     """
     found: npt.NDArray[np.float32] = _evaluated(pair)[0][..., 0]
     return found
@@ -112,7 +96,7 @@ def flip_map(pair: Pair) -> npt.NDArray[np.float32]:
 def _evaluated(pair: Pair) -> tuple[npt.NDArray[np.float32], float]:
     from flip_evaluator import evaluate
 
-    current, accepted = map(_unit, pair.rgb)
+    current, accepted = map(unit, pair.rgb)
     try:
         map_, mean, _ = evaluate(accepted, current, "LDR", applyMagma=False)
     except SystemExit as exit_:  # what the evaluator does where others raise
@@ -121,9 +105,3 @@ def _evaluated(pair: Pair) -> tuple[npt.NDArray[np.float32], float]:
             fix="its message stands above; judge these images by another metric",
         ) from exit_
     return map_, mean
-
-
-def _unit(image: Image.Image) -> npt.NDArray[np.float32]:
-    import numpy as np
-
-    return np.asarray(image, dtype=np.float32) / np.float32(255)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from goldenseed.images.pair import Pair
+from goldenseed.images.pair import Pair, unit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,8 +95,7 @@ def _moments(image: Image.Image) -> npt.NDArray[np.float64]:
     import numpy as np
     from skimage.color import rgb2lab
 
-    unit = np.asarray(image, dtype=np.float32) / np.float32(255)
-    lab = rgb2lab(unit).reshape(-1, 3).astype(np.float64)
+    lab = rgb2lab(unit(image)).reshape(-1, 3).astype(np.float64)
     mean = lab.mean(axis=0)
     centred = lab - mean
     return np.stack([mean, lab.std(axis=0), np.cbrt((centred**3).mean(axis=0))])

@@ -52,10 +52,7 @@ def terms_of(
 ) -> Terms:
     """Check what a user asked for; without gates, the default one of suites is in force.
 
-    Raises:
-        GoldenseedError: a metric or gate that does not exist, a limit that its metric cannot have,
-            or a file of gates that cannot be read; with its line, where there is one.
-
+    Raises GoldenseedError for a metric, gate or limit that cannot be, or as ``read_gates``.
     """
     from goldenseed.suite.cases import Limit
 
@@ -77,10 +74,7 @@ def terms_of(
 def read_gates(path: Path) -> dict[str, Limit]:
     """Read gates from a YAML file: a suite's own ``gates:`` section, or a whole suite.
 
-    Raises:
-        GoldenseedError: no such file, broken YAML, another form, an unknown gate, or a limit that
-            its metric cannot have; with the line.
-
+    Raises GoldenseedError, with the line, for what is no such file or names no such gate or limit.
     """
     from goldenseed.suite.cases import Limit
     from goldenseed.suite.document import Problem, failure, read_document
@@ -124,19 +118,9 @@ def mask_of(
     """Return a mask for images of ``size``: mode L, 255 where a pixel counts, 0 where not.
 
     ``file`` is an image of that size, white where pixels count and black where they do not (grey
-    from ``COUNTS`` on counts); ``ignore`` are regions that do not. None if both are empty.
-
-    Args:
-        size: width and height.
-        file: the mask's file.
-        ignore: the regions.
-        path: what asks for the mask, for messages.
-        line: its line.
-
-    Raises:
-        GoldenseedError: a mask that cannot be read, of another size or with alpha, a region that
-            reaches beyond the image, or no pixel left that counts.
-
+    from ``COUNTS`` on counts); ``ignore`` are regions that do not. None if both are empty. ``path``
+    and ``line`` are those of what asks for the mask. Raises GoldenseedError for a mask that cannot
+    be read, of another size or with alpha, a region beyond the image, or no pixel that counts.
     """
     regions = tuple(ignore)
     if file is None and not regions:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING
 
 from goldenseed.core.errors import GoldenseedError
@@ -18,16 +18,10 @@ if TYPE_CHECKING:
 
 
 VARIABLE = "GOLDENSEED_WEIGHTS"
-"""The environment variable that names the folder."""
 
 
 def weights_at(metric: str, name: str) -> Path:
-    """Return the place of what ``metric`` needs, a file or folder called ``name``.
-
-    Raises:
-        GoldenseedError: no folder is named, or nothing of that name lies there.
-
-    """
+    """Return where ``name`` lies, a file or folder; raises GoldenseedError where it does not."""
     folder = os.environ.get(VARIABLE)
     if not folder:
         raise GoldenseedError(
@@ -45,13 +39,7 @@ def weights_at(metric: str, name: str) -> Path:
 
 
 def read_tensors(file: Path, names: tuple[str, ...]) -> dict[str, torch.Tensor]:
-    """Read tensors by name from a safetensors file, as float32; the last two files are kept.
-
-    Raises:
-        ImportError: torch or safetensors is not installed.
-        GoldenseedError: no such file, a damaged one, or one that lacks a name.
-
-    """
+    """Read tensors by name from a safetensors file, as float32; the last two files are kept."""
     tensors = _read(file, file.stat().st_mtime_ns)
     missing = [name for name in names if name not in tensors]
     if missing:
@@ -86,17 +74,23 @@ MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "opencv": ("cv2",),
     }
 )
-"""The modules of each extra, as they are imported."""
+
+
+def opencv(part: str, described: str) -> ModuleType:
+    """Import OpenCV; raises GoldenseedError where it was built without ``part``."""
+    import cv2
+
+    if not hasattr(cv2, part):
+        raise GoldenseedError(
+            f"the installed OpenCV was built without {described}",
+            fix="pip uninstall opencv-python opencv-python-headless, "
+            "then pip install 'pytest-goldenseed[opencv]'",
+        )
+    return cv2
 
 
 def check_available(metric: Metric) -> None:
-    """Look for what ``metric`` needs; only what another package measures with is imported.
-
-    Raises:
-        GoldenseedError: its extra is not installed, its weights are not there, or another
-            package's function cannot be imported.
-
-    """
+    """Raise GoldenseedError where what ``metric`` needs is missing: extra, weights or function."""
     check_extra(f"the metric {metric.name!r}", metric.extra)
     if OFFERS.is_foreign(metric):
         OFFERS.function(metric, metric.measure)
@@ -105,12 +99,7 @@ def check_available(metric: Metric) -> None:
 
 
 def check_extra(what: str, extra: str) -> None:
-    """Look for the modules of an extra of this package; "" and unknown extras need none.
-
-    Raises:
-        GoldenseedError: one of them is not installed.
-
-    """
+    """Raise GoldenseedError where a module of an extra of this package is not installed."""
     missing = [module for module in MODULES.get(extra, ()) if find_spec(module) is None]
     if missing:
         raise GoldenseedError(

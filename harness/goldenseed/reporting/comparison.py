@@ -20,18 +20,16 @@ from goldenseed.suite.cases import Limit
 from goldenseed.verdict.model import Verdict
 
 _NAMED = 5
-"""How many unpaired cases are named."""
 
 _KEYS = 20
-"""How many keys of the environment are named for each kind."""
 
-_SHOWN = (
-    ("peak_difference", "max"),
-    ("mean_difference", "mean"),
-    ("changed_fraction", "changed"),
-    ("ssim", "ssim"),
-    ("phash_distance", "phash"),
-)
+_SHOWN = {
+    "peak_difference": "max",
+    "mean_difference": "mean",
+    "changed_fraction": "changed",
+    "ssim": "ssim",
+    "phash_distance": "phash",
+}
 
 
 def comparison_blocks(
@@ -43,8 +41,7 @@ def comparison_blocks(
 ) -> Iterator[Block]:
     """Yield what comparing two runs found, in the order in which people ask.
 
-    Which runs, what could be paired, which moved together and how the environments differ; and,
-    if ``every_case``, what a report of the comparison says of its cases: how far and why.
+    ``every_case`` adds what a report of the comparison says by itself: how far each is, and why.
     """
     yield Block((_run("A", found.a), _run("B", found.b)))
     yield Block((_verdicts(found.pairs), *_unpaired(found)))
@@ -81,22 +78,22 @@ def _unpaired(found: RunComparison) -> Iterator[str]:
 def _cases(cases: Sequence[CaseRecord]) -> Iterator[Block]:
     moved = [case for case in cases if case.verdict is not Verdict.IDENTICAL]
     moved.sort(key=lambda case: WORST_FIRST.index(case.verdict))
-    rows = tuple(_row(case) for case in moved if case.metrics)
+    rows = tuple(
+        (
+            case.verdict,
+            _name(case),
+            *(number(each, case.metrics[each]) if each in case.metrics else "" for each in _SHOWN),
+        )
+        for case in moved
+        if case.metrics
+    )
     if rows:
-        yield Block(columns=("", "case", *(label for _, label in _SHOWN)), rows=rows)
+        yield Block(columns=("", "case", *_SHOWN.values()), rows=rows)
     for case in moved:
         if case.verdict not in {*HELD, Verdict.WARN, Verdict.DRIFT}:  # these speak by their numbers
             reasons = [told(reason, case.gates).words for reason in case.reasons]
             details = (case.error,) if case.error else tuple(reasons)
             yield Block((f"{case.verdict.upper()} {_name(case)}",), details=details)
-
-
-def _row(case: CaseRecord) -> tuple[str, ...]:
-    values = (
-        number(metric, case.metrics[metric]) if metric in case.metrics else ""
-        for metric, _ in _SHOWN
-    )
-    return (case.verdict, _name(case), *values)
 
 
 def _movement(movement: Movement) -> Block:
@@ -178,11 +175,8 @@ def _profiles(a: str, b: str, count: int, *, total: int) -> str:
 
 def _difference(difference: KeyDifference, count: int, *, total: int) -> tuple[str, ...]:
     where = "" if count == total else f"  (in {count} of {count_of(total, 'case')})"
-    return (
-        difference.kind,
-        difference.key,
-        f"{old_and_new(difference.old, difference.new)}{where}",
-    )
+    change = f"{old_and_new(difference.old, difference.new)}{where}"
+    return (difference.kind, difference.key, change)
 
 
 def _name(case: CaseRecord) -> str:

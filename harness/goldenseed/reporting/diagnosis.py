@@ -6,27 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from goldenseed.diagnosis.divergence import changed
-from goldenseed.diagnosis.model import (
-    Cause,
-    ChangedKey,
-    Diagnosis,
-    FirstDivergence,
-    GrowthKind,
-    RankedCause,
-)
+from goldenseed.diagnosis.model import Cause, ChangedKey, Diagnosis, FirstDivergence, GrowthKind
 from goldenseed.reporting.words import count_of, place_of, stage_name
 from goldenseed.runs.grouping import Group, Grouping, grouped
 from goldenseed.runs.record import CaseRecord
 from goldenseed.trace.stages import Stage
 
 _KEYS = 4
-"""How many keys of the environment a line names."""
 _EVIDENCE = 2
-"""How many sentences of evidence are told for the likeliest cause."""
 _WORTH_NAMING = 0.1
 """Confidence from which a cause is named beside the likeliest."""
 _NAMED_CASES = 3
-"""How many cases or groups are named one by one."""
 _IMPLIED_BY_TORCH = ("torch.version", "torch.git_version", "torch.build.")
 _GROWTH = {
     GrowthKind.ROUNDING_LIKE: "growing as rounding does",
@@ -46,11 +36,9 @@ class Why:
     distances: str | None
     """``relative distance 1.3e-07 there, 1.7e-06 before the VAE``."""
     environment: str | None
-    """The keys that can explain it, old and new."""
     causes: tuple[str, ...]
     """The likeliest cause, then those worth naming: ``guidance scale: about 4 → 6 (0.98)``."""
     evidence: tuple[str, ...]
-    """What speaks for the likeliest."""
     remarks: tuple[str, ...]
     points: tuple[tuple[str, float], ...]
     """Each stage whose relative distance is known, in the order of the flow."""
@@ -62,11 +50,15 @@ def why(diagnosis: Diagnosis) -> Why:
     unknown = f"unknown, since {diagnosis.note}" if diagnosis.note else None
     first, *others = diagnosis.causes or (None,)
     named = [each for each in others if each and each.confidence >= _WORTH_NAMING]
+    causes = [each for each in (first, *named) if each]
     return Why(
         divergence=found.words if found else unknown,
         distances=distances_in_words(found) if found else None,
         environment=environment_in_words(diagnosis.environment),
-        causes=tuple(_cause(each) for each in (first, *named) if each),
+        causes=tuple(
+            f"{'unknown' if each.cause is Cause.UNKNOWN else each.words} ({each.confidence:.2f})"
+            for each in causes
+        ),
         evidence=first.evidence[:_EVIDENCE] if first else (),
         remarks=diagnosis.remarks,
         points=tuple(
@@ -75,11 +67,6 @@ def why(diagnosis: Diagnosis) -> Why:
             if each.distance is not None
         ),
     )
-
-
-def _cause(cause: RankedCause) -> str:
-    words = "unknown" if cause.cause is Cause.UNKNOWN else cause.words
-    return f"{words} ({cause.confidence:.2f})"
 
 
 def distances_in_words(found: FirstDivergence) -> str | None:
@@ -126,10 +113,7 @@ def environment_sentence(cases: Sequence[CaseRecord]) -> str | None:
 
 
 def grouping_sentence(cases: Sequence[CaseRecord]) -> str | None:
-    """Say of all cases that moved why, in a sentence; None where none did or nothing is known.
-
-    ``all 12 cases that moved part at denoising step 1; likely cause: attention kernel (0.93)``
-    """
+    """Say of all cases that moved why, in a sentence; None where none did or nothing is known."""
     found = grouped(cases)
     return f"{_subject(found, len(cases))} {_rest(found)}" if found.groups else None
 

@@ -26,11 +26,7 @@ _DIVERGENCE: Final = {"stage", "index", "of", "source", "words"}
 def comparison_document(
     found: RunComparison, environments: Environments, movement: Movement
 ) -> dict[str, Any]:
-    """Return everything a comparison found as JSON data.
-
-    ``same`` says that every pair is identical or within the tolerance. Each case has its verdict,
-    reasons, metrics (B against A), both pixel digests, and where and why it parts.
-    """
+    """Return everything a comparison found as JSON data; metrics are those of B against A."""
     together = asdict(movement)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -61,8 +57,7 @@ def _run(run: StoredRun) -> dict[str, Any]:
 def _case(pair: JudgedPair) -> dict[str, Any]:
     judged, diagnosis = pair.judged, pair.judged.diagnosis
     found = diagnosis and diagnosis.model_dump(
-        mode="json",
-        include={"causes": True, "first_divergence": _DIVERGENCE},
+        mode="json", include={"causes": True, "first_divergence": _DIVERGENCE}
     )
     return judged.model_dump(mode="json", include=_NAME | _JUDGED) | {
         "brighter": pair.brighter,

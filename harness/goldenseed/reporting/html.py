@@ -79,10 +79,8 @@ def _height(distance: float) -> float:
 def write_report(run: RunView, folder: Path, *, notes: Sequence[Block] = ()) -> Path:
     """Write ``index.html`` into the run's folder and return its path.
 
-    The page holds its styles and script and links to the PNG files beside it: it makes no request
-    beyond the folder, and its content security policy keeps it from making any. Images that are
-    not there are shown as missing. ``notes`` are shown above the cases. Raises GoldenseedError
-    where the file cannot be written.
+    The page makes no request beyond the folder, and its content security policy keeps it from
+    making any. ``notes`` are shown above the cases.
     """
     path = folder / "index.html"
     write_atomically(path, render(run, notes=notes).encode("utf-8"), durable=False)
@@ -133,7 +131,7 @@ def _template() -> Template:
         "begin": capitalised,
         "content": content_in_words,
         "count": count_of,
-        "fields": _fields,
+        "fields": lambda document: sorted(_flat(document)),
         "plot": plot_of,
         "seconds": seconds,
         "short": shortened,
@@ -146,12 +144,8 @@ def _shown(value: object) -> object:
     return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-def _fields(document: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Lay a nested document out as dotted names and values, sorted by name."""
-    return sorted(_flat(document, ""))
-
-
-def _flat(document: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:
+def _flat(document: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Lay a nested document out as dotted names and values."""
     for name, value in document.items():
         dotted = f"{prefix}{name}"
         if isinstance(value, Mapping) and value:

@@ -27,8 +27,7 @@ _PIXELATED_UP_TO = 256
 def case_slug(case_id: str) -> str:
     """Return the short name of a case id: ``red-apple-1024`` for ``red-apple[seed=1024]``.
 
-    An id of another form gets six hexadecimal digits of its digest, so that two ids never share a
-    slug.
+    An id of another form gets some digits of its digest: no two ids share a slug.
     """
     plain = _PLAIN.fullmatch(case_id)
     if plain and len(case_id) <= _LONGEST:
@@ -37,10 +36,7 @@ def case_slug(case_id: str) -> str:
 
 
 def case_anchor(case: CaseRecord) -> str:
-    """Return the fragment of a case in ``index.html``: ``shapes.red-apple-1024``.
-
-    The suite is part of it since two suites in one run may both have a ``red-apple[seed=1024]``.
-    """
+    """Return the fragment of a case in ``index.html``: ``shapes.red-apple-1024``."""
     suite = case.suite if _PLAIN_SUITE.fullmatch(case.suite) else _with_digest(case.suite)
     return f"{suite}.{case_slug(case.id)}"
 
@@ -89,10 +85,7 @@ class Picture:
 
 
 def picture_of(role: str, relative: str | None, folder: Path | None) -> Picture | None:
-    """Look at one image of a record; a path that leaves the folder counts as missing.
-
-    None where the record has no such image, or where no folder is looked at.
-    """
+    """Look at one image of a record, if it has it; a path out of the folder counts as missing."""
     if relative is None or folder is None:
         return None
     try:

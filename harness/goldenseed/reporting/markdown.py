@@ -13,7 +13,6 @@ from goldenseed.reporting.view import CaseView, RunView
 from goldenseed.reporting.words import About, capitalised, count_of, shortened, visible
 
 SHOWN_CASES = 20
-"""How many cases a summary names; the report has them all."""
 
 _LONGEST_TEXT = 160
 _LONGEST_NOTE = 400
@@ -32,8 +31,7 @@ def write_summary(run: RunView, folder: Path) -> Path:
 def summary_markdown(run: RunView) -> str:
     """Describe a run in GitHub's Markdown: counts, the worst cases, the environment.
 
-    At most ``SHOWN_CASES`` cases are named. Prompts and messages are written so that no character
-    of theirs acts as Markdown or HTML, pings anybody or links anywhere.
+    No character of prompts and messages acts as Markdown or HTML, pings anybody or links anywhere.
     """
     return "\n\n".join([f"## Golden images: {run.outcome}", *_blocks(run)]) + "\n"
 

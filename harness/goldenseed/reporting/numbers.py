@@ -12,7 +12,6 @@ from goldenseed.images.gates import within
 from goldenseed.runs.record import GateInForce
 
 Scalar = float | int | str | bool | None
-"""What a reason or a field of the environment may hold."""
 
 _MOST_DECIMALS = 17
 
@@ -59,16 +58,14 @@ _OTHER = _Style(decimals=4, ends=(0.0,))
 def number(metric: str, value: float, *, beside: tuple[float, ...] = ()) -> str:
     """Write ``value`` with as many decimals as tell it from every number ``beside`` it.
 
-    ``ssim`` has at least 4 decimals, levels and hash distances none, fractions are percentages,
-    ``psnr`` is in decibels. A value is never written like another one that it differs from:
-    ``number("ssim", 0.99987, beside=(0.9999,))`` is ``0.99987``, and an SSIM just below 1 is
-    never written as 1.
+    ``number("ssim", 0.99987, beside=(0.9999,))`` is ``0.99987``, and an SSIM just below 1 is never
+    written as 1.
     """
     if not math.isfinite(value):
         return str(value)
     if _ALONG_THE_TRACE.fullmatch(metric):
         return _with_exponent(value, (*beside, 0.0))
-    style = _style(metric)
+    style = _STYLES.get(metric, _DISTANCE if metric.endswith("_distance") else _OTHER)
     others = [other for other in (*beside, *style.ends) if other != value and math.isfinite(other)]
     for decimals in range(style.decimals, _MOST_DECIMALS):
         text = _fixed(value, style, decimals)
@@ -115,12 +112,6 @@ def seconds(value: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
-def _style(metric: str) -> _Style:
-    if metric in _STYLES:
-        return _STYLES[metric]
-    return _DISTANCE if metric.endswith("_distance") else _OTHER
-
-
 def _fixed(value: float, style: _Style, decimals: int) -> str:
     text = f"{value * style.factor:.{decimals}f}"
     if decimals > 0:
@@ -139,7 +130,6 @@ class MetricRow:
 
     metric: str
     value: float | None
-    """None where it was not measured."""
     gate: GateInForce | None = None
 
     @property

@@ -13,7 +13,6 @@ from goldenseed.tools.selfcheck.findings import Findings, Room, Share
 _ROOM = ("gate", "limit", "tolerance", "faintest wrong image")
 
 _NAMED = 5
-"""How many cases are named for one finding; JSON names all."""
 
 
 def selfcheck_lines(check: SelfCheck, found: Findings) -> list[str]:
@@ -51,7 +50,8 @@ def _rows(check: SelfCheck, found: Findings) -> list[tuple[str, ...]]:
 
 def _room(check: SelfCheck, room: Room) -> tuple[str, ...]:
     tolerance = "not known" if room.tolerance is None else number(room.metric, room.tolerance)
-    return (room.gate, _limits(check, room.gate), tolerance, _faintest(room))
+    faintest = f"{number(room.metric, room.faintest)} ({room.wrong} in {room.case})"
+    return (room.gate, _limits(check, room.gate), tolerance, faintest)
 
 
 def _limits(check: SelfCheck, gate: str) -> str:
@@ -135,15 +135,8 @@ def _proposal(check: SelfCheck, found: Findings) -> Iterator[str]:
     for gate, limit in found.proposed.items():
         room = rooms.get(gate)
         blunt = room is not None and not room.separates
-        yield f"    {gate}: {_yaml(limit)}{'  # does not fail every wrong image' if blunt else ''}"
-
-
-def _faintest(room: Room) -> str:
-    return f"{number(room.metric, room.faintest)} ({room.wrong} in {room.case})"
-
-
-def _yaml(limit: float) -> str:
-    return str(int(limit)) if limit == int(limit) else repr(limit)
+        value = str(int(limit)) if limit == int(limit) else repr(limit)
+        yield f"    {gate}: {value}{'  # does not fail every wrong image' if blunt else ''}"
 
 
 def _sources(check: SelfCheck) -> str:

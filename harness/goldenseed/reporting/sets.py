@@ -48,11 +48,9 @@ class SetView:
 
     record: SetRecord
     state: str
-    """A key of ``MEANINGS``."""
     results: tuple[ResultView, ...]
     """The broken ones first."""
     notes: tuple[str, ...]
-    """What could not be judged, and why."""
 
     @property
     def name(self) -> str:

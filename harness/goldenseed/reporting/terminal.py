@@ -16,14 +16,10 @@ from goldenseed.runs.record import BaselineUsed
 _FACTS = (About.GATE, About.TOLERANCE)
 _DIGEST_SHOWN = 6
 _NAMED = 5
-"""How many sets that were not judged are named."""
 
 
 def failure_text(case: CaseView, report: str | None) -> str:
-    """Say what became of one case, and what to do about it, in a few lines.
-
-    ``report`` is the path of ``index.html`` as a user would type it, or None if none is written.
-    """
+    """Say what became of one case, and what to do about it; ``report`` is the page's path."""
     record = case.record
     head = f"{record.verdict.upper()} {visible(record.path)}::{visible(record.id)}"
     lines = (line for text in _body(case, report) for line in visible(text).splitlines())
@@ -87,10 +83,7 @@ def why_lines(why: Why) -> Iterator[str]:
 
 
 def summary_lines(run: RunView, report: str | None = None) -> list[str]:
-    """Return the run's closing lines: what the cases that moved share, counts, report, what to do.
-
-    ``report`` is the path of ``index.html`` as a user would type it, or None if none is written.
-    """
+    """Return the run's closing lines; ``report`` is the page's path as a user would type it."""
     counts = ", ".join(f"{len(each.cases)} {each.verdict}" for each in reversed(run.sections))
     lines = [run.shared] if run.shared else []
     lines.append(counts or "no cases")

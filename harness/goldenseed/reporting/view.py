@@ -62,10 +62,8 @@ class CaseView:
     metrics: tuple[MetricRow, ...]
     """Every metric with each of its gates, the gated ones first; empty if none was measured."""
     content: tuple[MetricRow, ...]
-    """The content scores and their limits."""
     why: Why | None
     moved: str | None
-    """How much of the picture moved."""
     accept: tuple[str, ...]
     """The shell's words, quoted, for accepting the image; () where none should be."""
 
@@ -157,11 +155,8 @@ class RunView:
 
     record: RunRecord
     outcome: str
-    """``6 of 32 cases fail``."""
     shared: str | None
-    """What the cases that moved have in common, as a sentence."""
     environment: str | None
-    """How the environments of the cases that moved differ from the accepted images'."""
     locks: tuple[LockView, ...]
     sections: tuple[Section, ...]
     """The cases by verdict, the worst first."""
@@ -235,9 +230,7 @@ def _recipe_value(case: CaseRecord, name: str) -> object:
 def _accept(case: CaseRecord, run_id: str) -> tuple[str, ...]:
     """Return the command that accepts a case's image; () where none should be offered.
 
-    An error has no image, an identical one is accepted already, and a rejected one was declared
-    wrong by somebody: undoing that deserves more than a line to copy. To accept an image does not
-    mend its content.
+    To undo a rejection deserves more than a line to copy; to accept does not mend the content.
     """
     if case.verdict not in _ACCEPTABLE or case.breaks_content:
         return ()

@@ -1,8 +1,4 @@
-"""How verdicts, reasons, stages and counts are worded, the same wherever they are shown.
-
-What is said here is raw: whoever shows it makes it harmless with ``visible`` and an escape of its
-own.
-"""
+"""How verdicts, reasons, stages and counts are worded; raw, so that whoever shows it escapes it."""
 
 from __future__ import annotations
 
@@ -27,7 +23,6 @@ WORST_FIRST = (
     Verdict.MATCH,
     Verdict.IDENTICAL,
 )
-"""The order in which people want to see the verdicts."""
 
 MEANINGS = {
     Verdict.DRIFT: "Farther from the baseline than a gate allows.",
@@ -39,7 +34,6 @@ MEANINGS = {
     Verdict.MATCH: "Not the same pixels, but no farther than the tolerance.",
     Verdict.IDENTICAL: "The very pixels that were accepted.",
 }
-"""One sentence for each verdict."""
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
@@ -59,10 +53,9 @@ _SENTENCES = {
 
 
 def visible(text: str, *, lines: bool = True) -> str:
-    r"""Write control, bidirectional and other unseen characters as ``⟨U+202E⟩``.
+    """Write control, bidirectional and other unseen characters as ``⟨U+202E⟩``.
 
-    Keeps tabs and newlines if ``lines``; otherwise writes them as a space. Keeps the joiners that
-    scripts and emoji need.
+    Tabs and newlines are kept if ``lines``, else a space; joiners are kept, which emoji need.
     """
     if text.isprintable():
         return text
@@ -154,7 +147,6 @@ class Told:
     statement: str
     """What it says, without where the limit came from."""
     source: str
-    """Where the limit came from; empty where that is not told."""
 
     @property
     def words(self) -> str:
@@ -163,11 +155,7 @@ class Told:
 
 
 def told(reason: Reason, gates: Sequence[GateInForce], error: str | None = None) -> Told:
-    """Put a reason in words.
-
-    ``gates`` are those in force, of which an older reason does not say which it is about; a detail
-    that is the case's ``error`` is not repeated.
-    """
+    """Put a reason in words; ``gates`` are those in force, and ``error`` need not be repeated."""
     statement, source = _statement(reason, gates)
     if reason.detail and reason.detail != error:
         whole = f"{statement} ({source})" if statement and source else statement

@@ -1,7 +1,4 @@
-"""Two runs compared: every case of the second judged with the first in the baseline's place.
-
-The comparison can be kept as a run record, for everything that works from one.
-"""
+"""Two runs compared: every case of the second judged with the first in the baseline's place."""
 
 from __future__ import annotations
 
@@ -68,14 +65,7 @@ class RunComparison:
 
 
 class Comparer:
-    """Judges pairs of cases; may keep their pictures for a report.
-
-    Args:
-        a: the run in the baseline's place.
-        b: the run that is judged.
-        pictures: the folder in which the pictures are kept, or None to keep none.
-
-    """
+    """Judges pairs of cases, run A in the baseline's place; may keep pictures for a report."""
 
     def __init__(self, a: StoredRun, b: StoredRun, *, pictures: Path | None = None) -> None:
         self._a = a
@@ -135,12 +125,8 @@ def compare_runs(
 ) -> RunComparison:
     """Pair the cases of two runs and judge each pair with ``a`` in the baseline's place.
 
-    Needs the two folders and nothing else; holds two images at a time. ``progress`` may wrap the
-    pairs to show how far it is.
-
-    Raises:
-        GoldenseedError: the runs have no case in common, or a picture cannot be kept.
-
+    ``progress`` may wrap the pairs to show how far it is. Raises GoldenseedError where the runs
+    have no case in common, or a picture cannot be kept.
     """
     pairing = pair_cases(a.record, b.record)
     comparer = Comparer(a, b, pictures=pictures)
@@ -186,8 +172,7 @@ def comparison_id(a: RunRecord, b: RunRecord) -> str:
 def comparison_record(found: RunComparison, *, started: datetime, finished: datetime) -> RunRecord:
     """Describe the comparison as the run B would have been, had A been its baselines.
 
-    A case that only B has is ``new``; one that only A has is an ``error``, since a case that is
-    missing must not pass. What passes is what did not move: ``identical`` and ``match``.
+    A case that only B has is ``new``; one that only A has is an ``error``: it must not pass.
     """
     a, b = found.a.record, found.b.record
     unpaired = (
@@ -207,12 +192,7 @@ def comparison_record(found: RunComparison, *, started: datetime, finished: date
 
 
 def write_comparison_record(record: RunRecord, folder: Path) -> None:
-    """Write the record as ``run.json``, so that every verb that takes a run takes the comparison.
-
-    Raises:
-        GoldenseedError: it cannot be written.
-
-    """
+    """Write ``run.json``, so that every verb that takes a run takes the comparison."""
     data = record.model_dump_json(indent=1).encode() + b"\n"
     write_atomically(folder / RECORD, data, durable=False)
 

@@ -24,15 +24,12 @@ class Group:
 
     cases: tuple[CaseRecord, ...]
     stage: Stage | None
-    """Where they part; None where no trace tells."""
     index: int | None
     """From 0, where all of them part at the same step (or draw, or call)."""
     cause: Cause
-    """``unknown`` where none is believed."""
     words: str
     """The cause, with its values where they are the same for all; empty if it is unknown."""
     confidence: float
-    """The least of the cases' confidences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +37,7 @@ class Grouping:
     """The cases that moved, by what they have in common."""
 
     groups: tuple[Group, ...]
-    """The largest first; no group is empty."""
     undiagnosed: tuple[CaseRecord, ...]
-    """Cases that moved and have no diagnosis."""
     beyond_tolerance: bool
     """Whether they moved beyond the tolerance; if none did, those within it are grouped."""
 
@@ -55,11 +50,14 @@ class Grouping:
 def grouped(cases: Iterable[CaseRecord]) -> Grouping:
     """Group the cases that moved by first divergence and likeliest cause.
 
-    Those beyond the tolerance, else those within it. A case that failed without an image
-    moved only if its failure has a diagnosis.
+    Those beyond the tolerance, else those within it; a failure, only if it has a diagnosis.
     """
     known = list(cases)
-    moved = [case for case in known if case.verdict in _MOVED and _says_something(case)]
+    moved = [
+        case
+        for case in known
+        if case.verdict in _MOVED and (case.diagnosis or case.verdict is not Verdict.ERROR)
+    ]
     beyond = bool(moved)
     if not beyond:
         moved = [case for case in known if case.verdict is Verdict.MATCH]
@@ -68,30 +66,19 @@ def grouped(cases: Iterable[CaseRecord]) -> Grouping:
     for case in moved:
         if case.diagnosis is None:
             undiagnosed.append(case)
-        else:
-            found.setdefault((_stage(case), _cause(case)), []).append(case)
+            continue
+        first, believed = case.diagnosis.first_divergence, _believed(case)
+        stage = first.stage if first else None
+        cause = believed.cause if believed else Cause.UNKNOWN
+        found.setdefault((stage, cause), []).append(case)
     groups = [_group(stage, cause, alike) for (stage, cause), alike in found.items()]
     groups.sort(key=lambda group: -len(group.cases))
     return Grouping(tuple(groups), tuple(undiagnosed), beyond)
 
 
-def _says_something(case: CaseRecord) -> bool:
-    return case.verdict is not Verdict.ERROR or case.diagnosis is not None
-
-
-def _stage(case: CaseRecord) -> Stage | None:
-    found = case.diagnosis.first_divergence if case.diagnosis else None
-    return found.stage if found else None
-
-
 def _believed(case: CaseRecord) -> RankedCause | None:
     causes = case.diagnosis.causes if case.diagnosis else ()
     return causes[0] if causes and causes[0].confidence >= BELIEVED else None
-
-
-def _cause(case: CaseRecord) -> Cause:
-    found = _believed(case)
-    return found.cause if found else Cause.UNKNOWN
 
 
 def _group(stage: Stage | None, cause: Cause, cases: Sequence[CaseRecord]) -> Group:

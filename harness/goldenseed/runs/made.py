@@ -97,8 +97,7 @@ class Made:
     ) -> dict[str, object]:
         """Keep image and traces in a run's folder; return the record's fields on what was made.
 
-        ``accepted`` is the accepted image of the same pixels, and ``trace`` the digest and file of
-        an accepted trace of the same values, where there are such: they are copied.
+        An accepted image or ``trace`` (digest and file) of the same values is copied.
         """
         image = self.image
         return {
@@ -116,10 +115,7 @@ class Made:
 
 
 def mask_for(size: tuple[int, int], spec: MaskSpec | None) -> Image | None:
-    """Return which pixels of an image of ``size`` count, white on black; None where all do.
-
-    Raises ``GoldenseedError`` for a mask that cannot be used.
-    """
+    """Return which pixels of an image of ``size`` count, white on black; None where all do."""
     if spec is None:
         return None
     from goldenseed.images.terms import mask_of

@@ -1,7 +1,6 @@
 """Which cases of two runs moved together, what they have in common, and which way they went.
 
-Nothing here is an estimate. A field is named only if what is said of it holds for every case that
-was looked at, and only if its values repeat, so that the statement says more than the case's name.
+A field is named only if what is said of it holds for every case, and only if its values repeat.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from goldenseed.runs.record import CaseRecord
 from goldenseed.verdict.model import Verdict
 
 Fields = Mapping[str, JsonValue]
-"""What a case can be grouped by: dotted name to value."""
 
 MOST_VALUES = 3
 """A field is named only with so few values; a longer list says nothing to a reader."""
@@ -30,7 +28,6 @@ A field that differs in every case, as a seed may, parts any cases from any othe
 """
 
 ABSENT = "(not given)"
-"""Stands for the value of a field that a recipe leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,6 @@ class FieldSplit:
     field: str
     """Dotted, as in the recipe: ``model.scheduler.class``; or ``suite``, ``size``, …"""
     values: tuple[JsonValue, ...]
-    """What the cases that moved have there."""
     other_values: tuple[JsonValue, ...]
     """What only cases that held have there; never empty."""
     held_with: int
@@ -138,15 +134,13 @@ class Movement:
     whose pixels differ at all against the identical ones."""
     separation: Separation
     brighter: int
-    """How many of the moved images became brighter on average."""
     darker: int
 
 
 def movement_of(pairs: Sequence[JudgedPair], differences: Sequence[Differences | None]) -> Movement:
     """Part the cases that moved from those that did not, and say what tells them apart.
 
-    ``differences`` are those of each pair's environments: that the environments of some cases
-    differ in a key and those of others do not may be what tells them apart.
+    ``differences`` are those of each pair's environments, which may be what tells them apart.
     """
     described = [
         (pair, fields_of(pair.judged) | _changes(found))

@@ -26,7 +26,6 @@ class Pairing:
     """The cases of two runs, side by side."""
 
     pairs: tuple[CasePair, ...]
-    """In the order of the second run."""
     only_in_a: tuple[CaseRecord, ...] = ()
     only_in_b: tuple[CaseRecord, ...] = ()
 
@@ -34,9 +33,7 @@ class Pairing:
 def pair_cases(a: RunRecord, b: RunRecord) -> Pairing:
     """Pair the cases of two runs by suite name and case id, wherever the suite files lay.
 
-    Raises:
-        GoldenseedError: no case is in both runs, or one run names a case twice.
-
+    Raises GoldenseedError where no case is in both runs, or one run names a case twice.
     """
     in_a, in_b = _by_name(a), _by_name(b)
     pairs = tuple(CasePair(in_a[name], case) for name, case in in_b.items() if name in in_a)
@@ -66,9 +63,7 @@ def _by_name(run: RunRecord) -> dict[tuple[str, str], CaseRecord]:
 
 
 def _contents(run: RunRecord) -> str:
-    suites = {case.suite: 0 for case in run.cases}
-    for case in run.cases:
-        suites[case.suite] += 1
+    suites = Counter(case.suite for case in run.cases)
     if not suites:
         return f"{run.run_id} has no cases"
     words = (f"{count} of suite {suite}" for suite, count in suites.items())
@@ -85,7 +80,6 @@ class Environments:
     cases: int
     """How many pairs have both their environments on record."""
     unknown: int
-    """How many have not."""
     profiles: tuple[tuple[str, str, int], ...]
     """Profile of A, profile of B, and how many pairs have these; the most frequent first."""
     differences: tuple[tuple[KeyDifference, int], ...]
@@ -95,10 +89,7 @@ class Environments:
 def differences_by_pair(
     a: RunRecord, b: RunRecord, pairs: Iterable[CasePair]
 ) -> tuple[Differences | None, ...]:
-    """Return for each pair in which keys its environments differ; None where one is not on record.
-
-    The environments of one run's cases differ too: by scheduler, by adapters, by worker.
-    """
+    """Return for each pair in which keys its environments differ; None where one is not known."""
     known: dict[tuple[str | None, str | None], Differences | None] = {}
     found = []
     for pair in pairs:
@@ -116,7 +107,7 @@ def environments_of(
 ) -> Environments:
     """Count over all pairs what ``differences_by_pair`` says of each."""
     known = [pair for pair, each in zip(pairs, differences, strict=True) if each is not None]
-    profiles = Counter((_profile(pair.a), _profile(pair.b)) for pair in known)
+    profiles = Counter((pair.a.profile or "unknown", pair.b.profile or "unknown") for pair in known)
     counted = Counter(difference for each in differences for difference in each or ())
     order = list(Kind)
     return Environments(
@@ -137,7 +128,3 @@ def _environment(run: RunRecord, case: CaseRecord) -> dict[str, EnvironmentValue
         return stored_environment(run, case)
     except GoldenseedError:
         return None
-
-
-def _profile(case: CaseRecord) -> str:
-    return case.profile or "unknown"

@@ -19,12 +19,7 @@ from goldenseed.verdict.model import Verdict
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from goldenseed.suite.cases import (
-        Limit,
-        SetSpec,
-        Side,
-        Suite,
-    )
+    from goldenseed.suite.cases import Limit, SetSpec, Side, Suite
 
 
 MOST_PAIRS = 1000
@@ -73,7 +68,6 @@ def _pair(group: Sequence[str], place: int) -> tuple[str, str]:
 
 
 _HELD_BYTES = 256 * 2**20
-"""How much memory the decoded images of a suite's sets may take."""
 
 
 @dataclass(frozen=True, slots=True)

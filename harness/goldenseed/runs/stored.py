@@ -36,9 +36,7 @@ _FORMS = (
 def stored_evidence(run: RunRecord, folder: Path, case: CaseRecord) -> Evidence:
     """Describe an image that ``run`` left in ``folder``; no file is read yet.
 
-    Raises:
-        GoldenseedError: the record was altered so that it cannot be true.
-
+    Raises GoldenseedError where the record was altered so that it cannot be true.
     """
     for name, form in _FORMS:
         value = getattr(case, name)
@@ -64,22 +62,14 @@ def stored_evidence(run: RunRecord, folder: Path, case: CaseRecord) -> Evidence:
 
 
 def stored_environment(run: RunRecord, case: CaseRecord) -> dict[str, EnvironmentValue] | None:
-    """Return where ``case`` ran, or None where that is not on record.
-
-    Raises:
-        GoldenseedError: the record names an environment that it does not have.
-
-    """
+    """Return where ``case`` ran, or None where that is not on record."""
     return None if case.environment_sha256 is None else run.environment_of(case)
 
 
 def stored_image(folder: Path, case: CaseRecord) -> Image:
     """Decode the image of ``case`` from its run's folder and verify that it is the recorded one.
 
-    Raises:
-        GoldenseedError: the case has no image, its file is missing or damaged or lies outside the
-            folder, or its pixels (size and mode included) are not those on record.
-
+    Raises GoldenseedError where it is not, or there is none inside the folder.
     """
     from goldenseed.core.pixels import decode, pixels_sha256
 
@@ -110,12 +100,7 @@ def stored_image(folder: Path, case: CaseRecord) -> Image:
 
 
 def stored_mask(folder: Path, case: CaseRecord) -> Image | None:
-    """Decode the mask under which ``case`` was judged; None where all pixels counted.
-
-    Raises:
-        GoldenseedError: its file is missing or damaged or lies outside the folder.
-
-    """
+    """Decode the mask under which ``case`` was judged; None where all pixels counted."""
     from goldenseed.core.pixels import decode
 
     return decode(inside(folder, case.masked.image), formats=("PNG",)) if case.masked else None
@@ -126,14 +111,7 @@ def kept_trace(
 ) -> dict[str, object]:
     """Write a trace into the run's folder under its digest, once; return a record's fields on it.
 
-    Args:
-        folder: the run's.
-        recording: what was recorded; None if that was not wanted.
-        known: digest and file of a trace whose stages have the same digests.
-
-    Raises:
-        GoldenseedError: it cannot be written.
-
+    ``known`` are digest and file of a trace whose stages have the same digests.
     """
     if recording is None or not recording.stages:
         return {}
@@ -152,12 +130,7 @@ def kept_trace(
 
 
 def kept_layers(folder: Path, layers: DeepTrace | None) -> dict[str, object]:
-    """Write a deep trace into the run's folder under its digest; return a record's field on it.
-
-    Raises:
-        GoldenseedError: it cannot be written.
-
-    """
+    """Write a deep trace into the run's folder under its digest; return a record's field on it."""
     if layers is None:
         return {}
     place = f"{FOLDER}/{layers.sha256}{LAYERS_SUFFIX}"
@@ -171,12 +144,7 @@ def trace_path(folder: Path, trace_sha256: str) -> Path:
 
 
 def stored_trace(folder: Path, case: CaseRecord) -> Trace | None:
-    """Read the trace of ``case`` from its run's folder and verify it; None if there is none.
-
-    Raises:
-        GoldenseedError: the file is missing, damaged, outside the folder, or not of this case.
-
-    """
+    """Read the trace of ``case`` from its run's folder and verify it; None if there is none."""
     if case.trace_file is None:
         return None
     path = inside(folder, case.trace_file)
@@ -191,13 +159,7 @@ def stored_trace(folder: Path, case: CaseRecord) -> Trace | None:
 
 
 class Pictures:
-    """Writes PNGs into a run's folder, taking an accepted file where it holds the same pixels.
-
-    Args:
-        folder: where pictures are kept; None to keep none.
-        store: where accepted files are, if any may be taken.
-
-    """
+    """Writes PNGs into a run's folder; may take accepted files of the same pixels from a store."""
 
     def __init__(self, folder: Path | None, store: BaselineStore | None = None) -> None:
         self._folder = folder
@@ -208,10 +170,7 @@ class Pictures:
     def keep(
         self, image: Image, sha256: str, *, accepted: AcceptedImage | None = None
     ) -> str | None:
-        """Write ``image`` under its digest, once; return the place, or None if none is kept.
-
-        ``accepted`` is the accepted image of the same pixels, where there is one.
-        """
+        """Write ``image`` under its digest, once; return the place, or None if none is kept."""
         if self._folder is None:
             return None
         place = f"images/{sha256}.png"
@@ -241,11 +200,7 @@ class Pictures:
             self._store.image(sha256)
 
     def _encoded(self, image: Image, sha256: str, file_sha256: str | None) -> bytes:
-        """Return a PNG file of ``image``: the accepted one, if these pixels are accepted.
-
-        To verify that one costs a third of encoding the image again, and next to nothing where its
-        bytes are those that were accepted.
-        """
+        """Return a PNG file of ``image``: the accepted one where it is sound, which is faster."""
         from goldenseed.core.pixels import encode_png
 
         if self._store is not None and self._store.image_path(sha256).is_file():

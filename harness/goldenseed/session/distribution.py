@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import Any
 
 RUNNING = "running"
-"""The folder of the marks, inside the run's folder."""
 
 
 @contextmanager
 def marked(folder: Path, name: str) -> Iterator[bool]:
-    """Leave a mark called ``name`` in ``folder`` while the block runs.
+    """Leave a mark called ``name`` in ``folder`` while the block runs, if it can be written.
 
-    Yields whether the mark was there: then a process died in this very block. pytest-xdist gives a
-    test that took its worker down to the next worker, with ``--dist loadgroup`` at least (3.8.0,
-    ``LoadScopeScheduling.remove_node``), until none is left to run the other tests. A mark that
-    cannot be written is done without.
+    Yields whether it was there: then a process died in this very block. pytest-xdist gives a test
+    that took its worker down to the next worker, with ``--dist loadgroup`` at least (3.8.0,
+    ``LoadScopeScheduling.remove_node``), until none is left to run the other tests.
     """
     mark = folder / sha256(name.encode()).hexdigest()
     died_here_before = mark.exists()

@@ -59,7 +59,6 @@ def _at_its_def(entry: TracebackType) -> TracebackType:
 
 
 CASE = pytest.StashKey[Case]()
-"""The case of a suite that an item runs."""
 
 RECORDS = pytest.StashKey[list[CaseRecord]]()
 """Where an item keeps the records of what it judged, for its report to carry."""
@@ -74,10 +73,7 @@ class GoldenFailure(AssertionError):  # noqa: N818 - pytest's word for a test th
 
 
 def settle(item: pytest.Item, record: CaseRecord, text_of: Callable[[CaseRecord], str]) -> None:
-    """Keep ``record`` with its item; warn or raise ``GoldenFailure`` as the verdict demands.
-
-    ``text_of`` says of a record what the user is to read of it.
-    """
+    """Keep ``record`` with its item; warn or raise ``GoldenFailure`` as the verdict demands."""
     records = item.stash.setdefault(RECORDS, [])
     records.append(record)
     if not record.passed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from goldenseed.baselines.store import BaselineStore
@@ -14,7 +14,6 @@ from goldenseed.tools.selfcheck.baseline_cases import Right, find_right
 from goldenseed.tools.selfcheck.check import WRONG_IMAGES, mask_in_force, self_check
 
 MEMORY_KEY = "goldenseed/selfcheck"
-"""Where pytest's cache keeps the digests of what passed before."""
 
 
 class Memory(Protocol):
@@ -32,8 +31,7 @@ class Memory(Protocol):
 class GateCheck:
     """Checks the gates of the cases that ran, where gates or baselines are not as they were.
 
-    Only what passed is remembered: a failure is found again in every session. That the image of a
-    neighbouring case changed is no reason to check a case again.
+    Only what passed is remembered: a failure is found again in every session.
     """
 
     def __init__(self, store: BaselineStore, memory: Memory | None) -> None:
@@ -43,12 +41,7 @@ class GateCheck:
         self._passed = {str(each) for each in kept} if isinstance(kept, list) else set()
 
     def failures(self, run: RunRecord, suites: Mapping[str, Suite]) -> Iterator[str]:
-        """Yield a line for each of ``suites``, by place, whose gates would pass a wrong image.
-
-        Raises:
-            GoldenseedError: an entry or an accepted image that cannot be read.
-
-        """
+        """Yield a line for each of ``suites``, by place, whose gates would pass a wrong image."""
         for place, suite in suites.items():
             yield from self._failures_of(suite, place, run)
 
@@ -60,35 +53,29 @@ class GateCheck:
             changed = [each for each in right if _digest(each) not in self._passed]
             check = self_check(suite.name, profile or "", changed, self._store, others=right)
             failed = {trial.case for trial in check.passed}
-            self._remember([each for each in changed if each.case.id not in failed])
+            passed = [_digest(each) for each in changed if each.case.id not in failed]
+            self._passed.update(passed)
+            if self._memory and passed:
+                self._memory.set(MEMORY_KEY, sorted(self._passed))
             if failed:
                 yield (
                     f"{place}: the self-check that the suite demands fails: {passing_line(check)}; "
                     f"`goldenseed selfcheck {place} --profile {profile}` says which gates to set"
                 )
 
-    def _remember(self, right: Sequence[Right]) -> None:
-        self._passed.update(map(_digest, right))
-        if self._memory and right:
-            self._memory.set(MEMORY_KEY, sorted(self._passed))
-
 
 def _digest(right: Right) -> str:
     """Digest everything that decides what becomes of a case's self-check, neighbours left out."""
+    from goldenseed.core.pixels import pixels_sha256
+
+    mask = mask_in_force(right)
     return json_sha256(
         {
             "tried": list(WRONG_IMAGES),
             "accepted": [image.pixels_sha256 for image in right.images],
             "limits": {name: limit.value for name, limit in right.limits.items()},
             "content": {name: limit.value for name, limit in right.case.content.items()},
-            "mask": _mask_digest(right),
+            "mask": pixels_sha256(mask) if mask else None,
             "tolerance": {"source": right.tolerance.source, "reach": dict(right.reach)},
         }
     )
-
-
-def _mask_digest(right: Right) -> str | None:
-    from goldenseed.core.pixels import pixels_sha256
-
-    mask = mask_in_force(right)
-    return pixels_sha256(mask) if mask else None

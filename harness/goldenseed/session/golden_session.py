@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -55,11 +56,7 @@ class Progress:
         if terminal is None or self._config.option.verbose < 0:
             return
         capture = self._config.pluginmanager.getplugin("capturemanager")
-        if capture is None:
-            terminal.ensure_newline()
-            terminal.write_line(text)
-            return
-        with capture.global_and_fixture_disabled():
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
             terminal.ensure_newline()
             terminal.write_line(text)
 
@@ -76,10 +73,9 @@ def session_of(config: pytest.Config) -> GoldenSession:
 
 
 def receive(config: pytest.Config, report: pytest.TestReport) -> bool:
-    """Keep what a report carries, in the process that talks to the user.
+    """Keep what a report carries; False for a test that took its worker down and is no case.
 
-    Returns False for a test that took its worker down and is no case of a suite. A record that
-    cannot be kept ends the session.
+    A record that cannot be kept ends the session.
     """
     try:
         return session_of(config).receive(report)
@@ -125,10 +121,8 @@ class GoldenSession:
     def meet(self, suite: Suite) -> None:
         """Make this process ready for a suite that was collected, before anything starts CUDA.
 
-        Raises:
-            GoldenseedError: its name is taken by another file, since the two would share baselines;
-                its back end cannot be had; or this process cannot make its images.
-
+        Raises GoldenseedError where its name is taken, since two of one name would share baselines,
+        its back end cannot be had, or this process cannot make its images.
         """
         other = self._suites.setdefault(suite.name, suite.path)
         if other != suite.path:

@@ -33,19 +33,15 @@ class LockCheck:
         self._news: list[LockDifference] = []
 
     def before_loading(self, case: Case, backend: Backend) -> str | None:
-        """Check what needs no model; return why the case must not run, or None.
-
-        Raises:
-            GoldenseedError: the lock is missing or unusable, or the model's files are refused.
-
-        """
+        """Check what needs no model; return why the case must not run, or None."""
         suite = case.suite
         if suite.lock is None:
             return None
         if suite.path not in self._before:
             lock = self._locks[suite.path] = read_lock(suite.lock, suite.name)
             found = lock_differences(lock, backend.surroundings(case), BEFORE_LOADING)
-            self._before[suite.path] = self._noted(found)
+            self._before[suite.path] = found
+            self._news += found
         return self._refusal(case, self._before[suite.path])
 
     def after_loading(self, case: Case, backend: Backend) -> str | None:
@@ -58,16 +54,13 @@ class LockCheck:
             known = {each.key for each in self._before[suite.path]}
             found = lock_differences(self._locks[suite.path], backend.fingerprint())
             new = tuple(each for each in found if each.key not in known)
-            self._after[suite.path] = self._noted(new)
+            self._after[suite.path] = new
+            self._news += new
         return self._refusal(case, self._after[suite.path])
 
     def news(self) -> tuple[LockDifference, ...]:
         """Return the differences found since this was last asked."""
         found, self._news = tuple(self._news), []
-        return found
-
-    def _noted(self, found: tuple[LockDifference, ...]) -> tuple[LockDifference, ...]:
-        self._news += found
         return found
 
     def _refusal(self, case: Case, found: tuple[LockDifference, ...]) -> str | None:

@@ -56,22 +56,12 @@ class Options:
 
     def recorded(self) -> dict[str, str]:
         """Return what the run record says of the options; folders are nobody's business."""
-        return {
-            "update": self.update,
-            "require": self.require,
-            "environment": self.environment,
-            "unreferenced": self.unreferenced,
-            "trace": self.trace,
-            "device": self.device,
-        }
+        names = ("update", "require", "environment", "unreferenced", "trace", "device")
+        return {name: getattr(self, name) for name in names}
 
 
 def read_options(config: pytest.Config) -> Options:
-    """Read options, the command line before the ini file.
-
-    Raises ``GoldenseedError`` for an ini value that is none of the choices, and for
-    ``--golden-update`` under ``CI``, where a test run must not rewrite what it is judged by.
-    """
+    """Read options, the command line before the ini file; raises GoldenseedError for a bad one."""
     values = {}
     for name, _default, choices, _help in OPTIONS:
         value = config.getoption(f"golden_{name}")
@@ -99,16 +89,8 @@ def read_options(config: pytest.Config) -> Options:
             fix="accept on a machine of yours with `goldenseed accept`, or add "
             "--golden-update-in-ci if this job exists to make baselines",
         )
-    return Options(
-        update=values["update"],
-        require=values["require"],
-        environment=values["environment"],
-        baselines=config.rootpath / values["baselines"],
-        reports=config.rootpath / values["reports"],
-        unreferenced=values["unreferenced"],
-        trace=values["trace"],
-        device=values["device"],
-    )
+    folders = {name: config.rootpath / values.pop(name) for name in ("baselines", "reports")}
+    return Options(**values, **folders)
 
 
 def check_options(config: pytest.Config) -> None:

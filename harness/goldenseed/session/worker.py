@@ -59,10 +59,7 @@ class Worker:
         self.profile: str | None = None
 
     def run(self, case: Case) -> tuple[CaseRecord, Exception | None]:
-        """Generate and judge one case; whatever a user can cause becomes the verdict ``error``.
-
-        Returns the record, and the exception if no image was made.
-        """
+        """Generate and judge one case; return its record, and what was raised if no image is."""
         record = self.pending(case)
         marks = self._folder / RUNNING
         name = f"{record.path}::{record.id}"
@@ -74,7 +71,9 @@ class Worker:
 
     def pending(self, case: Case) -> CaseRecord:
         """Return what is known of a case before it runs, with the verdict ``error``."""
-        return pending(case, self._relative(case.suite.path))
+        path = case.suite.path
+        inside = path.is_relative_to(self._root)
+        return pending(case, path.relative_to(self._root).as_posix() if inside else path.name)
 
     def _run(self, case: Case, record: CaseRecord) -> tuple[CaseRecord, Exception | None]:
         try:
@@ -129,7 +128,8 @@ class Worker:
     ) -> CaseRecord:
         """Judge an image that a test made itself, without a back end."""
         if not self.environment:
-            self._remember(read_fingerprint(_device_in_use()))
+            torch = sys.modules.get("torch")  # a test makes its image on the GPU if torch has one
+            self._remember(read_fingerprint("cpu" if torch is None else device_for("auto")))
         limits = limits or default_limits()
         record = record.model_copy(update=limit_fields(limits))
         made = Made(image, self.profile, self.environment, self._environment_sha256)
@@ -143,16 +143,3 @@ class Worker:
             self.environment = environment
             self._environment_sha256 = json_sha256(dict(environment))
         self.profile = profile_slug(environment, noise=noise)
-
-    def _relative(self, path: Path) -> str:
-        return (
-            path.relative_to(self._root).as_posix()
-            if path.is_relative_to(self._root)
-            else str(path.name)
-        )
-
-
-def _device_in_use() -> str:
-    """Guess where a test made its image: on the GPU if its torch has one."""
-    torch = sys.modules.get("torch")
-    return "cpu" if torch is None else device_for("auto")

@@ -1,21 +1,19 @@
 """How far images are from the exact one, which has no rounding to speak of.
 
 Every environment rounds in its own way, but all of them round the same numbers: a new one should be
-about as far from the exact image as the old one was, whatever the direction. What was changed
-lies elsewhere, and is farther. So the scale of rounding, which otherwise has to be assumed for
-networks of unknown depth, is measured on the very case.
+about as far from the exact image as the old one was. What was changed lies elsewhere, and is
+farther: so the scale of rounding need not be assumed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from goldenseed.baselines.entry import ExactImage
-from goldenseed.tolerance.rounding import THROUGH_VAE, TraceMeasure
-from goldenseed.trace.sketch import relative_distance
-from goldenseed.trace.stages import Stage, StageRecord, Trace
+from goldenseed.tolerance.rounding import THROUGH_VAE, TraceMeasure, distance
+from goldenseed.trace.stages import Stage, Trace
 
 LATENTS, DECODED = "exact_latents_distance", "exact_decoded_distance"
 STAGES: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
@@ -52,17 +50,17 @@ def stages_of(trace: Trace) -> Trace:
 
 
 def exact_distances(exact: Trace, present: Trace) -> dict[str, float]:
-    """Return metric → relative L2 distance of ``present`` from ``exact``, as traces tell it.
+    """Return metric → relative L2 distance of ``present`` from ``exact``, of the latter's stages.
 
-    Of the stages that ``exact`` has; infinite where ``present`` lacks one or its values are not
-    finite. A metric of which ``exact`` has no stage is left out.
+    Infinite where ``present`` lacks one, or its values are not finite.
     """
     now = {each.key: each for each in present}
     found: dict[str, float] = {}
     for metric, stages in STAGES.items():
         records = [each for each in exact if each.stage in stages and each.sketch and each.norm]
-        if records:
-            found[metric] = max(_distance(each, now.get(each.key)) for each in records)
+        pairs = [(each, now.get(each.key)) for each in records]
+        if pairs:
+            found[metric] = max(distance(a, b) if b else math.inf for a, b in pairs)
     return found
 
 
@@ -72,18 +70,12 @@ def exact_measures(kept: ExactImage, exact: Trace, present: Trace) -> tuple[Trac
     A decoder passes on what it was given, at most twice: the decoded image may be farther by twice
     what the latents are farther than the accepted ones.
     """
-    return tuple(_measures(kept, exact_distances(exact, present)))
-
-
-def _measures(kept: ExactImage, found: Mapping[str, float]) -> Iterator[TraceMeasure]:
+    found = exact_distances(exact, present)
     passed_on = max(0.0, found.get(LATENTS, 0.0) - kept.distances.get(LATENTS, 0.0))
+    measures = []
     for metric, limit in kept.limits.items():
         if metric in found:
             more = THROUGH_VAE * passed_on if metric == DECODED and math.isfinite(passed_on) else 0
             source = f"exact image; the accepted one is {kept.distances[metric]:.1e} from it"
-            yield TraceMeasure(metric, found[metric], limit + more, source=source)
-
-
-def _distance(exact: StageRecord, present: StageRecord | None) -> float:
-    found = None if present is None else relative_distance(exact, present)
-    return math.inf if found is None else found
+            measures.append(TraceMeasure(metric, found[metric], limit + more, source=source))
+    return tuple(measures)

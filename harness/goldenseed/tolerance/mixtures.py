@@ -42,7 +42,6 @@ _SKETCH_EPS = 2.0**-25
 _STILL_A_SUM = 32.0
 """How many times the rounding of its terms a sum may miss its target and still be one."""
 _ONE = 1e-3
-"""How far from 1 the weights of a guided output may add up."""
 _UNEXPLAINED = 0.1
 """What share of a difference a factor may leave unexplained."""
 
@@ -52,7 +51,6 @@ class Mixture:
     """Weights by which a stage is the sum of others."""
 
     weights: Numbers
-    """Shape (terms,)."""
     errors: Numbers
     """The standard error of each weight, of the same shape: that of ordinary least squares."""
     is_sum: bool
@@ -70,10 +68,7 @@ class Shift:
 
 
 def guidance_mixture(trace: Trace, eps: float) -> Mixture | None:
-    """Return by which weights the first guided output is made of the denoiser's rows.
-
-    None where the trace has no such output. ``eps`` is the spacing of the arithmetic at 1.
-    """
+    """Return by which weights the first guided output is made of the denoiser's rows, if any."""
     rows = [each for each in trace if each.stage is Stage.DENOISER_OUTPUT]
     return _mixture(_first(trace, Stage.GUIDED_OUTPUT), rows, eps)
 
@@ -133,10 +128,7 @@ def _mixture(
 
 
 def _buckets(record: StageRecord | None) -> Numbers | None:
-    """Return the buckets of a record's sketch, float64 of shape (256,).
-
-    None without a record or a sketch, and where the buckets are not finite or all 0.
-    """
+    """Return a sketch's buckets, float64 of shape (256,); None if there are none of any use."""
     import numpy as np
 
     found = from_text(record.sketch) if record is not None and record.sketch else None
@@ -150,14 +142,10 @@ class Coherence:
     cosine: float
     """The mean over the pairs of successive steps, -1…1."""
     distance: float
-    """The mean relative distance of the outputs."""
 
 
 def coherence(accepted: Trace, present: Trace) -> Coherence | None:
-    """Compare how the outputs of successive first steps differ; None with fewer than two.
-
-    Outputs that are the same in one of two successive steps count as a cosine of 0.
-    """
+    """Compare how the outputs of successive first steps differ; None with fewer than two."""
     import numpy as np
 
     before, now = _outputs(accepted), _outputs(present)
@@ -169,7 +157,7 @@ def coherence(accepted: Trace, present: Trace) -> Coherence | None:
     cosines = [
         float(differences[i] @ differences[j]) / (sizes[i] * sizes[j])
         if sizes[i] * sizes[j] > 0
-        else 0.0
+        else 0.0  # one of the two steps gave the same
         for i, j in pairwise(range(len(pairs)))
     ]
     relative = [size / (a.norm or 1.0) for size, (a, _) in zip(sizes, pairs, strict=True)]
@@ -182,10 +170,7 @@ def _outputs(trace: Trace) -> list[StageRecord]:
 
 
 def likeness(a: StageRecord, b: StageRecord) -> float | None:
-    """Estimate the cosine of the angle between two tensors; None without sketches.
-
-    Of two independent tensors it is 0 with a standard deviation of 1 / 16.
-    """
+    """Estimate the cosine of the angle between two tensors; None without sketches."""
     import numpy as np
 
     first, second = _buckets(a), _buckets(b)

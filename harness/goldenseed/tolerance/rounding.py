@@ -36,7 +36,6 @@ from dataclasses import dataclass
 
 from goldenseed.tolerance.mixtures import (
     EPS,
-    Mixture,
     coherence,
     first_step_mixture,
     guidance_mixture,
@@ -69,7 +68,6 @@ class TraceMeasure:
     value: float
     limit: float
     detail: str | None = None
-    """A sentence for people where the numbers do not say it."""
     source: str | None = None
     """Where the limit comes from, if not from the noise."""
 
@@ -152,13 +150,14 @@ def _by_stage(accepted: Trace, present: Trace) -> _Pairs:
     return found
 
 
-def _distance(pair: tuple[StageRecord, StageRecord]) -> float:
-    found = relative_distance(*pair)
+def distance(a: StageRecord, b: StageRecord) -> float:
+    """Return the relative distance of two records; infinite where it cannot be told."""
+    found = relative_distance(a, b)
     return math.inf if found is None else found
 
 
 def _worst(pairs: _Pairs, *stages: Stage) -> float:
-    return max((_distance(pair) for stage in stages for pair in pairs[stage]), default=0.0)
+    return max((distance(*pair) for stage in stages for pair in pairs[stage]), default=0.0)
 
 
 def _integers(pairs: _Pairs) -> Iterator[TraceMeasure]:
@@ -178,15 +177,14 @@ def _tables(pairs: _Pairs) -> Iterator[TraceMeasure]:
         floats = [pair for stage in stages for pair in pairs[stage] if pair[0].sketch is not None]
         if floats:
             eps = max(EPS.get(a.dtype, 0.0) for a, _ in floats)
-            yield TraceMeasure(metric, max(map(_distance, floats)), TABLE * eps)
+            yield TraceMeasure(metric, max(distance(*pair) for pair in floats), TABLE * eps)
 
 
 def _networks(pairs: _Pairs, error: float) -> Iterator[TraceMeasure]:
-    networks = {
-        "embeddings_distance": Stage.PROMPT_EMBEDDINGS,
-        "denoiser_distance": Stage.DENOISER_OUTPUT,
-    }
-    for metric, stage in networks.items():
+    for metric, stage in (
+        ("embeddings_distance", Stage.PROMPT_EMBEDDINGS),
+        ("denoiser_distance", Stage.DENOISER_OUTPUT),
+    ):
         if pairs[stage]:
             yield TraceMeasure(metric, _worst(pairs, stage), NETWORK * error)
 
@@ -197,16 +195,13 @@ def _mixtures(accepted: Trace, present: Trace, eps: float) -> Iterator[TraceMeas
         ("first_step_shift", first_step_mixture),
     ):
         before, now = read(accepted, eps), read(present, eps)
-        if before is not None and now is not None:
-            yield from _shifted(metric, before, now)
-
-
-def _shifted(metric: str, before: Mixture, now: Mixture) -> Iterator[TraceMeasure]:
-    if len(before.weights) != len(now.weights) or before.is_sum != now.is_sum:
-        yield _unexplained(metric, "no longer the same kind of sum")
-    elif before.is_sum:
-        found = shift(before, now)
-        yield TraceMeasure(metric, found.value, STANDARD_ERRORS * found.error)
+        if before is None or now is None:
+            continue
+        if len(before.weights) != len(now.weights) or before.is_sum != now.is_sum:
+            yield _unexplained(metric, "no longer the same kind of sum")
+        elif before.is_sum:
+            found = shift(before, now)
+            yield TraceMeasure(metric, found.value, STANDARD_ERRORS * found.error)
 
 
 def _first_steps(
@@ -219,7 +214,7 @@ def _first_steps(
     if found is None:
         yield _unexplained("coherence", "a trace lacks the outputs of the first steps")
         return
-    begins_late = not found.distance and not _distance(steps[0])
+    begins_late = not found.distance and not distance(*steps[0])
     if begins_late and _worst(pairs, Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE):
         yield _unexplained("coherence", "the first steps are identical, and a later one is not")
     elif found.distance > COHERENT_FROM * eps:

@@ -39,15 +39,11 @@ class Tolerance:
     measured: Mapping[str, float] | None = None
     """Limits on what traces measure, where a calibration measured them; None where none did."""
     note: str | None = None
-    """A sentence for people on where the limits come from, if there is something to say."""
 
     def refined(self, measures: Sequence[TraceMeasure]) -> tuple[TraceMeasure, ...]:
-        """Hold what traces measure against the measured limits where there are any.
-
-        Where latents never moved while it was measured, what they move now is passed on.
-        """
+        """Hold what traces measure against the measured limits where there are any."""
         known = dict(self.measured or {})
-        if DECODED in known and LATENTS not in known:
+        if DECODED in known and LATENTS not in known:  # they never moved while it was measured
             moved = (each.value for each in measures if each.metric == LATENTS)
             known[DECODED] += THROUGH_VAE * max((m for m in moved if math.isfinite(m)), default=0.0)
         return tuple(
@@ -88,10 +84,7 @@ class Tolerance:
     def explains(
         self, metrics: Mapping[str, float], measures: Sequence[TraceMeasure] | None = None
     ) -> bool:
-        """Whether pixels and, where traces were compared, all measures stay within the tolerance.
-
-        False where there are no limits.
-        """
+        """Whether pixels and, where traces were compared, all measures stay within the limits."""
         limits = self.pixel_limits(measures)
         pixels = bool(limits) and all(metrics[name] <= limit for name, limit in limits.items())
         return pixels and all(measure.explained for measure in measures or ())
@@ -155,17 +148,9 @@ def calibrated_tolerance(
     can change bits there (``moving_differences``) differs from where its images were made: all of
     them from the unchanged ones, or all from those of one harmless change.
 
-    Args:
-        baseline: what is kept for the case in the image's own profile.
-        recipe_sha256: the recipe's of the image that is judged.
-        assumed: the tolerance where nothing was measured.
-        present: the fingerprint of where the image was made, as it was inside the pipeline's
-            call; None where that is not known.
-        measured_in: reads the fingerprint of a calibration by its digest.
-
-    Raises:
-        GoldenseedError: the fingerprint of the calibration cannot be read.
-
+    ``recipe_sha256`` and ``present``, the fingerprint inside the pipeline's call, are those of the
+    image that is judged; ``measured_in`` reads a calibration's fingerprint by its digest, and
+    raises GoldenseedError where it cannot.
     """
     found = baseline.tolerance
     if found is None or found.recipe_sha256 != recipe_sha256 or present is None:
@@ -186,21 +171,17 @@ def _numeric(measured: Environment, present: Environment) -> list[str]:
 
 
 def _kept(found: MeasuredTolerance, dtype: str) -> Tolerance:
+    from goldenseed.images.metrics import METRICS
+
     source = f"tolerance (calibrated, {found.images} runs)"
     if found.pattern is Pattern.ENVELOPE:
         return Tolerance(
-            limits={name: found.limits[name] for name in found.limits if _of_pixels(name)},
+            limits={name: limit for name, limit in found.limits.items() if name in METRICS},
             source=source,
             dtype=dtype,
             uses_traces=True,
-            measured={name: found.limits[name] for name in found.limits if not _of_pixels(name)},
+            measured={name: limit for name, limit in found.limits.items() if name not in METRICS},
         )
     what = "the same pixels" if found.pattern is Pattern.IDENTICAL else "one of the accepted images"
     note = f"{found.images} calibration runs each gave {what}: any other is beyond the tolerance"
     return Tolerance(limits={}, source=source, dtype=dtype, note=note)
-
-
-def _of_pixels(metric: str) -> bool:
-    from goldenseed.images.metrics import METRICS
-
-    return metric in METRICS

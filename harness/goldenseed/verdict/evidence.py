@@ -45,9 +45,7 @@ class Evidence:
     pixels_sha256: str = ""
     """The digest of the decoded pixels; empty where there is no image."""
     size: tuple[int, int] = (0, 0)
-    """Width and height in pixels."""
     mode: str = ""
-    """Pillow's: ``RGB``."""
     in_force: Mapping[str, Value] = field(default_factory=dict)
     """What the environment had otherwise inside the pipeline's call; it counts there."""
     read_image: Callable[[], Image | None] = nothing
@@ -57,7 +55,6 @@ class Evidence:
     unusable: Unusable | None = None
     """Why what the pipeline returned is no image, where that is so."""
     at: datetime | None = None
-    """When it was accepted, or when its run ended."""
     run: str | None = None
     """The run that left it; None where it is accepted, or was just made."""
 
@@ -116,13 +113,11 @@ class Accepted:
     """The images that stand for what is right, all of one profile, and how far they move."""
 
     images: tuple[Evidence, ...]
-    """At least one."""
     kept: ProfileBaseline = field(default_factory=ProfileBaseline)
     """Of it the calibration and the exact image are used."""
     read_environment: Callable[[str], Mapping[str, Value]] | None = None
     """Reads the fingerprints that the calibration names by their digests."""
     read_trace: Callable[[str], Trace] | None = None
-    """Reads the trace that the exact image names."""
 
     @property
     def profile(self) -> str | None:
@@ -130,10 +125,7 @@ class Accepted:
         return self.images[0].profile
 
     def calibrated(self, now: Evidence, unmeasured: Tolerance) -> Tolerance:
-        """Return what was measured and holds for ``now``, else ``unmeasured``.
-
-        Raises ``GoldenseedError`` where the calibration's fingerprint cannot be read.
-        """
+        """Return what was measured and holds for ``now``, else ``unmeasured``."""
         if self.read_environment is None:
             return unmeasured
         return calibrated_tolerance(
@@ -145,10 +137,7 @@ class Accepted:
         )
 
     def exact_measures(self, now: Evidence) -> tuple[TraceMeasure, ...]:
-        """Hold ``now`` against the exact image that is kept for its recipe, along their traces.
-
-        Raises ``GoldenseedError`` where that cannot be read.
-        """
+        """Hold ``now`` against the exact image that is kept for its recipe, along their traces."""
         exact = self.kept.exact
         if exact is None or exact.recipe_sha256 != now.recipe_sha256 or self.read_trace is None:
             return ()
@@ -166,16 +155,12 @@ class Reference:
     chain: tuple[str, ...] = ()
     """The profiles that may be used, most specific first."""
     elsewhere: tuple[str, ...] = ()
-    """The profiles in which something is accepted, sorted."""
     rejected: tuple[tuple[str, RejectedImage], ...] = ()
     """What is rejected, each with its profile: a wrong picture is wrong everywhere."""
 
 
 def reference_to(store: BaselineStore, entry: BaselineEntry | None, profile: str) -> Reference:
-    """Return what images of ``profile`` are held against: the entry's first usable profile.
-
-    Nothing is read from ``store`` yet.
-    """
+    """Return what images of ``profile`` are held against; nothing is read from ``store`` yet."""
     profiles = entry.profiles if entry else {}
     chain = fallback_chain(profile, profiles)
     usable = next((name for name in chain if profiles[name].accepted), None)

@@ -36,7 +36,6 @@ class Judgement:
     verdict: Verdict
     reasons: tuple[Reason, ...]
     against: Evidence | None = None
-    """The accepted image the subject was held against."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Metric → value; empty where nothing was measured, as of equal pixels."""
 
@@ -56,17 +55,9 @@ def judge(
     ``--golden-update=missing`` never takes them back. Nothing is read that the verdict does not
     need: of an image whose pixels are accepted no baseline is decoded, and no trace read.
 
-    Args:
-        now: what is judged.
-        reference: what it is held against.
-        limits: the gates, by name.
-        tolerance: what is assumed of rounding; a calibration that holds takes its place.
-        mask: white where pixels count; None where all do.
-        shown: the metrics to measure beside those of the gates.
-
-    Raises:
-        GoldenseedError: an accepted image cannot be read.
-
+    ``limits`` are the gates, by name; a calibration that holds takes the place of ``tolerance``;
+    ``mask`` is white where pixels count; ``shown`` are metrics to measure beside those of the
+    gates. Raises GoldenseedError where an accepted image cannot be read.
     """
     rejection = rejection_of(reference, now.pixels_sha256)
     accepted = reference.accepted
@@ -100,9 +91,8 @@ def _along_the_trace(
 ) -> tuple[TraceMeasure, ...] | None:
     """Measure the two traces; None where one is missing, so that the pixels alone decide.
 
-    A trace that cannot be read explains nothing: it is not there to say that only rounding was.
-    Where an exact image is kept, the question is whether this one is farther from it than the
-    accepted one, in place of how far the two are apart; unless that was measured, and holds.
+    One that cannot be read explains nothing. An exact image that is kept takes the place of how far
+    the two are apart, unless that was measured, and holds.
     """
     if not tolerance.uses_traces:
         return None
@@ -119,10 +109,7 @@ def _along_the_trace(
 
 
 def _without_traces(before: Evidence, now: Evidence, tolerance: Tolerance) -> Tolerance:
-    """Return the tolerance where pixels are all there is: none, if the weights are others.
-
-    Nor where that cannot be read.
-    """
+    """Return the tolerance of pixels alone: none if the weights are others, or cannot be read."""
     try:
         changed = (
             changed_weights(before.environment or {}, now.environment) if now.environment else ()

@@ -48,7 +48,7 @@ class Reason(BaseModel):
     metric: str | None = None
     """The metric, or the dotted name of the recipe field, that was looked at."""
     direction: Literal["min", "max"] | None = None
-    """Of a gate or a content limit, the side on which the limit lies: ``min`` or ``max``."""
+    """Of a gate or a content limit, the side on which the limit lies."""
     value: float | int | str | bool | None = None
     """What was found."""
     limit: float | int | str | bool | None = None

@@ -70,9 +70,8 @@ def tolerance_reasons(
 ) -> tuple[Reason, ...]:
     """Give the pixels' metrics with their limits, then what decided along the trace.
 
-    That is everything beyond its limit, or, where all is within, what came nearest to it: first of
-    what is held against the accepted image, then of what is held against the exact one. Pixels
-    within the tolerance without a trace to confirm it have a reason that says so.
+    That is everything beyond its limit, or, where all is within, what came nearest to it, of the
+    accepted image and of the exact one.
     """
     limits = tolerance.pixel_limits(measures)
     found = [
@@ -81,13 +80,12 @@ def tolerance_reasons(
         )
         for name, limit in limits.items()
     ]
-    if tolerance.note is not None:
-        found.append(Reason(code="tolerance", source=tolerance.source, detail=tolerance.note))
-    elif not limits:
+    detail = tolerance.note
+    if detail is None and not limits:
         detail = "no tolerance is known for this dtype: every difference is beyond it"
-        found.append(Reason(code="tolerance", source=tolerance.source, detail=detail))
-    elif measures is None and tolerance.explains(metrics):
+    elif detail is None and measures is None and tolerance.explains(metrics):
         detail = "without traces of both images the pixels alone are judged"
+    if detail is not None:
         found.append(Reason(code="tolerance", source=tolerance.source, detail=detail))
     ours = [each for each in measures or () if each.source is None]
     others = [each for each in measures or () if each.source is not None]
@@ -108,7 +106,7 @@ def _reason(measure: TraceMeasure, tolerance: Tolerance) -> Reason:
     return Reason(
         code="tolerance",
         metric=measure.metric,
-        value=measure.value if measure.value < float("inf") else "inf",
+        value=measure.value if measure.value < math.inf else "inf",
         limit=measure.limit,
         source=measure.source or tolerance.source,
     )
