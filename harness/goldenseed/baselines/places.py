@@ -186,10 +186,10 @@ def exclusive(places: Places, *, timeout_seconds: float) -> Iterator[None]:
 
     """
     file = places.lock / LOCK_FILE
-    lock = FileLock(file, timeout=timeout_seconds, poll_interval=_POLL_SECONDS)
+    lock = FileLock(file, timeout=timeout_seconds)
     try:
         places.lock.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        lock.acquire(poll_interval=_POLL_SECONDS)
     except Timeout as error:
         raise GoldenseedError(
             f"another process has been writing these baselines for {timeout_seconds:g} seconds",

@@ -92,8 +92,9 @@ class Pair:
     @cached_property
     def histogram(self) -> tuple[int, ...]:
         """How many of the samples (of all channels) that count differ by 0, 1, … 255 levels."""
-        counts = self.difference.histogram(self.mask)
-        return tuple(sum(counts[level::256]) for level in range(256))
+        # Band by band: before Pillow 12 the histogram of LA had that of the grey band twice.
+        counts = [band.histogram(self.mask) for band in self.bands]
+        return tuple(map(sum, zip(*counts, strict=True)))
 
     @cached_property
     def changed(self) -> int:
