@@ -15,6 +15,8 @@ from goldenseed.environment.device import device_for
 @pytest.fixture
 def gpus(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def pretend(count: int) -> None:
+        # A device written in Python, once registered by another test, stays torch's accelerator.
+        monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda *_, **__: None)
         monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
 
