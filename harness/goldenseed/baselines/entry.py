@@ -6,7 +6,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import (
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+)
 
 
 class ExactImage(BaseModel):
@@ -23,7 +31,7 @@ class ExactImage(BaseModel):
     images: int = Field(ge=1)
     """How many different images the limits are from."""
     recipe_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    made_at: datetime
+    made_at: AwareDatetime
     made_by: str
 
 
@@ -55,7 +63,7 @@ class MeasuredTolerance(BaseModel):
     """Where the unchanged images were made, as it was inside the pipeline's call."""
     harmless_environments: tuple[str, ...] = ()
     """Where those of the harmless changes were made, where that is another fingerprint."""
-    measured_at: datetime
+    measured_at: AwareDatetime
     measured_by: str
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.strict_json import parse
@@ -212,6 +212,21 @@ def json_sha256(value: object) -> str:
     return sha256_hex(canonical_json(value))
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; a pipe or a device is refused, and never waited for.
+
+    Raises:
+        GoldenseedError: it is no regular file.
+        OSError: it cannot be opened.
+
+    """
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    if stat.S_ISREG(os.fstat(number).st_mode):
+        return os.fdopen(number, "rb")
+    os.close(number)
+    raise GoldenseedError("is not a regular file", path=path, fix="put a file there")
+
+
 def read_regular(path: Path, limit_bytes: int) -> bytes:
     """Read a regular file of at most ``limit_bytes``.
 
@@ -221,9 +236,7 @@ def read_regular(path: Path, limit_bytes: int) -> bytes:
 
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise GoldenseedError("is not a regular file", path=path, fix="put a file there")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(limit_bytes + 1)
     except OSError as error:
         raise GoldenseedError(

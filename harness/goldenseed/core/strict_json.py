@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ def parse(data: bytes, path: Path) -> Any:
     """Parse JSON as RFC 8259 has it and refuse what Python's parser adds or lets pass.
 
     Refused are other encodings than UTF-8, repeated keys (of which the last would win silently),
-    NaN and infinities, and nesting or numbers beyond what Python can hold.
+    NaN and infinities, half surrogate pairs, and nesting or numbers beyond what a float can hold.
 
     Raises:
         GoldenseedError: naming ``path`` and the line, from 1, where it is known.
@@ -34,13 +35,37 @@ def parse(data: bytes, path: Path) -> Any:
         line = data.count(b"\n", 0, error.start) + 1
         _refuse(path, line, f"byte 0x{data[error.start]:02x} is not UTF-8")
     try:
-        return json.loads(text, object_pairs_hook=_unrepeated, parse_constant=_no_constant)
+        found = json.loads(
+            text,
+            object_pairs_hook=_unrepeated,
+            parse_constant=_no_constant,
+            **_HOOKS if _LONG.search(text) else {},
+        )
+        if _SURROGATE.search(text):
+            json.dumps(found, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         _refuse(path, error.lineno, f"is not JSON: {error.msg} (column {error.colno})")
     except RecursionError:
         _refuse(path, None, "is nested too deeply")
+    except UnicodeEncodeError:
+        _refuse(path, None, "holds half of a surrogate pair, which is not Unicode")
     except ValueError as error:
         _refuse(path, _line_of_offence(text), str(error))
+    return found
+
+
+def _number(digits: str) -> int | float:
+    """Read a number that a float can hold, so that nobody who computes with it overflows."""
+    number: int | float = int(digits) if digits.lstrip("-").isdigit() else float(digits)
+    if abs(number) > sys.float_info.max:
+        raise ValueError(f"a number that begins with {digits[:12]} is too large")
+    return number
+
+
+_HOOKS: dict[str, Any] = {"parse_int": _number, "parse_float": _number}
+_LONG = re.compile(r"[0-9]{300}|[eE]\+?[0-9]{3}")
+"""What a number too large for a float has in it."""
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def _refuse(path: Path, line: int | None, what: str) -> NoReturn:

@@ -207,11 +207,20 @@ def read_picture(source: Path | bytes, *, name: str | None = None) -> StoredPict
         if has_16_bit_colour(image):
             raise GoldenseedError("has 16 bits per colour channel", path=label, fix=_FIX)
         image.load()
-        orientation = image.getexif().get(_ORIENTATION, _UPRIGHT)
+        orientation = _orientation(image)
         profile = image.info.get("icc_profile")
         plain, converted_from = _plain(image, label)
     plain.info = {}
-    return StoredPicture(plain, converted_from, int(orientation), profile)
+    return StoredPicture(plain, converted_from, orientation, profile)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Read how the picture is to be turned; what is no number from 1 to 8 turns nothing."""
+    try:
+        found = image.getexif().get(_ORIENTATION, _UPRIGHT)
+    except Exception:  # noqa: BLE001 - Pillow raises whatever a broken tag leads it to
+        return _UPRIGHT
+    return found if isinstance(found, int) and 1 <= found <= 8 else _UPRIGHT  # noqa: PLR2004
 
 
 def _plain(image: Image.Image, label: str) -> tuple[Image.Image, str | None]:

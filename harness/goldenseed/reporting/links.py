@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import inside
+from goldenseed.core.files import inside, open_regular
 from goldenseed.runs.record import CaseRecord
 
 _PLAIN = re.compile(r"(?P<name>[a-z0-9_]+(?:-[a-z0-9_]+)*)\[seed=(?P<seed>\d+)\]")
@@ -100,9 +100,9 @@ def picture_of(role: str, relative: str | None, folder: Path | None) -> Picture 
 def _png_size(path: Path) -> tuple[int, int] | None:
     """Width and height from a PNG's first 24 bytes (PNG specification, 11.2.1 IHDR), or None."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(_PNG_HEAD.size)
-    except OSError:
+    except (OSError, GoldenseedError):
         return None
     if len(head) < _PNG_HEAD.size:
         return None

@@ -11,7 +11,8 @@ from secrets import token_hex
 from pydantic import ValidationError
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import read_json, write_atomically
+from goldenseed.core.files import read_json, read_regular, write_atomically
+from goldenseed.core.strict_json import parse
 from goldenseed.environment.lock import LockDifference
 from goldenseed.runs.record import (
     SCHEMA_VERSION,
@@ -170,11 +171,13 @@ def load_run(path: Path) -> RunRecord:
 
 def _read_journal(journal: Path) -> tuple[CaseRecord, ...]:
     """Read the cases of an unfinished run; a last line without its newline was cut off."""
-    *lines, _cut_off = journal.read_bytes().split(b"\n")
+    *lines, _cut_off = read_regular(journal, RECORD_LIMIT_BYTES).split(b"\n")
     cases: dict[tuple[str, str], CaseRecord] = {}
     for number, line in enumerate(lines, 1):
         try:
-            case = CaseRecord.model_validate_json(line)
+            case = CaseRecord.model_validate(parse(line, journal))
+        except GoldenseedError as error:
+            raise GoldenseedError(error.what, path=journal, line=number, fix=error.fix) from None
         except ValidationError as error:
             raise GoldenseedError(
                 _first_problem(error), path=journal, line=number, fix="run the suite again"

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    model_validator,
+)
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.diagnosis.model import Diagnosis
 from goldenseed.environment.lock import LockDifference
 from goldenseed.trace.stages import Stage
-from goldenseed.verdict.model import CONTENT, Reason, Verdict
+from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
 SCHEMA_VERSION = 1
 """What ``RunRecord.schema_version`` says; raised when a field changes its meaning."""
 
 EnvironmentValue = str | int | float | bool | None
+
+_FOLDER_NAME = r"^[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
+RunId = Annotated[str, StringConstraints(pattern=_FOLDER_NAME, max_length=255)]
+"""The name of a run's folder: nothing that leads out of the folder of reports."""
 
 
 class _Document(BaseModel):
@@ -39,7 +50,7 @@ class BaselineUsed(_Document):
 
     profile: str
     pixels_sha256: str
-    accepted_at: datetime
+    accepted_at: AwareDatetime
     image: str | None = None
     """A copy inside the run's folder, relative to it, or None where it could not be copied."""
     run: str | None = None
@@ -153,6 +164,14 @@ class CaseRecord(_Document):
     diagnosis: Diagnosis | None = None
     """Where the image parts from the baseline used; None where it does not, or without a trace."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _passes_by_its_verdict(cls, data: Any) -> Any:
+        """Believe no ``passed`` beside a verdict that never passes."""
+        if isinstance(data, dict) and data.get("verdict") not in PASSING:
+            return {**data, "passed": False}
+        return data
+
     @property
     def gates(self) -> tuple[GateInForce, ...]:
         """The gates in force, in the suite's order; of older records without their sources."""
@@ -244,10 +263,10 @@ class RunRecord(_Document):
     """One run: the document behind ``reports/<run id>/run.json``."""
 
     schema_version: Literal[1] = 1
-    run_id: str
+    run_id: RunId
     """UTC start to the second and four random hex digits: ``20261120T151233Z-3f9a``."""
-    started: datetime
-    finished: datetime | None = None
+    started: AwareDatetime
+    finished: AwareDatetime | None = None
     complete: bool = False
     """False while running, and for ever if the run was cut short."""
     git: GitState | None = None

@@ -107,15 +107,14 @@ class SuiteFile(pytest.File):
     def _mark(self, name: str, line: int) -> pytest.MarkDecorator:
         """Look a mark up as ``--strict-markers`` wants it."""
         try:
-            mark: pytest.MarkDecorator = getattr(pytest.mark, name)
+            mark = getattr(pytest.mark, name, None)
+            what = None if isinstance(mark, pytest.MarkDecorator) else f"{name!r} is no mark"
         except pytest.fail.Exception as failure:
-            error = GoldenseedError(
-                str(failure.msg),
-                path=self.path,
-                line=line,
-                fix=f"register the mark under `markers` in the ini file, or remove {name}",
-            )
-            raise self.CollectError(str(error)) from None
+            mark, what = None, str(failure.msg)
+        if not isinstance(mark, pytest.MarkDecorator):
+            fix = f"register the mark under `markers` in the ini file, or remove {name}"
+            error = GoldenseedError(what or "", path=self.path, line=line, fix=fix)
+            raise self.CollectError(str(error))
         return mark
 
 

@@ -86,6 +86,10 @@ def mask_fault(suite: Path, mask: str) -> tuple[str, str] | None:
         path = beside(suite, mask)
     except GoldenseedError as error:
         return error.what, "put the mask into the suite's folder"
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:  # the system's own limit on names
+        return f"`{mask[:100]}` cannot be a file: {error.strerror}", "give the mask a shorter name"
+    if not there:
         return f"there is no file `{mask}` beside the suite file", f"put the mask at {path}"
     return None

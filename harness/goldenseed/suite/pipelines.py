@@ -58,6 +58,8 @@ _UNET_PIPELINES_NEED = 8
 """``check_inputs`` of diffusers' UNet pipelines wants sizes divisible by 8, whatever the VAE."""
 _KNOWN_VAES = frozenset({"AutoencoderKL", "AutoencoderKLFlux2"})
 """The VAEs whose factor is 2 ** (blocks - 1): their pipelines compute it so (diffusers 0.42.1)."""
+_MOST_BLOCKS = 16
+"""No autoencoder halves a picture more often."""
 _PACKED = 4
 """Latents that a transformer takes in 2 by 2 blocks have four times the VAE's channels."""
 
@@ -66,7 +68,9 @@ def size_multiple(folder: Path) -> int | None:
     """Return what width and height are to be multiples of, in pixels; None where nothing tells."""
     index, vae = _config(folder / "model_index.json"), _config(folder / "vae" / "config.json")
     blocks = vae.get("block_out_channels")
-    if vae.get("_class_name") not in _KNOWN_VAES or not isinstance(blocks, list) or not blocks:
+    if vae.get("_class_name") not in [*_KNOWN_VAES] or not isinstance(blocks, list):
+        return None
+    if not 0 < len(blocks) <= _MOST_BLOCKS:
         return None
     factor = int(2 ** (len(blocks) - 1))
     if _is_component(index, "transformer"):

@@ -8,6 +8,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from gzip import GzipFile
+from itertools import count
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -122,6 +123,8 @@ LAYERS_SUFFIX = ".deep.jsonl.gz"
 _LAYERS_LIMIT_BYTES = 2**30
 """Room for 700,000 calls; and a bound for what is read and unpacked."""
 _LINE_LIMIT = 2**16
+_MOST_CALLS = 1_000_000
+"""More than any model makes of one image; reading them takes a minute."""
 _RUN_AGAIN = "run the case again with --golden-trace=deep"
 
 
@@ -151,11 +154,13 @@ def read_layers(path: Path) -> Iterator[LayerRecord]:
     digest, seen = hashlib.sha256(), 0
     try:
         with GzipFile(fileobj=io.BytesIO(read_regular(path, _LAYERS_LIMIT_BYTES))) as file:
-            while line := file.readline(_LINE_LIMIT):
+            for calls in count(1):
+                if not (line := file.readline(_LINE_LIMIT)):
+                    break
                 seen += len(line)
-                if seen > _LAYERS_LIMIT_BYTES:
-                    what = f"unpacks to more than {_LAYERS_LIMIT_BYTES:,} bytes"
-                    raise _damaged(path, what, _RUN_AGAIN)
+                if seen > _LAYERS_LIMIT_BYTES or calls > _MOST_CALLS:
+                    bounds = f"{_LAYERS_LIMIT_BYTES:,} bytes or {_MOST_CALLS:,} calls"
+                    raise _damaged(path, f"unpacks to more than {bounds}", _RUN_AGAIN)
                 digest.update(line)
                 yield LayerRecord.model_validate_json(line)
     except (OSError, EOFError, zlib.error) as error:

@@ -14,7 +14,6 @@ from goldenseed.backends.diffusers.as_loaded import (
 from goldenseed.backends.diffusers.loading import model_folder
 from goldenseed.backends.diffusers.pipeline_state import describe_state, describe_tokenizers
 from goldenseed.backends.diffusers.weights import MODEL_INDEX, CheckedModel, check_model
-from goldenseed.core.files import read_json
 from goldenseed.environment.file_digests import FileDigests
 from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.environment.keys import EnvironmentValue
@@ -63,12 +62,7 @@ def files_of(checked: CheckedModel) -> tuple[Path, ...]:
 
 
 def _component_files(checked: CheckedModel) -> Iterator[Path]:
-    index = read_json(checked.folder / MODEL_INDEX)
-    folders = {
-        checked.folder / name
-        for name, value in index.items()
-        if isinstance(value, list) and all(value) and not name.startswith("_")
-    }
+    folders = [checked.folder / name for name in checked.components]
     for folder in folders:
         for file in folder.rglob("*") if folder.is_dir() else ():
             hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)

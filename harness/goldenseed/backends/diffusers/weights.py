@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -9,8 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import open_regular
 
 MODEL_INDEX = "model_index.json"
+_LIBRARIES = frozenset({"diffusers", "transformers"})
+"""Beside the modules of diffusers' own pipelines."""
+_LONGEST_NAME = 100
+_JSON_LIMIT_BYTES = 64 * 2**20
 _WEIGHT_STEMS = ("diffusion_pytorch_model", "model")
 _PICKLE_STEMS = ("diffusion_pytorch_model", "pytorch_model", "model")
 _PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -30,6 +36,8 @@ class CheckedModel:
     """Every weight file that will be loaded, sorted."""
     pickles: tuple[str, ...]
     """Those among them in a pickle format, relative to the folder; the suite allowed each."""
+    components: tuple[str, ...] = ()
+    """The folders, by name, of which anything is loaded."""
 
 
 def check_model(
@@ -59,9 +67,10 @@ def check_model(
             path=folder / MODEL_INDEX,
             fix="save the model again with save_pretrained",
         )
+    components = tuple(_components(folder, index))
     weights = [
         file
-        for name, library, class_name in _components(folder, index)
+        for name, library, class_name in components
         for file in _check_component(folder / name, library, class_name, variant)
     ]
     pickles = [file for file in weights if file.suffix != ".safetensors"]
@@ -76,7 +85,8 @@ def check_model(
     for file in weights:
         if file.suffix == ".safetensors":
             check_safetensors(file)
-    return CheckedModel(folder, pipeline, tuple(sorted(weights)), names)
+    folders = tuple(name for name, _, _ in components)
+    return CheckedModel(folder, pipeline, tuple(sorted(weights)), names, folders)
 
 
 def check_safetensors(file: Path) -> None:
@@ -112,13 +122,38 @@ def _components(folder: Path, index: dict[str, Any]) -> Iterator[tuple[str, str,
     for name, value in index.items():
         match value:
             case [str(library), str(class_name)] if not name.startswith("_"):
-                if not (name.isidentifier() and library.isidentifier()):
+                plain = name.isidentifier() and library.isidentifier()
+                if not plain or len(name) > _LONGEST_NAME:
                     raise GoldenseedError(
-                        f"component {name!r} has a name, or a library, that is no plain word",
+                        f"component {name[:_LONGEST_NAME]!r} has a name, or a library, that is no "
+                        "plain word",
                         path=folder / MODEL_INDEX,
                         fix="save the model again with save_pretrained",
                     )
                 yield name, library, class_name
+
+
+def _check_library(component: Path, library: str) -> None:
+    """Refuse any other module: to load a part is to import its library, and so to run it.
+
+    diffusers before 0.42 imports whatever a model names, from the folder of the suite too.
+    """
+    if library in _LIBRARIES:
+        return
+    found = importlib.util.find_spec("diffusers")
+    places = found.submodule_search_locations if found else None
+    if any(
+        Path(place, "pipelines", f"{library}{suffix}").exists()
+        for place in places or ()
+        for suffix in ("", ".py")
+    ):
+        return
+    raise GoldenseedError(
+        f"component {component.name!r} comes from {library[:_LONGEST_NAME]!r}, whose code is never "
+        "run",
+        path=component.parent / MODEL_INDEX,
+        fix="use a model whose parts come from diffusers and transformers",
+    )
 
 
 def _check_component(
@@ -137,6 +172,7 @@ def _check_component(
             path=component / f"{library}.py",
             fix="use a model whose parts come from diffusers and transformers",
         )
+    _check_library(component, library)
     if class_name.endswith("Scheduler"):
         _read_json(component / "scheduler_config.json", missing="a scheduler has this file")
         return []
@@ -213,7 +249,8 @@ def _shards(index: Path) -> list[Path]:
 def _read_json(file: Path, *, missing: str) -> dict[str, Any]:
     """Read a JSON object of a model folder; ``missing`` says why the file has to be there."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        with open_regular(file) as stream:  # what is cut off there is no JSON any more
+            found = json.loads(stream.read(_JSON_LIMIT_BYTES))
     except FileNotFoundError as error:
         raise GoldenseedError(
             f"does not exist; {missing}", path=file, fix="copy or download the model again"
