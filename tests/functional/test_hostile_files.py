@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
+import socketserver
 import struct
+import subprocess
+import sys
+import threading
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -244,3 +249,64 @@ def test_a_hostile_suite_is_an_error_of_its_collection(
     assert said in output
     assert "Traceback" not in output
     assert "INTERNALERROR" not in output
+
+
+ASKS_A_HUB = """
+import sys
+from pathlib import Path
+import pytest
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "x.suite.yaml"]))
+"""
+
+
+@pytest.mark.parametrize("part", ["text_encoder", "unet"])
+def test_no_configuration_makes_a_model_ask_a_hub(tmp_path: Path, model: Path, part: str):
+    config = model / part / "config.json"
+    backbone = {"use_pretrained_backbone": True, "backbone": "evil/backbone"}
+    asks = {"model_type": "detr", "use_timm_backbone": False, "backbone_config": None, **backbone}
+    config.write_text(json.dumps({**json.loads(config.read_text()), **asks}))
+    if part == "text_encoder":
+        index(model, text_encoder=["transformers", "DetrModel"])
+    (tmp_path / "x.suite.yaml").write_text(
+        "suite: x\nmodel: {source: model}\ncases: [{id: a, prompt: p, seeds: [1]}]\n"
+    )
+    with socketserver.TCPServer(("127.0.0.1", 0), Refusing) as server:
+        Refusing.seen.clear()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        here = {key: value for key, value in os.environ.items() if "OFFLINE" not in key}
+        done = subprocess.run(
+            [sys.executable, "-c", ASKS_A_HUB],
+            cwd=tmp_path,
+            env={**here, "HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "hub")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        server.shutdown()
+    assert done.returncode == 1, done.stdout + done.stderr  # an error, or new
+    assert Refusing.seen == []
+
+
+class Refusing(http.server.BaseHTTPRequestHandler):
+    seen: ClassVar[list[str]] = []
+
+    def do_GET(self):
+        self.seen.append(self.path)
+        self.send_error(404)
+
+    do_HEAD = do_GET  # noqa: N815 - the library's name
+
+    def log_message(self, *_: object):
+        """Say nothing."""
+
+
+def test_no_escape_sequence_reaches_the_terminal(tmp_path: Path):
+    folder = edited(tmp_path / "run", options={"\x1b[31m": "\x1b]0;x\x07"}, surprise="\x1b[2J")
+    for verb in ("report", "accept", "runs"):
+        given = ["--reports", str(tmp_path)] if verb == "runs" else [str(folder)]
+        done = goldenseed(tmp_path, verb, *given)
+        assert "\x1b" not in done.stdout + done.stderr
+    done = goldenseed(tmp_path, "report", "\x1b[31mred")
+    assert done.returncode == 2
+    assert "\x1b" not in done.stderr

@@ -27,6 +27,7 @@ from goldenseed.cli import (
     accept as reject,
 )
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.reporting.words import visible
 
 USER_ERROR = 2
 
@@ -77,9 +78,9 @@ def main() -> None:
     try:
         app()
     except GoldenseedError as error:
-        typer.echo(f"goldenseed: {error}", err=True)
+        typer.echo(visible(f"goldenseed: {error}"), err=True)
         sys.exit(USER_ERROR)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"goldenseed: {place}{error.strerror or error}", err=True)
+        typer.echo(visible(f"goldenseed: {place}{error.strerror or error}"), err=True)
         sys.exit(USER_ERROR)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.pixels import pixels_sha256
+from goldenseed.environment.offline import offline
 
 if TYPE_CHECKING:
     import torch
@@ -104,11 +105,12 @@ def _opened(folder: Path, _changed: int) -> Clip:
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        model, loaded = CLIPModel.from_pretrained(
-            folder, use_safetensors=True, output_loading_info=True, **here
-        )
-        processor = _processor_class().from_pretrained(folder, local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(folder, **here)
+        with offline():
+            model, loaded = CLIPModel.from_pretrained(
+                folder, use_safetensors=True, output_loading_info=True, **here
+            )
+            processor = _processor_class().from_pretrained(folder, local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(folder, **here)
     except Exception as error:  # whatever transformers raises over a folder, the folder is wrong
         raise GoldenseedError(
             f"holds no usable CLIP model: {error}",

@@ -15,6 +15,7 @@ from goldenseed.images import metrics
 from goldenseed.images.gates import Gate, check_sets, parse_gate, parse_limit
 from goldenseed.images.metrics import look_up
 from goldenseed.images.weights import check_available
+from goldenseed.reporting.words import visible
 from goldenseed.session.failure import (
     CASE,
     GoldenFailure,
@@ -45,7 +46,7 @@ class SuiteFile(pytest.File):
             self._warn_of_namesakes(suite)
             session.meet(suite)
         except GoldenseedError as error:
-            raise self.CollectError(str(error)) from None
+            raise self.CollectError(visible(str(error))) from None
         marks: list[pytest.MarkDecorator] = [pytest.mark.golden]
         if self.config.pluginmanager.hasplugin("xdist"):
             marks.append(pytest.mark.xdist_group(model_key(suite)))
@@ -114,7 +115,7 @@ class SuiteFile(pytest.File):
         if not isinstance(mark, pytest.MarkDecorator):
             fix = f"register the mark under `markers` in the ini file, or remove {name}"
             error = GoldenseedError(what or "", path=self.path, line=line, fix=fix)
-            raise self.CollectError(str(error))
+            raise self.CollectError(visible(str(error)))
         return mark
 
 

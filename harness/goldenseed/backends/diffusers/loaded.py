@@ -17,6 +17,7 @@ from goldenseed.backends.diffusers.weights import check_safetensors
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import canonical_json
+from goldenseed.environment.offline import offline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,7 +105,7 @@ def build_scheduler(
             what = f"{cls.__name__} has no option {key!r}"
             raise refusal(what, fix=did_you_mean(key, known))
     try:
-        with quietly():
+        with offline(), quietly():
             return cls.from_config(base.config, **deepcopy(dict(overrides)))
     except Exception as error:
         what = f"{cls.__name__} refuses {dict(overrides)}: {type(error).__name__}: {error}"
@@ -179,7 +180,7 @@ def take_off(pipeline: Any) -> None:
 
 
 def _load(pipeline: Any, name: str, file: Path) -> None:
-    with quietly():
+    with offline(), quietly():
         try:
             pipeline.load_lora_weights(
                 str(file.parent),

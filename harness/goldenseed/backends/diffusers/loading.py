@@ -14,6 +14,7 @@ from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.device import forget_peak
+from goldenseed.environment.offline import offline
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -81,7 +82,7 @@ def load_pipeline(
     allow_new_weights = model.allow_new_weights
     forget_peak(device)
 
-    with quietly() as messages, loading_reports() as reports:
+    with offline(), quietly() as messages, loading_reports() as reports:
         cls = _pipeline_class(diffusers, model.pipeline or checked.pipeline, checked)
         try:
             loaded = cls.from_pretrained(
