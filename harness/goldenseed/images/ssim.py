@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
 
 from goldenseed.images.pair import Pair
+from goldenseed.images.ssim_window import BELL, C1, C2, REACH, WINDOW
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,21 +21,7 @@ if TYPE_CHECKING:
     Plane = npt.NDArray[np.float64]
     Place = tuple[slice, slice]
 
-WINDOW = 11
-"""The side of SSIM's Gaussian window in pixels: sigma 1.5, cut at 3.5 sigma."""
-REACH = WINDOW // 2
 _INNER = (slice(REACH, -REACH), slice(REACH, -REACH))
-BELL = (
-    0.26601172486179436,
-    0.2130055377112537,
-    0.10936068950970002,
-    0.03600077212843083,
-    0.007598758135239185,
-    0.00102838008447911,
-)
-"""The window's weights from its middle outwards: exp(-d² / (2 sigma²)), divided by their sum."""
-C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-
 _ROWS, _COLUMNS = 32, 768
 """A tile, in samples; its arrays are six times 0.3 MB."""
 

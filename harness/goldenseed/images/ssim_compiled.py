@@ -18,7 +18,7 @@ import numba
 import numpy as np
 from numba import types
 
-from goldenseed.images.ssim import BELL, C1, C2, REACH, WINDOW
+from goldenseed.images.ssim_window import BELL, C1, C2, REACH, WINDOW
 
 if TYPE_CHECKING:
     import numpy.typing as npt

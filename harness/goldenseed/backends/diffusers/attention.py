@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from goldenseed.backends.diffusers.loaded import did_you_mean
-from goldenseed.backends.diffusers.loading import quietly
+from goldenseed.backends.diffusers.loading import did_you_mean, quietly
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.parts import is_denoiser

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.diffusers.in_force import InForce
 from goldenseed.backends.diffusers.layers import recorded_layers
-from goldenseed.backends.diffusers.loaded import did_you_mean
+from goldenseed.backends.diffusers.loading import did_you_mean
 from goldenseed.backends.diffusers.noise import generator_for, noise_of
 from goldenseed.backends.diffusers.trace import Tracing
 from goldenseed.backends.protocol import (

@@ -7,12 +7,11 @@ import inspect
 from collections import OrderedDict
 from copy import copy, deepcopy
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goldenseed.backends.diffusers.loading import quietly
+from goldenseed.backends.diffusers.loading import did_you_mean, quietly
 from goldenseed.backends.diffusers.weights import check_safetensors
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
@@ -128,12 +127,6 @@ def fresh_copy(scheduler: Any) -> Any:
             memo[id(value)] = value.clone()
         vars(twin)[name] = deepcopy(value, memo)
     return twin
-
-
-def did_you_mean(wrong: str, known: list[str]) -> str:
-    """Suggest the near misses, or list all there is."""
-    near = get_close_matches(wrong, known, n=3)
-    return f"did you mean {' or '.join(near)}?" if near else f"use one of {', '.join(known)}"
 
 
 def _scheduler_class(name: str, path: Path | None, line: int | None) -> Any:

@@ -190,3 +190,9 @@ def _pipeline_class(diffusers: ModuleType, name: str, checked: CheckedModel) -> 
         path=checked.folder,
         fix=f"did you mean {' or '.join(near)}?" if near else "install a release that has it",
     )
+
+
+def did_you_mean(wrong: str, known: list[str]) -> str:
+    """Suggest the near misses, or list all there is."""
+    near = get_close_matches(wrong, known, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else f"use one of {', '.join(known)}"
