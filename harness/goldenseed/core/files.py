@@ -215,7 +215,7 @@ def json_sha256(value: object) -> str:
 def open_regular(path: Path) -> BinaryIO:
     """Open a regular file for reading; a pipe or a device is refused, and never waited for.
 
-    Raises ``GoldenseedError`` for what is no regular file, and ``OSError`` where it cannot be opened.
+    ``GoldenseedError`` for what is no regular file, ``OSError`` where it cannot be opened.
     """
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     if stat.S_ISREG(os.fstat(number).st_mode):
