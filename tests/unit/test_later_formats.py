@@ -18,7 +18,7 @@ from goldenseed.runs.folder import load_run
 from goldenseed.suite.loading import load_suite
 from goldenseed.trace.files import LAYERS_SUFFIX, read_layers, read_trace
 from old_formats.make import unpack
-from tests.unit.test_old_formats import CALIBRATED, runs
+from tests.unit.test_reading_old_formats import CALIBRATED, runs
 
 
 @pytest.fixture
