@@ -39,6 +39,9 @@ class Generation:
     """What was recorded of the stages; None where that was not wanted."""
     in_force: tuple[Mapping[str, EnvironmentValue], ...] = ()
     """Switches by their keys, as they were when the models computed: see ``in_force``."""
+    remarks: tuple[str, ...] = ()
+    """What is odd and changes no verdict, a sentence each: words that were cut off, an adapter
+    that does nothing."""
     layers: DeepTrace | None = None
     """What every layer returned; None where that was not wanted, as is usual."""
 

@@ -97,12 +97,17 @@ def render(run: RunView, *, notes: Sequence[Block] = ()) -> str:
         record=run.record,
         suites=list(dict.fromkeys(case.suite for case in run.record.cases)),
         shares=list(_shares(run)),
-        notes=[*(lock.block for lock in run.locks), *notes],
+        notes=[*(lock.block for lock in run.locks), *_said(run), *notes],
         # Only the two files of this package are exempt from escaping, and the policy names them.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
         policy=_policy(style, script),
     )
+
+
+def _said(run: RunView) -> Iterator[Block]:
+    if run.remarks:
+        yield Block(sentences=run.remarks)
 
 
 def _shares(run: RunView) -> Iterator[tuple[str, float, float]]:

@@ -43,6 +43,7 @@ def _body(case: CaseView, report: str | None) -> Iterator[str]:
         yield _baseline(case.record.baseline)
     if case.why:
         yield from why_lines(case.why)
+    yield from (f"note: {each}" for each in case.record.remarks)
     if report:
         yield f"report  {report}#{case.anchor}"
     if case.accept:
@@ -90,6 +91,7 @@ def summary_lines(run: RunView, report: str | None = None) -> list[str]:
     if not run.record.complete:
         lines.append("the run was cut short; cases may be missing")
     lines += [lock.sentence for lock in run.locks]
+    lines += [f"note: {remark}" for remark in run.remarks]
     lines += _set_lines(run)
     if report:
         lines.append(f"report  {report}")

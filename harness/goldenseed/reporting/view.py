@@ -6,7 +6,7 @@ Names, prompts and messages are as the record has them: a presentation makes the
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -31,7 +31,7 @@ from goldenseed.verdict.model import PASSING, Verdict
 
 _ACCEPTABLE = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN, Verdict.MATCH)
 _KEYS = 3
-"""How many keys off their lock a sentence names."""
+"""How many keys off their lock, or cases, a sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +161,8 @@ class RunView:
     sections: tuple[Section, ...]
     """The cases by verdict, the worst first."""
     sets: tuple[SetView, ...]
+    remarks: tuple[str, ...]
+    """What is odd of images and their making, each once, with the cases it is said of."""
 
     @property
     def cases(self) -> Iterator[CaseView]:
@@ -183,7 +185,18 @@ def run_view(run: RunRecord, folder: Path | None = None) -> RunView:
         locks=tuple(LockView(suite, tuple(differences)) for suite, differences in by_suite),
         sections=tuple(Section(each, tuple(cases)) for each, cases in found.items() if cases),
         sets=set_views(run, folder),
+        remarks=tuple(_remarks(run.cases)),
     )
+
+
+def _remarks(cases: Sequence[CaseRecord]) -> Iterator[str]:
+    said: dict[str, list[str]] = {}
+    for case in cases:
+        for remark in case.remarks:
+            said.setdefault(remark, []).append(f"{case.suite}::{case.id}")
+    for remark, names in said.items():
+        more = f" and {len(names) - _KEYS:,} more" if len(names) > _KEYS else ""
+        yield f"{remark} ({', '.join(names[:_KEYS])}{more})"
 
 
 def case_view(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from goldenseed.suite.cases import Case
     from goldenseed.suite.masking import MaskSpec
     from goldenseed.trace.digesting import Recording
+
+
+_LOOKS = 7
 
 
 def pending(case: Case, path: str) -> CaseRecord:
@@ -64,6 +67,8 @@ class Made:
     environment: Mapping[str, EnvironmentValue] | None = None
     environment_sha256: str | None = None
     in_force: Mapping[str, EnvironmentValue] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    """What is odd of how it was made."""
     recording: Recording | None = None
     layers: DeepTrace | None = None
 
@@ -109,9 +114,22 @@ class Made:
             "width": image.width,
             "height": image.height,
             "mode": image.mode,
+            "remarks": (*self.remarks, *_odd(image)),
             **kept_trace(folder, self.recording, trace),
             **kept_layers(folder, self.layers),
         }
+
+
+def _odd(image: Image) -> Iterator[str]:
+    """Say of a flat picture that it is one; of others a few pixels tell that they are not."""
+    first = image.getpixel((0, 0))
+    places = ((image.width * n // _LOOKS, image.height * n // _LOOKS) for n in range(_LOOKS))
+    if any(image.getpixel(place) != first for place in places):
+        return
+    extrema = image.getextrema()
+    channels = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    if all(low == high for low, high in channels):
+        yield f"the image is flat: every pixel is {first}"
 
 
 def mask_for(size: tuple[int, int], spec: MaskSpec | None) -> Image | None:

@@ -154,6 +154,8 @@ class CaseRecord(_Document):
     """The difference picture, relative to the run's folder."""
     error: str | None = None
     """The message of what went wrong, for the verdict ``error``."""
+    remarks: tuple[str, ...] = ()
+    """What is odd of the image or its making and changes no verdict, a sentence each."""
     seconds: Seconds = Seconds()
     trace: tuple[TraceStage, ...] = ()
     """The stages the image passed, in order; empty where none were recorded."""

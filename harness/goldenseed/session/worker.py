@@ -96,6 +96,7 @@ class Worker:
             environment=self.environment,
             environment_sha256=self._environment_sha256,
             in_force=differing(generation.in_force, self.environment),
+            remarks=generation.remarks,
             recording=generation.recording,
             layers=generation.layers,
         )

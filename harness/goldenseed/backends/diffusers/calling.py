@@ -12,6 +12,7 @@ from goldenseed.backends.diffusers.in_force import InForce
 from goldenseed.backends.diffusers.layers import recorded_layers
 from goldenseed.backends.diffusers.loading import did_you_mean
 from goldenseed.backends.diffusers.noise import generator_for, noise_of
+from goldenseed.backends.diffusers.remarks import TextWatch
 from goldenseed.backends.diffusers.trace import Tracing
 from goldenseed.backends.protocol import (
     Generation,
@@ -49,6 +50,7 @@ class PipelineCall:
         self._tracing = Tracing(pipeline) if trace else None
         self._layers = layers
         self._inside = InForce(pipeline, device) if trace else None
+        self._text = TextWatch(pipeline)
         self._device = device
         self._name = type(pipeline).__name__
         parameters = inspect.signature(pipeline.__call__).parameters
@@ -79,6 +81,7 @@ class PipelineCall:
         try:
             with (
                 noise(case),
+                self._text.watched(),
                 self._recording() as recorder,
                 self._deeply() as layers,
                 self._watching() as in_force,
@@ -100,9 +103,10 @@ class PipelineCall:
             error.trace = recorder.finish().trace if recorder else ()
             error.in_force = tuple(in_force)
             raise
+        remarks = self._text.remarks(case.call)
         deep = None if layers is None else layers.finish()
         if recorder is None:
-            return Generation(image=image, seconds=seconds, layers=deep)
+            return Generation(image=image, seconds=seconds, layers=deep, remarks=remarks)
         recorder.add_image(output, image)
         return Generation(
             image=image,
@@ -110,6 +114,7 @@ class PipelineCall:
             recording=recorder.finish(),
             layers=deep,
             in_force=tuple(in_force),
+            remarks=remarks,
         )
 
     def _recording(self) -> AbstractContextManager[Recorder | None]:
