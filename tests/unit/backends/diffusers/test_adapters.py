@@ -112,9 +112,14 @@ def remarks(folder: Path, *adapters: dict[str, Any]) -> tuple[str, ...]:
 
 
 def elsewhere(tensors: dict[str, Any]) -> dict[str, Any]:
+    """Name layers that the model does not have, but for the first two, as peft names matrices."""
+    peft = {
+        key.replace("lora.down", "lora_A").replace("lora.up", "lora_B"): value
+        for key, value in tensors.items()
+    }
     return {
-        f"unet.nowhere.{key}" if number >= 4 else key: value
-        for number, (key, value) in enumerate(sorted(tensors.items()))
+        key.replace("unet.", "unet.nowhere.") if number >= 4 else key: value
+        for number, (key, value) in enumerate(sorted(peft.items()))
     }
 
 

@@ -110,7 +110,7 @@ def test_a_class_that_needs_a_missing_package_names_it(sd: Path, tmp_path: Path,
         index.write_text(index.read_text().replace("DDIMScheduler", "DPMSolverSDEScheduler"))
         case = one_case(tmp_path, "sd")
         assert "DPMSolverSDEScheduler" in index.read_text()
-    with pytest.raises(GoldenseedError, match="torchsde.* not installed") as caught:
+    with pytest.raises(GoldenseedError, match=r"torchsde.* not installed") as caught:
         DiffusersBackend(device="cpu").generate(case)
     assert caught.value.fix == "pip install torchsde"
 
