@@ -14,14 +14,8 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_json, read_regular, write_atomically
 from goldenseed.core.strict_json import parse
 from goldenseed.environment.lock import LockDifference
-from goldenseed.runs.record import (
-    SCHEMA_VERSION,
-    CaseRecord,
-    EnvironmentValue,
-    GitState,
-    RunRecord,
-    SetRecord,
-)
+from goldenseed.runs.record import SCHEMA_VERSION, CaseRecord, EnvironmentValue, GitState, RunRecord
+from goldenseed.runs.set_record import SetRecord
 
 RECORD = "run.json"
 JOURNAL = "cases.jsonl"

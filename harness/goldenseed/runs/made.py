@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import default_limits
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.runs.stored import Pictures, kept_layers, kept_trace
@@ -30,9 +31,16 @@ _LOOKS = 7
 
 
 def pending(case: Case, path: str) -> CaseRecord:
-    """Return what is known of a case of the file ``path`` before it runs; it counts as failed."""
-    recipe = recipe_of(case)
-    return CaseRecord(
+    """Return what is known of a case of the file ``path`` before it runs; it counts as failed.
+
+    With an ``error`` where an input cannot be read: then there is nothing to run.
+    """
+    unreadable = None
+    try:
+        recipe = recipe_of(case)
+    except GoldenseedError as error:
+        unreadable, recipe = str(error), recipe_of(replace(case, inputs={}))
+    record = CaseRecord(
         id=case.id,
         suite=case.suite.name,
         path=path,
@@ -43,6 +51,7 @@ def pending(case: Case, path: str) -> CaseRecord:
         verdict=Verdict.ERROR,
         passed=False,
     )
+    return record if unreadable is None else record.failed("unusable_input", unreadable)
 
 
 def limits_of(case: Case) -> Mapping[str, Limit]:

@@ -18,7 +18,8 @@ from goldenseed.reporting.view import run_view
 from goldenseed.runs.candidates import candidates_of, read_git_state, who_accepts
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.made import pending
-from goldenseed.runs.record import CaseRecord, RunRecord, SetRecord
+from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.runs.set_record import SetRecord
 from goldenseed.runs.sets import judge_sets
 from goldenseed.session.distribution import RUNNING
 from goldenseed.session.gate_check import GateCheck, Memory

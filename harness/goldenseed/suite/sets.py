@@ -9,6 +9,7 @@ from types import MappingProxyType
 from goldenseed.suite.cases import (
     Kind,
     Limit,
+    Prompt,
     SetSpec,
     Template,
     named_images,
@@ -103,7 +104,7 @@ class _Resolver:
             self._say((*place, "cases"), what, "name at least two cases")
         if kind == "consistency":
             return (members,)
-        by_prompt: dict[str, list[str]] = {}
+        by_prompt: dict[Prompt, list[str]] = {}
         for case in members:
             by_prompt.setdefault(self._prompts[case], []).append(case)
         groups = tuple(tuple(group) for group in by_prompt.values() if len(group) >= _FEWEST)
