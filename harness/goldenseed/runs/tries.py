@@ -6,7 +6,20 @@ from collections.abc import Sequence
 
 from goldenseed.runs.parts import Try
 from goldenseed.runs.record import CaseRecord
-from goldenseed.verdict.model import PASSING
+from goldenseed.verdict.model import Verdict
+
+_WORSE_AND_WORSE = (
+    Verdict.IDENTICAL,
+    Verdict.MATCH,
+    Verdict.WARN,
+    Verdict.NEW,
+    Verdict.REJECTED,
+    Verdict.INCOMPARABLE,
+    Verdict.DRIFT,
+    Verdict.ERROR,
+)
+_TOLD = 6
+"""How many tries a sentence tells one by one."""
 
 
 def together(tries: Sequence[CaseRecord]) -> CaseRecord:
@@ -18,12 +31,26 @@ def together(tries: Sequence[CaseRecord]) -> CaseRecord:
     if len(tries) == 1:
         return tries[0]
     counting = [each for each in tries if not each.retried] or tries[-1:]
-    return max(counting, key=_badness).model_copy(update={"tries": tuple(map(_try, tries))})
+    worst = max(counting, key=_badness)
+    remarks = (*worst.remarks, in_words(tries))
+    return worst.model_copy(update={"tries": tuple(map(_try, tries)), "remarks": remarks})
 
 
-def _badness(record: CaseRecord) -> tuple[bool, int]:
-    order = PASSING.index(record.verdict) if record.verdict in PASSING else len(PASSING)
-    return not record.passed, order
+def _badness(record: CaseRecord) -> tuple[int, bool]:
+    return _WORSE_AND_WORSE.index(record.verdict), not record.passed
+
+
+def in_words(tries: Sequence[CaseRecord]) -> str:
+    """Say what came of several tries: ``drift at try 1, identical at try 2``."""
+    verdicts = {each.verdict for each in tries}
+    if len(verdicts) == 1:
+        (verdict,) = verdicts
+        images = len({each.pixels_sha256 for each in tries})
+        which = "the same pixels" if images == 1 else f"{images} different images"
+        return f"{verdict} at each of {len(tries)} tries: {which}"
+    told = [f"{each.verdict} at try {number}" for number, each in enumerate(tries, 1)]
+    more = len(told) - _TOLD
+    return ", ".join(told[:_TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
 def _try(record: CaseRecord) -> Try:

@@ -171,6 +171,11 @@ class Controller:
             for case in run.cases
             if case.verdict in self._options.updated and not case.breaks_content
         ]
+        unstable = [case for case in chosen if case.unstable]
+        if unstable:
+            names = ", ".join(f"{case.suite}::{case.id}" for case in unstable)
+            self.note(f"WARNING not accepted, since their tries gave different images: {names}")
+            chosen = [case for case in chosen if not case.unstable]
         if not chosen:
             return
         if not run.complete:

@@ -137,7 +137,8 @@ def _usable(image: object) -> Image:
     from PIL import Image
 
     if not isinstance(image, Image.Image):
-        raise GoldenseedError(f"a {type(image).__name__} is no image of Pillow", fix=_fix(image))
+        what = f"what golden_image.check was given is no image of Pillow: {type(image).__name__}"
+        raise GoldenseedError(what, fix=_fix(image))
     if 0 in image.size:
         raise GoldenseedError(
             f"the image is {image.width} x {image.height}: it has no pixels",

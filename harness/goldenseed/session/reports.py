@@ -79,7 +79,10 @@ def _as_pytest_has_it(
 ) -> CaseRecord:
     """Add what pytest makes of a case by its marks: no record says that a failed case passed."""
     if hasattr(report, "wasxfail"):
-        return record.model_copy(update={"xfail": report.wasxfail or ""})
+        why = str(report.wasxfail or "")
+        how = "passes in spite of its xfail mark" if record.passed else "fails behind an xfail mark"
+        remarks = (*record.remarks, f"{how}: {why}" if why else how)
+        return record.model_copy(update={"xfail": why, "remarks": remarks})
     if report.failed and record.passed and CASE in item.stash:
         reason = Reason(code="run_failed", detail=_last_line(str(report.longrepr)))
         update = {"passed": False, "reasons": (*record.reasons, reason)}
