@@ -114,7 +114,7 @@ def _shares(run: RunView) -> Iterator[tuple[str, float, float]]:
     """Yield where each verdict's part of the bar over all cases begins, and its length, in %."""
     offset = 0.0
     for section in run.sections:
-        share = 100 * len(section.cases) / len(run.record.cases)
+        share = 100 * len(section.cases) / (len(run.record.cases) + len(run.record.not_compared))
         yield section.verdict, round(offset, 4), round(share, 4)
         offset += share
 

@@ -87,7 +87,11 @@ def summary_lines(run: RunView, report: str | None = None) -> list[str]:
     """Return the run's closing lines; ``report`` is the page's path as a user would type it."""
     counts = ", ".join(f"{len(each.cases)} {each.verdict}" for each in reversed(run.sections))
     lines = [run.shared] if run.shared else []
-    lines.append(counts or "no cases")
+    left_out = len(run.record.not_compared)
+    counts = ", ".join(
+        [counts or "no cases", *([f"{left_out:,} not compared"] if left_out else [])]
+    )
+    lines.append(counts)
     if not run.record.complete:
         lines.append("the run was cut short; cases may be missing")
     lines += [lock.sentence for lock in run.locks]

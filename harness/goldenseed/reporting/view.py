@@ -187,8 +187,22 @@ def run_view(run: RunRecord, folder: Path | None = None) -> RunView:
         locks=tuple(LockView(suite, tuple(differences)) for suite, differences in by_suite),
         sections=tuple(Section(each, tuple(cases)) for each, cases in found.items() if cases),
         sets=set_views(run, folder),
-        remarks=tuple(_remarks(run.cases)),
+        remarks=(*_left_out(run), *_remarks(run.cases)),
     )
+
+
+def _left_out(run: RunRecord) -> Iterator[str]:
+    """Say which cases were not compared, and why, the same reason once."""
+    said: dict[str, list[str]] = {}
+    for case in run.not_compared:
+        said.setdefault(case.why, []).append(f"{case.suite}::{case.id}")
+    for why_not, names in said.items():
+        yield f"not compared, {why_not} ({_named(names)})"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _KEYS:,} more" if len(names) > _KEYS else ""
+    return f"{', '.join(names[:_KEYS])}{more}"
 
 
 def _remarks(cases: Sequence[CaseRecord]) -> Iterator[str]:
@@ -197,8 +211,7 @@ def _remarks(cases: Sequence[CaseRecord]) -> Iterator[str]:
         for remark in case.remarks:
             said.setdefault(remark, []).append(f"{case.suite}::{case.id}")
     for remark, names in said.items():
-        more = f" and {len(names) - _KEYS:,} more" if len(names) > _KEYS else ""
-        yield f"{remark} ({', '.join(names[:_KEYS])}{more})"
+        yield f"{remark} ({_named(names)})"
 
 
 def case_view(

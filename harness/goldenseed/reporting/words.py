@@ -90,13 +90,21 @@ def count_of(count: int, noun: str, plural: str | None = None) -> str:
 
 def outcome(run: RunRecord) -> str:
     """Say in a few words how a run ended: ``6 of 32 cases fail``, ``cut short: no cases``."""
-    total, failed = len(run.cases), sum(not case.passed for case in run.cases)
+    total = len(run.cases)
+    expected = sum(not case.passed and case.xfail is not None for case in run.cases)
+    failed = sum(not case.passed for case in run.cases) - expected
     if not total:
         words = "no cases"
     elif failed:
         words = f"{failed:,} of {count_of(total, 'case fails', 'cases fail')}"
+    elif expected:
+        words = f"{total - expected:,} of {count_of(total, 'case passes', 'cases pass')}"
     else:
         words = f"all {total:,} cases pass" if total > 1 else "the one case passes"
+    if expected:
+        words += f", {count_of(expected, 'fails', 'fail')} behind an xfail mark"
+    if run.not_compared:
+        words += f", {len(run.not_compared):,} not compared"
     if broken := sum(not each.passed for each in run.sets):
         words += f", {count_of(broken, 'set is', 'sets are')} broken"
     return words if run.complete else f"cut short: {words}"

@@ -17,7 +17,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.diagnosis.model import Diagnosis
 from goldenseed.environment.lock import LockDifference
-from goldenseed.runs.set_record import Document, SetRecord
+from goldenseed.runs.parts import Document, NotCompared, SetRecord, Try
 from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
@@ -166,6 +166,12 @@ class CaseRecord(Document):
     """The message of what went wrong, for the verdict ``error``."""
     remarks: tuple[str, ...] = ()
     """What is odd of the image or its making and changes no verdict, a sentence each."""
+    xfail: str | None = None
+    """The reason of the xfail mark that the case bears, where pytest went by it; may be empty."""
+    retried: bool = False
+    """Whether a plugin ran the case once more because of what came of it."""
+    tries: tuple[Try, ...] = ()
+    """Every try in order, this one among them, where the case was run more than once."""
     seconds: Seconds = Seconds()
     trace: tuple[TraceStage, ...] = ()
     """The stages the image passed, in order; empty where none were recorded."""
@@ -196,6 +202,11 @@ class CaseRecord(Document):
     def content_gates(self) -> tuple[GateInForce, ...]:
         """The content limits in force, likewise; ``metric`` is then a content score."""
         return tuple(GateInForce.named(*limit) for limit in self.content_limits.items())
+
+    @property
+    def unstable(self) -> bool:
+        """Whether its tries did not all come to the same verdict and the same pixels."""
+        return len({(each.verdict, each.pixels_sha256) for each in self.tries}) > 1
 
     def failed(self, code: str, message: str) -> CaseRecord:
         """Return the record with the verdict ``error``, and what went wrong."""
@@ -247,6 +258,8 @@ class RunRecord(Document):
     options: dict[str, str] = Field(default_factory=dict)
     """The ``--golden-…`` options in force: ``require`` → ``warn``."""
     cases: tuple[CaseRecord, ...] = ()
+    not_compared: tuple[NotCompared, ...] = ()
+    """The cases that were selected and gave no image that anything was held against."""
     sets: tuple[SetRecord, ...] = ()
     """The sets of the suites that ran, in the order of the suites."""
 

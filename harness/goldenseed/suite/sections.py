@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
+from goldenseed.core.names import name_problem, suite_name_problem
+
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
@@ -87,26 +89,10 @@ class DiversitySection(_SetSection):
     """How far apart two images of a prompt have to be, for example `min_phash_distance: 4`."""
 
 
-RESERVED_SUITES = frozenset({"images", "environments"})
-"""Folders of the baseline store, beside which each suite gets its own."""
-
-_DEVICES = frozenset(
-    {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)}
-)
-"""Windows opens a device for these, with any extension (Microsoft, "Naming Files, Paths, and
-Namespaces")."""
-
-
 def name_fault(name: str, *, is_suite: bool = False) -> str | None:
     """Say why a name of the right characters cannot be used, as the rest of a sentence; or None."""
     if not re.match(NAME_PATTERN, name):
         return None
     if ".." in name:
         return "holds `..`, which leads out of a folder"
-    if name.endswith("."):
-        return "ends with a dot, which Windows drops"
-    if name.split(".", 1)[0].casefold() in _DEVICES:
-        return "is the name of a device on Windows"
-    if is_suite and name.casefold() in RESERVED_SUITES:
-        return "is the name of a folder in the baseline store"
-    return None
+    return suite_name_problem(name) if is_suite else name_problem(name)

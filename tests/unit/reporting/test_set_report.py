@@ -8,8 +8,8 @@ from goldenseed.reporting.html import render
 from goldenseed.reporting.markdown import summary_markdown
 from goldenseed.reporting.terminal import summary_lines
 from goldenseed.reporting.view import run_view
+from goldenseed.runs.parts import SetRecord, SetResult
 from goldenseed.runs.record import RunRecord
-from goldenseed.runs.set_record import SetRecord, SetResult
 from tests.unit.reporting.recorded import record, stored
 
 RECORDED = record().sets[0]

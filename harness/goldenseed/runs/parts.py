@@ -1,16 +1,45 @@
-"""What a run's record says of the sets of cases that are held against each other."""
+"""The parts of a run's record that stand for themselves: one try, a case left out, a set."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from goldenseed.verdict.model import Reason, Verdict
 
 
 class Document(BaseModel):
-    """A part of a record: never changed, and with no field that nobody knows."""
+    """What a record is made of: nothing in it changes, and no key is unknown."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Try(Document):
+    """What came of one try at a case that was run more than once."""
+
+    verdict: Verdict
+    passed: bool
+    retried: bool = False
+    """Whether a plugin ran the case once more because of it; then pytest does not count it."""
+    reasons: tuple[Reason, ...] = ()
+    metrics: dict[str, float] = Field(default_factory=dict)
+    pixels_sha256: str | None = None
+    image: str | None = None
+    """The generated PNG, relative to the run's folder."""
+    difference: str | None = None
+    error: str | None = None
+
+
+class NotCompared(Document):
+    """A case that was selected, and of which no image was held against anything."""
+
+    id: str
+    suite: str
+    path: str
+    line: int | None = None
+    why: str
+    """What pytest says of it: ``skipped: too slow for this machine``."""
 
 
 class SetResult(Document):
