@@ -107,10 +107,12 @@ def weights_key(key: str) -> str:
 
 
 def _is_unknown(key: str, environment: Mapping[str, Value]) -> bool:
-    """Say whether the record is older than the key, so that its absence there says nothing."""
+    """Say whether the key's absence says nothing: the record is older, or no call was watched."""
+    if key in environment:
+        return False
     declared = declaration_of(key)
-    version = environment.get(VERSION_KEY, 1)
-    return key not in environment and declared is not None and declared.since > int(version or 1)
+    version = int(environment.get(VERSION_KEY) or 1)
+    return key.startswith("call.") or (declared is not None and declared.since > version)
 
 
 def moving_differences(

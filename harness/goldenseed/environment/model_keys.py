@@ -76,15 +76,17 @@ _COMPONENT_KEYS: Final = (
     _loaded("model.{component}.class", "a component's class", "type()"),
     _loaded("model.{component}.dtype", "the dtypes of its weights", "its parameters"),
     _loaded("model.{component}.parameters", "how many numbers it has", "its parameters"),
-    _new(
+    _loaded(
         "model.{component}.weights_sha256",
-        "SHA-256 of its parameters and buffers as they were loaded, in their order, not by name",
+        "SHA-256 of its parameters and buffers as they were loaded, in order and without names",
         "its parameters",
+        since=2,
     ),
     _loaded(
         "model.{component}.sha256",
-        "the same with their names, by which earlier releases knew them",
+        "the same with their names; counts only beside a record of a release without the other",
         "its parameters",
+        locked=False,
         follows=("package.transformers",),
     ),
     _loaded(
@@ -138,6 +140,32 @@ _COMPONENT_KEYS: Final = (
         "use_slicing",
         Moves.ROUNDING,
     ),
+    _new(
+        "model.{component}.hooks",
+        "forward hooks on it and its parts, the harness's own and those that move weights left out",
+        "the modules",
+    ),
+    _new(
+        "model.{component}.forwards",
+        "methods of it and its parts that are not their class's own, or not its library's",
+        "the modules",
+    ),
+    _new(
+        "model.{component}.switches",
+        "what diffusers' switches set on its parts: FreeU, caches, chunks, tiles",
+        "the modules",
+    ),
+    _new(
+        "model.{component}.attributes_sha256",
+        "SHA-256 of all numbers, texts and switches that it and its parts hold, and of its options",
+        "the modules",
+        follows=_LIBRARIES,
+    ),
+    _new(
+        "model.{component}.adapters",
+        "LoRA adapters that are on, with their scales; inside a call where they are not the case's",
+        "the modules",
+    ),
 )
 
 MODEL_KEYS: Final = (
@@ -160,6 +188,12 @@ MODEL_KEYS: Final = (
         "attn_processors",
         alike=exact_attention,
     ),
+    _new(
+        "attention.{component}.processors_sha256",
+        "SHA-256 of what processors hold that are not exact, and of the code of foreign ones",
+        "the processors",
+        follows=(*_LIBRARIES, "python.version"),
+    ),
     _loaded(
         "attention.{component}.implementation",
         "what a component of transformers computes attention with",
@@ -179,7 +213,31 @@ MODEL_KEYS: Final = (
         "torch._fused_sdp_choice(), inside the call",
         Moves.ROUNDING,
     ),
+    _new(
+        "pipeline.methods",
+        "methods of the pipeline and its image processors that are not their library's",
+        "their classes",
+    ),
+    _new(
+        "pipeline.functions",
+        "functions in the modules of its parts' classes that no library has written",
+        "sys.modules",
+        follows=_LIBRARIES,
+    ),
+    _new(
+        "pipeline.attributes_sha256",
+        "SHA-256 of numbers, texts and options of the pipeline and its image processors",
+        "the pipeline",
+        follows=_LIBRARIES,
+    ),
     _loaded("scheduler.class", "the scheduler's class", "type()"),
+    _new("scheduler.methods", "its methods that are not its library's", "its class"),
+    _new(
+        "scheduler.attributes.sha256",
+        "SHA-256 of its numbers and texts beside the configuration",
+        "the scheduler",
+        follows=_LIBRARIES,
+    ),
     _loaded("scheduler.config.{field}", "one field of its configuration", "scheduler.config"),
     _loaded(
         "scheduler.step_takes_generator",
@@ -207,6 +265,25 @@ MODEL_KEYS: Final = (
         AUTOCAST,
         "the dtype in which autocast computes what it can, inside the call",
         "torch.get_autocast_dtype()",
+    ),
+    _call(
+        "model.{component}.autocast",
+        "the dtype in which autocast computes what it can inside this component",
+        "torch.get_autocast_dtype()",
+        since=2,
+    ),
+    _call(
+        "call.{component}.rows",
+        "rows that a denoiser is given, and in how many calls: `2 x 8, 1 x 12`",
+        "its first argument",
+        since=2,
+        alike=another_batch,
+    ),
+    _call(
+        "call.guidance_scale",
+        "the guidance scale, and in how many calls, where it changes within them",
+        "the pipeline",
+        since=2,
     ),
     _loaded("generation.batch", "images made in one call", "the back end", Moves.ROUNDING),
     _loaded("generation.generator", "how long a generator lives", "the back end"),

@@ -59,12 +59,29 @@ _SYSTEM = (
     ),
 )
 
+_TEXT_AND_FILES: Final = frozenset(
+    {
+        "beautifulsoup4",
+        "compel",
+        "ftfy",
+        "protobuf",
+        "safetensors",
+        "sentencepiece",
+        "tiktoken",
+        "tokenizers",
+    }
+)
+"""Packages that read texts or files: what they make of them is recorded, and no rounding."""
+
 _SOFTWARE = (
-    _numeric(
+    Key(
         "package.{name}",
         "a package's version, without a label such as +cpu",
+        Kind.NUMERIC,
         "importlib.metadata",
         locked=True,
+        bystanders=_TEXT_AND_FILES,
+        since=2,
     ),
     _recorded(
         "tool.{name}",
