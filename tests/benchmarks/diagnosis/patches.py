@@ -106,9 +106,7 @@ def within_call(pipeline: Any, change: Callable[[dict[str, Any]], None]) -> None
     call_otherwise(pipeline, call)
 
 
-def callback(
-    pipeline: Any, _undo: ExitStack, *, step: int, does: str, amount: float = 1.0
-) -> None:
+def callback(pipeline: Any, _undo: ExitStack, *, step: int, does: str, amount: float = 1.0) -> None:
     """Do something after one step, as an application's callback does."""
 
     def after(pipe: Any, index: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
