@@ -163,7 +163,7 @@ def _short(words: str, effect: Effect) -> str:
 
 
 def _no_gpu(findings: Findings) -> bool:
-    sides = (findings.evidence.accepted.environment, findings.evidence.present.environment)
+    sides = (findings.sides.accepted.environment, findings.sides.present.environment)
     return all(side is not None and side.get("device.type") == "cpu" for side in sides)
 
 
