@@ -15,9 +15,7 @@ def open_regular(path: Path) -> BinaryIO:
 
     ``GoldenseedError`` for what is no regular file, ``OSError`` where it cannot be opened.
     """
-    number = os.open(
-        path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    )
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if stat.S_ISREG(os.fstat(number).st_mode):
         return os.fdopen(number, "rb")
     os.close(number)
