@@ -74,7 +74,8 @@ class Signature:
     def checked(cls, by: str, reason: str, now: datetime | None) -> Signature:
         """Return a signature in UTC to the second.
 
-        GoldenseedError for a name or a reason that is empty or an unedited placeholder. ``now`` must have a time zone (else ValueError); None takes the clock's time.
+        GoldenseedError for a name or a reason that is empty or an unedited placeholder. ``now``
+        must have a time zone (else ValueError); None takes the clock's time.
         """
         at = datetime.now(UTC) if now is None else now
         if at.tzinfo is None:

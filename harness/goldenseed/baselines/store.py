@@ -21,7 +21,7 @@ from goldenseed.baselines.candidate import (
 )
 from goldenseed.baselines.changes import Outcome, Step, make_plan
 from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
-from goldenseed.baselines.places import Places, exclusive
+from goldenseed.baselines.places import Places, exclusive, refuse_links
 from goldenseed.baselines.reading import read_entry
 from goldenseed.baselines.rejections import Rejections, refuse, rejections_of
 from goldenseed.baselines.verified import Verified
@@ -155,7 +155,7 @@ class BaselineStore:
         if not add:
             refuse_rivals(candidates)
         proposals = [(each, accepted_image(each, signature)) for each in candidates]
-        with self._writing():
+        with self._writing(path for each in candidates for path in self._parts_of(each)):
             refuse(self.rejected(c for c in candidates if (c.suite, c.case) not in overruling))
             plan = make_plan(
                 self._places,
@@ -190,7 +190,7 @@ class BaselineStore:
         """
         signature = Signature.checked(by, reason, now)
         proposals = [(each, rejected_image(each, signature)) for each in candidates]
-        with self._writing():
+        with self._writing(self.entry_path(each.suite, each.case) for each in candidates):
             plan = make_plan(self._places, proposals, changes.rejected)
             plan.write()
         return plan.steps
@@ -209,7 +209,8 @@ class BaselineStore:
         proposals = [
             (each.unchanged, (each.tolerance, _modes(each, by), each.exact)) for each in found
         ]
-        with self._writing():
+        parts = (path for each in found for path in self._parts_of(each.unchanged, *each.modes))
+        with self._writing(parts):
             refuse(self.rejected(mode for each in found for mode in each.modes))
             plan = make_plan(self._places, proposals, lambda old, new: changes.measured(old, *new))
             for each in found:
@@ -222,11 +223,24 @@ class BaselineStore:
             plan.write()
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Hold the lock, and clear away what killed writers left: nobody else is at work."""
+    def _writing(self, paths: Iterable[Path]) -> Iterator[None]:
+        """Hold the lock, and clear away what killed writers left: nobody else is at work.
+
+        None of ``paths``, which are going to be written, may be or lie behind a symbolic link.
+        """
         with exclusive(self._places, timeout_seconds=self._lock_timeout_seconds):
+            refuse_links(self.root, paths)
             remove_leftovers(self.root, older_than_seconds=0.0)
             yield
+
+    def _parts_of(self, *candidates: Candidate) -> Iterator[Path]:
+        """Yield every file that accepting the candidates may write."""
+        for each in candidates:
+            yield self.entry_path(each.suite, each.case)
+            yield self._places.image(each.pixels_sha256)
+            yield self._places.environment(json_sha256(each.environment))
+            if each.trace is not None:
+                yield self._places.trace(digest_of(each.trace))
 
     def _store_parts(self, step: Step) -> None:
         """Write what the entry is about to name."""
