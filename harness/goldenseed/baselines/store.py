@@ -209,8 +209,7 @@ class BaselineStore:
         proposals = [
             (each.unchanged, (each.tolerance, _modes(each, by), each.exact)) for each in found
         ]
-        parts = (path for each in found for path in self._parts_of(each.unchanged, *each.modes))
-        with self._writing(parts):
+        with self._writing(path for each in found for path in self._parts_measured(each)):
             refuse(self.rejected(mode for each in found for mode in each.modes))
             plan = make_plan(self._places, proposals, lambda old, new: changes.measured(old, *new))
             for each in found:
@@ -241,6 +240,13 @@ class BaselineStore:
             yield self._places.environment(json_sha256(each.environment))
             if each.trace is not None:
                 yield self._places.trace(digest_of(each.trace))
+
+    def _parts_measured(self, found: Measurement) -> Iterator[Path]:
+        """Yield every file that keeping a measurement may write."""
+        yield from self._parts_of(found.unchanged, *found.modes)
+        yield from (self._places.environment(json_sha256(each)) for each in found.environments)
+        if found.exact_trace is not None:
+            yield self._places.trace(digest_of(found.exact_trace))
 
     def _store_parts(self, step: Step) -> None:
         """Write what the entry is about to name."""
