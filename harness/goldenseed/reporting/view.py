@@ -265,4 +265,5 @@ def _accept(case: CaseRecord, run_id: str) -> tuple[str, ...]:
     """
     if case.verdict not in _ACCEPTABLE or case.breaks_content:
         return ()
-    return ("goldenseed", "accept", shlex.quote(run_id), shlex.quote(case.id), "--reason", '"…"')
+    name = shlex.quote(f"{case.suite}::{case.id}")
+    return ("goldenseed", "accept", shlex.quote(run_id), name, "--reason", '"…"')

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from goldenseed.backends.diffusers.layers import DeepTrace
-    from goldenseed.baselines.entry import AcceptedImage
     from goldenseed.suite.cases import Case
     from goldenseed.suite.masking import MaskSpec
     from goldenseed.trace.digesting import Recording
@@ -106,12 +105,11 @@ class Made:
         folder: Path,
         pictures: Pictures,
         *,
-        accepted: AcceptedImage | None = None,
         trace: tuple[str, bytes] | None = None,
     ) -> dict[str, object]:
         """Keep image and traces in a run's folder; return the record's fields on what was made.
 
-        An accepted image or ``trace`` (digest and file) of the same values is copied.
+        An accepted image of the same pixels is copied, and ``trace`` (digest and file) if given.
         """
         image = self.image
         return {
@@ -119,7 +117,7 @@ class Made:
             "environment_sha256": self.environment_sha256,
             "in_force": dict(self.in_force),
             "pixels_sha256": self.pixels_sha256,
-            "image": pictures.keep(image, self.pixels_sha256, accepted=accepted),
+            "image": pictures.keep(image, self.pixels_sha256),
             "width": image.width,
             "height": image.height,
             "mode": image.mode,

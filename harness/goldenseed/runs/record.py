@@ -269,7 +269,8 @@ class RunRecord(Document):
             if json_sha256(environment) == case.environment_sha256:
                 return environment
         raise GoldenseedError(
-            f"the run {self.run_id} does not say in which environment {case.id} ran",
+            f"the run {self.run_id} does not say in which environment {case.id} ran: none that it "
+            f"lists has the digest {case.environment_sha256}",
             fix="the record was altered: run the suite again",
         )
 
