@@ -15,10 +15,10 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.environment.device import device_for
 from goldenseed.environment.fingerprint import read_fingerprint
-from goldenseed.environment.profile import PORTABLE, profile_slug
+from goldenseed.environment.profile import profile_slug
 from goldenseed.images.gates import default_limits
 from goldenseed.runs.judging import Judging, with_content
-from goldenseed.runs.made import Made, limit_fields, limits_of, pending
+from goldenseed.runs.made import Made, case_profile, limit_fields, limits_of, pending
 from goldenseed.runs.record import CaseRecord, EnvironmentValue, Seconds
 from goldenseed.session.distribution import RUNNING, marked
 from goldenseed.session.lock_check import LockCheck
@@ -92,7 +92,7 @@ class Worker:
             return self._explained(record, error, case.noise.kind), error
         made = Made(
             image=generation.image,
-            profile=PORTABLE if case.suite.determinism.portable else self.profile,
+            profile=case_profile(case, self.environment),
             environment=self.environment,
             environment_sha256=self._environment_sha256,
             in_force=differing(generation.in_force, self.environment),

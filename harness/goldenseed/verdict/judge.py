@@ -17,6 +17,7 @@ from goldenseed.tolerance.tolerance import Tolerance
 from goldenseed.verdict.evidence import Accepted, Evidence, Reference
 from goldenseed.verdict.model import Reason, Verdict
 from goldenseed.verdict.reasons import (
+    calibration_advice,
     fallback_reasons,
     gate_reason,
     no_baseline,
@@ -83,7 +84,8 @@ def judge(
     if measures is None:
         tolerance = _without_traces(against, now, tolerance)
     verdict, reasons = _by_distance(metrics, measures, limits, tolerance)
-    return Judgement(verdict, (*reasons, *fallback), against, metrics)
+    advice = () if verdict is Verdict.MATCH else calibration_advice(accepted, now, against)
+    return Judgement(verdict, (*reasons, *fallback, *advice), against, metrics)
 
 
 def _along_the_trace(

@@ -35,6 +35,8 @@ PASSING = (Verdict.IDENTICAL, Verdict.MATCH, Verdict.WARN)
 
 
 CONTENT = "content"
+CALIBRATION = "calibration"
+"""The code of the reason whose value names, with commas, what a calibration would have to."""
 """The code of a reason that is about the image by itself: the case fails, whatever its verdict."""
 
 
