@@ -41,6 +41,20 @@ class Place:
         return values[self.row :: self.of] if mine else values
 
 
+_IMAGES = ("images", "image")
+"""What diffusers' outputs call their images: Kandinsky 5 has one."""
+DIMENSIONS = 3
+"""Of one image: height, width, channels."""
+
+
+def images_of(output: Any) -> Any:
+    """Return a pipeline's images, whatever its output calls them; None where it has none."""
+    found = (getattr(output, name, None) for name in _IMAGES)
+    images = next((each for each in found if each is not None), None)
+    alone = hasattr(images, "getpixel") or getattr(images, "ndim", None) == DIMENSIONS
+    return [images] if alone else images
+
+
 class Recorder:
     """Collects the stages of one image after the other.
 
@@ -119,7 +133,7 @@ class Recorder:
         """Record the returned array, if it is one, uncopied, and its levels; also once closed."""
         import numpy as np
 
-        made = getattr(output, "images", None)
+        made = images_of(output)
         if made is not None and len(made) == 1 and not hasattr(made[0], "save"):
             self._keep_array(Stage.FLOAT_IMAGE, np.asarray(made[0]))
         self._keep_array(Stage.PIXELS, np.array(image))
