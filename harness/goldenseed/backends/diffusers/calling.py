@@ -53,8 +53,8 @@ class PipelineCall:
         self._inside = InForce(pipeline, device) if trace else None
         self._text = TextWatch(pipeline)
         self._device = device
-        self._name = type(pipeline).__name__
-        parameters = inspect.signature(pipeline.__call__).parameters
+        self._name = getattr(pipeline, "__name__", type(pipeline).__name__)
+        parameters = inspect.signature(pipeline).parameters
         # **kwargs of a pipeline are for arguments it no longer has; it ignores all others there.
         self._parameters = {
             name: each
