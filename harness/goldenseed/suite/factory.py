@@ -77,21 +77,24 @@ def source_or_factory_fault(
     """Say what is wrong with where a model comes from: the key at fault, what, and the fix."""
     factory = model.get("factory")
     if factory is None:
-        if "arguments" in model:
-            return "arguments", "`model.arguments` has no effect without `factory`", "remove it"
-        if "source" not in model:
-            return None, "`model` has no `source`", "add `source: …`"
-        if model["source"] is None:
-            what = "`model.source` is empty, text is needed"
-            return "source", what, "write a value, or remove the key"
-        return None
+        return _source_fault(model)
     for key in ("source", *_OF_A_FOLDER):
         if key in model:
             what = f"`model.{key}` has no effect beside `factory`"
             return key, what, "remove it, and let the factory do what is meant"
-    if isinstance(factory, str) and ":" in factory:
-        module = factory.partition(":")[0]
-        if module_file(module, suite) is None:
-            what = f"there is no module `{module}` beside the suite or where Python looks"
-            return "factory", what, "correct `factory`, or install the package"
+    module = factory.partition(":")[0] if isinstance(factory, str) and ":" in factory else None
+    if module is None or module_file(module, suite) is not None:
+        return None
+    what = f"there is no module `{module}` beside the suite or where Python looks"
+    return "factory", what, "correct `factory`, or install the package"
+
+
+def _source_fault(model: Mapping[str, object]) -> tuple[str | None, str, str] | None:
+    if "arguments" in model:
+        return "arguments", "`model.arguments` has no effect without `factory`", "remove it"
+    if "source" not in model:
+        return None, "`model` has no `source`", "add `source: …`"
+    if model["source"] is None:
+        what = "`model.source` is empty, text is needed"
+        return "source", what, "write a value, or remove the key"
     return None
