@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from goldenseed.suite.parts import made_by, role_of
 from goldenseed.trace.digesting import Kept, Recording, kept
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+Rows = TypeVar("Rows", "torch.Tensor", "list[Any]")
+"""A batch, as one tensor or as a list of one tensor a row."""
 HELD_BYTES = 2**26
 """How much a recorder holds where the pipeline's values lie before it brings it into memory."""
 _WITHOUT_ROWS = (Stage.TIMESTEPS, Stage.SIGMAS, Stage.DENOISER_OUTPUT)
@@ -34,9 +36,9 @@ class Place:
     row: int
     of: int
 
-    def own(self, values: torch.Tensor) -> torch.Tensor:
+    def own(self, values: Rows) -> Rows:
         """Return the image's rows, where it has one or, for guidance, up to three; else all."""
-        rows = values.shape[0] if values.ndim else 0
+        rows = len(values) if isinstance(values, list) or values.ndim else 0
         mine = rows in {self.of, 2 * self.of, 3 * self.of}
         return values[self.row :: self.of] if mine else values
 
@@ -94,18 +96,21 @@ class Recorder:
         self.begin()
         self.close()
 
-    def add(self, stage: Stage, source: str | None, values: Any) -> bool:
-        """Take a tensor; anything else, or a tensor without bytes in memory, is passed over."""
+    def add(self, stage: Stage, source: str | None, values: Any, *, parted: bool = False) -> bool:
+        """Take a tensor; anything else, or a tensor without bytes in memory, is passed over.
+
+        Of a batch the image's rows are taken, unless it was ``parted`` before.
+        """
         if not self._open or not readable(values):
             return False
-        if self._place is not None and stage not in _WITHOUT_ROWS:
+        if self._place is not None and not parted and stage not in _WITHOUT_ROWS:
             values = self._place.own(values)
         if values.requires_grad:
             values = values.detach()
         self._keep(stage, source, values.clone(memory_format=self._contiguous))
         return True
 
-    def own(self, values: torch.Tensor) -> torch.Tensor:
+    def own(self, values: Rows) -> Rows:
         """Return what is of the image itself where it is made in a batch."""
         return values if self._place is None else self._place.own(values)
 
@@ -153,22 +158,26 @@ class Recorder:
 
 _CALLS = 4
 """How many calls are recorded where no scheduler tells that a step is done."""
+_PICTURES = 4
+"""How many dimensions a batch of pictures or latents has: rows, channels, height and width."""
 _ROWS = 4
 """Up to how many rows of a batch are kept apart: guidance needs two, at times three."""
 
 
 def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: Any) -> None:
     """Record inputs and outputs of ``module`` until the first step is done."""
-    calls = 0
+    calls, channels = 0, 0
 
     def before(_module: Any, args: Any, kwargs: Any) -> None:
-        nonlocal calls
+        nonlocal calls, channels
         if recorder.first_step_seen or calls == _CALLS:
             return
         calls += 1
+        channels = next(map(channels_of, (*args, *kwargs.values())), 0)
         for part, values in (*enumerate(args), *kwargs.items()):
-            for inner, value in _named(str(part), values):
-                recorder.add(Stage.DENOISER_INPUT, f"{name}.{inner}", value)
+            parted = isinstance(values, list)
+            for inner, value in _named(str(part), recorder.own(values) if parted else values):
+                recorder.add(Stage.DENOISER_INPUT, f"{name}.{inner}", value, parted=parted)
 
     def after(_module: Any, _args: Any, output: Any) -> None:
         if recorder.first_step_seen or calls == _CALLS:
@@ -176,6 +185,8 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
         values = made_by(role_of(name), output)
         for row, value in _rows(recorder, values):
             recorder.add(Stage.DENOISER_OUTPUT, f"{name}{row}", value)
+        for row, value in _rows(recorder, without_variance(values, channels)):
+            recorder.add(Stage.PREDICTED_NOISE, f"{name}{row}", value, parted=True)
 
     for hook in (
         module.register_forward_pre_hook(before, with_kwargs=True),
@@ -183,6 +194,20 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
     ):
         recorder.until_first_step.append(hook.remove)
         restore.callback(hook.remove)
+
+
+def channels_of(values: Any) -> int:
+    """Return how many channels a batch of pictures or latents has; 0 of anything else."""
+    return int(values.shape[1]) if getattr(values, "ndim", 0) == _PICTURES else 0
+
+
+def without_variance(values: Any, channels: int) -> Any:
+    """Return the first half of an output of twice as many channels as the sample; else None.
+
+    The other half is a variance that the denoiser predicts too (A. Nichol, P. Dhariwal, "Improved
+    denoising diffusion probabilistic models", ICML 2021), which guidance leaves as it is.
+    """
+    return values[:, :channels] if channels and channels_of(values) == 2 * channels else None
 
 
 def _named(name: str, values: Any) -> Iterator[tuple[str, Any]]:
@@ -198,7 +223,9 @@ def _named(name: str, values: Any) -> Iterator[tuple[str, Any]]:
 
 def _rows(recorder: Recorder, values: Any) -> Iterator[tuple[str, Any]]:
     """Part a batch; a model that returns a list (one tensor an image) has parted it itself."""
-    if not isinstance(values, list | tuple):
+    if isinstance(values, list | tuple):
+        values = recorder.own(list(values))
+    else:
         values = recorder.own(values) if hasattr(values, "shape") else values
         if len(getattr(values, "shape", ())) <= 1 or not 1 < values.shape[0] <= _ROWS:
             yield "", values
