@@ -65,6 +65,8 @@ class Stage(StrEnum):
     """What the VAE returned."""
     FLOAT_IMAGE = "float_image", "float image", Side.IMAGE
     """The image as the pipeline returned it, floats in [0, 1]."""
+    DENORMALISED = "denormalised", "how the float image was made", Side.IMAGE
+    """1 where the float image is what was decoded, halved, plus 1/2, cut off, to the bit; or 0."""
     PIXELS = "pixels", "pixels", Side.IMAGE
     """The image's 8-bit levels."""
 
@@ -87,6 +89,7 @@ FED_BY: Final[Mapping[Stage, tuple[Stage, ...]]] = MappingProxyType(
         Stage.LATENTS_BEFORE_VAE: (Stage.DENOISING_STEP,),
         Stage.VAE_OUTPUT: (Stage.LATENTS_BEFORE_VAE,),
         Stage.FLOAT_IMAGE: (Stage.VAE_OUTPUT,),
+        Stage.DENORMALISED: (Stage.FLOAT_IMAGE,),
         Stage.PIXELS: (Stage.FLOAT_IMAGE,),
     }
 )
@@ -100,6 +103,7 @@ WITHIN = frozenset(
         Stage.GUIDED_OUTPUT,
         Stage.LATER_OUTPUT,
         Stage.VAE_OUTPUT,
+        Stage.DENORMALISED,
     }
 )
 """Stages that lie within others: they tell causes apart, not where two images part.

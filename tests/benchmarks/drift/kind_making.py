@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 from subprocess import run
 
+from changes import Change
 from kind_changes import AT_256, KIND_CHANGES
 from kinds import HELD_OUT, KINDS, SIDES, TUNED, Kind, build_kind
 from making import DONE, make_changed
@@ -41,7 +42,7 @@ def make_kinds(folder: Path) -> None:
         print(f"{env}: {time.monotonic() - began:.0f} s", flush=True)
 
 
-def _all_changes():
+def _all_changes() -> Iterator[Change]:
     return (each for changes in KIND_CHANGES.values() for each in changes.values())
 
 

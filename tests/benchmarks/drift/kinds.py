@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tiny_pipelines as tiny
-
 from models import CONTRAST, PROMPTS
+
+import tiny_pipelines as tiny
 
 SIDES = (128, 256)
 IMAGES = 1

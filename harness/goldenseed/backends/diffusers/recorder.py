@@ -5,14 +5,22 @@ Up to the first ``scheduler.step``: enough to tell a changed denoiser, guidance 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from goldenseed.backends.diffusers.tensors import (
+    channels_of,
+    denormalised,
+    in_memory,
+    kept_tensor,
+    readable,
+    without_variance,
+)
 from goldenseed.suite.parts import made_by, role_of
-from goldenseed.trace.digesting import Kept, Recording, kept
+from goldenseed.trace.digesting import Kept, Recording
 from goldenseed.trace.stages import Stage, Trace
 
 if TYPE_CHECKING:
@@ -27,6 +35,9 @@ HELD_BYTES = 2**26
 """How much a recorder holds where the pipeline's values lie before it brings it into memory."""
 _WITHOUT_ROWS = (Stage.TIMESTEPS, Stage.SIGMAS, Stage.DENOISER_OUTPUT)
 """Stages whose values have no rows for the images of a batch, or come without the others'."""
+
+
+_SHOWN = (Stage.VAE_OUTPUT, Stage.DENOISING_STEP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,8 @@ class Recorder:
         self._counts: Counter[tuple[Stage, str | None]] = Counter()
         self._pending: list[tuple[Stage, str | None, torch.Tensor]] = []
         self._pending_bytes = 0
+        self._shown: torch.Tensor | None = None
+        """The last picture or sample that came: what the float image is made of."""
         self._open = True
         self.first_step_seen = False
         """Whether a denoising step was given its sample."""
@@ -107,7 +120,10 @@ class Recorder:
             values = self._place.own(values)
         if values.requires_grad:
             values = values.detach()
-        self._keep(stage, source, values.clone(memory_format=self._contiguous))
+        values = values.clone(memory_format=self._contiguous)
+        if stage in _SHOWN:
+            self._shown = values
+        self._keep(stage, source, values)
         return True
 
     def own(self, values: Rows) -> Rows:
@@ -126,7 +142,10 @@ class Recorder:
 
         made = getattr(output, "images", None)
         if made is not None and len(made) == 1 and not hasattr(made[0], "save"):
-            self._keep_array(Stage.FLOAT_IMAGE, np.asarray(made[0]))
+            picture = np.asarray(made[0])
+            self._keep_array(Stage.FLOAT_IMAGE, picture)
+            if (same := denormalised(self._shown, picture)) is not None:
+                self._keep_array(Stage.DENORMALISED, np.array([same]))
         self._keep_array(Stage.PIXELS, np.array(image))
 
     def close(self) -> None:
@@ -158,8 +177,6 @@ class Recorder:
 
 _CALLS = 4
 """How many calls are recorded where no scheduler tells that a step is done."""
-_PICTURES = 4
-"""How many dimensions a batch of pictures or latents has: rows, channels, height and width."""
 _ROWS = 4
 """Up to how many rows of a batch are kept apart: guidance needs two, at times three."""
 
@@ -196,20 +213,6 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
         restore.callback(hook.remove)
 
 
-def channels_of(values: Any) -> int:
-    """Return how many channels a batch of pictures or latents has; 0 of anything else."""
-    return int(values.shape[1]) if getattr(values, "ndim", 0) == _PICTURES else 0
-
-
-def without_variance(values: Any, channels: int) -> Any:
-    """Return the first half of an output of twice as many channels as the sample; else None.
-
-    The other half is a variance that the denoiser predicts too (A. Nichol, P. Dhariwal, "Improved
-    denoising diffusion probabilistic models", ICML 2021), which guidance leaves as it is.
-    """
-    return values[:, :channels] if channels and channels_of(values) == 2 * channels else None
-
-
 def _named(name: str, values: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(values, Mapping):
         for key, value in values.items():
@@ -231,51 +234,3 @@ def _rows(recorder: Recorder, values: Any) -> Iterator[tuple[str, Any]]:
             yield "", values
             return
     yield from ((f"[{place}]", values[place]) for place in range(min(_ROWS, len(values))))
-
-
-def readable(values: Any) -> bool:
-    """Say whether a value is a tensor whose bytes lie in the memory of some device."""
-    import torch
-
-    return (
-        isinstance(values, torch.Tensor)
-        and not values.is_meta
-        and values.layout is torch.strided
-        and not values.is_quantized
-    )
-
-
-def in_memory(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Bring tensors to the CPU; those of one size and dtype on one device in a single copy."""
-    import torch
-
-    alike: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
-    for place, each in enumerate(tensors):
-        if not each.is_cpu:
-            alike[each.shape, each.dtype, each.device].append(place)
-    brought = list(tensors)
-    for places in alike.values():
-        group = [tensors[place] for place in places]
-        try:
-            together: Iterable[torch.Tensor] = torch.stack(group).cpu()
-        except torch.OutOfMemoryError:
-            together = [each.cpu() for each in group]
-        for place, values in zip(places, together, strict=True):
-            brought[place] = values
-    return brought
-
-
-def kept_tensor(stage: Stage, index: int, source: str | None, values: torch.Tensor) -> Kept:
-    """Digest a tensor in memory, contiguous in C order; NumPy then has its numbers."""
-    import torch
-
-    dtype = str(values.dtype).removeprefix("torch.")
-    try:
-        return kept(stage, index, source, values.numpy(), dtype)
-    except TypeError:  # NumPy lacks the dtype
-        bits = {1: torch.uint8, 2: torch.int16, 4: torch.int32}[values.itemsize]
-    found = kept(stage, index, source, values.view(bits).numpy(), dtype)
-    if values.dtype is torch.bfloat16:
-        return found
-    plain = values.to(torch.complex64 if values.is_complex() else torch.float32)
-    return replace(found, values=plain.numpy())

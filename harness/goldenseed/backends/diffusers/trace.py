@@ -14,10 +14,9 @@ from typing import Any
 
 from goldenseed.backends.diffusers.recorder import (
     Recorder,
-    channels_of,
     watch_denoiser,
-    without_variance,
 )
+from goldenseed.backends.diffusers.tensors import channels_of, without_variance
 from goldenseed.backends.diffusers.watching import MethodWatch, watch_attribute
 from goldenseed.suite.parts import Role, is_denoiser, made_by, role_of
 from goldenseed.trace.stages import Stage
