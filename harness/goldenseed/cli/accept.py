@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -57,14 +57,15 @@ def accept(
             fix="goldenseed accept RUN SUITE::CASE --overrule-rejection --reason WHY",
         )
     store = BaselineStore(baselines)
+    candidates, left_out = _decided_on(record, folder, choice, store)
     done = store.accept(
-        _decided_on(record, folder, choice, store),
+        candidates,
         by=by or who_accepts(Path.cwd()),
         reason=reason,
         add=add,
         overruling={(case.suite, case.id) for case in choice.named} if overrule else (),
     )
-    _tell(done)
+    _tell(done, left_out)
 
 
 def reject(
@@ -84,14 +85,15 @@ def reject(
     record, folder = find_run(run, reports)
     choice = choose_cases(record, cases)
     store = BaselineStore(baselines)
-    candidates = _decided_on(record, folder, choice, store)
-    _tell(store.reject(candidates, by=by or who_accepts(Path.cwd()), reason=reason))
+    candidates, left_out = _decided_on(record, folder, choice, store)
+    done = store.reject(candidates, by=by or who_accepts(Path.cwd()), reason=reason)
+    _tell(done, left_out)
 
 
 def _decided_on(
     record: RunRecord, folder: Path, choice: Choice, store: BaselineStore
-) -> tuple[Candidate, ...]:
-    """Return what was chosen, and tell of what is left out since no one named it."""
+) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    """Return what was chosen, and a line on what is left out of it since no one named it."""
     matched, left_out = open_candidates(record, folder, choice.matched, store)
     candidates = (*candidates_of(record, folder, choice.named), *matched)
     if not candidates:
@@ -99,12 +101,12 @@ def _decided_on(
             f"nothing to decide on in {record.run_id}: {'; '.join(left_out)}",
             fix="name the case if you mean one of them",
         )
+    return candidates, left_out
+
+
+def _tell(done: Iterable[Step], left_out: Iterable[str]) -> None:
     for line in left_out:
         typer.echo(visible(line, lines=False))
-    return candidates
-
-
-def _tell(done: tuple[Step, ...]) -> None:
     for step in done:
         typer.echo(visible(f"{step.outcome.value} {step.candidate.name}", lines=False))
         for line in _consequences(step):
