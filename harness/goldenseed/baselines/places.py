@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,22 +12,17 @@ from filelock import FileLock, Timeout
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, write_atomically
+from goldenseed.core.names import RESERVED, name_problem, suite_name_problem
 
 IMAGES = "images"
 ENVIRONMENTS = "environments"
 TRACES = "traces"
-_RESERVED = frozenset({IMAGES, ENVIRONMENTS, TRACES})
 LOCK = ".lock"
 LOCK_FILE = "accept.lock"
 _POLL_SECONDS = 0.02
 
 _ENTRY_SUFFIX = ".json"
 _TRACE_SUFFIX = ".json.gz"
-_MAX_NAME_BYTES = 200
-"""File systems allow 255; the rest is for the suffix and for the name of a temporary file."""
-_FORBIDDEN = frozenset('/\\:*?"<>|')
-"""What Windows or POSIX cannot have in a file name, so that a repository checks out anywhere."""
-_WINDOWS_DEVICE = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -60,9 +54,7 @@ class Places:
 
     def suite(self, suite: str) -> Path:
         """Return the folder of a suite's entries; GoldenseedError if the name is unsafe."""
-        problem = name_problem(suite)
-        if problem is None and suite.casefold() in _RESERVED:
-            problem = f"is reserved: baselines/{suite}/ has another use"
+        problem = suite_name_problem(suite)
         if problem is not None:
             raise _unsafe("suite name", suite, problem)
         return inside(self.root, suite)
@@ -91,7 +83,7 @@ class Places:
 
     def suites(self) -> tuple[str, ...]:
         """Return the names of the suites that have a folder, sorted."""
-        return tuple(folder.name for folder in _folders(self.root) if folder.name not in _RESERVED)
+        return tuple(folder.name for folder in _folders(self.root) if folder.name not in RESERVED)
 
     def cases(self, suite: str) -> tuple[str, ...]:
         """Return the ids of the suite's cases that have an entry, sorted."""
@@ -113,27 +105,6 @@ class Places:
     def stored_traces(self) -> tuple[str, ...]:
         """Return the digests of the traces that lie there, sorted."""
         return _stored(self.traces, _TRACE_SUFFIX)
-
-
-def name_problem(name: str) -> str | None:
-    """Say why ``name`` cannot be a file name on every system, or return None if it can."""
-    rules = (
-        (not name.strip(), "is empty"),
-        (name.startswith("."), "begins with a dot"),
-        (name.endswith((".", " ")), "ends with a dot or a space"),
-        (bool(_FORBIDDEN & set(name)), 'holds one of / \\ : * ? " < > |'),
-        (not name.isprintable(), "holds a character that cannot be printed"),
-        (_WINDOWS_DEVICE.match(name) is not None, "is the name of a device on Windows"),
-        (
-            unicodedata.normalize("NFC", name) != name,
-            "is not in Unicode's composed form (NFC), so that two files could bear one name",
-        ),
-        (
-            len(name.encode("utf-8", "surrogatepass")) > _MAX_NAME_BYTES,
-            f"is longer than {_MAX_NAME_BYTES} bytes",
-        ),
-    )
-    return next((problem for broken, problem in rules if broken), None)
 
 
 def _unsafe(kind: str, name: str, problem: str) -> GoldenseedError:

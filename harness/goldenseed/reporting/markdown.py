@@ -44,7 +44,8 @@ def _blocks(run: RunView) -> Iterator[str]:
         yield f"Environment of the cases that moved, accepted → now: {changed}"
     if not run.record.complete:
         yield "> **This run was cut short.** Cases may be missing: do not read it as a pass."
-    yield from (f"> {_plain(lock.sentence, longest=_LONGEST_NOTE)}" for lock in run.locks)
+    notes = (*(lock.sentence for lock in run.locks), *run.remarks)
+    yield from (f"> {_plain(each, longest=_LONGEST_NOTE)}" for each in notes)
     counts = (f"| {each.verdict} | {len(each.cases):,} | {each.meaning} |" for each in run.sections)
     yield "\n".join(["| Verdict | Cases | |", "|---|--:|---|", *counts])
     loud = [case for case in run.cases if case.loud]

@@ -14,6 +14,7 @@ from goldenseed.reporting.words import About, Told, count_of, visible
 from goldenseed.runs.record import BaselineUsed
 
 _FACTS = (About.GATE, About.TOLERANCE)
+_LAST = About.CALIBRATION
 _DIGEST_SHOWN = 6
 _NAMED = 5
 
@@ -30,7 +31,7 @@ def _body(case: CaseView, report: str | None) -> Iterator[str]:
     facts = [each for each in case.reasons if each.about in _FACTS]
     gates = [each for each in facts if each.about is About.GATE]
     facts = gates or facts  # where a gate failed, that the tolerance was left goes without saying
-    yield from (each.words for each in case.reasons if each.about not in _FACTS)
+    yield from (each.words for each in case.reasons if each.about not in (*_FACTS, _LAST))
     if case.record.error:
         yield case.record.error.rstrip()
     yield from (each.words for each in facts if each.reason.detail is not None)
@@ -43,10 +44,14 @@ def _body(case: CaseView, report: str | None) -> Iterator[str]:
         yield _baseline(case.record.baseline)
     if case.why:
         yield from why_lines(case.why)
+    yield from (f"note: {each}" for each in case.record.remarks)
     if report:
         yield f"report  {report}#{case.anchor}"
     if case.accept:
         yield f"accept  {' '.join(case.accept)}"
+    for each in case.reasons:
+        if each.about is _LAST:
+            yield f"note: {each.words}: {' '.join(case.calibrate)}"
 
 
 def _measured(facts: Sequence[Told]) -> Iterator[str]:
@@ -86,10 +91,15 @@ def summary_lines(run: RunView, report: str | None = None) -> list[str]:
     """Return the run's closing lines; ``report`` is the page's path as a user would type it."""
     counts = ", ".join(f"{len(each.cases)} {each.verdict}" for each in reversed(run.sections))
     lines = [run.shared] if run.shared else []
-    lines.append(counts or "no cases")
+    left_out = len(run.record.not_compared)
+    counts = ", ".join(
+        [counts or "no cases", *([f"{left_out:,} not compared"] if left_out else [])]
+    )
+    lines.append(counts)
     if not run.record.complete:
         lines.append("the run was cut short; cases may be missing")
     lines += [lock.sentence for lock in run.locks]
+    lines += [f"note: {remark}" for remark in run.remarks]
     lines += _set_lines(run)
     if report:
         lines.append(f"report  {report}")

@@ -6,7 +6,7 @@ Names, prompts and messages are as the record has them: a presentation makes the
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -27,11 +27,11 @@ from goldenseed.reporting.words import (
     told,
 )
 from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
-from goldenseed.verdict.model import PASSING, Verdict
+from goldenseed.verdict.model import CALIBRATION, PASSING, Verdict
 
 _ACCEPTABLE = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN, Verdict.MATCH)
 _KEYS = 3
-"""How many keys off their lock a sentence names."""
+"""How many keys off their lock, or cases, a sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ class CaseView:
     baseline: Picture | None
     current: Picture | None
     difference: Picture | None
+    inputs: tuple[tuple[str, Picture | None], ...]
+    """Argument and picture of what the pipeline was given; a tensor has no picture."""
     reasons: tuple[Told, ...]
     """What is about another profile first."""
     metrics: tuple[MetricRow, ...]
@@ -66,6 +68,8 @@ class CaseView:
     moved: str | None
     accept: tuple[str, ...]
     """The shell's words, quoted, for accepting the image; () where none should be."""
+    calibrate: tuple[str, ...]
+    """The same for measuring whether what moved it is noise."""
 
     @property
     def fallback(self) -> tuple[Told, ...]:
@@ -161,6 +165,8 @@ class RunView:
     sections: tuple[Section, ...]
     """The cases by verdict, the worst first."""
     sets: tuple[SetView, ...]
+    remarks: tuple[str, ...]
+    """What is odd of images and their making, each once, with the cases it is said of."""
 
     @property
     def cases(self) -> Iterator[CaseView]:
@@ -183,7 +189,31 @@ def run_view(run: RunRecord, folder: Path | None = None) -> RunView:
         locks=tuple(LockView(suite, tuple(differences)) for suite, differences in by_suite),
         sections=tuple(Section(each, tuple(cases)) for each, cases in found.items() if cases),
         sets=set_views(run, folder),
+        remarks=(*_left_out(run), *_remarks(run.cases)),
     )
+
+
+def _left_out(run: RunRecord) -> Iterator[str]:
+    """Say which cases were not compared, and why, the same reason once."""
+    said: dict[str, list[str]] = {}
+    for case in run.not_compared:
+        said.setdefault(case.why, []).append(f"{case.suite}::{case.id}")
+    for why_not, names in said.items():
+        yield f"not compared, {why_not} ({_named(names)})"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _KEYS:,} more" if len(names) > _KEYS else ""
+    return f"{', '.join(names[:_KEYS])}{more}"
+
+
+def _remarks(cases: Sequence[CaseRecord]) -> Iterator[str]:
+    said: dict[str, list[str]] = {}
+    for case in cases:
+        for remark in case.remarks:
+            said.setdefault(remark, []).append(f"{case.suite}::{case.id}")
+    for remark, names in said.items():
+        yield f"{remark} ({_named(names)})"
 
 
 def case_view(
@@ -207,12 +237,16 @@ def case_view(
         baseline=picture_of("baseline", case.baseline.image if case.baseline else None, folder),
         current=picture_of("current", case.image, folder),
         difference=picture_of("difference", case.difference, folder),
+        inputs=tuple(
+            (each.argument, picture_of("input", each.file, folder)) for each in case.inputs
+        ),
         reasons=tuple(reasons),
         metrics=metric_rows(case.metrics, _gates(case)) if case.metrics else (),
         content=metric_rows(case.content, case.content_gates) if case.content else (),
         why=why(case.diagnosis) if case.diagnosis else None,
         moved=pixels_in_words(case.metrics),
         accept=_accept(case, run_id),
+        calibrate=_calibrate(case),
     )
 
 
@@ -236,3 +270,12 @@ def _accept(case: CaseRecord, run_id: str) -> tuple[str, ...]:
         return ()
     name = shlex.quote(f"{case.suite}::{case.id}")
     return ("goldenseed", "accept", shlex.quote(run_id), name, "--reason", '"…"')
+
+
+def _calibrate(case: CaseRecord) -> tuple[str, ...]:
+    """Return the command that measures what a reason proposes; () where none does."""
+    harmless = next((each.value for each in case.reasons if each.code == CALIBRATION), None)
+    if harmless is None:
+        return ()
+    command = ("goldenseed", "calibrate", shlex.quote(case.path), shlex.quote(case.id))
+    return (*command, "--harmless", shlex.quote(str(harmless))) if harmless else command

@@ -11,7 +11,7 @@ from goldenseed.images.gates import Direction
 from goldenseed.reporting.numbers import metric_label, number, scalar, value_and_limit
 from goldenseed.runs.record import GateInForce, RunRecord
 from goldenseed.trace.stages import Stage, StageName
-from goldenseed.verdict.model import CONTENT, Reason, Verdict
+from goldenseed.verdict.model import CALIBRATION, CONTENT, Reason, Verdict
 
 WORST_FIRST = (
     Verdict.DRIFT,
@@ -90,13 +90,21 @@ def count_of(count: int, noun: str, plural: str | None = None) -> str:
 
 def outcome(run: RunRecord) -> str:
     """Say in a few words how a run ended: ``6 of 32 cases fail``, ``cut short: no cases``."""
-    total, failed = len(run.cases), sum(not case.passed for case in run.cases)
+    total = len(run.cases)
+    expected = sum(not case.passed and case.xfail is not None for case in run.cases)
+    failed = sum(not case.passed for case in run.cases) - expected
     if not total:
         words = "no cases"
     elif failed:
         words = f"{failed:,} of {count_of(total, 'case fails', 'cases fail')}"
+    elif expected:
+        words = f"{total - expected:,} of {count_of(total, 'case passes', 'cases pass')}"
     else:
         words = f"all {total:,} cases pass" if total > 1 else "the one case passes"
+    if expected:
+        words += f", {count_of(expected, 'fails', 'fail')} behind an xfail mark"
+    if run.not_compared:
+        words += f", {len(run.not_compared):,} not compared"
     if broken := sum(not each.passed for each in run.sets):
         words += f", {count_of(broken, 'set is', 'sets are')} broken"
     return words if run.complete else f"cut short: {words}"
@@ -125,6 +133,8 @@ class About(Enum):
     GATE = auto()
     TOLERANCE = auto()
     CONTENT = auto()
+    CALIBRATION = auto()
+    """What could be measured: told beside the command that does it."""
     PROFILE = auto()
     """The accepted image is of another profile: never to be overlooked."""
     OTHER = auto()
@@ -134,6 +144,7 @@ _ABOUT = {
     "gate": About.GATE,
     "tolerance": About.TOLERANCE,
     CONTENT: About.CONTENT,
+    CALIBRATION: About.CALIBRATION,
     "profile_fallback": About.PROFILE,
 }
 
@@ -177,7 +188,7 @@ def _statement(reason: Reason, gates: Sequence[GateInForce]) -> tuple[str, str |
             return "", None
         case "gate" | "tolerance" | "content" if reason.metric:
             return _measured(reason, reason.metric, gates)
-        case "no_baseline" | "tolerance" if reason.detail:
+        case "no_baseline" | "tolerance" | "calibration" if reason.detail:
             return "", None
     return _SENTENCES.get(reason.code) or _unknown(reason), None
 

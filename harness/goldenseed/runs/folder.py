@@ -14,14 +14,15 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_json, read_regular, write_atomically
 from goldenseed.core.strict_json import parse
 from goldenseed.environment.lock import LockDifference
+from goldenseed.runs.parts import NotCompared, SetRecord
 from goldenseed.runs.record import (
     SCHEMA_VERSION,
     CaseRecord,
     EnvironmentValue,
     GitState,
     RunRecord,
-    SetRecord,
 )
+from goldenseed.runs.tries import together
 from goldenseed.verdict.model import PASSING, passing
 
 RECORD = "run.json"
@@ -85,8 +86,8 @@ class RunWriter:
         self._record = self._record.model_copy(update={"lock_differences": tuple(together)})
         self._write_record(self._record)
 
-    def add(self, case: CaseRecord) -> None:
-        """Append one case, in place of an earlier try at it; it survives this process now."""
+    def add(self, case: CaseRecord | NotCompared) -> None:
+        """Append one try at a case, or one that was left out; it survives this process now."""
         self._journal.write(case.model_dump_json().encode() + b"\n")
         self._journal.flush()
 
@@ -98,7 +99,7 @@ class RunWriter:
             update={
                 "finished": finished,
                 "complete": complete,
-                "cases": _read_journal(journal),
+                **_read_journal(journal),
             }
         )
         self._write_record(self._record, durable=True)
@@ -120,7 +121,7 @@ class RunWriter:
         write_atomically(self.folder / RECORD, data, durable=durable)
 
 
-def _place(case: CaseRecord) -> tuple[str, int]:
+def _place(case: CaseRecord | NotCompared) -> tuple[str, int]:
     return case.path, case.line or 0
 
 
@@ -166,7 +167,7 @@ def load_run(path: Path) -> RunRecord:
         raise GoldenseedError(_first_problem(error), path=file, fix="run the suite again") from None
     journal = file.parent / JOURNAL
     if record.finished is None and journal.is_file():
-        record = record.model_copy(update={"cases": _read_journal(journal)})
+        record = record.model_copy(update=_read_journal(journal))
     cases = tuple(_as_required(case, record.options) for case in record.cases)
     sets = tuple(_as_found(each) for each in record.sets)
     return record.model_copy(update={"cases": cases, "sets": sets})
@@ -187,21 +188,31 @@ def _as_required(case: CaseRecord, options: Mapping[str, str]) -> CaseRecord:
     return case.model_copy(update={"passed": False})
 
 
-def _read_journal(journal: Path) -> tuple[CaseRecord, ...]:
+def _read_journal(journal: Path) -> dict[str, tuple[CaseRecord | NotCompared, ...]]:
     """Read the cases of an unfinished run; a last line without its newline was cut off."""
     *lines, _cut_off = read_regular(journal, RECORD_LIMIT_BYTES).split(b"\n")
-    cases: dict[tuple[str, str], CaseRecord] = {}
+    tries: dict[tuple[str, str], list[CaseRecord]] = {}
+    left_out: dict[tuple[str, str], NotCompared] = {}
     for number, line in enumerate(lines, 1):
         try:
-            case = CaseRecord.model_validate(parse(line, journal))
+            data = parse(line, journal)
+            if isinstance(data, dict) and "why" in data:
+                case = NotCompared.model_validate(data)
+                left_out[case.path, case.id] = case
+            else:
+                record = CaseRecord.model_validate(data)
+                tries.setdefault((record.path, record.id), []).append(record)
         except GoldenseedError as error:
             raise GoldenseedError(error.what, path=journal, line=number, fix=error.fix) from None
         except ValidationError as error:
             raise GoldenseedError(
                 _first_problem(error), path=journal, line=number, fix="run the suite again"
             ) from None
-        cases[case.path, case.id] = case
-    return tuple(sorted(cases.values(), key=_place))
+    left = [each for key, each in left_out.items() if key not in tries]
+    return {
+        "cases": tuple(sorted(map(together, tries.values()), key=_place)),
+        "not_compared": tuple(sorted(left, key=_place)),
+    }
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -18,7 +18,8 @@ from goldenseed.reporting.view import run_view
 from goldenseed.runs.candidates import open_candidates, read_git_state, who_accepts
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.made import pending
-from goldenseed.runs.record import CaseRecord, RunRecord, SetRecord
+from goldenseed.runs.parts import NotCompared, SetRecord
+from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.sets import judge_sets
 from goldenseed.session.distribution import RUNNING
 from goldenseed.session.gate_check import GateCheck, Memory
@@ -61,8 +62,8 @@ class Controller:
         """Keep a line for the end of the session."""
         self.notes.append(line)
 
-    def receive(self, carried: Mapping[str, Any]) -> None:
-        """Keep what a case's report carried."""
+    def receive(self, carried: Mapping[str, Any], *, retried: bool = False) -> None:
+        """Keep what a case's report carried; ``retried`` if the case is run once more for it."""
         writer = self._ensure_writer()
         if carried.get("environment"):
             writer.add_environment(carried["profile"], carried["environment"])
@@ -70,8 +71,11 @@ class Controller:
             writer.add_lock_differences(
                 LockDifference.model_validate(each) for each in carried["lock_differences"]
             )
-        for record in carried["records"]:
-            writer.add(CaseRecord.model_validate(record))
+        if carried.get("not_compared"):
+            writer.add(NotCompared.model_validate(carried["not_compared"]))
+        for each in carried.get("records", ()):
+            record = CaseRecord.model_validate(each)
+            writer.add(record.model_copy(update={"retried": True}) if retried else record)
 
     def receive_crash(self, nodeid: str, message: str) -> bool:
         """Record a case whose worker died while it ran; False for a test that is none."""
@@ -84,7 +88,8 @@ class Controller:
         case = next((case for case in suite.cases if case.id == case_id), None)
         if case is None:
             return False
-        self._ensure_writer().add(pending(case, place).failed("worker_crashed", message))
+        record = pending(case, place).failed("worker_crashed", message)
+        self._ensure_writer().add(record.model_copy(update={"retried": True}))
         return True
 
     def finish(self, *, complete: bool) -> None:
@@ -166,6 +171,11 @@ class Controller:
             for case in run.cases
             if case.verdict in self._options.updated and not case.breaks_content
         ]
+        unstable = [case for case in chosen if case.unstable]
+        if unstable:
+            names = ", ".join(f"{case.suite}::{case.id}" for case in unstable)
+            self.note(f"WARNING not accepted, since their tries gave different images: {names}")
+            chosen = [case for case in chosen if not case.unstable]
         if not chosen:
             return
         if not run.complete:

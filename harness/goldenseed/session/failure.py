@@ -74,6 +74,7 @@ class GoldenFailure(AssertionError):  # noqa: N818 - pytest's word for a test th
 
 def settle(item: pytest.Item, record: CaseRecord, text_of: Callable[[CaseRecord], str]) -> None:
     """Keep ``record`` with its item; warn or raise ``GoldenFailure`` as the verdict demands."""
+    __tracebackhide__ = True
     records = item.stash.setdefault(RECORDS, [])
     records.append(record)
     if not record.passed:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,7 +28,10 @@ from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.session.controller import Controller
 from goldenseed.session.failure import CASE, RECORDS, give_lines
 from goldenseed.session.lock_check import LockCheck
+from goldenseed.session.naming import rivalry
+from goldenseed.session.option_table import FIXTURE
 from goldenseed.session.options import check_one_case, read_options
+from goldenseed.session.reports import outcome_of, pending_of_test
 from goldenseed.session.worker import Worker
 
 if TYPE_CHECKING:
@@ -63,6 +67,8 @@ class Progress:
 
 
 _KEY = pytest.StashKey["GoldenSession"]()
+_OUTCOMES = ("passed", "failed", "skipped")
+"""pytest's own; a plugin that runs a test again calls the outcome of the earlier try otherwise."""
 
 
 def session_of(config: pytest.Config) -> GoldenSession:
@@ -71,6 +77,12 @@ def session_of(config: pytest.Config) -> GoldenSession:
         session = config.stash[_KEY] = GoldenSession(config)
         config.pluginmanager.register(session, "goldenseed-session")
     return config.stash[_KEY]
+
+
+def prepare(config: pytest.Config) -> None:
+    """Make the session, so that it sees all tests; what is wrong with it is said by each test."""
+    with suppress(GoldenseedError):
+        session_of(config)
 
 
 def receive(config: pytest.Config, report: pytest.TestReport) -> bool:
@@ -94,7 +106,8 @@ class GoldenSession:
         seconds, digits = self._watch.began
         started = datetime.fromtimestamp(seconds, UTC)
         self.run_id = new_run_id(started, digits)
-        self._suites: dict[str, Path] = {}
+        self._suites: dict[str, tuple[str, Path]] = {}
+        self._claims: dict[tuple[str, str], tuple[str, str]] = {}
         self._place: Place | None = None
         self._visible = os.environ.get(VISIBLE)
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
@@ -126,16 +139,28 @@ class GoldenSession:
         Raises GoldenseedError where its name is taken, since two of one name would share baselines,
         its back end cannot be had, or this process cannot make its images.
         """
-        other = self._suites.setdefault(suite.name, suite.path)
+        name, other = self._suites.setdefault(suite.name.casefold(), (suite.name, suite.path))
         if other != suite.path:
+            by = str(other) if name == suite.name else f"{name!r} of {other}"
             raise GoldenseedError(
-                f"the suite name {suite.name!r} is taken by {other}",
+                f"the suite name {suite.name!r} is taken by {by}",
                 path=suite.path,
                 fix="give one of the two another `suite:` name",
             )
         look_up(suite.model.backend, suite.path, suite.model.backend_line)
         self._take_place(suite)
         check_repeatable(suite, self._options.device)
+
+    def claim(self, suite: str, case: str, owner: str) -> None:
+        """Keep one name of a golden image for one test; GoldenseedError where another has it."""
+        if suite.casefold() in self._suites:
+            name, path = self._suites[suite.casefold()]
+            what = f"the golden images of {owner} would be kept under {suite}: the suite {name!r}"
+            raise GoldenseedError(f"{what} of {path} has that name", fix="rename one of the two")
+        names = suite.casefold(), case.casefold()
+        others_case, other = self._claims.setdefault(names, (case, owner))
+        if other != owner:
+            raise GoldenseedError(rivalry(case, others_case, other), fix="rename one of the two")
 
     def _take_place(self, suite: Suite) -> None:
         """Take the device of this xdist worker's slot, once."""
@@ -155,17 +180,19 @@ class GoldenSession:
         report = self._options.reports / self.run_id / "index.html"
         return failure_text(case_view(record, self.run_id), self._shown(report))
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # to see what pytest's marks made of the report
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
         """Hand the records on: from a worker as JSON on the report, else by this object."""
         report = yield
-        records = item.stash.get(RECORDS, []) if call.when == "call" else []
-        item.stash[RECORDS] = []  # the next try, if a plugin runs the item again, begins anew
-        if not records and report.failed and call.when != "teardown" and CASE in item.stash:
-            message = call.excinfo.exconly() if call.excinfo else str(report.longrepr)
-            records = [self.worker.pending(item.stash[CASE]).failed("run_failed", message)]
-        if records:
-            carried: dict[str, Any] = {"records": records}
+        pending = self._pending(item)
+        if pending is None:
+            return report
+        outcome = outcome_of(item, call, report, pending)
+        carried: dict[str, Any] = {}
+        if outcome.not_compared is not None:
+            carried["not_compared"] = outcome.not_compared
+        if outcome.records:
+            carried["records"] = outcome.records
             if self.worker.environment is not self._environment_sent:
                 carried["environment"] = dict(self.worker.environment)
                 carried["profile"] = self.worker.profile
@@ -173,9 +200,18 @@ class GoldenSession:
             differences = self.worker.locks.news()
             if differences:
                 carried["lock_differences"] = list(differences)
+        if carried:
             in_text = self._controller is None  # what leaves for another process
             report.goldenseed = json.dumps(carried, default=_as_json) if in_text else carried
         return report
+
+    def _pending(self, item: pytest.Item) -> Callable[[], CaseRecord] | None:
+        """Return what makes the record of a test's image before it is judged, if it has any."""
+        if CASE in item.stash:
+            return partial(self.worker.pending, item.stash[CASE])
+        if FIXTURE in getattr(item, "fixturenames", ()) or RECORDS in item.stash:
+            return partial(pending_of_test, item)
+        return None
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Check that a deep trace was asked for of one case only."""
@@ -189,7 +225,9 @@ class GoldenSession:
             return self._controller.receive_crash(report.nodeid, str(report.longrepr))
         carried = report.goldenseed
         del report.goldenseed  # pytest keeps every report until the end
-        self._controller.receive(json.loads(carried) if isinstance(carried, str) else carried)
+        carried = json.loads(carried) if isinstance(carried, str) else carried
+        retried = report.outcome not in _OUTCOMES
+        self._controller.receive(carried, retried=retried)
         return True
 
     @pytest.hookimpl(tryfirst=True)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
 
+from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import parse_gate
 from goldenseed.suite.recipes import recipe_differences
 from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.tolerance.tolerance import Tolerance
-from goldenseed.verdict.evidence import Evidence, Reference
-from goldenseed.verdict.model import Reason
+from goldenseed.verdict.evidence import Accepted, Evidence, Reference
+from goldenseed.verdict.model import CALIBRATION, Reason
+from goldenseed.verdict.on_record import OnRecord
 
 if TYPE_CHECKING:
     from goldenseed.images.gates import GateResult
@@ -65,6 +67,36 @@ def gate_reason(broken: GateResult) -> Reason:
     )
 
 
+ROUNDING_ALONE: Final = (
+    "rounding explains it: accept the image for this profile, or widen the gate beyond rounding"
+)
+
+
+def record_reasons(record: OnRecord) -> tuple[Reason, ...]:
+    """Say what is, or is not, on record of why the bits differ; empty where rounding may."""
+    found = []
+    if record.others:
+        what = "is another" if len(record.others) == 1 else "are others"
+        found.append(
+            Reason(
+                code="recorded_change",
+                metric=record.others[0].partition(" ")[0],
+                detail=f"{record.named} {what}, which is no rounding",
+            )
+        )
+    if record.unknown is not None:
+        found.append(Reason(code="unknown_environment", detail=record.unknown))
+    elif not record.others and not record.moves_rounding:
+        found.append(Reason(code="no_recorded_reason", detail=_NO_REASON))
+    return tuple(found)
+
+
+_NO_REASON: Final = (
+    "the bits changed, and nothing on record differs that moves rounding (threads, instruction "
+    "set, kernel, library, batch, …)"
+)
+
+
 def tolerance_reasons(
     metrics: Mapping[str, float], measures: Sequence[TraceMeasure] | None, tolerance: Tolerance
 ) -> tuple[Reason, ...]:
@@ -90,6 +122,22 @@ def tolerance_reasons(
     ours = [each for each in measures or () if each.source is None]
     others = [each for each in measures or () if each.source is not None]
     return (*found, *(_reason(each, tolerance) for each in (*_deciding(ours), *_deciding(others))))
+
+
+def calibration_advice(accepted: Accepted, now: Evidence, against: Evidence) -> tuple[Reason, ...]:
+    """Say which harmless changes a calibration would have to name, where one could explain this."""
+    try:
+        names = accepted.worth_naming(now, against)
+    except GoldenseedError:  # told already, by whoever needed it for the verdict
+        return ()
+    if names is None:
+        return ()
+    what = (
+        f"a calibration that names {' and '.join(names)} harmless" if names else "calibrating again"
+    )
+    where = "" if now.profile == accepted.profile else f", made where {accepted.profile} is,"
+    detail = f"{what}{where} would tell whether this is noise"
+    return (Reason(code=CALIBRATION, value=",".join(names), source="tolerance", detail=detail),)
 
 
 def _deciding(measures: Sequence[TraceMeasure]) -> list[TraceMeasure]:

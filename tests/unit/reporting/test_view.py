@@ -72,3 +72,24 @@ def test_a_recipe_without_a_prompt_has_none() -> None:
 def test_a_run_where_nothing_moved_shares_nothing() -> None:
     view = run_view(run(case(), case(id="b[seed=1]")))
     assert (view.shared, view.environment, view.locks) == (None, None, ())
+
+
+def test_what_was_noticed_is_said_once_with_its_cases_wherever_a_run_is_shown() -> None:
+    from goldenseed.reporting.html import render
+    from goldenseed.reporting.markdown import summary_markdown
+    from goldenseed.reporting.terminal import summary_lines
+
+    cases = tuple(
+        each.model_copy(update={"id": f"case{number}", "remarks": ("the image is <flat>",)})
+        for number, each in enumerate([case("identical")] * 5)
+    )
+    view = run_view(record().model_copy(update={"cases": cases}))
+    suite = cases[0].suite
+    (said,) = view.remarks
+    assert said == (
+        f"the image is <flat> ({suite}::case0, {suite}::case1, {suite}::case2 and 2 more)"
+    )
+    assert f"golden: note: {said}" in summary_lines(view)
+    assert "the image is &#60;flat&#62;" in summary_markdown(view)
+    assert "the image is &lt;flat&gt;" in render(view)
+    assert run_view(record()).remarks == ()

@@ -146,7 +146,7 @@ class DiffusersBackend:
                     noise = partial(widened_noise_of, outside=float64.left_out)
                 generation = loaded.call.generate(case, progress, noise)
         self._slow = generation.seconds >= SLOW_SECONDS
-        return generation
+        return replace(generation, remarks=(*loaded.remarks, *generation.remarks))
 
     def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
         """Return what is known before the model is loaded: see ``Backend.surroundings``."""

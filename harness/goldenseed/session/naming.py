@@ -1,0 +1,98 @@
+"""What the images of ordinary tests are called: from a test's place, file names and back."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from goldenseed.core.names import escaped, fitting, is_cut, unescaped
+
+RIVAL = pytest.StashKey[str]()
+"""Of a test whose images would be called like another's: why it cannot be run."""
+
+_IN_FOLDER = "_-"
+_IN_TEST = "._=,[]-"
+_IN_NAME = "._=,-"
+_REPEATED = "__pytest_repeat_step_number"
+"""The parameter by which pytest-repeat runs a test several times."""
+
+
+def suite_of(config: pytest.Config, path: Path) -> str:
+    """Name the suite of a test file after its path: ``tests.test_hero`` for tests/test_hero.py."""
+    relative = Path(os.path.relpath(path, _base(config, path))).as_posix().removesuffix(".py")
+    parts = [escaped(part, _IN_FOLDER) for part in PurePosixPath(relative).parts]
+    return fitting(".".join(parts), suite=True)
+
+
+def file_of(config: pytest.Config, suite: str) -> Path | None:
+    """Return the test file that ``suite_of`` names so, existing or not; None if it cannot tell."""
+    if is_cut(suite):
+        return None
+    relative = "/".join(unescaped(part) for part in suite.split("."))
+    found = [base / f"{relative}.py" for base in _bases(config)]
+    return next((file for file in found if file.is_file()), found[0])
+
+
+def _base(config: pytest.Config, path: Path) -> Path:
+    """Return the folder that a test's name begins below, whatever ``--rootdir`` says."""
+    return next((each for each in _bases(config) if path.is_relative_to(each)), config.rootpath)
+
+
+def _bases(config: pytest.Config) -> list[Path]:
+    folder = config.getoption("golden_baselines") or config.getini("golden_baselines")
+    above = (config.rootpath / folder).parent
+    return [*([config.inipath.parent] if config.inipath else []), above, config.rootpath]
+
+
+def case_of(item: pytest.Item, name: str | None = None) -> str:
+    """Name an image after its test, and ``name`` where a test has several.
+
+    ``test_hero``, ``test_hero[wide]``, or ``test_hero[0.5]-wide`` of a test with parameters.
+    """
+    test = escaped(_unrepeated(item, item.location[2]), _IN_TEST)
+    if name is not None:
+        own = escaped(name, _IN_NAME)
+        test = f"{test}-{own}" if "[" in test else f"{test}[{own}]"
+    return fitting(test)
+
+
+def owner_of(item: pytest.Item) -> str:
+    """Name the test itself, the same for all its repetitions: ``tests/test_hero.py::test_hero``."""
+    place = item.nodeid.partition("::")[0]
+    return f"{place}::{_unrepeated(item, item.location[2])}"
+
+
+def _unrepeated(item: pytest.Item, text: str) -> str:
+    """Take off what pytest-repeat adds to an id: ``test_hero[0.5-1-2]`` → ``test_hero[0.5]``."""
+    parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+    if _REPEATED not in parameters:
+        return text
+    number = parameters[_REPEATED] + 1
+    return re.sub(rf"\[{number}-\d+\]$|-{number}-\d+(?=\]$)", "", text)
+
+
+def find_rivals(items: Iterable[pytest.Item]) -> None:
+    """Mark the tests whose images would share one file, on any system, before one is run."""
+    first_of: dict[tuple[str, str], pytest.Item] = {}
+    for item in items:
+        names = suite_of(item.config, item.path).casefold(), case_of(item).casefold()
+        other = first_of.setdefault(names, item)
+        if owner_of(other) == owner_of(item):
+            continue
+        for one, two in ((item, other), (other, item)):
+            one.stash.setdefault(RIVAL, rivalry(case_of(one), case_of(two), owner_of(two)))
+
+
+def rivalry(case: str, others_case: str, other: str) -> str:
+    """Say that two tests would share baselines."""
+    if case == others_case:
+        return f"the golden images of this test and of {other} are both called {case}"
+    return (
+        f"the golden images of this test and of {other} are called {case} and {others_case}, "
+        "one file on systems that ignore letter case"
+    )
