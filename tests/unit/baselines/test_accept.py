@@ -229,7 +229,7 @@ def missing(candidate: Candidate) -> Candidate:
         (lambda c: replace(c, profile="CUDA"), "no profile's name"),
         (lambda c: replace(c, environment={"noise": float("nan")}), "not a number"),
         (lambda c: replace(c, case="../../etc/passwd"), "the case id"),
-        (lambda c: replace(c, suite="images"), "reserved"),
+        (lambda c: replace(c, suite="images"), "name of a folder in the baseline store"),
     ],
 )
 def test_one_bad_candidate_stops_all_before_anything_is_written(
