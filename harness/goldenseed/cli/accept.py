@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
@@ -24,7 +25,7 @@ from goldenseed.cli.common import (
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.reporting.words import visible
 from goldenseed.runs.candidates import candidates_of, open_candidates, who_accepts
-from goldenseed.runs.record import RunRecord
+from goldenseed.runs.record import CaseRecord, RunRecord
 
 
 def accept(
@@ -65,7 +66,7 @@ def accept(
         add=add,
         overruling={(case.suite, case.id) for case in choice.named} if overrule else (),
     )
-    _tell(done, left_out)
+    _tell(done, left_out, {(case.suite, case.id): case for case in record.cases})
 
 
 def reject(
@@ -104,13 +105,26 @@ def _decided_on(
     return candidates, left_out
 
 
-def _tell(done: Iterable[Step], left_out: Iterable[str]) -> None:
+def _tell(
+    done: Iterable[Step],
+    left_out: Iterable[str],
+    cases: Mapping[tuple[str, str], CaseRecord] = MappingProxyType({}),
+) -> None:
+    """Say what became of each image, and of those newly accepted what is odd of them."""
     for line in left_out:
         typer.echo(visible(line, lines=False))
     for step in done:
+        case = cases.get((step.candidate.suite, step.candidate.case))
+        noted = _doubts(case) if case and step.outcome is not Outcome.UNCHANGED else ()
         typer.echo(visible(f"{step.outcome.value} {step.candidate.name}", lines=False))
-        for line in _consequences(step):
+        for line in (*_consequences(step), *noted):
             typer.echo(visible(f"  {line}", lines=False))
+
+
+def _doubts(case: CaseRecord) -> Iterator[str]:
+    yield from (f"note: {remark}" for remark in case.remarks)
+    if case.unstable:
+        yield f"note: its {len(case.tries)} tries did not all come to the same; this is the last"
 
 
 def _consequences(step: Step) -> Iterator[str]:

@@ -12,6 +12,8 @@ import pytest
 from commands import goldenseed
 from goldenseed.baselines.entry import ProfileBaseline
 from goldenseed.baselines.store import BaselineStore
+from goldenseed.runs.record import Try
+from goldenseed.verdict.model import Verdict
 from two_runs import Run, picture
 
 PROFILE = "cpu-x86_64-avx512"
@@ -176,6 +178,19 @@ def test_accepting_another_image_says_which_is_no_longer_accepted(desk: Desk):
     other.stored()
     _, ended = desk.run("accept", "other", SEED, "--reason", "new VAE")
     assert ended.endswith(": first look")
+
+
+def test_what_is_odd_of_an_image_is_said_when_it_is_accepted(desk: Desk):
+    tries = tuple(Try(verdict=Verdict.NEW, pixels_sha256=each * 64, passed=False) for each in "ab")
+    odd = Run(desk.root / "reports" / "odd", profile=PROFILE)
+    odd.case(SEED, picture(), suite="fruit", remarks=("the picture is flat",), tries=tries)
+    odd.stored()
+    said = desk.run("accept", "odd", SEED, "--reason", "seen")
+    assert said[1:] == [
+        "  note: the picture is flat",
+        "  note: its 2 tries did not all come to the same; this is the last",
+    ]
+    assert len(desk.run("accept", "odd", SEED, "--reason", "seen again")) == 1
 
 
 def test_escape_sequences_in_a_reason_reach_no_terminal(desk: Desk):
