@@ -10,7 +10,8 @@ import pytest
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.runs.folder import RunWriter, load_run, new_run_id
-from goldenseed.runs.record import CaseRecord, SetRecord, SetResult
+from goldenseed.runs.parts import SetResult
+from goldenseed.runs.record import CaseRecord, SetRecord
 from goldenseed.verdict.model import Reason, Verdict
 
 START = datetime(2026, 11, 20, 15, 12, 33, tzinfo=UTC)
