@@ -214,3 +214,11 @@ class StageRecord(BaseModel):
 
 Trace = tuple[StageRecord, ...]
 """One image's records, in the order in which the values came."""
+
+
+def end_of(trace: Trace) -> StageRecord | None:
+    """Return the record of the levels in which the trace ends; None where it says nothing of them.
+
+    Its digest is the SHA-256 of the image's ``tobytes()``.
+    """
+    return next((each for each in reversed(trace) if each.stage is Stage.PIXELS), None)
