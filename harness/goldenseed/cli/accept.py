@@ -18,6 +18,7 @@ from goldenseed.cli.common import (
     choose_cases,
     find_run,
 )
+from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.candidates import candidates_of, who_accepts
 
@@ -44,9 +45,9 @@ def accept(
         add=add,
     )
     for result in done:
-        typer.echo(f"{result.outcome.value} {result.candidate.name}")
+        say(f"{result.outcome.value} {result.candidate.name}")
         for profile in result.rejected_elsewhere:
-            typer.echo(f"  the same pixels are rejected in {profile}: the case still fails")
+            say(f"  the same pixels are rejected in {profile}: the case still fails")
 
 
 def reject(
@@ -69,4 +70,4 @@ def reject(
         candidates_of(record, folder, chosen), by=by or who_accepts(Path.cwd()), reason=reason
     )
     for result in done:
-        typer.echo(f"{result.outcome.value} {result.candidate.name}")
+        say(f"{result.outcome.value} {result.candidate.name}")

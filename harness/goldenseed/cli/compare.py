@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.compare import ComparisonDocument, ImageComparison, Outcome
 from goldenseed.images.folders import judge_files, not_looked_at, pair_files, usable_cores
@@ -78,14 +79,14 @@ def compare(
     counted = _counted(judge_files(found.pairs, terms, jobs=jobs or usable_cores()), counts)
     if as_json:
         document = _document(a, b, terms, tuple(counted), found.not_looked_at)
-        typer.echo(document.model_dump_json(indent=1))
+        say_json(document.model_dump(mode="json"))
     else:
         for line in pair_lines(counted, shown=terms.names):
-            typer.echo(line)
-        typer.echo(pair_counts(counts))
+            say(line)
+        say(pair_counts(counts))
         if found.not_looked_at:
-            typer.echo(visible(not_looked_at(found.not_looked_at), lines=False))
-        typer.echo(gate_line(terms.limits))
+            say(visible(not_looked_at(found.not_looked_at), lines=False))
+        say(gate_line(terms.limits))
     if code := _exit_code(counts):
         raise typer.Exit(code)
 

@@ -110,7 +110,7 @@ def has_all_rows(data: bytes) -> bool:
         return False
     width, height, depth, colour, *_, interlaced = _PNG_HEADER.unpack(chunks[0][1])
     bits = depth * _SAMPLES.get(colour, 1)
-    missing = sum(
+    missing: int = sum(
         rows * (1 + (columns * bits + 7) // 8)
         for columns, rows in (_passes(width, height) if interlaced else [(width, height)])
         if columns
