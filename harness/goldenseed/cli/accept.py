@@ -22,8 +22,8 @@ from goldenseed.cli.common import (
     choose_cases,
     find_run,
 )
+from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.reporting.words import visible
 from goldenseed.runs.candidates import candidates_of, open_candidates, who_accepts
 from goldenseed.runs.record import CaseRecord, RunRecord
 
@@ -112,13 +112,13 @@ def _tell(
 ) -> None:
     """Say what became of each image, and of those newly accepted what is odd of them."""
     for line in left_out:
-        typer.echo(visible(line, lines=False))
+        say(line)
     for step in done:
         case = cases.get((step.candidate.suite, step.candidate.case))
         noted = _doubts(case) if case and step.outcome is not Outcome.UNCHANGED else ()
-        typer.echo(visible(f"{step.outcome.value} {step.candidate.name}", lines=False))
+        say(f"{step.outcome.value} {step.candidate.name}")
         for line in (*_consequences(step), *noted):
-            typer.echo(visible(f"  {line}", lines=False))
+            say(f"  {line}")
 
 
 def _doubts(case: CaseRecord) -> Iterator[str]:

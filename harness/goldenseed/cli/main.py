@@ -26,8 +26,8 @@ from goldenseed.cli import (
 from goldenseed.cli import (
     accept as reject,
 )
+from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.reporting.words import visible
 
 USER_ERROR = 2
 
@@ -56,7 +56,7 @@ app.command("show")(show.show)
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 (as click calls it)
     if wanted:
-        typer.echo(f"goldenseed {version('pytest-goldenseed')}")
+        say(f"goldenseed {version('pytest-goldenseed')}")
         raise typer.Exit
 
 
@@ -78,9 +78,9 @@ def main() -> None:
     try:
         app()
     except GoldenseedError as error:
-        typer.echo(visible(f"goldenseed: {error}"), err=True)
+        say(f"goldenseed: {error}", err=True)
         sys.exit(USER_ERROR)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        typer.echo(visible(f"goldenseed: {place}{error.strerror or error}"), err=True)
+        say(f"goldenseed: {place}{error.strerror or error}", err=True)
         sys.exit(USER_ERROR)

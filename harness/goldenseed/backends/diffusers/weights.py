@@ -130,8 +130,10 @@ def _components(folder: Path, index: dict[str, Any]) -> Iterator[tuple[str, str,
     for name, value in index.items():
         match value:
             case [str(library), str(class_name)] if not name.startswith("_"):
-                plain = name.isidentifier() and library.isidentifier()
-                if not plain or len(name) > _LONGEST_NAME:
+                plain = all(
+                    each.isidentifier() and len(each) <= _LONGEST_NAME for each in (name, library)
+                )
+                if not plain:
                     raise GoldenseedError(
                         f"component {name[:_LONGEST_NAME]!r} has a name, or a library, that is no "
                         "plain word",
