@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -31,39 +30,13 @@ from goldenseed.session.lock_check import LockCheck
 from goldenseed.session.naming import rivalry
 from goldenseed.session.option_table import FIXTURE
 from goldenseed.session.options import check_one_case, read_options
+from goldenseed.session.progress import Progress
 from goldenseed.session.reports import outcome_of, pending_of_test
+from goldenseed.session.unreferenced import Extent
 from goldenseed.session.worker import Worker
 
 if TYPE_CHECKING:
     from goldenseed.suite.cases import Suite
-
-
-STEP_INTERVAL_SECONDS = 10.0
-
-
-class Progress:
-    """Writes a line when a model loads, and now and then while one image takes long.
-
-    Silent on xdist workers, whose terminal nobody sees, and where pytest was asked to be quiet.
-    """
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-        self._last = time.monotonic()
-
-    def say(self, text: str, *, step: bool = False) -> None:
-        """Write ``text``; a step of a longer work only every ten seconds."""
-        now = time.monotonic()
-        if step and now - self._last < STEP_INTERVAL_SECONDS:
-            return
-        self._last = now
-        terminal = self._config.pluginmanager.getplugin("terminalreporter")
-        if terminal is None or self._config.option.verbose < 0:
-            return
-        capture = self._config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled() if capture else nullcontext():
-            terminal.ensure_newline()
-            terminal.write_line(text)
 
 
 _KEY = pytest.StashKey["GoldenSession"]()
@@ -241,7 +214,7 @@ class GoldenSession:
         The record is complete if every test that was selected ended, also by taking its worker
         down, and every suite could be read.
         """
-        if self._controller is None or not self._controller.began:
+        if self._controller is None:
             return
         cut_short = bool(
             session.shouldstop
@@ -251,16 +224,26 @@ class GoldenSession:
             or self._watch.selected - self._watch.ended
         )
         try:
-            self._controller.finish(complete=not cut_short)
+            extent = Extent.of(
+                self._config,
+                narrowed=self._watch.narrowed,
+                selected=self._watch.selected,
+                not_passed=self._watch.not_passed,
+            )
+            if self._controller.began:
+                self._controller.finish(complete=not cut_short, extent=extent)
+            elif not cut_short or exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+                self._controller.finish_without_cases(extent)
         except (GoldenseedError, OSError) as error:
             self._controller.note(f"ERROR {error}")
             self._controller.failed_after_all = True
-        if self._controller.failed_after_all and exitstatus == pytest.ExitCode.OK:
+        green = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        if self._controller.failed_after_all and exitstatus in green:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the verdict counts, the report's path and whatever else there is to say."""
-        if self._controller is None or not self._controller.began:
+        if self._controller is None or not (self._controller.began or self._controller.notes):
             return
         terminalreporter.section("goldenseed")
         run = self._controller.run
