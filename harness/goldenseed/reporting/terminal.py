@@ -5,13 +5,13 @@ Nothing that is said can move the cursor or colour the terminal: control charact
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from goldenseed.reporting.diagnosis import Why
 from goldenseed.reporting.view import Block, CaseView, RunView
 from goldenseed.reporting.words import About, Told, count_of, visible
 from goldenseed.runs.record import BaselineUsed
+from goldenseed.verdict.model import Verdict
 
 _FACTS = (About.GATE, About.TOLERANCE)
 _DIGEST_SHOWN = 6
@@ -24,6 +24,23 @@ def failure_text(case: CaseView, report: str | None) -> str:
     head = f"{record.verdict.upper()} {visible(record.path)}::{visible(record.id)}"
     lines = (line for text in _body(case, report) for line in visible(text).splitlines())
     return "\n".join([head, *(f"  {line}".rstrip() for line in lines)])
+
+
+def reason_line(case: CaseView) -> str:
+    """Say in one line what became of a case: verdict, what decided it, the first cause.
+
+    ``DRIFT ssim 0.9781 < min_ssim 0.9999 (suite); likely cause: guidance scale: about 4 → 6``
+    """
+    record = case.record
+    parts = [each.words for each in case.deciding[:1]]
+    if record.error:
+        parts.append(next(filter(None, map(str.strip, record.error.splitlines())), ""))
+    if case.shortfall:
+        parts.append(case.shortfall)
+    line = ": ".join(dict.fromkeys(parts))
+    rest = [f"likely cause: {case.why.causes[0]}"] if case.why and case.why.causes else []
+    rest += [each.statement for each in case.fallback]
+    return _line(f"{record.verdict.upper()} {'; '.join([line, *rest])}")
 
 
 def _body(case: CaseView, report: str | None) -> Iterator[str]:
@@ -97,12 +114,21 @@ def summary_lines(run: RunView, report: str | None = None) -> list[str]:
     lines += [lock.sentence for lock in run.locks]
     lines += [f"note: {remark}" for remark in run.remarks]
     lines += _set_lines(run)
+    lines += _warnings(run)
     if report:
         lines.append(f"report  {report}")
     if any(case.accept and not case.record.passed for case in run.cases):
-        command = f"goldenseed accept {shlex.quote(run.record.run_id)}"
-        lines.append(f'accept  {command} SUITE::CASE… --reason "…"')
+        lines.append(f"accept  {' '.join(run.place.accepting())}")
     return [f"golden: {_line(line)}" for line in lines]
+
+
+def _warnings(run: RunView) -> Iterator[str]:
+    """Name the cases that pass with a warning, which stands among all of pytest's warnings else."""
+    warned = [each for each in run.cases if each.record.verdict is Verdict.WARN]
+    warned = [each for each in warned if each.record.passed]
+    yield from (f"{each.name}: {reason_line(each)}" for each in warned[:_NAMED])
+    if len(warned) > _NAMED:
+        yield f"and {count_of(len(warned) - _NAMED, 'more case')} to be warned of, in the report"
 
 
 def _set_lines(run: RunView) -> Iterator[str]:

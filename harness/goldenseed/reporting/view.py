@@ -5,13 +5,13 @@ Names, prompts and messages are as the record has them: a presentation makes the
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
 from goldenseed.environment.lock import MOST_ROWS, LockDifference, value_in_words
+from goldenseed.reporting.commands import Place
 from goldenseed.reporting.diagnosis import Why, environment_sentence, grouping_sentence, why
 from goldenseed.reporting.links import Picture, anchors, case_anchor, picture_of
 from goldenseed.reporting.numbers import MetricRow, metric_rows
@@ -22,6 +22,7 @@ from goldenseed.reporting.words import (
     About,
     Told,
     count_of,
+    name_of,
     outcome,
     pixels_in_words,
     told,
@@ -70,6 +71,11 @@ class CaseView:
     """The shell's words, quoted, for accepting the image; () where none should be."""
 
     @property
+    def name(self) -> str:
+        """The case with its suite: ``shapes::red-apple[seed=1024]``."""
+        return name_of(self.record)
+
+    @property
     def fallback(self) -> tuple[Told, ...]:
         """That the accepted image is of another profile."""
         return tuple(each for each in self.reasons if each.about is About.PROFILE)
@@ -78,6 +84,15 @@ class CaseView:
     def others(self) -> tuple[Told, ...]:
         """The reasons beside that."""
         return tuple(each for each in self.reasons if each.about is not About.PROFILE)
+
+    @property
+    def deciding(self) -> tuple[Told, ...]:
+        """The reasons that decided: broken limits, else all that are not about the profile.
+
+        Of measurements against the tolerance those beyond it come first.
+        """
+        broken = tuple(r for r in self.reasons if r.about in {About.GATE, About.CONTENT})
+        return broken or tuple(sorted(self.others, key=lambda each: not each.beyond))
 
     @property
     def shortfall(self) -> str | None:
@@ -165,6 +180,7 @@ class RunView:
     sets: tuple[SetView, ...]
     remarks: tuple[str, ...]
     """What is odd of images and their making, each once, with the cases it is said of."""
+    place: Place
 
     @property
     def cases(self) -> Iterator[CaseView]:
@@ -172,11 +188,15 @@ class RunView:
         return (case for section in self.sections for case in section.cases)
 
 
-def run_view(run: RunRecord, folder: Path | None = None) -> RunView:
-    """Make the view of a run; of ``folder`` the headers of its images are read, if one is given."""
+def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None = None) -> RunView:
+    """Make the view of a run; of ``folder`` the headers of its images are read, if one is given.
+
+    ``place`` is for the commands it offers: by default the run's id, with the default folders.
+    """
+    place = place or Place(run.run_id)
     found: dict[Verdict, list[CaseView]] = {verdict: [] for verdict in WORST_FIRST}
     for case, (anchor, slug) in zip(run.cases, anchors(run.cases), strict=True):
-        found[case.verdict].append(case_view(case, run.run_id, folder, anchor=anchor, slug=slug))
+        found[case.verdict].append(case_view(case, place, folder, anchor=anchor, slug=slug))
     ordered = sorted(run.lock_differences, key=lambda each: (each.suite, each.key))
     by_suite = groupby(ordered, lambda each: each.suite)
     return RunView(
@@ -188,6 +208,7 @@ def run_view(run: RunRecord, folder: Path | None = None) -> RunView:
         sections=tuple(Section(each, tuple(cases)) for each, cases in found.items() if cases),
         sets=set_views(run, folder),
         remarks=(*_left_out(run), *_remarks(run.cases)),
+        place=place,
     )
 
 
@@ -195,7 +216,7 @@ def _left_out(run: RunRecord) -> Iterator[str]:
     """Say which cases were not compared, and why, the same reason once."""
     said: dict[str, list[str]] = {}
     for case in run.not_compared:
-        said.setdefault(case.why, []).append(f"{case.suite}::{case.id}")
+        said.setdefault(case.why, []).append(name_of(case))
     for why_not, names in said.items():
         yield f"not compared, {why_not} ({_named(names)})"
 
@@ -209,20 +230,20 @@ def _remarks(cases: Sequence[CaseRecord]) -> Iterator[str]:
     said: dict[str, list[str]] = {}
     for case in cases:
         for remark in case.remarks:
-            said.setdefault(remark, []).append(f"{case.suite}::{case.id}")
+            said.setdefault(remark, []).append(name_of(case))
     for remark, names in said.items():
         yield f"{remark} ({_named(names)})"
 
 
 def case_view(
     case: CaseRecord,
-    run_id: str,
+    place: Place,
     folder: Path | None = None,
     *,
     anchor: str | None = None,
     slug: str | None = None,
 ) -> CaseView:
-    """Make the view of one case of the run ``run_id``; ``folder`` as of ``run_view``."""
+    """Make the view of one case of the run at ``place``; ``folder`` as of ``run_view``."""
     reasons = [told(reason, case.gates, case.error) for reason in case.reasons]
     reasons.sort(key=lambda each: each.about is not About.PROFILE)
     prompt, seed = _recipe_value(case, "prompt"), _recipe_value(case, "seed")
@@ -243,7 +264,7 @@ def case_view(
         content=metric_rows(case.content, case.content_gates) if case.content else (),
         why=why(case.diagnosis) if case.diagnosis else None,
         moved=pixels_in_words(case.metrics),
-        accept=_accept(case, run_id),
+        accept=_accept(case, place),
     )
 
 
@@ -258,12 +279,11 @@ def _recipe_value(case: CaseRecord, name: str) -> object:
     return case.recipe.get(name, call.get(name) if isinstance(call, dict) else None)
 
 
-def _accept(case: CaseRecord, run_id: str) -> tuple[str, ...]:
+def _accept(case: CaseRecord, place: Place) -> tuple[str, ...]:
     """Return the command that accepts a case's image; () where none should be offered.
 
     To undo a rejection deserves more than a line to copy; to accept does not mend the content.
     """
     if case.verdict not in _ACCEPTABLE or case.breaks_content:
         return ()
-    name = shlex.quote(f"{case.suite}::{case.id}")
-    return ("goldenseed", "accept", shlex.quote(run_id), name, "--reason", '"…"')
+    return place.accepting(name_of(case))
