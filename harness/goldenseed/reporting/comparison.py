@@ -8,7 +8,7 @@ from goldenseed.diagnosis.divergence import old_and_new
 from goldenseed.environment.fingerprint import KeyDifference
 from goldenseed.environment.keys import Kind
 from goldenseed.images.compare import ImageComparison, Outcome
-from goldenseed.reporting.diagnosis import grouping_sentence
+from goldenseed.reporting.diagnosis import grouping_sentences
 from goldenseed.reporting.numbers import metric_label, number, scalar
 from goldenseed.reporting.view import Block
 from goldenseed.reporting.words import WORST_FIRST, beyond_gate, count_of, name_of, told, visible
@@ -50,8 +50,8 @@ def comparison_blocks(
         yield from _cases(judged)
     if movement.separation.moved:
         yield _movement(movement)
-    if every_case and (sentence := grouping_sentence(judged)):
-        yield Block((f"why: {sentence}",))
+    if every_case and (sentences := grouping_sentences(judged)):
+        yield Block(tuple(f"why: {each}" for each in sentences))
     yield _environments(environments)
 
 

@@ -36,8 +36,8 @@ def summary_markdown(run: RunView) -> str:
 
 
 def _blocks(run: RunView) -> Iterator[str]:
-    if run.shared:
-        yield f"**{_plain(capitalised(run.shared), longest=_LONGEST_NOTE)}.**"
+    for sentence in run.shared:
+        yield f"**{_plain(capitalised(sentence), longest=_LONGEST_NOTE)}.**"
     if run.environment:
         changed = _plain(run.environment, longest=_LONGEST_NOTE)
         yield f"Environment of the cases that moved, accepted → now: {changed}"
@@ -75,8 +75,8 @@ def _why(case: CaseView) -> Iterator[str]:
     yield from filter(None, (case.record.error, case.shortfall, case.moved))
     if case.why and case.why.divergence:
         yield f"first divergence: {case.why.divergence}"
-    if case.why and case.why.causes:
-        yield f"likely cause: {case.why.causes[0]}"
+    if case.why and case.why.likely:
+        yield f"likely cause: {case.why.likely}"
 
 
 def _set(found: SetView) -> str:

@@ -38,7 +38,7 @@ def reason_line(case: CaseView) -> str:
     if case.shortfall:
         parts.append(case.shortfall)
     line = ": ".join(dict.fromkeys(parts))
-    rest = [f"likely cause: {case.why.causes[0]}"] if case.why and case.why.causes else []
+    rest = [f"likely cause: {case.why.likely}"] if case.why and case.why.likely else []
     rest += [each.statement for each in case.fallback]
     return _line(f"{record.verdict.upper()} {'; '.join([line, *rest])}")
 
@@ -91,19 +91,18 @@ def why_lines(why: Why) -> Iterator[str]:
         yield why.distances
     if why.environment:
         yield f"environment: {_line(why.environment)}"
-    if why.causes:
-        first, *others = map(_line, why.causes)
-        yield f"likely cause: {first}"
+    if why.likely:
+        yield f"likely cause: {_line(why.likely)}"
         yield from (f"  {_line(each)}" for each in why.evidence)
-        if others:
-            yield f"  or {', or '.join(others)}"
+        if why.others:
+            yield f"  or {_line(', or '.join(why.others))}"
     yield from (f"note: {_line(each)}" for each in why.remarks)
 
 
 def summary_lines(run: RunView, report: str | None = None) -> list[str]:
     """Return the run's closing lines; ``report`` is the page's path as a user would type it."""
     counts = ", ".join(f"{len(each.cases)} {each.verdict}" for each in reversed(run.sections))
-    lines = [run.shared] if run.shared else []
+    lines = [*run.shared]
     left_out = len(run.record.not_compared)
     counts = ", ".join(
         [counts or "no cases", *([f"{left_out:,} not compared"] if left_out else [])]

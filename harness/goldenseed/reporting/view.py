@@ -12,7 +12,7 @@ from pathlib import Path
 
 from goldenseed.environment.lock import MOST_ROWS, LockDifference, value_in_words
 from goldenseed.reporting.commands import Place
-from goldenseed.reporting.diagnosis import Why, environment_sentence, grouping_sentence, why
+from goldenseed.reporting.diagnosis import Why, environment_sentence, grouping_sentences, why
 from goldenseed.reporting.links import Picture, anchors, case_anchor, picture_of
 from goldenseed.reporting.numbers import MetricRow, metric_rows
 from goldenseed.reporting.sets import SetView, set_views
@@ -27,6 +27,7 @@ from goldenseed.reporting.words import (
     pixels_in_words,
     told,
 )
+from goldenseed.runs.grouping import equal_pixels
 from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
 from goldenseed.verdict.model import PASSING, Verdict
 
@@ -172,7 +173,8 @@ class RunView:
 
     record: RunRecord
     outcome: str
-    shared: str | None
+    shared: tuple[str, ...]
+    """Why cases stand out, a sentence for each kind of failure and each reason."""
     environment: str | None
     locks: tuple[LockView, ...]
     sections: tuple[Section, ...]
@@ -202,7 +204,7 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
     return RunView(
         record=run,
         outcome=outcome(run),
-        shared=grouping_sentence(run.cases),
+        shared=grouping_sentences(run.cases),
         environment=environment_sentence(run.cases),
         locks=tuple(LockView(suite, tuple(differences)) for suite, differences in by_suite),
         sections=tuple(Section(each, tuple(cases)) for each, cases in found.items() if cases),
@@ -246,6 +248,7 @@ def case_view(
     """Make the view of one case of the run at ``place``; ``folder`` as of ``run_view``."""
     reasons = [told(reason, case.gates, case.error) for reason in case.reasons]
     reasons.sort(key=lambda each: each.about is not About.PROFILE)
+    same = case.verdict is not Verdict.IDENTICAL and equal_pixels(case)
     prompt, seed = _recipe_value(case, "prompt"), _recipe_value(case, "seed")
     return CaseView(
         record=case,
@@ -262,8 +265,8 @@ def case_view(
         reasons=tuple(reasons),
         metrics=metric_rows(case.metrics, _gates(case)) if case.metrics else (),
         content=metric_rows(case.content, case.content_gates) if case.content else (),
-        why=why(case.diagnosis) if case.diagnosis else None,
-        moved=pixels_in_words(case.metrics),
+        why=why(case.diagnosis, moved=not same) if case.diagnosis else None,
+        moved="no pixel changed" if same else pixels_in_words(case.metrics),
         accept=_accept(case, place),
     )
 

@@ -63,8 +63,8 @@ class Telling:
         if decided is not None:
             numbers = {"metric": decided.metric, "value": decided.value, "limit": decided.limit}
             yield from ((f"golden_{k}", str(v)) for k, v in numbers.items() if v is not None)
-        if case.why and case.why.causes:
-            yield "golden_cause", case.why.causes[0]
+        if case.why and case.why.likely:
+            yield "golden_cause", case.why.likely
         yield "golden_run", self.run_id
         images = {
             "image": record.image,

@@ -5,6 +5,7 @@ import shlex
 import pytest
 
 from goldenseed.reporting import case_view, failure_text, run_view, summary_lines
+from goldenseed.reporting.commands import Place
 from goldenseed.reporting.terminal import block_lines
 from goldenseed.reporting.view import Block
 from goldenseed.runs.record import CaseRecord
@@ -16,7 +17,7 @@ RUN_ID = record().run_id
 
 
 def text(found: CaseRecord, run_id: str = RUN_ID, report: str | None = None) -> str:
-    return failure_text(case_view(found, run_id), report)
+    return failure_text(case_view(found, Place(run_id)), report)
 
 
 @pytest.fixture

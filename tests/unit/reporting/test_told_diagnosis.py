@@ -6,6 +6,7 @@ import html
 from pathlib import Path
 
 from goldenseed.diagnosis.model import Cause, ChangedKey, Diagnosis, FirstDivergence, Jump
+from goldenseed.reporting.commands import Place
 from goldenseed.reporting.diagnosis import distances_in_words, environment_in_words, why
 from goldenseed.reporting.html import HEIGHT, plot_of, render
 from goldenseed.reporting.markdown import summary_markdown
@@ -31,7 +32,7 @@ def altered(**fields: object) -> CaseRecord:
 
 
 def text(record: CaseRecord) -> str:
-    return failure_text(case_view(record, "run"), None)
+    return failure_text(case_view(record, Place("run")), None)
 
 
 def test_where_it_began_how_far_it_grew_and_why_are_told_with_the_evidence():

@@ -10,11 +10,21 @@ from goldenseed.diagnosis.model import (
     FirstDivergence,
     RankedCause,
 )
-from goldenseed.reporting.diagnosis import grouping_sentence
-from goldenseed.runs.grouping import grouped
+from goldenseed.reporting.diagnosis import grouping_sentences
+from goldenseed.runs.grouping import Grouping, grouped
 from goldenseed.runs.record import BaselineUsed, CaseRecord
 from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import Verdict
+
+
+def grouping_sentence(cases: list[CaseRecord]) -> str | None:
+    return "; ".join(grouping_sentences(cases)) or None
+
+
+def only(cases: list[CaseRecord]) -> Grouping:
+    (found,) = grouped(cases)
+    return found
+
 
 BASELINE = BaselineUsed(
     profile="cpu", pixels_sha256="0" * 64, accepted_at=datetime(2026, 11, 20, tzinfo=UTC)
