@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from goldenseed.diagnosis.divergence import changed
 from goldenseed.diagnosis.model import (
+    Cause,
     ChangedKey,
     Diagnosis,
     FirstDivergence,
@@ -24,7 +25,6 @@ _EVIDENCE = 2
 _WORTH_NAMING = 0.1
 """Confidence from which a cause is named beside the likeliest."""
 _NAMED_CASES = 3
-NOT_KNOWN = "the cause is not known"
 _HOW = {
     Kind.MOVED: ("moved", "moved"),
     Kind.WITHIN: ("moved within the tolerance", "moved within the tolerance"),
@@ -71,13 +71,13 @@ def why(diagnosis: Diagnosis, *, moved: bool = True) -> Why:
     others = [
         each
         for each in causes[len(likely) :]
-        if each.confidence >= _WORTH_NAMING or each is causes[0]
+        if each.cause is not Cause.UNKNOWN and (each.confidence >= _WORTH_NAMING or not likely)
     ]
     return Why(
         divergence=found.words if found else unknown,
         distances=distances_in_words(found) if found and moved else None,
         environment=environment_in_words(diagnosis.environment, blamed=causes),
-        likely=" or ".join(map(_believed, likely)) or (NOT_KNOWN if causes else ""),
+        likely=" or ".join(map(_believed, likely)) or ("not known" if causes else ""),
         others=tuple(map(_believed, others)),
         evidence=causes[0].evidence[:_EVIDENCE] if causes else (),
         remarks=diagnosis.remarks,
@@ -123,9 +123,9 @@ def environment_in_words(
         dict.fromkeys(line for each in blamed for line in (each.words, *each.evidence))
     )
     places = {each: _place_in(told, each) for each in explaining}
-    guilty = sorted((each for each in explaining if places[each] >= 0), key=places.__getitem__)
+    explaining.sort(key=lambda each: (not each.key.startswith("package."), places[each]))
+    guilty = [each for each in explaining if places[each] >= 0]
     others = [each for each in explaining if places[each] < 0]
-    others.sort(key=lambda each: not each.key.startswith("package."))
     shown = [*guilty, *others][: max(_KEYS, len(guilty))]
     parts = [changed(each.key.removeprefix("package."), each.old, each.new) for each in shown]
     if len(explaining) > len(shown):
@@ -180,7 +180,7 @@ def _sentences(found: Grouping, total: int) -> Iterator[str]:
     if rest := sum(len(group.cases) for group in others[_NAMED_CASES:]):
         yield f"and {rest:,} more part elsewhere or for other reasons"
     if found.undiagnosed:
-        yield f"{count_of(len(found.undiagnosed), 'has', 'have')} no diagnosis"
+        yield f"{count_of(len(found.undiagnosed), 'of them has', 'of them have')} no diagnosis"
 
 
 def _subject(found: Grouping, total: int) -> str:
@@ -194,4 +194,4 @@ def _subject(found: Grouping, total: int) -> str:
 
 def _why(group: Group) -> str:
     where = f"at {place_of(group.stage, group.index)}"
-    return f"{where}, likely cause: {group.words}" if group.causes else f"{where}; {NOT_KNOWN}"
+    return f"{where}, likely cause: {group.words}" if group.causes else f"{where}; the cause is not known"

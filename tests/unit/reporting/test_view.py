@@ -17,7 +17,7 @@ def test_a_recorded_run_is_seen_whole(tmp_path: Path) -> None:
     view = run_view(stored(tmp_path), tmp_path)
     assert [each.verdict for each in view.sections] == list(WORST_FIRST)
     assert view.outcome == "6 of 13 cases fail, 1 set is broken"
-    assert (view.shared or "").startswith("5 of 13 cases moved: 3 part at denoising step 1, ")
+    assert view.shared[0].startswith("4 of 13 cases moved: 3 part at denoising step 1, ")
     assert (view.environment or "").startswith("diffusers 0.41.0 → 0.42.1, ")
     assert [(lock.suite, len(lock.differences)) for lock in view.locks] == [("moved", 3)]
     assert {each.record.id for each in view.cases} == {each.id for each in record().cases}
@@ -36,7 +36,7 @@ def test_a_drift_has_its_gates_pictures_causes_and_command(tmp_path: Path) -> No
     assert view.comparable
     assert view.difference
     assert view.why
-    assert view.why.causes[0] == "denoiser weights: unet (0.85)"
+    assert view.why.likely == "denoiser weights: unet (0.85)"
     assert view.accept[:4] == ("goldenseed", "accept", "'run 1'", "'moved::red-apple[seed=1024]'")
 
 
@@ -72,7 +72,7 @@ def test_a_recipe_without_a_prompt_has_none() -> None:
 
 def test_a_run_where_nothing_moved_shares_nothing() -> None:
     view = run_view(run(case(), case(id="b[seed=1]")))
-    assert (view.shared, view.environment, view.locks) == (None, None, ())
+    assert (view.shared, view.environment, view.locks) == ((), None, ())
 
 
 def test_what_was_noticed_is_said_once_with_its_cases_wherever_a_run_is_shown() -> None:
