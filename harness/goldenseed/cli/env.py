@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import Reports, find_run, read_suite_environment
+from goldenseed.cli.common import Device, Reports, find_run, read_suite_environment
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_json
 from goldenseed.environment.declaration import Kind, Scope
@@ -47,7 +47,7 @@ def env(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")] = "auto",
+    device: Device = "auto",
     reports: Reports = Path("reports"),
 ) -> None:
     """Print the environment as a golden run would record it here: versions, switches, machine.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import read_suite_environment
+from goldenseed.cli.common import Device, read_suite_environment
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.declaration import Scope
 from goldenseed.environment.keys import declaration_of
@@ -17,7 +17,6 @@ from goldenseed.suite.loading import load_suite
 DIFFERS = 1
 """The exit code of ``--check`` where the environment is not the locked one."""
 
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")]
 Verify = Annotated[
     bool,
     typer.Option("--verify", help="Read every byte of the model, whatever is remembered of it."),

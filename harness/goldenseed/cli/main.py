@@ -26,6 +26,7 @@ from goldenseed.cli import (
 from goldenseed.cli import (
     accept as reject,
 )
+from goldenseed.cli.ini import ini_defaults
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.reporting.words import visible
 
@@ -76,7 +77,7 @@ def _options(
 def main() -> None:
     """Run the command; exit code 2 and one message on what a user can mend."""
     try:
-        app()
+        app(default_map=ini_defaults(each.name or "" for each in app.registered_commands))
     except GoldenseedError as error:
         typer.echo(visible(f"goldenseed: {error}"), err=True)
         sys.exit(USER_ERROR)

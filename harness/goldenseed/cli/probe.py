@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import Reports, choose_changes, choose_suite_cases
+from goldenseed.cli.common import Device, Reports, choose_changes, choose_suite_cases
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import pretty_json, write_atomically
 from goldenseed.reporting.documents import probe_document
@@ -39,7 +39,7 @@ def probe(
         bool, typer.Option("--list", help="Say which changes there are, and stop.")
     ] = False,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at once.")] = 1,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")] = "auto",
+    device: Device = "auto",
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds one change may take.")] = 900,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     reports: Reports = Path("reports"),

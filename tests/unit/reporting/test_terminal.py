@@ -7,7 +7,7 @@ import pytest
 
 from goldenseed.reporting import case_view, failure_text, run_view, summary_lines
 from goldenseed.reporting.commands import Place
-from goldenseed.reporting.terminal import block_lines
+from goldenseed.reporting.terminal import block_lines, reason_line
 from goldenseed.reporting.view import Block
 from goldenseed.runs.record import CaseRecord
 from goldenseed.verdict.model import Reason
