@@ -8,14 +8,12 @@ from typing import Annotated
 import typer
 
 from goldenseed.cli.common import Device, read_suite_environment
+from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.declaration import Scope
 from goldenseed.environment.keys import declaration_of
 from goldenseed.environment.lock import lock_differences, lock_table, read_lock, write_lock
 from goldenseed.suite.loading import load_suite
-
-DIFFERS = 1
-"""The exit code of ``--check`` where the environment is not the locked one."""
 
 Verify = Annotated[
     bool,
@@ -49,7 +47,7 @@ def lock(
         typer.echo(line)
     if check:
         if differences:
-            raise typer.Exit(DIFFERS)
+            raise typer.Exit(ExitCode.FOUND)
         typer.echo(f"the environment is the one that {path} pins")
         return
     written = write_lock(path, loaded.name, environment)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from goldenseed.cli.common import Device, Reports, choose_changes, choose_suite_cases
+from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import pretty_json, write_atomically
 from goldenseed.reporting.documents import probe_document
@@ -19,9 +20,6 @@ from goldenseed.suite.loading import load_suite
 from goldenseed.tools.probe.probing import Probe, Tried, repeats_itself
 
 CASES = 2
-
-UNSTEADY = 1
-"""The exit code where the same once more gives other pixels."""
 
 
 def probe(
@@ -78,7 +76,7 @@ def probe(
         typer.echo(line)
     typer.echo(f"runs  {folder}", err=as_json)
     if not repeats_itself(tried):
-        raise typer.Exit(UNSTEADY)
+        raise typer.Exit(ExitCode.FOUND)
 
 
 def _tell(tried: Tried) -> None:

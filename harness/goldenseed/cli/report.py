@@ -25,11 +25,7 @@ def report(
     The commands that it offers are for the folder in which this is run.
     """
     record, folder = find_run(run, reports)
-    root = Path.cwd()
-    place = Place.of(
-        folder.name, reports=root / folder.parent, baselines=root / baselines, root=root
-    )
-    view = run_view(record, folder, place=place)
+    view = run_view(record, folder, place=Place.of_folder(folder, baselines))
     page = write_report(view, folder)
     write_summary(view, folder)
     for line in summary_lines(view, str(page)):

@@ -30,6 +30,14 @@ class Place:
             baselines=None if accepted == DEFAULT_BASELINES else accepted,
         )
 
+    @classmethod
+    def of_folder(cls, folder: Path, baselines: Path = Path(DEFAULT_BASELINES)) -> Place:
+        """Name a run by its folder, for commands that are run where this one is."""
+        here = Path.cwd()
+        return cls.of(
+            folder.name, reports=here / folder.parent, baselines=here / baselines, root=here
+        )
+
     def accepting(self, name: str | None = None) -> tuple[str, ...]:
         """Return the shell's words, quoted, that accept ``suite::case``, or a placeholder for it.
 

@@ -194,4 +194,8 @@ def _subject(found: Grouping, total: int) -> str:
 
 def _why(group: Group) -> str:
     where = f"at {place_of(group.stage, group.index)}"
-    return f"{where}, likely cause: {group.words}" if group.causes else f"{where}; the cause is not known"
+    return (
+        f"{where}, likely cause: {group.words}"
+        if group.causes
+        else f"{where}; the cause is not known"
+    )
