@@ -135,6 +135,16 @@ class Watch:
 
             prepare(self._config)  # which hears of tests that are skipped as well
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        """Have baselines of suites that are gone looked for also where no golden case is left."""
+        given = self._config.getoption("golden_unreferenced")
+        asked = given or self._config.getini("golden_unreferenced")
+        if asked != "ignore" and not (self.is_worker or self._config.option.collectonly):
+            from goldenseed.session.golden_session import prepare
+
+            prepare(self._config)
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Remember what was selected, where workers run the tests."""
@@ -151,7 +161,7 @@ class Watch:
             return
         if report.when != "setup" or not report.passed:
             self.ended.add(report.nodeid)
-        if not report.passed:
+        if report.failed or report.skipped:
             self.not_passed.add(report.nodeid.partition("::")[0])
         crashed = str(report.when) == "???" and report.failed
         if crashed and f"{SUITE_SUFFIX}::" not in report.nodeid:

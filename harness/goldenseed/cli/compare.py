@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.compare import ComparisonDocument, ImageComparison, Outcome
@@ -17,11 +18,6 @@ from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.images.terms import Region, Terms, terms_of
 from goldenseed.reporting.comparison import gate_line, pair_counts, pair_lines
 from goldenseed.reporting.words import visible
-
-FAILED = 1
-"""The exit code where a gate failed, or a pair could not be compared or is incomplete."""
-UNREADABLE = 2
-"""The exit code where an image could not be read."""
 
 _REGION = 4
 
@@ -93,9 +89,9 @@ def compare(
 
 def _exit_code(counts: Counter[Outcome]) -> int:
     if counts[Outcome.ERROR]:
-        return UNREADABLE
+        return ExitCode.REFUSED
     passed = counts[Outcome.IDENTICAL] + counts[Outcome.WITHIN]
-    return FAILED if counts.total() > passed else 0
+    return ExitCode.FOUND if counts.total() > passed else ExitCode.FINE
 
 
 def _counted(

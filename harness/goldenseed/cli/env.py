@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import Reports, find_run, read_suite_environment
+from goldenseed.cli.common import Device, Reports, find_run, read_suite_environment
+from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_json
@@ -26,9 +27,6 @@ from goldenseed.environment.lock import value_in_words
 from goldenseed.reporting.words import visible
 from goldenseed.runs.folder import RECORD
 from goldenseed.suite.loading import load_suite
-
-DIFFERS = 1
-"""The exit code of ``--diff`` where a key differs."""
 
 Environment = Mapping[str, EnvironmentValue]
 _MODEL = {Scope.FILES, Scope.LOADED}
@@ -47,7 +45,7 @@ def env(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")] = "auto",
+    device: Device = "auto",
     reports: Reports = Path("reports"),
 ) -> None:
     """Print the environment as a golden run would record it here: versions, switches, machine.
@@ -72,7 +70,7 @@ def env(
         for line in _difference_lines(differences):
             say(visible(line, lines=False))
     if differences:
-        raise typer.Exit(DIFFERS)
+        raise typer.Exit(ExitCode.FOUND)
 
 
 def _read_here(device: str) -> Environment:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import read_suite_environment
+from goldenseed.cli.common import Device, read_suite_environment
+from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.declaration import Scope
@@ -15,10 +16,6 @@ from goldenseed.environment.keys import declaration_of
 from goldenseed.environment.lock import lock_differences, lock_table, read_lock, write_lock
 from goldenseed.suite.loading import load_suite
 
-DIFFERS = 1
-"""The exit code of ``--check`` where the environment is not the locked one."""
-
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")]
 Verify = Annotated[
     bool,
     typer.Option("--verify", help="Read every byte of the model, whatever is remembered of it."),
@@ -51,7 +48,7 @@ def lock(
         say(line)
     if check:
         if differences:
-            raise typer.Exit(DIFFERS)
+            raise typer.Exit(ExitCode.FOUND)
         say(f"the environment is the one that {path} pins")
         return
     written = write_lock(path, loaded.name, environment)

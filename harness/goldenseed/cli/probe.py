@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import Reports, choose_changes, choose_suite_cases
+from goldenseed.cli.common import Device, Reports, choose_changes, choose_suite_cases
+from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import pretty_json, write_atomically
@@ -20,9 +21,6 @@ from goldenseed.suite.loading import load_suite
 from goldenseed.tools.probe.probing import Probe, Tried, repeats_itself
 
 CASES = 2
-
-UNSTEADY = 1
-"""The exit code where the same once more gives other pixels."""
 
 
 def probe(
@@ -40,7 +38,7 @@ def probe(
         bool, typer.Option("--list", help="Say which changes there are, and stop.")
     ] = False,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at once.")] = 1,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")] = "auto",
+    device: Device = "auto",
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds one change may take.")] = 900,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     reports: Reports = Path("reports"),
@@ -79,7 +77,7 @@ def probe(
         say(line)
     say(f"runs  {folder}", err=as_json)
     if not repeats_itself(tried):
-        raise typer.Exit(UNSTEADY)
+        raise typer.Exit(ExitCode.FOUND)
 
 
 def _tell(tried: Tried) -> None:

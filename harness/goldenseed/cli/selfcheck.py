@@ -11,6 +11,7 @@ import typer
 
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import Baselines
+from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import parse_gate, parse_limit
@@ -21,9 +22,6 @@ from goldenseed.suite.loading import load_suite
 from goldenseed.tools.selfcheck.baseline_cases import Right, find_right
 from goldenseed.tools.selfcheck.check import self_check
 from goldenseed.tools.selfcheck.findings import findings
-
-PASSES = 1
-"""The exit code where a wrong image passes every gate of a case."""
 
 
 def selfcheck(
@@ -69,7 +67,7 @@ def selfcheck(
         for line in selfcheck_lines(check, found):
             say(line)
     if check.passed:
-        raise typer.Exit(PASSES)
+        raise typer.Exit(ExitCode.FOUND)
 
 
 def _fullest_profile(suite: Suite, store: BaselineStore) -> str:

@@ -65,6 +65,11 @@ class RunWriter:
         self._write_record(self._record)
         self._journal = (self.folder / JOURNAL).open("ab")
 
+    @property
+    def record(self) -> RunRecord:
+        """What is written so far; the cases once the run is finished."""
+        return self._record
+
     def add_environment(
         self, profile: str | None, environment: dict[str, EnvironmentValue]
     ) -> None:

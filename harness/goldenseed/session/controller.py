@@ -12,9 +12,10 @@ from typing import Any
 from goldenseed.baselines.store import BaselineStore, Outcome
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.lock import LockDifference
+from goldenseed.reporting.commands import Place
 from goldenseed.reporting.html import write_report
 from goldenseed.reporting.markdown import write_summary
-from goldenseed.reporting.view import run_view
+from goldenseed.reporting.view import RunView, run_view
 from goldenseed.runs.candidates import open_candidates, read_git_state, who_accepts
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.made import pending
@@ -23,7 +24,9 @@ from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.sets import judge_sets
 from goldenseed.session.distribution import RUNNING
 from goldenseed.session.gate_check import GateCheck, Memory
+from goldenseed.session.naming import unrepeated
 from goldenseed.session.options import Options
+from goldenseed.session.unreferenced import Extent, unreferenced
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
 
@@ -40,6 +43,7 @@ class Controller:
         options: Options,
         store: BaselineStore,
         memory: Memory | None = None,
+        place: Place | None = None,
     ) -> None:
         self._root = root
         self._run_id = run_id
@@ -47,9 +51,10 @@ class Controller:
         self._options = options
         self._store = store
         self._memory = memory
+        self._place = place
         self._writer: RunWriter | None = None
         self._suites: Mapping[str, Suite] | None = None
-        self.run: RunRecord | None = None
+        self.view: RunView | None = None
         self.notes: list[str] = []
         self.failed_after_all = False
 
@@ -80,7 +85,7 @@ class Controller:
     def receive_crash(self, nodeid: str, message: str) -> bool:
         """Record a case whose worker died while it ran; False for a test that is none."""
         place, _, name = nodeid.partition("::")
-        case_id = name.rpartition("@")[0] or name
+        case_id = unrepeated(name.rpartition("@")[0] or name)
         path = self._root / place
         if not place.endswith(".suite.yaml") or not path.is_file():
             return False
@@ -92,26 +97,31 @@ class Controller:
         self._ensure_writer().add(record.model_copy(update={"retried": True}))
         return True
 
-    def finish(self, *, complete: bool) -> None:
+    def finish(self, *, complete: bool, extent: Extent) -> None:
         """Close the record, write report and summary, accept and check as the options say.
 
         What cannot be done is noted and fails the session; the rest is done all the same.
         """
         writer = self._ensure_writer()
         shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
-        run = self.run = writer.finish(finished=datetime.now(UTC), complete=complete)
+        run = writer.finish(finished=datetime.now(UTC), complete=complete)
         self._try(partial(self._judge_sets, run, writer))
-        run = self.run
-        view = run_view(run, writer.folder)
+        run = writer.record
+        view = self.view = run_view(run, writer.folder, place=self._place)
         for step in (
             partial(write_report, view, writer.folder),
             partial(write_summary, view, writer.folder),
             writer.point_latest,
             partial(self._update, run, writer.folder),
-            partial(self._check_unreferenced, run),
+            partial(self._check_unreferenced, run, extent),
             partial(self._check_gates, run),
         ):
             self._try(step)
+
+    def finish_without_cases(self, extent: Extent) -> None:
+        """Look for what is left of suites and tests that are gone, where no case ended."""
+        nothing = RunRecord(run_id=self._run_id, started=self._started, complete=True)
+        self._try(partial(self._check_unreferenced, nothing, extent))
 
     def _try(self, step: Callable[[], object]) -> None:
         try:
@@ -142,7 +152,7 @@ class Controller:
             cases = {case.id: case for case in run.cases if case.path == place}
             judged += judge_sets(suite, place, cases, writer.folder) if suite.sets else ()
         if judged:
-            self.run = writer.add_sets(judged)
+            writer.add_sets(judged)
             self.failed_after_all |= not all(each.passed for each in judged)
 
     def _check_gates(self, run: RunRecord) -> None:
@@ -193,21 +203,13 @@ class Controller:
         changed = sum(result.outcome is not Outcome.UNCHANGED for result in accepted)
         self.note(f"accepted {changed} images into {self._options.baselines.name}/")
 
-    def _check_unreferenced(self, run: RunRecord) -> None:
-        """Compare the baselines of each suite met with all its cases, run or deselected."""
+    def _check_unreferenced(self, run: RunRecord, extent: Extent) -> None:
+        """Say which baselines belong to nothing any more."""
         if self._options.unreferenced == "ignore" or not run.complete:
             return
-        for place in sorted({case.path for case in run.cases if case.path.endswith(".yaml")}):
-            suite = load_suite(self._root / place)
-            known = {case.id for case in suite.cases}
-            extra = [case for case in self._store.cases(suite.name) if case not in known]
-            if not extra:
-                continue
-            fails = self._options.unreferenced == "fail"
-            self.note(
-                f"{'ERROR' if fails else 'WARNING'} {place}: {len(extra)} baselines belong to no "
-                f"case: {', '.join(extra)}"
-            )
+        fails = self._options.unreferenced == "fail"
+        for line in unreferenced(run, self._store, extent):
+            self.note(f"{'ERROR' if fails else 'WARNING'} {line}")
             self.failed_after_all |= fails
 
 

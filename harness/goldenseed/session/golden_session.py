@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,55 +14,32 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from pydantic import BaseModel
 
-from goldenseed.backends.devices import VISIBLE, Place, check_repeatable, place_of_worker, too_late
+from goldenseed.backends.devices import VISIBLE, check_repeatable, place_of_worker, too_late
+from goldenseed.backends.devices import Place as DevicePlace
 from goldenseed.backends.protocol import Settings
 from goldenseed.backends.registry import Backends, look_up
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.baselines.verified import Verified
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.reporting.terminal import failure_text, summary_lines
-from goldenseed.reporting.view import case_view, run_view
+from goldenseed.reporting.commands import Place
+from goldenseed.reporting.terminal import summary_lines
 from goldenseed.runs.folder import new_run_id
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.session.controller import Controller
-from goldenseed.session.failure import CASE, RECORDS, give_lines
+from goldenseed.session.failure import CASE, RECORDS, Said, give_lines, say_in_one_line
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.session.naming import rivalry
 from goldenseed.session.option_table import FIXTURE
 from goldenseed.session.options import check_one_case, read_options
+from goldenseed.session.progress import Progress
 from goldenseed.session.reports import outcome_of, pending_of_test
+from goldenseed.session.telling import Telling, write_system_out
+from goldenseed.session.unreferenced import Extent
 from goldenseed.session.worker import Worker
+from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
     from goldenseed.suite.cases import Suite
-
-
-STEP_INTERVAL_SECONDS = 10.0
-
-
-class Progress:
-    """Writes a line when a model loads, and now and then while one image takes long.
-
-    Silent on xdist workers, whose terminal nobody sees, and where pytest was asked to be quiet.
-    """
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-        self._last = time.monotonic()
-
-    def say(self, text: str, *, step: bool = False) -> None:
-        """Write ``text``; a step of a longer work only every ten seconds."""
-        now = time.monotonic()
-        if step and now - self._last < STEP_INTERVAL_SECONDS:
-            return
-        self._last = now
-        terminal = self._config.pluginmanager.getplugin("terminalreporter")
-        if terminal is None or self._config.option.verbose < 0:
-            return
-        capture = self._config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled() if capture else nullcontext():
-            terminal.ensure_newline()
-            terminal.write_line(text)
 
 
 _KEY = pytest.StashKey["GoldenSession"]()
@@ -106,16 +82,27 @@ class GoldenSession:
         seconds, digits = self._watch.began
         started = datetime.fromtimestamp(seconds, UTC)
         self.run_id = new_run_id(started, digits)
+        self._telling = Telling(
+            run_id=self.run_id,
+            folder=self._options.reports / self.run_id,
+            place=Place.of(
+                self.run_id,
+                reports=self._options.reports,
+                baselines=self._options.baselines,
+                root=config.rootpath,
+            ),
+            base=config.invocation_params.dir,
+        )
         self._suites: dict[str, tuple[str, Path]] = {}
         self._claims: dict[tuple[str, str], tuple[str, str]] = {}
-        self._place: Place | None = None
+        self._place: DevicePlace | None = None
         self._visible = os.environ.get(VISIBLE)
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
         cache = getattr(config, "cache", None)  # not there under -p no:cacheprovider
         store = BaselineStore(self._options.baselines, verified=_verified_in(cache))
         self.worker = Worker(
             root=config.rootpath,
-            folder=self._options.reports / self.run_id,
+            folder=self._telling.folder,
             store=store,
             passing=self._options.passing,
             backend=self._make_backend,
@@ -131,6 +118,7 @@ class GoldenSession:
                 options=self._options,
                 store=store,
                 memory=cache,
+                place=self._telling.place,
             )
 
     def meet(self, suite: Suite) -> None:
@@ -175,10 +163,9 @@ class GoldenSession:
         if place is not None and self._place is None:
             self._place = place.taken(too_late=too_late())
 
-    def text_of(self, record: CaseRecord) -> str:
+    def said_of(self, record: CaseRecord) -> Said:
         """Return what the terminal says of a case that is not as it should be."""
-        report = self._options.reports / self.run_id / "index.html"
-        return failure_text(case_view(record, self.run_id), self._shown(report))
+        return self._telling.said_of(record)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # to see what pytest's marks made of the report
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
@@ -187,12 +174,20 @@ class GoldenSession:
         pending = self._pending(item)
         if pending is None:
             return report
+        if call.excinfo is not None:
+            say_in_one_line(report, call.excinfo.value)
         outcome = outcome_of(item, call, report, pending)
+        self._telling.add_properties(item, report, outcome)
         carried: dict[str, Any] = {}
         if outcome.not_compared is not None:
             carried["not_compared"] = outcome.not_compared
         if outcome.records:
             carried["records"] = outcome.records
+            carried["warnings"] = [
+                self.said_of(each).text
+                for each in outcome.records
+                if each.passed and each.verdict is Verdict.WARN
+            ]
             if self.worker.environment is not self._environment_sent:
                 carried["environment"] = dict(self.worker.environment)
                 carried["profile"] = self.worker.profile
@@ -226,6 +221,8 @@ class GoldenSession:
         carried = report.goldenseed
         del report.goldenseed  # pytest keeps every report until the end
         carried = json.loads(carried) if isinstance(carried, str) else carried
+        for text in carried.pop("warnings", ()):
+            write_system_out(self._config, report, text)
         retried = report.outcome not in _OUTCOMES
         self._controller.receive(carried, retried=retried)
         return True
@@ -241,7 +238,7 @@ class GoldenSession:
         The record is complete if every test that was selected ended, also by taking its worker
         down, and every suite could be read.
         """
-        if self._controller is None or not self._controller.began:
+        if self._controller is None:
             return
         cut_short = bool(
             session.shouldstop
@@ -251,22 +248,30 @@ class GoldenSession:
             or self._watch.selected - self._watch.ended
         )
         try:
-            self._controller.finish(complete=not cut_short)
+            extent = Extent.of(
+                self._config,
+                narrowed=self._watch.narrowed,
+                selected=self._watch.selected,
+                not_passed=self._watch.not_passed,
+            )
+            if self._controller.began:
+                self._controller.finish(complete=not cut_short, extent=extent)
+            elif not cut_short or exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+                self._controller.finish_without_cases(extent)
         except (GoldenseedError, OSError) as error:
             self._controller.note(f"ERROR {error}")
             self._controller.failed_after_all = True
-        if self._controller.failed_after_all and exitstatus == pytest.ExitCode.OK:
+        green = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        if self._controller.failed_after_all and exitstatus in green:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the verdict counts, the report's path and whatever else there is to say."""
-        if self._controller is None or not self._controller.began:
+        if self._controller is None or not (self._controller.began or self._controller.notes):
             return
         terminalreporter.section("goldenseed")
-        run = self._controller.run
-        if run is not None:
-            report = self._shown(self._options.reports / self.run_id / "index.html")
-            for line in summary_lines(run_view(run), report):
+        if self._controller.view is not None:
+            for line in summary_lines(self._controller.view, self._telling.report):
                 terminalreporter.write_line(line)
         for line in self._controller.notes:
             terminalreporter.write_line(line)
@@ -282,11 +287,6 @@ class GoldenSession:
                 layers=self._options.trace == "deep",
             )
         )
-
-    def _shown(self, path: Path) -> str:
-        """Return a path as the user would type it."""
-        base = self._config.invocation_params.dir
-        return str(path.relative_to(base) if path.is_relative_to(base) else path)
 
 
 def _verified_in(cache: pytest.Cache | None) -> Verified:

@@ -67,6 +67,17 @@ def owner_of(item: pytest.Item) -> str:
     return f"{place}::{_unrepeated(item, item.location[2])}"
 
 
+def repetitions(config: pytest.Config) -> int:
+    """Return how often pytest-repeat is to run each test: ``--count``."""
+    plugin = any(map(config.pluginmanager.hasplugin, ("repeat", "pytest_repeat")))
+    return max(int(config.getoption("count", 1)), 1) if plugin else 1
+
+
+def unrepeated(case_item: str) -> str:
+    """Return a case's id by the name of one of its repetitions: ``a[seed=1][2-3]``."""
+    return re.sub(r"(?<=\])\[\d+-\d+\]$", "", case_item)
+
+
 def _unrepeated(item: pytest.Item, text: str) -> str:
     """Take off what pytest-repeat adds to an id: ``test_hero[0.5-1-2]`` → ``test_hero[0.5]``."""
     parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})

@@ -61,14 +61,20 @@ class Worker:
         self._environment_sha256: str | None = None
         self.profile: str | None = None
 
-    def run(self, case: Case) -> tuple[CaseRecord, Exception | None]:
-        """Generate and judge one case; return its record, and what was raised if no image is."""
+    def run(self, case: Case, name: str) -> tuple[CaseRecord, Exception | None]:
+        """Generate and judge one case; return its record, and what was raised if no image is.
+
+        ``name`` is the test's, which tells the repetitions of a case apart.
+        """
         record = self.pending(case)
         if record.error is not None:
             return record, None
         marks = self._folder / RUNNING
-        name = f"{record.path}::{record.id}"
-        with marked(marks, name) if self._may_be_replaced else nullcontext() as died_before:
+        with (
+            marked(marks, f"{record.path}::{name}")
+            if self._may_be_replaced
+            else nullcontext() as died_before
+        ):
             if died_before:
                 what = "the worker crashed while it ran this case, which is not tried again"
                 return record.failed("worker_crashed", what), None
