@@ -169,6 +169,24 @@ def tiny_clip(folder: Path, *, seed: int = 0) -> Path:
     return folder
 
 
+def tiny_unconditional(folder: Path, *, seed: int = 0) -> Path:
+    """Save a DDPM of 16 x 16 pixels, which takes no prompt."""
+    import torch
+    from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+
+    torch.manual_seed(seed)
+    unet = UNet2DModel(
+        sample_size=16,
+        block_out_channels=(8, 16),
+        norm_num_groups=4,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=4,
+    )
+    return _saved(DDPMPipeline(unet, DDPMScheduler()), folder)
+
+
 def tiny_lora(path: Path, model: Path, *, seed: int = 0) -> Path:
     """Save a random rank-2 LoRA for the UNet of the Stable Diffusion folder ``model``."""
     import torch

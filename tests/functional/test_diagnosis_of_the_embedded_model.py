@@ -11,7 +11,7 @@ import pytest
 
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.diagnosis.divergence import ADDS_UP
-from goldenseed.diagnosis.explain import Evidence, Side, explain
+from goldenseed.diagnosis.explain import Sides, Side, explain
 from goldenseed.diagnosis.model import Cause, Diagnosis, GrowthKind
 from goldenseed.suite.cases import Case
 from goldenseed.suite.loading import load_suite
@@ -61,7 +61,7 @@ def without_the_fingerprint(found: Side, accepted: Side) -> Side:
 
 
 def diagnosed(accepted: Side, present: Side) -> Diagnosis:
-    found = explain(Evidence(accepted, present))
+    found = explain(Sides(accepted, present))
     assert found.first_divergence
     return found
 
@@ -102,4 +102,4 @@ def test_a_change_of_the_weights_adds_up_from_step_to_step(case: Case, accepted:
 
 
 def test_the_same_image_once_more_has_no_causes(case: Case, accepted: Side):
-    assert explain(Evidence(accepted, side(case))).causes == ()
+    assert explain(Sides(accepted, side(case))).causes == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,6 +141,23 @@ def _folders(parent: Path) -> tuple[Path, ...]:
     )
 
 
+def refuse_links(root: Path, paths: Iterable[Path]) -> None:
+    """Raise GoldenseedError if a path below ``root`` is or goes through a symbolic link.
+
+    What is written there would land somewhere else. ``root`` itself may be one, and lie behind one.
+    """
+    for path in dict.fromkeys(paths):
+        below = (path, *path.parents[: len(path.relative_to(root).parts) - 1])
+        link = next((place for place in reversed(below) if place.is_symlink()), None)
+        if link is not None:
+            raise GoldenseedError(
+                f"is a symbolic link to {link.readlink()}: nothing is written through it",
+                path=link,
+                fix="put a folder or file of its own there; the whole folder of the baselines may "
+                "be a link, no part of it",
+            )
+
+
 @contextmanager
 def exclusive(places: Places, *, timeout_seconds: float) -> Iterator[None]:
     """Hold the lock of a baselines folder while the block runs: one writer at a time, anywhere.
@@ -152,11 +169,13 @@ def exclusive(places: Places, *, timeout_seconds: float) -> Iterator[None]:
     since removing it while others wait would give two of them a lock at once.
 
     Raises:
-        GoldenseedError: somebody else held the lock for all of ``timeout_seconds``, or the folder
-            cannot be written.
+        GoldenseedError: somebody else held the lock for all of ``timeout_seconds``, its place is a
+            symbolic link, or the folder cannot be written.
 
     """
     file = places.lock / LOCK_FILE
+    ignore = places.lock / ".gitignore"
+    refuse_links(places.root, (file, ignore))
     lock = FileLock(file, timeout=timeout_seconds)
     try:
         places.lock.mkdir(parents=True, exist_ok=True)
@@ -174,7 +193,6 @@ def exclusive(places: Places, *, timeout_seconds: float) -> Iterator[None]:
             fix="see that the folder of the baselines exists and can be written",
         ) from error
     try:
-        ignore = places.lock / ".gitignore"
         if not ignore.exists():
             write_atomically(ignore, b"*\n", durable=False)
         yield

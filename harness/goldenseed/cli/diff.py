@@ -12,6 +12,7 @@ import typer
 
 from goldenseed.cli.common import Reports, find_run
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import open_regular
 from goldenseed.reporting.comparison import comparison_blocks
 from goldenseed.reporting.documents import comparison_document
 from goldenseed.reporting.html import write_report
@@ -33,6 +34,7 @@ from goldenseed.runs.pairing import CasePair, differences_by_pair, environments_
 
 MOVED = 1
 """The exit code where the runs are not the same."""
+_HEAD_BYTES = 400
 
 RunA = Annotated[str, typer.Argument(help="The run in the baseline's place: path, id, latest.")]
 RunB = Annotated[str, typer.Argument(help="The run that is judged.")]
@@ -98,13 +100,19 @@ def _refuse_to_overwrite(folder: Path, a: StoredRun, b: StoredRun) -> None:
         raise GoldenseedError(
             "is the folder of a run that is compared", path=folder, fix="name another folder"
         )
-    ours = (folder / RECORD).is_file() and comparison_id(a.record, b.record) in (
-        (folder / RECORD).read_text(encoding="utf-8", errors="replace")[:400]
+    ours = (folder / RECORD).is_file() and comparison_id(a.record, b.record) in _head(
+        folder / RECORD
     )
     if not folder.is_dir() or (any(folder.iterdir()) and not ours):
         raise GoldenseedError(
             "holds something that is not this report", path=folder, fix="name an empty folder"
         )
+
+
+def _head(file: Path) -> str:
+    """Read where a record names its run: nothing here depends on how long it is."""
+    with open_regular(file) as stream:
+        return stream.read(_HEAD_BYTES).decode(errors="replace")
 
 
 def _write_report(

@@ -110,3 +110,9 @@ def _images(baseline: ProfileBaseline) -> Iterator[str]:
             f"    rejected {refused.pixels_sha256[:_DIGEST_SHOWN]}…  "
             f"{refused.rejected_at:%Y-%m-%d}  {refused.rejected_by}: {refused.reason}"
         )
+    for past in baseline.overruled:
+        yield (
+            f"    rejected {past.pixels_sha256[:_DIGEST_SHOWN]}…  "
+            f"{past.rejected_at:%Y-%m-%d}  {past.rejected_by}: {past.reason}; overruled "
+            f"{past.overruled_at:%Y-%m-%d} by {past.overruled_by}: {past.overruled_because}"
+        )

@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.reading import read_regular
 
 if TYPE_CHECKING:
     import yaml
 
+
+_LONGEST_WITH_LINES = 2**20
+"""Bytes: PyYAML reads about 100 kB in a second."""
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"(?P<colon>\s*:)?|[{}]|-?Infinity|NaN')
 
@@ -116,14 +120,15 @@ def line_of(path: Path, where: tuple[str | int, ...]) -> int | None:
 
     ``where`` is a location as pydantic gives it: keys and indexes from the outside in. Parts that
     the document lacks (a missing key, pydantic's own ``[key]``) end the walk at what contains them.
-    JSON is a subset of YAML as far as positions go, and PyYAML keeps them; a file it cannot parse
-    has no line.
+    JSON is a subset of YAML as far as positions go, and PyYAML keeps them; a file it cannot parse,
+    or that would take it seconds, has no line.
     """
     import yaml  # only a damaged file needs it
 
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+        text = read_regular(path, _LONGEST_WITH_LINES).decode("utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (GoldenseedError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
         return None
     if node is None:
         return None

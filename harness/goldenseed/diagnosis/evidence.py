@@ -60,7 +60,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Sides:
     """Everything a diagnosis rests on; no image and no tensor is needed any more."""
 
     accepted: Side
@@ -77,7 +77,7 @@ _ABSENCE_TELLS = ("adapter_file.", "model_file.", "scheduler.class", "tokenizer.
 class Findings:
     """What the rules work from."""
 
-    evidence: Evidence
+    sides: Sides
     roots: tuple[Root, ...]
     """Where the images part; ``NOWHERE`` alone where no trace tells."""
     hidden: tuple[Root, ...]
@@ -100,39 +100,38 @@ class Findings:
 
     def value(self, key: str) -> Value:
         """Return what the present fingerprint has under a key."""
-        return (self.evidence.present.surroundings or {}).get(key)
+        return (self.sides.present.surroundings or {}).get(key)
 
     def inside(self, key: str) -> bool:
         """Say whether a key has another value inside a call than around it."""
-        evidence = self.evidence
-        return key in evidence.accepted.in_force or key in evidence.present.in_force
+        return key in self.sides.accepted.in_force or key in self.sides.present.in_force
 
     def same_key(self, key: str) -> bool:
         """Say whether both fingerprints have the key, with one value that could be read."""
-        sides = (self.evidence.accepted, self.evidence.present)
+        sides = (self.sides.accepted, self.sides.present)
         values = [(side.surroundings or {}).get(key) for side in sides]
         return key not in self.keys and None not in values and all(map(_readable, values))
 
     def parts(self, role: Role) -> tuple[str, ...]:
         """Return the names of the present pipeline's models of a role."""
-        split = (key.split(".") for key in self.evidence.present.surroundings or {})
+        split = (key.split(".") for key in self.sides.present.surroundings or {})
         return named(dict.fromkeys(key[1] for key in split if key[0] == "model" and key[2:]), role)
 
     def rounding(self, root: Root) -> float:
         """Return up to which relative distance rounding in the coarsest dtype moves ``root``."""
         dtypes = {either(pair).dtype for pair in root.pairs}
-        for side in (self.evidence.accepted, self.evidence.present):
+        for side in (self.sides.accepted, self.sides.present):
             for key, value in (side.surroundings or {}).items():
                 if key.startswith("model.") and key.endswith(".dtype"):
                     dtypes.update(str(value).split())
         return rounding_of(dtypes)
 
 
-def findings_of(evidence: Evidence, divergence: FirstDivergence | None = None) -> Findings:
+def findings_of(sides: Sides, divergence: FirstDivergence | None = None) -> Findings:
     """Lay out what differs between the two sides."""
-    before, now = evidence.accepted, evidence.present
+    before, now = sides.accepted, sides.present
     growth = divergence.growth if divergence else None
-    roots, hidden = _places(evidence)
+    roots, hidden = _places(sides)
     keys: Mapping[str, KeyDifference] = {}
     if before.surroundings is not None and now.surroundings is not None:
         inside = before.in_force.keys() | now.in_force.keys()
@@ -141,10 +140,10 @@ def findings_of(evidence: Evidence, divergence: FirstDivergence | None = None) -
     if before.recipe is not None and now.recipe is not None:
         fields = recipe_differences(before.recipe, now.recipe)
     return Findings(
-        evidence=evidence,
+        sides=sides,
         roots=roots or (NOWHERE,),
         hidden=hidden,
-        image=_image(evidence, roots),
+        image=_image(sides, roots),
         keys=keys,
         fields={each.field: each for each in fields},
         adds_up=growth is not None and growth.kind is GrowthKind.ADDS_UP,
@@ -153,24 +152,24 @@ def findings_of(evidence: Evidence, divergence: FirstDivergence | None = None) -
     )
 
 
-def _places(evidence: Evidence) -> tuple[tuple[Root, ...], tuple[Root, ...]]:
+def _places(sides: Sides) -> tuple[tuple[Root, ...], tuple[Root, ...]]:
     """Return the roots, and the places after them that may hide a change in their rounding."""
-    before, now = evidence.accepted.trace, evidence.present.trace
+    before, now = sides.accepted.trace, sides.present.trace
     if not before or not now:
         return (), ()
-    roots = roots_of(before, now, beyond_rounding(before, now, _dtype(evidence)))
+    roots = roots_of(before, now, beyond_rounding(before, now, _dtype(sides)))
     return roots, hidden_places(before, now, roots)
 
 
-def _image(evidence: Evidence, roots: tuple[Root, ...]) -> TraceMeasure | None:
-    before, now = evidence.accepted.trace, evidence.present.trace
+def _image(sides: Sides, roots: tuple[Root, ...]) -> TraceMeasure | None:
+    before, now = sides.accepted.trace, sides.present.trace
     if not before or not now or not roots or not all(root.rows_alone for root in roots):
         return None
-    return image_beyond_rounding(before, now, _dtype(evidence))
+    return image_beyond_rounding(before, now, _dtype(sides))
 
 
-def _dtype(evidence: Evidence) -> str | None:
-    model = (evidence.present.recipe or {}).get("model")
+def _dtype(sides: Sides) -> str | None:
+    model = (sides.present.recipe or {}).get("model")
     found = model.get("dtype") if isinstance(model, dict) else None
     return found if isinstance(found, str) else None
 
@@ -212,9 +211,9 @@ def _readable(value: Value) -> bool:
     return not (isinstance(value, str) and value.startswith(UNREADABLE))
 
 
-def unreadable(evidence: Evidence) -> Iterator[str]:
+def unreadable(sides: Sides) -> Iterator[str]:
     """Yield the keys that one of the fingerprints could not read."""
-    for side in (evidence.accepted, evidence.present):
+    for side in (sides.accepted, sides.present):
         for key, value in (side.environment or {}).items():
             if not _readable(value):
                 yield key

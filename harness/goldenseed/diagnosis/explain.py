@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.diagnosis.divergence import first_divergence
 from goldenseed.diagnosis.effects import effect_of
-from goldenseed.diagnosis.evidence import Blank, Evidence, Findings, Side, findings_of, unreadable
+from goldenseed.diagnosis.evidence import Blank, Findings, Side, Sides, findings_of, unreadable
 from goldenseed.diagnosis.model import Cause, ChangedKey, Diagnosis
 from goldenseed.diagnosis.ranking import ranked
 from goldenseed.diagnosis.rules import ask, offered
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-__all__ = ["Blank", "Evidence", "Side", "explain"]
+__all__ = ["Blank", "Side", "Sides", "explain"]
 
 NO_ACCEPTED_TRACE = (
     "the accepted image has no trace: it was accepted before traces were kept, "
@@ -30,13 +30,13 @@ ALL_THE_SAME = "every recorded stage is identical: the difference arose after th
 _NO_PRESENT_TRACE = "no trace of the present image was recorded"
 
 
-def explain(evidence: Evidence) -> Diagnosis:
+def explain(sides: Sides) -> Diagnosis:
     """Say where the present image parts from the accepted one and why, the likeliest cause first.
 
     Whatever is missing on either side (trace, environment, recipe) is not used, and said. Two
     images without any difference have no causes.
     """
-    before, now = evidence.accepted.trace, evidence.present.trace
+    before, now = sides.accepted.trace, sides.present.trace
     divergence, note = None, None
     if before and now:
         divergence = first_divergence(before, now)
@@ -44,10 +44,10 @@ def explain(evidence: Evidence) -> Diagnosis:
             return Diagnosis(note=ALL_THE_SAME)
     elif before or now:
         note = NO_ACCEPTED_TRACE if now else _NO_PRESENT_TRACE
-    findings = findings_of(evidence, divergence)
+    findings = findings_of(sides, divergence)
     offers, notes = ask(offered(), findings)
     causes = ranked(findings, offers)
-    moved = any(evidence.metrics.get(name) for name in ("peak_difference", "changed_fraction"))
+    moved = any(sides.metrics.get(name) for name in ("peak_difference", "changed_fraction"))
     if divergence is None and causes[0].cause is Cause.UNKNOWN and not moved:
         causes = ()
     return Diagnosis(
@@ -55,7 +55,7 @@ def explain(evidence: Evidence) -> Diagnosis:
         causes=causes,
         environment=tuple(_changed_keys(findings)),
         note=note,
-        remarks=(*_remarks(evidence), *notes),
+        remarks=(*_remarks(sides), *notes),
     )
 
 
@@ -69,13 +69,13 @@ def _changed_keys(findings: Findings) -> Iterator[ChangedKey]:
         yield ChangedKey(key=key, old=each.old, new=each.new, explains=explains)
 
 
-def _remarks(evidence: Evidence) -> Iterator[str]:
+def _remarks(sides: Sides) -> Iterator[str]:
     """Yield what the diagnosis has to do without."""
-    sides = (("accepted", evidence.accepted), ("present", evidence.present))
-    for name, side in sides:
+    named = (("accepted", sides.accepted), ("present", sides.present))
+    for name, side in named:
         if side.environment is None:
             yield f"the environment of the {name} image is not on record"
-    (_, accepted), (_, present) = sides
+    accepted, present = sides.accepted, sides.present
     for name, trace, other in (
         ("accepted", accepted.trace, present.trace),
         ("present", present.trace, accepted.trace),
@@ -83,7 +83,7 @@ def _remarks(evidence: Evidence) -> Iterator[str]:
         if trace and other and _has_pixels(other) and not _has_pixels(trace):
             last = trace[-1].key.words
             yield f"the trace of the {name} image ends early: {last} is its last stage"
-    names = sorted(set(unreadable(evidence)))
+    names = sorted(set(unreadable(sides)))
     if names:
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         yield f"{names[0]}{more} could not be read and is not compared"
@@ -127,7 +127,7 @@ def diagnose(
     A file that is missing or damaged becomes a note or a remark, and raises nothing.
     """
     missing: list[str] = []
-    found = explain(Evidence(_side(accepted, missing), _side(present, missing), metrics or {}))
+    found = explain(Sides(_side(accepted, missing), _side(present, missing), metrics or {}))
     if missing:
         note = next((each for each in missing if each.startswith("the trace")), found.note)
         remarks = (*(each for each in missing if each != note), *found.remarks)

@@ -86,7 +86,7 @@ def computed_otherwise(
 ) -> Iterator[Suspicion]:
     """Suspect the weights of ``parts``, and what else makes something else of the same input."""
     sentences, weight = [evidence], LIKELY
-    known = findings.evidence.present.surroundings or {}
+    known = findings.sides.present.surroundings or {}
     digests = [key for part in parts if (key := f"model.{part}.sha256") in known]
     if digests and all(map(findings.same_key, digests)):
         sentences.append("its weights were the same when they were loaded")
@@ -112,7 +112,7 @@ def _fit_of_distance(size: Size, distance: float, roundings: float) -> float:
 
 def _fit_of_pixels(size: Size, findings: Findings) -> float:
     """Judge by the pixels where there is no trace: rounding moves few levels (docs/trace.md)."""
-    peak = findings.evidence.metrics.get("peak_difference")
+    peak = findings.sides.metrics.get("peak_difference")
     few, several = 2, 16
     if peak is None or size is Size.CAST:
         return 0.7

@@ -101,7 +101,7 @@ def summary_lines(run: RunView, report: str | None = None) -> list[str]:
         lines.append(f"report  {report}")
     if any(case.accept and not case.record.passed for case in run.cases):
         command = f"goldenseed accept {shlex.quote(run.record.run_id)}"
-        lines.append(f'accept  {command} CASE… --reason "…"')
+        lines.append(f'accept  {command} SUITE::CASE… --reason "…"')
     return [f"golden: {_line(line)}" for line in lines]
 
 

@@ -57,6 +57,8 @@ class CaseView:
     baseline: Picture | None
     current: Picture | None
     difference: Picture | None
+    inputs: tuple[tuple[str, Picture | None], ...]
+    """Argument and picture of what the pipeline was given; a tensor has no picture."""
     reasons: tuple[Told, ...]
     """What is about another profile first."""
     metrics: tuple[MetricRow, ...]
@@ -233,6 +235,9 @@ def case_view(
         baseline=picture_of("baseline", case.baseline.image if case.baseline else None, folder),
         current=picture_of("current", case.image, folder),
         difference=picture_of("difference", case.difference, folder),
+        inputs=tuple(
+            (each.argument, picture_of("input", each.file, folder)) for each in case.inputs
+        ),
         reasons=tuple(reasons),
         metrics=metric_rows(case.metrics, _gates(case)) if case.metrics else (),
         content=metric_rows(case.content, case.content_gates) if case.content else (),
@@ -260,4 +265,5 @@ def _accept(case: CaseRecord, run_id: str) -> tuple[str, ...]:
     """
     if case.verdict not in _ACCEPTABLE or case.breaks_content:
         return ()
-    return ("goldenseed", "accept", shlex.quote(run_id), shlex.quote(case.id), "--reason", '"…"')
+    name = shlex.quote(f"{case.suite}::{case.id}")
+    return ("goldenseed", "accept", shlex.quote(run_id), name, "--reason", '"…"')

@@ -23,6 +23,7 @@ from goldenseed.runs.record import (
     RunRecord,
 )
 from goldenseed.runs.tries import together
+from goldenseed.verdict.model import PASSING, passing
 
 RECORD = "run.json"
 JOURNAL = "cases.jsonl"
@@ -167,7 +168,17 @@ def load_run(path: Path) -> RunRecord:
     journal = file.parent / JOURNAL
     if record.finished is None and journal.is_file():
         record = record.model_copy(update=_read_journal(journal))
-    return record
+    cases = tuple(_as_required(case, record.options) for case in record.cases)
+    return record.model_copy(update={"cases": cases})
+
+
+def _as_required(case: CaseRecord, options: Mapping[str, str]) -> CaseRecord:
+    """Return the case as the run's options let it pass, whatever its ``passed`` says."""
+    required, update = options.get("require"), options.get("update", "none")
+    enough = required not in PASSING or case.verdict in passing(required, update)
+    if not case.passed or (enough and not case.breaks_content):
+        return case
+    return case.model_copy(update={"passed": False})
 
 
 def _read_journal(journal: Path) -> dict[str, tuple[CaseRecord | NotCompared, ...]]:

@@ -163,7 +163,7 @@ class Judging:
             filter(None, (each.accepted_with(made.pixels_sha256) for each in profiles)), None
         )
         trace = self._same_trace(made.recording, accepted)
-        return made.kept(self._folder, self._pictures, accepted=accepted, trace=trace)
+        return made.kept(self._folder, self._pictures, trace=trace)
 
     def _same_trace(
         self, recording: Recording | None, accepted: AcceptedImage | None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import default_limits
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.runs.stored import Pictures, kept_layers, kept_trace
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from goldenseed.backends.diffusers.layers import DeepTrace
-    from goldenseed.baselines.entry import AcceptedImage
     from goldenseed.suite.cases import Case
     from goldenseed.suite.masking import MaskSpec
     from goldenseed.trace.digesting import Recording
@@ -30,9 +30,16 @@ _LOOKS = 7
 
 
 def pending(case: Case, path: str) -> CaseRecord:
-    """Return what is known of a case of the file ``path`` before it runs; it counts as failed."""
-    recipe = recipe_of(case)
-    return CaseRecord(
+    """Return what is known of a case of the file ``path`` before it runs; it counts as failed.
+
+    With an ``error`` where an input cannot be read: then there is nothing to run.
+    """
+    unreadable = None
+    try:
+        recipe = recipe_of(case)
+    except GoldenseedError as error:
+        unreadable, recipe = str(error), recipe_of(replace(case, inputs={}))
+    record = CaseRecord(
         id=case.id,
         suite=case.suite.name,
         path=path,
@@ -43,6 +50,7 @@ def pending(case: Case, path: str) -> CaseRecord:
         verdict=Verdict.ERROR,
         passed=False,
     )
+    return record if unreadable is None else record.failed("unusable_input", unreadable)
 
 
 def limits_of(case: Case) -> Mapping[str, Limit]:
@@ -97,12 +105,11 @@ class Made:
         folder: Path,
         pictures: Pictures,
         *,
-        accepted: AcceptedImage | None = None,
         trace: tuple[str, bytes] | None = None,
     ) -> dict[str, object]:
         """Keep image and traces in a run's folder; return the record's fields on what was made.
 
-        An accepted image or ``trace`` (digest and file) of the same values is copied.
+        An accepted image of the same pixels is copied, and ``trace`` (digest and file) if given.
         """
         image = self.image
         return {
@@ -110,7 +117,7 @@ class Made:
             "environment_sha256": self.environment_sha256,
             "in_force": dict(self.in_force),
             "pixels_sha256": self.pixels_sha256,
-            "image": pictures.keep(image, self.pixels_sha256, accepted=accepted),
+            "image": pictures.keep(image, self.pixels_sha256),
             "width": image.width,
             "height": image.height,
             "mode": image.mode,

@@ -63,6 +63,19 @@ class MaskUsed(Document):
     """Mask and regions as one picture, white where pixels counted; relative to the folder."""
 
 
+class InputUsed(Document):
+    """A picture or tensor that the pipeline was given."""
+
+    argument: str
+    """The pipeline's keyword, and the place in a list: ``image``, ``control_image[1]``."""
+    source: str
+    """The file as the suite names it."""
+    sha256: str
+    """The digest of the decoded values."""
+    file: str
+    """A copy, relative to the run's folder: of a picture a PNG as it was given."""
+
+
 class Seconds(Document):
     """Wall-clock seconds a case took."""
 
@@ -142,6 +155,8 @@ class CaseRecord(Document):
     """Content score to value, of the image by itself: ``sharpness`` → 31.2."""
     content_limits: dict[str, float] = Field(default_factory=dict)
     """Content limit to limit, as in force for this case: ``min_sharpness`` → 20."""
+    inputs: tuple[InputUsed, ...] = ()
+    """The pictures and tensors that the pipeline was given."""
     masked: MaskUsed | None = None
     """Which pixels did not count; None where all did."""
     baseline: BaselineUsed | None = None
@@ -254,7 +269,8 @@ class RunRecord(Document):
             if json_sha256(environment) == case.environment_sha256:
                 return environment
         raise GoldenseedError(
-            f"the run {self.run_id} does not say in which environment {case.id} ran",
+            f"the run {self.run_id} does not say in which environment {case.id} ran: none that it "
+            f"lists has the digest {case.environment_sha256}",
             fix="the record was altered: run the suite again",
         )
 

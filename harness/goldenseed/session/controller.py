@@ -15,7 +15,7 @@ from goldenseed.environment.lock import LockDifference
 from goldenseed.reporting.html import write_report
 from goldenseed.reporting.markdown import write_summary
 from goldenseed.reporting.view import run_view
-from goldenseed.runs.candidates import candidates_of, read_git_state, who_accepts
+from goldenseed.runs.candidates import open_candidates, read_git_state, who_accepts
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.made import pending
 from goldenseed.runs.parts import NotCompared, SetRecord
@@ -188,8 +188,12 @@ class Controller:
         if not run.complete:
             self.note(f"nothing accepted: the run was cut short ({len(chosen)} would have been)")
             return
+        candidates, left_out = open_candidates(run, folder, chosen, self._store)
+        for line in left_out:
+            self.note(f"ERROR {line}")
+            self.failed_after_all = True
         accepted = self._store.accept(
-            candidates_of(run, folder, chosen),
+            candidates,
             by=who_accepts(self._root),
             reason=f"--golden-update={self._options.update}",
         )

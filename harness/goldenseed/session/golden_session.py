@@ -18,6 +18,7 @@ from goldenseed.backends.devices import VISIBLE, Place, check_repeatable, place_
 from goldenseed.backends.protocol import Settings
 from goldenseed.backends.registry import Backends, look_up
 from goldenseed.baselines.store import BaselineStore
+from goldenseed.baselines.verified import Verified
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.reporting.terminal import failure_text, summary_lines
 from goldenseed.reporting.view import case_view, run_view
@@ -83,7 +84,8 @@ class GoldenSession:
         self._place: Place | None = None
         self._visible = os.environ.get(VISIBLE)
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
-        store = BaselineStore(self._options.baselines)
+        cache = getattr(config, "cache", None)  # not there under -p no:cacheprovider
+        store = BaselineStore(self._options.baselines, verified=_verified_in(cache))
         self.worker = Worker(
             root=config.rootpath,
             folder=self._options.reports / self.run_id,
@@ -101,7 +103,7 @@ class GoldenSession:
                 started=started,
                 options=self._options,
                 store=store,
-                memory=getattr(config, "cache", None),  # not there under -p no:cacheprovider
+                memory=cache,
             )
 
     def meet(self, suite: Suite) -> None:
@@ -268,6 +270,13 @@ class GoldenSession:
         """Return a path as the user would type it."""
         base = self._config.invocation_params.dir
         return str(path.relative_to(base) if path.is_relative_to(base) else path)
+
+
+def _verified_in(cache: pytest.Cache | None) -> Verified:
+    """Return what is remembered of verified files; nothing where pytest keeps no cache."""
+    with suppress(OSError):
+        return Verified(cache and cache.mkdir("goldenseed-verified"))
+    return Verified()
 
 
 def _as_json(document: BaseModel) -> object:

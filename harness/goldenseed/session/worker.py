@@ -17,6 +17,7 @@ from goldenseed.environment.device import device_for
 from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.environment.profile import PORTABLE, profile_slug
 from goldenseed.images.gates import default_limits
+from goldenseed.runs.inputs import kept_inputs, names_cases, with_accepted_inputs
 from goldenseed.runs.judging import Judging, with_content
 from goldenseed.runs.made import Made, limit_fields, limits_of, pending
 from goldenseed.runs.record import CaseRecord, EnvironmentValue, Seconds
@@ -24,6 +25,7 @@ from goldenseed.session.distribution import RUNNING, marked
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.suite.cases import Limit
 from goldenseed.suite.masking import MaskSpec
+from goldenseed.suite.recipes import recipe_of, recipe_sha256
 from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Worker:
     ) -> None:
         self._root = root
         self._folder = folder
+        self._store = store
         self._judging = Judging(folder, store, passing)
         self._make_backend = backend
         self.locks = locks
@@ -64,6 +67,8 @@ class Worker:
         ``name`` is the test's, which tells the repetitions of a case apart.
         """
         record = self.pending(case)
+        if record.error is not None:
+            return record, None
         marks = self._folder / RUNNING
         with (
             marked(marks, f"{record.path}::{name}")
@@ -90,15 +95,22 @@ class Worker:
             refusal = refusal or self.locks.after_loading(case, self._backend)
             if refusal:
                 return record.failed("environment_differs", refusal), None
+            if names_cases(case.inputs):
+                self._remember(self._backend.fingerprint(), case.noise.kind)
+                case = with_accepted_inputs(case, self._store, self._profile_of(case))
+                recipe = recipe_of(case)
+                update = {"recipe": recipe, "recipe_sha256": recipe_sha256(recipe)}
+                record = record.model_copy(update=update)
             generation = self._backend.generate(case)
             self._remember(self._backend.fingerprint(), case.noise.kind)
+            inputs = kept_inputs(self._folder, case.inputs)
         except GoldenseedError as error:
             code = error.code if isinstance(error, GenerationError) else "generation_failed"
             record = record.failed(code, str(error))
             return self._explained(record, error, case.noise.kind), error
         made = Made(
             image=generation.image,
-            profile=PORTABLE if case.suite.determinism.portable else self.profile,
+            profile=self._profile_of(case),
             environment=self.environment,
             environment_sha256=self._environment_sha256,
             in_force=differing(generation.in_force, self.environment),
@@ -108,13 +120,16 @@ class Worker:
         )
         seconds = Seconds(load=load_seconds, generate=generation.seconds)
         record = self._judging.judge(
-            record.model_copy(update={"seconds": seconds}),
+            record.model_copy(update={"seconds": seconds, "inputs": inputs}),
             made,
             limits=limits_of(case),
             dtype=case.suite.model.dtype,
             mask=case.mask,
         )
-        return with_content(record, generation.image, case.prompt, case.content), None
+        return with_content(record, generation.image, case.text, case.content), None
+
+    def _profile_of(self, case: Case) -> str:
+        return PORTABLE if case.suite.determinism.portable else self.profile or "unknown"
 
     def _explained(self, failure: CaseRecord, error: GoldenseedError, noise: str) -> CaseRecord:
         if not isinstance(error, GenerationError) or error.unusable is None or not self._backend:

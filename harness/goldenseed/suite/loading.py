@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -15,12 +16,15 @@ from goldenseed.core.files import read_regular, sha256_hex
 from goldenseed.suite.cases import (
     GateLine,
     Limit,
+    Prompt,
     Suite,
     Template,
     merged,
+    named_images,
 )
 from goldenseed.suite.checks import check
 from goldenseed.suite.document import COUNTED, Document, Problem, failure, read_document
+from goldenseed.suite.inputs import InputCase, InputValue, input_files, input_values
 from goldenseed.suite.masking import mask_spec
 from goldenseed.suite.model import (
     LARGEST_NOISE,
@@ -37,13 +41,14 @@ from goldenseed.suite.schema import (
     AdapterSection,
     CaseSection,
     ContentLimitSection,
+    DefaultsSection,
     DeterminismSection,
     ModelSection,
     NoiseFileSection,
     SchedulerSection,
-    SeedRange,
     SuiteFile,
 )
+from goldenseed.suite.sections import SeedRange
 from goldenseed.suite.sets import resolve_sets
 from goldenseed.suite.wording import schema_problems
 
@@ -93,6 +98,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
     noise = _noise(path, section.noise) or NoiseSpec("portable" if determinism.portable else "cpu")
     templates = _templates(document, section, model, noise, limits=limits, content=content)
     sets, problems = resolve_sets(document, section, templates)
+    problems += _unknown_cases(templates)
     if problems:
         raise failure(path, problems)
     return Suite(
@@ -181,6 +187,7 @@ def _templates(
     marks = tuple(dict.fromkeys(section.defaults.marks))
     lines = document.item_lines("cases")
     mask = mask_spec(document, (), section, None)
+    inputs = _inputs(document, ("defaults",), section.defaults)
     return tuple(
         Template(
             id=case.id,
@@ -199,14 +206,38 @@ def _templates(
             marks=tuple(dict.fromkeys((*marks, *case.marks))) if case.marks else marks,
             line=lines[index],
             mask=mask_spec(document, ("cases", index), case, mask),
+            inputs=merged(inputs, _inputs(document, ("cases", index), case)),
         )
         for index, case in enumerate(section.cases)
     )
 
 
-def _prompts(case: CaseSection) -> Mapping[str | None, str]:
+def _inputs(
+    document: Document, place: tuple[str | int, ...], section: CaseSection | DefaultsSection
+) -> Mapping[str, InputValue]:
+    lines = {name: document.key_line_of((*place, "inputs", name)) for name in section.inputs}
+    return MappingProxyType(input_values(document.path, section.inputs, lines))
+
+
+def _unknown_cases(templates: tuple[Template, ...]) -> Iterator[Problem]:
+    """Find inputs that name a case of this suite which it does not have."""
+    named = [
+        each
+        for template in templates
+        for _, each in input_files(template.inputs)
+        if isinstance(each, InputCase) and each.of_suite is None
+    ]
+    known = {name for each in templates for name, _, _ in named_images(each)} if named else set()
+    for each in named:
+        if each.case not in known:
+            near = get_close_matches(each.case, known, n=1)
+            fix = f"write `{near[0]}`" if near else "name a case as pytest shows it: `one[seed=1]`"
+            yield Problem(each.line, f"the suite has no case `{each.case}`", fix)
+
+
+def _prompts(case: CaseSection) -> Mapping[str | None, Prompt]:
     if case.prompts is None:
-        return MappingProxyType({None: case.prompt or ""})
+        return MappingProxyType({None: case.prompt})
     return MappingProxyType(dict(case.prompts.items()))
 
 

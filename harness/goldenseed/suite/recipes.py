@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from goldenseed.core.files import canonical_json, json_sha256
 from goldenseed.suite.cases import Case, Suite
+from goldenseed.suite.inputs import describe_inputs
 from goldenseed.suite.model import DIFFUSERS, ModelSpec, NoiseSpec
 
 
@@ -48,10 +49,12 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
         or None,
         "allow_new_weights": list(model.allow_new_weights) or None,
     }
+    prompt: Any = list(case.prompt) if isinstance(case.prompt, tuple) else case.prompt
     return {
-        "prompt": case.prompt,
+        **({} if prompt is None else {"prompt": prompt}),
         "seed": case.seed,
         "call": case.arguments(),
+        **({"inputs": describe_inputs(case.inputs)} if case.inputs else {}),
         "model": {key: value for key, value in described.items() if value is not None},
         "noise": _noise(case.noise),
         "determinism": "portable"

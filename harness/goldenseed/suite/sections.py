@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from goldenseed.core.names import name_problem, suite_name_problem
 
@@ -24,6 +24,42 @@ class Section(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
+
+
+def _section_or_plain(value: object) -> str:
+    return "<section>" if isinstance(value, dict | Section) else "<plain>"
+
+
+def _list_or_other(value: object) -> str:
+    return "<list>" if isinstance(value, list | tuple) else _section_or_plain(value)
+
+
+SECTION, PLAIN, LIST = Tag("<section>"), Tag("<plain>"), Tag("<list>")
+"""Which kind of value a key has that takes several."""
+CHOICE = Discriminator(_section_or_plain)
+CHOICE_OR_LIST = Discriminator(_list_or_other)
+PLAIN_OR_LIST = Discriminator(lambda v: "<list>" if isinstance(v, list | tuple) else "<plain>")
+
+
+LARGEST_SEED = 2**63 - 1
+"""``torch.Generator.manual_seed`` takes more, but a negative seed and its complement are one."""
+MOST_CASES = 100_000
+"""Cases in one suite, after seeds and prompts are expanded."""
+
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+
+
+class SeedRange(Section):
+    """Consecutive seeds."""
+
+    start: Seed
+    """The first seed."""
+    count: Annotated[int, Field(ge=1, le=MOST_CASES)]
+    """How many seeds."""
+
+
+SeedList = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1, max_length=MOST_CASES)]
+Seeds = Annotated[Annotated[SeedList, PLAIN] | Annotated[SeedRange, SECTION], CHOICE]
 
 
 class _SetSection(Section):

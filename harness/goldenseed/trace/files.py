@@ -53,11 +53,9 @@ def read_trace(path: Path) -> Trace:
     return _read(path)[1]
 
 
-def verified_file(path: Path) -> bytes:
-    """Return a trace's file as it is; raises if it is missing, cut short or altered."""
-    data = read_regular(path, _LIMIT_BYTES)
+def check_file(path: Path, data: bytes) -> None:
+    """Raise if ``data``, the bytes of a trace's file, are cut short or altered."""
     _verified_text(path, data)
-    return data
 
 
 def digest_of(path: Path) -> str:

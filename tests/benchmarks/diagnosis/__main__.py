@@ -1,12 +1,12 @@
 """How often the diagnosis is right: faults injected through real runs, and what it says of them.
 
-    python -m tests.benchmarks.diagnosis [--work FOLDER] [--seed N] [--fresh] [--pairs] [NAME …]
+    python -m tests.benchmarks.diagnosis [--work FOLDER] [--seed N] [--fresh] [--pairs | --kinds] [NAME …]
 
 Makes the evidence of every fault of ``faults.yaml`` (about two minutes on two cores; kept in the
 folder, so that a second time takes seconds), asks ``goldenseed.diagnosis`` about each, and prints
 the
 tables of docs/diagnosis.md. ``--misses`` writes those of the half that is not held out; ``--pairs``
-takes ``pairs.yaml`` instead, two changes at once.
+takes ``pairs.yaml`` instead, two changes at once, and ``--kinds`` takes ``kinds.yaml``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.benchmarks.diagnosis.bases import ROOT, SEED
-from tests.benchmarks.diagnosis.fault import PAIRS, TABLE, Fault, read_faults
+from tests.benchmarks.diagnosis.fault import KINDS, PAIRS, TABLE, Fault, read_faults
 from tests.benchmarks.diagnosis.generating import make_evidence, make_here
 
 
@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED, help="of every case")
     parser.add_argument("--fresh", action="store_true", help="make everything again")
     parser.add_argument("--pairs", action="store_true", help="two changes at once")
+    parser.add_argument("--kinds", action="store_true", help="what people reported")
     parser.add_argument("--misses", type=Path, help="write the seen half's misses there")
     parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*", help="faults to look at; all by default")
@@ -38,9 +39,8 @@ def main() -> None:
         rows = json.load(sys.stdin)
         make_here([Fault(**row) for row in rows], given.make)
         return
-    faults = [
-        replace(each, seed=given.seed) for each in read_faults(PAIRS if given.pairs else TABLE)
-    ]
+    table = PAIRS if given.pairs else KINDS if given.kinds else TABLE
+    faults = [replace(each, seed=given.seed) for each in read_faults(table)]
     faults = [each for each in faults if not given.names or each.name in given.names]
     if given.fresh:
         shutil.rmtree(given.work, ignore_errors=True)

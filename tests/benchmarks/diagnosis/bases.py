@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.diagnosis import families
+
 ROOT = Path(__file__).parents[3]
 EMBEDDED = ROOT / "suites" / "shapes-sd"
 CASE = "red-apple"
@@ -60,6 +62,19 @@ def _flux(folder: Path) -> None:
 def _sdxl(folder: Path) -> None:
     _tiny_pipelines().tiny_stable_diffusion_xl(folder)
     _more_contrast(folder)
+
+
+def _pixart(folder: Path) -> None:
+    families.pixart(folder, _tiny_pipelines())
+    _more_contrast(folder)
+
+
+def _kandinsky(folder: Path) -> None:
+    families.kandinsky(folder, _tiny_pipelines())
+
+
+def _deepfloyd(folder: Path) -> None:
+    families.deepfloyd(folder, _tiny_pipelines())
 
 
 def _ip_adapter(folder: Path) -> None:
@@ -118,6 +133,36 @@ BASES: Mapping[str, Base] = {
         _ip_adapter,
         {"num_inference_steps": 8, "guidance_scale": 5.0, "height": 64, "width": 64},
         inject=({"what": "ip_adapter"},),
+    ),
+    "self-attention-guidance": Base(
+        _embedded,
+        {"num_inference_steps": 8, "guidance_scale": 4.0, "height": 128, "width": 128},
+        model={"pipeline": "StableDiffusionSAGPipeline"},
+    ),
+    "pixart": Base(
+        _pixart,
+        {
+            "num_inference_steps": 8,
+            "guidance_scale": 4.5,
+            "height": 64,
+            "width": 64,
+            "clean_caption": True,
+            "use_resolution_binning": False,
+        },
+    ),
+    "kandinsky": Base(
+        _kandinsky,
+        {
+            "num_inference_steps": 8,
+            "prior_num_inference_steps": 4,
+            "guidance_scale": 4.0,
+            "height": 64,
+            "width": 64,
+        },
+    ),
+    "deepfloyd-if": Base(
+        _deepfloyd,
+        {"num_inference_steps": 6, "guidance_scale": 4.0, "height": 32, "width": 32},
     ),
 }
 

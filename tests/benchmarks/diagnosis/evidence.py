@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldenseed.diagnosis.evidence import Blank, Evidence, Side
+from goldenseed.diagnosis.evidence import Blank, Side, Sides
 from goldenseed.diagnosis.explain import blank_of
 from goldenseed.environment.fingerprint import environment_differences
 from goldenseed.environment.keys import Kind
@@ -21,7 +21,7 @@ from tests.benchmarks.diagnosis.generating import RUN, UNUSABLE, plain_run
 class Recorded:
     """What the runs left of one fault."""
 
-    evidence: Evidence
+    sides: Sides
     case: CaseRecord
     """The faulty one."""
     accepted_pixels: str | None
@@ -40,7 +40,7 @@ class Recorded:
 
         What a failed run told of its failure goes with its trace.
         """
-        before, now = self.evidence.accepted, self.evidence.present
+        before, now = self.sides.accepted, self.sides.present
         if recipe_differences(before.recipe or {}, now.recipe or {}):
             return "recipe"
         differences = environment_differences(before.environment or {}, now.environment or {})
@@ -55,8 +55,8 @@ def recorded(fault: Fault, work: Path) -> Recorded:
     """Read what the plain run and the faulty one left."""
     accepted, plain = _side(plain_run(fault), work)
     present, case = _side(fault, work)
-    evidence = Evidence(accepted=accepted, present=present, metrics=case.metrics)
-    return Recorded(evidence, case, plain.pixels_sha256)
+    sides = Sides(accepted=accepted, present=present, metrics=case.metrics)
+    return Recorded(sides, case, plain.pixels_sha256)
 
 
 def _side(fault: Fault, work: Path) -> tuple[Side, CaseRecord]:

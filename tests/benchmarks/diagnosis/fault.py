@@ -15,6 +15,8 @@ from tests.benchmarks.diagnosis.bases import SEED
 TABLE = Path(__file__).with_name("faults.yaml")
 PAIRS = Path(__file__).with_name("pairs.yaml")
 """Two at once: a change that only rounds otherwise, and a small real one."""
+KINDS = Path(__file__).with_name("kinds.yaml")
+"""What people reported, on pipelines of other kinds too; some rows are two real changes at once."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from unittest import mock
 from goldenseed.tools.probe.change import call_otherwise, denoiser_of
 from goldenseed.tools.probe.changes import memory
 from goldenseed.tools.probe.changes.memory import in_a_batch
+from tests.benchmarks.diagnosis.patches import PATCHES
 
 Injection = Callable[..., None]
 
@@ -564,4 +565,4 @@ INJECTIONS: Mapping[str, Injection] = {
         weights,
         without_onednn,
     )
-}
+} | PATCHES

@@ -23,7 +23,7 @@ def place_of(answer: Answer, cause: str | None) -> int | None:
 
 def beyond_rounding(answer: Answer) -> str | None:
     """Return the verdict's measure of the traces that is farthest beyond rounding; None if none."""
-    sides = (answer.recorded.evidence.accepted, answer.recorded.evidence.present)
+    sides = (answer.recorded.sides.accepted, answer.recorded.sides.present)
     accepted, present = (side.trace or () for side in sides)
     beyond = [each for each in trace_measures(accepted, present, "float32") if not each.explained]
     worst = max(beyond, key=lambda each: each.value / (each.limit or 1e-30), default=None)

@@ -62,7 +62,7 @@ def answers(faults: Sequence[Fault], work: Path) -> list[Answer]:
     found = []
     for fault in faults:
         about = recorded(fault, work)
-        found.append(Answer(fault, about, explain(about.evidence)))
+        found.append(Answer(fault, about, explain(about.sides)))
     return found
 
 
@@ -219,7 +219,7 @@ def _distances(answer: Answer) -> Iterator[str]:
 
 
 def _recorded_differences(about: Recorded) -> Iterator[str]:
-    before, now = about.evidence.accepted, about.evidence.present
+    before, now = about.sides.accepted, about.sides.present
     for each in recipe_differences(before.recipe or {}, now.recipe or {}):
         yield f"recipe: {each.field} {each.old} → {each.new}"
     if now.environment is None:

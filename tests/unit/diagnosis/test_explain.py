@@ -7,7 +7,7 @@ import pytest
 import torch
 from toy_pipeline import ACCEPTED, ENVIRONMENT, RECIPE, Toy, evidence, recorded
 
-from goldenseed.diagnosis.evidence import Blank, Evidence, Side
+from goldenseed.diagnosis.evidence import Blank, Side, Sides
 from goldenseed.diagnosis.explain import explain
 from goldenseed.diagnosis.model import Cause, Diagnosis, GrowthKind
 from goldenseed.trace.stages import WITHIN, Stage, Trace
@@ -237,7 +237,7 @@ def test_against_an_older_trace_the_guidance_is_held_against_the_recipe():
 
 def test_without_traces_recipe_and_environment_still_tell():
     found = explain(
-        Evidence(
+        Sides(
             Side(ENVIRONMENT, RECIPE, None),  # type: ignore[arg-type]
             Side(ENVIRONMENT | {"model.unet.sha256": "f" * 64}, RECIPE, ACCEPTED),  # type: ignore[arg-type]
             {"peak_difference": 90.0},
@@ -249,7 +249,7 @@ def test_without_traces_recipe_and_environment_still_tell():
 
 
 def test_with_nothing_on_record_the_cause_is_unknown():
-    found = explain(Evidence(Side(), Side(), {"peak_difference": 90.0}))
+    found = explain(Sides(Side(), Side(), {"peak_difference": 90.0}))
     assert causes(found) == [Cause.UNKNOWN]
     assert found.remarks == (
         "the environment of the accepted image is not on record",
@@ -291,10 +291,10 @@ def test_a_black_image_without_a_trace_is_blamed_on_a_safety_checker_that_is_the
     checker = ENVIRONMENT | {"model.safety_checker.class": "StableDiffusionSafetyChecker"}
     side = Side(checker, RECIPE)  # type: ignore[arg-type]
     black = replace(side, blank=Blank.BLACK)
-    found = explain(Evidence(side, black, {"peak_difference": 255.0}))
+    found = explain(Sides(side, black, {"peak_difference": 255.0}))
     assert causes(found)[:2] == [Cause.SAFETY_CHECKER, Cause.NOT_FINITE]
     bare = replace(black, environment=ENVIRONMENT)
-    found = explain(Evidence(replace(bare, blank=None), bare, {"peak_difference": 255.0}))
+    found = explain(Sides(replace(bare, blank=None), bare, {"peak_difference": 255.0}))
     assert causes(found)[0] is Cause.NOT_FINITE
 
 
@@ -365,7 +365,7 @@ def test_no_trace_however_damaged_breaks_the_diagnosis(seed: int):
             for key, value in ENVIRONMENT.items() if random.random() < 0.8}  # fmt: skip
     blank = random.choice((None, *Blank))
     found = explain(
-        Evidence(
+        Sides(
             Side(ENVIRONMENT, RECIPE, damaged(random)),  # type: ignore[arg-type]
             Side(keys, {} if seed % 5 else None, damaged(random), blank),
         )
@@ -378,7 +378,7 @@ def test_no_trace_however_damaged_breaks_the_diagnosis(seed: int):
 def test_what_was_in_force_inside_the_call_counts_and_is_said_to_be_from_there():
     before = Side(ENVIRONMENT, RECIPE)
     now = Side(ENVIRONMENT, RECIPE, in_force={"cpu.threads": 2})
-    found = explain(Evidence(before, now, {"peak_difference": 1.0}))
+    found = explain(Sides(before, now, {"peak_difference": 1.0}))
     assert first(found)[0] is Cause.CPU
     assert first(found)[1] > 0.9
     assert first(found)[2].endswith("cpu.threads 1 → 2 inside the call")
@@ -386,7 +386,7 @@ def test_what_was_in_force_inside_the_call_counts_and_is_said_to_be_from_there()
 
 def test_what_is_in_force_inside_both_calls_explains_nothing():
     inside = Side(ENVIRONMENT, RECIPE, in_force={"cpu.threads": 2, "torch.autocast": "bfloat16"})
-    assert explain(Evidence(inside, inside, {})).causes == ()
+    assert explain(Sides(inside, inside, {})).causes == ()
 
 
 @pytest.mark.parametrize(
@@ -399,10 +399,10 @@ def test_a_sound_output_that_is_blackened_is_the_checker_s_where_there_is_one(
     seen = evidence(Toy(brightness=0.0))
     environment = {**ENVIRONMENT, "model.safety_checker.class": checker}
     sides = (replace(each, environment=environment) for each in (seen.accepted, seen.present))
-    assert first(explain(Evidence(*sides)))[0] is cause
+    assert first(explain(Sides(*sides)))[0] is cause
 
 
 def test_a_black_image_of_which_no_fingerprint_is_on_record_may_be_the_checker_s():
     seen = evidence(Toy(brightness=0.0))
     sides = (replace(each, environment=None) for each in (seen.accepted, seen.present))
-    assert first(explain(Evidence(*sides)))[0] is Cause.SAFETY_CHECKER
+    assert first(explain(Sides(*sides)))[0] is Cause.SAFETY_CHECKER

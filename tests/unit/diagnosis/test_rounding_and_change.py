@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from toy_pipeline import ACCEPTED, Toy, evidence, recorded
 
-from goldenseed.diagnosis.evidence import Evidence
+from goldenseed.diagnosis.evidence import Sides
 from goldenseed.diagnosis.explain import explain
 from goldenseed.diagnosis.model import Cause, Diagnosis
 from goldenseed.diagnosis.places import Place, Root
@@ -78,7 +78,7 @@ def test_what_rounding_cannot_explain_comes_first_and_the_rounding_after_it(
         replace(side, environment={**(side.environment or {}), key: value})
         for side, value in ((both.accepted, before), (both.present, now))
     )
-    found = explain(Evidence(*sides))
+    found = explain(Sides(*sides))
     assert found.causes[0].cause is cause
     assert "more than rounding explains" in found.causes[0].evidence[0]
     assert str(place) in found.causes[0].evidence[0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from goldenseed.backends.diffusers.recorder import Recorder
-from goldenseed.diagnosis.evidence import Evidence, Side
+from goldenseed.diagnosis.evidence import Side, Sides
 from goldenseed.environment.fingerprint import Value
 from goldenseed.trace.stages import Stage, Trace
 
@@ -177,11 +177,11 @@ def evidence(
     recipe: dict[str, object] | None = None,
     metrics: dict[str, float] | None = None,
     **keys: Value,
-) -> Evidence:
+) -> Sides:
     """Hold another run against the accepted one; ``keys`` with ``__`` for dots differ too."""
     present = recorded(toy) if isinstance(toy, Toy) else toy
     environment = ENVIRONMENT | {name.replace("__", "."): value for name, value in keys.items()}
-    return Evidence(
+    return Sides(
         Side(ENVIRONMENT, RECIPE, ACCEPTED),  # type: ignore[arg-type]
         Side(environment, RECIPE | (recipe or {}), present),  # type: ignore[arg-type]
         metrics or {},

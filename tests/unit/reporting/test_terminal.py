@@ -44,7 +44,7 @@ def test_a_drift_names_each_gate_the_baseline_the_report_and_the_command(
     ]
     assert lines[-2:] == [
         f"  report  {REPORT}#moved.red-apple-1024",
-        f"  accept  goldenseed accept {RUN_ID} 'red-apple[seed=1024]' --reason \"…\"",
+        f"  accept  goldenseed accept {RUN_ID} 'moved::red-apple[seed=1024]' --reason \"…\"",
     ]
 
 
@@ -87,7 +87,7 @@ def test_a_new_case_says_so_and_how_to_accept_it(texts: dict[str, str]) -> None:
     assert texts["new"].splitlines()[1:] == [
         "  nothing was ever accepted for this case",
         f"  report  {REPORT}#moved.at-night-3",
-        f"  accept  goldenseed accept {RUN_ID} 'at-night[seed=3]' --reason \"…\"",
+        f"  accept  goldenseed accept {RUN_ID} 'moved::at-night[seed=3]' --reason \"…\"",
     ]
 
 
@@ -125,8 +125,9 @@ def test_the_report_line_is_left_out_where_no_report_is_written() -> None:
 
 def test_the_case_id_reaches_the_shell_as_one_word() -> None:
     hostile = "a b'; rm -rf ~ #[seed=1]"
+    name = f"moved::{hostile}"
     command = text(case("drift", id=hostile), "run 1").splitlines()[-1].removeprefix("  accept  ")
-    assert shlex.split(command) == ["goldenseed", "accept", "run 1", hostile, "--reason", "…"]
+    assert shlex.split(command) == ["goldenseed", "accept", "run 1", name, "--reason", "…"]
 
 
 def test_no_message_can_steer_the_terminal() -> None:
@@ -138,7 +139,7 @@ def test_the_summary_counts_best_first_and_says_where_to_look() -> None:
     assert summary_lines(run_view(run(*record().cases)), REPORT)[1:] == [
         "golden: 5 identical, 1 match, 1 warn, 1 new, 1 rejected, 1 incomparable, 1 error, 2 drift",
         f"golden: report  {REPORT}",
-        f'golden: accept  goldenseed accept {RUN_ID} CASE… --reason "…"',
+        f'golden: accept  goldenseed accept {RUN_ID} SUITE::CASE… --reason "…"',
     ]
 
 

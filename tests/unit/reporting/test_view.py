@@ -36,7 +36,7 @@ def test_a_drift_has_its_gates_pictures_causes_and_command(tmp_path: Path) -> No
     assert view.difference
     assert view.why
     assert view.why.causes[0] == "denoiser weights: unet (0.85)"
-    assert view.accept[:4] == ("goldenseed", "accept", "'run 1'", "'red-apple[seed=1024]'")
+    assert view.accept[:4] == ("goldenseed", "accept", "'run 1'", "'moved::red-apple[seed=1024]'")
 
 
 def test_that_a_baseline_is_of_another_profile_comes_first() -> None:

@@ -7,6 +7,7 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.backends.diffusers.arguments import as_python, given_input
 from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.diffusers.in_force import InForce
 from goldenseed.backends.diffusers.layers import recorded_layers
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
-    from goldenseed.backends.diffusers.in_force import Reading
     from goldenseed.backends.diffusers.layers import LayerRecorder
+    from goldenseed.backends.diffusers.part import Reading
     from goldenseed.backends.diffusers.recorder import Recorder
     from goldenseed.suite.cases import Case
 
@@ -55,11 +56,11 @@ class PipelineCall:
         self._name = type(pipeline).__name__
         parameters = inspect.signature(pipeline.__call__).parameters
         # **kwargs of a pipeline are for arguments it no longer has; it ignores all others there.
-        self._known = frozenset(
-            name
+        self._parameters = {
+            name: each
             for name, each in parameters.items()
             if each.kind is not inspect.Parameter.VAR_KEYWORD
-        )
+        }
 
     def generate(
         self,
@@ -74,7 +75,7 @@ class PipelineCall:
         NaN.
         """
         arguments = self._arguments(case)
-        if progress is not None and "callback_on_step_end" in self._known:
+        if progress is not None and "callback_on_step_end" in self._parameters:
             arguments["callback_on_step_end"] = _step_counter(case, progress)
         forget_peak(self._device)
         began = time.perf_counter()
@@ -117,6 +118,11 @@ class PipelineCall:
             remarks=remarks,
         )
 
+    def settled(self) -> None:
+        """Take the pipeline's models as they are now: a case's adapters were put on or off."""
+        if self._inside is not None:
+            self._inside.settled()
+
     def _recording(self) -> AbstractContextManager[Recorder | None]:
         return nullcontext() if self._tracing is None else self._tracing.recorded()
 
@@ -128,25 +134,40 @@ class PipelineCall:
 
     def _arguments(self, case: Case) -> dict[str, Any]:
         arguments: dict[str, Any] = case.arguments()
-        for key in arguments:
+        for key in (*arguments, *case.inputs):
             if key in OWN_KEYS:
                 raise self._refusal(case, f"call.{key} is set by goldenseed itself", "remove it")
-            if key not in self._known:
+            if key not in self._parameters:
                 raise self._refusal(
                     case,
                     f"{self._name} has no argument {key!r}",
-                    did_you_mean(key, sorted(self._known - set(OWN_KEYS))),
+                    did_you_mean(key, sorted(self._parameters.keys() - set(OWN_KEYS))),
                 )
-        if "prompt" not in self._known:
-            raise self._refusal(
-                case, f"{self._name} takes no prompt", "use a text-to-image pipeline"
-            )
-        arguments["prompt"] = case.prompt
-        if "generator" in self._known:
+        arguments = {
+            name: as_python(value, self._parameters[name]) for name, value in arguments.items()
+        }
+        for name, given in case.inputs.items():
+            arguments[name] = given_input(given, self._pipeline, self._device)
+        self._give_prompt(case, arguments)
+        if "generator" in self._parameters:
             arguments["generator"] = generator_for(case, self._device)
-        if "output_type" in self._known:
+        if "output_type" in self._parameters:
             arguments["output_type"] = "np"
         return arguments
+
+    def _give_prompt(self, case: Case, arguments: dict[str, Any]) -> None:
+        own = self._parameters.get("prompt")
+        if case.prompt is None:
+            if own is not None and own.default is inspect.Parameter.empty:
+                raise self._refusal(case, f"{self._name} needs a prompt", "add `prompt: …`")
+            return
+        if own is None:
+            texts = [name for name in self._parameters if "prompt" in name]
+            fix = f"name it under `call` by its own name: {', '.join(texts)}" if texts else ""
+            raise self._refusal(
+                case, f"{self._name} takes no prompt", fix or "remove the prompt of the case"
+            )
+        arguments["prompt"] = case.prompt if case.text is not None else list(case.prompt)
 
     @staticmethod
     def _refusal(case: Case, what: str, fix: str) -> GoldenseedError:

@@ -137,7 +137,7 @@ def _computed(findings: Findings, root: Root) -> Iterator[Suspicion]:
 
 
 def _has_adapters(findings: Findings) -> bool:
-    recipe = findings.evidence.present.recipe or {}
+    recipe = findings.sides.present.recipe or {}
     model = recipe.get("model")
     return isinstance(model, dict) and bool(model.get("adapters"))
 
@@ -151,7 +151,7 @@ def _guided(findings: Findings) -> Iterator[Suspicion]:
     evidence = [
         f"the denoiser's predictions are {findings.alike}, what the guidance makes of them is not"
     ]
-    sides = (findings.evidence.accepted, findings.evidence.present)
+    sides = (findings.sides.accepted, findings.sides.present)
     before, now = (guidance_of(side.trace or ()) for side in sides)
     words = ""
     if before is not None and now is not None:
@@ -193,7 +193,7 @@ def _first_step(findings: Findings, root: Root) -> Iterator[Suspicion]:
     evidence = f"the first step differs{distance} although prompt, schedule and noise are the same"
     yield Suspicion(Cause.DENOISER, 2 * POSSIBLE, "", (evidence,))
     yield Suspicion(Cause.SCHEDULER, 2 * POSSIBLE, "", (evidence,))
-    found, asked = guidance_of(findings.evidence.present.trace or ()), _asked_for(findings)
+    found, asked = guidance_of(findings.sides.present.trace or ()), _asked_for(findings)
     if found is None or asked is None:
         yield Suspicion(Cause.GUIDANCE, 2 * POSSIBLE, "", (evidence,))
     elif abs(found - asked) > _GUIDANCE_MISSED * abs(asked):
@@ -204,7 +204,7 @@ def _first_step(findings: Findings, root: Root) -> Iterator[Suspicion]:
 
 def _asked_for(findings: Findings) -> float | None:
     """Return the guidance scale of the recipe, if both recipes have that one."""
-    call = (findings.evidence.present.recipe or {}).get("call")
+    call = (findings.sides.present.recipe or {}).get("call")
     found = call.get("guidance_scale") if isinstance(call, dict) else None
     same = findings.recipes_known and "call.guidance_scale" not in findings.fields
     return float(found) if same and isinstance(found, int | float) else None

@@ -72,7 +72,7 @@ def _converted(root: Root) -> Iterator[Suspicion]:
 def blank(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Explain an image that is blank where the accepted one is not."""
     broken = _first_not_finite(findings)
-    now, before = findings.evidence.present.blank, findings.evidence.accepted.blank
+    now, before = findings.sides.present.blank, findings.sides.accepted.blank
     if broken is not None:
         words = f"from {broken.key.words} on"
         evidence = f"NaN or infinite values appear: {words}"
@@ -89,8 +89,8 @@ def blank(findings: Findings, root: Root) -> Iterator[Suspicion]:
 
 def _first_not_finite(findings: Findings) -> StageRecord | None:
     """Return the present trace's first floats without a norm whose accepted twins have one."""
-    before = {each.key: each for each in findings.evidence.accepted.trace or ()}
-    for record in findings.evidence.present.trace or ():
+    before = {each.key: each for each in findings.sides.accepted.trace or ()}
+    for record in findings.sides.present.trace or ():
         twin = before.get(record.key)
         if record.sketch is not None and record.norm is None:
             if twin is None or twin.norm is not None:
@@ -103,7 +103,7 @@ def _blanked(findings: Findings, root: Root) -> bool:
     blanking = {Place.VAE, Place.CONVERSION, Place.IMAGE, Place.PIXELS, Place.ANYWHERE}
     if root.place not in blanking:
         return False
-    sides = (findings.evidence.accepted, findings.evidence.present)
+    sides = (findings.sides.accepted, findings.sides.present)
     was, is_now = (_zero(side.trace) or side.blank is Blank.BLACK for side in sides)
     return is_now and not was
 
@@ -136,7 +136,7 @@ def _black(findings: Findings, root: Root) -> Iterator[Suspicion]:
 
 def _without_checker(findings: Findings) -> bool:
     """Say whether both fingerprints describe a loaded pipeline, and none has a safety checker."""
-    sides = (findings.evidence.accepted.environment, findings.evidence.present.environment)
+    sides = (findings.sides.accepted.environment, findings.sides.present.environment)
     return all(
         side is not None
         and any(key.startswith("model.") and key.endswith(".class") for key in side)

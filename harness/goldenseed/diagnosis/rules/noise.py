@@ -82,7 +82,7 @@ def _redrawn(findings: Findings, root: Root) -> Iterator[Suspicion]:
 
 def _drawn_alike(findings: Findings) -> bool:
     """Say whether the noise itself is on record for both, so that the latents are made of it."""
-    sides = (findings.evidence.accepted, findings.evidence.present)
+    sides = (findings.sides.accepted, findings.sides.present)
     return all(
         any(each.stage is Stage.INITIAL_NOISE for each in side.trace or ()) for side in sides
     )
@@ -105,7 +105,7 @@ def schedule(findings: Findings, root: Root) -> Iterator[Suspicion]:
         yield from _steps_alone(findings, root)
     if root.place is not Place.SCHEDULE or is_rounding(findings, root):
         return
-    before, now = findings.evidence.accepted.trace or (), findings.evidence.present.trace or ()
+    before, now = findings.sides.accepted.trace or (), findings.sides.present.trace or ()
     if len({_kinds(before), _kinds(now)}) > 1:
         evidence = f"the schedule is of another kind: {_kinds(before)} → {_kinds(now)}"
         yield Suspicion(Cause.SCHEDULER, SHOWN, "", (evidence,))
@@ -127,7 +127,7 @@ def schedule(findings: Findings, root: Root) -> Iterator[Suspicion]:
 
 def _steps_alone(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Explain that one of the images had more steps of one and the same schedule."""
-    traces = (findings.evidence.accepted.trace or (), findings.evidence.present.trace or ())
+    traces = (findings.sides.accepted.trace or (), findings.sides.present.trace or ())
     whole = all(each and each[-1].stage is Stage.PIXELS for each in traces)
     if whole and root.differing and len(root.one_sided) == len(root.differing):
         counts = tuple(len([pair for pair in root.pairs if pair[side]]) + 1 for side in (0, 1))

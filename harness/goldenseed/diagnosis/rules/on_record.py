@@ -38,6 +38,8 @@ _FIELDS: Final = (
     (r"call\.num_images_per_prompt", Cause.BATCH, effects.EVERYWHERE),
     (r"model\.adapters(\..*)?", Cause.LORA, _LORA),
     (r"call\.\w*attention_kwargs(\..*)?", Cause.LORA, _LORA),
+    (r"inputs\.(negative_)?(pooled_)?prompt_embeds\w*(\..*)?", Cause.INPUT, _LAYER),
+    (r"inputs\..*", Cause.INPUT, effects.EVERYWHERE),
     (r"call\.\w*image\w*(\..*)?", Cause.IMAGE_ENCODER, _IMAGES),
     (r"model\.dtype|determinism", Cause.DTYPE, effects.COMPUTED),
     (r"model\..*", Cause.MODEL, effects.EVERYWHERE),
@@ -161,7 +163,7 @@ def _short(words: str, effect: Effect) -> str:
 
 
 def _no_gpu(findings: Findings) -> bool:
-    sides = (findings.evidence.accepted.environment, findings.evidence.present.environment)
+    sides = (findings.sides.accepted.environment, findings.sides.present.environment)
     return all(side is not None and side.get("device.type") == "cpu" for side in sides)
 
 

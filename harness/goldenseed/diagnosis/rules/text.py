@@ -50,7 +50,7 @@ def _another_number(findings: Findings) -> Iterator[Suspicion]:
     evidence = "the prompt is encoded alike, but a text more or less beside it"
     rows = [
         len([each for each in trace or () if each.stage is Stage.DENOISER_OUTPUT])
-        for trace in (findings.evidence.accepted.trace, findings.evidence.present.trace)
+        for trace in (findings.sides.accepted.trace, findings.sides.present.trace)
     ]
     if rows[0] != rows[1] or not rows[0]:
         yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (evidence,))

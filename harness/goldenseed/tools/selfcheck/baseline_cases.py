@@ -118,7 +118,7 @@ class Neighbours:
 
     def __init__(self, right: Sequence[Right]) -> None:
         entries: dict[object, list[Right]] = {}
-        prompts: dict[object, dict[str, list[Right]]] = {}
+        prompts: dict[object, dict[object, list[Right]]] = {}
         for each in right:
             case = each.case
             entries.setdefault((each.kind, case.case_id, case.prompt), []).append(each)

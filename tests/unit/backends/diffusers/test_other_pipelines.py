@@ -19,7 +19,7 @@ from goldenseed.backends.diffusers.calling import PipelineCall
 from goldenseed.backends.diffusers.in_force import differing
 from goldenseed.backends.diffusers.pipeline_state import describe_state
 from goldenseed.backends.protocol import Generation
-from goldenseed.diagnosis.explain import Evidence, Side, explain
+from goldenseed.diagnosis.explain import Sides, Side, explain
 from goldenseed.diagnosis.model import Cause
 from goldenseed.trace.stages import Stage
 
@@ -122,12 +122,12 @@ def test_a_pipeline_that_lacks_a_part_is_traced_and_diagnosed(
     accepted = side(before, pipeline)
     again = PipelineCall(pipeline).generate(case)
     assert again.trace == before.trace
-    assert explain(Evidence(accepted, side(again, pipeline))).causes == ()
+    assert explain(Sides(accepted, side(again, pipeline))).causes == ()
     with torch.no_grad():
         for weight in pipeline.unet.parameters():
             weight.mul_(1.01)
-    found = explain(Evidence(accepted, side(PipelineCall(pipeline).generate(case), pipeline)))
+    found = explain(Sides(accepted, side(PipelineCall(pipeline).generate(case), pipeline)))
     assert found.causes[0].cause is Cause.DENOISER
     other_noise = PipelineCall(build(sd)).generate(one_case(tmp_path, "sd", seeds=[8]))
-    found = explain(Evidence(accepted, side(other_noise, pipeline)))
+    found = explain(Sides(accepted, side(other_noise, pipeline)))
     assert found.causes[0].cause is Cause.SEED

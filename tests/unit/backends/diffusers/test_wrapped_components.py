@@ -15,7 +15,7 @@ from tiny_suites import one_case
 
 from goldenseed.backends.diffusers.calling import PipelineCall
 from goldenseed.backends.diffusers.pipeline_state import describe_state
-from goldenseed.diagnosis.explain import Evidence, Side, explain
+from goldenseed.diagnosis.explain import Sides, Side, explain
 from goldenseed.diagnosis.model import Cause, Diagnosis
 from goldenseed.trace.stages import Stage
 
@@ -78,7 +78,7 @@ def test_a_change_under_offload_hooks_is_named(
     accepted = made(sd, tmp_path, wrap)
     present = made(sd, tmp_path, other_weights(component), wrap)
     assert stages(accepted) == stages(present)
-    assert first(explain(Evidence(accepted, present))) is cause
+    assert first(explain(Sides(accepted, present))) is cause
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_change_of_a_compiled_model_is_not_put_down_to_what_follows_it(
     accepted = made(sd, tmp_path)
     present = made(sd, tmp_path, other_weights(component), compiled(component))
     assert lacks in stages(accepted) - stages(present)
-    found = explain(Evidence(accepted, present))
+    found = explain(Sides(accepted, present))
     assert cause in {each.cause for each in found.causes[:2]}
     assert first(found) not in {Cause.GUIDANCE, Cause.CALL, Cause.PROMPT}
 
@@ -103,4 +103,4 @@ def test_a_change_behind_a_compiled_model_is_named_all_the_same(sd: Path, tmp_pa
     accepted = made(sd, tmp_path)
     present = made(sd, tmp_path, compiled("text_encoder"), other_weights("vae"))
     assert Stage.PROMPT_EMBEDDINGS not in stages(present)
-    assert first(explain(Evidence(accepted, present))) is Cause.VAE_WEIGHTS
+    assert first(explain(Sides(accepted, present))) is Cause.VAE_WEIGHTS
