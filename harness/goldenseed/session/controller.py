@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +23,7 @@ from goldenseed.runs.parts import NotCompared, SetRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.sets import judge_sets
 from goldenseed.session.distribution import RUNNING
+from goldenseed.session.foreign import told
 from goldenseed.session.gate_check import GateCheck, Memory
 from goldenseed.session.naming import unrepeated
 from goldenseed.session.options import Options
@@ -50,6 +52,7 @@ class Controller:
         self._store = store
         self._memory = memory
         self._writer: RunWriter | None = None
+        self._warned: Counter[str] = Counter()
         self._suites: Mapping[str, Suite] | None = None
         self.run: RunRecord | None = None
         self.notes: list[str] = []
@@ -73,6 +76,7 @@ class Controller:
             writer.add_lock_differences(
                 LockDifference.model_validate(each) for each in carried["lock_differences"]
             )
+        self._warned.update(carried.get("warnings", {}))
         if carried.get("not_compared"):
             writer.add(NotCompared.model_validate(carried["not_compared"]))
         for each in carried.get("records", ()):
@@ -104,6 +108,7 @@ class Controller:
         run = self.run = writer.finish(finished=datetime.now(UTC), complete=complete)
         self._try(partial(self._judge_sets, run, writer))
         run = self.run
+        self.notes += told(self._warned)
         view = run_view(run, writer.folder)
         for step in (
             partial(write_report, view, writer.folder),

@@ -8,6 +8,12 @@ from collections.abc import Callable
 from types import TracebackType
 
 import pytest
+from _pytest._code.code import (
+    ExceptionChainRepr,
+    ReprEntryNative,
+    ReprFileLocation,
+    ReprTraceback,
+)
 
 from goldenseed.runs.record import CaseRecord
 from goldenseed.suite.cases import Case
@@ -70,6 +76,33 @@ class GoldenWarning(pytest.PytestWarning):
 
 class GoldenFailure(AssertionError):  # noqa: N818 - pytest's word for a test that did not pass
     """A verdict that does not pass; its text is what the user reads."""
+
+    @property
+    def line(self) -> str:
+        """The verdict and the first reason: ``NEW: nothing was ever accepted for this case``."""
+        first, *reasons = str(self).splitlines()
+        verdict = first.partition(" ")[0]
+        many = 2 if verdict == Verdict.ERROR.upper() else 1  # what failed, and how
+        return ": ".join([verdict, *(each.strip() for each in reasons[:many])])
+
+
+def shown_once(
+    item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException], longrepr: object
+) -> object:
+    """Have pytest's short summary say a failure in one line: under CI it repeats the whole text."""
+    failure = excinfo.value
+    if not isinstance(failure, GoldenFailure):
+        return longrepr
+    if isinstance(longrepr, str):  # of a case: its text alone, in a form that xdist carries
+        entries = [ReprEntryNative([f"{longrepr}\n"])]
+        place, line, _ = item.location
+        where = ReprFileLocation(path=place, lineno=(line or 0) + 1, message=failure.line)
+        trace = ReprTraceback(entries, None, style="native")
+        return ExceptionChainRepr([(trace, where, None)])
+    crash = getattr(longrepr, "reprcrash", None)
+    if crash is not None:
+        crash.message = failure.line
+    return longrepr
 
 
 def settle(item: pytest.Item, record: CaseRecord, text_of: Callable[[CaseRecord], str]) -> None:

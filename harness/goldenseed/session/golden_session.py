@@ -25,7 +25,8 @@ from goldenseed.reporting.view import case_view, run_view
 from goldenseed.runs.folder import new_run_id
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.session.controller import Controller
-from goldenseed.session.failure import CASE, RECORDS, give_lines
+from goldenseed.session.failure import CASE, RECORDS, give_lines, shown_once
+from goldenseed.session.foreign import ForeignWarnings
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.session.naming import rivalry
 from goldenseed.session.option_table import FIXTURE
@@ -95,6 +96,8 @@ class GoldenSession:
             locks=LockCheck(strict=self._options.environment == "strict"),
             may_be_replaced=self._watch.is_worker,
         )
+        self.foreign = ForeignWarnings()
+        self._told: dict[tuple[str, str], str] = {}
         self._controller: Controller | None = None
         if not self._watch.is_worker:
             self._controller = Controller(
@@ -150,6 +153,10 @@ class GoldenSession:
 
     def text_of(self, record: CaseRecord) -> str:
         """Return what the terminal says of a case that is not as it should be."""
+        if record.error is not None:
+            teller = self._told.setdefault((record.path, record.error), record.id)
+            if teller != record.id and record.reasons[0].code == "generation_failed":
+                record = record.failed("generation_failed", f"as of {teller}, told there in full")
         report = self._options.reports / self.run_id / "index.html"
         return failure_text(case_view(record, self.run_id), self._shown(report))
 
@@ -160,6 +167,8 @@ class GoldenSession:
         pending = self._pending(item)
         if pending is None:
             return report
+        if report.failed and call.excinfo is not None:
+            report.longrepr = shown_once(item, call.excinfo, report.longrepr)
         outcome = outcome_of(item, call, report, pending)
         carried: dict[str, Any] = {}
         if outcome.not_compared is not None:
@@ -173,6 +182,8 @@ class GoldenSession:
             differences = self.worker.locks.news()
             if differences:
                 carried["lock_differences"] = list(differences)
+            if warned := self.foreign.news():
+                carried["warnings"] = warned
         if carried:
             in_text = self._controller is None  # what leaves for another process
             report.goldenseed = json.dumps(carried, default=_as_json) if in_text else carried
