@@ -36,7 +36,7 @@ def test_warnings_of_other_packages_are_shown_once_and_counted(project: Project)
         [
             "16 warnings of other packages while images were made, 2 different ones*",
             "  12 x DeprecationWarning (*conftest.py): old",
-            "  4 x FutureWarning (*conftest.py): step of …",  # once an image, by Python's own filter
+            "  4 x FutureWarning (*conftest.py): step of …",  # Python's filter: once an image
         ]
     )
 

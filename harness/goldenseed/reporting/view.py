@@ -27,7 +27,7 @@ from goldenseed.reporting.words import (
     told,
 )
 from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
-from goldenseed.verdict.model import PASSING, Verdict
+from goldenseed.verdict.model import CALIBRATION, PASSING, Verdict
 
 _ACCEPTABLE = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN, Verdict.MATCH)
 _KEYS = 3
@@ -68,6 +68,8 @@ class CaseView:
     moved: str | None
     accept: tuple[str, ...]
     """The shell's words, quoted, for accepting the image; () where none should be."""
+    calibrate: tuple[str, ...]
+    """The same for measuring whether what moved it is noise."""
 
     @property
     def fallback(self) -> tuple[Told, ...]:
@@ -244,6 +246,7 @@ def case_view(
         why=why(case.diagnosis) if case.diagnosis else None,
         moved=pixels_in_words(case.metrics),
         accept=_accept(case, run_id),
+        calibrate=_calibrate(case),
     )
 
 
@@ -267,3 +270,12 @@ def _accept(case: CaseRecord, run_id: str) -> tuple[str, ...]:
         return ()
     name = shlex.quote(f"{case.suite}::{case.id}")
     return ("goldenseed", "accept", shlex.quote(run_id), name, "--reason", '"…"')
+
+
+def _calibrate(case: CaseRecord) -> tuple[str, ...]:
+    """Return the command that measures what a reason proposes; () where none does."""
+    harmless = next((each.value for each in case.reasons if each.code == CALIBRATION), None)
+    if harmless is None:
+        return ()
+    command = ("goldenseed", "calibrate", shlex.quote(case.path), shlex.quote(case.id))
+    return (*command, "--harmless", shlex.quote(str(harmless))) if harmless else command

@@ -41,6 +41,12 @@ OWN_KEYS = ("prompt", "generator", "output_type", "return_dict", "callback_on_st
 """Arguments of a pipeline's call that the back end sets itself."""
 
 
+_IMAGES = ("images", "image")
+"""What diffusers' outputs call their images: Kandinsky 5 has one."""
+_DIMENSIONS = 3
+"""Of one image: height, width, channels."""
+
+
 class PipelineCall:
     """A loaded pipeline's call, with what its signature allows read once."""
 
@@ -196,7 +202,7 @@ def _the_image(case: Case, output: Any, pipeline: str) -> Image:
             "use another prompt or seed, or a model without a safety checker",
             Unusable.BLANKED,
         )
-    images = getattr(output, "images", None)
+    images = _images_of(output)
     if images is None:
         raise _failure(
             case, f"{pipeline} returned no images", "use a pipeline whose output has images"
@@ -209,7 +215,7 @@ def _the_image(case: Case, output: Any, pipeline: str) -> Image:
     if isinstance(image, Image):
         return image
     pixels = np.asarray(image)
-    if pixels.ndim != 3 or pixels.shape[-1] not in {1, 3, 4} or pixels.dtype.kind != "f":  # noqa: PLR2004
+    if pixels.ndim != _DIMENSIONS or pixels.shape[-1] not in {1, 3, 4} or pixels.dtype.kind != "f":
         raise _failure(
             case,
             f"{pipeline} returned {pixels.dtype} values of shape {pixels.shape}, which is no image",
@@ -224,6 +230,14 @@ def _the_image(case: Case, output: Any, pipeline: str) -> Image:
             Unusable.NOT_FINITE,
         )
     return to_image(pixels)
+
+
+def _images_of(output: Any) -> Any:
+    """Return a pipeline's images, whatever its output calls them; None where it has none."""
+    found = (getattr(output, name, None) for name in _IMAGES)
+    images = next((each for each in found if each is not None), None)
+    alone = hasattr(images, "getpixel") or getattr(images, "ndim", None) == _DIMENSIONS
+    return [images] if alone else images
 
 
 def _bad_values(pixels: np.ndarray[Any, Any]) -> str:
