@@ -27,6 +27,7 @@ from goldenseed.runs.folder import new_run_id
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.session.controller import Controller
 from goldenseed.session.failure import CASE, RECORDS, Said, give_lines, say_in_one_line
+from goldenseed.session.foreign import ForeignWarnings
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.session.naming import rivalry
 from goldenseed.session.option_table import FIXTURE
@@ -109,6 +110,8 @@ class GoldenSession:
             locks=LockCheck(strict=self._options.environment == "strict"),
             may_be_replaced=self._watch.is_worker,
         )
+        self.foreign = ForeignWarnings()
+        self._told: dict[tuple[str, str], str] = {}
         self._controller: Controller | None = None
         if not self._watch.is_worker:
             self._controller = Controller(
@@ -165,6 +168,10 @@ class GoldenSession:
 
     def said_of(self, record: CaseRecord) -> Said:
         """Return what the terminal says of a case that is not as it should be."""
+        if record.error is not None:
+            teller = self._told.setdefault((record.path, record.error), record.id)
+            if teller != record.id and record.reasons[0].code == "generation_failed":
+                record = record.failed("generation_failed", f"as of {teller}, told there in full")
         return self._telling.said_of(record)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # to see what pytest's marks made of the report
@@ -195,6 +202,8 @@ class GoldenSession:
             differences = self.worker.locks.news()
             if differences:
                 carried["lock_differences"] = list(differences)
+            if warned := self.foreign.news():
+                carried["warnings"] = warned
         if carried:
             in_text = self._controller is None  # what leaves for another process
             report.goldenseed = json.dumps(carried, default=_as_json) if in_text else carried
