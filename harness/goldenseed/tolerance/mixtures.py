@@ -141,7 +141,7 @@ def _mixture(
     if not terms or len(found) < len(sketches):
         return None
     target, columns = found[0], np.stack(found[1:], axis=1)
-    fit, _, rank, _ = np.linalg.lstsq(columns, target)
+    fit, _, rank, _ = np.linalg.lstsq(columns, target, rcond=None)
     weights = np.asarray(fit, np.float64)
     if rank < len(terms):
         return None

@@ -117,7 +117,9 @@ def test_cases_that_share_nothing_are_each_named():
 def test_many_that_share_nothing_are_not_all_named():
     stages = [each for each in Stage if each.value != "pixels"][:6]
     cases = [case(str(number), why(stage=stage)) for number, stage in enumerate(stages)]
-    assert (grouping_sentence(cases) or "").endswith("; and 3 more part elsewhere or for other reasons")
+    assert (grouping_sentence(cases) or "").endswith(
+        "; and 3 more part elsewhere or for other reasons"
+    )
 
 
 def test_hundreds_are_counted_with_separators():

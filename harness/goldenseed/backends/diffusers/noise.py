@@ -166,20 +166,23 @@ def instead_of(
 
 
 @contextmanager
-def exchanged(name: str, own: object, other: object) -> Iterator[None]:
+def exchanged(
+    name: str, own: object, other: object, *, below: str = "diffusers."
+) -> Iterator[None]:
     """Put ``other`` wherever a module of diffusers holds ``own`` under ``name``, for a while.
 
+    ``below`` is how the names of those modules begin.
     Each module has imported it by name, so there is no one place. Modules that are imported
     meanwhile get ``other`` from its home, and lose it in the end like the others.
     """
-    _put(name, own, other)
+    _put(name, own, other, below)
     try:
         yield
     finally:
-        _put(name, other, own)
+        _put(name, other, own, below)
 
 
-def _put(name: str, old: object, new: object) -> None:
+def _put(name: str, old: object, new: object, below: str) -> None:
     for place, module in tuple(sys.modules.items()):
-        if place.startswith("diffusers.") and vars(module).get(name) is old:
+        if place.startswith(below) and vars(module).get(name) is old:
             setattr(module, name, new)
