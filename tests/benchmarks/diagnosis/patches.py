@@ -204,6 +204,11 @@ def encoded(pipeline: Any, undo: ExitStack, *, how: str) -> None:
     undo.callback(lambda: pipeline.__dict__.pop("encode_prompt", None))
 
 
+def told_size(pipeline: Any, _undo: ExitStack, *, size: int) -> None:
+    """Tell a Stable Diffusion XL of another original size."""
+    within_call(pipeline, lambda arguments: arguments.update(original_size=(size, size)))
+
+
 def several(pipeline: Any, _undo: ExitStack, *, number: int, kept: int) -> None:
     """Make several images in the one call and keep one of them."""
 
@@ -286,5 +291,6 @@ PATCHES: Mapping[str, Callable[..., None]] = {
         hook,
         late_step,
         several,
+        told_size,
     )
 }

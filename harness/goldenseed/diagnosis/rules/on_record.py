@@ -12,8 +12,9 @@ from typing import Final
 
 from goldenseed.diagnosis import effects
 from goldenseed.diagnosis.divergence import changed
-from goldenseed.diagnosis.effects import CAUSES_OF_WEIGHTS, Effect, effect_of
+from goldenseed.diagnosis.effects import CAUSES_OF_WEIGHTS, Effect
 from goldenseed.diagnosis.evidence import Findings
+from goldenseed.diagnosis.meaning import meaning_of
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.suspicion import DECLARED, Size, Suspicion, fit
@@ -103,21 +104,13 @@ def _cause_of(difference: FieldDifference) -> tuple[Cause, frozenset[Place]] | N
     )
 
 
-_FOLLOWS: Final = {".sha256": ".dtype", ".memory_format": ".class", ".parameters": ".class"}
-"""Digests of values follow from their dtype, and so on: what follows is no evidence of its own."""
-_EXACT_ATTENTION: Final = re.compile(
-    r"(Attn|SlicedAttn|FusedAttn|XFormersAttn|FluxAttn)(AddedKV)?Processor(2_0)?( x \d+)?"
-)
-"""Processors of diffusers that compute the same and differ in the order of sums alone."""
-
-
 def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Suspect every cause that a differing key stands for, if it takes effect at ``root``."""
     for key, difference in findings.keys.items():
-        effect = effect_of(key)
-        if effect is None or not takes_effect(effect, findings, root) or _follows(key, findings):
+        effect = meaning_of(difference, findings)
+        if effect is None or not takes_effect(effect, findings, root):
             continue
-        weight = effect.weight * fit(_size_of_key(effect, difference), findings, root)
+        weight = effect.weight * fit(effect.size, findings, root)
         if key.startswith("scheduler.") and key.endswith("_sha256"):
             effect, weight = _table(effect, findings, root)
         if weight:
@@ -129,13 +122,6 @@ def takes_effect(effect: Effect, findings: Findings, root: Root) -> bool:
     if effect.cuda_only and _no_gpu(findings):
         return False
     return effects.touches(effect.places, root, effect.component)
-
-
-def _size_of_key(effect: Effect, difference: KeyDifference) -> Size:
-    """Return how far a key moves a stage: by no more than rounding, if both values are exact."""
-    values = (str(difference.old), str(difference.new))
-    exact = all(_EXACT_ATTENTION.fullmatch(part) for value in values for part in value.split(", "))
-    return Size.ROUNDING if effect.cause is Cause.ATTENTION and exact else effect.size
 
 
 def _suspicion(
@@ -163,13 +149,6 @@ def _short(words: str, effect: Effect) -> str:
 def _no_gpu(findings: Findings) -> bool:
     sides = (findings.sides.accepted.environment, findings.sides.present.environment)
     return all(side is not None and side.get("device.type") == "cpu" for side in sides)
-
-
-def _follows(key: str, findings: Findings) -> bool:
-    return any(
-        key.endswith(end) and key.removesuffix(end) + reason in findings.keys
-        for end, reason in _FOLLOWS.items()
-    )
 
 
 def _table(effect: Effect, findings: Findings, root: Root) -> tuple[Effect, float]:
