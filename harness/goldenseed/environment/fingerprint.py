@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from goldenseed.core.files import canonical_json, json_sha256
 from goldenseed.environment.device import module_of
 from goldenseed.environment.gpu import read_gpu
-from goldenseed.environment.keys import EnvironmentValue, Kind, declaration_of, guarded, kind_of
+from goldenseed.environment.keys import (
+    VERSION,
+    VERSION_KEY,
+    EnvironmentValue,
+    Key,
+    Kind,
+    Moves,
+    Scope,
+    declaration_of,
+    guarded,
+    kind_of,
+)
 from goldenseed.environment.machine import read_linked_libraries, read_machine, read_software
 from goldenseed.environment.switches import read_switches
 
@@ -40,6 +51,7 @@ def fingerprint_sha256(fingerprint: Mapping[str, EnvironmentValue]) -> str:
 def _read(device: str) -> Iterator[tuple[str, EnvironmentValue]]:
     kind = device.partition(":")[0]
     cuda = kind == "cuda"
+    yield VERSION_KEY, VERSION
     yield "device.type", kind
     yield from read_machine()
     yield from read_software(cuda=cuda)
@@ -73,16 +85,34 @@ def environment_differences(
 ) -> tuple[KeyDifference, ...]:
     """Name the keys in which two fingerprints differ, by kind (identity first), then by name.
 
-    Absent equals None; 5 and 5.0 are one value, 1 and true two, as in digests; the passing is left
-    out.
+    Absent equals None, but for what an older record cannot tell of: that differs in nothing. 5 and
+    5.0 are one value, 1 and true two, as in digests; the passing is left out, and of two digests
+    of weights the one that depends on how their names are spelled.
     """
     order = list(Kind)
     differing = [
         KeyDifference(key, kind_of(key), old.get(key), new.get(key))
         for key in lasting(old).keys() | lasting(new).keys()
         if canonical_json(old.get(key)) != canonical_json(new.get(key))
+        and not any(_is_unknown(key, each) for each in (old, new))
+        and not all(weights_key(key) in each for each in (old, new))
     ]
     return tuple(sorted(differing, key=lambda each: (order.index(each.kind), each.key)))
+
+
+def weights_key(key: str) -> str:
+    """Return the key that takes the place of ``key`` where it is there; "" for most keys."""
+    match = _WEIGHTS.fullmatch(key)
+    return f"model.{match[1]}.weights_sha256" if match else ""
+
+
+def _is_unknown(key: str, environment: Mapping[str, Value]) -> bool:
+    """Say whether the key's absence says nothing: the record is older, or no call was watched."""
+    if key in environment:
+        return False
+    declared = declaration_of(key)
+    version = int(environment.get(VERSION_KEY) or 1)
+    return key.startswith("call.") or (declared is not None and declared.since > version)
 
 
 def moving_differences(
@@ -101,6 +131,50 @@ def moving_differences(
         for each in environment_differences(old, new)
         if each.kind is Kind.NUMERIC and (on_cpu or not _is_of_cpu(each.key))
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is on record of why two images may differ."""
+
+    substance: tuple[KeyDifference, ...]
+    """What makes another image of it: no rounding, whatever else differs."""
+    rounding: tuple[KeyDifference, ...]
+    """What can move rounding."""
+
+
+def recorded(old: Mapping[str, Value], new: Mapping[str, Value]) -> Recorded:
+    """Part what differs between two fingerprints by how it moves the bits of an image.
+
+    Neither a key of which only one of them tells, without saying that there is none, nor one that
+    follows from others that differ, is evidence of another substance.
+    """
+    differing = environment_differences(old, new)
+    names = {each.key for each in differing}
+    moving = {each.key for each in moving_differences(old, new)}
+    substance, rounding = [], []
+    for each in differing:
+        declared = declaration_of(each.key)
+        if declared is None or each.kind not in {Kind.IDENTITY, Kind.NUMERIC}:
+            continue
+        moves = _moves(each, declared, names, one_sided=each.key not in old or each.key not in new)
+        if moves is Moves.SUBSTANCE:
+            substance.append(each)
+        elif moves is Moves.ROUNDING and (each.kind is Kind.IDENTITY or each.key in moving):
+            rounding.append(each)
+    return Recorded(tuple(substance), tuple(rounding))
+
+
+def _moves(difference: KeyDifference, key: Key, differing: set[str], *, one_sided: bool) -> Moves:
+    """Return how a difference in ``key`` moves bits, its values and the others considered."""
+    if difference.key.rpartition(".")[2] in key.bystanders:
+        return Moves.NEITHER
+    if key.moves is not Moves.SUBSTANCE:
+        return key.moves
+    if key.alike and key.alike(str(difference.old), str(difference.new)):
+        return Moves.ROUNDING
+    told = not one_sided or key.since > 1 or key.scope is Scope.CALL
+    return Moves.NEITHER if not told or not differing.isdisjoint(key.follows) else Moves.SUBSTANCE
 
 
 def _is_of_cpu(key: str) -> bool:

@@ -6,7 +6,9 @@ import importlib
 import os
 import platform
 import re
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
@@ -159,6 +161,33 @@ PACKAGES = (
 )
 """The packages that take part in computing an image; SciPy makes some schedulers' tables."""
 
+OPTIONAL_PACKAGES = (
+    "beautifulsoup4",
+    "bitsandbytes",
+    "compel",
+    "flash-attn",
+    "ftfy",
+    "gguf",
+    "invisible-watermark",
+    "kernels",
+    "kornia",
+    "opencv-python",
+    "opencv-python-headless",
+    "optimum-quanto",
+    "protobuf",
+    "sageattention",
+    "scikit-learn",
+    "sentencepiece",
+    "tiktoken",
+    "timm",
+    "tomesd",
+    "torchao",
+    "torchsde",
+    "torchvision",
+    "xformers",
+)
+"""Those that change an image by being there, and are named only where they are."""
+
 TOOLS = ("huggingface_hub", "imagehash", "nvidia-ml-py", "pytest-goldenseed", "scikit-image")
 """Those that find a model, describe the machine, or judge the image."""
 
@@ -216,6 +245,10 @@ def read_software(*, cuda: bool) -> Iterator[tuple[str, EnvironmentValue]]:
     """Yield packages, codecs and variables; what is not installed or not set is None."""
     for name in PACKAGES:
         yield f"package.{name}", guarded(partial(_public_version, name))
+    installed = _installed()
+    for name in OPTIONAL_PACKAGES:
+        if name in installed:
+            yield f"package.{name}", guarded(partial(_public_version, name))
     for name in TOOLS:
         yield f"tool.{name}", guarded(partial(package_version, name))
     for name in VARIABLES:
@@ -227,6 +260,19 @@ def read_software(*, cuda: bool) -> Iterator[tuple[str, EnvironmentValue]]:
         yield "cuda.package.triton", guarded(partial(package_version, "triton"))
         for name in CUDA_PACKAGES:
             yield f"cuda.package.{name}", guarded(partial(_nvidia_version, name))
+
+
+def _installed() -> set[str]:
+    """Name what is installed by the folders of its metadata: asking for one takes far longer."""
+    names: set[str] = set()
+    for place in sys.path:
+        with suppress(OSError):
+            names |= {
+                re.sub(r"[-_.]+", "-", each.partition("-")[0]).lower()
+                for each in os.listdir(place or ".")  # noqa: PTH208 - ten times as fast
+                if each.endswith((".dist-info", ".egg-info"))
+            }
+    return names
 
 
 def _public_version(package: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from goldenseed.environment.declaration import Key, Kind, Scope
+from goldenseed.environment.declaration import Key, Kind, Moves, Scope
 
 
 def _identity(pattern: str, meaning: str, read: str) -> Key:
@@ -25,7 +25,10 @@ def _cpu(pattern: str, meaning: str, read: str, *, locked: bool = False) -> Key:
     return Key(pattern, meaning, Kind.NUMERIC, read, locked=locked, of_cpu=True)
 
 
+VERSION_KEY: Final = "fingerprint.version"
+
 _SYSTEM = (
+    _recorded(VERSION_KEY, "which keys are known to it, and so absent for a reason", "goldenseed"),
     _identity("device.type", "what computes the images: cpu, cuda, …", "the pipeline"),
     _identity("platform.machine", "the processor's architecture", "platform.machine()"),
     _numeric("platform.system", "the operating system", "platform.system()"),
@@ -56,12 +59,29 @@ _SYSTEM = (
     ),
 )
 
+_TEXT_AND_FILES: Final = frozenset(
+    {
+        "beautifulsoup4",
+        "compel",
+        "ftfy",
+        "protobuf",
+        "safetensors",
+        "sentencepiece",
+        "tiktoken",
+        "tokenizers",
+    }
+)
+"""Packages that read texts or files: what they make of them is recorded, and no rounding."""
+
 _SOFTWARE = (
-    _numeric(
+    Key(
         "package.{name}",
         "a package's version, without a label such as +cpu",
+        Kind.NUMERIC,
         "importlib.metadata",
         locked=True,
+        bystanders=_TEXT_AND_FILES,
+        since=2,
     ),
     _recorded(
         "tool.{name}",
@@ -148,7 +168,14 @@ _SWITCHES = (
         "torch.utils.deterministic",
         Scope.CPU,
     ),
-    _switch("default_dtype", "the dtype of numbers without one", "torch.get_default_dtype()"),
+    Key(
+        "torch.default_dtype",
+        "the dtype of numbers without one",
+        Kind.NUMERIC,
+        "torch.get_default_dtype()",
+        locked=True,
+        moves=Moves.SUBSTANCE,
+    ),
     _switch(
         "float32_matmul_precision",
         "the old switch of float32 products",

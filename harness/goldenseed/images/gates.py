@@ -76,11 +76,15 @@ def gate_of(metric: Metric) -> Gate:
     return Gate(metric.name, "min" if metric.higher_is_better else "max")
 
 
+DEFAULT = "default"
+"""The source of a limit that no suite set."""
+
+
 def default_limits() -> Mapping[str, Limit]:
     """Return what is in force where a suite sets no gate: the tolerance of float32."""
     from goldenseed.suite.cases import Limit
 
-    return {"max_peak_difference": Limit(1.0, "default")}
+    return {"max_peak_difference": Limit(1.0, DEFAULT)}
 
 
 def parse_gate(name: str) -> Gate:

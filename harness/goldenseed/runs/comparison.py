@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, write_atomically
 from goldenseed.diagnosis.divergence import first_differing_layer, layer_in_words
+from goldenseed.images.gates import DEFAULT
 from goldenseed.runs.folder import RECORD
 from goldenseed.runs.judging import judged_fields
 from goldenseed.runs.pairing import CasePair, Pairing, pair_cases
@@ -86,7 +87,7 @@ class Comparer:
             judgement = judge(
                 now,
                 Reference(Accepted((before,))),
-                limits={name: Limit(value, "run B") for name, value in b.limits.items()},
+                limits={name: Limit(value, _source(b, name)) for name, value in b.limits.items()},
                 tolerance=assumed_tolerance(dtype_of(b), b.profile),
                 mask=mask,
             )
@@ -132,6 +133,11 @@ def compare_runs(
     comparer = Comparer(a, b, pictures=pictures)
     judged = tuple(comparer.compare(pair) for pair in progress(pairing.pairs))
     return RunComparison(a=a, b=b, pairing=pairing, pairs=judged)
+
+
+def _source(case: CaseRecord, gate: str) -> str:
+    """Say where a gate is from: run B, unless no suite set it there."""
+    return DEFAULT if case.limit_sources.get(gate) == DEFAULT else "run B"
 
 
 def dtype_of(case: CaseRecord) -> str:

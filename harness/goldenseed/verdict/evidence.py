@@ -136,6 +136,11 @@ class Accepted:
             measured_in=self.read_environment,
         )
 
+    def flickers(self, tolerance: Tolerance) -> bool:
+        """Whether ``tolerance`` is what unchanged runs of the case were seen to move by."""
+        found = self.kept.tolerance
+        return tolerance.measured is not None and found is not None and not found.harmless
+
     def exact_measures(self, now: Evidence) -> tuple[TraceMeasure, ...]:
         """Hold ``now`` against the exact image that is kept for its recipe, along their traces."""
         exact = self.kept.exact

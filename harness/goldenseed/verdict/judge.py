@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.environment.fingerprint import changed_weights
-from goldenseed.images.gates import check, parse_gate
+from goldenseed.images.gates import DEFAULT, check, parse_gate
 from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.suite.cases import Limit
 from goldenseed.tolerance.exact import REPLACED
@@ -16,11 +15,14 @@ from goldenseed.tolerance.rounding import TraceMeasure, trace_measures, up_to_th
 from goldenseed.tolerance.tolerance import Tolerance
 from goldenseed.verdict.evidence import Accepted, Evidence, Reference
 from goldenseed.verdict.model import Reason, Verdict
+from goldenseed.verdict.on_record import OnRecord, on_record
 from goldenseed.verdict.reasons import (
+    ROUNDING_ALONE,
     fallback_reasons,
     gate_reason,
     no_baseline,
     obstacles,
+    record_reasons,
     rejection_of,
     tolerance_reasons,
 )
@@ -38,6 +40,8 @@ class Judgement:
     against: Evidence | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Metric → value; empty where nothing was measured, as of equal pixels."""
+    explained: bool = False
+    """Whether rounding explains the difference, if anything is on record that moves rounding."""
 
 
 def judge(
@@ -74,16 +78,22 @@ def judge(
     for each in comparable:
         if each.pixels_sha256 == now.pixels_sha256:
             identical = Reason(code="identical", source="baseline")
-            return Judgement(Verdict.IDENTICAL, (identical, *fallback), each)
+            return Judgement(Verdict.IDENTICAL, (identical, *fallback), each, explained=True)
 
     names = tuple(dict.fromkeys((*shown, *(parse_gate(gate).metric for gate in limits))))
     against, metrics = _nearest(now, comparable, names, mask)
+    record = on_record(against, now)
     tolerance = accepted.calibrated(now, tolerance)
     measures = _along_the_trace(against, now, accepted, tolerance)
-    if measures is None:
-        tolerance = _without_traces(against, now, tolerance)
-    verdict, reasons = _by_distance(metrics, measures, limits, tolerance)
-    return Judgement(verdict, (*reasons, *fallback), against, metrics)
+    explained = tolerance.explains(metrics, measures) and not record.others
+    verdict, reasons = _by_distance(
+        metrics,
+        measures,
+        limits,
+        tolerance,
+        record if not accepted.flickers(tolerance) else replace(record, moves_rounding=True),
+    )
+    return Judgement(verdict, (*reasons, *fallback), against, metrics, explained)
 
 
 def _along_the_trace(
@@ -108,39 +118,40 @@ def _along_the_trace(
     return (*measures, *exact)
 
 
-def _without_traces(before: Evidence, now: Evidence, tolerance: Tolerance) -> Tolerance:
-    """Return the tolerance of pixels alone: none if the weights are others, or cannot be read."""
-    try:
-        changed = (
-            changed_weights(before.environment or {}, now.environment) if now.environment else ()
-        )
-    except GoldenseedError as error:
-        return tolerance.explaining_nothing(
-            f"where the accepted image was made is not known: {error}"
-        )
-    if not changed:
-        return tolerance
-    components = ", ".join(changed)
-    return tolerance.explaining_nothing(
-        f"the weights of {components} are not those of the accepted image, which is no rounding"
-    )
-
-
 def _by_distance(
     metrics: Mapping[str, float],
     measures: tuple[TraceMeasure, ...] | None,
     limits: Mapping[str, Limit],
     tolerance: Tolerance,
+    record: OnRecord,
 ) -> tuple[Verdict, tuple[Reason, ...]]:
-    """Decide between ``match``, ``warn`` and ``drift``."""
-    if metrics.get("peak_difference") == 0 and up_to_the_decoder(measures or ()):
+    """Decide between ``match``, ``warn`` and ``drift``; the first two with no gate broken.
+
+    The default gates are the tolerance's own, and say nothing where it explains the difference.
+    """
+    if (
+        metrics.get("peak_difference") == 0
+        and up_to_the_decoder(measures or ())
+        and not record.others
+    ):
         ignored = Reason(code="ignored", detail="only pixels differ that the suite ignores")
         return Verdict.MATCH, (ignored,)
-    reasons = tolerance_reasons(metrics, measures, tolerance)
-    if tolerance.explains(metrics, measures):
-        return Verdict.MATCH, reasons
-    broken = tuple(gate_reason(each) for each in check(metrics, limits) if not each.passed)
-    return (Verdict.DRIFT if broken else Verdict.WARN), (*broken, *reasons)
+    rounding = tolerance.explains(metrics, measures) and record.allows_rounding
+    broken = [
+        gate_reason(each)
+        for each in check(metrics, limits)
+        if not each.passed and not (rounding and each.source == DEFAULT)
+    ]
+    if rounding and broken:
+        broken.append(Reason(code="rounding_alone", detail=ROUNDING_ALONE))
+    reasons = (
+        *broken,
+        *record_reasons(record),
+        *tolerance_reasons(metrics, measures, tolerance),
+    )
+    if broken:
+        return Verdict.DRIFT, reasons
+    return (Verdict.MATCH if rounding else Verdict.WARN), reasons
 
 
 def _incomparable(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
 
@@ -14,6 +14,7 @@ from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.tolerance.tolerance import Tolerance
 from goldenseed.verdict.evidence import Evidence, Reference
 from goldenseed.verdict.model import Reason
+from goldenseed.verdict.on_record import OnRecord
 
 if TYPE_CHECKING:
     from goldenseed.images.gates import GateResult
@@ -63,6 +64,36 @@ def gate_reason(broken: GateResult) -> Reason:
         limit=broken.limit,
         source=broken.source,
     )
+
+
+ROUNDING_ALONE: Final = (
+    "rounding explains it: accept the image for this profile, or widen the gate beyond rounding"
+)
+
+
+def record_reasons(record: OnRecord) -> tuple[Reason, ...]:
+    """Say what is, or is not, on record of why the bits differ; empty where rounding may."""
+    found = []
+    if record.others:
+        what = "is another" if len(record.others) == 1 else "are others"
+        found.append(
+            Reason(
+                code="recorded_change",
+                metric=record.others[0].partition(" ")[0],
+                detail=f"{record.named} {what}, which is no rounding",
+            )
+        )
+    if record.unknown is not None:
+        found.append(Reason(code="unknown_environment", detail=record.unknown))
+    elif not record.others and not record.moves_rounding:
+        found.append(Reason(code="no_recorded_reason", detail=_NO_REASON))
+    return tuple(found)
+
+
+_NO_REASON: Final = (
+    "the bits changed, and nothing on record differs that moves rounding (threads, instruction "
+    "set, kernel, library, batch, …)"
+)
 
 
 def tolerance_reasons(

@@ -106,7 +106,13 @@ WHAT_CHANGES_PIXELS = {
         "model_file.unet/diffusion_pytorch_model.safetensors",
         "adapter_file.lora/style.safetensors",
         "model.unet.dtype",
+        "model.unet.weights_sha256",
         "model.unet.sha256",
+    ],
+    "attributes set after loading": [
+        "model.unet.attributes_sha256",
+        "pipeline.attributes_sha256",
+        "scheduler.attributes.sha256",
     ],
     "the scheduler": [
         "scheduler.class",
@@ -162,7 +168,18 @@ def test_every_declaration_is_of_use(written: set[str]):
     only_in_trouble = {"gpu.nvml", "library.unread"}
     of_transformers_alone = {"attention.{component}.implementation"}
     inside_a_call = {each.pattern for each in KEYS if each.scope is Scope.CALL}
+    only_where_others_had_a_hand = {
+        "attention.{component}.processors_sha256",
+        "model.{component}.adapters",
+        "model.{component}.forwards",
+        "model.{component}.hooks",
+        "model.{component}.switches",
+        "pipeline.functions",
+        "pipeline.methods",
+        "scheduler.methods",
+    }
     never_here = before_torch_2_9 | only_in_trouble | of_transformers_alone | inside_a_call
+    never_here |= only_where_others_had_a_hand
     assert {each.pattern for each in KEYS} - used <= never_here
 
 

@@ -8,28 +8,27 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.backends.diffusers.digests import (
+    by_name,
+    digests_of,
+    in_order,
+    plain_dtype,
+    stored,
+    tables_sha256,
+)
+from goldenseed.backends.diffusers.held import held_by
 from goldenseed.core.files import sha256_hex
-from goldenseed.environment.device import copies_aside, module_of
 from goldenseed.environment.keys import EnvironmentValue, guarded
 
 if TYPE_CHECKING:
     import torch
-
-
-CHUNK_BYTES = 2**25
-"""How much of a tensor on a GPU is on its way to the CPU at once."""
-_THREADS = 8
-_ALONE_BYTES = 2**24
-"""Below this many bytes the threads would cost more than they bring."""
 
 
 def describe_components(pipeline: Any) -> Iterator[tuple[str, EnvironmentValue]]:
@@ -40,16 +39,20 @@ def describe_components(pipeline: Any) -> Iterator[tuple[str, EnvironmentValue]]
         if isinstance(component, torch.nn.Module):
             for field, read in _fields(component).items():
                 yield f"model.{name}.{field}", guarded(read)
+            held = held_by(name, getattr(component, "_orig_mod", component))
+            yield from ((key, value) for key, value in held.items() if value is not None)
 
 
 def _fields(module: torch.nn.Module) -> dict[str, Callable[[], Any]]:
     whole = getattr(module, "_orig_mod", module)
+    digests = cache(lambda: digests_of(stored(whole)))
     return {
         "class": lambda: type(whole).__name__,
         "dtype": lambda: " ".join(sorted({plain_dtype(p.dtype) for p in whole.parameters()})),
         "parameters": lambda: sum(parameter.numel() for parameter in whole.parameters()),
-        "sha256": lambda: tensors_sha256(_stored(whole)),
-        "tables_sha256": lambda: tensors_sha256(_computed(whole)),
+        "sha256": lambda: by_name(digests()),
+        "weights_sha256": lambda: in_order(digests()),
+        "tables_sha256": lambda: tables_sha256(whole),
         "training": lambda: any(part.training for part in whole.modules()),
         "compiled": lambda: _compiled(module),
         "inductor_sha256": lambda: _inductor_sha256() if _compiled(module) else None,
@@ -61,99 +64,6 @@ def _fields(module: torch.nn.Module) -> dict[str, Callable[[], Any]]:
             if hasattr(whole, f"use_{name}")
         },
     }
-
-
-def tensors_sha256(tensors: Mapping[str, torch.Tensor]) -> str | None:
-    """Digest named tensors: 64 hexadecimal digits; None where there are none.
-
-    SHA-256 over one line a tensor, in the order of their names: name, dtype, shape and the SHA-256
-    of its bytes in C order, little-endian. Where they lie (CPU, GPU) and in which memory format
-    does not matter. Of a tensor on a GPU each of a few threads holds two chunks of ``CHUNK_BYTES``
-    on the CPU; a tensor on the CPU is read in place unless its memory format is another.
-    """
-    if not tensors:
-        return None
-    names = sorted(tensors)
-    if sum(tensor.nbytes for tensor in tensors.values()) >= _ALONE_BYTES:
-        with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as threads:
-            digests = list(threads.map(tensor_sha256, (tensors[name] for name in names)))
-    else:
-        digests = [tensor_sha256(tensors[name]) for name in names]
-    whole = hashlib.sha256()
-    for name, digest in zip(names, digests, strict=True):
-        tensor = tensors[name]
-        line = [name, plain_dtype(tensor.dtype), list(tensor.shape), digest]
-        whole.update(json.dumps(line).encode() + b"\n")
-    return whole.hexdigest()
-
-
-def _stored(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Return the parameters, and the buffers that are saved with them."""
-    saved = module.state_dict(keep_vars=True).keys()
-    buffers = {name: each for name, each in module.named_buffers() if name in saved}
-    return {**dict(module.named_parameters()), **buffers}
-
-
-def _computed(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Return the buffers that are computed when the module is made."""
-    saved = module.state_dict(keep_vars=True).keys()
-    return {name: each for name, each in module.named_buffers() if name not in saved}
-
-
-def tensor_sha256(tensor: torch.Tensor) -> str:
-    """Digest a tensor's bytes in C order; raises if it has none, as on the device ``meta``."""
-    import torch
-
-    if tensor.is_meta:
-        raise RuntimeError("its weights are not in memory")
-    flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
-    digest = hashlib.sha256()
-    if flat.device.type == "cpu":
-        digest.update(flat.numpy().data)
-    else:
-        for chunk in _streamed(flat):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _streamed(flat: torch.Tensor) -> Iterator[memoryview]:
-    """Bring the bytes of a device's tensor to the CPU, chunk by chunk."""
-    if copies_aside(str(flat.device)):
-        yield from _streamed_aside(flat)
-        return
-    for start in range(0, flat.numel(), CHUNK_BYTES):
-        yield flat[start : start + CHUNK_BYTES].cpu().numpy().data
-
-
-def _streamed_aside(flat: torch.Tensor) -> Iterator[memoryview]:
-    """Bring one chunk to the CPU while the one before is digested."""
-    import torch
-
-    size = min(CHUNK_BYTES, flat.numel())
-    buffers = [torch.empty(size, dtype=torch.uint8, pin_memory=True) for _ in range(2)]
-    device = module_of(str(flat.device))
-    stream = device.Stream(flat.device)
-    stream.wait_stream(device.current_stream(flat.device))
-    waiting: tuple[Any, torch.Tensor] | None = None
-    for number, start in enumerate(range(0, flat.numel(), CHUNK_BYTES)):
-        part = flat[start : start + CHUNK_BYTES]
-        target = buffers[number % 2][: part.numel()]
-        with device.stream(stream):
-            target.copy_(part, non_blocking=True)
-            arrived = device.Event()
-            arrived.record(stream)
-        if waiting is not None:
-            waiting[0].synchronize()
-            yield waiting[1].numpy().data
-        waiting = (arrived, target)
-    if waiting is not None:
-        waiting[0].synchronize()
-        yield waiting[1].numpy().data
-
-
-def plain_dtype(dtype: torch.dtype) -> str:
-    """Name a dtype as records do: ``float32``."""
-    return str(dtype).removeprefix("torch.")
 
 
 def _compiled(module: torch.nn.Module) -> bool:

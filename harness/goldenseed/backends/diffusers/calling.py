@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
-    from goldenseed.backends.diffusers.in_force import Reading
     from goldenseed.backends.diffusers.layers import LayerRecorder
+    from goldenseed.backends.diffusers.part import Reading
     from goldenseed.backends.diffusers.recorder import Recorder
     from goldenseed.suite.cases import Case
 
@@ -111,6 +111,11 @@ class PipelineCall:
             layers=deep,
             in_force=tuple(in_force),
         )
+
+    def settled(self) -> None:
+        """Take the pipeline's models as they are now: a case's adapters were put on or off."""
+        if self._inside is not None:
+            self._inside.settled()
 
     def _recording(self) -> AbstractContextManager[Recorder | None]:
         return nullcontext() if self._tracing is None else self._tracing.recorded()

@@ -10,21 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from goldenseed.backends.diffusers.as_loaded import memory_format_of, plain_dtype
-from goldenseed.backends.diffusers.pipeline_state import processors_of
+from goldenseed.backends.diffusers.digests import plain_dtype
+from goldenseed.backends.diffusers.part import Part, Reading
 from goldenseed.backends.diffusers.trace import compiled
 from goldenseed.backends.diffusers.watching import watch_attribute
-from goldenseed.environment.keys import AUTOCAST, EnvironmentValue, guarded, plain
+from goldenseed.environment.keys import (
+    AUTOCAST,
+    EnvironmentValue,
+    declaration_of,
+    guarded,
+    plain,
+)
 from goldenseed.environment.switches import switch_readers
 from goldenseed.suite.parts import is_denoiser
 
 if TYPE_CHECKING:
     import torch
-
-Reading = Mapping[str, EnvironmentValue]
-"""Keys of the fingerprint to their values at one moment of a call."""
 
 _KERNEL = ".kernel."
 _OF_ALL_WEIGHTS = (".dtype", ".memory_format")
@@ -35,8 +39,9 @@ def differing(readings: Sequence[Reading], environment: Reading) -> dict[str, En
     """Return what was in force inside a call and is otherwise in the fingerprint; usually nothing.
 
     Of several readings that differ the last one counts. A key that the fingerprint lacks tells
-    nothing, but for autocast, which no fingerprint has, and for kernels of attention by shapes: on
-    a GPU all are named, and on a CPU those that are not the fingerprint's one.
+    nothing, but for those that a fingerprint has only where there is something to tell, or never
+    has (autocast), and for kernels of attention by shapes: on a GPU all are named, and on a CPU
+    those that are not the fingerprint's one.
     """
     return {
         key: plain(value)
@@ -47,7 +52,10 @@ def differing(readings: Sequence[Reading], environment: Reading) -> dict[str, En
 
 
 def _is_told(key: str, environment: Reading) -> bool:
-    return key == AUTOCAST or key in environment or _kernel_key(key) in environment
+    if key == AUTOCAST or key in environment or _kernel_key(key) in environment:
+        return True
+    declared = declaration_of(key)
+    return declared is not None and declared.since > 1
 
 
 def _agrees(key: str, value: EnvironmentValue, environment: Reading) -> bool:
@@ -68,7 +76,7 @@ def _kernel_key(key: str) -> str | None:
 class InForce:
     """Reads a loaded pipeline's switches while it makes an image; built once, for all its images.
 
-    Costs some 20 to 50 microseconds an image and changes no value. A pipeline without a denoiser or
+    Costs some 50 to 90 microseconds an image and changes no value. A pipeline without a denoiser or
     a VAE, or with a compiled one, is read where it has one that can be watched.
     """
 
@@ -77,30 +85,42 @@ class InForce:
 
         self._device = device.partition(":")[0]
         self._switches = switch_readers()
+        self._state = vars(pipeline) if hasattr(pipeline, "__dict__") else {}
         components = getattr(pipeline, "components", {})
-        self._denoisers: list[_Part] = []
-        self._decoders: list[_Part] = []
+        self._called: list[Part] = []
+        self._decoders: list[Part] = []
         for name, component in sorted(components.items()):
             if not isinstance(component, torch.nn.Module) or compiled(component):
                 continue
-            if is_denoiser(name):
-                self._denoisers.append(_Part(name, component))
-            elif callable(getattr(component, "decode", None)):
-                self._decoders.append(_Part(name, component))
+            if callable(getattr(component, "decode", None)) and not is_denoiser(name):
+                self._decoders.append(Part(name, component))
+            else:
+                self._called.append(Part(name, component))
+
+    def settled(self) -> None:
+        """Take the components as they are now: the harness has put a case's adapters on or off."""
+        for part in (*self._called, *self._decoders):
+            part.settled()
 
     @contextmanager
     def watched(self) -> Iterator[list[Reading]]:
-        """Read at the first call of each denoiser and each VAE inside; yields the readings."""
+        """Read at the first call of each component inside; yields the readings."""
         readings: list[Reading] = []
+        denoisers = [part for part in self._called if is_denoiser(part.name)]
+        calls = [_Calls(part.name, self._state) for part in denoisers]
         with ExitStack() as restore:
-            for part in self._denoisers:
+            for part in self._called:
                 _around_first_call(part.module, restore, partial(self._begin, part, readings))
             for part in self._decoders:
                 decode = self._decoding(part, readings)
                 restore.enter_context(watch_attribute(part.module, "decode", decode))
+            for part, noted in zip(denoisers, calls, strict=True):
+                hook = part.module.register_forward_pre_hook(noted.note, with_kwargs=True)
+                restore.callback(hook.remove)
             yield readings
+        readings.extend(each.reading() for each in calls)
 
-    def _decoding(self, part: _Part, readings: list[Reading]) -> Callable[..., Any]:
+    def _decoding(self, part: Part, readings: list[Reading]) -> Callable[..., Any]:
         pending = [part]
 
         def decode(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -109,92 +129,62 @@ class InForce:
 
         return decode
 
-    def _begin(self, part: _Part, readings: list[Reading]) -> AbstractContextManager[None]:
+    @contextmanager
+    def _begin(self, part: Part, readings: list[Reading]) -> Iterator[None]:
         """Read what is in force now; what it returns watches the part's attention meanwhile."""
         reading = self._read(part)
         readings.append(reading)
-        if part.compiled:  # what is watched would be compiled into it
-            return nullcontext()
-        return _kernels_noted(f"attention.{part.name}{_KERNEL}", reading)
+        with ExitStack() as inside:
+            inside.callback(part.within(partial(self._precision, part, reading)))
+            if not part.compiled:  # what is watched would be compiled into it
+                inside.enter_context(_kernels_noted(f"attention.{part.name}{_KERNEL}", reading))
+            yield
 
-    def _read(self, part: _Part) -> dict[str, EnvironmentValue]:
-        import torch
-
+    def _read(self, part: Part) -> dict[str, EnvironmentValue]:
         try:
             found = {key: read() for key, read in self._switches.items()}
         except Exception:  # noqa: BLE001 - torch's getters raise what they like; then one by one
             found = {key: guarded(read) for key, read in self._switches.items()}
-        if torch.is_autocast_enabled(self._device):
-            found[AUTOCAST] = plain_dtype(torch.get_autocast_dtype(self._device))
+        self._precision(part, found)
         return {**found, **part.read()}
 
+    def _precision(self, part: Part, reading: dict[str, EnvironmentValue]) -> None:
+        """Note autocast where it is on: around a component, or within its own call."""
+        import torch
 
-class _Part:
-    """A denoiser or a VAE, with what is read of it looked up once."""
+        if torch.is_autocast_enabled(self._device):
+            dtype = plain_dtype(torch.get_autocast_dtype(self._device))
+            reading[AUTOCAST] = reading[f"model.{part.name}.autocast"] = dtype
 
-    def __init__(self, name: str, module: torch.nn.Module) -> None:
-        self.name = name
-        self.module = module
-        self.compiled = any(map(compiled, module.modules()))
-        self._attention = [each for each in module.modules() if hasattr(each, "get_processor")]
-        self._processors: dict[object, EnvironmentValue] = {}
-        self._first = _owner(module, lambda _: True)
-        self._convolution = _owner(module, lambda weight: memory_format_of(weight) is not None)
 
-    def read(self) -> Reading:
-        """Return the part's own keys as they are now."""
-        found: dict[str, EnvironmentValue] = {}
-        model = f"model.{self.name}"
-        if self.module.training:  # a part of it may be, all along
-            found[f"{model}.training"] = True
-        weight = _parameter(self._first)
-        if weight is not None:
-            found[f"{model}.dtype"] = plain_dtype(weight.dtype)
-        kernel = _parameter(self._convolution)
-        layout = None if kernel is None else memory_format_of(kernel)
-        if layout is not None:
-            found[f"{model}.memory_format"] = layout
-        for switch in ("tiling", "slicing"):
-            value = self.module.__dict__.get(f"use_{switch}")
-            if value is not None:
-                found[f"{model}.{switch}"] = value
-        if self._attention:
-            found[f"attention.{self.name}.processors"] = self._named_processors()
+class _Calls:
+    """Counts rows and guidance over the calls of one denoiser."""
+
+    def __init__(self, name: str, state: Mapping[str, Any]) -> None:
+        self._name = name
+        self._state = state
+        self._rows: list[int] = []
+        self._guidance: list[object] = []
+
+    def note(self, _module: Any, args: Any, kwargs: Any) -> None:
+        """Note what one call is given; a pre-hook."""
+        given = args[0] if args else next(iter(kwargs.values()), ())
+        self._rows.append(len(given) if getattr(given, "ndim", 1) else 1)
+        self._guidance.append(self._state.get("_guidance_scale"))
+
+    def reading(self) -> Reading:
+        """Return the keys of the calls so far; nothing where there was none."""
+        if not self._rows:
+            return {}
+        found = {f"call.{self._name}.rows": _runs(self._rows)}
+        if isinstance(self._guidance[0], int | float):
+            found["call.guidance_scale"] = _runs(self._guidance)
         return found
 
-    def _named_processors(self) -> EnvironmentValue:
-        """Name the processors as the fingerprint does, once for each way they were found."""
-        processors = [getattr(each, "processor", None) for each in self._attention]
-        kinds = tuple(
-            [(each.__class__, getattr(each, "_attention_backend", None)) for each in processors]
-        )
-        if kinds not in self._processors:
-            self._processors[kinds] = guarded(lambda: processors_of(self.module))
-        return self._processors[kinds]
 
-
-_Owner = tuple[Any, str] | None
-"""A module and the name of one of its parameters, which may be exchanged meanwhile."""
-
-
-def _owner(module: torch.nn.Module, wanted: Callable[[torch.Tensor], bool]) -> _Owner:
-    return next(
-        (
-            (part, name)
-            for part in module.modules()
-            for name, weight in part.named_parameters(recurse=False)
-            if wanted(weight)
-        ),
-        None,
-    )
-
-
-def _parameter(owner: _Owner) -> torch.Tensor | None:
-    if owner is None:
-        return None
-    module, name = owner
-    found: torch.Tensor | None = module._parameters.get(name)  # noqa: SLF001 - quick, and public in torch's guides
-    return found
+def _runs(values: list[Any]) -> str:
+    """``2 x 8, 1 x 12``: each value and how often it comes in a row."""
+    return ", ".join(f"{value} x {sum(1 for _ in run)}" for value, run in groupby(values))
 
 
 def _around_first_call(

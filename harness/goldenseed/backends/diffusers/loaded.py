@@ -61,6 +61,7 @@ class Loaded:
         if case.adapters:
             put_on(self.pipeline, case.adapters, case.suite.path, case.line)
             self.adapters = case.adapters
+        self.call.settled()
 
     def pristine(self, case: Case) -> Any:
         """Return the scheduler that an image of the case is given a copy of; None without one."""

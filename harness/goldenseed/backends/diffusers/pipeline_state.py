@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from goldenseed.backends.diffusers.as_loaded import tensor_sha256
+from goldenseed.backends.diffusers.digests import tensor_sha256
+from goldenseed.backends.diffusers.foreign import (
+    foreign_functions,
+    foreign_methods,
+    listed,
+    replaced_on,
+)
+from goldenseed.backends.diffusers.held import library_hooks, moves_only, plain_attributes
+from goldenseed.backends.diffusers.processors import (
+    processors_in,
+    processors_of,
+    processors_sha256,
+)
 from goldenseed.core.files import sha256_hex
 from goldenseed.environment.keys import EnvironmentValue, guarded, plain
 
@@ -109,11 +120,62 @@ def describe_state(pipeline: Any, scheduler: Any) -> Iterator[tuple[str, Environ
     yield "pipeline.fused_loras", guarded(lambda: getattr(pipeline, "num_fused_loras", 0))
     for name, component in sorted(pipeline.components.items()):
         yield from _attention(name, component)
+    yield from _exchanged(pipeline, scheduler)
     if scheduler is not None:
         yield from _scheduler(scheduler)
     yield "generation.batch", 1
     yield "generation.generator", "one image"
     yield "generation.conversion", "round(x * 255), halves to even"
+
+
+def _exchanged(pipeline: Any, scheduler: Any) -> Iterator[tuple[str, EnvironmentValue]]:
+    """Yield the keys of methods and functions that others have put in the places of their own."""
+    parts = [pipeline, *_helpers(pipeline)]
+    classes = [
+        type(part)
+        for component in (*parts, *pipeline.components.values(), scheduler)
+        for part in (component.modules() if hasattr(component, "modules") else (component,))
+    ]
+    homes = {base.__module__ for cls in set(classes) for base in cls.__mro__}
+    found = {
+        "pipeline.methods": guarded(lambda: listed(_methods(parts))),
+        "pipeline.functions": guarded(lambda: listed(foreign_functions(homes | _SHARED))),
+        "scheduler.methods": guarded(lambda: listed(_methods([scheduler] if scheduler else []))),
+        "pipeline.attributes_sha256": guarded(lambda: _attributes_sha256(parts)),
+    }
+    yield from ((key, value) for key, value in found.items() if value is not None)
+
+
+_SHARED = frozenset({"torch", "torch.nn.functional", "diffusers.models.attention_processor"})
+"""Modules whose functions those of a model's parts call by name."""
+
+
+def _helpers(pipeline: Any) -> list[Any]:
+    """Return what a pipeline keeps beside its components: image processors and the like."""
+    return [
+        each
+        for name, each in sorted(vars(pipeline).items())
+        if hasattr(each, "config") and name not in pipeline.components
+    ]
+
+
+def _methods(parts: Iterable[Any]) -> Iterator[str]:
+    for part in parts:
+        yield from foreign_methods(type(part))
+        yield from replaced_on(part)
+
+
+def _attributes_sha256(parts: Iterable[Any]) -> str:
+    """Digest plain attributes and options of the pipeline and its helpers, state left out."""
+    told = [
+        [
+            type(part).__name__,
+            [each for each in plain_attributes(part) if not each[0].startswith("_")],
+            {key: str(value) for key, value in part.config.items() if not key.startswith("_")},
+        ]
+        for part in parts
+    ]
+    return sha256_hex(json.dumps(told, sort_keys=True).encode())
 
 
 def describe_tokenizers(pipeline: Any) -> Iterator[tuple[str, EnvironmentValue]]:
@@ -124,44 +186,27 @@ def describe_tokenizers(pipeline: Any) -> Iterator[tuple[str, EnvironmentValue]]
 
 
 def _attention(name: str, component: Any) -> Iterator[tuple[str, EnvironmentValue]]:
-    if getattr(component, "attn_processors", None):
+    if hasattr(component, "modules") and processors_in(component):
         yield f"attention.{name}.processors", guarded(lambda: processors_of(component))
+        if held := guarded(lambda: processors_sha256(component)):
+            yield f"attention.{name}.processors_sha256", held
+    if getattr(component, "attn_processors", None):
         yield f"attention.{name}.kernel", guarded(lambda: attention_kernel(component))
     implementation = getattr(getattr(component, "config", None), "_attn_implementation", None)
     if implementation is not None:
         yield f"attention.{name}.implementation", plain(implementation)
 
 
-def processors_of(component: Any) -> str:
-    """``AttnProcessor2_0 x 32``; with a back end of diffusers ``FluxAttnProcessor[flash] x 57``."""
-    counts = Counter(map(_processor, component.attn_processors.values()))
-    return ", ".join(f"{name} x {count}" for name, count in sorted(counts.items()))
-
-
-def _processor(processor: Any) -> str:
-    chosen = getattr(processor, "_attention_backend", None)
-    name = type(processor).__name__
-    return name if chosen is None else f"{name}[{getattr(chosen, 'value', chosen)}]"
-
-
 def _offload(pipeline: Any) -> str:
-    """Name what moves or casts parts of the model: accelerate's hooks and those of diffusers."""
+    """Name what moves parts of the model: hooks of accelerate and of diffusers."""
     found = {
         f"{name}: {type(hook).__name__}"
         for name, component in pipeline.components.items()
-        for hook in _hooks(component)
+        for part in (component.modules() if hasattr(component, "modules") else ())
+        for hook in library_hooks(part)
+        if moves_only(hook)
     }
     return ", ".join(sorted(found)) or "none"
-
-
-def _hooks(component: Any) -> Iterator[Any]:
-    """Yield the hooks of a component and its parts; only modules have any."""
-    for part in component.modules() if hasattr(component, "modules") else ():
-        accelerate, diffusers = (
-            getattr(part, name, None) for name in ("_hf_hook", "_diffusers_hook")
-        )
-        yield from [accelerate] if accelerate is not None else []
-        yield from getattr(diffusers, "hooks", {}).values()
 
 
 def _scheduler(scheduler: Any) -> Iterator[tuple[str, EnvironmentValue]]:
@@ -173,6 +218,8 @@ def _scheduler(scheduler: Any) -> Iterator[tuple[str, EnvironmentValue]]:
             yield f"scheduler.config.{field}", _compact(value)
     parameters = inspect.signature(scheduler.step).parameters
     yield "scheduler.step_takes_generator", "generator" in parameters
+    held = [each for each in plain_attributes(scheduler, digits=6) if not each[0].startswith("_")]
+    yield "scheduler.attributes.sha256", sha256_hex(json.dumps(held).encode())
     for field, value in vars(scheduler).items():
         if isinstance(value, torch.Tensor) and value.dim() and not field.startswith("_"):
             yield f"scheduler.{field}_sha256", guarded(lambda value=value: tensor_sha256(value))  # type: ignore[misc]

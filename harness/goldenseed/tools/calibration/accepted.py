@@ -11,7 +11,7 @@ from goldenseed.baselines.entry import AcceptedImage, ExactImage
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import write_atomically
-from goldenseed.runs.comparison import HELD, StoredRun
+from goldenseed.runs.comparison import StoredRun
 from goldenseed.runs.made import mask_for
 from goldenseed.runs.record import CaseRecord
 from goldenseed.runs.stored import stored_evidence, stored_trace, trace_path
@@ -110,8 +110,7 @@ class AcceptedImages:
             **judgement.metrics,
             **dict(self._along(against, now)),
         }
-        beyond = judgement.verdict not in HELD
-        return Seen(self._digest(now.image), stages, measured, beyond)
+        return Seen(self._digest(now.image), stages, measured, beyond=not judgement.explained)
 
     def _along(self, accepted: Evidence, now: Evidence) -> Iterator[tuple[str, float]]:
         """Yield what the two traces measure, of images with the same pixels too."""

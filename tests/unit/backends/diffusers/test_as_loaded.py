@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from goldenseed.backends.diffusers import as_loaded
-from goldenseed.backends.diffusers.as_loaded import tensor_sha256, tensors_sha256
+from goldenseed.backends.diffusers import as_loaded, digests
+from goldenseed.backends.diffusers.digests import tensor_sha256, tensors_sha256
 
 
 def model() -> torch.nn.Module:
@@ -92,7 +92,7 @@ def test_the_memory_format_is_told_but_does_not_count():
 
 def test_many_threads_find_the_same_digest(monkeypatch: pytest.MonkeyPatch):
     alone = digest(model())
-    monkeypatch.setattr(as_loaded, "_ALONE_BYTES", 0)
+    monkeypatch.setattr(digests, "_ALONE_BYTES", 0)
     assert digest(model()) == alone
 
 

@@ -13,8 +13,8 @@ from tiny_suites import one_case
 
 import accelerator_double
 from accelerator_double import needs_double
-from goldenseed.backends.diffusers.as_loaded import CHUNK_BYTES, tensor_sha256
 from goldenseed.backends.diffusers.backend import DiffusersBackend
+from goldenseed.backends.diffusers.digests import CHUNK_BYTES, tensor_sha256
 from goldenseed.backends.diffusers.failures import OutOfMemoryError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.profile import profile_slug

@@ -1,0 +1,191 @@
+"""What is not the libraries' own: functions and classes of others in the places of theirs."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import partial
+from types import CodeType, FunctionType
+from typing import Any, Final
+
+LIBRARIES: Final = frozenset(
+    {
+        "accelerate",
+        "contextlib",
+        "diffusers",
+        "functools",
+        "goldenseed",
+        "huggingface_hub",
+        "peft",
+        "torch",
+        "transformers",
+        "typing",
+        "typing_extensions",
+    }
+)
+"""Top-level packages of whose methods a pipeline is made, and the harness around it."""
+_IMPORTED: Final = LIBRARIES | {
+    "PIL",
+    "bs4",
+    "flash_attn",
+    "ftfy",
+    "kernels",
+    "numpy",
+    "packaging",
+    "regex",
+    "requests",
+    "safetensors",
+    "scipy",
+    "sentencepiece",
+    "tokenizers",
+    "torchsde",
+    "torchvision",
+    "tqdm",
+    "xformers",
+    "yaml",
+}
+"""Those whose functions the modules of the libraries import as well."""
+_DIGITS: Final = 8
+_HOOKED: Final = ("accelerate.hooks", "diffusers.hooks")
+"""What puts its own ``forward`` on a part that has one of its hooks."""
+
+
+def listed(names: Iterable[str]) -> str | None:
+    """Write names and how often each is there, ``a x 2, b x 1``, sorted; None for none."""
+    counts = Counter(names)
+    return ", ".join(f"{name} x {count}" for name, count in sorted(counts.items())) or None
+
+
+def plain_function(called: Any) -> Any:
+    """Return what a bound method or a partial calls in the end."""
+    while True:
+        if isinstance(called, partial):
+            called = called.func
+        elif inspect.ismethod(called):
+            called = called.__func__
+        else:
+            return called
+
+
+def home_of(called: Any) -> str:
+    """Return the module in which a function's code was written, whatever ``wraps`` says of it."""
+    function = plain_function(called)
+    written = getattr(function, "__globals__", {}).get("__name__")
+    return str(written or getattr(function, "__module__", None) or "builtins")
+
+
+def is_foreign(called: Any, owner: str = "") -> bool:
+    """Say whether a function is neither the libraries' nor of ``owner``'s package; all it wraps."""
+    function = plain_function(called)
+    while isinstance(function, FunctionType):
+        if home_of(function).partition(".")[0] not in {*LIBRARIES, owner.partition(".")[0]}:
+            return True
+        function = plain_function(getattr(function, "__wrapped__", None))
+    return False
+
+
+def name_of(called: Any) -> str:
+    """Name a function by its module, its own name and the digest of its code: ``m.f@0123abcd``."""
+    function = plain_function(called)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        cls = type(function)
+        written = f"@{code_sha256(cls.__call__)}" if hasattr(cls.__call__, "__code__") else ""
+        return f"{cls.__module__}.{cls.__qualname__}{written}"
+    return f"{home_of(function)}.{code.co_qualname}@{code_sha256(function)}"
+
+
+def code_sha256(function: Any) -> str:
+    """Digest what a function does: its bytecode, constants, defaults and what it closes over."""
+    digest = hashlib.sha256()
+    for text in _told_by(function, 0):
+        digest.update(text.encode() + b"\n")
+    return digest.hexdigest()[:_DIGITS]
+
+
+_DEEPEST: Final = 3
+
+
+def _told_by(function: Any, depth: int) -> Iterator[str]:
+    function = plain_function(function)
+    if not isinstance(function, FunctionType) or depth > _DEEPEST:
+        yield type(function).__qualname__
+        return
+    yield from _code(function.__code__)
+    cells = [each.cell_contents for each in function.__closure__ or () if _is_filled(each)]
+    for value in (
+        *(function.__defaults__ or ()),
+        *(function.__kwdefaults__ or {}).values(),
+        *cells,
+    ):
+        if isinstance(value, bool | int | float | str | type(None)):
+            yield repr(value)
+        else:
+            yield from _told_by(value, depth + 1)
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
+
+
+def _code(code: CodeType) -> Iterator[str]:
+    yield code.co_code.hex()
+    yield repr((code.co_names, code.co_varnames, code.co_freevars))
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _code(constant)
+        else:
+            yield repr(constant)
+
+
+def foreign_methods(cls: type, names: Iterable[str] | None = None) -> Iterator[str]:
+    """Yield ``Class.method = function`` for each method of ``cls`` that is not its package's own.
+
+    Of ``names`` alone, where they are given.
+    """
+    wanted = None if names is None else frozenset(names)
+    seen: set[str] = set()
+    for base in cls.__mro__:
+        for name, value in vars(base).items():
+            if name in seen or (wanted is not None and name not in wanted):
+                continue
+            seen.add(name)
+            found = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+            if isinstance(found, FunctionType) and is_foreign(found, base.__module__):
+                yield f"{cls.__name__}.{name} = {name_of(found)}"
+
+
+def replaced_on(target: Any) -> Iterator[str]:
+    """Yield ``Class.method = function`` for each method that an object has instead of its class's.
+
+    What offloading puts there is told of elsewhere, and so is what the harness itself does.
+    """
+    cls = type(target)
+    for name, value in vars(target).items():
+        own = getattr(cls, name, None)
+        if not callable(value) or not isinstance(own, FunctionType):
+            continue
+        found = plain_function(value)
+        while home_of(found).startswith("goldenseed.") and hasattr(found, "__wrapped__"):
+            found = plain_function(found.__wrapped__)
+        if found is not own and not home_of(found).startswith(_HOOKED):
+            yield f"{cls.__name__}.{name} = {name_of(found)}"
+
+
+def foreign_functions(modules: Iterable[str]) -> Iterator[str]:
+    """Yield ``module.function = other`` for each function in them that no library has written."""
+    for name in sorted(set(modules)):
+        module = sys.modules.get(name)
+        if module is None or name.partition(".")[0] not in LIBRARIES:
+            continue
+        for attribute, value in sorted(vars(module).items()):
+            known = isinstance(value, FunctionType | partial) and is_foreign(value)
+            top = home_of(value).partition(".")[0] if known else ""
+            if known and top not in _IMPORTED and top not in sys.stdlib_module_names:
+                yield f"{name}.{attribute} = {name_of(value)}"

@@ -1,0 +1,102 @@
+"""What is on record of why two images differ: a difference of the bits needs a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.fingerprint import KeyDifference, recorded
+from goldenseed.suite.parts import BY_POSITION, MADE_OF_NOTHING, given_as
+from goldenseed.tolerance.mixtures import EPS
+from goldenseed.tolerance.rounding import TABLE, distance
+from goldenseed.trace.stages import WITHIN, Stage, StageRecord, Trace
+from goldenseed.verdict.evidence import Evidence
+
+_SHOWN = 4
+_WORDS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """Why rounding may, or may not, be what two images differ by."""
+
+    others: tuple[str, ...] = ()
+    """What is on record as another substance (weights, dtypes, inputs, …), in words."""
+    moves_rounding: bool = False
+    """Whether something on record differs that moves rounding."""
+    unknown: str | None = None
+    """Why it is not known what differs, where that is so."""
+
+    @property
+    def allows_rounding(self) -> bool:
+        """Whether rounding has a reason, and nothing on record says that it is not rounding."""
+        return self.moves_rounding and not self.others and self.unknown is None
+
+    @property
+    def named(self) -> str:
+        """The first few of ``others``."""
+        more = len(self.others) - _SHOWN
+        return "; ".join(self.others[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+def on_record(before: Evidence, now: Evidence) -> OnRecord:
+    """Hold what is on record of two images against each other: environments, then inputs."""
+    try:
+        old, new = before.surroundings, now.surroundings
+    except GoldenseedError as error:
+        return OnRecord(unknown=f"where the accepted image was made is not known: {error}")
+    inputs = tuple(_other_inputs(before, now))
+    if old is None or new is None:
+        which = "the accepted image" if old is None else "this image"
+        return OnRecord(inputs, unknown=f"where {which} was made is not on record")
+    found = recorded(old, new)
+    others = (*map(_in_words, found.substance), *inputs)
+    return OnRecord(others, moves_rounding=bool(found.rounding))
+
+
+def _in_words(difference: KeyDifference) -> str:
+    """Name a key, and its values where they are short enough to be read."""
+    values = [str(each) for each in (difference.old, difference.new)]
+    if max(map(len, values)) > _WORDS:
+        return difference.key
+    return f"{difference.key} {' → '.join(values)}"
+
+
+def _other_inputs(before: Evidence, now: Evidence) -> Iterator[str]:
+    """Name what models were given, or returned, that is of another kind or is made of nothing."""
+    try:
+        old, new = _within(before.trace), _within(now.trace)
+    except GoldenseedError:  # said where the traces are measured
+        return
+    for key in sorted(old.keys() & new.keys()):
+        a, b = old[key], new[key]
+        if a.dtype != b.dtype:
+            yield f"{a.stage.words}, {key[1]}: {a.dtype} → {b.dtype}"
+        elif a.stage is Stage.DENOISER_INPUT and _is_another(a, b):
+            yield f"{a.stage.words}, {key[1]}"
+
+
+def _within(trace: Trace) -> dict[tuple[Stage, str, int], StageRecord]:
+    """Return the records that tell causes apart, by names that do not depend on positions."""
+    return {
+        (each.stage, _by_name(each.source or ""), each.index): each
+        for each in trace
+        if each.stage in WITHIN
+    }
+
+
+def _by_name(source: str) -> str:
+    part, _, value = source.partition(".")
+    return f"{part}.{BY_POSITION.get(value, value)}" if value else part
+
+
+def _is_another(a: StageRecord, b: StageRecord) -> bool:
+    """Say whether an input that no model and no noise goes into is another one."""
+    if a.sha256 == b.sha256 or a.shape != b.shape:  # other shapes are another batch, or said before
+        return False
+    name = (a.source or "").partition(".")[2]
+    whole = a.sketch is None and b.sketch is None
+    if not whole and given_as(name) not in MADE_OF_NOTHING and "mask" not in name:
+        return False
+    return whole or distance(a, b) > TABLE * max(EPS.get(a.dtype, 0.0), EPS["float32"])
