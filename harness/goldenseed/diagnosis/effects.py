@@ -37,6 +37,8 @@ GUIDANCE: Final = frozenset(
         Place.LATER_STEP,
     }
 )
+SWITCHED: Final = frozenset({Place.TOKEN_IDS, Place.EMBEDDINGS})
+"""Where guidance takes effect only if it is switched on or off, and not if it is scaled."""
 NOISE: Final = frozenset({Place.NOISE, Place.LATENTS, Place.LATER_NOISE})
 SIZE: Final = NOISE | {Place.SCHEDULE, Place.CONDITIONING}
 """Some schedules are shifted by the size of the image, and some denoisers are told of it."""
@@ -198,8 +200,8 @@ _FAMILIES: Final = (
     ),
     _family(r"torch\.(version|git_version|build\..*)", Cause.PACKAGES, COMPUTED, 15),
     _family(r"scheduler\..*", Cause.SCHEDULER, SCHEDULE, RECORDED, Size.ANY),
-    _family(r"call\.rows", Cause.GUIDANCE, GUIDANCE | DENOISER, RECORDED, Size.ANY),
-    _family(r"call\.\w*(autocast|precision|dtype)\w*", Cause.DTYPE, COMPUTED, RECORDED, Size.CAST),
+    _family(r"call\.\w+\.rows", Cause.GUIDANCE, GUIDANCE | DENOISER, RECORDED, Size.ANY),
+    _family(r"call\.guidance_scale", Cause.GUIDANCE, GUIDANCE - SWITCHED, RECORDED, Size.ANY),
     _family(r"generation\.batch", Cause.BATCH, EVERYWHERE, RECORDED, Size.ANY),
     _family(
         r"generation\.generator", Cause.SEED, NOISE | {Place.LATER_STEP}, RECORDED, Size.ANY
@@ -207,7 +209,9 @@ _FAMILIES: Final = (
     _family(r"generation\..*", Cause.POST_PROCESSING, CONVERSION, RECORDED, Size.ANY),
     _family(r"pipeline\.fused_loras|adapter_file\..*", Cause.LORA, DENOISER | TEXT,
             RECORDED, Size.ANY),
-    _family(r"pipeline\.(methods|patched)", Cause.PATCH, EVERYWHERE, 50, Size.ANY),
+    _family(
+        r"pipeline\.(methods|functions|attributes_sha256)", Cause.PATCH, EVERYWHERE, 3, Size.ANY
+    ),
     _family(r"pipeline\.class", Cause.MODEL, EVERYWHERE, RECORDED, Size.ANY),
     _family(r"model\.(source|revision)", Cause.MODEL, EVERYWHERE, 5, Size.ANY),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from goldenseed.diagnosis.model import FirstDivergence, GrowthKind
 from goldenseed.diagnosis.places import NOWHERE, Place, Root, rounding_of
 from goldenseed.diagnosis.roots import differing_places, hidden_places, roots_of
 from goldenseed.environment.fingerprint import KeyDifference, Value, environment_differences
-from goldenseed.environment.keys import UNREADABLE, Kind
+from goldenseed.environment.keys import UNREADABLE, VERSION_KEY, Kind, declaration_of
 from goldenseed.suite.parts import Role, named
 from goldenseed.suite.recipes import FieldDifference, recipe_differences
 from goldenseed.tolerance.rounding import TraceMeasure
@@ -137,6 +137,13 @@ class Findings:
         """Say whether adapters are on record as put on a part."""
         return bool(self.value(f"model.{part}.adapters"))
 
+    @property
+    def schedule_known(self) -> bool:
+        """Whether rows and guidance of every step are on record, if only as what they were."""
+        sides = (self.sides.accepted, self.sides.present)
+        versions = [(side.environment or {}).get(VERSION_KEY) for side in sides]
+        return None not in versions
+
     def hooks_known(self, part: str) -> bool:
         """Say whether hooks and patches of a part are on record, if only that there are none."""
         known = self.sides.present.surroundings or {}
@@ -252,6 +259,9 @@ def _telling(
 
 def _absence_tells(key: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> bool:
     """Say whether that one side lacks ``key`` is a difference of the two pipelines."""
+    declared = declaration_of(key)
+    if declared is not None and declared.since > 1:
+        return True
     family, _, rest = key.partition(".")
     if family not in {"model", "attention"} or "." not in rest:
         return key.startswith(_ABSENCE_TELLS) and _both_describe(family, old, new)

@@ -11,6 +11,7 @@ from goldenseed.diagnosis.effects import DENOISER, Effect, effect_of
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place
 from goldenseed.diagnosis.suspicion import LIKELY, RECORDED, Size
+from goldenseed.environment.keys import declaration_of
 
 if TYPE_CHECKING:
     from goldenseed.diagnosis.evidence import Findings
@@ -23,10 +24,22 @@ _FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
     ".memory_format": (".class",),
     ".training": (".adapters", ".parameters"),
     ".processors_sha256": (".processors",),
-    ".attributes_sha256": (".class", ".switches", ".hooks", ".forwards", ".adapters"),
+    ".switches": (".tiling", ".slicing"),
+    ".hooks": (".dtype", ".quantisation"),
+    ".attributes_sha256": (
+        ".class",
+        ".switches",
+        ".hooks",
+        ".forwards",
+        ".adapters",
+        ".tiling",
+        ".slicing",
+        ".dtype",
+    ),
 }
 """Digests of values follow from their dtype, and so on: what follows is no evidence of its own."""
 _ADAPTED: Final = (".sha256", ".weights_sha256")
+_LATER: Final = frozenset({Place.LATER_STEP, Place.ANYWHERE})
 _CACHE: Final = re.compile(r"(?i)cache|FBC|broadcast|taylor")
 """How diffusers' caches of steps are called, and the hooks that they work by."""
 _HOLDS_HOOKS: Final = re.compile(r"model\.[^.]+\.(hooks|forwards|switches)|pipeline\.offload")
@@ -44,10 +57,16 @@ def meaning_of(difference: KeyDifference, findings: Findings) -> Effect | None:
     effect = effect_of(key)
     if effect is None or _follows(key, findings):
         return None
-    values = f"{difference.old} {difference.new}"
-    if key == "call.rows":
-        return _of_rows(effect, str(difference.old), str(difference.new))
-    if _HOLDS_HOOKS.fullmatch(key) and _CACHE.search(values):
+    return _by_values(difference, effect, findings)
+
+
+def _by_values(difference: KeyDifference, effect: Effect, findings: Findings) -> Effect | None:
+    key, old, new = difference.key, str(difference.old), str(difference.new)
+    if old.removesuffix(" (asked)") == new.removesuffix(" (asked)"):
+        return None
+    if key.startswith("call."):
+        return _in_the_call(effect, key, old, new)
+    if _HOLDS_HOOKS.fullmatch(key) and _CACHE.search(f"{old} {new}"):
         places = DENOISER | {Place.LATER_STEP}
         return replace(effect, cause=Cause.CACHE, places=places, weight=RECORDED, size=Size.ANY)
     if key.endswith(".parameters") and _same_files(effect.component, findings):
@@ -56,6 +75,13 @@ def meaning_of(difference: KeyDifference, findings: Findings) -> Effect | None:
     if key.startswith("attention.") and key.endswith(".processors"):
         return replace(effect, size=_size_of_attention(difference))
     return effect
+
+
+def _in_the_call(effect: Effect, key: str, old: str, new: str) -> Effect | None:
+    if key.endswith(".rows"):
+        return _of_rows(effect, old, new)
+    same = _first_of(old) == _first_of(new)
+    return replace(effect, places=_LATER) if same else effect
 
 
 def rows_of(value: object) -> list[tuple[int, int]]:
@@ -77,7 +103,12 @@ def _of_rows(effect: Effect, old: str, new: str) -> Effect | None:
         guided = {before[0][0], now[0][0]} == {1, 2}
         cause = Cause.GUIDANCE if guided else Cause.BATCH
         return replace(effect, cause=cause, weight=LIKELY)
-    return replace(effect, places=frozenset({Place.LATER_STEP, Place.ANYWHERE}))
+    return replace(effect, places=_LATER if before[0][0] == now[0][0] else effect.places)
+
+
+def _first_of(schedule: object) -> str:
+    """Return the first value of ``4.0 x 8, 1.0 x 12``."""
+    return str(schedule).partition(" x ")[0]
 
 
 def _size_of_attention(difference: KeyDifference) -> Size:
@@ -96,6 +127,11 @@ def _follows(key: str, findings: Findings) -> bool:
             key.removesuffix(end) + reason in findings.keys for reason in reasons
         ):
             return True
+    declared = declaration_of(key)
+    if declared is not None and not findings.keys.keys().isdisjoint(declared.follows):
+        return key.endswith((".attributes_sha256", ".processors_sha256"))
+    if key.endswith(".attributes_sha256"):
+        return f"model_file.{key.split('.')[1]}/config.json" in findings.keys
     return key.endswith(_ADAPTED) and _adapted(key, findings)
 
 

@@ -126,7 +126,7 @@ def _zero(trace: Trace | None) -> bool:
 def _black(findings: Findings, root: Root) -> Iterator[Suspicion]:
     if root.place is Place.VAE:
         evidence = "the image is black, and so is what the VAE returned"
-        yield Suspicion(Cause.NOT_FINITE, SHOWN, "", (evidence,))
+        yield Suspicion(Cause.NOT_FINITE, 4 * SHOWN, "", (evidence,))
         return
     after_the_vae = root.place in {Place.CONVERSION, Place.PIXELS}
     evidence = "the image is black" + (

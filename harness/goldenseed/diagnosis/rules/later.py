@@ -140,9 +140,9 @@ def _anything(findings: Findings, words: str, evidence: str) -> Iterator[Suspici
     if findings.same_key("scheduler.class") and not changed:
         weights[Cause.SCHEDULER] = POSSIBLE
         said.append("the scheduler's class, configuration and tables are the same")
-    if findings.same_key("call.rows"):
+    if findings.schedule_known and not any(key.startswith("call.") for key in findings.keys):
         weights[Cause.GUIDANCE] = POSSIBLE / 2
-        said.append("the denoiser is given as many rows in every step")
+        said.append("rows and guidance scale are the same in every step")
     for cause, weight in weights.items():
         yield Suspicion(cause, weight, words, tuple(said))
 

@@ -69,7 +69,7 @@ def declared(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Suspect every field of the recipe that differs and takes effect at ``root``."""
     for difference in findings.fields.values():
         found = _cause_of(difference)
-        if found is None or not effects.touches(found[1], root):
+        if found is None or not effects.touches(_where(difference, found[1]), root):
             continue
         cause, _ = found
         field = difference.field.removeprefix("call.")
@@ -82,6 +82,14 @@ def declared(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield Suspicion(cause, weight, words, (f"the recipe differs: {change}",))
 
 
+def _where(difference: FieldDifference, places: frozenset[Place]) -> frozenset[Place]:
+    """Say where a field takes effect: guidance encodes another text only where it is switched."""
+    scales = (difference.old, difference.new)
+    on = all(isinstance(each, int | float) and each > 1 for each in scales)
+    scaled = on and difference.field == "call.guidance_scale"
+    return places - effects.SWITCHED if scaled else places
+
+
 def _size_of_field(difference: FieldDifference) -> Size:
     found = (size for field, size in _SIZES if field.fullmatch(difference.field))
     return next(found, Size.ANY)
@@ -89,7 +97,8 @@ def _size_of_field(difference: FieldDifference) -> Size:
 
 def _share(cause: Cause, findings: Findings) -> float:
     """Weigh how much a field says: another model where its parts are others says it all."""
-    others = any(key.startswith("model.") and key.endswith(".sha256") for key in findings.keys)
+    digests = (".sha256", ".weights_sha256")
+    others = any(key.startswith("model.") and key.endswith(digests) for key in findings.keys)
     return 1.0 if cause is Cause.MODEL and others else _VAGUE.get(cause, 1.0)
 
 
