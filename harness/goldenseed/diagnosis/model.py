@@ -33,7 +33,7 @@ class Cause(StrEnum):
     TEXT_ENCODER = "text_encoder_weights", "text-encoder weights"
     IMAGE_ENCODER = "image_encoder", "image encoder"
     """Or an image that the pipeline was given."""
-    INPUT = "input", "another input"
+    CASE_INPUT = "input", "another input"
     """A picture or tensor that the pipeline is given."""
     SCHEDULER = "scheduler", "scheduler"
     """The scheduler's class, configuration or timesteps."""
