@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: golden gpu test test-oldest test-wheel coverage lint docs bench sdist clean
+.PHONY: golden gpu test fuzz test-oldest test-wheel coverage lint docs bench sdist clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -26,6 +26,10 @@ WORKERS := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: lint  ## lint, types, layers, tests
 	$(BIN)/pytest tests $(WORKERS)
+
+FUZZ_SECONDS ?= 3600
+fuzz: $(VENV)/installed  ## give every reader damaged files for an hour, or FUZZ_SECONDS; what fails is made small
+	$(BIN)/python tests/fuzz/many.py $(FUZZ_SECONDS)
 
 coverage: $(VENV)/installed  ## unit and functional tests, subprocesses included, against the floor of each room
 	rm -rf build/coverage && mkdir -p build/coverage

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from goldenseed.core.errors import GoldenseedError
 
@@ -22,9 +24,10 @@ def open_regular(path: Path) -> BinaryIO:
     raise GoldenseedError("is not a regular file", path=path, fix="put a file there")
 
 
-def check_regular(path: Path) -> None:
-    """Refuse what other packages would wait for when they open it; raises as ``open_regular``."""
-    open_regular(path).close()
+def check_regular(path: Path, limit_bytes: int | None = None) -> None:
+    """Refuse what other packages would wait for, or read for ever; raises as ``read_regular``."""
+    with _opened(path, limit_bytes):
+        pass
 
 
 def read_regular(path: Path, limit_bytes: int) -> bytes:
@@ -35,24 +38,34 @@ def read_regular(path: Path, limit_bytes: int) -> bytes:
             larger than the limit, which is told from its size before anything is read.
 
     """
+    with _opened(path, limit_bytes) as file:
+        data = file.read(limit_bytes + 1)
+    if len(data) > limit_bytes:  # it grew, or its system tells no size (/proc)
+        _refuse_size(path, limit_bytes)
+    return data
+
+
+@contextmanager
+def _opened(path: Path, limit_bytes: int | None) -> Iterator[BinaryIO]:
     try:
         with open_regular(path) as file:
-            # A file that grows, or whose system tells no size (/proc), is met by the second bound.
-            too_large = os.fstat(file.fileno()).st_size > limit_bytes
-            data = b"" if too_large else file.read(limit_bytes + 1)
+            if limit_bytes is not None and os.fstat(file.fileno()).st_size > limit_bytes:
+                _refuse_size(path, limit_bytes)
+            yield file
     except OSError as error:
         raise GoldenseedError(
             f"cannot be read: {words_of(error)}",
             path=path,
             fix="see that the file exists and can be read; restore it from version control",
         ) from error
-    if too_large or len(data) > limit_bytes:
-        raise GoldenseedError(
-            f"is larger than the {limit_bytes:,} bytes such a file may have",
-            path=path,
-            fix="restore the file as it was written",
-        )
-    return data
+
+
+def _refuse_size(path: Path, limit_bytes: int) -> NoReturn:
+    raise GoldenseedError(
+        f"is larger than the {limit_bytes:,} bytes such a file may have",
+        path=path,
+        fix="restore the file as it was written",
+    )
 
 
 def words_of(error: OSError) -> str:

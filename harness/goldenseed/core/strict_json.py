@@ -91,7 +91,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _line_of_offence(text: str) -> int | None:
-    """Find the line, from 1, of the first repeated key or non-number; what follows may be no JSON."""
+    """Find the line, from 1, of the first repeated key or non-number; the rest may be no JSON."""
     for position, token, names in _keys_and_constants(text):
         if token in names:
             return text.count("\n", 0, position) + 1

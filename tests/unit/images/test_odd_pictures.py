@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -15,7 +16,9 @@ from PIL import Image
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.picture_formats import is_whole
 from goldenseed.core.pixels import decode
+from goldenseed.images.clip import open_clip
 from goldenseed.images.compare import Outcome, compare
+from goldenseed.images.weights import read_tensors
 
 
 def picture(mode: str = "RGB", size: tuple[int, int] = (40, 30)) -> Image.Image:
@@ -224,3 +227,13 @@ def test_a_format_that_no_decoder_here_may_know_is_named(tmp_path: Path, start: 
 def test_what_is_no_picture_at_all_is_called_damaged(tmp_path: Path):
     with pytest.raises(GoldenseedError, match="or its header is damaged"):
         compare(*twice(tmp_path, b"nothing of the kind", ".png"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_metric_s_weights_and_a_score_s_model_are_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(GoldenseedError, match="not a regular file"):
+        read_tensors(tmp_path / "model.safetensors", ("a",))
+    with pytest.raises(GoldenseedError, match="not a regular file"):
+        open_clip(tmp_path)
