@@ -70,10 +70,7 @@ def check_model(
                 fix=f'convert it to safetensors, or allow it by name: allow_pickle: ["{name}"]',
             )
     for file in weights:
-        if file.suffix == ".safetensors":
-            check_safetensors(file)
-        else:
-            check_regular(file)
+        (check_safetensors if file.suffix == ".safetensors" else check_regular)(file)
     return CheckedModel(folder, pipeline, tuple(sorted(weights)), names, components)
 
 
