@@ -44,7 +44,8 @@ docs: $(VENV)/installed  ## the site, in build/site; what does not resolve is an
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir build/site
 
 # What pyproject.toml states as the least that works, with the pinned torch. The packages of
-# constraints-oldest.txt are of one time; newer ones of the rest may join them.
+# constraints-oldest.txt are of one time; newer ones of the rest may join them. The oldest
+# pytest-xdist has no --no-loadscope-reorder.
 OLDEST := build/oldest
 OLDEST_TESTS ?= tests/unit tests/functional/test_session.py tests/functional/test_tracing.py --ignore tests/unit/training $(NOT_YET)
 # diffusers 0.32 has no attention processor that takes a back end, so there is no model to tell apart.
@@ -52,7 +53,7 @@ NOT_YET := --deselect tests/unit/tools/probe/test_tweaks.py::test_a_model_whose_
 test-oldest:  ## the tests of what touches other packages, with the oldest versions allowed
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[diffusers,fast,flip,opencv]' pytest-benchmark pytest-xdist
-	$(OLDEST)/bin/pytest $(OLDEST_TESTS) $(WORKERS)
+	$(OLDEST)/bin/pytest $(OLDEST_TESTS) $(filter-out --no-loadscope-reorder,$(WORKERS))
 
 WHEEL_TEST := build/wheel-test
 test-wheel:  ## build the wheel, install it in an environment of its own, and test that

@@ -40,6 +40,8 @@ def diffusers(settings: Settings) -> Backend:
         trace=settings.trace,
         layers=settings.layers,
         verify_files=settings.verify_files,
+        prepare=settings.prepare,
+        exact=settings.exact,
     )
 
 

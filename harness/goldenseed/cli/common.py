@@ -14,7 +14,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.runs.folder import load_run
 from goldenseed.runs.record import CaseRecord, RunRecord
-from goldenseed.tools.probe.changes import all_changes
+from goldenseed.tools.probe.changes import all_changes, change_named
 from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
@@ -30,16 +30,12 @@ def choose_changes(patterns: str | None) -> tuple[Change, ...]:
     known = all_changes()
     if patterns is None:
         return known
-    chosen: set[str] = set()
+    chosen: dict[str, Change] = {}
     for pattern in filter(None, (each.strip().replace("=", "-") for each in patterns.split(","))):
-        fitting = {each.name for each in known if fnmatch.fnmatchcase(each.name, pattern)}
-        if not fitting:
-            raise GoldenseedError(
-                f"there is no change {pattern!r}",
-                fix=f"use some of {', '.join(each.name for each in known)}",
-            )
-        chosen |= fitting
-    return tuple(each for each in known if each.name in chosen)
+        fitting = [each for each in known if fnmatch.fnmatchcase(each.name, pattern)]
+        for each in fitting or (change_named(pattern),):
+            chosen[each.name] = each
+    return tuple(chosen.values())
 
 
 def choose_suite_cases(

@@ -14,6 +14,7 @@ from goldenseed.runs.record import BaselineUsed
 from goldenseed.verdict.model import Verdict
 
 _FACTS = (About.GATE, About.TOLERANCE)
+_LAST = About.CALIBRATION
 _DIGEST_SHOWN = 6
 _NAMED = 5
 
@@ -47,7 +48,7 @@ def _body(case: CaseView, report: str | None) -> Iterator[str]:
     facts = [each for each in case.reasons if each.about in _FACTS]
     gates = [each for each in facts if each.about is About.GATE]
     facts = gates or facts  # where a gate failed, that the tolerance was left goes without saying
-    yield from (each.words for each in case.reasons if each.about not in _FACTS)
+    yield from (each.words for each in case.reasons if each.about not in (*_FACTS, _LAST))
     if case.record.error:
         yield case.record.error.rstrip()
     yield from (each.words for each in facts if each.reason.detail is not None)
@@ -65,6 +66,9 @@ def _body(case: CaseView, report: str | None) -> Iterator[str]:
         yield f"report  {report}#{case.anchor}"
     if case.accept:
         yield f"accept  {' '.join(case.accept)}"
+    for each in case.reasons:
+        if each.about is _LAST:
+            yield f"note: {each.words}: {' '.join(case.calibrate)}"
 
 
 def _measured(facts: Sequence[Told]) -> Iterator[str]:

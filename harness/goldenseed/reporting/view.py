@@ -29,7 +29,7 @@ from goldenseed.reporting.words import (
 )
 from goldenseed.runs.grouping import equal_pixels
 from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
-from goldenseed.verdict.model import PASSING, Verdict
+from goldenseed.verdict.model import CALIBRATION, PASSING, Verdict
 
 _ACCEPTABLE = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN, Verdict.MATCH)
 _KEYS = 3
@@ -70,6 +70,8 @@ class CaseView:
     moved: str | None
     accept: tuple[str, ...]
     """The shell's words, quoted, for accepting the image; () where none should be."""
+    calibrate: tuple[str, ...]
+    """The same for measuring whether what moved it is noise."""
 
     @property
     def name(self) -> str:
@@ -268,6 +270,7 @@ def case_view(
         why=why(case.diagnosis, moved=not same) if case.diagnosis else None,
         moved="no pixel changed" if same else pixels_in_words(case.metrics),
         accept=_accept(case, place),
+        calibrate=_calibrate(case, place),
     )
 
 
@@ -290,3 +293,9 @@ def _accept(case: CaseRecord, place: Place) -> tuple[str, ...]:
     if case.verdict not in _ACCEPTABLE or case.breaks_content:
         return ()
     return place.accepting(name_of(case))
+
+
+def _calibrate(case: CaseRecord, place: Place) -> tuple[str, ...]:
+    """Return the command that measures what a reason proposes; () where none does."""
+    harmless = next((each.value for each in case.reasons if each.code == CALIBRATION), None)
+    return () if harmless is None else place.calibrating(case.path, case.id, str(harmless))

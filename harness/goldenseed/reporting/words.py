@@ -12,7 +12,7 @@ from goldenseed.reporting.numbers import metric_label, number, scalar, value_and
 from goldenseed.runs.parts import NotCompared
 from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
 from goldenseed.trace.stages import Stage, StageName
-from goldenseed.verdict.model import CONTENT, Reason, Verdict
+from goldenseed.verdict.model import CALIBRATION, CONTENT, Reason, Verdict
 
 WORST_FIRST = (
     Verdict.DRIFT,
@@ -139,6 +139,8 @@ class About(Enum):
     GATE = auto()
     TOLERANCE = auto()
     CONTENT = auto()
+    CALIBRATION = auto()
+    """What could be measured: told beside the command that does it."""
     PROFILE = auto()
     """The accepted image is of another profile: never to be overlooked."""
     OTHER = auto()
@@ -148,6 +150,7 @@ _ABOUT = {
     "gate": About.GATE,
     "tolerance": About.TOLERANCE,
     CONTENT: About.CONTENT,
+    CALIBRATION: About.CALIBRATION,
     "profile_fallback": About.PROFILE,
 }
 
@@ -199,7 +202,7 @@ def _statement(reason: Reason, gates: Sequence[GateInForce]) -> tuple[str, str |
             return "", None
         case "gate" | "tolerance" | "content" if reason.metric:
             return _measured(reason, reason.metric, gates)
-        case "no_baseline" | "tolerance" if reason.detail:
+        case "no_baseline" | "tolerance" | "calibration" if reason.detail:
             return "", None
     return _SENTENCES.get(reason.code) or _unknown(reason), None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.profile import PORTABLE, profile_slug
 from goldenseed.images.gates import default_limits
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.runs.stored import Pictures, kept_layers, kept_trace
@@ -51,6 +52,12 @@ def pending(case: Case, path: str) -> CaseRecord:
         passed=False,
     )
     return record if unreadable is None else record.failed("unusable_input", unreadable)
+
+
+def case_profile(case: Case, environment: Mapping[str, EnvironmentValue]) -> str:
+    """Name the profile of a case's image that is made in ``environment``."""
+    portable = case.suite.determinism.portable
+    return PORTABLE if portable else profile_slug(environment, noise=case.noise.kind)
 
 
 def limits_of(case: Case) -> Mapping[str, Limit]:

@@ -15,11 +15,11 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.environment.device import device_for
 from goldenseed.environment.fingerprint import read_fingerprint
-from goldenseed.environment.profile import PORTABLE, profile_slug
+from goldenseed.environment.profile import profile_slug
 from goldenseed.images.gates import default_limits
 from goldenseed.runs.inputs import kept_inputs, names_cases, with_accepted_inputs
 from goldenseed.runs.judging import Judging, with_content
-from goldenseed.runs.made import Made, limit_fields, limits_of, pending
+from goldenseed.runs.made import Made, case_profile, limit_fields, limits_of, pending
 from goldenseed.runs.record import CaseRecord, EnvironmentValue, Seconds
 from goldenseed.session.distribution import RUNNING, marked
 from goldenseed.session.lock_check import LockCheck
@@ -97,7 +97,7 @@ class Worker:
                 return record.failed("environment_differs", refusal), None
             if names_cases(case.inputs):
                 self._remember(self._backend.fingerprint(), case.noise.kind)
-                case = with_accepted_inputs(case, self._store, self._profile_of(case))
+                case = with_accepted_inputs(case, self._store, case_profile(case, self.environment))
                 recipe = recipe_of(case)
                 update = {"recipe": recipe, "recipe_sha256": recipe_sha256(recipe)}
                 record = record.model_copy(update=update)
@@ -110,7 +110,7 @@ class Worker:
             return self._explained(record, error, case.noise.kind), error
         made = Made(
             image=generation.image,
-            profile=self._profile_of(case),
+            profile=case_profile(case, self.environment),
             environment=self.environment,
             environment_sha256=self._environment_sha256,
             in_force=differing(generation.in_force, self.environment),
@@ -127,9 +127,6 @@ class Worker:
             mask=case.mask,
         )
         return with_content(record, generation.image, case.text, case.content), None
-
-    def _profile_of(self, case: Case) -> str:
-        return PORTABLE if case.suite.determinism.portable else self.profile or "unknown"
 
     def _explained(self, failure: CaseRecord, error: GoldenseedError, noise: str) -> CaseRecord:
         if not isinstance(error, GenerationError) or error.unusable is None or not self._backend:

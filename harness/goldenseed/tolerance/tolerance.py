@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from goldenseed.baselines.entry import MeasuredTolerance, Pattern, ProfileBaseline
-from goldenseed.environment.fingerprint import Value, moving_differences
 from goldenseed.environment.profile import PORTABLE
 from goldenseed.tolerance.mixtures import EPS
 from goldenseed.tolerance.rounding import THROUGH_VAE, TraceMeasure, decoder_limit, latents_limit
@@ -128,60 +126,3 @@ def changed_by_rounding(dtype: str) -> float:
     """
     spread = decoder_limit(dtype, latents_limit(dtype, _STEPS)) * _HALF * _LEVELS
     return math.ceil(1000 * _CHANNELS * math.sqrt(2 / math.pi) * spread) / 1000
-
-
-Environment = Mapping[str, Value]
-_KEYS_SHOWN = 3
-
-
-def calibrated_tolerance(
-    baseline: ProfileBaseline,
-    recipe_sha256: str,
-    assumed: Tolerance,
-    *,
-    present: Environment | None,
-    measured_in: Callable[[str], Environment],
-) -> Tolerance:
-    """Return the tolerance that was measured for a case, or ``assumed``, which then says why.
-
-    A calibration holds for the recipe it was made with, and where no key of the fingerprint that
-    can change bits there (``moving_differences``) differs from where its images were made: all of
-    them from the unchanged ones, or all from those of one harmless change.
-
-    ``recipe_sha256`` and ``present``, the fingerprint inside the pipeline's call, are those of the
-    image that is judged; ``measured_in`` reads a calibration's fingerprint by its digest, and
-    raises GoldenseedError where it cannot.
-    """
-    found = baseline.tolerance
-    if found is None or found.recipe_sha256 != recipe_sha256 or present is None:
-        return assumed
-    differing = _numeric(measured_in(found.environment_sha256), present)
-    harmless = (measured_in(each) for each in found.harmless_environments)
-    if differing and all(_numeric(each, present) for each in harmless):
-        more = len(differing) - _KEYS_SHOWN
-        names = ", ".join(differing[:_KEYS_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        note = f"the calibration of {found.measured_at:%Y-%m-%d} has expired: {names} changed"
-        return replace(assumed, note=note)
-    return _kept(found, assumed.dtype)
-
-
-def _numeric(measured: Environment, present: Environment) -> list[str]:
-    """Name the keys that can change bits there and differ."""
-    return [each.key for each in moving_differences(measured, present)]
-
-
-def _kept(found: MeasuredTolerance, dtype: str) -> Tolerance:
-    from goldenseed.images.metrics import METRICS
-
-    source = f"tolerance (calibrated, {found.images} runs)"
-    if found.pattern is Pattern.ENVELOPE:
-        return Tolerance(
-            limits={name: limit for name, limit in found.limits.items() if name in METRICS},
-            source=source,
-            dtype=dtype,
-            uses_traces=True,
-            measured={name: limit for name, limit in found.limits.items() if name not in METRICS},
-        )
-    what = "the same pixels" if found.pattern is Pattern.IDENTICAL else "one of the accepted images"
-    note = f"{found.images} calibration runs each gave {what}: any other is beyond the tolerance"
-    return Tolerance(limits={}, source=source, dtype=dtype, note=note)

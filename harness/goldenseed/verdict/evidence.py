@@ -12,9 +12,10 @@ from pydantic import JsonValue
 from goldenseed.baselines.entry import BaselineEntry, ProfileBaseline
 from goldenseed.environment.fingerprint import Value
 from goldenseed.environment.profile import fallback_chain
+from goldenseed.tolerance.calibrated import Calibration, calibration_of, worth_naming
 from goldenseed.tolerance.exact import exact_measures
 from goldenseed.tolerance.rounding import TraceMeasure
-from goldenseed.tolerance.tolerance import Tolerance, calibrated_tolerance
+from goldenseed.tolerance.tolerance import Tolerance
 from goldenseed.trace.stages import Trace
 
 if TYPE_CHECKING:
@@ -126,20 +127,35 @@ class Accepted:
 
     def calibrated(self, now: Evidence, unmeasured: Tolerance) -> Tolerance:
         """Return what was measured and holds for ``now``, else ``unmeasured``."""
-        if self.read_environment is None:
+        calibration, present = self._calibration(now), now.surroundings
+        if calibration is None or present is None:
             return unmeasured
-        return calibrated_tolerance(
-            self.kept,
-            now.recipe_sha256,
-            unmeasured,
-            present=now.surroundings,
-            measured_in=self.read_environment,
+        return calibration.tolerance(present, unmeasured, elsewhere=now.profile != self.profile)
+
+    def worth_naming(self, now: Evidence, against: Evidence) -> tuple[str, ...] | None:
+        """Return the harmless changes that a calibration would have to name; None if it is no use.
+
+        ``against`` is the accepted image that ``now`` is judged by; one of ``goldenseed.tolerance``
+        says what () is.
+        """
+        if self.read_environment is None or now.surroundings is None:
+            return None
+        return worth_naming(
+            self._calibration(now),
+            against.surroundings or {},
+            now.surroundings,
+            elsewhere=now.profile != self.profile,
         )
 
     def flickers(self, tolerance: Tolerance) -> bool:
         """Whether ``tolerance`` is what unchanged runs of the case were seen to move by."""
         found = self.kept.tolerance
         return tolerance.measured is not None and found is not None and not found.harmless
+
+    def _calibration(self, now: Evidence) -> Calibration | None:
+        if self.read_environment is None:
+            return None
+        return calibration_of(self.kept, now.recipe_sha256, self.read_environment)
 
     def exact_measures(self, now: Evidence) -> tuple[TraceMeasure, ...]:
         """Hold ``now`` against the exact image that is kept for its recipe, along their traces."""
@@ -174,7 +190,7 @@ def reference_to(store: BaselineStore, entry: BaselineEntry | None, profile: str
         accepted = Accepted(
             tuple(accepted_evidence(store, usable, each) for each in profiles[usable].accepted),
             profiles[usable],
-            store.environment if usable == profile else None,
+            store.environment,
             store.trace,
         )
     return Reference(

@@ -52,6 +52,8 @@ def passing(require: str, update: str = "none") -> frozenset[Verdict]:
 
 
 CONTENT = "content"
+CALIBRATION = "calibration"
+"""The code of the reason whose value names, with commas, what a calibration would have to."""
 """The code of a reason that is about the image by itself: the case fails, whatever its verdict."""
 
 

@@ -121,6 +121,17 @@ def test_a_passing_verdict_below_what_is_required_says_why_it_fails() -> None:
     assert "  match is not enough for what --golden-require asks" in lines
 
 
+def test_what_a_calibration_would_have_to_name_is_a_command_and_told_last() -> None:
+    found = Reason(code="calibration", value="isa-avx2,threads-2", detail="measured, it would tell")
+    lines = text(case("warn", reasons=(*case("warn").reasons, found))).splitlines()
+    told, _, command = lines[-1].partition(": goldenseed ")
+    assert told == "  note: measured, it would tell"
+    names = ["moved.suite.yaml", case("warn").id, "--harmless", "isa-avx2,threads-2"]
+    assert shlex.split(command) == ["calibrate", *names]
+    again = text(case("warn", reasons=(Reason(code="calibration", value="", detail="again"),)))
+    assert "--harmless" not in again
+
+
 def test_the_report_line_is_left_out_where_no_report_is_written() -> None:
     assert "report" not in text(case("new"))
 

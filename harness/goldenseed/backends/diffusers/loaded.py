@@ -43,10 +43,20 @@ class Loaded:
     remarks: tuple[str, ...] = ()
     """What is odd of the adapters that are on."""
 
+    def __post_init__(self) -> None:
+        """Find who holds the scheduler: a combined pipeline hands it to those it is made of."""
+        inner = (each for each in vars(self.pipeline).values() if hasattr(each, "scheduler"))
+        self._holders = [
+            self.pipeline,
+            *(each for each in inner if each.scheduler is self.scheduler),
+        ]
+
     def wear(self, case: Case) -> None:
         """Give the pipeline a fresh scheduler and the adapters of the case, and no others."""
         if self.scheduler is not None:
-            self.pipeline.scheduler = fresh_copy(self.pristine(case))
+            fresh = fresh_copy(self.pristine(case))
+            for holder in self._holders:
+                holder.scheduler = fresh
         elif case.scheduler is not None:
             raise GoldenseedError(
                 f"{type(self.pipeline).__name__} has no scheduler to exchange",

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.parts import made_by, role_of
 from goldenseed.trace.digesting import Kept, Recording, kept
 from goldenseed.trace.stages import Stage, Trace
@@ -39,6 +40,22 @@ class Place:
         rows = values.shape[0] if values.ndim else 0
         mine = rows in {self.of, 2 * self.of, 3 * self.of}
         return values[self.row :: self.of] if mine else values
+
+
+_IMAGES = ("images", "image")
+"""What diffusers' outputs call their images: Kandinsky 5 has one."""
+DIMENSIONS = 3
+"""Of one image: height, width, channels."""
+
+
+def images_of(output: Any) -> Any:
+    """Return a pipeline's images, whatever its output calls them; None where it has none."""
+    found = (getattr(output, name, None) for name in _IMAGES)
+    images = next((each for each in found if each is not None), None)
+    if images is None and not isinstance(output, dict | str):
+        images = output  # of a function that returns images, and nothing around them
+    alone = hasattr(images, "getpixel") or getattr(images, "ndim", None) == DIMENSIONS
+    return [images] if alone else images
 
 
 class Recorder:
@@ -109,6 +126,19 @@ class Recorder:
         """Return what is of the image itself where it is made in a batch."""
         return values if self._place is None else self._place.own(values)
 
+    def told(self, stage: str, values: Any, source: str | None) -> None:
+        """Take what the user's code says that a stage was: ``goldenseed.trace.record``."""
+        known = {each.value: each for each in Stage}
+        if stage not in known:
+            raise GoldenseedError(
+                f"there is no stage {stage!r} to record",
+                fix=f"use one of {', '.join(known)}",
+            )
+        if hasattr(values, "__array_interface__"):
+            self._keep_array(known[stage], values.copy(), source)
+        else:
+            self.add(known[stage], source, values)
+
     def end_of_first_step(self) -> None:
         """Note that the first denoising step was given its sample."""
         self.first_step_seen = True
@@ -119,7 +149,7 @@ class Recorder:
         """Record the returned array, if it is one, uncopied, and its levels; also once closed."""
         import numpy as np
 
-        made = getattr(output, "images", None)
+        made = images_of(output)
         if made is not None and len(made) == 1 and not hasattr(made[0], "save"):
             self._keep_array(Stage.FLOAT_IMAGE, np.asarray(made[0]))
         self._keep_array(Stage.PIXELS, np.array(image))
@@ -128,13 +158,15 @@ class Recorder:
         """Record nothing any more, also where a copy of what was watched lives on."""
         self._open = False
 
-    def _keep_array(self, stage: Stage, values: np.ndarray[Any, Any]) -> None:
+    def _keep_array(
+        self, stage: Stage, values: np.ndarray[Any, Any], source: str | None = None
+    ) -> None:
         import numpy as np
         import torch
 
         if values.dtype.kind in "fiub":
             plain = np.require(values, requirements=("C", "W"))
-            self._keep(stage, None, torch.from_numpy(plain))
+            self._keep(stage, source, torch.from_numpy(plain))
 
     def _keep(self, stage: Stage, source: str | None, values: torch.Tensor) -> None:
         self._pending.append((stage, source, values))

@@ -15,6 +15,7 @@ from typing import Any
 from goldenseed.backends.diffusers.recorder import Recorder, watch_denoiser
 from goldenseed.backends.diffusers.watching import MethodWatch, watch_attribute
 from goldenseed.suite.parts import Role, is_denoiser, made_by, role_of
+from goldenseed.trace.recording import recorded_by
 from goldenseed.trace.stages import Stage
 
 _SAMPLE = 2
@@ -55,6 +56,7 @@ class Tracing:
                     if component is not None and id(component) not in watched:
                         watched.add(id(component))
                         self._watch(name, component)(restore, component)
+                restore.enter_context(recorded_by(recorder.told))
                 yield recorder
                 recorder.close()
         except BaseException:

@@ -21,7 +21,15 @@ _WEIGHT_STEMS = ("diffusion_pytorch_model", "model")
 _PICKLE_STEMS = ("diffusion_pytorch_model", "pytorch_model", "model")
 _PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
-_PLAIN_FILES = ("Tokenizer", "TokenizerFast", "Processor", "ProcessorFast", "ProcessorPil")
+_PLAIN_FILES = (
+    "Tokenizer",
+    "TokenizerFast",
+    "Processor",
+    "ProcessorFast",
+    "ProcessorPil",
+    "Guidance",
+)
+"""Endings of classes that have files and no weights; a guider is the last one."""
 _PLAIN_INFIXES = ("FeatureExtractor", "ImageProcessor", "Tokenizer")
 
 

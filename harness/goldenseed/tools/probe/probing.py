@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from goldenseed.runs.comparison import (
     compare_runs,
 )
 from goldenseed.runs.folder import load_run
+from goldenseed.runs.record import EnvironmentValue
 from goldenseed.suite.cases import Case, Suite
 from goldenseed.tools.probe.change import UNCHANGED, Change, Situation
 from goldenseed.tools.probe.child import SKIPPED, Job
@@ -105,6 +106,14 @@ class Probe:
             )
         return self._stored(change.name)
 
+    def surroundings(self) -> Mapping[str, EnvironmentValue]:
+        """Return where images would be made, as far as that is known without the model."""
+        lending = lending_for(self.suite, self.device)
+        failure = self._start(Change(UNCHANGED, ""), lending, images=False)
+        if failure is not None:
+            raise self._not_made(failure)
+        return self._stored(UNCHANGED).record.environment
+
     def _unchanged(self, lending: Lending) -> StoredRun:
         failure = self._start(Change(UNCHANGED, ""), lending)
         if failure is None:
@@ -112,7 +121,10 @@ class Probe:
             failure = next((case.error for case in run.record.cases if case.error), None)
             if failure is None:
                 return run
-        raise GoldenseedError(
+        raise self._not_made(failure)
+
+    def _not_made(self, failure: str) -> GoldenseedError:
+        return GoldenseedError(
             f"the suite's images cannot be made as it stands: {failure}",
             path=self.suite.path,
             fix="make `pytest` run this suite first",
@@ -137,7 +149,7 @@ class Probe:
     def _stored(self, name: str) -> StoredRun:
         return StoredRun(load_run(self.folder / name), self.folder / name)
 
-    def _start(self, change: Change, lending: Lending) -> str | None:
+    def _start(self, change: Change, lending: Lending, *, images: bool = True) -> str | None:
         """Run one change to its end on a free device; return what its process said if it failed."""
         with lending.lent(self.device) as place:
             job = Job(
@@ -147,6 +159,7 @@ class Probe:
                 folder=str(self.folder.absolute()),
                 device=place.device,
                 parent=os.getpid(),
+                images=images,
             )
             # -P: a folder of the user's that is called as a module of ours must not stand for it.
             started = (sys.executable, "-P", "-m", "goldenseed.tools.probe.child")

@@ -163,6 +163,15 @@ def test_an_index_that_is_no_json_object_is_an_error(sd: Path, content: str):
     assert caught.value.path == sd / "model_index.json"
 
 
+def test_a_guider_has_a_configuration_and_no_weights(sd: Path):
+    edit_json(sd / "model_index.json", guider=["diffusers", "AdaptiveProjectedMixGuidance"])
+    (sd / "guider").mkdir()
+    with pytest.raises(GoldenseedError, match="the folder is empty"):
+        check_model(sd)
+    (sd / "guider" / "guider_config.json").write_text("{}", encoding="utf-8")
+    assert check_model(sd).components[-1] == "guider"
+
+
 def test_a_pipeline_that_brings_its_own_code_is_refused(sd: Path):
     edit_json(sd / "model_index.json", _class_name=["pipeline", "MyPipeline"])
     with pytest.raises(GoldenseedError, match="its own pipeline code"):
