@@ -40,7 +40,7 @@ def name_problem(name: str) -> str | None:
 def suite_name_problem(name: str) -> str | None:
     """Say why no suite can be called ``name``, or return None if one can."""
     if name.casefold() in RESERVED:
-        return "is the name of a folder in the baseline store"
+        return "is reserved: it is the name of a folder in the baseline store"
     return name_problem(name)
 
 

@@ -45,8 +45,9 @@ def in_words(tries: Sequence[CaseRecord]) -> str:
     verdicts = {each.verdict for each in tries}
     if len(verdicts) == 1:
         (verdict,) = verdicts
-        images = len({each.pixels_sha256 for each in tries})
-        which = "the same pixels" if images == 1 else f"{images} different images"
+        images = {each.pixels_sha256 for each in tries}
+        which = "the same pixels" if len(images) == 1 else f"{len(images)} different images"
+        which = "no image" if images == {None} else which
         return f"{verdict} at each of {len(tries)} tries: {which}"
     told = [f"{each.verdict} at try {number}" for number, each in enumerate(tries, 1)]
     more = len(told) - _TOLD

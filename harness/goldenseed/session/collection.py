@@ -142,7 +142,8 @@ class CaseItem(pytest.Item):
     def runtest(self) -> None:
         """Generate, judge, and fail or warn as the verdict demands."""
         session = session_of(self.config)
-        record, error = session.worker.run(self.case, self.name)
+        with session.foreign.collected():
+            record, error = session.worker.run(self.case, self.name)
         if error is not None:
             show_traceback(self, error)
         settle(self, record, session.said_of)

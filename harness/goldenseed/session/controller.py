@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +24,7 @@ from goldenseed.runs.parts import NotCompared, SetRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.sets import judge_sets
 from goldenseed.session.distribution import RUNNING
+from goldenseed.session.foreign import told
 from goldenseed.session.gate_check import GateCheck, Memory
 from goldenseed.session.naming import unrepeated
 from goldenseed.session.options import Options
@@ -53,6 +55,7 @@ class Controller:
         self._memory = memory
         self._place = place
         self._writer: RunWriter | None = None
+        self._warned: Counter[str] = Counter()
         self._suites: Mapping[str, Suite] | None = None
         self.view: RunView | None = None
         self.notes: list[str] = []
@@ -76,6 +79,7 @@ class Controller:
             writer.add_lock_differences(
                 LockDifference.model_validate(each) for each in carried["lock_differences"]
             )
+        self._warned.update(carried.get("warnings", {}))
         if carried.get("not_compared"):
             writer.add(NotCompared.model_validate(carried["not_compared"]))
         for each in carried.get("records", ()):
@@ -106,6 +110,7 @@ class Controller:
         shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
         run = writer.finish(finished=datetime.now(UTC), complete=complete)
         self._try(partial(self._judge_sets, run, writer))
+        self.notes += told(self._warned)
         run = writer.record
         view = self.view = run_view(run, writer.folder, place=self._place)
         for step in (

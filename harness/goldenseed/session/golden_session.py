@@ -21,12 +21,12 @@ from goldenseed.backends.registry import Backends, look_up
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.baselines.verified import Verified
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.reporting.commands import Place
 from goldenseed.reporting.terminal import summary_lines
 from goldenseed.runs.folder import new_run_id
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.session.controller import Controller
 from goldenseed.session.failure import CASE, RECORDS, Said, give_lines, say_in_one_line
+from goldenseed.session.foreign import ForeignWarnings
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.session.naming import rivalry
 from goldenseed.session.option_table import FIXTURE
@@ -36,7 +36,6 @@ from goldenseed.session.reports import outcome_of, pending_of_test
 from goldenseed.session.telling import Telling, write_system_out
 from goldenseed.session.unreferenced import Extent
 from goldenseed.session.worker import Worker
-from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
     from goldenseed.suite.cases import Suite
@@ -82,17 +81,7 @@ class GoldenSession:
         seconds, digits = self._watch.began
         started = datetime.fromtimestamp(seconds, UTC)
         self.run_id = new_run_id(started, digits)
-        self._telling = Telling(
-            run_id=self.run_id,
-            folder=self._options.reports / self.run_id,
-            place=Place.of(
-                self.run_id,
-                reports=self._options.reports,
-                baselines=self._options.baselines,
-                root=config.rootpath,
-            ),
-            base=config.invocation_params.dir,
-        )
+        self._telling = Telling.of(self.run_id, self._options, config)
         self._suites: dict[str, tuple[str, Path]] = {}
         self._claims: dict[tuple[str, str], tuple[str, str]] = {}
         self._place: DevicePlace | None = None
@@ -109,6 +98,7 @@ class GoldenSession:
             locks=LockCheck(strict=self._options.environment == "strict"),
             may_be_replaced=self._watch.is_worker,
         )
+        self.foreign = ForeignWarnings()
         self._controller: Controller | None = None
         if not self._watch.is_worker:
             self._controller = Controller(
@@ -183,11 +173,7 @@ class GoldenSession:
             carried["not_compared"] = outcome.not_compared
         if outcome.records:
             carried["records"] = outcome.records
-            carried["warnings"] = [
-                self.said_of(each).text
-                for each in outcome.records
-                if each.passed and each.verdict is Verdict.WARN
-            ]
+            carried["to_be_said"] = self._telling.warnings(outcome.records)
             if self.worker.environment is not self._environment_sent:
                 carried["environment"] = dict(self.worker.environment)
                 carried["profile"] = self.worker.profile
@@ -195,6 +181,8 @@ class GoldenSession:
             differences = self.worker.locks.news()
             if differences:
                 carried["lock_differences"] = list(differences)
+            if warned := self.foreign.news():
+                carried["warnings"] = warned
         if carried:
             in_text = self._controller is None  # what leaves for another process
             report.goldenseed = json.dumps(carried, default=_as_json) if in_text else carried
@@ -221,7 +209,7 @@ class GoldenSession:
         carried = report.goldenseed
         del report.goldenseed  # pytest keeps every report until the end
         carried = json.loads(carried) if isinstance(carried, str) else carried
-        for text in carried.pop("warnings", ()):
+        for text in carried.pop("to_be_said", ()):
             write_system_out(self._config, report, text)
         retried = report.outcome not in _OUTCOMES
         self._controller.receive(carried, retried=retried)

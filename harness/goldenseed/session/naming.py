@@ -89,14 +89,15 @@ def _unrepeated(item: pytest.Item, text: str) -> str:
 
 def find_rivals(items: Iterable[pytest.Item]) -> None:
     """Mark the tests whose images would share one file, on any system, before one is run."""
-    first_of: dict[tuple[str, str], pytest.Item] = {}
+    called: dict[tuple[str, str], list[pytest.Item]] = {}
     for item in items:
         names = suite_of(item.config, item.path).casefold(), case_of(item).casefold()
-        other = first_of.setdefault(names, item)
-        if owner_of(other) == owner_of(item):
-            continue
-        for one, two in ((item, other), (other, item)):
-            one.stash.setdefault(RIVAL, rivalry(case_of(one), case_of(two), owner_of(two)))
+        called.setdefault(names, []).append(item)
+    for alike in called.values():
+        for item in alike if len(alike) > 1 else ():
+            others = (each for each in alike if owner_of(each) != owner_of(item))
+            if other := next(others, None):
+                item.stash[RIVAL] = rivalry(case_of(item), case_of(other), owner_of(other))
 
 
 def rivalry(case: str, others_case: str, other: str) -> str:

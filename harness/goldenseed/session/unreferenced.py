@@ -77,10 +77,10 @@ def unreferenced(run: RunRecord, store: BaselineStore, extent: Extent) -> Iterat
     files = {name: file_of(extent.config, name) for name in left}
     gone = {name: file for name, file in files.items() if file and not file.is_file()}
     for name, file in files.items():
-        place = file and Path(os.path.relpath(file, root)).as_posix()
-        if place in extent.passed:
+        tests = Path(os.path.relpath(file, root)).as_posix() if file else ""
+        if tests in extent.passed:
             ids = {case.id for case in run.cases if case.suite == name}
-            yield from _extra(place, store, name, ids, "image of its tests")
+            yield from _extra(tests, store, name, ids, "image of its tests")
     if gone and extent.whole and store.root.is_relative_to(root):
         yield from _gone(gone, store, root)
 

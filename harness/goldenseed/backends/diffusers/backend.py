@@ -113,6 +113,11 @@ class DiffusersBackend:
             self._failures[key] = copy(error)
             if not isinstance(error, OutOfMemoryError):
                 raise
+        except Exception as error:  # diffusers imports its parts when they are first asked for
+            what = f"the model cannot be loaded: {type(error).__name__}: {error}"
+            fix = "see the traceback with pytest --tb=long; install releases that fit each other"
+            self._failures[key] = GenerationError(what, path=case.suite.path, fix=fix)
+            raise copy(self._failures[key]) from error
         else:
             return time.perf_counter() - began
         self._free(self._device_of(case))
@@ -258,9 +263,9 @@ def _need_libraries(case: Case) -> None:
         import diffusers  # noqa: F401
         import torch  # noqa: F401
         import transformers  # noqa: F401
-    except ImportError as error:
+    except Exception as error:  # an installed library may raise anything while it is imported
         raise GenerationError(
             f"generating images needs torch, diffusers and transformers: {error}",
             path=case.suite.path,
-            fix="pip install 'pytest-goldenseed[diffusers]'",
+            fix="pip install 'pytest-goldenseed[diffusers]', in releases that fit each other",
         ) from error
