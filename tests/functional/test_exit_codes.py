@@ -105,7 +105,7 @@ def test_decisions_and_locks_end_with_0_and_a_difference_with_1(project: Project
     assert project.command("accept", "latest", CASE, "--reason", "right").returncode == 0
     assert project.command("reject", "latest", CASE, "--reason", "wrong").returncode == 0
     assert project.command("lock", "tiny.suite.yaml").returncode == 0
-    project.edit("defaults:", "lock: tiny\ndefaults:")
+    project.edit("defaults:", "lock: tiny.lock.json\ndefaults:")
     assert project.command("lock", "tiny.suite.yaml", "--check").returncode == 0
     project.edit("defaults:", "determinism: {cudnn_benchmark: true}\ndefaults:")
     assert project.command("lock", "tiny.suite.yaml", "--check").returncode == 1
