@@ -13,6 +13,7 @@ from goldenseed.baselines.candidate import Measurement
 from goldenseed.baselines.entry import Pattern
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import Baselines, By, Device, Reports, choose_changes, choose_suite_cases
+from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.candidates import who_accepts
 from goldenseed.runs.folder import new_run_id
@@ -76,10 +77,10 @@ def calibrate(
         exact=exact,
     )
     who = by or who_accepts(Path.cwd())
-    found = calibration.run(who, lambda line: typer.echo(line, err=True))
+    found = calibration.run(who, lambda line: say(line, err=True))
     store.measured(found, by=who)
     for each in found:
-        typer.echo(f"{each.unchanged.name}: {_in_words(each)}")
+        say(f"{each.unchanged.name}: {_in_words(each)}")
 
 
 def _in_words(found: Measurement) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from goldenseed.cli.common import Reports, find_run
 from goldenseed.cli.exit_codes import ExitCode
+from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import open_regular
 from goldenseed.reporting.commands import Place
@@ -77,15 +77,15 @@ def diff(
     layers = tuple(layer_lines(found))
     if as_json:
         document = comparison_document(found, environments, movement) | {"layers": layers}
-        typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
+        say_json(document)
     else:
         blocks = comparison_blocks(found, environments, movement)
         for line in (*block_lines(blocks), *map(visible, layers)):
-            typer.echo(line)
+            say(line)
     if not no_report:
         notes = tuple(comparison_blocks(found, environments, movement, every_case=False))
         page = _write_report(found, folder, began, notes)
-        typer.echo(f"report  {page}", err=as_json)
+        say(f"report  {page}", err=as_json)
     unpaired = found.pairing.only_in_a or found.pairing.only_in_b
     if not found.same or (unpaired and not common):
         raise typer.Exit(ExitCode.FOUND)

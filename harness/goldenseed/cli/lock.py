@@ -9,6 +9,7 @@ import typer
 
 from goldenseed.cli.common import Device, read_suite_environment
 from goldenseed.cli.exit_codes import ExitCode
+from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.declaration import Scope
 from goldenseed.environment.keys import declaration_of
@@ -44,22 +45,22 @@ def lock(
     environment = read_suite_environment(loaded, device=device, verify=verify)
     differences = lock_differences(before, environment) if before else ()
     for line in lock_table(differences) if differences else ():
-        typer.echo(line)
+        say(line)
     if check:
         if differences:
             raise typer.Exit(ExitCode.FOUND)
-        typer.echo(f"the environment is the one that {path} pins")
+        say(f"the environment is the one that {path} pins")
         return
     written = write_lock(path, loaded.name, environment)
     scopes = [declared.scope for key in written.keys if (declared := declaration_of(key))]
-    typer.echo(
+    say(
         f"wrote {path}: {scopes.count(Scope.FILES)} of the model's files, "
         f"{scopes.count(Scope.LOADED)} keys of the loaded pipeline, "
         f"{scopes.count(Scope.PROCESS)} of packages, variables and switches, "
         f"{scopes.count(Scope.GPU)} of CUDA's libraries; nothing of the machine"
     )
     if loaded.lock is None:
-        typer.echo(f"next: add to {suite}:  lock: {path.name}")
+        say(f"next: add to {suite}:  lock: {path.name}")
 
 
 def _is_ours(path: Path, suite: str) -> bool:

@@ -29,8 +29,8 @@ from goldenseed.cli import (
 )
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.ini import ini_defaults
+from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.reporting.words import visible
 
 app = typer.Typer(
     name="goldenseed",
@@ -57,7 +57,7 @@ app.command("show")(show.show)
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 (as click calls it)
     if wanted:
-        typer.echo(f"goldenseed {version('pytest-goldenseed')}")
+        say(f"goldenseed {version('pytest-goldenseed')}")
         raise typer.Exit
 
 
@@ -79,13 +79,13 @@ def main() -> None:
     try:
         app(default_map=ini_defaults(each.name or "" for each in app.registered_commands))
     except GoldenseedError as error:
-        typer.echo(visible(f"goldenseed: {error}"), err=True)
+        say(f"goldenseed: {error}", err=True)
         sys.exit(ExitCode.REFUSED)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        typer.echo(visible(f"goldenseed: {place}{error.strerror or error}"), err=True)
+        say(f"goldenseed: {place}{error.strerror or error}", err=True)
         sys.exit(ExitCode.REFUSED)
     except Exception:  # noqa: BLE001 - Python would exit with 1, which says that something was found
         traceback.print_exc()
-        typer.echo("goldenseed: this is a fault of goldenseed itself: please report it", err=True)
+        say("goldenseed: this is a fault of goldenseed itself: please report it", err=True)
         sys.exit(ExitCode.FAULT)

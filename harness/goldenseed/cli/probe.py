@@ -11,6 +11,7 @@ import typer
 
 from goldenseed.cli.common import Device, Reports, choose_changes, choose_suite_cases
 from goldenseed.cli.exit_codes import ExitCode
+from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import pretty_json, write_atomically
 from goldenseed.reporting.documents import probe_document
@@ -51,7 +52,7 @@ def probe(
     if list_changes:
         width = max(len(each.name) for each in chosen)
         for each in chosen:
-            typer.echo(f"{each.name.ljust(width)}  {each.what}")
+            say(f"{each.name.ljust(width)}  {each.what}")
         return
     if suite is None:
         raise GoldenseedError("probe wants a suite file", fix="goldenseed probe SUITE")
@@ -66,19 +67,19 @@ def probe(
         timeout_seconds=timeout,
     )
     names = ", ".join(case.id for case in asked.cases)
-    typer.echo(f"probing {names} with {len(chosen)} changes", err=True)
+    say(f"probing {names} with {len(chosen)} changes", err=True)
     tried = asked.run(chosen, _tell)
     document = probe_document(tried)
     write_atomically(folder / "probe.json", pretty_json(document), durable=False)
     write_atomically(folder / "probe.md", probe_markdown(tried).encode(), durable=False)
-    lines = [json.dumps(document, indent=1, ensure_ascii=False)] if as_json else probe_lines(tried)
+    lines = [json.dumps(document, indent=1)] if as_json else probe_lines(tried)
     for line in lines:
-        typer.echo(line)
-    typer.echo(f"runs  {folder}", err=as_json)
+        say(line)
+    say(f"runs  {folder}", err=as_json)
     if not repeats_itself(tried):
         raise typer.Exit(ExitCode.FOUND)
 
 
 def _tell(tried: Tried) -> None:
     if tried.skipped is None:
-        typer.echo(f"{tried.change.name}: {tried.verdict or 'failed'}", err=True)
+        say(f"{tried.change.name}: {tried.verdict or 'failed'}", err=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
-
 from goldenseed.cli.common import Baselines, Reports, Run, find_run
+from goldenseed.cli.output import say
 from goldenseed.reporting.commands import Place
 from goldenseed.reporting.html import write_report
 from goldenseed.reporting.markdown import write_summary
@@ -29,4 +28,4 @@ def report(
     page = write_report(view, folder)
     write_summary(view, folder)
     for line in summary_lines(view, str(page)):
-        typer.echo(line)
+        say(line)

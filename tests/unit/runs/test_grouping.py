@@ -93,7 +93,8 @@ def test_those_that_stand_apart_are_named():
     sentence = grouping_sentence([*cases, *identical(1)])
     assert sentence == (
         "11 of 12 cases moved: 10 part at denoising step 1, likely cause: guidance scale: "
-        "about 4 → 6 (0.98); s::red-apple[seed=1] parts at the token ids, likely cause: prompt (0.98)"
+        "about 4 → 6 (0.98); "
+        "s::red-apple[seed=1] parts at the token ids, likely cause: prompt (0.98)"
     )
 
 
