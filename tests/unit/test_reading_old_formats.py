@@ -132,10 +132,10 @@ def test_the_summary_of_an_old_run_has_the_words_it_had(project: Path, number: i
 
 
 def words(summary: str) -> list[str]:
-    """Leave out what has come since: pairs, the environments' difference, libraries at the end."""
-    new = ("Environment of the cases that moved", "run <code>")
+    """Leave out what has come since: suites' names, pairs, environments, the sentences' form."""
+    new = ("Environment of the cases that moved", "run <code>", "**")
     lines = re.sub("than the noise|than the tolerance", "than …", summary).splitlines()
-    kept = (line.replace(" (1 pair)", "") for line in lines if not line.startswith(new))
+    kept = (re.sub(r" \(1 pair\)|(?<=^\| <code>)\w+&#58;&#58;", "", line) for line in lines if not line.startswith(new))
     return [line for line in kept if line]
 
 

@@ -44,14 +44,17 @@ class Place:
         The reason is left to whoever decides.
         """
         case = "SUITE::CASE…" if name is None else shlex.quote(name)
-        folder = () if self.baselines is None else ("--baselines", shlex.quote(self.baselines))
-        return ("goldenseed", "accept", shlex.quote(self.run), case, *folder, "--reason", REASON)
+        words = ("goldenseed", "accept", shlex.quote(self.run), case)
+        return (*words, *self._folder, "--reason", REASON)
 
-    def calibrating(self, path: str, case: str, harmless: str) -> tuple[str, ...]:
-        """Return the words that measure how far a case moves, under ``harmless`` changes if any."""
-        words = ["goldenseed", "calibrate", shlex.quote(path), shlex.quote(case)]
-        words += ["--baselines", shlex.quote(self.baselines)] if self.baselines else []
-        return (*words, *(("--harmless", shlex.quote(harmless)) if harmless else ()))
+    def calibrating(self, suite: str, case: str, harmless: str) -> tuple[str, ...]:
+        """Return the words that measure a case of a suite's file, under named harmless changes."""
+        words = ("goldenseed", "calibrate", shlex.quote(suite), shlex.quote(case), *self._folder)
+        return (*words, "--harmless", shlex.quote(harmless)) if harmless else words
+
+    @property
+    def _folder(self) -> tuple[str, ...]:
+        return () if self.baselines is None else ("--baselines", shlex.quote(self.baselines))
 
 
 def _from(root: Path, folder: Path) -> str:

@@ -165,6 +165,10 @@ def _sentences(found: Grouping, total: int) -> Iterator[str]:
     if found.kind is Kind.UNMOVED:
         yield f"{subject}, and the pixels are the accepted ones"
         return
+    unknown = len(found.undiagnosed)
+    if unknown:
+        verb = "has" if unknown == 1 else "have"
+        subject = f"{subject}, of which {unknown:,} {verb} no diagnosis"
     first, *others = found.groups
     if len(first.cases) == 1 < found.total:
         yield f"{subject}, each by itself"
@@ -179,8 +183,6 @@ def _sentences(found: Grouping, total: int) -> Iterator[str]:
         yield f"{name} {'parts' if few else 'part'} {_why(group)}"
     if rest := sum(len(group.cases) for group in others[_NAMED_CASES:]):
         yield f"and {rest:,} more part elsewhere or for other reasons"
-    if found.undiagnosed:
-        yield f"{count_of(len(found.undiagnosed), 'of them has', 'of them have')} no diagnosis"
 
 
 def _subject(found: Grouping, total: int) -> str:

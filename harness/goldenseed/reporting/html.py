@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from goldenseed.core.files import write_atomically
 from goldenseed.reporting.numbers import content_in_words, scalar, seconds
 from goldenseed.reporting.view import Block, RunView
-from goldenseed.reporting.words import capitalised, count_of, shortened, visible
+from goldenseed.reporting.words import capitalised, count_of, shortened, suites_of, visible
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -95,7 +95,7 @@ def render(run: RunView, *, notes: Sequence[Block] = ()) -> str:
     return _template().render(
         run=run,
         record=run.record,
-        suites=list(dict.fromkeys(case.suite for case in run.record.cases)),
+        suites=suites_of(run.record),
         shares=list(_shares(run)),
         notes=[*(lock.block for lock in run.locks), *_said(run), *notes],
         # Only the two files of this package are exempt from escaping, and the policy names them.

@@ -46,7 +46,10 @@ def _blocks(run: RunView) -> Iterator[str]:
     notes = (*(lock.sentence for lock in run.locks), *run.remarks)
     yield from (f"> {_plain(each, longest=_LONGEST_NOTE)}" for each in notes)
     counts = (f"| {each.verdict} | {len(each.cases):,} | {each.meaning} |" for each in run.sections)
-    yield "\n".join(["| Verdict | Cases | |", "|---|--:|---|", *counts])
+    rows = [*counts]
+    if left_out := len(run.record.not_compared):
+        rows.append(f"| not compared | {left_out:,} | No image was held against anything. |")
+    yield "\n".join(["| Verdict | Cases | |", "|---|--:|---|", *rows])
     loud = [case for case in run.cases if case.loud]
     yield from _table("| Case | Verdict | Prompt | Why |", map(_case, loud), len(loud), "")
     sets = [each for each in run.sets if not each.holds]

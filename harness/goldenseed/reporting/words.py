@@ -94,6 +94,12 @@ def name_of(case: CaseRecord | NotCompared) -> str:
     return f"{case.suite}::{case.id}"
 
 
+def suites_of(run: RunRecord) -> list[str]:
+    """Return the suites' names in the order in which the run met them."""
+    cases: tuple[CaseRecord | NotCompared, ...] = (*run.cases, *run.not_compared)
+    return list(dict.fromkeys(case.suite for case in cases))
+
+
 def outcome(run: RunRecord) -> str:
     """Say in a few words how a run ended: ``6 of 32 cases fail``, ``cut short: no cases``."""
     total = len(run.cases)

@@ -110,8 +110,8 @@ class Controller:
         shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
         run = writer.finish(finished=datetime.now(UTC), complete=complete)
         self._try(partial(self._judge_sets, run, writer))
-        run = writer.record
         self.notes += told(self._warned)
+        run = writer.record
         view = self.view = run_view(run, writer.folder, place=self._place)
         for step in (
             partial(write_report, view, writer.folder),

@@ -21,7 +21,6 @@ from goldenseed.backends.registry import Backends, look_up
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.baselines.verified import Verified
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.reporting.commands import Place
 from goldenseed.reporting.terminal import summary_lines
 from goldenseed.runs.folder import new_run_id
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
@@ -37,7 +36,6 @@ from goldenseed.session.reports import outcome_of, pending_of_test
 from goldenseed.session.telling import Telling, write_system_out
 from goldenseed.session.unreferenced import Extent
 from goldenseed.session.worker import Worker
-from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
     from goldenseed.suite.cases import Suite
@@ -83,17 +81,7 @@ class GoldenSession:
         seconds, digits = self._watch.began
         started = datetime.fromtimestamp(seconds, UTC)
         self.run_id = new_run_id(started, digits)
-        self._telling = Telling(
-            run_id=self.run_id,
-            folder=self._options.reports / self.run_id,
-            place=Place.of(
-                self.run_id,
-                reports=self._options.reports,
-                baselines=self._options.baselines,
-                root=config.rootpath,
-            ),
-            base=config.invocation_params.dir,
-        )
+        self._telling = Telling.of(self.run_id, self._options, config)
         self._suites: dict[str, tuple[str, Path]] = {}
         self._claims: dict[tuple[str, str], tuple[str, str]] = {}
         self._place: DevicePlace | None = None
@@ -111,7 +99,6 @@ class GoldenSession:
             may_be_replaced=self._watch.is_worker,
         )
         self.foreign = ForeignWarnings()
-        self._told: dict[tuple[str, str], str] = {}
         self._controller: Controller | None = None
         if not self._watch.is_worker:
             self._controller = Controller(
@@ -168,10 +155,6 @@ class GoldenSession:
 
     def said_of(self, record: CaseRecord) -> Said:
         """Return what the terminal says of a case that is not as it should be."""
-        if record.error is not None:
-            teller = self._told.setdefault((record.path, record.error), record.id)
-            if teller != record.id and record.reasons[0].code == "generation_failed":
-                record = record.failed("generation_failed", f"as of {teller}, told there in full")
         return self._telling.said_of(record)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # to see what pytest's marks made of the report
@@ -190,11 +173,7 @@ class GoldenSession:
             carried["not_compared"] = outcome.not_compared
         if outcome.records:
             carried["records"] = outcome.records
-            carried["warnings"] = [
-                self.said_of(each).text
-                for each in outcome.records
-                if each.passed and each.verdict is Verdict.WARN
-            ]
+            carried["to_be_said"] = self._telling.warnings(outcome.records)
             if self.worker.environment is not self._environment_sent:
                 carried["environment"] = dict(self.worker.environment)
                 carried["profile"] = self.worker.profile
@@ -230,7 +209,7 @@ class GoldenSession:
         carried = report.goldenseed
         del report.goldenseed  # pytest keeps every report until the end
         carried = json.loads(carried) if isinstance(carried, str) else carried
-        for text in carried.pop("warnings", ()):
+        for text in carried.pop("to_be_said", ()):
             write_system_out(self._config, report, text)
         retried = report.outcome not in _OUTCOMES
         self._controller.receive(carried, retried=retried)

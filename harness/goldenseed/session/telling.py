@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,9 @@ from goldenseed.reporting.view import case_view
 from goldenseed.reporting.words import name_of
 from goldenseed.runs.record import CaseRecord
 from goldenseed.session.failure import Said
+from goldenseed.session.options import Options
 from goldenseed.session.reports import Outcome
+from goldenseed.verdict.model import Verdict
 
 NOT_COMPARED = "not compared"
 
@@ -29,6 +31,19 @@ class Telling:
     place: Place
     base: Path
     """Where the user started pytest."""
+    told: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Which case of a file was the first to fail with a message."""
+
+    @classmethod
+    def of(cls, run_id: str, options: Options, config: pytest.Config) -> Telling:
+        """Begin to tell of a run that the options describe."""
+        folders = {"reports": options.reports, "baselines": options.baselines}
+        return cls(
+            run_id=run_id,
+            folder=options.reports / run_id,
+            place=Place.of(run_id, root=config.rootpath, **folders),
+            base=config.invocation_params.dir,
+        )
 
     @property
     def report(self) -> str:
@@ -36,9 +51,21 @@ class Telling:
         return self._shown(self.folder / "index.html")
 
     def said_of(self, record: CaseRecord) -> Said:
-        """Return what the terminal says of a case that is not as it should be."""
+        """Return what the terminal says of a case that is not as it should be.
+
+        A message that fails many cases of a file is told in full of the first.
+        """
+        if record.error is not None:
+            teller = self.told.setdefault((record.path, record.error), record.id)
+            if teller != record.id and record.reasons[0].code == "generation_failed":
+                record = record.failed("generation_failed", f"as of {teller}, told there in full")
         case = case_view(record, self.place)
         return Said(failure_text(case, self.report), reason_line(case))
+
+    def warnings(self, records: Iterable[CaseRecord]) -> list[str]:
+        """Return the texts of the cases that pass with a warning."""
+        warned = (each for each in records if each.passed and each.verdict is Verdict.WARN)
+        return [self.said_of(each).text for each in warned]
 
     def add_properties(
         self, item: pytest.Item, report: pytest.TestReport, outcome: Outcome

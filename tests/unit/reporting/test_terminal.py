@@ -150,8 +150,10 @@ def test_no_message_can_steer_the_terminal() -> None:
 
 def test_the_summary_counts_best_first_and_says_where_to_look() -> None:
     lines = summary_lines(run_view(run(*record().cases)), REPORT)
-    assert lines[0].startswith("golden: 4 of 13 cases moved: 3 part at denoising step 1, likely ")
-    first, warned, *last = lines[3:]
+    assert lines[0].startswith(
+        "golden: 4 of 13 cases moved, of which 1 has no diagnosis: 3 part at denoising step 1, "
+    )
+    first, warned, *last = lines[2:]
     assert warned.startswith("golden: moved::loose[seed=3]: WARN peak difference 46 > 1 (tolerance")
     assert [first, *last] == [
         "golden: 5 identical, 1 match, 1 warn, 1 new, 1 rejected, 1 incomparable, 1 error, 2 drift",

@@ -17,7 +17,9 @@ def test_a_recorded_run_is_seen_whole(tmp_path: Path) -> None:
     view = run_view(stored(tmp_path), tmp_path)
     assert [each.verdict for each in view.sections] == list(WORST_FIRST)
     assert view.outcome == "6 of 13 cases fail, 1 set is broken"
-    assert view.shared[0].startswith("4 of 13 cases moved: 3 part at denoising step 1, ")
+    assert view.shared[0].startswith(
+        "4 of 13 cases moved, of which 1 has no diagnosis: 3 part at denoising step 1, "
+    )
     assert (view.environment or "").startswith("diffusers 0.41.0 → 0.42.1, ")
     assert [(lock.suite, len(lock.differences)) for lock in view.locks] == [("moved", 3)]
     assert {each.record.id for each in view.cases} == {each.id for each in record().cases}
