@@ -135,7 +135,11 @@ def words(summary: str) -> list[str]:
     """Leave out what has come since: suites' names, pairs, environments, the sentences' form."""
     new = ("Environment of the cases that moved", "run <code>", "**")
     lines = re.sub("than the noise|than the tolerance", "than …", summary).splitlines()
-    kept = (re.sub(r" \(1 pair\)|(?<=^\| <code>)\w+&#58;&#58;", "", line) for line in lines if not line.startswith(new))
+    kept = (
+        re.sub(r" \(1 pair\)|(?<=^\| <code>)\w+&#58;&#58;", "", line)
+        for line in lines
+        if not line.startswith(new)
+    )
     return [line for line in kept if line]
 
 
