@@ -122,5 +122,4 @@ def tiny_kandinsky22_combined(folder: Path, *, seed: int = 0) -> Path:
         ),
         prior_image_processor=CLIPImageProcessor(crop_size=32, size=32),
     )
-    saved = _saved(pipeline, folder)
-    return saved
+    return _saved(pipeline, folder)

@@ -16,7 +16,7 @@ from goldenseed.baselines.entry import AcceptedImage, ExactImage, MeasuredTolera
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256, pretty_json, sha256_hex
 from goldenseed.trace.files import digest_of, read_trace
-from goldenseed.trace.stages import Stage, stages_sha256
+from goldenseed.trace.stages import Stage, end_of, stages_sha256
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -140,7 +140,7 @@ def verified_trace(candidate: Candidate, image: Image.Image) -> tuple[str | None
             candidate,
             f"the stages of the trace {candidate.trace.name} are not those of the run's record",
         )
-    last = next((each for each in reversed(trace) if each.stage is Stage.PIXELS), None)
+    last = end_of(trace)
     found = sha256_hex(image.tobytes())
     if last is None or last.sha256 != found:
         ends = (

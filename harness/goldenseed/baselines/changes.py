@@ -18,7 +18,7 @@ from goldenseed.baselines.entry import (
     RejectedImage,
 )
 from goldenseed.baselines.places import Places
-from goldenseed.baselines.reading import read_entry
+from goldenseed.baselines.reading import ENTRY_LIMIT_BYTES, read_entry
 from goldenseed.baselines.rejections import Rejections, overruled, rejections_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import pretty_json, write_atomically
@@ -224,7 +224,7 @@ def make_plan(
             changed[path] = None
     plan = Plan(tuple(steps), {path: entries[path] for path in changed})
     for entry in plan.entries.values():
-        _text(entry)  # refuses what no UTF-8 file can hold
+        _text(entry)  # refuses what no UTF-8 file can hold, or nobody would read
     return plan
 
 
@@ -252,4 +252,11 @@ def _text(entry: BaselineEntry) -> bytes:
                 del profile[name]
         for image in profile["accepted"]:
             del image["file_sha256"]
-    return pretty_json(document)
+    text = pretty_json(document)
+    if len(text) > ENTRY_LIMIT_BYTES:
+        raise GoldenseedError(
+            f"the entry of {entry.suite}::{entry.case} would have {len(text):,} bytes, more than "
+            f"the {ENTRY_LIMIT_BYTES:,} that are read",
+            fix="accept fewer alternatives of the case, or shorten its recipe or the reason",
+        )
+    return text

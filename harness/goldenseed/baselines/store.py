@@ -83,9 +83,12 @@ class BaselineStore:
         """Return an accepted image's PNG file, its pixels verified; errors as of ``image``."""
         return stored.image_file(self._places, pixels_sha256, self._verified)
 
-    def trace_file(self, trace_sha256: str) -> bytes:
-        """Return the file of a trace, its digest verified; errors as of ``trace``."""
-        return stored.trace_file(self._places, trace_sha256, self._verified)
+    def trace_file(self, trace_sha256: str, stages_sha256: str) -> bytes:
+        """Return the file of a trace, its digest and that of its stages verified.
+
+        Errors as of ``trace``.
+        """
+        return stored.trace_file(self._places, trace_sha256, stages_sha256, self._verified)
 
     def trace(self, trace_sha256: str) -> Trace:
         """Read the trace of an accepted image and verify its digest.

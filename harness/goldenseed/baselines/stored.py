@@ -17,8 +17,8 @@ from goldenseed.core.files import (
     read_regular,
     write_atomically,
 )
-from goldenseed.trace.files import check_file, digest_of, read_trace, small_file
-from goldenseed.trace.stages import Trace
+from goldenseed.trace.files import digest_of, parse_trace, read_trace, small_file
+from goldenseed.trace.stages import Trace, stages_sha256
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -119,16 +119,26 @@ def trace(places: Places, trace_sha256: str) -> Trace:
     return read_trace(places.trace(trace_sha256))
 
 
-def trace_file(places: Places, trace_sha256: str, verified: Verified = NOTHING) -> bytes:
-    """Return a trace's file, its digest verified but not its records; errors as of ``trace``.
+def trace_file(
+    places: Places, trace_sha256: str, of_stages: str, verified: Verified = NOTHING
+) -> bytes:
+    """Return the file of a trace whose stages' digests have the digest ``of_stages``.
 
     A file of the same bytes that ``verified`` knows is not unpacked again.
+
+    Raises:
+        GoldenseedError: as ``trace``, and where its stages are others.
+
     """
     path = places.trace(trace_sha256)
     data = read_regular(path, FILE_LIMIT_BYTES)
-    if not verified.knows(trace_sha256, data):
-        check_file(path, data)
-        verified.remember(trace_sha256, data)
+    name = f"{trace_sha256} {of_stages}"
+    if not verified.knows(name, data):
+        if stages_sha256(each.digest for each in parse_trace(path, data)) != of_stages:
+            raise GoldenseedError(
+                "is not the trace of the stages that its entry names", path=path, fix=_restore(path)
+            )
+        verified.remember(name, data)
     return data
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
@@ -21,10 +22,10 @@ from goldenseed.cli.common import (
     choose_cases,
     find_run,
 )
+from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.reporting.words import visible
 from goldenseed.runs.candidates import candidates_of, open_candidates, who_accepts
-from goldenseed.runs.record import RunRecord
+from goldenseed.runs.record import CaseRecord, RunRecord
 
 
 def accept(
@@ -57,14 +58,15 @@ def accept(
             fix="goldenseed accept RUN SUITE::CASE --overrule-rejection --reason WHY",
         )
     store = BaselineStore(baselines)
+    candidates, left_out = _decided_on(record, folder, choice, store)
     done = store.accept(
-        _decided_on(record, folder, choice, store),
+        candidates,
         by=by or who_accepts(Path.cwd()),
         reason=reason,
         add=add,
         overruling={(case.suite, case.id) for case in choice.named} if overrule else (),
     )
-    _tell(done)
+    _tell(done, left_out, {(case.suite, case.id): case for case in record.cases})
 
 
 def reject(
@@ -84,14 +86,15 @@ def reject(
     record, folder = find_run(run, reports)
     choice = choose_cases(record, cases)
     store = BaselineStore(baselines)
-    candidates = _decided_on(record, folder, choice, store)
-    _tell(store.reject(candidates, by=by or who_accepts(Path.cwd()), reason=reason))
+    candidates, left_out = _decided_on(record, folder, choice, store)
+    done = store.reject(candidates, by=by or who_accepts(Path.cwd()), reason=reason)
+    _tell(done, left_out)
 
 
 def _decided_on(
     record: RunRecord, folder: Path, choice: Choice, store: BaselineStore
-) -> tuple[Candidate, ...]:
-    """Return what was chosen, and tell of what is left out since no one named it."""
+) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    """Return what was chosen, and a line on what is left out of it since no one named it."""
     matched, left_out = open_candidates(record, folder, choice.matched, store)
     candidates = (*candidates_of(record, folder, choice.named), *matched)
     if not candidates:
@@ -99,16 +102,29 @@ def _decided_on(
             f"nothing to decide on in {record.run_id}: {'; '.join(left_out)}",
             fix="name the case if you mean one of them",
         )
+    return candidates, left_out
+
+
+def _tell(
+    done: Iterable[Step],
+    left_out: Iterable[str],
+    cases: Mapping[tuple[str, str], CaseRecord] = MappingProxyType({}),
+) -> None:
+    """Say what became of each image, and of those newly accepted what is odd of them."""
     for line in left_out:
-        typer.echo(visible(line, lines=False))
-    return candidates
-
-
-def _tell(done: tuple[Step, ...]) -> None:
+        say(line)
     for step in done:
-        typer.echo(visible(f"{step.outcome.value} {step.candidate.name}", lines=False))
-        for line in _consequences(step):
-            typer.echo(visible(f"  {line}", lines=False))
+        case = cases.get((step.candidate.suite, step.candidate.case))
+        noted = _doubts(case) if case and step.outcome is not Outcome.UNCHANGED else ()
+        say(f"{step.outcome.value} {step.candidate.name}")
+        for line in (*_consequences(step), *noted):
+            say(f"  {line}")
+
+
+def _doubts(case: CaseRecord) -> Iterator[str]:
+    yield from (f"note: {remark}" for remark in case.remarks)
+    if case.unstable:
+        yield f"note: its {len(case.tries)} tries did not all come to the same; this is the last"
 
 
 def _consequences(step: Step) -> Iterator[str]:

@@ -84,8 +84,30 @@ def read_suite_environment(
 _LISTED = 6
 """How many cases a message names."""
 
-Reports = Annotated[Path, typer.Option("--reports", help="Folder in which runs are written.")]
-Baselines = Annotated[Path, typer.Option("--baselines", help="Folder of the baselines.")]
+Reports = Annotated[
+    Path,
+    typer.Option(
+        "--reports",
+        help="Folder in which runs are written.",
+        show_default="golden_reports of pytest's ini file, else reports",
+    ),
+]
+Baselines = Annotated[
+    Path,
+    typer.Option(
+        "--baselines",
+        help="Folder of the baselines.",
+        show_default="golden_baselines of pytest's ini file, else baselines",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="auto, cpu, cuda, cuda:1, …",
+        show_default="golden_device of pytest's ini file, else auto",
+    ),
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why: kept in the baseline for ever.")]
 By = Annotated[
     str | None, typer.Option("--by", help="Who, if not git's user.name.", show_default=False)
@@ -151,7 +173,8 @@ def choose_cases(run: RunRecord, patterns: list[str] | None) -> Choice:
     named: dict[tuple[str, str], CaseRecord] = {}
     matched: dict[tuple[str, str], CaseRecord] = {}
     for pattern in patterns:
-        fitting = [case for case in run.cases if fits(pattern, _names(case), case.id)]
+        exact = [case for case in run.cases if pattern in _names(case)]
+        fitting = exact or [case for case in run.cases if fits(pattern, _names(case), case.id)]
         _check_fitting(run, pattern, fitting)
         for case in fitting:
             (named if pattern in _names(case) else matched)[case.path, case.id] = case

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from goldenseed.cli.common import Reports
+from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.reporting.words import WORST_FIRST, outcome, visible
 from goldenseed.runs.folder import load_run
@@ -39,10 +39,10 @@ def runs(
     """
     found, broken = _read(reports)
     if as_json:
-        typer.echo(json.dumps(_document(found, broken), indent=1))
+        say_json(_document(found, broken))
         return
     for line in _lines(found, broken) if found or broken else (f"no runs in {reports}",):
-        typer.echo(visible(line, lines=False))
+        say(visible(line, lines=False))
 
 
 def _read(reports: Path) -> tuple[list[tuple[Path, RunRecord]], list[_Broken]]:

@@ -11,6 +11,7 @@ import typer
 from goldenseed.baselines.entry import BaselineEntry, ProfileBaseline
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import Baselines, Reports, fits
+from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.profile import fallback_chain
 from goldenseed.reporting.words import visible
@@ -57,7 +58,7 @@ def show(
         entry = store.entry(suite, each)
         if entry is not None:
             for line in _lines(entry, slug):
-                typer.echo(visible(line, lines=False))
+                say(visible(line, lines=False))
 
 
 def _profile_of_latest(reports: Path) -> str | None:

@@ -18,8 +18,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.reading import open_regular as open_regular
-from goldenseed.core.reading import read_regular as read_regular
+from goldenseed.core.reading import open_regular as open_regular  # noqa: PLC0414 - part of here
+from goldenseed.core.reading import read_regular as read_regular  # noqa: PLC0414 - likewise
 from goldenseed.core.reading import words_of
 from goldenseed.core.strict_json import parse
 

@@ -91,7 +91,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _line_of_offence(text: str) -> int | None:
-    """Find the line, from 1, of the first repeated key or non-number in otherwise sound JSON."""
+    """Find the line, from 1, of the first repeated key or non-number; what follows may be no JSON."""
     for position, token, names in _keys_and_constants(text):
         if token in names:
             return text.count("\n", 0, position) + 1
@@ -108,11 +108,18 @@ def _keys_and_constants(text: str) -> Iterator[tuple[int, str, set[str]]]:
         if found == "{":
             open_objects.append(set())
         elif found == "}":
-            open_objects.pop()
+            del open_objects[max(1, len(open_objects) - 1) :]
         elif colon is not None:
-            yield match.start(), json.loads(found[: -len(colon)]), open_objects[-1]
+            yield match.start(), _key(found[: -len(colon)]), open_objects[-1]
         elif not found.startswith('"'):
             yield match.start(), found, {found}
+
+
+def _key(quoted: str) -> str:
+    try:
+        return str(json.loads(quoted))
+    except ValueError:  # an escape or a control character that JSON does not have
+        return quoted
 
 
 def line_of(path: Path, where: tuple[str | int, ...]) -> int | None:

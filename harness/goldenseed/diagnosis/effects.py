@@ -37,6 +37,8 @@ GUIDANCE: Final = frozenset(
         Place.LATER_STEP,
     }
 )
+SWITCHED: Final = frozenset({Place.TOKEN_IDS, Place.EMBEDDINGS})
+"""Where guidance takes effect only if it is switched on or off, and not if it is scaled."""
 NOISE: Final = frozenset({Place.NOISE, Place.LATENTS, Place.LATER_NOISE})
 SIZE: Final = NOISE | {Place.SCHEDULE, Place.CONDITIONING}
 """Some schedules are shifted by the size of the image, and some denoisers are told of it."""
@@ -115,12 +117,31 @@ CAUSES_OF_WEIGHTS: Final[Mapping[Role, Cause]] = MappingProxyType(
 
 _NUMPY: Final = frozenset({Place.SCHEDULE, Place.NOISE, Place.STEP}) | CONVERSION
 _ATTENTION: Final = DENOISER | TEXT | VAE
+_TEXTS: Final = frozenset({Place.TOKEN_IDS})
+_PICTURES: Final = CONVERSION | {Place.CONDITIONING, Place.LATENTS}
 _PACKAGE_PLACES: Final = {
-    "tokenizers": frozenset({Place.TOKEN_IDS}),
-    "transformers": TEXT | {Place.TOKEN_IDS},
+    "tokenizers": _TEXTS,
+    "ftfy": _TEXTS,
+    "beautifulsoup4": _TEXTS,
+    "sentencepiece": _TEXTS,
+    "tiktoken": _TEXTS,
+    "transformers": TEXT | _TEXTS,
     "pillow": frozenset({Place.PIXELS, Place.LATENTS}),
+    "torchvision": _PICTURES,
+    "opencv-python": _PICTURES,
+    "opencv-python-headless": _PICTURES,
+    "kornia": _PICTURES,
     "numpy": _NUMPY,
     "scipy": frozenset({Place.SCHEDULE}),
+    "torchsde": frozenset({Place.LATER_NOISE, Place.LATER_STEP, Place.FIRST_STEP, Place.STEP}),
+    "xformers": _ATTENTION,
+    "flash-attn": _ATTENTION,
+    "sageattention": _ATTENTION,
+    "kernels": _ATTENTION,
+    "bitsandbytes": DENOISER | TEXT,
+    "torchao": DENOISER | TEXT,
+    "gguf": DENOISER | TEXT,
+    "optimum-quanto": DENOISER | TEXT,
     "peft": DENOISER | TEXT,
     "safetensors": EVERYWHERE,
     "accelerate": COMPUTED,
@@ -128,6 +149,8 @@ _PACKAGE_PLACES: Final = {
 }
 """Where a package has its hand in; one that is not listed may have it everywhere."""
 _UNLIKELY_PACKAGES: Final = frozenset({"safetensors", "accelerate", "peft"})
+_CLEANERS: Final = frozenset({"ftfy", "beautifulsoup4"})
+"""Packages whose presence alone decides what becomes of a prompt."""
 
 
 def _family(
@@ -177,6 +200,8 @@ _FAMILIES: Final = (
     ),
     _family(r"torch\.(version|git_version|build\..*)", Cause.PACKAGES, COMPUTED, 15),
     _family(r"scheduler\..*", Cause.SCHEDULER, SCHEDULE, RECORDED, Size.ANY),
+    _family(r"call\.\w+\.rows", Cause.GUIDANCE, GUIDANCE | DENOISER, RECORDED, Size.ANY),
+    _family(r"call\.guidance_scale", Cause.GUIDANCE, GUIDANCE - SWITCHED, RECORDED, Size.ANY),
     _family(r"generation\.batch", Cause.BATCH, EVERYWHERE, RECORDED, Size.ANY),
     _family(
         r"generation\.generator", Cause.SEED, NOISE | {Place.LATER_STEP}, RECORDED, Size.ANY
@@ -184,6 +209,9 @@ _FAMILIES: Final = (
     _family(r"generation\..*", Cause.POST_PROCESSING, CONVERSION, RECORDED, Size.ANY),
     _family(r"pipeline\.fused_loras|adapter_file\..*", Cause.LORA, DENOISER | TEXT,
             RECORDED, Size.ANY),
+    _family(
+        r"pipeline\.(methods|functions|attributes_sha256)", Cause.PATCH, EVERYWHERE, 3, Size.ANY
+    ),
     _family(r"pipeline\.class", Cause.MODEL, EVERYWHERE, RECORDED, Size.ANY),
     _family(r"model\.(source|revision)", Cause.MODEL, EVERYWHERE, 5, Size.ANY),
 )  # fmt: skip
@@ -210,7 +238,7 @@ def effect_of(key: str) -> Effect | None:
 def _of_component(head: str, component: str, field: str) -> Effect | None:
     places = of_component(component)
     if head == "attention":
-        size = Size.LOSSY if field == "processors" else Size.ROUNDING
+        size = Size.ANY if field.startswith("processors") else Size.ROUNDING
         return Effect(Cause.ATTENTION, places, 60, size, component=component)
     weights = CAUSES_OF_WEIGHTS.get(role_of(component))
     effects = {
@@ -222,6 +250,13 @@ def _of_component(head: str, component: str, field: str) -> Effect | None:
         "inductor_sha256": (Cause.KERNELS, 50.0, Size.ROUNDING),
         "compiled": (Cause.KERNELS, 50.0, Size.ROUNDING),
         "training": (Cause.KERNELS, 30.0, Size.ANY),
+        "adapters": (Cause.LORA, RECORDED, Size.ANY),
+        "hooks": (Cause.PATCH, RECORDED, Size.ANY),
+        "forwards": (Cause.PATCH, RECORDED, Size.ANY),
+        "switches": (Cause.PATCH, RECORDED, Size.ANY),
+        "attributes_sha256": (Cause.PATCH, RECORDED / 2, Size.ANY),
+        "autocast": (Cause.DTYPE, RECORDED, Size.CAST),
+        "precision": (Cause.MATMUL_PRECISION, 60.0, Size.REDUCED),
         "tables_sha256": (Cause.CPU, 15.0, Size.ROUNDING),
         "class": (weights, RECORDED / 2, Size.ANY),
     }
@@ -244,6 +279,6 @@ def _of_file(path: str) -> Effect | None:
 
 def _of_package(name: str) -> Effect:
     places = _PACKAGE_PLACES.get(name, COMPUTED)
-    weight = 2.0 if name in _UNLIKELY_PACKAGES else 15.0
+    weight = 2.0 if name in _UNLIKELY_PACKAGES else 60.0 if name in _CLEANERS else 15.0
     size = Size.LOSSY if name == "torch" else Size.ANY
     return Effect(Cause.PACKAGES, places, weight, size)

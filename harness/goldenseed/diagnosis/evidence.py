@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
+from typing import Final
 
 from pydantic import JsonValue
 
+from goldenseed.diagnosis.beyond import beyond_rounding, image_beyond_rounding
 from goldenseed.diagnosis.model import FirstDivergence, GrowthKind
-from goldenseed.diagnosis.places import NOWHERE, Root, rounding_of
-from goldenseed.diagnosis.roots import (
-    beyond_rounding,
-    hidden_places,
-    image_beyond_rounding,
-    roots_of,
-)
+from goldenseed.diagnosis.places import NOWHERE, Place, Root, rounding_of
+from goldenseed.diagnosis.roots import differing_places, hidden_places, roots_of
 from goldenseed.environment.fingerprint import KeyDifference, Value, environment_differences
-from goldenseed.environment.keys import UNREADABLE, Kind
+from goldenseed.environment.keys import UNREADABLE, VERSION_KEY, Kind, declaration_of
 from goldenseed.suite.parts import Role, named
 from goldenseed.suite.recipes import FieldDifference, recipe_differences
 from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.trace.distances import either
-from goldenseed.trace.stages import Trace
+from goldenseed.trace.stages import Stage, Trace
 
 
 class Blank(StrEnum):
@@ -71,6 +69,16 @@ class Sides:
 
 _ABSENCE_TELLS = ("adapter_file.", "model_file.", "scheduler.class", "tokenizer.")
 """Keys that a fingerprint lacks because there was nothing to describe, not because it is older."""
+_OF_ROUNDING = (
+    "sha256",
+    ".memory_format",
+    ".compiled",
+    ".kernel",
+    ".implementation",
+    ".slicing",
+    ".training",
+)
+"""Ends of a part's keys that say nothing of what it computes, but for the order of sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,8 @@ class Findings:
     """Where the images part; ``NOWHERE`` alone where no trace tells."""
     hidden: tuple[Root, ...]
     """Places after them that differ as what feeds them does, by rounding: they rule nothing out."""
+    later: tuple[Root, ...]
+    """Places that differ as what feeds them does, by more than rounding: it may hide a change."""
     image: TraceMeasure | None
     """How far the images are apart, if they were made in different batches and that is too far."""
     keys: Mapping[str, KeyDifference]
@@ -112,6 +122,33 @@ class Findings:
         values = [(side.surroundings or {}).get(key) for side in sides]
         return key not in self.keys and None not in values and all(map(_readable, values))
 
+    def digest_key(self, part: str) -> str | None:
+        """Return the key of the digest of a part's weights, if it is on record."""
+        known = self.sides.present.surroundings or {}
+        keys = (f"model.{part}.weights_sha256", f"model.{part}.sha256")
+        return next((key for key in keys if key in known), None)
+
+    def otherwise(self, part: str) -> bool:
+        """Say whether something else than the weights of a part is on record as changed."""
+        own = (f"model.{part}.", f"attention.{part}.")
+        return any(key.startswith(own) and not key.endswith(_OF_ROUNDING) for key in self.keys)
+
+    def adapted(self, part: str) -> bool:
+        """Say whether adapters are on record as put on a part."""
+        return bool(self.value(f"model.{part}.adapters"))
+
+    @property
+    def schedule_known(self) -> bool:
+        """Whether rows and guidance of every step are on record, if only as what they were."""
+        sides = (self.sides.accepted, self.sides.present)
+        versions = [(side.environment or {}).get(VERSION_KEY) for side in sides]
+        return None not in versions
+
+    def hooks_known(self, part: str) -> bool:
+        """Say whether hooks and patches of a part are on record, if only that there are none."""
+        known = self.sides.present.surroundings or {}
+        return f"model.{part}.attributes_sha256" in known
+
     def parts(self, role: Role) -> tuple[str, ...]:
         """Return the names of the present pipeline's models of a role."""
         split = (key.split(".") for key in self.sides.present.surroundings or {})
@@ -131,7 +168,7 @@ def findings_of(sides: Sides, divergence: FirstDivergence | None = None) -> Find
     """Lay out what differs between the two sides."""
     before, now = sides.accepted, sides.present
     growth = divergence.growth if divergence else None
-    roots, hidden = _places(sides)
+    roots, hidden, later = _places(sides)
     keys: Mapping[str, KeyDifference] = {}
     if before.surroundings is not None and now.surroundings is not None:
         inside = before.in_force.keys() | now.in_force.keys()
@@ -143,6 +180,7 @@ def findings_of(sides: Sides, divergence: FirstDivergence | None = None) -> Find
         sides=sides,
         roots=roots or (NOWHERE,),
         hidden=hidden,
+        later=later,
         image=_image(sides, roots),
         keys=keys,
         fields={each.field: each for each in fields},
@@ -152,13 +190,42 @@ def findings_of(sides: Sides, divergence: FirstDivergence | None = None) -> Find
     )
 
 
-def _places(sides: Sides) -> tuple[tuple[Root, ...], tuple[Root, ...]]:
-    """Return the roots, and the places after them that may hide a change in their rounding."""
+def _places(sides: Sides) -> tuple[tuple[Root, ...], ...]:
+    """Return the roots, the places after them that differ by rounding, and those by more."""
     before, now = sides.accepted.trace, sides.present.trace
     if not before or not now:
-        return (), ()
+        return (), (), ()
     roots = roots_of(before, now, beyond_rounding(before, now, _dtype(sides)))
-    return roots, hidden_places(before, now, roots)
+    roots = tuple(map(partial(_with_what_is_not_traced, sides), roots))
+    hidden = hidden_places(before, now, roots)
+    known = {each.place for each in (*roots, *hidden)}
+    later = tuple(each for each in differing_places(before, now) if each.place not in known)
+    return roots, hidden, later
+
+
+_DENOISED: Final = frozenset(
+    {Place.CONDITIONING, Place.DENOISER, Place.GUIDANCE, Place.STEP, Place.LATER_STEP}
+)
+
+
+def _with_what_is_not_traced(sides: Sides, root: Root) -> Root:
+    """Let a difference of the last latents begin in a denoiser that left no record.
+
+    That of a second stage, whose steps are those of another scheduler than the first one's.
+    """
+    if root.place is not Place.BEFORE_VAE:
+        return root
+    known = dict.fromkeys(
+        key.split(".")[1]
+        for key in sides.present.surroundings or {}
+        if key.startswith("model.") and key.endswith(".class")
+    )
+    traced = {
+        each.key.part for each in sides.present.trace or () if each.stage is Stage.DENOISER_OUTPUT
+    }
+    if traced.issuperset(named(known, Role.DENOISER, Role.PRIOR)):
+        return root
+    return replace(root, carried=root.carried | _DENOISED)
 
 
 def _image(sides: Sides, roots: tuple[Root, ...]) -> TraceMeasure | None:
@@ -192,6 +259,9 @@ def _telling(
 
 def _absence_tells(key: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> bool:
     """Say whether that one side lacks ``key`` is a difference of the two pipelines."""
+    declared = declaration_of(key)
+    if declared is not None and declared.since > 1:
+        return True
     family, _, rest = key.partition(".")
     if family not in {"model", "attention"} or "." not in rest:
         return key.startswith(_ABSENCE_TELLS) and _both_describe(family, old, new)

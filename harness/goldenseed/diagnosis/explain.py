@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.diagnosis.divergence import first_divergence
 from goldenseed.diagnosis.effects import effect_of
 from goldenseed.diagnosis.evidence import Blank, Findings, Side, Sides, findings_of, unreadable
+from goldenseed.diagnosis.idle import idle
+from goldenseed.diagnosis.meaning import meaning_of
 from goldenseed.diagnosis.model import Cause, ChangedKey, Diagnosis
 from goldenseed.diagnosis.ranking import ranked
 from goldenseed.diagnosis.rules import ask, offered
 from goldenseed.diagnosis.rules.on_record import takes_effect
-from goldenseed.trace.stages import Stage, Trace
+from goldenseed.suite.recipes import recipe_differences
+from goldenseed.trace.stages import Stage, StageName, Trace
 from goldenseed.verdict.evidence import Evidence as Known
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ NO_ACCEPTED_TRACE = (
     "or from a run without them"
 )
 ALL_THE_SAME = "every recorded stage is identical: the difference arose after the last of them"
+SAME_PIXELS = "the two images are the same, pixel by pixel"
 _NO_PRESENT_TRACE = "no trace of the present image was recorded"
 
 
@@ -36,33 +42,85 @@ def explain(sides: Sides) -> Diagnosis:
     Whatever is missing on either side (trace, environment, recipe) is not used, and said. Two
     images without any difference have no causes.
     """
+    sides, unused = _without_idle(sides)
     before, now = sides.accepted.trace, sides.present.trace
+    equal = _equal_pixels(sides)
     divergence, note = None, None
     if before and now:
         divergence = first_divergence(before, now)
         if divergence is None:
-            return Diagnosis(note=ALL_THE_SAME)
+            said = SAME_PIXELS if equal else ALL_THE_SAME
+            return Diagnosis(note=said, remarks=tuple(_unread_prompt(sides, unused)))
     elif before or now:
         note = NO_ACCEPTED_TRACE if now else _NO_PRESENT_TRACE
     findings = findings_of(sides, divergence)
     offers, notes = ask(offered(), findings)
     causes = ranked(findings, offers)
-    moved = any(sides.metrics.get(name) for name in ("peak_difference", "changed_fraction"))
-    if divergence is None and causes[0].cause is Cause.UNKNOWN and not moved:
+    moved = any(sides.metrics.get(name) for name in _MOVED)
+    if equal or (divergence is None and causes[0].cause is Cause.UNKNOWN and not moved):
         causes = ()
     return Diagnosis(
         first_divergence=divergence,
         causes=causes,
         environment=tuple(_changed_keys(findings)),
-        note=note,
-        remarks=(*_remarks(sides), *notes),
+        note=SAME_PIXELS if equal and note is None and divergence is None else note,
+        remarks=(*_remarks(sides), *_unread_prompt(sides, unused), *notes),
     )
+
+
+_MOVED = ("peak_difference", "changed_fraction")
+"""Metrics that are 0 for equal pixels alone."""
+
+
+def _equal_pixels(sides: Sides) -> bool:
+    """Say whether the two images are known to be the same, pixel by pixel."""
+    if any(name in sides.metrics for name in _MOVED):
+        return not any(sides.metrics.get(name) for name in _MOVED)
+    levels = [
+        {each.sha256 for each in side.trace or () if each.stage is Stage.PIXELS}
+        for side in (sides.accepted, sides.present)
+    ]
+    return bool(levels[0]) and levels[0] == levels[1]
+
+
+def _without_idle(sides: Sides) -> tuple[Sides, frozenset[StageName]]:
+    """Leave out the records of text that feed nothing, and return which."""
+    before, now = sides.accepted.trace, sides.present.trace
+    unused = idle(before, now) if before and now else frozenset()
+    if not unused:
+        return sides, unused
+    kept = (
+        replace(side, trace=tuple(each for each in side.trace or () if each.key not in unused))
+        for side in (sides.accepted, sides.present)
+    )
+    accepted, present = kept
+    return Sides(accepted, present, sides.metrics), unused
+
+
+def _unread_prompt(sides: Sides, unused: frozenset[StageName]) -> Iterator[str]:
+    """Say that a prompt was changed where no text encoder sees it."""
+    before, now = sides.accepted, sides.present
+    differing = recipe_differences(before.recipe or {}, now.recipe or {})
+    prompts = [each.field for each in differing if _PROMPT.fullmatch(each.field)]
+    if before.recipe is None or now.recipe is None or not prompts or not _same_text(sides):
+        return
+    beyond = any(key.stage is Stage.TOKEN_IDS for key in unused)
+    why = "the change lies beyond the tokenizer's limit" if beyond else "its tokens are the same"
+    yield f"{prompts[0].removeprefix('call.')} differs, but no text encoder sees it: {why}"
+
+
+def _same_text(sides: Sides) -> bool:
+    embeddings = [
+        {each.key: each.sha256 for each in side.trace or () if each.stage in _TEXT}
+        for side in (sides.accepted, sides.present)
+    ]
+    return bool(embeddings[0]) and embeddings[0] == embeddings[1]
 
 
 def _changed_keys(findings: Findings) -> Iterator[ChangedKey]:
     """Yield the keys that differ, and whether each can have made the difference where it began."""
     for key, each in findings.keys.items():
-        effect = effect_of(key)
+        effect = meaning_of(each, findings) or effect_of(key)
         explains = effect is None or any(
             takes_effect(effect, findings, root) for root in (*findings.roots, *findings.hidden)
         )
@@ -93,6 +151,8 @@ def _has_pixels(trace: Trace) -> bool:
     return any(each.stage is Stage.PIXELS for each in trace)
 
 
+_TEXT = (Stage.TOKEN_IDS, Stage.PROMPT_EMBEDDINGS)
+_PROMPT = re.compile(r"prompt|call\.(negative_)?prompt(_\d)?")
 _Read = TypeVar("_Read")
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
@@ -39,6 +40,8 @@ _ASIDE = 0.5
 """What remains of a confidence that is about rounding, where something else changed as well."""
 _CERTAIN: Final = RECORDED / 2
 """The weight of a suspicion from which something is known to be another."""
+_TWO_DRAWS: Final = 0.05
+"""From this relative distance on, two pictures are of two draws of noise."""
 _ONCE: Final[Mapping[Cause, int]] = MappingProxyType({})
 OF_ROUNDING: Final = frozenset({Cause.CPU, Cause.GPU, Cause.ATTENTION, Cause.KERNELS, Cause.BATCH})
 """Causes that change the order of sums, and as a rule nothing else."""
@@ -66,8 +69,9 @@ def ranked(
 ) -> tuple[RankedCause, ...]:
     """Return the causes that explain what differs, the likeliest first; ``unknown`` is one."""
     best: dict[Cause, tuple[float, Sequence[Suspicion]]] = {}
-    at_roots = _at_roots(findings, offered)
-    for cause, share, found in (*at_roots, *_beneath(findings), *_hidden(findings)):
+    at_roots = tuple(_at_roots(findings, offered))
+    others = (_beneath(findings), _hidden(findings), _besides(findings))
+    for cause, share, found in (*at_roots, *chain.from_iterable(others)):
         if share > best.get(cause, (-1.0, ()))[0]:
             best[cause] = (share, found)
     order = sorted(best, key=lambda cause: (-best[cause][0], cause is Cause.UNKNOWN))
@@ -111,6 +115,23 @@ def _beneath(findings: Findings) -> Iterator[_Claim]:
             yield cause, shares.of(cause) * kept, each
 
 
+def _besides(findings: Findings) -> Iterator[_Claim]:
+    """Yield what is on record as changed where the images had parted before, beyond rounding.
+
+    What it does cannot be seen on top of that; that it was changed is known.
+    """
+    for place in findings.later:
+        shares = _shares(findings, place, _by_cause(findings, place, ON_RECORD))
+        for cause, each in shares.found.items():
+            if cause not in OF_ROUNDING and shares.weights[cause] >= _CERTAIN:
+                said = f"{place.place}: differs already for what feeds it, which hides what it does"
+                yield (
+                    cause,
+                    shares.of(cause) * _ASIDE,
+                    [*each, Suspicion(Cause.UNKNOWN, 0.0, "", (said,))],
+                )
+
+
 def _hidden(findings: Findings) -> Iterator[_Claim]:
     """Yield what is known to be another, where its effect may be no larger than rounding.
 
@@ -126,7 +147,28 @@ def _hidden(findings: Findings) -> Iterator[_Claim]:
                 kept = _ASIDE if findings.image is None else 1.0
                 yield cause, shares.of(cause) * kept, [*each, _not_seen(place, findings.image)]
     if findings.image is not None and not explained:
-        yield Cause.UNKNOWN, 1 - _ASIDE, [_not_seen(findings.roots[0], findings.image)]
+        yield from _another_draw(findings, findings.image)
+
+
+def _another_draw(findings: Findings, image: TraceMeasure) -> Iterator[_Claim]:
+    """Yield why an image from a batch is another one, if nothing on record beside the batch is.
+
+    Noise that is drawn for several images is another draw for each but the first, and in later
+    steps for all; pictures of two draws are far apart.
+    """
+    drawn = next((root for root in findings.roots if root.place is Place.NOISE), None)
+    if drawn is None or image.value < _TWO_DRAWS:
+        yield Cause.UNKNOWN, 1 - _ASIDE, [_not_seen(findings.roots[0], image)]
+        return
+    suspected = _by_cause(findings, drawn, RULES)
+    shares = _shares(findings, drawn, suspected)
+    said = (
+        "the noise is drawn for several images: another row of it, or that of later steps, is "
+        "another draw"
+    )
+    for cause in shares.found.keys() & {Cause.BATCH}:
+        found = [*shares.found[cause], Suspicion(Cause.UNKNOWN, 0.0, "", (said,))]
+        yield cause, shares.of(cause), found
 
 
 def _not_seen(place: Root, image: TraceMeasure | None) -> Suspicion:

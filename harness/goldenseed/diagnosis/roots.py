@@ -23,12 +23,8 @@ from goldenseed.tolerance.mixtures import EPS
 from goldenseed.tolerance.rounding import (
     TABLE,
     TraceMeasure,
-    decoder_limit,
-    latents_limit,
-    trace_measures,
 )
 from goldenseed.trace.distances import Pair, either, same, stage_distance
-from goldenseed.trace.sketch import relative_distance
 from goldenseed.trace.stages import Stage, Trace
 
 _ALWAYS_THERE = frozenset({Place.SCHEDULE, Place.LATER_NOISE, Place.FIRST_STEP, Place.LATER_STEP})
@@ -49,6 +45,16 @@ def roots_of(
     """
     found = _by_place(accepted, present)
     return tuple(_roots(found, _seen_later(found, beyond)))
+
+
+def differing_places(accepted: Trace, present: Trace) -> tuple[Root, ...]:
+    """Return all places that differ, roots or not, in the order of the flow."""
+    found = _by_place(accepted, present)
+    return tuple(
+        Root(_narrowed(place, found), tuple(pairs), _farthest(pairs))
+        for place, pairs in found.items()
+        if _differs(pairs)
+    )
 
 
 def hidden_places(accepted: Trace, present: Trace, roots: Sequence[Root]) -> tuple[Root, ...]:
@@ -188,10 +194,21 @@ def _by_place(accepted: Trace, present: Trace) -> dict[Place, list[Pair]]:
             or (place in _ALWAYS_THERE and _ORDER[place] < shortest)
         )
     }
+    if Place.CONDITIONING in kept:
+        kept[Place.CONDITIONING] = _given_first(kept, present)
     if Place.DENOISER not in kept:
         # Whether guidance made of the same something else is not known: a compiled denoiser.
         kept.pop(Place.GUIDANCE, None)
     return kept
+
+
+def _given_first(found: Mapping[Place, list[Pair]], present: Trace) -> list[Pair]:
+    """Leave out what later calls in the first step are given once an output before differs."""
+    order = {each.key: number for number, each in enumerate(present)}
+    outputs = (either(pair).key for pair in found.get(Place.DENOISER, ()) if not same(pair))
+    first = min((order[key] for key in outputs if key in order), default=len(order))
+    given = found[Place.CONDITIONING]
+    return [pair for pair in given if order.get(either(pair).key, -1) < first]
 
 
 def _differs(pairs: Sequence[Pair]) -> bool:
@@ -213,68 +230,3 @@ def _narrowed(place: Place, found: Mapping[Place, list[Pair]]) -> Place:
     if place is Place.IMAGE and Place.VAE in found:
         return Place.CONVERSION
     return place
-
-
-_TABLES: Final = frozenset({"timesteps", "sigmas", "timesteps_distance", "sigmas_distance"})
-_GIVEN: Final = _TABLES | {"token_ids", "noise_distance", "embeddings_distance"}
-_EVALUATED: Final = _GIVEN | {"denoiser_distance", "guidance_shift", "first_step_shift"}
-_MEASURES: Final[Mapping[str, tuple[Place, frozenset[str]]]] = MappingProxyType(
-    {
-        "timesteps_distance": (Place.SCHEDULE, frozenset()),
-        "sigmas_distance": (Place.SCHEDULE, frozenset()),
-        "embeddings_distance": (Place.EMBEDDINGS, frozenset({"token_ids"})),
-        "denoiser_distance": (Place.DENOISER, _GIVEN),
-        "guidance_shift": (Place.GUIDANCE, frozenset()),
-        "first_step_shift": (Place.FIRST_STEP, _TABLES),
-        "coherence": (Place.DENOISER, _EVALUATED),
-        "latents_distance": (Place.LATER_STEP, _EVALUATED | {"coherence"}),
-        "decoded_distance": (Place.VAE, frozenset({"latents_distance"})),
-    }
-)
-"""Where each is made, and the measures of which it is a consequence.
-
-The weights of a sum depend on none of its terms, and what a VAE may make of a difference of its
-latents is in its limit.
-"""
-
-
-def beyond_rounding(
-    accepted: Trace, present: Trace, dtype: str | None = None
-) -> Mapping[Place, TraceMeasure]:
-    """Return what rounding does not explain, by the place where it arises.
-
-    Empty where the two traces are not of one kind. ``dtype`` is torch's name; else the latents'.
-    """
-    measures = trace_measures(accepted, present, dtype or _dtype(present))
-    unexplained = {each.metric: each for each in measures if not each.explained}
-    found: dict[Place, TraceMeasure] = {}
-    for metric, (place, causes) in _MEASURES.items():
-        measure = unexplained.get(metric)
-        if measure and measure.detail is None and not causes & unexplained.keys():
-            found.setdefault(place, measure)
-    return found
-
-
-def image_beyond_rounding(
-    accepted: Trace, present: Trace, dtype: str | None = None
-) -> TraceMeasure | None:
-    """Return how far the float images are apart, if rounding in all steps does not explain it.
-
-    For traces whose stages cannot be compared: those of an image that was made in a batch.
-    """
-    dtype = dtype or _dtype(present)
-    images = [
-        [each for each in trace if each.stage is Stage.FLOAT_IMAGE] for trace in (accepted, present)
-    ]
-    if dtype not in EPS or not all(images):
-        return None
-    steps = sum(each.stage is Stage.DENOISING_STEP for each in present)
-    limit = decoder_limit(dtype, latents_limit(dtype, max(1, steps)))
-    distance = relative_distance(images[0][0], images[1][0])
-    if distance is None or distance <= limit:
-        return None
-    return TraceMeasure("image_distance", distance, limit)
-
-
-def _dtype(trace: Trace) -> str:
-    return next((each.dtype for each in trace if each.stage is Stage.DENOISING_STEP), "")

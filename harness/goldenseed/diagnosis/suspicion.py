@@ -9,6 +9,7 @@ from enum import Enum, auto
 from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
+from goldenseed.suite.parts import Role
 
 DECLARED = 200.0
 """Weight of a field of the recipe that differs and takes effect at the root."""
@@ -20,6 +21,8 @@ LIKELY = 10.0
 """Weight of the usual reason for what the trace shows, where others are possible."""
 POSSIBLE = 2.0
 """Weight of a possible reason that nothing speaks for."""
+_NEAR = 4.0
+"""How many times rounding's limit may be exceeded where something on record rounds otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def fit(size: Size, findings: Findings, root: Root) -> float:
     if size is Size.ANY or (size is Size.CAST and root.recast and not _misshapen(root)):
         return 1.0
     if size is Size.ROUNDING and root.beyond is not None:
-        return 0.0
+        return 0.5 if near_the_limit(findings, root) else 0.0
     if _misshapen(root):
         return 0.02
     if root.place is Place.ANYWHERE:
@@ -68,6 +71,18 @@ def fit(size: Size, findings: Findings, root: Root) -> float:
     if not root.distance:
         return 0.7
     return _fit_of_distance(size, root.distance, root.distance / findings.rounding(root))
+
+
+def near_the_limit(findings: Findings, root: Root) -> bool:
+    """Say whether what exceeds rounding does so by little, or where rounding has no limit.
+
+    A decoder that looks its latents up in a codebook makes a jump of the least rounding.
+    """
+    classes = [findings.value(f"model.{part}.class") for part in findings.parts(Role.DECODER)]
+    if root.place is Place.VAE and any(str(each).startswith("VQ") for each in classes):
+        return True
+    beyond = root.beyond
+    return beyond is not None and beyond.value <= _NEAR * (beyond.limit or 0.0)
 
 
 def _misshapen(root: Root) -> bool:
@@ -85,13 +100,15 @@ def computed_otherwise(
     cause: Cause, findings: Findings, root: Root, parts: Iterable[str], evidence: str
 ) -> Iterator[Suspicion]:
     """Suspect the weights of ``parts``, and what else makes something else of the same input."""
-    sentences, weight = [evidence], LIKELY
-    known = findings.sides.present.surroundings or {}
-    digests = [key for part in parts if (key := f"model.{part}.sha256") in known]
+    sentences, weight, words = [evidence], LIKELY, ""
+    digests = [key for part in parts if (key := findings.digest_key(part))]
     if digests and all(map(findings.same_key, digests)):
+        words = "changed after they were loaded"
         sentences.append("its weights were the same when they were loaded")
-        weight *= 0.8
-    yield Suspicion(cause, weight, "", tuple(sentences))
+        weight *= 0.8 if not any(map(findings.otherwise, parts)) else 0.05
+    yield Suspicion(cause, weight, words, tuple(sentences))
+    if not any(map(findings.hooks_known, parts)):
+        yield Suspicion(Cause.PATCH, POSSIBLE / 2, "", (evidence,))
     reduced = fit(Size.REDUCED, findings, root)
     yield Suspicion(Cause.MATMUL_PRECISION, POSSIBLE / 2 * reduced, "", (evidence,))
     yield Suspicion(Cause.DTYPE, POSSIBLE / 4, "", (evidence,))

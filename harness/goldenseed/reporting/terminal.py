@@ -5,13 +5,13 @@ Nothing that is said can move the cursor or colour the terminal: control charact
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from goldenseed.reporting.diagnosis import Why
 from goldenseed.reporting.view import Block, CaseView, RunView
 from goldenseed.reporting.words import About, Told, count_of, visible
 from goldenseed.runs.record import BaselineUsed
+from goldenseed.verdict.model import Verdict
 
 _FACTS = (About.GATE, About.TOLERANCE)
 _LAST = About.CALIBRATION
@@ -25,6 +25,23 @@ def failure_text(case: CaseView, report: str | None) -> str:
     head = f"{record.verdict.upper()} {visible(record.path)}::{visible(record.id)}"
     lines = (line for text in _body(case, report) for line in visible(text).splitlines())
     return "\n".join([head, *(f"  {line}".rstrip() for line in lines)])
+
+
+def reason_line(case: CaseView) -> str:
+    """Say in one line what became of a case: verdict, what decided it, the first cause.
+
+    ``DRIFT ssim 0.9781 < min_ssim 0.9999 (suite); likely cause: guidance scale: about 4 → 6``
+    """
+    record = case.record
+    parts = [each.words for each in case.deciding[:1]]
+    if record.error:
+        parts.append(next(filter(None, map(str.strip, record.error.splitlines())), ""))
+    if case.shortfall:
+        parts.append(case.shortfall)
+    line = ": ".join(dict.fromkeys(parts))
+    rest = [f"likely cause: {case.why.likely}"] if case.why and case.why.likely else []
+    rest += [each.statement for each in case.fallback]
+    return _line(f"{record.verdict.upper()} {'; '.join([line, *rest])}")
 
 
 def _body(case: CaseView, report: str | None) -> Iterator[str]:
@@ -78,19 +95,18 @@ def why_lines(why: Why) -> Iterator[str]:
         yield why.distances
     if why.environment:
         yield f"environment: {_line(why.environment)}"
-    if why.causes:
-        first, *others = map(_line, why.causes)
-        yield f"likely cause: {first}"
+    if why.likely:
+        yield f"likely cause: {_line(why.likely)}"
         yield from (f"  {_line(each)}" for each in why.evidence)
-        if others:
-            yield f"  or {', or '.join(others)}"
+        if why.others:
+            yield f"  or {_line(', or '.join(why.others))}"
     yield from (f"note: {_line(each)}" for each in why.remarks)
 
 
 def summary_lines(run: RunView, report: str | None = None) -> list[str]:
     """Return the run's closing lines; ``report`` is the page's path as a user would type it."""
     counts = ", ".join(f"{len(each.cases)} {each.verdict}" for each in reversed(run.sections))
-    lines = [run.shared] if run.shared else []
+    lines = [*run.shared]
     left_out = len(run.record.not_compared)
     counts = ", ".join(
         [counts or "no cases", *([f"{left_out:,} not compared"] if left_out else [])]
@@ -101,12 +117,21 @@ def summary_lines(run: RunView, report: str | None = None) -> list[str]:
     lines += [lock.sentence for lock in run.locks]
     lines += [f"note: {remark}" for remark in run.remarks]
     lines += _set_lines(run)
+    lines += _warnings(run)
     if report:
         lines.append(f"report  {report}")
     if any(case.accept and not case.record.passed for case in run.cases):
-        command = f"goldenseed accept {shlex.quote(run.record.run_id)}"
-        lines.append(f'accept  {command} SUITE::CASE… --reason "…"')
+        lines.append(f"accept  {' '.join(run.place.accepting())}")
     return [f"golden: {_line(line)}" for line in lines]
+
+
+def _warnings(run: RunView) -> Iterator[str]:
+    """Name the cases that pass with a warning, which stands among all of pytest's warnings else."""
+    warned = [each for each in run.cases if each.record.verdict is Verdict.WARN]
+    warned = [each for each in warned if each.record.passed]
+    yield from (f"{each.name}: {reason_line(each)}" for each in warned[:_NAMED])
+    if len(warned) > _NAMED:
+        yield f"and {count_of(len(warned) - _NAMED, 'more case')} to be warned of, in the report"
 
 
 def _set_lines(run: RunView) -> Iterator[str]:

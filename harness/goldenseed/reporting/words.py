@@ -9,7 +9,8 @@ from enum import Enum, auto
 
 from goldenseed.images.gates import Direction
 from goldenseed.reporting.numbers import metric_label, number, scalar, value_and_limit
-from goldenseed.runs.record import GateInForce, RunRecord
+from goldenseed.runs.parts import NotCompared
+from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
 from goldenseed.trace.stages import Stage, StageName
 from goldenseed.verdict.model import CALIBRATION, CONTENT, Reason, Verdict
 
@@ -88,6 +89,11 @@ def count_of(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+def name_of(case: CaseRecord | NotCompared) -> str:
+    """Name a case with its suite, as every verb takes it: ``shapes::red-apple[seed=1024]``."""
+    return f"{case.suite}::{case.id}"
+
+
 def outcome(run: RunRecord) -> str:
     """Say in a few words how a run ended: ``6 of 32 cases fail``, ``cut short: no cases``."""
     total = len(run.cases)
@@ -158,6 +164,14 @@ class Told:
     statement: str
     """What it says, without where the limit came from."""
     source: str
+
+    @property
+    def beyond(self) -> bool:
+        """Whether it tells of a value beyond what is allowed."""
+        value, limit = _number(self.reason.value), _number(self.reason.limit)
+        if self.about is About.TOLERANCE and value is not None and limit is not None:
+            return value > limit
+        return self.about in {About.GATE, About.CONTENT}
 
     @property
     def words(self) -> str:

@@ -65,6 +65,11 @@ class RunWriter:
         self._write_record(self._record)
         self._journal = (self.folder / JOURNAL).open("ab")
 
+    @property
+    def record(self) -> RunRecord:
+        """What is written so far; the cases once the run is finished."""
+        return self._record
+
     def add_environment(
         self, profile: str | None, environment: dict[str, EnvironmentValue]
     ) -> None:
@@ -169,7 +174,14 @@ def load_run(path: Path) -> RunRecord:
     if record.finished is None and journal.is_file():
         record = record.model_copy(update=_read_journal(journal))
     cases = tuple(_as_required(case, record.options) for case in record.cases)
-    return record.model_copy(update={"cases": cases})
+    sets = tuple(_as_found(each) for each in record.sets)
+    return record.model_copy(update={"cases": cases, "sets": sets})
+
+
+def _as_found(found: SetRecord) -> SetRecord:
+    """Return the set as what was found of it lets it pass, whatever its ``passed`` says."""
+    holds = found.error is None and all(result.passed for result in found.results)
+    return found.model_copy(update={"passed": found.passed and holds})
 
 
 def _as_required(case: CaseRecord, options: Mapping[str, str]) -> CaseRecord:

@@ -174,7 +174,9 @@ class Judging:
         if accepted.stages_sha256 != recording.stages_sha256:
             return None
         with suppress(GoldenseedError):  # then it is written anew
-            return accepted.trace_sha256, self._store.trace_file(accepted.trace_sha256)
+            return accepted.trace_sha256, self._store.trace_file(
+                accepted.trace_sha256, recording.stages_sha256
+            )
         return None
 
     def _mask(self, image: Image, spec: MaskSpec | None) -> tuple[Image | None, MaskUsed | None]:

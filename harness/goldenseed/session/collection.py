@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -22,6 +22,7 @@ from goldenseed.session.failure import (
     GoldenWarning,
     settle,
     show_traceback,
+    shown,
 )
 from goldenseed.session.golden_session import session_of
 from goldenseed.session.naming import repetitions
@@ -145,7 +146,7 @@ class CaseItem(pytest.Item):
             record, error = session.worker.run(self.case, self.name)
         if error is not None:
             show_traceback(self, error)
-        settle(self, record, session.text_of)
+        settle(self, record, session.said_of)
 
     def repr_failure(
         self,
@@ -154,7 +155,7 @@ class CaseItem(pytest.Item):
     ) -> Any:
         """Show the record's text for a verdict, and pytest's own view for anything else."""
         if isinstance(excinfo.value, GoldenFailure):
-            return str(excinfo.value)
+            return shown(self, cast("pytest.ExceptionInfo[GoldenFailure]", excinfo), self.case.line)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

@@ -13,9 +13,10 @@ from typing import Any
 from goldenseed.baselines.store import BaselineStore, Outcome
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.lock import LockDifference
+from goldenseed.reporting.commands import Place
 from goldenseed.reporting.html import write_report
 from goldenseed.reporting.markdown import write_summary
-from goldenseed.reporting.view import run_view
+from goldenseed.reporting.view import RunView, run_view
 from goldenseed.runs.candidates import open_candidates, read_git_state, who_accepts
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.made import pending
@@ -44,6 +45,7 @@ class Controller:
         options: Options,
         store: BaselineStore,
         memory: Memory | None = None,
+        place: Place | None = None,
     ) -> None:
         self._root = root
         self._run_id = run_id
@@ -51,10 +53,11 @@ class Controller:
         self._options = options
         self._store = store
         self._memory = memory
+        self._place = place
         self._writer: RunWriter | None = None
         self._warned: Counter[str] = Counter()
         self._suites: Mapping[str, Suite] | None = None
-        self.run: RunRecord | None = None
+        self.view: RunView | None = None
         self.notes: list[str] = []
         self.failed_after_all = False
 
@@ -105,11 +108,11 @@ class Controller:
         """
         writer = self._ensure_writer()
         shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
-        run = self.run = writer.finish(finished=datetime.now(UTC), complete=complete)
+        run = writer.finish(finished=datetime.now(UTC), complete=complete)
         self._try(partial(self._judge_sets, run, writer))
-        run = self.run
+        run = writer.record
         self.notes += told(self._warned)
-        view = run_view(run, writer.folder)
+        view = self.view = run_view(run, writer.folder, place=self._place)
         for step in (
             partial(write_report, view, writer.folder),
             partial(write_summary, view, writer.folder),
@@ -154,7 +157,7 @@ class Controller:
             cases = {case.id: case for case in run.cases if case.path == place}
             judged += judge_sets(suite, place, cases, writer.folder) if suite.sets else ()
         if judged:
-            self.run = writer.add_sets(judged)
+            writer.add_sets(judged)
             self.failed_after_all |= not all(each.passed for each in judged)
 
     def _check_gates(self, run: RunRecord) -> None:

@@ -96,7 +96,7 @@ class GoldenImage:
             )
             prompt = prompt if isinstance(prompt, str) else None
             record = with_content(record, usable, prompt, scored)
-        settle(self._item, record, self._session.text_of)
+        settle(self._item, record, self._session.said_of)
         return record
 
     def _claim(self, record: CaseRecord) -> None:

@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from pydantic import BaseModel
 
-from goldenseed.backends.devices import VISIBLE, Place, check_repeatable, place_of_worker, too_late
+from goldenseed.backends.devices import VISIBLE, check_repeatable, place_of_worker, too_late
+from goldenseed.backends.devices import Place as DevicePlace
 from goldenseed.backends.protocol import Settings
 from goldenseed.backends.registry import Backends, look_up
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.baselines.verified import Verified
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.reporting.terminal import failure_text, summary_lines
-from goldenseed.reporting.view import case_view, run_view
+from goldenseed.reporting.commands import Place
+from goldenseed.reporting.terminal import summary_lines
 from goldenseed.runs.folder import new_run_id
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.session.controller import Controller
-from goldenseed.session.failure import CASE, RECORDS, give_lines, shown_once
+from goldenseed.session.failure import CASE, RECORDS, Said, give_lines, say_in_one_line
 from goldenseed.session.foreign import ForeignWarnings
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.session.naming import rivalry
@@ -33,8 +34,10 @@ from goldenseed.session.option_table import FIXTURE
 from goldenseed.session.options import check_one_case, read_options
 from goldenseed.session.progress import Progress
 from goldenseed.session.reports import outcome_of, pending_of_test
+from goldenseed.session.telling import Telling, write_system_out
 from goldenseed.session.unreferenced import Extent
 from goldenseed.session.worker import Worker
+from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
     from goldenseed.suite.cases import Suite
@@ -80,16 +83,27 @@ class GoldenSession:
         seconds, digits = self._watch.began
         started = datetime.fromtimestamp(seconds, UTC)
         self.run_id = new_run_id(started, digits)
+        self._telling = Telling(
+            run_id=self.run_id,
+            folder=self._options.reports / self.run_id,
+            place=Place.of(
+                self.run_id,
+                reports=self._options.reports,
+                baselines=self._options.baselines,
+                root=config.rootpath,
+            ),
+            base=config.invocation_params.dir,
+        )
         self._suites: dict[str, tuple[str, Path]] = {}
         self._claims: dict[tuple[str, str], tuple[str, str]] = {}
-        self._place: Place | None = None
+        self._place: DevicePlace | None = None
         self._visible = os.environ.get(VISIBLE)
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
         cache = getattr(config, "cache", None)  # not there under -p no:cacheprovider
         store = BaselineStore(self._options.baselines, verified=_verified_in(cache))
         self.worker = Worker(
             root=config.rootpath,
-            folder=self._options.reports / self.run_id,
+            folder=self._telling.folder,
             store=store,
             passing=self._options.passing,
             backend=self._make_backend,
@@ -107,6 +121,7 @@ class GoldenSession:
                 options=self._options,
                 store=store,
                 memory=cache,
+                place=self._telling.place,
             )
 
     def meet(self, suite: Suite) -> None:
@@ -151,14 +166,13 @@ class GoldenSession:
         if place is not None and self._place is None:
             self._place = place.taken(too_late=too_late())
 
-    def text_of(self, record: CaseRecord) -> str:
+    def said_of(self, record: CaseRecord) -> Said:
         """Return what the terminal says of a case that is not as it should be."""
         if record.error is not None:
             teller = self._told.setdefault((record.path, record.error), record.id)
             if teller != record.id and record.reasons[0].code == "generation_failed":
                 record = record.failed("generation_failed", f"as of {teller}, told there in full")
-        report = self._options.reports / self.run_id / "index.html"
-        return failure_text(case_view(record, self.run_id), self._shown(report))
+        return self._telling.said_of(record)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # to see what pytest's marks made of the report
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
@@ -167,14 +181,20 @@ class GoldenSession:
         pending = self._pending(item)
         if pending is None:
             return report
-        if report.failed and call.excinfo is not None:
-            report.longrepr = shown_once(item, call.excinfo, report.longrepr)
+        if call.excinfo is not None:
+            say_in_one_line(report, call.excinfo.value)
         outcome = outcome_of(item, call, report, pending)
+        self._telling.add_properties(item, report, outcome)
         carried: dict[str, Any] = {}
         if outcome.not_compared is not None:
             carried["not_compared"] = outcome.not_compared
         if outcome.records:
             carried["records"] = outcome.records
+            carried["warnings"] = [
+                self.said_of(each).text
+                for each in outcome.records
+                if each.passed and each.verdict is Verdict.WARN
+            ]
             if self.worker.environment is not self._environment_sent:
                 carried["environment"] = dict(self.worker.environment)
                 carried["profile"] = self.worker.profile
@@ -210,6 +230,8 @@ class GoldenSession:
         carried = report.goldenseed
         del report.goldenseed  # pytest keeps every report until the end
         carried = json.loads(carried) if isinstance(carried, str) else carried
+        for text in carried.pop("warnings", ()):
+            write_system_out(self._config, report, text)
         retried = report.outcome not in _OUTCOMES
         self._controller.receive(carried, retried=retried)
         return True
@@ -257,10 +279,8 @@ class GoldenSession:
         if self._controller is None or not (self._controller.began or self._controller.notes):
             return
         terminalreporter.section("goldenseed")
-        run = self._controller.run
-        if run is not None:
-            report = self._shown(self._options.reports / self.run_id / "index.html")
-            for line in summary_lines(run_view(run), report):
+        if self._controller.view is not None:
+            for line in summary_lines(self._controller.view, self._telling.report):
                 terminalreporter.write_line(line)
         for line in self._controller.notes:
             terminalreporter.write_line(line)
@@ -276,11 +296,6 @@ class GoldenSession:
                 layers=self._options.trace == "deep",
             )
         )
-
-    def _shown(self, path: Path) -> str:
-        """Return a path as the user would type it."""
-        base = self._config.invocation_params.dir
-        return str(path.relative_to(base) if path.is_relative_to(base) else path)
 
 
 def _verified_in(cache: pytest.Cache | None) -> Verified:

@@ -12,6 +12,7 @@ from typing import Any
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.document import Document, Problem
+from goldenseed.suite.factory import source_or_factory_fault
 from goldenseed.suite.inputs import each_item, input_fault
 from goldenseed.suite.masking import mask_fault
 from goldenseed.suite.model import (
@@ -89,6 +90,8 @@ class _Checks:
             yield self.at_key(place, f"{name_of(place)}: {shown(name)} {fault}", "choose another")
 
     def model(self, model: dict[str, Any]) -> Iterator[Problem]:
+        if model and (found := source_or_factory_fault(self.document.path, model)):
+            yield self.at(("model", found[0]) if found[0] else ("model",), found[1], found[2])
         source = model.get("source")
         if isinstance(source, str) and source and model.get("backend", DIFFUSERS) == DIFFUSERS:
             fault = source_fault(self.document.path, source, model.get("revision"))

@@ -45,7 +45,7 @@ def read_picture(path: Path, mode: str | None) -> Image:
 
     from goldenseed.core.pixels import has_16_bit_colour, opened
 
-    with opened(path) as (label, image):
+    with opened(path) as (label, image, _):
         if image.mode.startswith("I") or image.mode == "F" or has_16_bit_colour(image):
             raise GoldenseedError(
                 "has more than 8 bits a channel",

@@ -24,6 +24,7 @@ from goldenseed.suite.cases import (
 )
 from goldenseed.suite.checks import check
 from goldenseed.suite.document import COUNTED, Document, Problem, failure, read_document
+from goldenseed.suite.factory import factory_spec
 from goldenseed.suite.inputs import InputCase, InputValue, input_files, input_values
 from goldenseed.suite.masking import mask_spec
 from goldenseed.suite.model import (
@@ -132,9 +133,13 @@ def _noise(path: Path, section: NoiseFileSection | str | None) -> NoiseSpec | No
 
 def _model(document: Document, section: ModelSection, *, portable: bool) -> ModelSpec:
     path, named = document.path, "backend" in section.model_fields_set
+    source, factory = section.source or "", None
+    if section.factory is not None:
+        source, factory = section.factory, factory_spec(section.factory, path, section.arguments)
     return ModelSpec(
-        source=section.source,
-        folder=model_folder_beside(path, section.source, section.backend),
+        source=source,
+        folder=None if factory else model_folder_beside(path, source, section.backend),
+        factory=factory,
         revision=section.revision,
         variant=section.variant,
         pipeline=section.pipeline,

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside
+from goldenseed.suite.factory import FactorySpec
 
 DIFFUSERS = "diffusers"
 """The back end of this package, and of suites that name none."""
@@ -111,6 +112,8 @@ class ModelSpec:
     """Components whose files may lack weights."""
     backend: str = DIFFUSERS
     """The name of what makes the images."""
+    factory: FactorySpec | None = None
+    """The user's code that puts the model together; then ``source`` is its name."""
     backend_line: int | None = None
     """Where it stands in the suite file; None where the file leaves it out."""
 

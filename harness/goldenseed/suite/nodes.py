@@ -91,7 +91,7 @@ def _text_of(path: Path) -> str:
 
 
 class _Composer(CLoader):
-    """libyaml's composer, without YAML 1.1's resolvers and with bounds on depth and number of nodes.
+    """libyaml's composer, without YAML 1.1's resolvers, of bounded depth and size.
 
     It recurses on the C stack and takes 500 bytes a node, so both are bounded while composing.
     """

@@ -38,7 +38,8 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
     model = case.suite.model
     described: dict[str, Any] = {
         "backend": None if model.backend == DIFFUSERS else model.backend,
-        "source": model.source,
+        "source": None if model.factory else model.source,
+        **_factory(model),
         "revision": model.revision,
         "variant": model.variant,
         "pipeline": model.pipeline,
@@ -61,6 +62,19 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
         if case.suite.determinism.portable
         else case.suite.determinism.relaxed(),
     }
+
+
+def _factory(model: ModelSpec) -> dict[str, Any]:
+    factory = model.factory
+    return (
+        {
+            "factory": factory.name,
+            "factory_sha256": factory.sha256,
+            "arguments": deepcopy(dict(factory.arguments)),
+        }
+        if factory
+        else {}
+    )
 
 
 def _noise(noise: NoiseSpec) -> JsonValue:
@@ -112,6 +126,7 @@ def key_of_model(model: ModelSpec) -> str:
         {
             "backend": model.backend,
             "source": str(model.folder.resolve()) if model.folder else model.source,
+            **_factory(model),
             "revision": model.revision,
             "variant": model.variant,
             "pipeline": model.pipeline,

@@ -14,6 +14,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from goldenseed.suite.factory import PATTERN as FACTORY
 from goldenseed.suite.inputs import Inputs, InputSection
 from goldenseed.suite.masking import Ignore, MaskFile
 from goldenseed.suite.sections import (
@@ -74,11 +75,15 @@ class ModelSection(Section):
 
     backend: Name = "diffusers"
     """What makes the images: `diffusers`, or the name of a back end of another package."""
-    source: NonEmpty
+    source: NonEmpty | None = None
     """A folder beside the suite file (relative, inside its folder) or a hub id `org/name`.
 
     For a back end of another package whatever that takes.
     """
+    factory: Annotated[str, StringConstraints(pattern=FACTORY)] | None = None
+    """In place of `source`: your own function that makes a pipeline, `package.module:function`."""
+    arguments: Call = Field(default_factory=dict)
+    """What the factory is called with."""
     revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
     """The commit of the hub repository, 40 hexadecimal digits; required for a hub id."""
     variant: NonEmpty | None = None

@@ -38,6 +38,7 @@ _PATTERNS = {
     "marks": "a pytest mark: letters, digits and `_`, without brackets",
     "class": "the name of a class in diffusers",
     "pipeline": "the name of a class in diffusers",
+    "factory": "`package.module:function`",
     "device": "`auto`, or a device of torch: cpu, cuda, cuda:1, mps, xpu",
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from goldenseed.environment.profile import PORTABLE
+from goldenseed.tolerance.measures import HALF_PRECISION
 from goldenseed.tolerance.mixtures import EPS
 from goldenseed.tolerance.rounding import THROUGH_VAE, TraceMeasure, decoder_limit, latents_limit
 
@@ -45,7 +46,7 @@ class Tolerance:
             moved = (each.value for each in measures if each.metric == LATENTS)
             known[DECODED] += THROUGH_VAE * max((m for m in moved if math.isfinite(m)), default=0.0)
         return tuple(
-            replace(each, limit=known[each.metric])
+            replace(each, limit=max(known[each.metric], _never_below(each)))
             if each.metric in known and each.detail is None
             else each
             for each in measures
@@ -54,9 +55,13 @@ class Tolerance:
     def pixel_limits(self, measures: Sequence[TraceMeasure] | None) -> Mapping[str, float]:
         """Return the limits on the pixels; what was measured along the trace may widen them.
 
-        By the one level that rounding to 8 bits makes of a tiny difference, and by the peak of what
-        the decoder's output may be off, at ``PEAK`` standard deviations: nothing in float32.
-        Latents that rounding does not explain widen nothing: what follows from them is no rounding.
+        In float32 by the one level that rounding to 8 bits makes of a tiny difference, in as many
+        pixels as what the decoder's output may be off makes of them (``changed_share``). In half
+        precision the errors of a picture are no normal numbers: where it has an edge, a shift of it
+        by part of a pixel moves single pixels by any number of levels. Whatever their distribution,
+        the mean of their sizes is at most their root mean square, and that at most the decoder's
+        relative one, for no value is above white. Latents that rounding does not explain widen
+        nothing: what follows from them is no rounding.
         Where traces decide, a calibration makes the limits on pixels no narrower than assumed.
         """
         if measures is None or not self.uses_traces:
@@ -70,7 +75,11 @@ class Tolerance:
         if all(each.explained for each in measures):
             decoded = (each.limit for each in measures if each.metric == DECODED)
             spread = next(decoded, spread)
-        return {**self.limits, "peak_difference": 1.0 + math.floor(PEAK * spread * _HALF * _LEVELS)}
+        if self.dtype in HALF_PRECISION:
+            return {**self.limits, "mean_difference": spread * _LEVELS}
+        share = max(changed_share(spread), self.limits.get("changed_fraction", 0.0))
+        peak = 1.0 + math.floor(PEAK * spread * _HALF * _LEVELS)
+        return {**self.limits, "changed_fraction": share, "peak_difference": peak}
 
     def explaining_nothing(self, why: str) -> Tolerance:
         """Return a tolerance that explains no difference of the pixels, and says why."""
@@ -86,6 +95,11 @@ class Tolerance:
         limits = self.pixel_limits(measures)
         pixels = bool(limits) and all(metrics[name] <= limit for name, limit in limits.items())
         return pixels and all(measure.explained for measure in measures or ())
+
+
+def _never_below(measure: TraceMeasure) -> float:
+    """Return what a measured limit is at least: that of what the steps share, which varies."""
+    return measure.limit if measure.metric == "coherence" else 0.0
 
 
 def assumed_tolerance(dtype: str, profile: str | None = None) -> Tolerance:
@@ -118,11 +132,17 @@ def assumed_tolerance(dtype: str, profile: str | None = None) -> Tolerance:
 def changed_by_rounding(dtype: str) -> float:
     """Return the share of pixels that rounding may move over the edge between two levels, 0…1.
 
+    After 50 steps (``goldenseed.tolerance.rounding``). In float32 that is 1.7 %.
+    """
+    return changed_share(decoder_limit(dtype, latents_limit(dtype, _STEPS)))
+
+
+def changed_share(spread: float) -> float:
+    """Return the share of pixels that move where a picture is off by ``spread``, relative, 0…1.
+
     A value that is off by d levels, d far below 1, lands on the other side of an edge with
     probability d, wherever the edges lie; of normal errors the mean of d is ``sqrt(2 / pi)`` of
-    their standard deviation, which is what the decoder's output may be off after 50 steps
-    (``goldenseed.tolerance.rounding``). A pixel has three channels. In float32 that is 1.7 %,
-    rounded up to three decimals.
+    their standard deviation. A pixel has three channels. Rounded up to three decimals.
     """
-    spread = decoder_limit(dtype, latents_limit(dtype, _STEPS)) * _HALF * _LEVELS
-    return math.ceil(1000 * _CHANNELS * math.sqrt(2 / math.pi) * spread) / 1000
+    levels = spread * _HALF * _LEVELS
+    return min(1.0, math.ceil(1000 * _CHANNELS * math.sqrt(2 / math.pi) * levels) / 1000)

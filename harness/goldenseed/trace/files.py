@@ -53,9 +53,9 @@ def read_trace(path: Path) -> Trace:
     return _read(path)[1]
 
 
-def check_file(path: Path, data: bytes) -> None:
-    """Raise if ``data``, the bytes of a trace's file, are cut short or altered."""
-    _verified_text(path, data)
+def parse_trace(path: Path, data: bytes) -> Trace:
+    """Read a trace from ``data``, the bytes of its file; raises as ``read_trace``."""
+    return _parsed(path, data)[1]
 
 
 def digest_of(path: Path) -> str:
@@ -64,7 +64,11 @@ def digest_of(path: Path) -> str:
 
 
 def _read(path: Path) -> tuple[bytes, Trace]:
-    text = _verified_text(path, read_regular(path, _LIMIT_BYTES))
+    return _parsed(path, read_regular(path, _LIMIT_BYTES))
+
+
+def _parsed(path: Path, data: bytes) -> tuple[bytes, Trace]:
+    text = _verified_text(path, data)
     document = parse(text, path)
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:

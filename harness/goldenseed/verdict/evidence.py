@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
 from goldenseed.baselines.entry import BaselineEntry, ProfileBaseline
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import sha256_hex
 from goldenseed.environment.fingerprint import Value
 from goldenseed.environment.profile import fallback_chain
 from goldenseed.tolerance.calibrated import Calibration, calibration_of, worth_naming
 from goldenseed.tolerance.exact import exact_measures
 from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.tolerance.tolerance import Tolerance
-from goldenseed.trace.stages import Trace
+from goldenseed.trace.stages import Trace, end_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -93,7 +95,7 @@ class Evidence:
 
 def accepted_evidence(store: BaselineStore, profile: str, accepted: AcceptedImage) -> Evidence:
     """Describe an image that is accepted in ``profile``; nothing is read from ``store`` yet."""
-    trace = accepted.trace_sha256
+    read_image = cache(partial(store.image, accepted.pixels_sha256))
     return Evidence(
         recipe=accepted.recipe,
         recipe_sha256=accepted.recipe_sha256,
@@ -102,11 +104,29 @@ def accepted_evidence(store: BaselineStore, profile: str, accepted: AcceptedImag
         size=(accepted.width, accepted.height),
         mode=accepted.mode,
         in_force=accepted.in_force,
-        read_image=partial(store.image, accepted.pixels_sha256),
-        read_trace=nothing if trace is None else partial(store.trace, trace),
+        read_image=read_image,
+        read_trace=partial(_accepted_trace, store, accepted, read_image),
         read_environment=partial(store.environment, accepted.environment_sha256),
         at=accepted.accepted_at,
     )
+
+
+def _accepted_trace(
+    store: BaselineStore, accepted: AcceptedImage, read_image: Callable[[], Image]
+) -> Trace | None:
+    """Read the trace of an accepted image, and refuse one that ends in other pixels."""
+    if accepted.trace_sha256 is None:
+        return None
+    trace = store.trace(accepted.trace_sha256)
+    end = end_of(trace)
+    if end is not None and end.sha256 != sha256_hex(read_image().tobytes()):
+        raise GoldenseedError(
+            f"the accepted image {accepted.pixels_sha256[:12]}… has the trace of another image, "
+            f"{accepted.trace_sha256[:12]}…",
+            path=store.root,
+            fix="restore the case's entry from version control, or accept the case again",
+        )
+    return trace
 
 
 @dataclass(frozen=True)

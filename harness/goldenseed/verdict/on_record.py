@@ -14,7 +14,7 @@ from goldenseed.trace.stages import WITHIN, Stage, StageRecord, Trace
 from goldenseed.verdict.evidence import Evidence
 
 _SHOWN = 4
-_WORDS = 24
+_LONGEST = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,18 @@ def on_record(before: Evidence, now: Evidence) -> OnRecord:
         which = "the accepted image" if old is None else "this image"
         return OnRecord(inputs, unknown=f"where {which} was made is not on record")
     found = recorded(old, new)
-    others = (*map(_in_words, found.substance), *inputs)
+    named = sorted(found.substance, key=lambda each: each.key.endswith("sha256"))
+    others = (*map(_in_words, named), *inputs)
     return OnRecord(others, moves_rounding=bool(found.rounding))
 
 
 def _in_words(difference: KeyDifference) -> str:
-    """Name a key, and its values where they are short enough to be read."""
+    """Name a key and its values, shortened; of a digest there is nothing to read."""
     values = [str(each) for each in (difference.old, difference.new)]
-    if max(map(len, values)) > _WORDS:
+    if difference.key.endswith("sha256"):
         return difference.key
-    return f"{difference.key} {' → '.join(values)}"
+    short = [each if len(each) <= _LONGEST else f"{each[: _LONGEST - 1]}…" for each in values]
+    return f"{difference.key} {' → '.join(short)}"
 
 
 def _other_inputs(before: Evidence, now: Evidence) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """How often the diagnosis is right: faults injected through real runs, and what it says of them.
 
-    python -m tests.benchmarks.diagnosis [--work FOLDER] [--seed N] [--fresh] [--pairs | --kinds] [NAME …]
+    python -m tests.benchmarks.diagnosis [--work FOLDER] [--seed N] [--fresh] [NAME …]
 
 Makes the evidence of every fault of ``faults.yaml`` (about two minutes on two cores; kept in the
 folder, so that a second time takes seconds), asks ``goldenseed.diagnosis`` about each, and prints
@@ -49,6 +49,11 @@ def main() -> None:
         from tests.benchmarks.diagnosis.pair_scoring import report_pairs
 
         print(report_pairs(faults, given.work, details=bool(given.names)))
+        return
+    if given.kinds:
+        from tests.benchmarks.diagnosis.kinds_scoring import report_kinds
+
+        print(report_kinds(faults, given.work, details=bool(given.names)))
         return
     from tests.benchmarks.diagnosis.scoring import report
 

@@ -134,6 +134,11 @@ BASES: Mapping[str, Base] = {
         {"num_inference_steps": 8, "guidance_scale": 5.0, "height": 64, "width": 64},
         inject=({"what": "ip_adapter"},),
     ),
+    "stable-diffusion-ddpm": Base(
+        _embedded,
+        {"num_inference_steps": 8, "guidance_scale": 4.0, "height": 128, "width": 128},
+        model={"scheduler": {"class": "DDPMScheduler"}},
+    ),
     "self-attention-guidance": Base(
         _embedded,
         {"num_inference_steps": 8, "guidance_scale": 4.0, "height": 128, "width": 128},

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import wraps
+from types import FunctionType
 from typing import Any
 from unittest import mock
 
@@ -117,9 +118,21 @@ def schedule(pipeline: Any, undo: ExitStack, *, table: str, times: Any = 1, plus
 
 
 def step_formula(pipeline: Any, undo: ExitStack, *, times: float) -> None:
-    """Let a step of the scheduler return something else."""
+    """Let a step of the scheduler return something else, as another release of it may."""
     _after_method(
-        pipeline.scheduler, undo, "step", lambda _self, result: (result[0] * times, *result[1:])
+        pipeline.scheduler,
+        undo,
+        "step",
+        lambda _self, result: (result[0] * times, *result[1:]),
+        library=True,
+    )
+
+
+def _by_library(function: Any, module: str) -> Any:
+    """Return the function as if a module of a library had it: what releases change is theirs."""
+    names = {**function.__globals__, "__name__": module}
+    return FunctionType(
+        function.__code__, names, function.__name__, function.__defaults__, function.__closure__
     )
 
 
@@ -375,7 +388,9 @@ def torch_silu(_pipeline: Any, undo: ExitStack) -> None:
     def silu(values: Any, inplace: bool = False) -> Any:
         return values / (1 + (-values).exp())
 
-    undo.enter_context(mock.patch.object(torch.nn.functional, "silu", silu))
+    undo.enter_context(
+        mock.patch.object(torch.nn.functional, "silu", _by_library(silu, "torch.nn.functional"))
+    )
 
 
 def torch_layer_norm(_pipeline: Any, undo: ExitStack) -> None:
@@ -391,7 +406,8 @@ def torch_layer_norm(_pipeline: Any, undo: ExitStack) -> None:
         scaled = scaled if weight is None else scaled * weight
         return scaled if bias is None else scaled + bias
 
-    undo.enter_context(mock.patch.object(torch.nn.functional, "layer_norm", layer_norm))
+    made = _by_library(layer_norm, "torch.nn.functional")
+    undo.enter_context(mock.patch.object(torch.nn.functional, "layer_norm", made))
 
 
 def unet_gelu(_pipeline: Any, undo: ExitStack) -> None:
@@ -402,7 +418,7 @@ def unet_gelu(_pipeline: Any, undo: ExitStack) -> None:
     def gelu(_self: Any, gate: Any) -> Any:
         return torch.nn.functional.gelu(gate, approximate="tanh")
 
-    undo.enter_context(mock.patch.object(GEGLU, "gelu", gelu))
+    undo.enter_context(mock.patch.object(GEGLU, "gelu", _by_library(gelu, GEGLU.__module__)))
 
 
 def text_activation(pipeline: Any, undo: ExitStack, *, component: str) -> None:
@@ -467,7 +483,12 @@ def _channels_at(blocks: Any, name: str) -> int:
 
 
 def _after_method(
-    target: Any, undo: ExitStack, name: str, after: Callable[[Any, Any], Any]
+    target: Any,
+    undo: ExitStack,
+    name: str,
+    after: Callable[[Any, Any], Any],
+    *,
+    library: bool = False,
 ) -> None:
     """Let ``after(self, result)`` follow a method of the object's class; None keeps the result."""
     original = getattr(type(target), name)
@@ -478,7 +499,10 @@ def _after_method(
         other = after(self, result)
         return result if other is None else other
 
-    undo.enter_context(mock.patch.object(type(target), name, method))
+    made = method
+    if library:
+        made = wraps(original)(_by_library(method, type(target).__module__))
+    undo.enter_context(mock.patch.object(type(target), name, made))
 
 
 def _own_class(pipeline: Any) -> type:

@@ -5,6 +5,7 @@ Functions of the kind of ``injections.py``; made after public reports.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -204,6 +205,21 @@ def encoded(pipeline: Any, undo: ExitStack, *, how: str) -> None:
     undo.callback(lambda: pipeline.__dict__.pop("encode_prompt", None))
 
 
+def package_there(_pipeline: Any, undo: ExitStack, *, name: str, version: str) -> None:
+    """Let a package seem to be installed: the folder of its metadata is there."""
+    place = undo.enter_context(tempfile.TemporaryDirectory())
+    folder = Path(place) / f"{name}-{version}.dist-info"
+    folder.mkdir()
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    (folder / "METADATA").write_text(metadata, encoding="utf-8")
+    undo.enter_context(mock.patch.object(sys, "path", [place, *sys.path]))
+
+
+def told_size(pipeline: Any, _undo: ExitStack, *, size: int) -> None:
+    """Tell a Stable Diffusion XL of another original size."""
+    within_call(pipeline, lambda arguments: arguments.update(original_size=(size, size)))
+
+
 def several(pipeline: Any, _undo: ExitStack, *, number: int, kept: int) -> None:
     """Make several images in the one call and keep one of them."""
 
@@ -285,6 +301,8 @@ PATCHES: Mapping[str, Callable[..., None]] = {
         freeu,
         hook,
         late_step,
+        package_there,
         several,
+        told_size,
     )
 }

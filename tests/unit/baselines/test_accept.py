@@ -201,6 +201,16 @@ def test_a_time_without_a_zone_is_a_mistake_of_the_caller(world: World):
         world.store.accept([world.candidate()], by="ada", reason="why not", now=naive)
 
 
+def test_an_entry_that_could_not_be_read_again_is_not_written(world: World):
+    world.accept(world.candidate())
+    before = world.files()
+
+    with pytest.raises(GoldenseedError, match=r"would have 17,\d+,\d+ bytes"):
+        world.accept(world.candidate("blue"), reason="why " * (17 * 10**6 // 4))
+
+    assert world.files() == before
+
+
 def other_pixels(candidate: Candidate) -> Candidate:
     Image.new("RGB", (24, 16), "green").save(candidate.image)
     return candidate
@@ -229,7 +239,7 @@ def missing(candidate: Candidate) -> Candidate:
         (lambda c: replace(c, profile="CUDA"), "no profile's name"),
         (lambda c: replace(c, environment={"noise": float("nan")}), "not a number"),
         (lambda c: replace(c, case="../../etc/passwd"), "the case id"),
-        (lambda c: replace(c, suite="images"), "reserved"),
+        (lambda c: replace(c, suite="images"), "name of a folder in the baseline store"),
     ],
 )
 def test_one_bad_candidate_stops_all_before_anything_is_written(

@@ -101,7 +101,7 @@ def test_a_trace_that_no_entry_names_any_more_is_unreferenced(world: World):
 def test_the_folder_of_traces_is_no_suite(world: World, tmp_path: Path):
     world.accept(world.traced(world.candidate()))
     assert world.store.suites() == (SUITE,)
-    with pytest.raises(GoldenseedError, match="is reserved"):
+    with pytest.raises(GoldenseedError, match="is the name of a folder in the baseline store"):
         world.store.entry("traces", CASE)
 
 

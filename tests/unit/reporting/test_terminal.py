@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import pytest
 
 from goldenseed.reporting import case_view, failure_text, run_view, summary_lines
-from goldenseed.reporting.terminal import block_lines
+from goldenseed.reporting.commands import Place
+from goldenseed.reporting.terminal import block_lines, reason_line
 from goldenseed.reporting.view import Block
 from goldenseed.runs.record import CaseRecord
 from goldenseed.verdict.model import Reason
@@ -16,7 +18,7 @@ RUN_ID = record().run_id
 
 
 def text(found: CaseRecord, run_id: str = RUN_ID, report: str | None = None) -> str:
-    return failure_text(case_view(found, run_id), report)
+    return failure_text(case_view(found, Place(run_id)), report)
 
 
 @pytest.fixture
@@ -147,7 +149,11 @@ def test_no_message_can_steer_the_terminal() -> None:
 
 
 def test_the_summary_counts_best_first_and_says_where_to_look() -> None:
-    assert summary_lines(run_view(run(*record().cases)), REPORT)[1:] == [
+    lines = summary_lines(run_view(run(*record().cases)), REPORT)
+    assert lines[0].startswith("golden: 4 of 13 cases moved: 3 part at denoising step 1, likely ")
+    first, warned, *last = lines[3:]
+    assert warned.startswith("golden: moved::loose[seed=3]: WARN peak difference 46 > 1 (tolerance")
+    assert [first, *last] == [
         "golden: 5 identical, 1 match, 1 warn, 1 new, 1 rejected, 1 incomparable, 1 error, 2 drift",
         f"golden: report  {REPORT}",
         f'golden: accept  goldenseed accept {RUN_ID} SUITE::CASE… --reason "…"',
@@ -184,3 +190,56 @@ def test_blocks_are_parted_by_an_empty_line_and_their_tables_aligned() -> None:
         "",
         "two",
     ]
+
+
+def line(verdict: str, **fields: object) -> str:
+    return reason_line(case_view(case(verdict, **fields), Place(RUN_ID)))
+
+
+def test_a_case_in_one_line_has_verdict_deciding_gate_and_first_cause() -> None:
+    assert line("drift") == (
+        "DRIFT ssim 0.9781 < min_ssim 0.9999 (suite); likely cause: denoiser weights: unet (0.85)"
+    )
+    assert line("new") == "NEW nothing was ever accepted for this case"
+    assert line("incomparable", diagnosis=None) == "INCOMPARABLE call.num_inference_steps 4 → 3"
+    assert line("error").startswith("ERROR generation failed: ")
+    assert "\n" not in line("error", error="one\ntwo\x1b[2J")
+
+
+def test_of_what_was_held_against_the_tolerance_that_beyond_it_is_named() -> None:
+    near = Reason(code="tolerance", metric="peak_difference", value=1, limit=1, source="noise")
+    far = Reason(code="tolerance", metric="coherence", value=0.9, limit=0.3, source="noise")
+    found = line("warn", reasons=(near, far), diagnosis=None)
+    assert found == "WARN coherence 0.9 > 0.3 (noise)"
+
+
+def test_one_line_says_that_a_baseline_stood_in_and_that_more_was_required() -> None:
+    fallback = Reason(code="profile_fallback", value="cpu-a", limit="cpu-b", source="baseline")
+    found = line("match", reasons=(fallback,), passed=False, diagnosis=None)
+    assert found == (
+        "MATCH match is not enough for what --golden-require asks; "
+        "BASELINE FROM ANOTHER PROFILE: cpu-a stands in for cpu-b"
+    )
+
+
+def test_a_command_names_the_folders_that_are_not_the_default_ones() -> None:
+    root = Path("/project")
+    place = Place.of(
+        RUN_ID, reports=root / "out of/ci", baselines=Path("/elsewhere/gold"), root=root
+    )
+    assert shlex.split(" ".join(place.accepting("s::a b"))) == [
+        *("goldenseed", "accept", f"out of/ci/{RUN_ID}", "s::a b"),
+        *("--baselines", "/elsewhere/gold", "--reason", "…"),
+    ]
+    usual = Place.of(RUN_ID, reports=root / "reports", baselines=root / "baselines", root=root)
+    assert usual == Place(RUN_ID)
+
+
+def test_equal_pixels_have_neither_moved_nor_a_cause() -> None:
+    found = case("incomparable")
+    assert found.baseline
+    same = found.model_copy(update={"pixels_sha256": found.baseline.pixels_sha256})
+    shown = text(same)
+    assert "no pixel changed" in shown
+    assert "% of pixels changed" not in shown
+    assert "likely cause" not in shown

@@ -12,6 +12,7 @@ from PIL import Image
 
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.baselines.verified import Verified
+from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import sha256_hex
 from goldenseed.core.pixels import SMALL, decode, encode_png, pixels_sha256
 from goldenseed.runs.judging import Judging
@@ -25,6 +26,7 @@ from goldenseed.trace.stages import (
     Trace,
     stages_sha256,
 )
+from goldenseed.verdict.evidence import reference_to
 from goldenseed.verdict.model import Verdict
 
 IMAGE = Image.linear_gradient("L").resize((24, 16)).convert("RGB")
@@ -158,6 +160,27 @@ def test_where_the_accepted_trace_is_damaged_the_runs_own_is_whole(desk: Desk):
     assert record.verdict is Verdict.IDENTICAL
     assert record.trace_file
     assert read_trace(desk.run / record.trace_file) == a_trace(norm=3.5)
+
+
+def test_an_entry_that_names_the_trace_of_another_image_is_not_followed(desk: Desk):
+    other = (a_trace()[0], a_trace()[1].model_copy(update={"sha256": "c" * 64}))
+    digest, data = encode_trace(other)
+    foreign = desk.root / "baselines" / "traces" / digest[:2] / f"{digest}{SUFFIX}"
+    foreign.parent.mkdir(exist_ok=True)
+    foreign.write_bytes(data)
+    entry = json.loads(desk.entry.read_text())
+    (accepted,) = entry["profiles"][PROFILE]["accepted"]
+    accepted["trace_sha256"] = digest
+    desk.entry.write_text(json.dumps(entry))
+
+    record = desk.judge(a_trace())
+    assert record.trace_file
+    assert read_trace(desk.run / record.trace_file) == a_trace()
+
+    held = reference_to(desk.store, desk.store.entry("shapes", "apple"), PROFILE).accepted
+    assert held
+    with pytest.raises(GoldenseedError, match="has the trace of another image"):
+        _ = held.images[0].trace
 
 
 def test_an_entry_from_before_these_digests_is_judged_as_ever(desk: Desk):

@@ -227,11 +227,10 @@ class DiffusersBackend:
     def _load(self, case: Case) -> Loaded:
         model = case.suite.model
         device = self._device_of(case)
-        checked = check_model(
-            model_folder(model, case.suite.path),
-            variant=model.variant,
-            allow_pickle=model.allow_pickle,
-        )
+        checked = None
+        if model.factory is None:
+            folder = model_folder(model, case.suite.path)
+            checked = check_model(folder, variant=model.variant, allow_pickle=model.allow_pickle)
         with ExitStack() as while_loading:
             if self._wide(case):
                 wide = float64_only(loading=True, because=self._because)

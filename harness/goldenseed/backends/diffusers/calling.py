@@ -13,6 +13,7 @@ from goldenseed.backends.diffusers.in_force import InForce
 from goldenseed.backends.diffusers.layers import recorded_layers
 from goldenseed.backends.diffusers.loading import did_you_mean
 from goldenseed.backends.diffusers.noise import generator_for, noise_of
+from goldenseed.backends.diffusers.recorder import DIMENSIONS, Recorder, images_of
 from goldenseed.backends.diffusers.remarks import TextWatch
 from goldenseed.backends.diffusers.trace import Tracing
 from goldenseed.backends.protocol import (
@@ -34,17 +35,10 @@ if TYPE_CHECKING:
 
     from goldenseed.backends.diffusers.layers import LayerRecorder
     from goldenseed.backends.diffusers.part import Reading
-    from goldenseed.backends.diffusers.recorder import Recorder
     from goldenseed.suite.cases import Case
 
 OWN_KEYS = ("prompt", "generator", "output_type", "return_dict", "callback_on_step_end")
 """Arguments of a pipeline's call that the back end sets itself."""
-
-
-_IMAGES = ("images", "image")
-"""What diffusers' outputs call their images: Kandinsky 5 has one."""
-_DIMENSIONS = 3
-"""Of one image: height, width, channels."""
 
 
 class PipelineCall:
@@ -59,8 +53,8 @@ class PipelineCall:
         self._inside = InForce(pipeline, device) if trace else None
         self._text = TextWatch(pipeline)
         self._device = device
-        self._name = type(pipeline).__name__
-        parameters = inspect.signature(pipeline.__call__).parameters
+        self._name = getattr(pipeline, "__name__", type(pipeline).__name__)
+        parameters = inspect.signature(pipeline).parameters
         # **kwargs of a pipeline are for arguments it no longer has; it ignores all others there.
         self._parameters = {
             name: each
@@ -202,7 +196,7 @@ def _the_image(case: Case, output: Any, pipeline: str) -> Image:
             "use another prompt or seed, or a model without a safety checker",
             Unusable.BLANKED,
         )
-    images = _images_of(output)
+    images = images_of(output)
     if images is None:
         raise _failure(
             case, f"{pipeline} returned no images", "use a pipeline whose output has images"
@@ -215,7 +209,7 @@ def _the_image(case: Case, output: Any, pipeline: str) -> Image:
     if isinstance(image, Image):
         return image
     pixels = np.asarray(image)
-    if pixels.ndim != _DIMENSIONS or pixels.shape[-1] not in {1, 3, 4} or pixels.dtype.kind != "f":
+    if pixels.ndim != DIMENSIONS or pixels.shape[-1] not in {1, 3, 4} or pixels.dtype.kind != "f":
         raise _failure(
             case,
             f"{pipeline} returned {pixels.dtype} values of shape {pixels.shape}, which is no image",
@@ -230,14 +224,6 @@ def _the_image(case: Case, output: Any, pipeline: str) -> Image:
             Unusable.NOT_FINITE,
         )
     return to_image(pixels)
-
-
-def _images_of(output: Any) -> Any:
-    """Return a pipeline's images, whatever its output calls them; None where it has none."""
-    found = (getattr(output, name, None) for name in _IMAGES)
-    images = next((each for each in found if each is not None), None)
-    alone = hasattr(images, "getpixel") or getattr(images, "ndim", None) == _DIMENSIONS
-    return [images] if alone else images
 
 
 def _bad_values(pixels: np.ndarray[Any, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import re
 from dataclasses import dataclass
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.protocol import GenerationError
@@ -25,6 +26,7 @@ _NO_DTYPE = re.compile(
 _DEVICE_LOST = re.compile(r"\b(CUDA|HIP|XPU|MPS|cuDNN) error|\b(CUDNN|CUBLAS|NCCL)_STATUS")
 _CHECK = re.compile(r"^\[enforce fail at [^]]*\][^.]*\.\s*")
 _ABSENT_LIBRARY = re.compile(r"requires the ([\w.-]+) library|pip install ([\w.-]+)")
+_LIBRARIES = ("diffusers", "transformers")
 _OF_A_PLAIN_TYPE = re.compile(r"'(str|int|float|bool|list|dict|tuple|NoneType)' object")
 _SENTENCE = re.compile(r"[^\n]*?(?<=\S)\.(?=\s|$)|[^\n]+")
 
@@ -70,13 +72,22 @@ def _packages(error: Exception) -> tuple[str, str] | None:
         if absent and package:
             what = f"the package {package} is not installed: {said}"
             return what, f"pip install {package.partition('.')[0]}"
-    elif not isinstance(error, AttributeError) or _OF_A_PLAIN_TYPE.search(said):
+    elif (
+        not isinstance(error, AttributeError)
+        or _OF_A_PLAIN_TYPE.search(said)
+        or _raised_in(error) not in _LIBRARIES
+    ):
         return None
-    versions = " and ".join(
-        f"{name} {importlib.metadata.version(name)}" for name in ("diffusers", "transformers")
-    )
+    versions = " and ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES)
     what = f"{versions} do not fit together here: {type(error).__name__}: {said}"
     return what, "install releases of the two that were made for each other, as in the suite's lock"
+
+
+def _raised_in(error: Exception) -> str:
+    """Name the package whose code raised; torch's modules raise for whoever asks them."""
+    frames = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    packages = [str(name).partition(".")[0] for name in frames]
+    return next((each for each in reversed(packages) if each != "torch"), "")
 
 
 def _is_out_of_memory(error: Exception) -> bool:

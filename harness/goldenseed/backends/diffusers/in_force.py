@@ -87,38 +87,42 @@ class InForce:
         self._switches = switch_readers()
         self._state = vars(pipeline) if hasattr(pipeline, "__dict__") else {}
         components = getattr(pipeline, "components", {})
-        self._called: list[Part] = []
+        self._denoisers: list[Part] = []
         self._decoders: list[Part] = []
+        self._others: list[Part] = []
         for name, component in sorted(components.items()):
             if not isinstance(component, torch.nn.Module) or compiled(component):
                 continue
-            if callable(getattr(component, "decode", None)) and not is_denoiser(name):
-                self._decoders.append(Part(name, component))
-            else:
-                self._called.append(Part(name, component))
+            decodes = callable(getattr(component, "decode", None))
+            alike = self._decoders if decodes else self._others
+            (self._denoisers if is_denoiser(name) else alike).append(Part(name, component))
 
     def settled(self) -> None:
         """Take the components as they are now: the harness has put a case's adapters on or off."""
-        for part in (*self._called, *self._decoders):
+        for part in (*self._others, *self._denoisers, *self._decoders):
             part.settled()
 
     @contextmanager
     def watched(self) -> Iterator[list[Reading]]:
         """Read at the first call of each component inside; yields the readings."""
         readings: list[Reading] = []
-        denoisers = [part for part in self._called if is_denoiser(part.name)]
-        calls = [_Calls(part.name, self._state) for part in denoisers]
+        calls = [_Calls(part.name, self._state) for part in self._denoisers]
         with ExitStack() as restore:
-            for part in self._called:
+            for part in self._others:
+                restore.callback(part.within(partial(self._note, part, readings)))
+            for part in self._denoisers:
                 _around_first_call(part.module, restore, partial(self._begin, part, readings))
             for part in self._decoders:
                 decode = self._decoding(part, readings)
                 restore.enter_context(watch_attribute(part.module, "decode", decode))
-            for part, noted in zip(denoisers, calls, strict=True):
+            for part, noted in zip(self._denoisers, calls, strict=True):
                 hook = part.module.register_forward_pre_hook(noted.note, with_kwargs=True)
                 restore.callback(hook.remove)
             yield readings
         readings.extend(each.reading() for each in calls)
+
+    def _note(self, part: Part, readings: list[Reading]) -> None:
+        readings.append(self._read(part))
 
     def _decoding(self, part: Part, readings: list[Reading]) -> Callable[..., Any]:
         pending = [part]

@@ -29,6 +29,8 @@ class Part:
         self.compiled = any(map(compiled, module.modules()))
         self._processors: dict[object, Reading] = {}
         self._first = _owner(module, lambda _: True)
+        owners = (each for each in module.modules() if each is not module and each._parameters)  # noqa: SLF001 - as below
+        self._entry = next(owners, None)
         self._convolution = _owner(module, lambda weight: memory_format_of(weight) is not None)
         self.settled()
 
@@ -39,19 +41,19 @@ class Part:
         self._adapters = adapters_of(self.module)
 
     def within(self, note: Callable[[], None]) -> Callable[[], None]:
-        """Call ``note`` once, when the part with the first weights is called; return what ends it.
+        """Call ``note`` once, when the first layer with weights is called; return what ends that.
 
         By then whatever the component's own call switches is on.
         """
-        if self._first is None or self.compiled or self._first[0] is self.module:
+        if self._entry is None or self.compiled:
             return lambda: None
 
         def before(_module: Any, _args: Any) -> None:
             hook.remove()
             note()
 
-        hook = self._first[0].register_forward_pre_hook(before)
-        return hook.remove  # type: ignore[no-any-return]
+        hook = self._entry.register_forward_pre_hook(before)
+        return hook.remove
 
     def read(self) -> Reading:
         """Return the part's own keys as they are now."""

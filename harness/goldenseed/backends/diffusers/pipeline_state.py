@@ -159,9 +159,28 @@ def _helpers(pipeline: Any) -> list[Any]:
     ]
 
 
+_AROUND = (
+    "from_",
+    "load_",
+    "unload_",
+    "save_",
+    "push_",
+    "download",
+    "register_",
+    "enable_",
+    "disable_",
+    "set_progress",
+    "progress_bar",
+    "to",
+)
+"""How names of a pipeline's methods begin that take no part in making an image."""
+
+
 def _methods(parts: Iterable[Any]) -> Iterator[str]:
+    """Name the methods that are not a part's own, but for those around the making of images."""
     for part in parts:
-        yield from foreign_methods(type(part))
+        names = [name for name in dir(type(part)) if not name.startswith(_AROUND)]
+        yield from foreign_methods(type(part), names)
         yield from replaced_on(part)
 
 

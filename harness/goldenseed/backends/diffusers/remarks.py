@@ -1,4 +1,4 @@
-"""What is odd of a call that made its image all the same: words that were cut off or never read."""
+"""What is odd of a call that made its image: words cut off or never read, noise from elsewhere."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from goldenseed.backends.diffusers.watching import MethodWatch
 _SHOWN = 60
 _TEXT = re.compile(r"(negative_)?prompt(_\d+)?")
 """Names of the arguments that pipelines give to a tokenizer."""
+_DREW = "it drew from torch's global generator, which a golden run seeds and an application may not"
 _READ = 0.5
 """From this share of its words on an argument is taken to be in a text; captions are cleaned."""
 
@@ -23,6 +24,7 @@ class TextWatch:
         self._pipeline = pipeline
         self._texts: list[str] = []
         self._cut: dict[str, None] = {}
+        self._drew = False
         self._watch = MethodWatch({"__call__": self._tokenized})
         components = getattr(pipeline, "components", {})
         self._names = [
@@ -32,15 +34,20 @@ class TextWatch:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Look on while an image is made."""
+        import torch
+
         self._texts, self._cut = [], {}
+        before = torch.random.get_rng_state()
         with ExitStack() as restore:
             for each in {id(t): t for t in map(self._tokenizer, self._names)}.values():
                 restore.enter_context(self._watch.on(each))
             yield
+        self._drew = not torch.equal(before, torch.random.get_rng_state())
 
     def remarks(self, call: Mapping[str, Any]) -> tuple[str, ...]:
         """Say what of the texts of ``call`` had no part in the image made last."""
-        return (*self._cut, *self._without_effect(call))
+        drew = (_DREW,) if self._drew else ()
+        return (*self._cut, *drew, *self._without_effect(call))
 
     def _tokenizer(self, name: str) -> Any:
         return getattr(self._pipeline, name)

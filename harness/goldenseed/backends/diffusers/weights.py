@@ -11,6 +11,7 @@ from typing import Any
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import open_regular
+from goldenseed.suite.parts import Role, role_of
 
 MODEL_INDEX = "model_index.json"
 _LIBRARIES = frozenset({"diffusers", "transformers"})
@@ -130,8 +131,10 @@ def _components(folder: Path, index: dict[str, Any]) -> Iterator[tuple[str, str,
     for name, value in index.items():
         match value:
             case [str(library), str(class_name)] if not name.startswith("_"):
-                plain = name.isidentifier() and library.isidentifier()
-                if not plain or len(name) > _LONGEST_NAME:
+                plain = all(
+                    each.isidentifier() and len(each) <= _LONGEST_NAME for each in (name, library)
+                )
+                if not plain:
                     raise GoldenseedError(
                         f"component {name[:_LONGEST_NAME]!r} has a name, or a library, that is no "
                         "plain word",
@@ -183,6 +186,9 @@ def _check_component(
     _check_library(component, library)
     if class_name.endswith("Scheduler"):
         _read_json(component / "scheduler_config.json", missing="a scheduler has this file")
+        return []
+    if role_of(component.name) is Role.GUIDER:
+        _read_json(component / "guider_config.json", missing="a guider has this file")
         return []
     if class_name.endswith(_PLAIN_FILES) or any(part in class_name for part in _PLAIN_INFIXES):
         return _check_plain(component)

@@ -24,6 +24,7 @@ from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.rules.arithmetic import batch, dtype, rounding
 from goldenseed.diagnosis.rules.denoiser import denoiser
 from goldenseed.diagnosis.rules.image import blank, image
+from goldenseed.diagnosis.rules.later import later
 from goldenseed.diagnosis.rules.noise import noise, schedule
 from goldenseed.diagnosis.rules.on_record import declared, recorded
 from goldenseed.diagnosis.rules.text import text
@@ -38,6 +39,7 @@ RULES: Final[tuple[Rule, ...]] = (
     schedule,
     noise,
     denoiser,
+    later,
     image,
     blank,
     rounding,

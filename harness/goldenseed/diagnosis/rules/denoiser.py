@@ -24,7 +24,7 @@ from goldenseed.diagnosis.suspicion import (
 )
 from goldenseed.suite.parts import BY_POSITION, Given, Role, given_as
 from goldenseed.tolerance.mixtures import guidance_of
-from goldenseed.trace.distances import either, stage_distance
+from goldenseed.trace.distances import either
 
 _GUIDANCE_MISSED = 0.005
 """How far, relative to the scale, an estimate of the guidance may miss: five times what fits."""
@@ -33,9 +33,17 @@ _CAUSES = {
     Given.TIME: Cause.SCHEDULER,
     Given.IMAGE: Cause.IMAGE_ENCODER,
     Given.GUIDANCE: Cause.GUIDANCE,
-    Given.SIZE: Cause.NOISE,
 }
 """Who makes what the denoiser is given: a scheduler scales the sample and sets the time."""
+_MEANINGS = {
+    "time_ids": "the sizes it is told of",
+    "img_ids": "where in the image each row lies",
+    "txt_ids": "where in the text each row lies",
+    "text_embeds": "the pooled embedding of the text",
+    "pooled_projections": "the pooled embedding of the text",
+    "encoder_hidden_states": "the embeddings of the text",
+}
+"""What inputs of denoisers are, by the last part of their names."""
 
 
 def denoiser(findings: Findings, root: Root) -> Iterator[Suspicion]:
@@ -51,8 +59,6 @@ def denoiser(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield from _stepped(findings, root)
         case Place.FIRST_STEP if not is_rounding(findings, root):
             yield from _first_step(findings, root)
-        case Place.LATER_STEP if not is_rounding(findings, root):
-            yield from _later(findings, root)
 
 
 def _given(findings: Findings, root: Root) -> Iterator[Suspicion]:
@@ -77,8 +83,29 @@ def _given(findings: Findings, root: Root) -> Iterator[Suspicion]:
         kind = given_as(part)
         if kind is Given.TEXT:
             yield from _given_text(findings, root, part, evidence)
+        elif kind is Given.SAMPLE and _of_a_later_call(root):
+            yield Suspicion(Cause.GUIDANCE, LIKELY, "in a second pass", (evidence,))
+        elif kind in _CAUSES:
+            yield Suspicion(_CAUSES[kind], SHOWN, "", (evidence,))
         else:
-            yield Suspicion(_CAUSES.get(kind, Cause.CALL), SHOWN, "", (evidence,))
+            yield Suspicion(Cause.INPUT, _unless_declared(findings), _input(part), (evidence,))
+
+
+def _unless_declared(findings: Findings) -> float:
+    """Weigh that nobody asked for another input: an argument of the recipe's says more."""
+    return LIKELY if any(field.startswith("call.") for field in findings.fields) else SHOWN
+
+
+def _input(part: str) -> str:
+    """Name an input of the denoiser, and what it is."""
+    last = part.rpartition(".")[2]
+    meaning = "the attention mask" if last.endswith("mask") else _MEANINGS.get(last)
+    return f"{last} ({meaning})" if meaning else BY_POSITION.get(part, part)
+
+
+def _of_a_later_call(root: Root) -> bool:
+    """Say whether the first call of the step was given the same."""
+    return all(either(pair).index for pair in root.differing)
 
 
 def _switched(root: Root) -> str:
@@ -103,7 +130,7 @@ def _given_text(findings: Findings, root: Root, part: str, evidence: str) -> Ite
     hook), nothing is known of what lies between the token ids and here.
     """
     if Place.EMBEDDINGS not in root.carried:
-        yield Suspicion(Cause.CALL, LIKELY, part, (evidence,))
+        yield Suspicion(Cause.INPUT, LIKELY, _input(part), (evidence,))
         yield Suspicion(Cause.TEXT_ENCODER, LIKELY / 2, "which of its layers", (evidence,))
         yield Suspicion(Cause.PROMPT, LIKELY / 4, "", (evidence,))
     elif not is_rounding(findings, root):
@@ -125,7 +152,7 @@ def _computed(findings: Findings, root: Root) -> Iterator[Suspicion]:
     if root.one_sided or root.reshaped:
         yield Suspicion(Cause.GUIDANCE, LIKELY, "switched on or off", (evidence,))
     elif not is_rounding(findings, root) or findings.adds_up:
-        if _has_adapters(findings):
+        if _has_adapters(findings) or any(map(findings.adapted, root.parts)):
             # Adapters are put on after the weights beneath them were digested, so equal digests
             # acquit the weights and not the adapters.
             yield Suspicion(Cause.LORA, LIKELY, "", (evidence, "adapters are in use"))
@@ -208,21 +235,3 @@ def _asked_for(findings: Findings) -> float | None:
     found = call.get("guidance_scale") if isinstance(call, dict) else None
     same = findings.recipes_known and "call.guidance_scale" not in findings.fields
     return float(found) if same and isinstance(found, int | float) else None
-
-
-def _later(findings: Findings, root: Root) -> Iterator[Suspicion]:
-    """Explain a later step that differs after a first one that does not.
-
-    Weights and arithmetic are at work in every step, so it is something that depends on the step.
-    More or fewer steps are for the rule of the schedule.
-    """
-    step = next((either(pair).index + 1 for pair in root.differing), 0)
-    if len(root.one_sided) == len(root.differing):
-        return
-    first = stage_distance(root.differing[0]).distance
-    distance = "" if first is None else f" (relative distance {first:.1e})"
-    evidence = f"step {step} is the first that differs{distance}; the first step is the same"
-    if root.beyond is not None or len(findings.roots) > 1:
-        evidence = "the first step differs by rounding at most, a later one by more"
-    yield Suspicion(Cause.SCHEDULER, LIKELY, f"from step {step} on", (evidence,))
-    yield Suspicion(Cause.GUIDANCE, POSSIBLE, f"from step {step} on", (evidence,))

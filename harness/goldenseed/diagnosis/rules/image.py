@@ -43,6 +43,9 @@ def _latents(root: Root) -> Iterator[Suspicion]:
     else:
         evidence = "the latents are changed between the last step and the VAE"
         yield Suspicion(Cause.VAE_WEIGHTS, POSSIBLE, "its scaling or shift", (evidence,))
+        if Place.DENOISER in root.carried:
+            said = "or in a denoiser that left no record"
+            yield Suspicion(Cause.DENOISER, POSSIBLE, "", (evidence, said))
 
 
 def _decoded(findings: Findings, root: Root) -> Iterator[Suspicion]:
@@ -83,8 +86,16 @@ def blank(findings: Findings, root: Root) -> Iterator[Suspicion]:
     elif now is Blank.NOT_FINITE is not before:
         evidence = "the pipeline returned NaN or infinite values"
         yield Suspicion(Cause.NOT_FINITE, 4 * SHOWN, "", (evidence,))
+    elif now is Blank.ONE_COLOUR is not before:
+        evidence = "every pixel of the image has the same colour"
+        weight = 4 * SHOWN if root.place in _SHOWS_NOTHING else LIKELY
+        yield Suspicion(Cause.ONE_COLOUR, weight, "", (evidence,))
     elif _blanked(findings, root):
         yield from _black(findings, root)
+
+
+_SHOWS_NOTHING = frozenset({Place.VAE, Place.CONVERSION, Place.IMAGE, Place.PIXELS, Place.ANYWHERE})
+"""Where an image that shows nothing is made of something."""
 
 
 def _first_not_finite(findings: Findings) -> StageRecord | None:
@@ -100,8 +111,7 @@ def _first_not_finite(findings: Findings) -> StageRecord | None:
 
 
 def _blanked(findings: Findings, root: Root) -> bool:
-    blanking = {Place.VAE, Place.CONVERSION, Place.IMAGE, Place.PIXELS, Place.ANYWHERE}
-    if root.place not in blanking:
+    if root.place not in _SHOWS_NOTHING:
         return False
     sides = (findings.sides.accepted, findings.sides.present)
     was, is_now = (_zero(side.trace) or side.blank is Blank.BLACK for side in sides)
@@ -116,7 +126,7 @@ def _zero(trace: Trace | None) -> bool:
 def _black(findings: Findings, root: Root) -> Iterator[Suspicion]:
     if root.place is Place.VAE:
         evidence = "the image is black, and so is what the VAE returned"
-        yield Suspicion(Cause.NOT_FINITE, SHOWN, "", (evidence,))
+        yield Suspicion(Cause.NOT_FINITE, 4 * SHOWN, "", (evidence,))
         return
     after_the_vae = root.place in {Place.CONVERSION, Place.PIXELS}
     evidence = "the image is black" + (

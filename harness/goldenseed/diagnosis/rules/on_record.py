@@ -12,8 +12,9 @@ from typing import Final
 
 from goldenseed.diagnosis import effects
 from goldenseed.diagnosis.divergence import changed
-from goldenseed.diagnosis.effects import CAUSES_OF_WEIGHTS, Effect, effect_of
+from goldenseed.diagnosis.effects import CAUSES_OF_WEIGHTS, Effect
 from goldenseed.diagnosis.evidence import Findings
+from goldenseed.diagnosis.meaning import meaning_of
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.suspicion import DECLARED, Size, Suspicion, fit
@@ -38,8 +39,8 @@ _FIELDS: Final = (
     (r"call\.num_images_per_prompt", Cause.BATCH, effects.EVERYWHERE),
     (r"model\.adapters(\..*)?", Cause.LORA, _LORA),
     (r"call\.\w*attention_kwargs(\..*)?", Cause.LORA, _LORA),
-    (r"inputs\.(negative_)?(pooled_)?prompt_embeds\w*(\..*)?", Cause.INPUT, _LAYER),
-    (r"inputs\..*", Cause.INPUT, effects.EVERYWHERE),
+    (r"inputs\.(negative_)?(pooled_)?prompt_embeds\w*(\..*)?", Cause.CASE_INPUT, _LAYER),
+    (r"inputs\..*", Cause.CASE_INPUT, effects.EVERYWHERE),
     (r"call\.\w*image\w*(\..*)?", Cause.IMAGE_ENCODER, _IMAGES),
     (r"model\.dtype|determinism", Cause.DTYPE, effects.COMPUTED),
     (r"model\..*", Cause.MODEL, effects.EVERYWHERE),
@@ -70,7 +71,7 @@ def declared(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Suspect every field of the recipe that differs and takes effect at ``root``."""
     for difference in findings.fields.values():
         found = _cause_of(difference)
-        if found is None or not effects.touches(found[1], root):
+        if found is None or not effects.touches(_where(difference, found[1]), root):
             continue
         cause, _ = found
         field = difference.field.removeprefix("call.")
@@ -83,6 +84,14 @@ def declared(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield Suspicion(cause, weight, words, (f"the recipe differs: {change}",))
 
 
+def _where(difference: FieldDifference, places: frozenset[Place]) -> frozenset[Place]:
+    """Say where a field takes effect: guidance encodes another text only where it is switched."""
+    scales = (difference.old, difference.new)
+    on = all(isinstance(each, int | float) and each > 1 for each in scales)
+    scaled = on and difference.field == "call.guidance_scale"
+    return places - effects.SWITCHED if scaled else places
+
+
 def _size_of_field(difference: FieldDifference) -> Size:
     found = (size for field, size in _SIZES if field.fullmatch(difference.field))
     return next(found, Size.ANY)
@@ -90,7 +99,8 @@ def _size_of_field(difference: FieldDifference) -> Size:
 
 def _share(cause: Cause, findings: Findings) -> float:
     """Weigh how much a field says: another model where its parts are others says it all."""
-    others = any(key.startswith("model.") and key.endswith(".sha256") for key in findings.keys)
+    digests = (".sha256", ".weights_sha256")
+    others = any(key.startswith("model.") and key.endswith(digests) for key in findings.keys)
     return 1.0 if cause is Cause.MODEL and others else _VAGUE.get(cause, 1.0)
 
 
@@ -105,21 +115,13 @@ def _cause_of(difference: FieldDifference) -> tuple[Cause, frozenset[Place]] | N
     )
 
 
-_FOLLOWS: Final = {".sha256": ".dtype", ".memory_format": ".class", ".parameters": ".class"}
-"""Digests of values follow from their dtype, and so on: what follows is no evidence of its own."""
-_EXACT_ATTENTION: Final = re.compile(
-    r"(Attn|SlicedAttn|FusedAttn|XFormersAttn|FluxAttn)(AddedKV)?Processor(2_0)?( x \d+)?"
-)
-"""Processors of diffusers that compute the same and differ in the order of sums alone."""
-
-
 def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Suspect every cause that a differing key stands for, if it takes effect at ``root``."""
     for key, difference in findings.keys.items():
-        effect = effect_of(key)
-        if effect is None or not takes_effect(effect, findings, root) or _follows(key, findings):
+        effect = meaning_of(difference, findings)
+        if effect is None or not takes_effect(effect, findings, root):
             continue
-        weight = effect.weight * fit(_size_of_key(effect, difference), findings, root)
+        weight = effect.weight * fit(effect.size, findings, root)
         if key.startswith("scheduler.") and key.endswith("_sha256"):
             effect, weight = _table(effect, findings, root)
         if weight:
@@ -131,13 +133,6 @@ def takes_effect(effect: Effect, findings: Findings, root: Root) -> bool:
     if effect.cuda_only and _no_gpu(findings):
         return False
     return effects.touches(effect.places, root, effect.component)
-
-
-def _size_of_key(effect: Effect, difference: KeyDifference) -> Size:
-    """Return how far a key moves a stage: by no more than rounding, if both values are exact."""
-    values = (str(difference.old), str(difference.new))
-    exact = all(_EXACT_ATTENTION.fullmatch(part) for value in values for part in value.split(", "))
-    return Size.ROUNDING if effect.cause is Cause.ATTENTION and exact else effect.size
 
 
 def _suspicion(
@@ -165,13 +160,6 @@ def _short(words: str, effect: Effect) -> str:
 def _no_gpu(findings: Findings) -> bool:
     sides = (findings.sides.accepted.environment, findings.sides.present.environment)
     return all(side is not None and side.get("device.type") == "cpu" for side in sides)
-
-
-def _follows(key: str, findings: Findings) -> bool:
-    return any(
-        key.endswith(end) and key.removesuffix(end) + reason in findings.keys
-        for end, reason in _FOLLOWS.items()
-    )
 
 
 def _table(effect: Effect, findings: Findings, root: Root) -> tuple[Effect, float]:

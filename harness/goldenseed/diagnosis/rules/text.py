@@ -78,6 +78,8 @@ def _odds(findings: Findings, root: Root) -> tuple[float, float]:
             prompt /= 4
     texts = [pair for pair in root.pairs if either(pair).key.part == root.parts[0]]
     differ = [not same(pair) for pair in texts]
+    if _cut_or_padded(root):
+        prompt /= 8
     if all(differ) and _several_texts(texts):
         prompt /= 4
     elif differ[-1] and not differ[0]:
@@ -87,6 +89,12 @@ def _odds(findings: Findings, root: Root) -> tuple[float, float]:
     elif all(findings.same_key(f"tokenizer.{each}.sha256") for each in root.parts):
         tokenizer *= 0.8
     return prompt, tokenizer
+
+
+def _cut_or_padded(root: Root) -> bool:
+    """Say whether several texts became of one other length: cut off or padded to another limit."""
+    lengths = {(a.shape[-1:], b.shape[-1:]) for a, b in root.reshaped}
+    return len(root.reshaped) > 1 and len({now for _, now in lengths}) == 1
 
 
 def _several_texts(pairs: Sequence[Pair]) -> bool:
@@ -119,8 +127,12 @@ def _embeddings(findings: Findings, root: Root) -> Iterator[Suspicion]:
     if not whole:
         yield Suspicion(Cause.TEXT_ENCODER, POSSIBLE, " and ".join(encoders), (evidence,))
         return
+    if any(map(findings.adapted, encoders)):
+        yield Suspicion(Cause.LORA, LIKELY, "", (evidence, "adapters are in use"))
     for found in computed_otherwise(Cause.TEXT_ENCODER, findings, root, encoders, evidence):
-        words = " and ".join(encoders) if found.cause is Cause.TEXT_ENCODER else ""
+        words = found.words
+        if found.cause is Cause.TEXT_ENCODER:
+            words = ", ".join(filter(None, (" and ".join(encoders), found.words)))
         weight = found.weight * _if_together(found.cause, findings, encoders)
         yield replace(found, words=words, weight=weight)
 

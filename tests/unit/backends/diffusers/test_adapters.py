@@ -11,6 +11,7 @@ from tiny_suites import CALL, one_case
 import tiny_pipelines
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.determinism import settings
 
 CARTOON = {"source": "cartoon.safetensors", "scale": 0.8}
 SKETCH = {"source": "sketch.safetensors", "scale": 0.5}
@@ -40,8 +41,11 @@ def test_an_adapter_acts_as_diffusers_applies_it_by_hand(suite_folder: Path):
         str(suite_folder), weight_name="cartoon.safetensors", adapter_name="a"
     )
     pipeline.set_adapters(["a"], adapter_weights=[0.8])
-    expected = pipeline("a red ball", generator=torch.Generator().manual_seed(7), **CALL).images[0]
-    assert pixels(DiffusersBackend(), with_adapters(suite_folder, CARTOON)) == expected.tobytes()
+    case = with_adapters(suite_folder, CARTOON)
+    with settings(case.suite.determinism):
+        generator = torch.Generator().manual_seed(7)
+        expected = pipeline("a red ball", generator=generator, **CALL).images[0]
+    assert pixels(DiffusersBackend(), case) == expected.tobytes()
 
 
 def test_an_adapter_leaves_no_trace_in_the_next_case(suite_folder: Path):

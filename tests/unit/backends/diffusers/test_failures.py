@@ -34,6 +34,14 @@ def raising(error: Exception) -> Fault:
     return hook
 
 
+def raised_by(module: str, message: str) -> Fault:
+    """Make a hook that raises an AttributeError as the code of ``module`` would."""
+    names: dict[str, Any] = {"__name__": module}
+    exec(f"def hook(*_):\n    raise AttributeError({message!r})", names)
+    hook: Fault = names["hook"]
+    return hook
+
+
 def unrepeatable(*_: Any) -> None:
     torch.zeros(4).put_(torch.tensor([1, 1]), torch.ones(2))
 
@@ -64,9 +72,14 @@ def unrepeatable(*_: Any) -> None:
             "correct the case's call",
         ),
         (
-            raising(AttributeError("'CLIPTextModel' object has no attribute 'text_model'")),
+            raised_by("transformers.models.clip", "'CLIPTextModel' has no attribute 'text_model'"),
             "do not fit together here: AttributeError: 'CLIPTextModel'",
             "install releases of the two",
+        ),
+        (
+            raised_by("mypackage.hooks", "'Hook' object has no attribute 'other'"),
+            "raised AttributeError: 'Hook' object",
+            "correct the case's call",
         ),
         (
             raising(ModuleNotFoundError("No module named 'ftfy'", name="ftfy")),

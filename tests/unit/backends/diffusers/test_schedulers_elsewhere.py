@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_others
 from tiny_suites import one_case
 
+import tiny_others
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.trace.stages import Stage
 

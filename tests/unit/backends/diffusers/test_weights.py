@@ -196,3 +196,14 @@ def test_a_component_that_points_elsewhere_is_an_error(sd: Path, component: dict
     edit_json(sd / "model_index.json", **component)
     with pytest.raises(GoldenseedError, match="no plain word"):
         check_model(sd)
+
+
+def test_a_guider_has_neither_weights_nor_a_configuration_of_a_model(sd: Path):
+    index = json.loads((sd / "model_index.json").read_text())
+    index["guider"] = ["diffusers", "AdaptiveProjectedMixGuidance"]
+    (sd / "model_index.json").write_text(json.dumps(index))
+    (sd / "guider").mkdir()
+    with pytest.raises(GoldenseedError, match=r"guider_config\.json"):
+        check_model(sd)
+    (sd / "guider" / "guider_config.json").write_text("{}")
+    assert "guider" in check_model(sd).components

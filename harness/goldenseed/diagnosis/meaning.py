@@ -1,0 +1,151 @@
+"""What a differing key means where its values, or other keys, say more than its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from goldenseed.diagnosis.effects import DENOISER, Effect, effect_of
+from goldenseed.diagnosis.model import Cause
+from goldenseed.diagnosis.places import Place
+from goldenseed.diagnosis.suspicion import LIKELY, RECORDED, Size
+from goldenseed.environment.keys import declaration_of
+
+if TYPE_CHECKING:
+    from goldenseed.diagnosis.evidence import Findings
+    from goldenseed.environment.fingerprint import KeyDifference
+
+_FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
+    ".sha256": (".dtype", ".quantisation", ".weights_sha256"),
+    ".weights_sha256": (".dtype", ".quantisation"),
+    ".parameters": (".class", ".quantisation", ".adapters"),
+    ".memory_format": (".class",),
+    ".training": (".adapters", ".parameters"),
+    ".processors_sha256": (".processors",),
+    ".switches": (".tiling", ".slicing"),
+    ".hooks": (".dtype", ".quantisation"),
+    ".attributes_sha256": (
+        ".class",
+        ".switches",
+        ".hooks",
+        ".forwards",
+        ".adapters",
+        ".tiling",
+        ".slicing",
+        ".dtype",
+    ),
+}
+"""Digests of values follow from their dtype, and so on: what follows is no evidence of its own."""
+_ADAPTED: Final = (".sha256", ".weights_sha256")
+_LATER: Final = frozenset({Place.LATER_STEP, Place.ANYWHERE})
+_CACHE: Final = re.compile(r"(?i)cache|FBC|broadcast|taylor")
+"""How diffusers' caches of steps are called, and the hooks that they work by."""
+_HOLDS_HOOKS: Final = re.compile(r"model\.[^.]+\.(hooks|forwards|switches)|pipeline\.offload")
+_EXACT_ATTENTION: Final = re.compile(
+    r"(Attn|SlicedAttn|FusedAttn|XFormersAttn|FluxAttn)(AddedKV)?Processor(2_0)?( x \d+)?"
+)
+"""Processors of diffusers that compute the same and differ in the order of sums alone."""
+_LOSSY_ATTENTION: Final = re.compile(r"(?i)sage|fp8|int8|quant")
+"""Processors and back ends that compute attention in fewer bits."""
+
+
+def meaning_of(difference: KeyDifference, findings: Findings) -> Effect | None:
+    """Return what this very difference does; None where it says nothing of its own."""
+    key = difference.key
+    effect = effect_of(key)
+    if effect is None or _follows(key, findings):
+        return None
+    return _by_values(difference, effect, findings)
+
+
+def _by_values(difference: KeyDifference, effect: Effect, findings: Findings) -> Effect | None:
+    key, old, new = difference.key, str(difference.old), str(difference.new)
+    if old.removesuffix(" (asked)") == new.removesuffix(" (asked)"):
+        return None
+    if key.startswith("call."):
+        return _in_the_call(effect, key, old, new)
+    if _HOLDS_HOOKS.fullmatch(key) and _CACHE.search(f"{old} {new}"):
+        places = DENOISER | {Place.LATER_STEP}
+        return replace(effect, cause=Cause.CACHE, places=places, weight=RECORDED, size=Size.ANY)
+    if key.endswith(".parameters") and _same_files(effect.component, findings):
+        # More numbers than its files have, and the files are what they were.
+        return replace(effect, cause=Cause.LORA)
+    if key.startswith("attention.") and key.endswith(".processors"):
+        return replace(effect, size=_size_of_attention(difference))
+    return effect
+
+
+def _in_the_call(effect: Effect, key: str, old: str, new: str) -> Effect | None:
+    if key.endswith(".rows"):
+        return _of_rows(effect, old, new)
+    same = _first_of(old) == _first_of(new)
+    return replace(effect, places=_LATER) if same else effect
+
+
+def rows_of(value: object) -> list[tuple[int, int]]:
+    """Parse how many rows a denoiser is given in how many steps: ``2 x 8, 1 x 12``."""
+    parts = [each.partition(" x ") for each in str(value).split(", ")]
+    if not all(rows.isdigit() and steps.isdigit() for rows, _, steps in parts):
+        return []
+    return [(int(rows), int(steps)) for rows, _, steps in parts]
+
+
+def _of_rows(effect: Effect, old: str, new: str) -> Effect | None:
+    """Tell guidance, which takes rows of its own, from a batch and from another number of steps."""
+    before, now = rows_of(old), rows_of(new)
+    if not before or not now:
+        return effect
+    if [rows for rows, _ in before] == [rows for rows, _ in now] and len(before) == 1:
+        return None
+    if len(before) == len(now) == 1:
+        guided = {before[0][0], now[0][0]} == {1, 2}
+        cause = Cause.GUIDANCE if guided else Cause.BATCH
+        return replace(effect, cause=cause, weight=LIKELY)
+    return replace(effect, places=_LATER if before[0][0] == now[0][0] else effect.places)
+
+
+def _first_of(schedule: object) -> str:
+    """Return the first value of ``4.0 x 8, 1.0 x 12``."""
+    return str(schedule).partition(" x ")[0]
+
+
+def _size_of_attention(difference: KeyDifference) -> Size:
+    """Say how far processors move a stage: a class that diffusers does not ship, anywhere."""
+    values = (str(difference.old), str(difference.new))
+    if any(map(_LOSSY_ATTENTION.search, values)):
+        return Size.LOSSY
+    parts = {part for value in values for part in value.split(", ")}
+    common = set(values[0].split(", ")) & set(values[1].split(", "))
+    return Size.ROUNDING if all(map(_EXACT_ATTENTION.fullmatch, parts - common)) else Size.ANY
+
+
+def _follows(key: str, findings: Findings) -> bool:
+    for end, reasons in _FOLLOWS.items():
+        if key.endswith(end) and any(
+            key.removesuffix(end) + reason in findings.keys for reason in reasons
+        ):
+            return True
+    declared = declaration_of(key)
+    if declared is not None and not findings.keys.keys().isdisjoint(declared.follows):
+        return key.endswith((".attributes_sha256", ".processors_sha256"))
+    if key.endswith(".attributes_sha256"):
+        return f"model_file.{key.split('.')[1]}/config.json" in findings.keys
+    return key.endswith(_ADAPTED) and _adapted(key, findings)
+
+
+def _adapted(key: str, findings: Findings) -> bool:
+    """Say whether a digest differs for adapters in or merged into the weights of the same files."""
+    component = key.split(".")[1]
+    own = f"model.{component}"
+    adapters = (f"{own}.adapters", f"{own}.parameters", "pipeline.fused_loras")
+    return any(map(findings.keys.__contains__, adapters)) and _same_files(component, findings)
+
+
+def _same_files(component: str, findings: Findings) -> bool:
+    """Say whether the files of a component are on record on both sides, and the same."""
+    prefix = f"model_file.{component}/"
+    known = findings.sides.present.environment or {}
+    own = [key for key in known if key.startswith(prefix)]
+    return bool(own) and not any(key.startswith(prefix) for key in findings.keys)
