@@ -5,7 +5,7 @@ Names, prompts and messages are as the record has them: a presentation makes the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -211,32 +211,22 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
         locks=tuple(LockView(suite, tuple(differences)) for suite, differences in by_suite),
         sections=tuple(Section(each, tuple(cases)) for each, cases in found.items() if cases),
         sets=set_views(run, folder),
-        remarks=(*_left_out(run), *_remarks(run.cases)),
+        remarks=tuple(_remarks(run)),
         place=place,
     )
 
 
-def _left_out(run: RunRecord) -> Iterator[str]:
-    """Say which cases were not compared, and why, the same reason once."""
+def _remarks(run: RunRecord) -> Iterator[str]:
+    """Say why cases were not compared, and what is odd of others: each once, with its cases."""
     said: dict[str, list[str]] = {}
-    for case in run.not_compared:
-        said.setdefault(case.why, []).append(name_of(case))
-    for why_not, names in said.items():
-        yield f"not compared, {why_not} ({_named(names)})"
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _KEYS:,} more" if len(names) > _KEYS else ""
-    return f"{', '.join(names[:_KEYS])}{more}"
-
-
-def _remarks(cases: Sequence[CaseRecord]) -> Iterator[str]:
-    said: dict[str, list[str]] = {}
-    for case in cases:
+    for left_out in run.not_compared:
+        said.setdefault(f"not compared, {left_out.why}", []).append(name_of(left_out))
+    for case in run.cases:
         for remark in case.remarks:
             said.setdefault(remark, []).append(name_of(case))
     for remark, names in said.items():
-        yield f"{remark} ({_named(names)})"
+        more = f" and {len(names) - _KEYS:,} more" if len(names) > _KEYS else ""
+        yield f"{remark} ({', '.join(names[:_KEYS])}{more})"
 
 
 def case_view(
