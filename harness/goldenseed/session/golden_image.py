@@ -79,12 +79,7 @@ class GoldenImage:
             record = record.model_copy(update=update)
             masked = self._mask(mask, tuple(ignore), record.line or 1)
         except (GoldenseedError, TypeError, ValueError) as error:
-            if not isinstance(error, GoldenseedError):
-                what = f"what golden_image.check was given: {error}"
-                error = GoldenseedError(what, path=record.path, line=record.line)
-            records = self._item.stash.setdefault(RECORDS, [])
-            records.append(record.failed("unusable_call", str(error)))
-            raise error.with_traceback(None) from None
+            raise self._refused(record, error).with_traceback(None) from None
         prompt = plain.get("prompt")
         try:
             usable = _usable(image)
@@ -99,6 +94,15 @@ class GoldenImage:
         settle(self._item, record, self._session.said_of)
         return record
 
+    def _refused(self, record: CaseRecord, error: Exception) -> GoldenseedError:
+        """Keep the record of a call that cannot be judged; return what to raise."""
+        if not isinstance(error, GoldenseedError):
+            what = f"what golden_image.check was given: {error}"
+            error = GoldenseedError(what, path=record.path, line=record.line)
+        records = self._item.stash.setdefault(RECORDS, [])
+        records.append(record.failed("unusable_call", str(error)))
+        return error
+
     def _claim(self, record: CaseRecord) -> None:
         if record.id.casefold() in self._names:
             raise GoldenseedError(
@@ -108,7 +112,7 @@ class GoldenImage:
                 fix='give each a name of its own: golden_image.check(image, name="…")',
             )
         self._names.add(record.id.casefold())
-        self._session.claim(record.suite, record.id, owner_of(self._item))
+        self._session.names.take_case(record.suite, record.id, owner_of(self._item))
 
     def _mask(
         self, mask: Path | str | None, ignore: tuple[tuple[int, int, int, int], ...], line: int

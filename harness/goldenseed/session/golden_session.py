@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -28,7 +27,7 @@ from goldenseed.session.controller import Controller
 from goldenseed.session.failure import CASE, RECORDS, Said, give_lines, say_in_one_line
 from goldenseed.session.foreign import ForeignWarnings
 from goldenseed.session.lock_check import LockCheck
-from goldenseed.session.naming import rivalry
+from goldenseed.session.naming import Names
 from goldenseed.session.option_table import FIXTURE
 from goldenseed.session.options import check_one_case, read_options
 from goldenseed.session.progress import Progress
@@ -82,8 +81,7 @@ class GoldenSession:
         started = datetime.fromtimestamp(seconds, UTC)
         self.run_id = new_run_id(started, digits)
         self._telling = Telling.of(self.run_id, self._options, config)
-        self._suites: dict[str, tuple[str, Path]] = {}
-        self._claims: dict[tuple[str, str], tuple[str, str]] = {}
+        self.names = Names()
         self._place: DevicePlace | None = None
         self._visible = os.environ.get(VISIBLE)
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
@@ -117,28 +115,10 @@ class GoldenSession:
         Raises GoldenseedError where its name is taken, since two of one name would share baselines,
         its back end cannot be had, or this process cannot make its images.
         """
-        name, other = self._suites.setdefault(suite.name.casefold(), (suite.name, suite.path))
-        if other != suite.path:
-            by = str(other) if name == suite.name else f"{name!r} of {other}"
-            raise GoldenseedError(
-                f"the suite name {suite.name!r} is taken by {by}",
-                path=suite.path,
-                fix="give one of the two another `suite:` name",
-            )
+        self.names.take_suite(suite.name, suite.path)
         look_up(suite.model.backend, suite.path, suite.model.backend_line)
         self._take_place(suite)
         check_repeatable(suite, self._options.device)
-
-    def claim(self, suite: str, case: str, owner: str) -> None:
-        """Keep one name of a golden image for one test; GoldenseedError where another has it."""
-        if suite.casefold() in self._suites:
-            name, path = self._suites[suite.casefold()]
-            what = f"the golden images of {owner} would be kept under {suite}: the suite {name!r}"
-            raise GoldenseedError(f"{what} of {path} has that name", fix="rename one of the two")
-        names = suite.casefold(), case.casefold()
-        others_case, other = self._claims.setdefault(names, (case, owner))
-        if other != owner:
-            raise GoldenseedError(rivalry(case, others_case, other), fix="rename one of the two")
 
     def _take_place(self, suite: Suite) -> None:
         """Take the device of this xdist worker's slot, once."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.names import escaped, fitting, is_cut, unescaped
 
 RIVAL = pytest.StashKey[str]()
@@ -108,3 +109,33 @@ def rivalry(case: str, others_case: str, other: str) -> str:
         f"the golden images of this test and of {other} are called {case} and {others_case}, "
         "one file on systems that ignore letter case"
     )
+
+
+class Names:
+    """Whose the names of suites and golden images are, in one process; letter case aside."""
+
+    def __init__(self) -> None:
+        self._suites: dict[str, tuple[str, Path]] = {}
+        self._cases: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def take_suite(self, name: str, path: Path) -> None:
+        """Keep a suite's name for its file; GoldenseedError where another file has it."""
+        known, other = self._suites.setdefault(name.casefold(), (name, path))
+        if other != path:
+            by = str(other) if known == name else f"{known!r} of {other}"
+            raise GoldenseedError(
+                f"the suite name {name!r} is taken by {by}",
+                path=path,
+                fix="give one of the two another `suite:` name",
+            )
+
+    def take_case(self, suite: str, case: str, owner: str) -> None:
+        """Keep the name of a golden image for one test; GoldenseedError where another has it."""
+        if suite.casefold() in self._suites:
+            name, path = self._suites[suite.casefold()]
+            what = f"the golden images of {owner} would be kept under {suite}: the suite {name!r}"
+            raise GoldenseedError(f"{what} of {path} has that name", fix="rename one of the two")
+        names = suite.casefold(), case.casefold()
+        others_case, other = self._cases.setdefault(names, (case, owner))
+        if other != owner:
+            raise GoldenseedError(rivalry(case, others_case, other), fix="rename one of the two")
