@@ -143,50 +143,6 @@ def tiny_flux(folder: Path, *, seed: int = 0, guidance_embeds: bool = False) -> 
     return _saved(pipeline, folder)
 
 
-def tiny_z_image(folder: Path, *, seed: int = 0) -> Path:
-    """Save a random ``ZImagePipeline`` (a Qwen3 text encoder, complex rotary embeddings)."""
-    import torch
-    from diffusers import FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
-    from transformers import Qwen2Tokenizer, Qwen3Config, Qwen3Model
-
-    torch.manual_seed(seed)
-    transformer = ZImageTransformer2DModel(
-        all_patch_size=(2,),
-        all_f_patch_size=(1,),
-        in_channels=16,
-        dim=WIDTH,
-        n_layers=1,
-        n_refiner_layers=1,
-        n_heads=2,
-        n_kv_heads=2,
-        cap_feat_dim=WIDTH,
-        axes_dims=[8, 4, 4],
-        axes_lens=[256, 32, 32],
-    )
-    with torch.no_grad():  # they are not initialised by the model itself
-        transformer.x_pad_token.fill_(1)
-        transformer.cap_pad_token.fill_(1)
-    vocabulary = {token: index for index, token in enumerate(_byte_alphabet())}
-    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[])
-    tokenizer.chat_template = "{% for each in messages %}{{ each['content'] }}{% endfor %}"
-    encoder = Qwen3Config(
-        vocab_size=len(tokenizer),
-        hidden_size=WIDTH,
-        intermediate_size=37,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-    )
-    pipeline = ZImagePipeline(
-        transformer=transformer,
-        vae=_autoencoder(16),
-        scheduler=FlowMatchEulerDiscreteScheduler(),
-        text_encoder=Qwen3Model(encoder).eval(),
-        tokenizer=tokenizer,
-    )
-    return _saved(pipeline, folder)
-
-
 def tiny_clip(folder: Path, *, seed: int = 0) -> Path:
     """Save a random ``CLIPModel`` with its image processor (32 x 32 pixels) and tokenizer."""
     import torch

@@ -41,6 +41,8 @@ MODEL_FILE = "model_file."
 """How the keys of an environment begin under which the digests of the model's files stand."""
 
 _MESSAGE_LINES = 5
+_AS_IT_STANDS = "the suite's images cannot be made as it stands"
+_LATE = "the --timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +101,7 @@ class Probe:
         """Make a change's images in a fresh process; raises if that ends without a record."""
         failure = self._start(change, lending_for(self.suite, self.device))
         if failure is not None:
-            raise GoldenseedError(
-                f"{change.name}: the images cannot be made: {failure}",
-                path=self.suite.path,
-                fix="make `pytest` run this suite first",
-            )
+            raise self._not_made(f"{change.name}: the images cannot be made", failure)
         return self._stored(change.name)
 
     def surroundings(self) -> Mapping[str, EnvironmentValue]:
@@ -111,7 +109,7 @@ class Probe:
         lending = lending_for(self.suite, self.device)
         failure = self._start(Change(UNCHANGED, ""), lending, images=False)
         if failure is not None:
-            raise self._not_made(failure)
+            raise self._not_made(_AS_IT_STANDS, failure)
         return self._stored(UNCHANGED).record.environment
 
     def _unchanged(self, lending: Lending) -> StoredRun:
@@ -121,13 +119,16 @@ class Probe:
             failure = next((case.error for case in run.record.cases if case.error), None)
             if failure is None:
                 return run
-        raise self._not_made(failure)
+        raise self._not_made(_AS_IT_STANDS, failure)
 
-    def _not_made(self, failure: str) -> GoldenseedError:
+    def _not_made(self, what: str, failure: str) -> GoldenseedError:
+        late = failure.endswith(_LATE)
         return GoldenseedError(
-            f"the suite's images cannot be made as it stands: {failure}",
+            f"{what}: {failure}",
             path=self.suite.path,
-            fix="make `pytest` run this suite first",
+            fix="give it more seconds with --timeout, or fewer cases"
+            if late
+            else "make `pytest` run this suite first",
         )
 
     def _try(
@@ -174,7 +175,7 @@ class Probe:
                     timeout=self.timeout_seconds,
                 )
             except subprocess.TimeoutExpired:
-                return f"took longer than {self.timeout_seconds:g} s, the --timeout"
+                return f"took longer than {self.timeout_seconds:g} s, {_LATE}"
         if ended.returncode == 0:
             return None
         said = ended.stderr.strip().splitlines()[-_MESSAGE_LINES:]
