@@ -108,9 +108,7 @@ class InForce:
         readings: list[Reading] = []
         calls = [_Calls(part.name, self._state) for part in self._denoisers]
         with ExitStack() as restore:
-            for part in self._others:
-                restore.callback(part.within(partial(self._note, part, readings)))
-            for part in self._denoisers:
+            for part in (*self._others, *self._denoisers):
                 _around_first_call(part.module, restore, partial(self._begin, part, readings))
             for part in self._decoders:
                 decode = self._decoding(part, readings)
@@ -120,9 +118,6 @@ class InForce:
                 restore.callback(hook.remove)
             yield readings
         readings.extend(each.reading() for each in calls)
-
-    def _note(self, part: Part, readings: list[Reading]) -> None:
-        readings.append(self._read(part))
 
     def _decoding(self, part: Part, readings: list[Reading]) -> Callable[..., Any]:
         pending = [part]
