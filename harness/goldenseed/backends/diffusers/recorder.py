@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.backends.diffusers.watching import by_name
 from goldenseed.suite.parts import made_by, role_of
 from goldenseed.trace.digesting import Kept, Recording, kept
 from goldenseed.trace.stages import Stage, Trace
@@ -161,13 +162,13 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
     """Record inputs and outputs of ``module`` until the first step is done."""
     calls = 0
 
-    def before(_module: Any, args: Any, kwargs: Any) -> None:
+    def before(called: Any, args: Any, kwargs: Any) -> None:
         nonlocal calls
         if recorder.first_step_seen or calls == _CALLS:
             return
         calls += 1
-        for part, values in (*enumerate(args), *kwargs.items()):
-            for inner, value in _named(str(part), values):
+        for part, values in by_name(called, args, kwargs).items():
+            for inner, value in _named(part, values):
                 recorder.add(Stage.DENOISER_INPUT, f"{name}.{inner}", value)
 
     def after(_module: Any, _args: Any, output: Any) -> None:

@@ -39,6 +39,7 @@ def made_with(case: Any, change: Change | None) -> tuple[dict[str, Any], bytes]:
     found = differing(made.in_force, backend.fingerprint())
     assert found.pop("call.unet.rows") == "2 x 2"
     assert found.pop("call.guidance_scale") == "7.5 x 2"
+    assert "input_ids=1x77:" in found.pop("call.text_encoder.given")
     return found, made.image.tobytes()
 
 
@@ -192,7 +193,7 @@ def test_nothing_is_said_of_a_call_that_turns_nothing_and_no_pixel_changes(case:
 def test_nothing_is_left_on_the_models(case: Any):
     backend = DiffusersBackend(device="cpu")
     moments = backend.generate(case).in_force
-    assert len(moments) == 4, "the encoder's first call, the denoiser's, the VAE's; all calls"
+    assert len(moments) == 5, "the first calls of encoder, denoiser and VAE; all of the first two"
     pipeline = backend._loaded.pipeline  # type: ignore[union-attr]
     models = (pipeline.text_encoder, pipeline.unet, pipeline.vae)
     assert not any(part._forward_pre_hooks for each in models for part in each.modules())
