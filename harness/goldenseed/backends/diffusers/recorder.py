@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.watching import by_name
-from goldenseed.suite.parts import made_by, role_of
+from goldenseed.suite.parts import BY_POSITION, made_by, role_of
 from goldenseed.trace.digesting import Kept, Recording, kept
 from goldenseed.trace.stages import Stage, Trace
 
@@ -167,8 +167,8 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
         if recorder.first_step_seen or calls == _CALLS:
             return
         calls += 1
-        for part, values in by_name(called, args, kwargs).items():
-            for inner, value in _named(part, values):
+        for place, (part, values) in enumerate(by_name(called, args, kwargs).items()):
+            for inner, value in _named(_as_written(part, place, len(args)), values):
                 recorder.add(Stage.DENOISER_INPUT, f"{name}.{inner}", value)
 
     def after(_module: Any, _args: Any, output: Any) -> None:
@@ -184,6 +184,16 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
     ):
         recorder.until_first_step.append(hook.remove)
         restore.callback(hook.remove)
+
+
+def _as_written(name: str, place: int, positional: int) -> str:
+    """Return how traces write an argument's name: those of ``BY_POSITION`` as ever by number.
+
+    So the digests of a trace's stages stay those of earlier releases; ``StageRecord.key`` has the
+    name.
+    """
+    number = str(place)
+    return number if place < positional and BY_POSITION.get(number) == name else name
 
 
 def _named(name: str, values: Any) -> Iterator[tuple[str, Any]]:
