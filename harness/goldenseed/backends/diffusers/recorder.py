@@ -19,8 +19,9 @@ from goldenseed.backends.diffusers.tensors import (
     readable,
     without_variance,
 )
+from goldenseed.backends.diffusers.watching import by_name
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.suite.parts import made_by, role_of
+from goldenseed.suite.parts import BY_POSITION, made_by, role_of
 from goldenseed.trace.digesting import Kept, Recording
 from goldenseed.trace.stages import Stage, Trace
 
@@ -217,15 +218,16 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
     """Record inputs and outputs of ``module`` until the first step is done."""
     calls, channels = 0, 0
 
-    def before(_module: Any, args: Any, kwargs: Any) -> None:
+    def before(called: Any, args: Any, kwargs: Any) -> None:
         nonlocal calls, channels
         if recorder.first_step_seen or calls == _CALLS:
             return
         calls += 1
         channels = next(map(channels_of, (*args, *kwargs.values())), 0)
-        for part, values in (*enumerate(args), *kwargs.items()):
+        for place, (part, values) in enumerate(by_name(called, args, kwargs).items()):
             parted = isinstance(values, list)
-            for inner, value in _named(str(part), recorder.own(values) if parted else values):
+            written = _as_written(part, place, len(args))
+            for inner, value in _named(written, recorder.own(values) if parted else values):
                 recorder.add(Stage.DENOISER_INPUT, f"{name}.{inner}", value, parted=parted)
 
     def after(_module: Any, _args: Any, output: Any) -> None:
@@ -243,6 +245,16 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
     ):
         recorder.until_first_step.append(hook.remove)
         restore.callback(hook.remove)
+
+
+def _as_written(name: str, place: int, positional: int) -> str:
+    """Return how traces write an argument's name: those of ``BY_POSITION`` as ever by number.
+
+    So the digests of a trace's stages stay those of earlier releases; ``StageRecord.key`` has the
+    name.
+    """
+    number = str(place)
+    return number if place < positional and BY_POSITION.get(number) == name else name
 
 
 def _named(name: str, values: Any) -> Iterator[tuple[str, Any]]:
