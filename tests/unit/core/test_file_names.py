@@ -25,7 +25,9 @@ KEPT = "._=,[]-"
 ODD = 'a /:\\%~?*"<>|\n\0äÄßé\u0301Ω\u2126日ﬁ\ud800.[]'
 
 
-@pytest.mark.parametrize("name", [*sorted(RESERVED), "con", "com0", "COM9", "lpt0", "nul.txt", "aux.x.y"])
+@pytest.mark.parametrize(
+    "name", [*sorted(RESERVED), "con", "com0", "COM9", "lpt0", "nul.txt", "aux.x.y"]
+)
 def test_suite_files_and_the_store_refuse_the_same_names(tmp_path: Path, name: str):
     assert name_fault(name, is_suite=True) is not None
     with pytest.raises(GoldenseedError, match="the suite name"):
