@@ -59,6 +59,11 @@ class Mixture:
     is_sum: bool
     """False where the stage is no weighted sum: clipping, thresholding, rescaled guidance."""
 
+    @property
+    def is_rescaled(self) -> bool:
+        """Whether it is a guided output that was rescaled: plain guidance's weights add up to 1."""
+        return abs(float(self.weights.sum()) - 1) > _ONE
+
 
 @dataclass(frozen=True, slots=True)
 class Shift:
@@ -74,7 +79,7 @@ def guidance_mixture(trace: Trace, eps: float) -> Mixture | None:
     """Return by which weights the first guided output is made of the denoiser's rows, if any."""
     rows = _rows(trace)
     found = _mixture(_guided(trace), rows, eps)
-    if found is None or abs(float(found.weights.sum()) - 1) < _ONE:
+    if found is None or not found.is_rescaled:
         return found
     norm = math.sqrt(math.prod(rows[0].shape)) / 12 * EPS["float32"]
     return replace(found, errors=found.errors + norm * abs(found.weights))

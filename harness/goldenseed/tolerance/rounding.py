@@ -51,6 +51,7 @@ from goldenseed.tolerance.mixtures import EPS, first_step_mixture, guidance_mixt
 from goldenseed.trace.stages import WITHIN, Stage, Trace
 
 __all__ = ["COSINE", "TraceMeasure", "distance", "error_of_one_operation"]
+GUIDANCE = "guidance_shift"
 TABLE = 8.0
 NETWORK = 32.0
 DECODER = 8.0
@@ -79,7 +80,7 @@ def trace_measures(accepted: Trace, present: Trace, dtype: str) -> tuple[TraceMe
         *_integers(pairs),
         *_tables(pairs),
         *_networks(pairs, error),
-        *_mixtures(accepted, present, eps),
+        *_mixtures(accepted, present, pairs, eps),
         *_first_steps(accepted, present, pairs, dtype),
         *_latents(accepted, pairs, dtype),
         *decoding_measures(pairs, dtype),
@@ -146,9 +147,9 @@ def _networks(pairs: Pairs, error: float) -> Iterator[TraceMeasure]:
             yield TraceMeasure(metric, worst(pairs, stage), NETWORK * error)
 
 
-def _mixtures(accepted: Trace, present: Trace, eps: float) -> Iterator[TraceMeasure]:
+def _mixtures(accepted: Trace, present: Trace, pairs: Pairs, eps: float) -> Iterator[TraceMeasure]:
     for metric, read in (
-        ("guidance_shift", guidance_mixture),
+        (GUIDANCE, guidance_mixture),
         ("first_step_shift", first_step_mixture),
     ):
         before, now = read(accepted, eps), read(present, eps)
@@ -158,7 +159,11 @@ def _mixtures(accepted: Trace, present: Trace, eps: float) -> Iterator[TraceMeas
             yield unexplained(metric, "no longer the same kind of sum")
         elif before.is_sum:
             found = shift(before, now)
-            yield TraceMeasure(metric, found.value, STANDARD_ERRORS * found.error)
+            norms = 0.0
+            if metric == GUIDANCE and before.is_rescaled:
+                moved = worst(pairs, Stage.DENOISER_OUTPUT)
+                norms = (1 + guidance_gain(accepted, eps)) * moved
+            yield TraceMeasure(metric, found.value, STANDARD_ERRORS * found.error + norms)
 
 
 def _first_steps(
@@ -209,7 +214,7 @@ def _shared(pairs: Pairs) -> float:
 def _latents(accepted: Trace, pairs: Pairs, dtype: str) -> Iterator[TraceMeasure]:
     """Measure each step's latents, the one that comes nearest to its limit.
 
-    In float32 they may also be as far apart as one step makes of what it is given.
+    They may also be as far apart as one step makes of what it is given.
     """
     moved = [
         distance(*pair)
@@ -219,10 +224,9 @@ def _latents(accepted: Trace, pairs: Pairs, dtype: str) -> Iterator[TraceMeasure
     if not moved:
         return
     walk = latents_limit(dtype, max(1, len(pairs[Stage.DENOISING_STEP])))
-    limits = [walk] * len(moved)
-    if dtype not in HALF_PRECISION:
-        output = GAIN * guidance_gain(accepted, EPS[dtype])
-        passed_on = (SKETCHED * GAIN * (1 + output) * before for before in (0.0, *moved))
-        limits = [max(walk, output * NETWORK * EPS[dtype] + each) for each in passed_on]
+    output = GAIN * guidance_gain(accepted, EPS[dtype])
+    own = output * NETWORK * error_of_one_operation(dtype)
+    passed_on = (SKETCHED * GAIN * (1 + output) * before for before in (0.0, *moved))
+    limits = [max(walk, own + each) for each in passed_on]
     found = max(zip(moved, limits, strict=False), key=lambda each: each[0] / each[1])
     yield TraceMeasure("latents_distance", *found)
