@@ -14,15 +14,21 @@ spacing of the dtype's numbers at 1; distances are relative L2 distances.
    sums run in float32 and are rounded once, by ``eps / sqrt(12)`` on average: that much less.
 4. **Guidance and the scheduler's first step** are weighted sums, whose weights can be read from the
    sketches: see ``goldenseed.tolerance.mixtures``. They may differ by 8 of their standard errors;
-   the weights come from float32 tables, so these are 2 eps of float32 at least.
+   the weights come from float32 tables, so these are 2 eps of float32 at least. Where guidance is
+   rescaled to a norm, its weights move with the rows as well: a norm by as much as they do, that of
+   the sum ``guidance_gain`` times as much.
 5. **From step to step** rounding errors are independent, while what was changed is changed in every
-   step in the same way: see ``goldenseed.tolerance.mixtures``. Up to a cosine of 1/2 the systematic
-   part has no more power than the random one: weights rounded anew have such a part, and networks
-   whose inputs hardly move from step to step round alike (up to 0.46 was seen on one).
-6. **Over N steps** the errors of the evaluations add up as a random walk again:
-   ``32 sqrt(N) eps``. And rounding does not wait: where the first steps are the same bit for bit,
-   it has nothing to do with a later difference.
-7. **The VAE** passes on what its latents differ by, at most twice, and adds its own ``8 eps``.
+   step in the same way, and so is what the steps share: see ``goldenseed.tolerance.coherence``. Up
+   to a cosine of 1/2 the systematic part has no more power than the random one: weights rounded
+   anew have such a part, and networks whose inputs hardly move from step to step round alike (up to
+   0.46 was seen on one).
+6. **Over N steps** the errors of the evaluations add up as a random walk again: ``32 sqrt(N) eps``.
+   Models that amplify exceed that. A step passes a difference of its sample on through sample and
+   output, the output through network (``GAIN``) and guidance (``guidance_gain``), and the sum of
+   both may be smaller than its terms, by ``GAIN`` again. In float32 rounding does not wait: where
+   the first steps are the same bit for bit, it has nothing to do with a later difference. In half
+   precision values are rounded alike until one tips.
+7. **The picture**: see ``goldenseed.tolerance.decoding``.
 
 For float64 the eps of float32 is taken: the tables of diffusers' schedulers are float32 whatever
 the model's dtype is. ``docs/tolerance.md`` has the margins, measured on four models.
