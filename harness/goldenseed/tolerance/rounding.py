@@ -40,7 +40,14 @@ import math
 from collections.abc import Iterable, Iterator
 
 from goldenseed.suite.parts import Given, given_as
-from goldenseed.tolerance.coherence import COSINE, GAIN, coherence, coherence_limit, guidance_gain
+from goldenseed.tolerance.coherence import (
+    COSINE,
+    GAIN,
+    Shared,
+    coherence,
+    coherence_limit,
+    guidance_gain,
+)
 from goldenseed.tolerance.decoding import decoding_measures
 from goldenseed.tolerance.measures import (
     HALF_PRECISION,
@@ -186,7 +193,7 @@ def _first_steps(
     if begins_late and worst(pairs, Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE):
         yield _late(pairs, dtype)
     elif found.distance > COHERENT_FROM * EPS[dtype]:
-        shared = min(_shared(pairs), NETWORK * error_of_one_operation(dtype))
+        shared = _shared(pairs, NETWORK * error_of_one_operation(dtype))
         limit = coherence_limit(accepted, found, shared, EPS[dtype])
         yield TraceMeasure("coherence", found.cosine, limit)
 
@@ -206,15 +213,17 @@ def _late(pairs: Pairs, dtype: str) -> TraceMeasure:
     return TraceMeasure("late_beginning", begun, GAIN * EPS[dtype])
 
 
-def _shared(pairs: Pairs) -> float:
-    """Return how far apart is what all steps share: embeddings and noise."""
-    stages = (Stage.PROMPT_EMBEDDINGS, Stage.INITIAL_NOISE, Stage.INITIAL_LATENTS)
+def _shared(pairs: Pairs, most: float) -> Shared:
+    """Return how far apart is what all steps share, ``most`` at most: embeddings and noise."""
     given = (
         distance(a, b)
         for a, b in pairs[Stage.DENOISER_INPUT]
         if given_as(a.key.value) in {Given.TEXT, Given.IMAGE}
     )
-    return max(worst(pairs, *stages), *(each for each in given if math.isfinite(each)), 0.0)
+    finite = (each for each in given if math.isfinite(each))
+    embeddings = max(worst(pairs, Stage.PROMPT_EMBEDDINGS), *finite, 0.0)
+    noise = worst(pairs, Stage.INITIAL_NOISE, Stage.INITIAL_LATENTS)
+    return Shared(min(embeddings, most), min(noise, most))
 
 
 def _latents(accepted: Trace, pairs: Pairs, dtype: str) -> Iterator[TraceMeasure]:
