@@ -12,11 +12,11 @@ s / (s + r).
 
 **What the steps share.** All evaluations are given the same embeddings, and a sample in which the
 same initial noise is. Where these differ, by rounding, that part of the outputs' differences is
-the same in every step: it is systematic, and no change. A denoiser passes on a relative difference
-of its input at most ``GAIN`` times, and guidance makes of rows that are off by r each a sum that is
-off by r times its terms against itself (``Mixture.terms``): with 5 for a scale some 6 times. So a
-systematic part of ``GAIN * guidance_gain * shared`` is expected, and its power is added to the
-limit. Where embeddings, noise and sample are the same bit for bit, the limit is ``COSINE``.
+the same in every step: it is systematic, and no change. What the embeddings do to an output is as
+large as what rows with and without the prompt differ by, so embeddings that are off by s move a
+row by ``GAIN`` times s of that at most; noise by as much of the row itself. Guidance adds the rows
+up by its weights. So a systematic part of that size is expected; its power is added to the limit.
+Where embeddings, noise and sample are the same bit for bit, the limit is ``COSINE``.
 """
 
 from __future__ import annotations
@@ -63,9 +63,20 @@ def coherence(accepted: Trace, present: Trace) -> Coherence | None:
     return Coherence(float(np.mean(cosines)), float(np.mean(relative)))
 
 
-def coherence_limit(accepted: Trace, found: Coherence, shared: float, eps: float) -> float:
-    """Return which cosine rounding explains where what all steps share differs by ``shared``."""
-    passed_on = GAIN * guidance_gain(accepted, eps) * shared
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """How far apart is what all steps share, relative."""
+
+    embeddings: float
+    noise: float
+
+
+def coherence_limit(accepted: Trace, found: Coherence, shared: Shared, eps: float) -> float:
+    """Return which cosine rounding explains where what all steps share differs."""
+    mixture = guidance_mixture(accepted, eps)
+    text = 1.0 if mixture is None else mixture.text_gain
+    noise = guidance_gain(accepted, eps)
+    passed_on = GAIN * math.hypot(text * shared.embeddings, noise * shared.noise)
     return COSINE + (passed_on / found.distance) ** 2
 
 

@@ -7,7 +7,8 @@ Nothing but the shapes of what a decoder was given and returned is needed, which
    convolutions and a sum) and a convolution that enlarges: 24, as well with attention, which takes
    the place of a block's. The middle has two such blocks and attention (20). That is so for
    diffusers' ``AutoencoderKL``, ``VQModel`` and, about, ``AutoencoderDC``. Independent errors add
-   up as ``sqrt(n)`` of one (``goldenseed.tolerance.rounding``).
+   up as ``sqrt(n)`` of one (``goldenseed.tolerance.rounding``), those of two evaluations, whose
+   difference is measured, as ``sqrt(2 n)``.
 2. **Size.** A group norm divides by the root of a variance over all pixels. Laid out channels last
    squares are added row after row: a sum of N positive numbers, each partial sum rounded by ``u /
    sqrt(3)`` of itself at random, is off by ``sqrt(N) u / 3`` of itself (the sum of ``(k / N)**2``).
@@ -70,7 +71,7 @@ class Decoder:
     def own_error(self, dtype: str) -> float:
         """Return the relative error it makes of equal latents."""
         operations = _PER_LEVEL * self.levels + _MIDDLE
-        depth = math.sqrt(operations) * error_of_one_operation(dtype)
+        depth = math.sqrt(2 * operations) * error_of_one_operation(dtype)
         return math.hypot(depth, _SIZE * self.side * EPS["float32"])
 
     @property

@@ -56,8 +56,15 @@ class Mixture:
     """The standard error of each weight, of the same shape: that of ordinary least squares."""
     terms: Numbers
     """The size of each term, weight and all, relative to that of the sum."""
+    text_gain: float
+    """What rows with and without the prompt differ by, by the weights, relative to the sum."""
     is_sum: bool
     """False where the stage is no weighted sum: clipping, thresholding, rescaled guidance."""
+
+    @property
+    def is_rescaled(self) -> bool:
+        """Whether it is a guided output that was rescaled: plain guidance's weights add up to 1."""
+        return abs(float(self.weights.sum()) - 1) > _ONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ def guidance_mixture(trace: Trace, eps: float) -> Mixture | None:
     """Return by which weights the first guided output is made of the denoiser's rows, if any."""
     rows = _rows(trace)
     found = _mixture(_guided(trace), rows, eps)
-    if found is None or abs(float(found.weights.sum()) - 1) < _ONE:
+    if found is None or not found.is_rescaled:
         return found
     norm = math.sqrt(math.prod(rows[0].shape)) / 12 * EPS["float32"]
     return replace(found, errors=found.errors + norm * abs(found.weights))
@@ -152,7 +159,15 @@ def _mixture(
     scatter = max(missed, _SKETCH_EPS * terms_norm) / np.sqrt(len(target) - len(terms))
     errors: Numbers = scatter * np.sqrt(np.diag(np.linalg.inv(columns.T @ columns)))
     shares: Numbers = np.abs(sizes[:-1]) / np.linalg.norm(target)
-    return Mixture(weights, errors, shares, is_sum=missed <= _STILL_A_SUM * eps * terms_norm)
+    apart = columns - columns.mean(axis=1, keepdims=True) if len(terms) > 1 else columns
+    text = 2 * np.linalg.norm(apart, axis=0).max() * np.linalg.norm(weights)
+    return Mixture(
+        weights,
+        errors,
+        shares,
+        text_gain=float(text / np.linalg.norm(target)),
+        is_sum=missed <= _STILL_A_SUM * eps * terms_norm,
+    )
 
 
 def _buckets(record: StageRecord | None) -> Numbers | None:

@@ -14,15 +14,21 @@ spacing of the dtype's numbers at 1; distances are relative L2 distances.
    sums run in float32 and are rounded once, by ``eps / sqrt(12)`` on average: that much less.
 4. **Guidance and the scheduler's first step** are weighted sums, whose weights can be read from the
    sketches: see ``goldenseed.tolerance.mixtures``. They may differ by 8 of their standard errors;
-   the weights come from float32 tables, so these are 2 eps of float32 at least.
+   the weights come from float32 tables, so these are 2 eps of float32 at least. Where guidance is
+   rescaled to a norm, its weights move with the rows as well: a norm by as much as they do, that of
+   the sum ``guidance_gain`` times as much.
 5. **From step to step** rounding errors are independent, while what was changed is changed in every
-   step in the same way: see ``goldenseed.tolerance.mixtures``. Up to a cosine of 1/2 the systematic
-   part has no more power than the random one: weights rounded anew have such a part, and networks
-   whose inputs hardly move from step to step round alike (up to 0.46 was seen on one).
-6. **Over N steps** the errors of the evaluations add up as a random walk again:
-   ``32 sqrt(N) eps``. And rounding does not wait: where the first steps are the same bit for bit,
-   it has nothing to do with a later difference.
-7. **The VAE** passes on what its latents differ by, at most twice, and adds its own ``8 eps``.
+   step in the same way, and so is what the steps share: see ``goldenseed.tolerance.coherence``. Up
+   to a cosine of 1/2 the systematic part has no more power than the random one: weights rounded
+   anew have such a part, and networks whose inputs hardly move from step to step round alike (up to
+   0.46 was seen on one).
+6. **Over N steps** the errors of the evaluations add up as a random walk again: ``32 sqrt(N) eps``.
+   Models that amplify exceed that. A step passes a difference of its sample on through sample and
+   output, the output through network (``GAIN``) and guidance (``guidance_gain``), and the sum of
+   both may be smaller than its terms, by ``GAIN`` again. In float32 rounding does not wait: where
+   the first steps are the same bit for bit, it has nothing to do with a later difference. In half
+   precision values are rounded alike until one tips.
+7. **The picture**: see ``goldenseed.tolerance.decoding``.
 
 For float64 the eps of float32 is taken: the tables of diffusers' schedulers are float32 whatever
 the model's dtype is. ``docs/tolerance.md`` has the margins, measured on four models.
@@ -34,7 +40,14 @@ import math
 from collections.abc import Iterable, Iterator
 
 from goldenseed.suite.parts import Given, given_as
-from goldenseed.tolerance.coherence import COSINE, GAIN, coherence, coherence_limit, guidance_gain
+from goldenseed.tolerance.coherence import (
+    COSINE,
+    GAIN,
+    Shared,
+    coherence,
+    coherence_limit,
+    guidance_gain,
+)
 from goldenseed.tolerance.decoding import decoding_measures
 from goldenseed.tolerance.measures import (
     HALF_PRECISION,
@@ -51,6 +64,7 @@ from goldenseed.tolerance.mixtures import EPS, first_step_mixture, guidance_mixt
 from goldenseed.trace.stages import WITHIN, Stage, Trace
 
 __all__ = ["COSINE", "TraceMeasure", "distance", "error_of_one_operation"]
+GUIDANCE = "guidance_shift"
 TABLE = 8.0
 NETWORK = 32.0
 DECODER = 8.0
@@ -79,7 +93,7 @@ def trace_measures(accepted: Trace, present: Trace, dtype: str) -> tuple[TraceMe
         *_integers(pairs),
         *_tables(pairs),
         *_networks(pairs, error),
-        *_mixtures(accepted, present, eps),
+        *_mixtures(accepted, present, pairs, eps),
         *_first_steps(accepted, present, pairs, dtype),
         *_latents(accepted, pairs, dtype),
         *decoding_measures(pairs, dtype),
@@ -146,9 +160,9 @@ def _networks(pairs: Pairs, error: float) -> Iterator[TraceMeasure]:
             yield TraceMeasure(metric, worst(pairs, stage), NETWORK * error)
 
 
-def _mixtures(accepted: Trace, present: Trace, eps: float) -> Iterator[TraceMeasure]:
+def _mixtures(accepted: Trace, present: Trace, pairs: Pairs, eps: float) -> Iterator[TraceMeasure]:
     for metric, read in (
-        ("guidance_shift", guidance_mixture),
+        (GUIDANCE, guidance_mixture),
         ("first_step_shift", first_step_mixture),
     ):
         before, now = read(accepted, eps), read(present, eps)
@@ -158,7 +172,11 @@ def _mixtures(accepted: Trace, present: Trace, eps: float) -> Iterator[TraceMeas
             yield unexplained(metric, "no longer the same kind of sum")
         elif before.is_sum:
             found = shift(before, now)
-            yield TraceMeasure(metric, found.value, STANDARD_ERRORS * found.error)
+            norms = 0.0
+            if metric == GUIDANCE and before.is_rescaled:
+                moved = worst(pairs, Stage.DENOISER_OUTPUT)
+                norms = (1 + guidance_gain(accepted, eps)) * moved
+            yield TraceMeasure(metric, found.value, STANDARD_ERRORS * found.error + norms)
 
 
 def _first_steps(
@@ -175,7 +193,7 @@ def _first_steps(
     if begins_late and worst(pairs, Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE):
         yield _late(pairs, dtype)
     elif found.distance > COHERENT_FROM * EPS[dtype]:
-        shared = min(_shared(pairs), NETWORK * error_of_one_operation(dtype))
+        shared = _shared(pairs, NETWORK * error_of_one_operation(dtype))
         limit = coherence_limit(accepted, found, shared, EPS[dtype])
         yield TraceMeasure("coherence", found.cosine, limit)
 
@@ -195,21 +213,23 @@ def _late(pairs: Pairs, dtype: str) -> TraceMeasure:
     return TraceMeasure("late_beginning", begun, GAIN * EPS[dtype])
 
 
-def _shared(pairs: Pairs) -> float:
-    """Return how far apart is what all steps share: embeddings and noise."""
-    stages = (Stage.PROMPT_EMBEDDINGS, Stage.INITIAL_NOISE, Stage.INITIAL_LATENTS)
+def _shared(pairs: Pairs, most: float) -> Shared:
+    """Return how far apart is what all steps share, ``most`` at most: embeddings and noise."""
     given = (
         distance(a, b)
         for a, b in pairs[Stage.DENOISER_INPUT]
         if given_as(a.key.value) in {Given.TEXT, Given.IMAGE}
     )
-    return max(worst(pairs, *stages), *(each for each in given if math.isfinite(each)), 0.0)
+    finite = (each for each in given if math.isfinite(each))
+    embeddings = max(worst(pairs, Stage.PROMPT_EMBEDDINGS), *finite, 0.0)
+    noise = worst(pairs, Stage.INITIAL_NOISE, Stage.INITIAL_LATENTS)
+    return Shared(min(embeddings, most), min(noise, most))
 
 
 def _latents(accepted: Trace, pairs: Pairs, dtype: str) -> Iterator[TraceMeasure]:
     """Measure each step's latents, the one that comes nearest to its limit.
 
-    In float32 they may also be as far apart as one step makes of what it is given.
+    They may also be as far apart as one step makes of what it is given.
     """
     moved = [
         distance(*pair)
@@ -219,10 +239,9 @@ def _latents(accepted: Trace, pairs: Pairs, dtype: str) -> Iterator[TraceMeasure
     if not moved:
         return
     walk = latents_limit(dtype, max(1, len(pairs[Stage.DENOISING_STEP])))
-    limits = [walk] * len(moved)
-    if dtype not in HALF_PRECISION:
-        output = GAIN * guidance_gain(accepted, EPS[dtype])
-        passed_on = (SKETCHED * GAIN * (1 + output) * before for before in (0.0, *moved))
-        limits = [max(walk, output * NETWORK * EPS[dtype] + each) for each in passed_on]
+    output = GAIN * guidance_gain(accepted, EPS[dtype])
+    own = output * NETWORK * error_of_one_operation(dtype)
+    passed_on = (SKETCHED * GAIN * (1 + output) * before for before in (0.0, *moved))
+    limits = [max(walk, own + each) for each in passed_on]
     found = max(zip(moved, limits, strict=False), key=lambda each: each[0] / each[1])
     yield TraceMeasure("latents_distance", *found)

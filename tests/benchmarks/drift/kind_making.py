@@ -20,6 +20,7 @@ from pairs import PLAIN, LabelledPair, Made
 
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.environment.fingerprint import changed_weights
+from goldenseed.images.measure import measure
 from goldenseed.tolerance.rounding import TraceMeasure, trace_measures
 from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.tools.probe.change import Unfit
@@ -122,12 +123,14 @@ def beyond(pair: LabelledPair, dtype: str) -> list[str]:
     tolerance = assumed_tolerance(dtype)
     measures = trace_measures(pair.plain.trace, pair.made.trace, dtype)
     found = [_told(each) for each in measures if not each.explained]
+    limits = tolerance.pixel_limits(measures)
+    metrics = measure(pair.made.image, pair.plain.image, tuple(limits))
     return found + [
-        f"{name} {pair.metrics[name]:.3g} > {limit:.3g}"
-        for name, limit in tolerance.pixel_limits(measures).items()
-        if pair.metrics[name] > limit
+        f"{name} {metrics[name]:.3g} > {limit:.3g}"
+        for name, limit in limits.items()
+        if metrics[name] > limit
     ]
 
 
-def _told(measure: TraceMeasure) -> str:
-    return f"{measure.metric} {measure.detail or f'{measure.value:.2e} > {measure.limit:.2e}'}"
+def _told(found: TraceMeasure) -> str:
+    return f"{found.metric} {found.detail or f'{found.value:.2e} > {found.limit:.2e}'}"
