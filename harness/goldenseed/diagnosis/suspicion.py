@@ -107,8 +107,6 @@ def computed_otherwise(
         sentences.append("its weights were the same when they were loaded")
         weight *= 0.8 if not any(map(findings.otherwise, parts)) else 0.05
     yield Suspicion(cause, weight, words, tuple(sentences))
-    if not any(map(findings.hooks_known, parts)):
-        yield Suspicion(Cause.PATCH, POSSIBLE / 2, "", (evidence,))
     reduced = fit(Size.REDUCED, findings, root)
     yield Suspicion(Cause.MATMUL_PRECISION, POSSIBLE / 2 * reduced, "", (evidence,))
     yield Suspicion(Cause.DTYPE, POSSIBLE / 4, "", (evidence,))
