@@ -63,7 +63,7 @@ def fit(size: Size, findings: Findings, root: Root) -> float:
     if size is Size.ANY or (size is Size.CAST and root.recast and not _misshapen(root)):
         return 1.0
     if size is Size.ROUNDING and root.beyond is not None:
-        return 0.5 if near_the_limit(findings, root) else 0.0
+        return 0.25 if near_the_limit(findings, root) else 0.0
     if _misshapen(root):
         return 0.02
     if root.place is Place.ANYWHERE:
