@@ -1,8 +1,8 @@
 """Pipelines of other kinds than the benchmark's first ones, built small at random.
 
-Conditioned by T5 and predicting a variance (PixArt), in two stages with a prior (Kandinsky 2.2), in
-pixel space (DeepFloyd IF); and, for faults that no rule was made after, Stable Diffusion 3, AuraFlow
-and Lumina 2.
+Conditioned by T5 and predicting a variance (PixArt), in two stages with a prior (Kandinsky 2.2),
+in pixel space (DeepFloyd IF); and, for faults that no rule was made after, Stable Diffusion 3,
+AuraFlow and Lumina 2.
 """
 
 from __future__ import annotations
@@ -264,7 +264,7 @@ def aura_flow(folder: Path, tiny: Any) -> None:
 
 
 def lumina(folder: Path, tiny: Any) -> None:
-    """Save a random Lumina 2: Gemma, and a guidance that is scaled back to the prediction's norm."""
+    """Save a random Lumina 2: Gemma, and guidance that is scaled back to the prediction's norm."""
     import torch
     from diffusers import (
         FlowMatchEulerDiscreteScheduler,

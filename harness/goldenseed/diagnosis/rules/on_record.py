@@ -75,10 +75,9 @@ def declared(findings: Findings, root: Root) -> Iterator[Suspicion]:
         field = difference.field.removeprefix("call.")
         change = changed(field, difference.old, difference.new)
         words = change.removeprefix(f"{field} ") if field in _SAID_BY_THE_CAUSE else change
-        weight = (
-            DECLARED * _share(cause, findings) * fit(_size_of_field(difference), findings, root)
-        )
-        if weight:
+        size = _size_of_field(difference)
+        weight = DECLARED * _share(cause, findings) * fit(size, findings, root)
+        if weight and (size is not Size.ROUNDING or root.beyond is None):
             yield Suspicion(cause, weight, words, (f"the recipe differs: {change}",))
 
 
