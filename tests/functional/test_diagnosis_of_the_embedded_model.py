@@ -11,7 +11,7 @@ import pytest
 
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.diagnosis.divergence import ADDS_UP
-from goldenseed.diagnosis.explain import Sides, Side, explain
+from goldenseed.diagnosis.explain import Side, Sides, explain
 from goldenseed.diagnosis.model import Cause, Diagnosis, GrowthKind
 from goldenseed.suite.cases import Case
 from goldenseed.suite.loading import load_suite

@@ -19,7 +19,7 @@ from goldenseed.backends.diffusers.calling import PipelineCall
 from goldenseed.backends.diffusers.in_force import differing
 from goldenseed.backends.diffusers.pipeline_state import describe_state
 from goldenseed.backends.protocol import Generation
-from goldenseed.diagnosis.explain import Sides, Side, explain
+from goldenseed.diagnosis.explain import Side, Sides, explain
 from goldenseed.diagnosis.model import Cause
 from goldenseed.trace.stages import Stage
 

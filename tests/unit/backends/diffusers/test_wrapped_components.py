@@ -15,7 +15,7 @@ from tiny_suites import one_case
 
 from goldenseed.backends.diffusers.calling import PipelineCall
 from goldenseed.backends.diffusers.pipeline_state import describe_state
-from goldenseed.diagnosis.explain import Sides, Side, explain
+from goldenseed.diagnosis.explain import Side, Sides, explain
 from goldenseed.diagnosis.model import Cause, Diagnosis
 from goldenseed.trace.stages import Stage
 
