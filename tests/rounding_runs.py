@@ -65,6 +65,8 @@ class Made:
 
     image: Image.Image
     trace: Trace
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    """As it was inside the call."""
 
 
 def channels_last(pipeline: Pipeline) -> None:
@@ -189,6 +191,7 @@ def make(model: str, dtype: str, images: int, folder: Path, names: Iterable[str]
     import torch
 
     from goldenseed.backends.diffusers.backend import DiffusersBackend
+    from goldenseed.backends.diffusers.in_force import differing
 
     cases = cases_of(model, dtype, images, folder)
     for name in names:
@@ -204,6 +207,9 @@ def make(model: str, dtype: str, images: int, folder: Path, names: Iterable[str]
             digest, data = encode_trace(made.trace)
             (place / f"{digest}{SUFFIX}").write_bytes(data)
             made.image.save(place / "image.png")
+            around = backend.fingerprint()
+            inside = {**around, **differing(made.in_force, around)}
+            (place / "environment.json").write_text(json.dumps(inside), encoding="utf-8")
         backend.close()
 
 
@@ -228,7 +234,8 @@ def made(
 def _read(folder: Path) -> Made:
     (trace,) = folder.glob(f"*{SUFFIX}")
     with Image.open(folder / "image.png") as file:
-        return Made(file.copy(), read_trace(trace))
+        environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+        return Made(file.copy(), read_trace(trace), environment)
 
 
 def judged(
@@ -262,6 +269,7 @@ def _evidence(made: Made) -> Evidence:
         recipe={},
         recipe_sha256="0" * 64,
         read_trace=lambda: made.trace,
+        read_environment=lambda: made.environment or None,
     )
 
 

@@ -147,22 +147,23 @@ def recorded(old: Mapping[str, Value], new: Mapping[str, Value]) -> Recorded:
     """Part what differs between two fingerprints by how it moves the bits of an image.
 
     Neither a key of which only one of them tells, without saying that there is none, nor one that
-    follows from others that differ, is evidence of another substance.
+    follows from others that differ, is evidence of another substance, as long as something that
+    moves rounding differs too; where nothing does, it is what has changed.
     """
     differing = environment_differences(old, new)
     names = {each.key for each in differing}
     moving = {each.key for each in moving_differences(old, new)}
-    substance, rounding = [], []
+    found: dict[Moves, list[KeyDifference]] = {moves: [] for moves in Moves}
     for each in differing:
         declared = declaration_of(each.key)
         if declared is None or each.kind not in {Kind.IDENTITY, Kind.NUMERIC}:
             continue
         moves = _moves(each, declared, names, one_sided=each.key not in old or each.key not in new)
-        if moves is Moves.SUBSTANCE:
-            substance.append(each)
-        elif moves is Moves.ROUNDING and (each.kind is Kind.IDENTITY or each.key in moving):
-            rounding.append(each)
-    return Recorded(tuple(substance), tuple(rounding))
+        if moves is not Moves.ROUNDING or each.kind is Kind.IDENTITY or each.key in moving:
+            found[moves].append(each)
+    rounding = tuple(found[Moves.ROUNDING])
+    alone = () if rounding else found[Moves.NEITHER]
+    return Recorded((*found[Moves.SUBSTANCE], *alone), rounding)
 
 
 def _moves(difference: KeyDifference, key: Key, differing: set[str], *, one_sided: bool) -> Moves:

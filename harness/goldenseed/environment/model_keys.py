@@ -280,8 +280,15 @@ MODEL_KEYS: Final = (
         alike=another_batch,
     ),
     _call(
+        "call.{component}.given",
+        "what a text encoder is given that no arithmetic goes into: ids, masks, options",
+        "its arguments, tensors by shape and digest",
+        since=2,
+        follows=_LIBRARIES,
+    ),
+    _call(
         "call.guidance_scale",
-        "the guidance scale, and in how many calls, where it changes within them",
+        "the guidance scale, and in how many calls",
         "the pipeline",
         since=2,
     ),

@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from goldenseed.core.files import sha256_hex
-from goldenseed.suite.parts import Side
+from goldenseed.suite.parts import BY_POSITION, Side
 
 
 class Stage(StrEnum):
@@ -197,8 +197,15 @@ class StageRecord(BaseModel):
 
     @property
     def key(self) -> StageName:
-        """Which record this is; no two records of one trace have the same."""
-        return StageName(self.stage, self.source or "", self.index)
+        """Which record this is; no two records of one trace have the same.
+
+        What a denoiser is given by position was once numbered, and is known by its name here.
+        """
+        source = self.source or ""
+        if self.stage is Stage.DENOISER_INPUT:
+            part, _, value = source.partition(".")
+            source = f"{part}.{BY_POSITION.get(value, value)}"
+        return StageName(self.stage, source, self.index)
 
 
 Trace = tuple[StageRecord, ...]

@@ -23,9 +23,9 @@ class Verdict(StrEnum):
     IDENTICAL = "identical"
     """The digest of the decoded pixels is among the accepted images."""
     MATCH = "match"
-    """Not identical, within the tolerance."""
+    """Not identical, within the tolerance, and what moves rounding is on record as another one."""
     WARN = "warn"
-    """Beyond the tolerance, inside the gates."""
+    """Beyond that, inside the gates."""
     DRIFT = "drift"
     """Beyond a gate."""
 

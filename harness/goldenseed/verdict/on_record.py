@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.fingerprint import KeyDifference, recorded
-from goldenseed.suite.parts import BY_POSITION, MADE_OF_NOTHING, given_as
+from goldenseed.suite.parts import MADE_OF_NOTHING, given_as
 from goldenseed.tolerance.mixtures import EPS
 from goldenseed.tolerance.rounding import TABLE, distance
-from goldenseed.trace.stages import WITHIN, Stage, StageRecord, Trace
+from goldenseed.trace.stages import WITHIN, Stage, StageName, StageRecord, Trace
 from goldenseed.verdict.evidence import Evidence
 
 _SHOWN = 4
@@ -71,33 +71,26 @@ def _other_inputs(before: Evidence, now: Evidence) -> Iterator[str]:
         old, new = _within(before.trace), _within(now.trace)
     except GoldenseedError:  # said where the traces are measured
         return
-    for key in sorted(old.keys() & new.keys()):
-        a, b = old[key], new[key]
+    for name, a in old.items():
+        b = new.get(name)
+        if b is None:
+            continue
         if a.dtype != b.dtype:
-            yield f"{a.stage.words}, {key[1]}: {a.dtype} → {b.dtype}"
+            yield f"{a.stage.words}, {name.source}: {a.dtype} → {b.dtype}"
         elif a.stage is Stage.DENOISER_INPUT and _is_another(a, b):
-            yield f"{a.stage.words}, {key[1]}"
+            yield f"{a.stage.words}, {name.source}"
 
 
-def _within(trace: Trace) -> dict[tuple[Stage, str, int], StageRecord]:
-    """Return the records that tell causes apart, by names that do not depend on positions."""
-    return {
-        (each.stage, _by_name(each.source or ""), each.index): each
-        for each in trace
-        if each.stage in WITHIN
-    }
-
-
-def _by_name(source: str) -> str:
-    part, _, value = source.partition(".")
-    return f"{part}.{BY_POSITION.get(value, value)}" if value else part
+def _within(trace: Trace) -> dict[StageName, StageRecord]:
+    """Return the records that tell causes apart."""
+    return {each.key: each for each in trace if each.stage in WITHIN}
 
 
 def _is_another(a: StageRecord, b: StageRecord) -> bool:
     """Say whether an input that no model and no noise goes into is another one."""
     if a.sha256 == b.sha256 or a.shape != b.shape:  # other shapes are another batch, or said before
         return False
-    name = (a.source or "").partition(".")[2]
+    name = a.key.value
     whole = a.sketch is None and b.sketch is None
     if not whole and given_as(name) not in MADE_OF_NOTHING and "mask" not in name:
         return False

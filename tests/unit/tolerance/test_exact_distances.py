@@ -115,8 +115,14 @@ def judgement(
     image.putpixel((1, 1), (254, 0, 0))
     known = {"recipe": {}, "recipe_sha256": "2" * 64}
     now, accepted = (
-        Evidence.of_image(each, pixels_sha256(each), read_trace=lambda trace=trace: trace, **known)
-        for each, trace in ((image, present), (before, against))
+        Evidence.of_image(
+            each,
+            pixels_sha256(each),
+            read_trace=lambda trace=trace: trace,
+            read_environment=lambda threads=threads: {"cpu.threads": threads},
+            **known,
+        )
+        for each, trace, threads in ((image, present, 1), (before, against, 2))
     )
     baseline = ProfileBaseline(exact=kept(against) if exact else None)
     return judge(

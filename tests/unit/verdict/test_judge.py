@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from goldenseed.verdict.model import Verdict
 PROFILE = "cpu-x86_64-avx512"
 OTHER = "cpu-x86_64-avx2"
 RECIPE: dict[str, Any] = {"prompt": "a red apple", "seed": 1, "call": {"num_inference_steps": 20}}
-ENVIRONMENT = {"torch.version": "2.13.0", "model.unet.sha256": "a" * 64}
+ENVIRONMENT = {"torch.version": "2.13.0", "cpu.threads": 1, "model.unet.sha256": "a" * 64}
+ELSEWHERE = {**ENVIRONMENT, "cpu.threads": 4}
+"""What rounding has a reason in."""
 
 
 def picture(level: int = 100, size: tuple[int, int] = (32, 32), mode: str = "RGB") -> Image.Image:
@@ -50,9 +53,16 @@ class World:
         self.store = BaselineStore(root / "baselines")
 
     def accept(
-        self, *images: Image.Image, profile: str = PROFILE, recipe: dict[str, Any] = RECIPE
+        self,
+        *images: Image.Image,
+        profile: str = PROFILE,
+        recipe: dict[str, Any] = RECIPE,
+        environment: dict[str, Any] = ENVIRONMENT,
     ) -> None:
-        made = [self.candidate(image, profile, recipe) for image in images]
+        made = [
+            replace(self.candidate(image, profile, recipe), environment=environment)
+            for image in images
+        ]
         self.store.accept(made, by="Ada", reason="looks right", add=True)
 
     def reject(self, image: Image.Image, profile: str = PROFILE) -> None:
@@ -81,7 +91,8 @@ class World:
         recipe: dict[str, Any] = RECIPE,
         profile: str = PROFILE,
         dtype: str = "float32",
-        environment: dict[str, Any] = ENVIRONMENT,
+        environment: dict[str, Any] | None = ELSEWHERE,
+        source: str = "suite",
         **limits: float,
     ) -> Judgement:
         now = Evidence.of_image(
@@ -95,7 +106,7 @@ class World:
         return judge(
             now,
             reference_to(self.store, self.store.entry("s", "c"), profile),
-            limits={name: Limit(value, "suite") for name, value in limits.items()},
+            limits={name: Limit(value, source) for name, value in limits.items()},
             tolerance=assumed_tolerance(dtype),
         )
 
@@ -154,7 +165,7 @@ def test_the_nearest_of_several_accepted_images_is_the_one_compared(world: World
 
 
 def test_one_level_is_the_noise_of_float32(world: World):
-    judgement = world.judge(rounded(), max_peak_difference=0)
+    judgement = world.judge(rounded(), max_peak_difference=1)
     assert judgement.verdict is Verdict.MATCH
     reason, share, alone = judgement.reasons
     assert "pixels alone" in (alone.detail or "")
@@ -167,13 +178,54 @@ def test_one_level_is_the_noise_of_float32(world: World):
     )
 
 
-def test_without_traces_changed_weights_are_no_rounding(world: World):
-    assert world.judge(rounded()).verdict is Verdict.MATCH
-    judgement = world.judge(rounded(), environment={**ENVIRONMENT, "model.unet.sha256": "b" * 64})
+@pytest.mark.parametrize(
+    ("key", "old", "new"),
+    [
+        ("model.unet.sha256", "a" * 64, "b" * 64),
+        ("model.vae.dtype", "bfloat16", "float32"),
+        ("model.unet.hooks", None, "app.hook@01234567 x 1"),
+        ("scheduler.config.beta_end", 0.012, 0.02),
+    ],
+)
+def test_what_is_on_record_as_another_substance_is_no_rounding(
+    empty: World, key: str, old: Any, new: Any
+):
+    accepted = {**ENVIRONMENT, "fingerprint.version": 2, key: old}
+    empty.accept(ACCEPTED, environment=accepted)
+    now = {**accepted, "cpu.threads": 4}
+    assert empty.judge(rounded(), environment=now).verdict is Verdict.MATCH
+    judgement = empty.judge(rounded(), environment={**now, key: new})
     assert judgement.verdict is Verdict.WARN
-    assert judgement.reasons[0].detail == (
-        "the weights of unet are not those of the accepted image, which is no rounding"
-    )
+    assert judgement.reasons[0].code == "recorded_change"
+    assert key in str(judgement.reasons[0].detail)
+    assert not judgement.explained
+
+
+def test_a_difference_without_a_reason_on_record_is_a_warning_that_says_so(world: World):
+    judgement = world.judge(rounded(), environment=ENVIRONMENT, max_peak_difference=1)
+    assert judgement.verdict is Verdict.WARN
+    assert judgement.reasons[0].code == "no_recorded_reason"
+    assert judgement.explained
+
+
+def test_an_environment_that_is_not_on_record_is_a_doubt_that_is_said(world: World):
+    judgement = world.judge(rounded(), environment=None)
+    assert judgement.verdict is Verdict.WARN
+    assert judgement.reasons[0].code == "unknown_environment"
+
+
+def test_beyond_a_gate_of_the_suite_is_drift_where_rounding_explains_it_too(world: World):
+    judgement = world.judge(rounded(), max_peak_difference=0)
+    assert judgement.verdict is Verdict.DRIFT
+    assert codes(judgement)[:2] == ["gate", "rounding_alone"]
+    assert "accept the image for this profile" in str(judgement.reasons[1].detail)
+
+
+def test_a_default_gate_says_nothing_where_rounding_explains_the_difference(world: World):
+    beyond = {"max_peak_difference": 0.0}
+    assert world.judge(rounded(), source="default", **beyond).verdict is Verdict.MATCH
+    unexplained = world.judge(rounded(), source="default", environment=ENVIRONMENT, **beyond)
+    assert unexplained.verdict is Verdict.DRIFT
 
 
 def test_without_traces_nothing_is_rounding_where_the_accepted_environment_cannot_be_read(

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.digests import plain_dtype
 from goldenseed.backends.diffusers.part import Part, Reading
+from goldenseed.backends.diffusers.recorder import readable
 from goldenseed.backends.diffusers.trace import compiled
-from goldenseed.backends.diffusers.watching import watch_attribute
+from goldenseed.backends.diffusers.watching import by_name, watch_attribute
+from goldenseed.core.files import sha256_hex
 from goldenseed.environment.keys import (
     AUTOCAST,
     EnvironmentValue,
@@ -25,7 +27,7 @@ from goldenseed.environment.keys import (
     plain,
 )
 from goldenseed.environment.switches import switch_readers
-from goldenseed.suite.parts import is_denoiser
+from goldenseed.suite.parts import Role, is_denoiser, role_of
 
 if TYPE_CHECKING:
     import torch
@@ -106,23 +108,21 @@ class InForce:
     def watched(self) -> Iterator[list[Reading]]:
         """Read at the first call of each component inside; yields the readings."""
         readings: list[Reading] = []
-        calls = [_Calls(part.name, self._state) for part in self._denoisers]
+        noting: list[tuple[Part, _Calls | _Given]] = [
+            *((part, _Calls(part.name, self._state)) for part in self._denoisers),
+            *((part, _Given(part.name)) for part in self._others if _is_encoder(part.name)),
+        ]
         with ExitStack() as restore:
-            for part in self._others:
-                restore.callback(part.within(partial(self._note, part, readings)))
-            for part in self._denoisers:
+            for part in (*self._others, *self._denoisers):
                 _around_first_call(part.module, restore, partial(self._begin, part, readings))
             for part in self._decoders:
                 decode = self._decoding(part, readings)
                 restore.enter_context(watch_attribute(part.module, "decode", decode))
-            for part, noted in zip(self._denoisers, calls, strict=True):
+            for part, noted in noting:
                 hook = part.module.register_forward_pre_hook(noted.note, with_kwargs=True)
                 restore.callback(hook.remove)
             yield readings
-        readings.extend(each.reading() for each in calls)
-
-    def _note(self, part: Part, readings: list[Reading]) -> None:
-        readings.append(self._read(part))
+        readings.extend(noted.reading() for _, noted in noting)
 
     def _decoding(self, part: Part, readings: list[Reading]) -> Callable[..., Any]:
         pending = [part]
@@ -184,6 +184,35 @@ class _Calls:
         if isinstance(self._guidance[0], int | float):
             found["call.guidance_scale"] = _runs(self._guidance)
         return found
+
+
+def _is_encoder(name: str) -> bool:
+    return role_of(name) is Role.TEXT_ENCODER
+
+
+_DIGITS = 8
+
+
+class _Given:
+    """Keeps what a text encoder is given that no arithmetic goes into: ids, masks, options."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._told: list[str] = []
+
+    def note(self, module: Any, args: Any, kwargs: Any) -> None:
+        """Note what one call is given; a pre-hook."""
+        for name, value in by_name(module, args, kwargs).items():
+            if isinstance(value, bool | int | str):
+                self._told.append(f"{name}={value}")
+            elif readable(value) and not value.is_floating_point():
+                digest = sha256_hex(value.detach().cpu().contiguous().numpy().tobytes())
+                shape = "x".join(map(str, value.shape))
+                self._told.append(f"{name}={shape}:{digest[:_DIGITS]}")
+
+    def reading(self) -> Reading:
+        """Return the key of the calls so far; nothing where there was none."""
+        return {f"call.{self.name}.given": ", ".join(self._told)} if self._told else {}
 
 
 def _runs(values: list[Any]) -> str:

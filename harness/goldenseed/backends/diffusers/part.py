@@ -29,8 +29,8 @@ class Part:
         self.compiled = any(map(compiled, module.modules()))
         self._processors: dict[object, Reading] = {}
         self._first = _owner(module, lambda _: True)
-        owners = (each for each in module.modules() if each is not module and each._parameters)  # noqa: SLF001 - as below
-        self._entry = next(owners, None)
+        owners = [each for each in module.modules() if each is not module and each._parameters]  # noqa: SLF001 - as below
+        self._inner = (owners[0], owners[-1]) if owners else ()
         self._convolution = _owner(module, lambda weight: memory_format_of(weight) is not None)
         self.settled()
 
@@ -41,19 +41,24 @@ class Part:
         self._adapters = adapters_of(self.module)
 
     def within(self, note: Callable[[], None]) -> Callable[[], None]:
-        """Call ``note`` once, when the first layer with weights is called; return what ends that.
+        """Call ``note`` once, when a layer with weights is called; return what ends that.
 
-        By then whatever the component's own call switches is on.
+        By then whatever the component's own call switches is on. The first layer is not called
+        where another one has its weights, as in T5; so the last one is watched as well.
         """
-        if self._entry is None or self.compiled:
+        if self.compiled:
             return lambda: None
 
         def before(_module: Any, _args: Any) -> None:
-            hook.remove()
+            end()
             note()
 
-        hook = self._entry.register_forward_pre_hook(before)
-        return hook.remove
+        def end() -> None:
+            for hook in hooks:
+                hook.remove()
+
+        hooks = [each.register_forward_pre_hook(before) for each in self._inner]
+        return end
 
     def read(self) -> Reading:
         """Return the part's own keys as they are now."""

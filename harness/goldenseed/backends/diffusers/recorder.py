@@ -11,7 +11,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from goldenseed.suite.parts import made_by, role_of
+from goldenseed.backends.diffusers.watching import by_name
+from goldenseed.suite.parts import BY_POSITION, made_by, role_of
 from goldenseed.trace.digesting import Kept, Recording, kept
 from goldenseed.trace.stages import Stage, Trace
 
@@ -161,13 +162,13 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
     """Record inputs and outputs of ``module`` until the first step is done."""
     calls = 0
 
-    def before(_module: Any, args: Any, kwargs: Any) -> None:
+    def before(called: Any, args: Any, kwargs: Any) -> None:
         nonlocal calls
         if recorder.first_step_seen or calls == _CALLS:
             return
         calls += 1
-        for part, values in (*enumerate(args), *kwargs.items()):
-            for inner, value in _named(str(part), values):
+        for place, (part, values) in enumerate(by_name(called, args, kwargs).items()):
+            for inner, value in _named(_as_written(part, place, len(args)), values):
                 recorder.add(Stage.DENOISER_INPUT, f"{name}.{inner}", value)
 
     def after(_module: Any, _args: Any, output: Any) -> None:
@@ -183,6 +184,16 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
     ):
         recorder.until_first_step.append(hook.remove)
         restore.callback(hook.remove)
+
+
+def _as_written(name: str, place: int, positional: int) -> str:
+    """Return how traces write an argument's name: those of ``BY_POSITION`` as ever by number.
+
+    So the digests of a trace's stages stay those of earlier releases; ``StageRecord.key`` has the
+    name.
+    """
+    number = str(place)
+    return number if place < positional and BY_POSITION.get(number) == name else name
 
 
 def _named(name: str, values: Any) -> Iterator[tuple[str, Any]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import wraps
+from functools import lru_cache, wraps
 from types import new_class
 from typing import Any
 
@@ -76,6 +77,26 @@ def watch_attribute(target: Any, name: str, watcher: Watcher) -> Iterator[None]:
             own[name] = original
         else:
             own.pop(name, None)
+
+
+def by_name(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a module's call is given by its parameters' names; numbered beyond those."""
+    cls: Any = type(module)
+    known = _parameters_of(cls)
+    positional = {
+        known[place] if place < len(known) else str(place): value
+        for place, value in enumerate(args)
+    }
+    return {**positional, **kwargs}
+
+
+@lru_cache(maxsize=256)
+def _parameters_of(cls: Any) -> tuple[str, ...]:
+    try:
+        parameters = list(inspect.signature(cls.forward).parameters.values())[1:]
+    except (TypeError, ValueError):
+        return ()
+    return tuple(each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD)
 
 
 def _between(original: Callable[..., Any], watcher: Watcher) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from goldenseed.images.gates import GateResult, check
@@ -36,6 +37,8 @@ Measured on the embedded model: at most 0.02 % of the pixels (``docs/probe.md``)
 """
 
 _IMAGES_HELD = 16
+_ELSEWHERE = MappingProxyType({"platform.libc": "another one's"})
+"""Something on record that moves rounding, as on another machine: the gates are asked."""
 _UNTOLD = 1.0
 """A wrong image that is nowhere farther than this many levels away is none."""
 
@@ -164,9 +167,13 @@ def judged(right: Right, image: Image, reference: Reference, mask: Image | None)
     """Judge an image in the right one's place by its pixels, with nothing measured to show."""
     from goldenseed.core.pixels import pixels_sha256
 
+    accepted = reference.accepted
+    assert accepted is not None  # noqa: S101 - see reference_of
     now = Evidence.of_image(
         image,
         pixels_sha256(image),
+        in_force={**accepted.images[0].in_force, **_ELSEWHERE},
+        read_environment=accepted.images[0].read_environment,
         recipe=right.accepted.recipe,
         recipe_sha256=right.accepted.recipe_sha256,
         profile=right.profile,

@@ -5,8 +5,7 @@ The tests are the wrong images that differ from the right ones. A gate is
 - *blind* if it fails fewer than one in ten of them, and blind to a kind of wrong image if it fails
   none of that kind;
 - *dead* if it never decides: whatever it fails, the gates that stay fail too;
-- *within the tolerance* if it would fail a right image that rounding moved, were that not asked
-  first.
+- *within the tolerance* if it fails a right image that nothing but rounding moved.
 """
 
 from __future__ import annotations

@@ -36,7 +36,11 @@ def made_with(case: Any, change: Change | None) -> tuple[dict[str, Any], bytes]:
 
     backend = DiffusersBackend(device="cpu", prepare=prepare)
     made = backend.generate(case)
-    return differing(made.in_force, backend.fingerprint()), made.image.tobytes()
+    found = differing(made.in_force, backend.fingerprint())
+    assert found.pop("call.unet.rows") == "2 x 2"
+    assert found.pop("call.guidance_scale") == "7.5 x 2"
+    assert "input_ids=1x77:" in found.pop("call.text_encoder.given")
+    return found, made.image.tobytes()
 
 
 @pytest.fixture
@@ -78,9 +82,28 @@ def channels_last(pipeline: Any, undo: ExitStack) -> None:
     pipeline.unet.to(memory_format=torch.channels_last)
 
 
+def encoder_in_bfloat16(pipeline: Any, undo: ExitStack) -> None:
+    own = type(pipeline.text_encoder).forward
+
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return own(self, *args, **kwargs)
+
+    undo.enter_context(
+        mock.patch.object(pipeline.text_encoder, "forward", forward.__get__(pipeline.text_encoder))
+    )
+
+
+def free_u(pipeline: Any, undo: ExitStack) -> None:
+    undo.callback(pipeline.disable_freeu)
+    pipeline.enable_freeu(s1=0.9, s2=0.2, b1=1.2, b2=1.4)
+
+
 @pytest.mark.parametrize(
     ("change", "key", "value"),
     [
+        (encoder_in_bfloat16, "model.text_encoder.autocast", "bfloat16"),
+        (free_u, "model.unet.switches", "b1=1.2 x 2, b2=1.4 x 2, s1=0.9 x 2, s2=0.2 x 2"),
         (threads, "cpu.threads", 3),
         (precision, "torch.mkldnn.matmul.fp32_precision", "bf16"),
         (autocast, "torch.autocast", "bfloat16"),
@@ -91,6 +114,68 @@ def channels_last(pipeline: Any, undo: ExitStack) -> None:
 )
 def test_a_switch_turned_inside_the_call_is_named(case: Any, change: Change, key: str, value: Any):
     assert made_with(case, change)[0][key] == value
+
+
+def nudge(weight: torch.Tensor) -> None:
+    with torch.no_grad():
+        weight.mul_(1.01)
+
+
+def other_scale(pipeline: Any, undo: ExitStack) -> None:
+    attention = next(part for part in pipeline.unet.modules() if hasattr(part, "to_q"))
+    undo.enter_context(mock.patch.object(attention, "scale", attention.scale * 1.01))
+
+
+def other_weight(pipeline: Any, undo: ExitStack) -> None:
+    kernel = pipeline.vae.post_quant_conv.weight
+    undo.callback(setattr, kernel, "data", kernel.data)
+    kernel.data = kernel.data * 1.01
+
+
+def hooked(pipeline: Any, undo: ExitStack) -> None:
+    handle = pipeline.unet.mid_block.register_forward_hook(lambda _m, _a, output: output * 1.01)
+    undo.callback(handle.remove)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (other_scale, "model.unet.attributes_sha256"),
+        (other_weight, "model.vae.weights_sha256"),
+        (hooked, "model.unet.hooks"),
+        (lambda pipeline, _undo: nudge(pipeline.unet.conv_in.bias), "model.unet.weights_sha256"),
+        (
+            lambda pipeline, _undo: nudge(pipeline.text_encoder.get_input_embeddings().weight),
+            "model.text_encoder.weights_sha256",
+        ),
+    ],
+)
+def test_what_a_model_holds_is_read_again_where_it_is_changed_inside_the_call(
+    case: Any, change: Change, key: str
+):
+    assert key in made_with(case, change)[0]
+
+
+def test_guidance_that_ends_within_the_call_is_told_by_rows_and_scale(case: Any):
+    def prepare(pipeline: Any) -> None:
+        def stop(pipe: Any, _step: int, _time: Any, values: dict[str, Any]) -> dict[str, Any]:
+            pipe._guidance_scale = 1.0
+            values["prompt_embeds"] = values["prompt_embeds"].chunk(2)[-1]
+            return values
+
+        call_otherwise(
+            pipeline,
+            lambda own, **arguments: own(
+                **arguments,
+                callback_on_step_end=stop,
+                callback_on_step_end_tensor_inputs=["prompt_embeds"],
+            ),
+        )
+
+    backend = DiffusersBackend(device="cpu", prepare=prepare)
+    found = differing(backend.generate(case).in_force, backend.fingerprint())
+    assert found["call.unet.rows"] == "2 x 1, 1 x 1"
+    assert found["call.guidance_scale"] == "7.5 x 1, 1.0 x 1"
 
 
 def test_an_attention_processor_exchanged_inside_the_call_is_named(case: Any):
@@ -107,9 +192,11 @@ def test_nothing_is_said_of_a_call_that_turns_nothing_and_no_pixel_changes(case:
 
 def test_nothing_is_left_on_the_models(case: Any):
     backend = DiffusersBackend(device="cpu")
-    assert len(backend.generate(case).in_force) == 2, "the denoiser's first call, and the VAE's"
+    moments = backend.generate(case).in_force
+    assert len(moments) == 5, "the first calls of encoder, denoiser and VAE; all of the first two"
     pipeline = backend._loaded.pipeline  # type: ignore[union-attr]
-    assert not pipeline.unet._forward_pre_hooks
+    models = (pipeline.text_encoder, pipeline.unet, pipeline.vae)
+    assert not any(part._forward_pre_hooks for each in models for part in each.modules())
     assert "decode" not in vars(pipeline.vae)
 
 

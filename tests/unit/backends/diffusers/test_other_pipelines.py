@@ -106,8 +106,8 @@ def side(made: Generation, pipeline: Any) -> Side:
 @pytest.mark.parametrize(
     ("build", "lacks", "moments"),
     [
-        (without_scheduler, {Stage.TIMESTEPS, Stage.DENOISING_STEP}, 2),
-        (without_vae, {Stage.LATENTS_BEFORE_VAE, Stage.VAE_OUTPUT}, 1),
+        (without_scheduler, {Stage.TIMESTEPS, Stage.DENOISING_STEP}, 5),
+        (without_vae, {Stage.LATENTS_BEFORE_VAE, Stage.VAE_OUTPUT}, 4),
     ],
 )
 def test_a_pipeline_that_lacks_a_part_is_traced_and_diagnosed(
