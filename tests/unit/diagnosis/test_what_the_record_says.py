@@ -180,3 +180,39 @@ def test_a_guidance_that_ends_is_told_by_the_rows_of_later_steps(old: str, new: 
         in_force={"call.unet.rows": new},  # type: ignore[arg-type]
     )
     assert explain(Sides(before, now)).causes[0].cause is cause
+
+
+PACKAGES: dict[str, Value] = {
+    "package.diffusers": "0.42.1",
+    "package.numpy": "2.4.6",
+    "package.scipy": "1.17.1",
+}
+
+
+def upgraded(**scheduler: Value) -> str:
+    """Return how the cause is named if three packages differ, and the schedule."""
+    shared = {key.replace("__", "."): value for key, value in scheduler.items()}
+    found = told(
+        Toy(spacing=11),
+        {**PACKAGES, **shared},
+        package__diffusers="0.43.0",
+        package__numpy="2.5.0",
+        package__scipy="1.18.0",
+    )
+    return next(each.words for each in found.causes if each.cause is Cause.PACKAGES)
+
+
+def test_of_several_packages_the_one_with_the_fewest_places_is_named_first():
+    said = upgraded()
+    assert said.index("numpy") < said.index("diffusers")
+
+
+def test_scipy_is_named_only_where_it_makes_the_scheduler_s_tables():
+    assert "scipy" not in upgraded()
+    assert upgraded(scheduler__config__use_beta_sigmas=True).startswith("package upgrade: scipy")
+
+
+def test_a_package_that_differs_alone_is_named_alone():
+    found = told(Toy(spacing=11), PACKAGES, package__numpy="2.5.0")
+    words = next(each.words for each in found.causes if each.cause is Cause.PACKAGES)
+    assert words == "package upgrade: numpy 2.4.6 → 2.5.0"

@@ -113,12 +113,17 @@ def _cause_of(difference: FieldDifference) -> tuple[Cause, frozenset[Place]] | N
 
 
 def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
-    """Suspect every cause that a differing key stands for, if it takes effect at ``root``."""
-    for key, difference in findings.keys.items():
-        effect = meaning_of(difference, findings)
-        if effect is None or not takes_effect(effect, findings, root):
+    """Suspect every cause that a differing key stands for, if it takes effect at ``root``.
+
+    What takes effect at the fewest places comes first: of several packages it tells the most.
+    """
+    meant = [(each, meaning_of(each, findings)) for each in findings.keys.values()]
+    known = [(each, effect) for each, effect in meant if effect is not None]
+    for difference, meant_by in sorted(known, key=lambda each: len(each[1].places)):
+        key = difference.key
+        if not takes_effect(meant_by, findings, root):
             continue
-        weight = effect.weight * fit(effect.size, findings, root)
+        effect, weight = meant_by, meant_by.weight * fit(effect.size, findings, root)
         if key.startswith("scheduler.") and key.endswith("_sha256"):
             effect, weight = _table(effect, findings, root)
         if weight:
