@@ -119,11 +119,10 @@ def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """
     meant = [(each, meaning_of(each, findings)) for each in findings.keys.values()]
     known = [(each, effect) for each, effect in meant if effect is not None]
-    for difference, meant_by in sorted(known, key=lambda each: len(each[1].places)):
-        key = difference.key
-        if not takes_effect(meant_by, findings, root):
+    for difference, own in sorted(known, key=lambda each: len(each[1].places)):
+        if not takes_effect(own, findings, root):
             continue
-        effect, weight = meant_by, meant_by.weight * fit(effect.size, findings, root)
+        key, effect, weight = difference.key, own, own.weight * fit(own.size, findings, root)
         if key.startswith("scheduler.") and key.endswith("_sha256"):
             effect, weight = _table(effect, findings, root)
         if weight:
