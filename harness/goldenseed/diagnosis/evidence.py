@@ -144,11 +144,6 @@ class Findings:
         versions = [(side.environment or {}).get(VERSION_KEY) for side in sides]
         return None not in versions
 
-    def hooks_known(self, part: str) -> bool:
-        """Say whether hooks and patches of a part are on record, if only that there are none."""
-        known = self.sides.present.surroundings or {}
-        return f"model.{part}.attributes_sha256" in known
-
     def parts(self, role: Role) -> tuple[str, ...]:
         """Return the names of the present pipeline's models of a role."""
         split = (key.split(".") for key in self.sides.present.surroundings or {})

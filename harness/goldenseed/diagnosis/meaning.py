@@ -62,7 +62,8 @@ def meaning_of(difference: KeyDifference, findings: Findings) -> Effect | None:
 
 def _by_values(difference: KeyDifference, effect: Effect, findings: Findings) -> Effect | None:
     key, old, new = difference.key, str(difference.old), str(difference.new)
-    if old.removesuffix(" (asked)") == new.removesuffix(" (asked)"):
+    same = old.removesuffix(" (asked)") == new.removesuffix(" (asked)")
+    if same or (key == "package.scipy" and _without_scipy(findings)):
         return None
     if key.startswith("call."):
         return _in_the_call(effect, key, old, new)
@@ -75,6 +76,13 @@ def _by_values(difference: KeyDifference, effect: Effect, findings: Findings) ->
     if key.startswith("attention.") and key.endswith(".processors"):
         return replace(effect, size=_size_of_attention(difference))
     return effect
+
+
+def _without_scipy(findings: Findings) -> bool:
+    """Say whether the scheduler is known, and none of those whose tables SciPy makes."""
+    name = findings.value("scheduler.class")
+    integrates = name is None or str(name).startswith("LMS")
+    return not integrates and findings.value("scheduler.config.use_beta_sigmas") is not True
 
 
 def _in_the_call(effect: Effect, key: str, old: str, new: str) -> Effect | None:

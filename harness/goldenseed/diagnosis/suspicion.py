@@ -63,7 +63,7 @@ def fit(size: Size, findings: Findings, root: Root) -> float:
     if size is Size.ANY or (size is Size.CAST and root.recast and not _misshapen(root)):
         return 1.0
     if size is Size.ROUNDING and root.beyond is not None:
-        return 0.5 if near_the_limit(findings, root) else 0.0
+        return 0.25 if near_the_limit(findings, root) else 0.0
     if _misshapen(root):
         return 0.02
     if root.place is Place.ANYWHERE:
@@ -107,8 +107,6 @@ def computed_otherwise(
         sentences.append("its weights were the same when they were loaded")
         weight *= 0.8 if not any(map(findings.otherwise, parts)) else 0.05
     yield Suspicion(cause, weight, words, tuple(sentences))
-    if not any(map(findings.hooks_known, parts)):
-        yield Suspicion(Cause.PATCH, POSSIBLE / 2, "", (evidence,))
     reduced = fit(Size.REDUCED, findings, root)
     yield Suspicion(Cause.MATMUL_PRECISION, POSSIBLE / 2 * reduced, "", (evidence,))
     yield Suspicion(Cause.DTYPE, POSSIBLE / 4, "", (evidence,))

@@ -77,6 +77,21 @@ def _deepfloyd(folder: Path) -> None:
     families.deepfloyd(folder, _tiny_pipelines())
 
 
+def _sd3(folder: Path) -> None:
+    families.stable_diffusion_3(folder, _tiny_pipelines())
+    _more_contrast(folder)
+
+
+def _aura_flow(folder: Path) -> None:
+    families.aura_flow(folder, _tiny_pipelines())
+    _more_contrast(folder)
+
+
+def _lumina(folder: Path) -> None:
+    families.lumina(folder, _tiny_pipelines())
+    _more_contrast(folder)
+
+
 def _ip_adapter(folder: Path) -> None:
     """Build a Stable Diffusion with the image encoder that an IP-Adapter needs."""
     import torch
@@ -164,6 +179,18 @@ BASES: Mapping[str, Base] = {
             "height": 64,
             "width": 64,
         },
+    ),
+    "stable-diffusion-3": Base(
+        _sd3,
+        {"num_inference_steps": 8, "guidance_scale": 5.0, "height": 64, "width": 64},
+    ),
+    "aura-flow": Base(
+        _aura_flow,
+        {"num_inference_steps": 8, "guidance_scale": 3.5, "height": 64, "width": 64},
+    ),
+    "lumina": Base(
+        _lumina,
+        {"num_inference_steps": 8, "guidance_scale": 4.0, "height": 64, "width": 64},
     ),
     "deepfloyd-if": Base(
         _deepfloyd,

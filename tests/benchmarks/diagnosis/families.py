@@ -1,7 +1,8 @@
 """Pipelines of other kinds than the benchmark's first ones, built small at random.
 
-Conditioned by T5 and predicting a variance (PixArt), in two stages with a prior (Kandinsky 2.2), in
-pixel space (DeepFloyd IF).
+Conditioned by T5 and predicting a variance (PixArt), in two stages with a prior (Kandinsky 2.2),
+in pixel space (DeepFloyd IF); and, for faults that no rule was made after, Stable Diffusion 3,
+AuraFlow and Lumina 2.
 """
 
 from __future__ import annotations
@@ -191,10 +192,130 @@ def deepfloyd(folder: Path, tiny: Any) -> None:
     pipeline.save_pretrained(folder)
 
 
-def _t5_encoder(vocabulary: int) -> Any:
+def stable_diffusion_3(folder: Path, tiny: Any) -> None:
+    """Save a random Stable Diffusion 3: three text encoders, joint attention, flow matching."""
+    import torch
+    from diffusers import (
+        FlowMatchEulerDiscreteScheduler,
+        SD3Transformer2DModel,
+        StableDiffusion3Pipeline,
+    )
+    from transformers import CLIPTextModelWithProjection
+
+    torch.manual_seed(0)
+    transformer = SD3Transformer2DModel(
+        sample_size=32,
+        patch_size=1,
+        in_channels=4,
+        num_layers=2,
+        attention_head_dim=8,
+        num_attention_heads=4,
+        joint_attention_dim=2 * WIDTH,
+        caption_projection_dim=WIDTH,
+        pooled_projection_dim=2 * WIDTH,
+        out_channels=4,
+    )
+    clip, t5 = tiny._clip_tokenizer(folder), tiny._t5_tokenizer()
+    pipeline = StableDiffusion3Pipeline(
+        transformer=transformer.eval(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=tiny._autoencoder(4),
+        text_encoder=CLIPTextModelWithProjection(tiny._clip_text_config()).eval(),
+        tokenizer=clip,
+        text_encoder_2=CLIPTextModelWithProjection(tiny._clip_text_config()).eval(),
+        tokenizer_2=clip,
+        text_encoder_3=_t5_encoder(len(t5), 2 * WIDTH),
+        tokenizer_3=t5,
+    )
+    pipeline.save_pretrained(folder)
+
+
+def aura_flow(folder: Path, tiny: Any) -> None:
+    """Save a random AuraFlow: T5 alone, joint and single layers, flow matching."""
+    import torch
+    from diffusers import (
+        AuraFlowPipeline,
+        AuraFlowTransformer2DModel,
+        FlowMatchEulerDiscreteScheduler,
+    )
+
+    torch.manual_seed(0)
+    tokenizer = tiny._t5_tokenizer()
+    transformer = AuraFlowTransformer2DModel(
+        sample_size=32,
+        patch_size=2,
+        in_channels=4,
+        num_mmdit_layers=1,
+        num_single_dit_layers=1,
+        attention_head_dim=8,
+        num_attention_heads=4,
+        caption_projection_dim=WIDTH,
+        joint_attention_dim=WIDTH,
+        pos_embed_max_size=256,
+    )
+    pipeline = AuraFlowPipeline(
+        tokenizer=tokenizer,
+        text_encoder=_t5_encoder(len(tokenizer)),
+        vae=tiny._autoencoder(4),
+        transformer=transformer.eval(),
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+    )
+    pipeline.save_pretrained(folder)
+
+
+def lumina(folder: Path, tiny: Any) -> None:
+    """Save a random Lumina 2: Gemma, and guidance that is scaled back to the prediction's norm."""
+    import torch
+    from diffusers import (
+        FlowMatchEulerDiscreteScheduler,
+        Lumina2Pipeline,
+        Lumina2Transformer2DModel,
+    )
+    from transformers import Gemma2Config, Gemma2Model
+
+    torch.manual_seed(0)
+    tokenizer = tiny._t5_tokenizer()
+    transformer = Lumina2Transformer2DModel(
+        sample_size=4,
+        patch_size=2,
+        in_channels=4,
+        hidden_size=24,
+        num_layers=2,
+        num_attention_heads=3,
+        num_kv_heads=1,
+        multiple_of=16,
+        ffn_dim_multiplier=None,
+        norm_eps=1e-5,
+        scaling_factor=1.0,
+        axes_dim_rope=[4, 2, 2],
+        cap_feat_dim=8,
+    )
+    encoder = Gemma2Model(
+        Gemma2Config(
+            vocab_size=len(tokenizer),
+            head_dim=4,
+            hidden_size=8,
+            intermediate_size=8,
+            num_attention_heads=2,
+            num_hidden_layers=2,
+            num_key_value_heads=2,
+            sliding_window=2,
+        )
+    )
+    pipeline = Lumina2Pipeline(
+        tokenizer=tokenizer,
+        text_encoder=encoder.eval(),
+        vae=tiny._autoencoder(4),
+        transformer=transformer.eval(),
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+    )
+    pipeline.save_pretrained(folder)
+
+
+def _t5_encoder(vocabulary: int, width: int = WIDTH) -> Any:
     from transformers import T5Config, T5EncoderModel
 
     config = T5Config(
-        vocab_size=vocabulary, d_model=WIDTH, d_kv=8, d_ff=37, num_layers=1, num_heads=4
+        vocab_size=vocabulary, d_model=width, d_kv=8, d_ff=37, num_layers=1, num_heads=4
     )
     return T5EncoderModel(config).eval()

@@ -7,14 +7,13 @@ from dataclasses import replace
 import pytest
 from toy_pipeline import ACCEPTED, Toy, evidence, recorded
 
-from goldenseed.diagnosis.beyond import beyond_rounding
+from goldenseed.diagnosis.beyond import beyond_rounding, image_beyond_rounding
 from goldenseed.diagnosis.evidence import Sides
 from goldenseed.diagnosis.explain import explain
 from goldenseed.diagnosis.model import Cause, Diagnosis
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.roots import (
     hidden_places,
-    image_beyond_rounding,
     roots_of,
 )
 from goldenseed.environment.fingerprint import Value

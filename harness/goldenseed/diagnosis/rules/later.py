@@ -22,7 +22,7 @@ from goldenseed.diagnosis.suspicion import (
     is_rounding,
     near_the_limit,
 )
-from goldenseed.trace.distances import Pair, either, same, stage_distance
+from goldenseed.trace.distances import Pair, either, stage_distance
 from goldenseed.trace.sketch import from_text
 from goldenseed.trace.stages import Stage, StageRecord, Trace
 
@@ -57,7 +57,7 @@ def later(findings: Findings, root: Root) -> Iterator[Suspicion]:
         evidence = "the first step differs by rounding at most, a later one by more"
     words = f"from step {step} on"
     near = root.beyond is not None and near_the_limit(findings, root)
-    match _Made.UNKNOWN if near else _made(findings, pair):
+    match _Made.UNKNOWN if near else _made(findings, root, pair):
         case _Made.OF_THE_SAME:
             said = "the scheduler makes something else of the same sample and prediction"
             yield Suspicion(Cause.SCHEDULER, SHOWN, words, (evidence, said))
@@ -81,16 +81,21 @@ def _first(findings: Findings, root: Root) -> Pair:
     return next(far, root.differing[0])
 
 
-def _made(findings: Findings, pair: Pair) -> _Made:
+def _made(findings: Findings, root: Root, pair: Pair) -> _Made:
     step = either(pair).index
     outputs = [
         _output(side.trace or (), step)
         for side in (findings.sides.accepted, findings.sides.present)
     ]
     clipped = ("scheduler.config.thresholding", "scheduler.config.clip_sample")
-    if None in outputs or any(findings.value(key) is True for key in clipped):
+    if (
+        None in outputs
+        or either(pair).norm is None
+        or any(findings.value(key) is True for key in clipped)
+    ):
         return _Made.UNKNOWN
-    if same((outputs[0], outputs[1])):
+    apart = stage_distance((outputs[0], outputs[1])).distance
+    if apart is not None and apart <= findings.rounding(root):
         return _Made.OF_THE_SAME
     cosine = _cosine((outputs[0], outputs[1]), pair)
     if cosine is None:

@@ -77,10 +77,9 @@ def declared(findings: Findings, root: Root) -> Iterator[Suspicion]:
         field = difference.field.removeprefix("call.")
         change = changed(field, difference.old, difference.new)
         words = change.removeprefix(f"{field} ") if field in _SAID_BY_THE_CAUSE else change
-        weight = (
-            DECLARED * _share(cause, findings) * fit(_size_of_field(difference), findings, root)
-        )
-        if weight:
+        size = _size_of_field(difference)
+        weight = DECLARED * _share(cause, findings) * fit(size, findings, root)
+        if weight and (size is not Size.ROUNDING or root.beyond is None):
             yield Suspicion(cause, weight, words, (f"the recipe differs: {change}",))
 
 
@@ -116,12 +115,16 @@ def _cause_of(difference: FieldDifference) -> tuple[Cause, frozenset[Place]] | N
 
 
 def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
-    """Suspect every cause that a differing key stands for, if it takes effect at ``root``."""
-    for key, difference in findings.keys.items():
-        effect = meaning_of(difference, findings)
-        if effect is None or not takes_effect(effect, findings, root):
+    """Suspect every cause that a differing key stands for, if it takes effect at ``root``.
+
+    What takes effect at the fewest places comes first: of several packages it tells the most.
+    """
+    meant = [(each, meaning_of(each, findings)) for each in findings.keys.values()]
+    known = [(each, effect) for each, effect in meant if effect is not None]
+    for difference, own in sorted(known, key=lambda each: len(each[1].places)):
+        if not takes_effect(own, findings, root):
             continue
-        weight = effect.weight * fit(effect.size, findings, root)
+        key, effect, weight = difference.key, own, own.weight * fit(own.size, findings, root)
         if key.startswith("scheduler.") and key.endswith("_sha256"):
             effect, weight = _table(effect, findings, root)
         if weight:

@@ -92,9 +92,11 @@ def _odds(findings: Findings, root: Root) -> tuple[float, float]:
 
 
 def _cut_or_padded(root: Root) -> bool:
-    """Say whether several texts became of one other length: cut off or padded to another limit."""
-    lengths = {(a.shape[-1:], b.shape[-1:]) for a, b in root.reshaped}
-    return len(root.reshaped) > 1 and len({now for _, now in lengths}) == 1
+    """Say whether several texts of one tokenizer became of one other length: cut off or padded."""
+    lengths: dict[str, list[tuple[int, ...]]] = {}
+    for _, now in root.reshaped:
+        lengths.setdefault(now.key.part, []).append(now.shape[-1:])
+    return any(len(each) > 1 and len(set(each)) == 1 for each in lengths.values())
 
 
 def _several_texts(pairs: Sequence[Pair]) -> bool:
