@@ -11,6 +11,7 @@ from unittest import mock
 
 import pytest
 
+from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.main import main
 
 
@@ -27,4 +28,5 @@ def goldenseed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
         main()
     code = ended.value.code or 0
     assert isinstance(code, int), code
+    assert code != ExitCode.FAULT, err.getvalue()
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())

@@ -146,7 +146,7 @@ def tiny_flux(folder: Path, *, seed: int = 0, guidance_embeds: bool = False) -> 
 def tiny_clip(folder: Path, *, seed: int = 0) -> Path:
     """Save a random ``CLIPModel`` with its image processor (32 x 32 pixels) and tokenizer."""
     import torch
-    from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPVisionConfig
+    from transformers import CLIPConfig, CLIPModel, CLIPVisionConfig
 
     torch.manual_seed(seed)
     vision = CLIPVisionConfig(
@@ -164,9 +164,37 @@ def tiny_clip(folder: Path, *, seed: int = 0) -> Path:
     )
     CLIPModel(config).save_pretrained(folder)
     size = {"height": 32, "width": 32}
-    CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=size).save_pretrained(folder)
+    processor = clip_image_processor()(size={"shortest_edge": 32}, crop_size=size)
+    processor.save_pretrained(folder)
     _clip_tokenizer(folder).save_pretrained(folder)
     return folder
+
+
+def tiny_unconditional(folder: Path, *, seed: int = 0) -> Path:
+    """Save a DDPM of 16 x 16 pixels, which takes no prompt."""
+    import torch
+    from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+
+    torch.manual_seed(seed)
+    unet = UNet2DModel(
+        sample_size=16,
+        block_out_channels=(8, 16),
+        norm_num_groups=4,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=4,
+    )
+    return _saved(DDPMPipeline(unet, DDPMScheduler()), folder)
+
+
+def clip_image_processor() -> Any:
+    """Return the class of CLIP's image processor that needs no torchvision, by its name here."""
+    import transformers
+
+    if hasattr(transformers, "CLIPImageProcessorPil"):  # transformers 5
+        return transformers.CLIPImageProcessorPil
+    return transformers.CLIPImageProcessor
 
 
 def tiny_lora(path: Path, model: Path, *, seed: int = 0) -> Path:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from goldenseed.session.option_table import OPTIONS
+from goldenseed.session.option_table import FIXTURE, OPTIONS
 
 if TYPE_CHECKING:
     from goldenseed.session.golden_image import GoldenImage
@@ -55,6 +55,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 @pytest.fixture
 def golden_image(request: pytest.FixtureRequest) -> GoldenImage:
     """Judge images made in ordinary tests: ``golden_image.check(image, name="hero")``."""
+    __tracebackhide__ = True
     from goldenseed.session.golden_image import golden_image_of
 
     return golden_image_of(request)
@@ -80,6 +81,10 @@ class Watch:
         self.ended: set[str] = set()
         self.lost_something = False
         """Whether a file could not be collected, or a test took its worker down unrecorded."""
+        self.narrowed = False
+        """Whether tests that were collected were left out."""
+        self.not_passed: set[str] = set()
+        """The files of which a test did not pass."""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -93,6 +98,7 @@ class Watch:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Free the slot of a worker that ended: the one that replaces it starts right after."""
+        self.narrowed |= "goldenseed_narrowed" in getattr(node, "workeroutput", {})
         slot = self._slots.pop(node.gateway.id, None)
         if slot is not None:
             self._free.append(slot)
@@ -106,9 +112,38 @@ class Watch:
 
         return group_scheduler(config, log)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Look at the names of golden images while all tests are there, selected or not."""
+        found = [item for item in items if FIXTURE in getattr(item, "fixturenames", ())]
+        if found:
+            from goldenseed.session.naming import find_rivals
+
+            find_rivals(found)
+
+    def pytest_deselected(self) -> None:
+        """Remember that tests were left out."""
+        self.narrowed = True
+        getattr(self._config, "workeroutput", {})["goldenseed_narrowed"] = True
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Remember what was selected, where this process runs the tests itself."""
         self.selected.update(item.nodeid for item in session.items)
+        chosen = any(FIXTURE in getattr(item, "fixturenames", ()) for item in session.items)
+        if chosen and not self._config.option.collectonly:
+            from goldenseed.session.golden_session import prepare
+
+            prepare(self._config)  # which hears of tests that are skipped as well
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        """Have baselines of suites that are gone looked for also where no golden case is left."""
+        given = self._config.getoption("golden_unreferenced")
+        asked = given or self._config.getini("golden_unreferenced")
+        if asked != "ignore" and not (self.is_worker or self._config.option.collectonly):
+            from goldenseed.session.golden_session import prepare
+
+            prepare(self._config)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
@@ -126,6 +161,8 @@ class Watch:
             return
         if report.when != "setup" or not report.passed:
             self.ended.add(report.nodeid)
+        if report.failed or report.skipped:
+            self.not_passed.add(report.nodeid.partition("::")[0])
         crashed = str(report.when) == "???" and report.failed
         if crashed and f"{SUITE_SUFFIX}::" not in report.nodeid:
             self.lost_something = True

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from goldenseed.core.pixels import pixels_sha256
+
 if TYPE_CHECKING:
     from conftest import Project
 
@@ -176,7 +178,13 @@ def test_an_altered_image_is_refused(ran: Project, refused: Refused):
         ("environment_sha256", "0" * 64, "does not say in which environment"),
         ("suite", "../escape", "the suite name '../escape'"),
         ("id", "../escape", "the case id '../escape'"),
-        ("profile", "../escape", "is no profile's name"),
+        ("profile", "../escape", "that the profile is '../escape', and the environment"),
+        ("profile", "cuda-h200-sm90-132sm", "and the environment that it names"),
+        ("profile", "portable", "and the environment that it names"),
+        ("width", 16, "the image has the size (32, 32), and the run's record says (16, 32)"),
+        ("mode", "L", "the image has the mode RGB, and the run's record says L"),
+        ("trace", [], "are not those of the run's record"),
+        ("trace_file", None, "lists a trace's stages and names no file"),
     ],
 )
 def test_an_altered_case_is_refused(
@@ -184,3 +192,22 @@ def test_an_altered_case_is_refused(
 ):
     edited(ran, lambda document: case_of(document, APPLE).update({key: value}))
     assert message in refused(*ACCEPT)
+
+
+def test_a_red_square_with_the_trace_of_another_image_is_refused(ran: Project, refused: Refused):
+    square = Image.new("RGB", (32, 32), "red")
+    digest = pixels_sha256(square)
+    square.save(run_json(ran).parent / "images" / f"{digest}.png")
+    update = {"image": f"images/{digest}.png", "pixels_sha256": digest}
+    edited(ran, lambda document: case_of(document, APPLE).update(update))
+    assert "ends in the pixels" in refused(*ACCEPT)
+
+
+def test_an_edited_digest_of_a_stage_is_refused(ran: Project, refused: Refused):
+    edited(ran, lambda document: case_of(document, APPLE)["trace"][3].update(sha256="0" * 64))
+    assert "are not those of the run's record" in refused(*ACCEPT)
+
+
+def test_an_edited_environment_is_refused(ran: Project, refused: Refused):
+    edited(ran, lambda document: document["environment"].update({"torch.version": "9"}))
+    assert "does not say in which environment" in refused(*ACCEPT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable
@@ -143,6 +144,99 @@ def test_two_modes_are_measured_accepted_and_an_unseen_one_is_beyond(
     assert "any other is beyond the tolerance" in unseen["reasons"][-1]["detail"]
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="has no other instruction sets")
+def test_what_was_measured_with_another_instruction_set_holds_in_the_profile_of_that(
+    make_project: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch
+):
+    modal = TwoModes(make_project(SUITE))
+    modal.pytest("--golden-update=missing")
+
+    def there() -> dict[str, Any]:
+        with monkeypatch.context() as patch:
+            patch.setenv("ATEN_CPU_CAPABILITY", "default")
+            modal.modes.write_text("x")
+            return modal.pytest()
+
+    assert "in an envelope" in modal.calibrate("-n", "2")
+    elsewhere = there()
+    assert elsewhere["verdict"] == "warn"
+    assert sources(elsewhere) == {"tolerance (float32, not measured)"}
+    (advice,) = [each for each in elsewhere["reasons"] if each["code"] == "calibration"]
+    assert advice["value"] == "isa-default"
+    assert "made where cpu-x86_64-avx" in advice["detail"]
+
+    modal.calibrate("-n", "2", "--harmless", advice["value"])
+    measured = there()
+    assert measured["verdict"] == "match", measured["reasons"]
+    assert sources(measured) == {"tolerance (calibrated, 3 runs)"}
+    assert "profile_fallback" in {each["code"] for each in measured["reasons"]}
+
+
+def test_cases_with_different_schedulers_are_calibrated_together(
+    make_project: Callable[[str], Project],
+):
+    euler = """\
+  - id: euler
+    prompt: a red apple
+    seeds: [1]
+    model: {scheduler: {class: EulerDiscreteScheduler}}
+"""
+    project = make_project(SUITE + euler)
+    project.accept_all()
+    done = project.command("calibrate", "tiny.suite.yaml", "-n", "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("2 images, all identical") == 2
+    found = [
+        json.loads((project.path / "baselines" / "tiny" / f"{case}[seed=1].json").read_text())
+        for case in ("red-apple", "euler")
+    ]
+    measured = [each["tolerance"] for entry in found for each in entry["profiles"].values()]
+    assert len({each["environment_sha256"] for each in measured}) == 2
+    project.run()
+    assert set(project.verdicts().values()) == {"identical"}
+
+
+def another_profile(project: Project) -> None:
+    file = project.path / "baselines" / "tiny" / f"{CASE}.json"
+    entry = json.loads(file.read_text())
+    (baseline,) = entry["profiles"].values()
+    entry["profiles"] = {"cpu-sparc-default": baseline}
+    file.write_text(json.dumps(entry))
+
+
+def no_picture(project: Project) -> None:
+    for file in (project.path / "baselines" / "images").rglob("*.png"):
+        file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "arguments", "message"),
+    [
+        (another_profile, (), "only in cpu-sparc-default"),
+        (no_picture, (), ".png"),
+        (lambda _: None, ("--harmless", "bfloat16"), "is another dtype"),
+        (lambda _: None, ("--by", " "), "name of who does it is empty"),
+        (lambda p: p.edit("cases:", "determinism: portable\ncases:"), (), "suite is portable"),
+        (lambda p: p.edit("prompt: a red", "prompt: a blue"), (), "accepted in any profile"),
+    ],
+)
+def test_what_can_be_refused_is_refused_before_an_image_is_made(
+    make_project: Callable[[str], Project],
+    spoil: Callable[[Project], object],
+    arguments: tuple[str, ...],
+    message: str,
+):
+    project = make_project(SUITE)
+    project.accept_all()
+    spoil(project)
+    before = project.baselines()
+    done = project.command("calibrate", "tiny.suite.yaml", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not list((project.path / "reports").glob("calibrate-*/**/*.png"))
+    assert project.baselines() == before
+
+
 def test_images_that_never_move_are_expected_bit_for_bit(make_project: Callable[[str], Project]):
     project = make_project(SUITE)
     project.accept_all()
@@ -172,8 +266,8 @@ def test_what_cannot_be_calibrated_is_said_and_writes_nothing(
         done = project.command(*calibrate, *arguments)
         assert done.returncode == 2
         assert message in done.stderr
-    assert "run 1 of 2" in done.stderr
-    assert "run 2 of 2" not in done.stderr
+        assert "run 1 of 2" not in done.stderr
+    assert not (project.path / "reports").exists()
     monkeypatch.setenv("CI", "true")
     done = project.command(*calibrate)
     assert (done.returncode, "--force" in done.stderr) == (2, True)

@@ -232,6 +232,7 @@ def test_calibrates_but_for_what_only_diffusers_has(discs: Project):
     done = discs.command("probe", "tiny.suite.yaml", "--changes", "repeat,vae-tiling")
     assert done.returncode == 0, done.stderr + done.stdout
     assert "repeat" in done.stdout
+    assert "is known of diffusers only, and" in done.stdout
     assert "Traceback" not in done.stderr + done.stdout
 
 

@@ -247,4 +247,6 @@ def test_copying_gives_the_command_as_it_is_typed(page: Chrome) -> None:
         "const done = arguments[0];"
         "setTimeout(() => navigator.clipboard.readText().then(done, e => done(String(e))), 100)"
     )
-    assert copied == (f"goldenseed accept {record().run_id} 'red-apple[seed=1024]' --reason \"…\"")
+    assert copied == (
+        f"goldenseed accept {record().run_id} 'moved::red-apple[seed=1024]' --reason \"…\""
+    )

@@ -40,7 +40,7 @@ def test_a_first_run_is_new_and_fails_and_leaves_no_baseline(project: Project):
     result.stdout.fnmatch_lines(
         [
             "NEW tiny.suite.yaml::red-apple?seed=1?",
-            "*accept  goldenseed accept * 'red-apple?seed=1?' --reason *",
+            "*accept  goldenseed accept * 'tiny::red-apple?seed=1?' --reason *",
             "golden: 4 new",
         ]
     )

@@ -14,6 +14,7 @@ PACKAGE = ROOT / "harness" / "goldenseed"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 DISTRIBUTIONS = {
+    "_pytest": "pytest",
     "PIL": "pillow",
     "cpuinfo": "py-cpuinfo",
     "cv2": "opencv-contrib-python-headless",

@@ -20,7 +20,8 @@ from goldenseed.reporting.markdown import write_summary
 from goldenseed.runs.folder import load_run
 from goldenseed.runs.record import RunRecord
 from goldenseed.suite.loading import load_suite
-from goldenseed.tolerance.tolerance import assumed_tolerance, calibrated_tolerance
+from goldenseed.tolerance.calibrated import calibration_of
+from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.trace.files import LAYERS_SUFFIX, read_layers, read_trace
 from old_formats.make import unpack
 
@@ -131,10 +132,14 @@ def test_the_summary_of_an_old_run_has_the_words_it_had(project: Path, number: i
 
 
 def words(summary: str) -> list[str]:
-    """Leave out what has come since: pairs, the environments' difference, libraries at the end."""
-    new = ("Environment of the cases that moved", "run <code>")
+    """Leave out what has come since: suites' names, pairs, environments, the sentences' form."""
+    new = ("Environment of the cases that moved", "run <code>", "**")
     lines = re.sub("than the noise|than the tolerance", "than …", summary).splitlines()
-    kept = (line.replace(" (1 pair)", "") for line in lines if not line.startswith(new))
+    kept = (
+        re.sub(r" \(1 pair\)|(?<=^\| <code>)\w+&#58;&#58;", "", line)
+        for line in lines
+        if not line.startswith(new)
+    )
     return [line for line in kept if line]
 
 
@@ -187,13 +192,9 @@ def test_a_calibration_holds_where_it_was_made_and_where_its_harmless_change_was
 
     def of(environment: dict[str, object]) -> str | None:
         assumed = assumed_tolerance("float32")
-        found = calibrated_tolerance(
-            baseline,
-            kept.recipe_sha256,
-            assumed,
-            present=environment,  # type: ignore[arg-type]
-            measured_in=store.environment,
-        )
+        calibration = calibration_of(baseline, kept.recipe_sha256, store.environment)
+        assert calibration is not None
+        found = calibration.tolerance(environment, assumed)  # type: ignore[arg-type]
         return found.note if found.source == assumed.source else found.source
 
     unchanged = dict(store.environment(kept.environment_sha256))

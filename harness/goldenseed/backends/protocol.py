@@ -6,11 +6,11 @@ A back end of another package needs ``generate`` only: see ``registry`` and docs
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.trace.stages import Stage, Trace
@@ -39,6 +39,9 @@ class Generation:
     """What was recorded of the stages; None where that was not wanted."""
     in_force: tuple[Mapping[str, EnvironmentValue], ...] = ()
     """Switches by their keys, as they were when the models computed: see ``in_force``."""
+    remarks: tuple[str, ...] = ()
+    """What is odd and changes no verdict, a sentence each: words that were cut off, an adapter
+    that does nothing."""
     layers: DeepTrace | None = None
     """What every layer returned; None where that was not wanted, as is usual."""
 
@@ -112,6 +115,10 @@ class Settings:
     """Whether to record every layer as well."""
     verify_files: bool = False
     """Whether to read every byte of a model anew, whatever is remembered of its files."""
+    prepare: Callable[[Any], None] | None = None
+    """Of diffusers: changes each pipeline as it likes, right after it was loaded."""
+    exact: bool = False
+    """Of diffusers: whether to compute in float64, with weights and noise of the suite's dtype."""
 
 
 class Backend(Protocol):

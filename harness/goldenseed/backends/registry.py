@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ def diffusers(settings: Settings) -> Backend:
         trace=settings.trace,
         layers=settings.layers,
         verify_files=settings.verify_files,
+        prepare=settings.prepare,
+        exact=settings.exact,
     )
 
 
@@ -165,10 +168,12 @@ class _Guarded:
             error.code = "unusable_image"
             raise error
         self._number("generate", made.seconds)
-        if made.recording is not None and not hasattr(made.recording, "stages_sha256"):
+        if made.recording is None:
+            return made
+        if not hasattr(made.recording, "ending_in"):
             kind = type(made.recording).__name__
             raise self._refusal(f"returned a {kind} as its recording, not one of record_stages()")
-        return made
+        return replace(made, recording=made.recording.ending_in(image))
 
     def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
         self._case = case

@@ -12,16 +12,22 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from goldenseed.baselines import stored
 from goldenseed.baselines.entry import AcceptedImage, ExactImage, MeasuredTolerance, RejectedImage
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import json_sha256, pretty_json
+from goldenseed.core.files import json_sha256, pretty_json, sha256_hex
+from goldenseed.trace.files import digest_of, read_trace
+from goldenseed.trace.stages import Stage, end_of, stages_sha256
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
 _PROFILE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_SAYS_NOTHING = re.compile(r"[\W_]*(why|reason|text)?[\W_]*", re.IGNORECASE)
+"""What stands for a reason in printed commands and in help: ``…``, ``<why>``, ``TEXT``."""
+
+RecordedStage = tuple[Stage, int, str | None, str]
+"""Stage, index, source and digest of what a run's record lists of a trace."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,12 @@ class Candidate:
     """What the environment had otherwise inside the pipeline's call."""
     trace: Path | None = None
     """The trace in the run's folder; verified before anything is written."""
+    size: tuple[int, int] | None = None
+    """Width and height by the run's record, in pixels; None where nothing says them."""
+    mode: str | None = None
+    """Pillow's mode by the run's record; None where nothing says it."""
+    stages: tuple[RecordedStage, ...] | None = None
+    """The trace's stages by the run's record; None where nothing says them."""
 
     @property
     def name(self) -> str:
@@ -60,19 +72,21 @@ class Signature:
 
     @classmethod
     def checked(cls, by: str, reason: str, now: datetime | None) -> Signature:
-        """Return a signature in UTC to the second; GoldenseedError for an empty name or reason.
+        """Return a signature in UTC to the second.
 
-        ``now`` must have a time zone (else ValueError); None takes the clock's time.
+        GoldenseedError for a name or a reason that is empty or an unedited placeholder. ``now``
+        must have a time zone (else ValueError); None takes the clock's time.
         """
         at = datetime.now(UTC) if now is None else now
         if at.tzinfo is None:
             raise ValueError(f"a time with a time zone is needed, not {at}")
         for what, text in (("name of who does it", by), ("reason", reason)):
-            if not text.strip():
-                raise GoldenseedError(
-                    f"the {what} is empty", fix=f"give a {what}: others will ask for it later"
-                )
             pretty_json(text)  # refuses what no UTF-8 file can hold
+            if _SAYS_NOTHING.fullmatch(text):
+                state = f"{text.strip()!r} says nothing" if text.strip() else "is empty"
+                raise GoldenseedError(
+                    f"the {what} {state}", fix=f"give a {what}: others will ask for it later"
+                )
         return cls(by.strip(), reason.strip(), at.astimezone(UTC).replace(microsecond=0))
 
 
@@ -80,8 +94,9 @@ def verified_image(candidate: Candidate) -> Image.Image:
     """Decode the candidate's image and check everything its run's record says of it.
 
     Raises:
-        GoldenseedError: the image is missing, damaged or not the one the run recorded, the recipe
-            does not fit its digest, or the profile is no profile's name.
+        GoldenseedError: the image is missing, damaged, or not the one the run recorded by its
+            pixels, size and mode, the recipe does not fit its digest, or the profile is no
+            profile's name.
 
     """
     from goldenseed.core import pixels  # reading entries needs no image library
@@ -94,19 +109,53 @@ def verified_image(candidate: Candidate) -> Image.Image:
     if json_sha256(candidate.recipe) != candidate.recipe_sha256:
         raise _altered(candidate, "the recipe does not fit the recipe_sha256 of the run's record")
     image = pixels.decode(candidate.image)
-    found = pixels.pixels_sha256(image)
-    if found != candidate.pixels_sha256:
+    for what, found, said in (
+        ("the pixels have the digest", pixels.pixels_sha256(image), candidate.pixels_sha256),
+        ("the image has the size", image.size, candidate.size or image.size),
+        ("the image has the mode", image.mode, candidate.mode or image.mode),
+    ):
+        if found != said:
+            raise _altered(candidate, f"{what} {found}, and the run's record says {said}")
+    return image
+
+
+def verified_trace(candidate: Candidate, image: Image.Image) -> tuple[str | None, str | None]:
+    """Check that the candidate's trace is that of ``image``, and the one its run recorded.
+
+    Returns the trace's digest and that of its stages' digests; both None where there is no trace.
+
+    Raises:
+        GoldenseedError: it is missing, cut short or altered, its stages are not those of the run's
+            record, or the pixels in which it ends are others than the image's.
+
+    """
+    if candidate.trace is None:
+        if candidate.stages:
+            raise _altered(candidate, "the run's record lists a trace's stages and names no file")
+        return None, None
+    trace = read_trace(candidate.trace)
+    recorded = tuple((each.stage, each.index, each.source, each.sha256) for each in trace)
+    if candidate.stages is not None and recorded != candidate.stages:
         raise _altered(
             candidate,
-            f"the pixels have the digest {found}, the run's record says {candidate.pixels_sha256}",
+            f"the stages of the trace {candidate.trace.name} are not those of the run's record",
         )
-    return image
+    last = end_of(trace)
+    found = sha256_hex(image.tobytes())
+    if last is None or last.sha256 != found:
+        ends = (
+            "does not say in which pixels it ends"
+            if last is None
+            else (f"ends in the pixels {last.sha256[:12]}…, and the image's are {found[:12]}…")
+        )
+        raise _altered(candidate, f"the trace {candidate.trace.name} {ends}")
+    return digest_of(candidate.trace), stages_sha256(each.digest for each in trace)
 
 
 def accepted_image(candidate: Candidate, signature: Signature) -> AcceptedImage:
     """Verify the candidate and return what its entry will say of it; raises ``GoldenseedError``."""
     image = verified_image(candidate)
-    trace_sha256, stages_sha256 = stored.trace_digests(candidate.trace)
+    trace_sha256, of_stages = verified_trace(candidate, image)
     return AcceptedImage(
         pixels_sha256=candidate.pixels_sha256,
         width=image.width,
@@ -121,7 +170,7 @@ def accepted_image(candidate: Candidate, signature: Signature) -> AcceptedImage:
         accepted_by=signature.by,
         reason=signature.reason,
         trace_sha256=trace_sha256,
-        stages_sha256=stages_sha256,
+        stages_sha256=of_stages,
     )
 
 

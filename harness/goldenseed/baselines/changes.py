@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
 from typing import TypeVar
 
-from goldenseed.baselines.candidate import Candidate
+from goldenseed.baselines.candidate import Candidate, Signature
 from goldenseed.baselines.entry import (
     AcceptedImage,
     BaselineEntry,
@@ -19,7 +18,8 @@ from goldenseed.baselines.entry import (
     RejectedImage,
 )
 from goldenseed.baselines.places import Places
-from goldenseed.baselines.reading import read_entry
+from goldenseed.baselines.reading import ENTRY_LIMIT_BYTES, read_entry
+from goldenseed.baselines.rejections import Rejections, overruled, rejections_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import pretty_json, write_atomically
 
@@ -49,9 +49,8 @@ class Change:
 
     baseline: ProfileBaseline
     outcome: Outcome
-    no_longer_accepted: tuple[str, ...] = ()
-    """Pixel digests that were accepted before and are not any more."""
-    no_longer_rejected: bool = False
+    no_longer_accepted: tuple[AcceptedImage, ...] = ()
+    """What was accepted before and is not any more."""
 
 
 def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> Change:
@@ -60,7 +59,7 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
     The same pixels made from the same recipe are accepted already: then nothing changes, so that
     accepting a whole run again never drops the alternatives of a case nor who accepted it first.
     The same pixels from another recipe take the place of the old ones even if ``add``. A trace is
-    added to what was accepted without one.
+    added to what was accepted without one. No image may be given that is rejected.
     """
     known = next((old for old in baseline.accepted if _same(old, image)), None)
     if known is not None:
@@ -69,19 +68,18 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
         old for old in baseline.accepted if add and old.pixels_sha256 != image.pixels_sha256
     )
     remaining = {old.pixels_sha256 for old in (*kept, image)}
-    rejected = tuple(old for old in baseline.rejected if old.pixels_sha256 != image.pixels_sha256)
     return Change(
         ProfileBaseline(
             accepted=(*kept, image),
-            rejected=rejected,
+            rejected=baseline.rejected,
+            overruled=baseline.overruled,
             tolerance=baseline.tolerance if add else None,
             exact=baseline.exact if add else None,
         ),
         _acceptance(baseline, kept),
         no_longer_accepted=tuple(
-            old.pixels_sha256 for old in baseline.accepted if old.pixels_sha256 not in remaining
+            old for old in baseline.accepted if old.pixels_sha256 not in remaining
         ),
-        no_longer_rejected=len(rejected) < len(baseline.rejected),
     )
 
 
@@ -120,7 +118,7 @@ def rejected(baseline: ProfileBaseline, image: RejectedImage) -> Change:
     return Change(
         baseline.model_copy(update={"accepted": kept, "rejected": (*baseline.rejected, image)}),
         Outcome.REJECTED,
-        no_longer_accepted=((image.pixels_sha256,) if len(kept) < len(baseline.accepted) else ()),
+        no_longer_accepted=tuple(old for old in baseline.accepted if old not in kept),
     )
 
 
@@ -154,11 +152,10 @@ class Step:
     path: Path
     """The entry's file."""
     change: Change
-    rejected_elsewhere: tuple[str, ...]
-    """Other profiles that have the candidate's pixels on their reject list, sorted.
-
-    That counts for every profile.
-    """
+    overruled: Rejections = ()
+    """Rejections of these pixels that this took back, in whichever profile."""
+    accepted_elsewhere: tuple[str, ...] = ()
+    """Other profiles that accept these pixels, sorted."""
 
     @property
     def outcome(self) -> Outcome:
@@ -166,14 +163,9 @@ class Step:
         return self.change.outcome
 
     @property
-    def replaced(self) -> tuple[str, ...]:
-        """Pixel digests that were accepted before and are not any more."""
+    def replaced(self) -> tuple[AcceptedImage, ...]:
+        """What was accepted in the profile before and is not any more."""
         return self.change.no_longer_accepted
-
-    @property
-    def no_longer_rejected(self) -> bool:
-        """Whether this took the image off the profile's reject list."""
-        return self.change.no_longer_rejected
 
     def names_environment(self, environment_sha256: str) -> bool:
         """Say whether what is accepted after the change was made in that environment."""
@@ -194,12 +186,9 @@ class Plan:
     steps: tuple[Step, ...]
     entries: Mapping[Path, BaselineEntry]
 
-    def write(self, files: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Replace each changed entry, atomically; GoldenseedError if one cannot be written.
-
-        ``files`` has the SHA-256 of stored images' files by that of their pixels.
-        """
-        texts = {path: _text(entry, files) for path, entry in self.entries.items()}
+    def write(self) -> None:
+        """Replace each changed entry, atomically; GoldenseedError if one cannot be written."""
+        texts = {path: _text(entry) for path, entry in self.entries.items()}
         for path, text in texts.items():
             write_atomically(path, text)
 
@@ -208,10 +197,12 @@ def make_plan(
     places: Places,
     proposals: Sequence[tuple[Candidate, Proposed]],
     change: Callable[[ProfileBaseline, Proposed], Change],
+    overruling: Signature | None = None,
 ) -> Plan:
     """Apply ``change`` to the entries of the proposals, one after the other, in memory.
 
-    The caller holds the lock, so that the entries stay as they are read here.
+    Whoever signs ``overruling`` takes back every rejection of their images first. The caller holds
+    the lock, so that the entries stay as they are read here.
 
     Raises:
         GoldenseedError: an unsafe name, an entry that cannot be read, or text that is no Unicode.
@@ -222,16 +213,18 @@ def make_plan(
     changed: dict[Path, None] = {}
     for candidate, proposed in proposals:
         path = places.entry(candidate.suite, candidate.case)
-        entry = entries.get(path) or _entry(path, candidate)
+        before = entries.get(path) or _entry(path, candidate)
+        rejections = rejections_of(before, candidate.pixels_sha256) if overruling else ()
+        entry = overruled(before, rejections, overruling) if overruling else before
         result = change(entry.profiles.get(candidate.profile, ProfileBaseline()), proposed)
         profiles = {**entry.profiles, candidate.profile: result.baseline}
         entries[path] = entry.model_copy(update={"profiles": profiles})
-        steps.append(Step(candidate, path, result, _rejected_elsewhere(entry, candidate)))
-        if result.outcome is not Outcome.UNCHANGED:
+        steps.append(Step(candidate, path, result, rejections, _elsewhere(entry, candidate)))
+        if rejections or result.outcome is not Outcome.UNCHANGED:
             changed[path] = None
     plan = Plan(tuple(steps), {path: entries[path] for path in changed})
     for entry in plan.entries.values():
-        _text(entry, {})  # refuses what no UTF-8 file can hold
+        _text(entry)  # refuses what no UTF-8 file can hold, or nobody would read
     return plan
 
 
@@ -240,23 +233,30 @@ def _entry(path: Path, candidate: Candidate) -> BaselineEntry:
     return found or BaselineEntry(suite=candidate.suite, case=candidate.case, profiles={})
 
 
-def _rejected_elsewhere(entry: BaselineEntry, candidate: Candidate) -> tuple[str, ...]:
+def _elsewhere(entry: BaselineEntry, candidate: Candidate) -> tuple[str, ...]:
+    """Return the other profiles that accept the candidate's pixels."""
     return tuple(
         sorted(
             profile
             for profile, baseline in entry.profiles.items()
-            if profile != candidate.profile
-            and any(image.pixels_sha256 == candidate.pixels_sha256 for image in baseline.rejected)
+            if profile != candidate.profile and baseline.accepted_with(candidate.pixels_sha256)
         )
     )
 
 
-def _text(entry: BaselineEntry, files: Mapping[str, str]) -> bytes:
+def _text(entry: BaselineEntry) -> bytes:
     document = entry.model_dump(mode="json")
     for profile in document["profiles"].values():
-        for name in ("tolerance", "exact"):
-            if profile[name] is None:
+        for name in ("tolerance", "exact", "overruled"):
+            if not profile[name]:
                 del profile[name]
         for image in profile["accepted"]:
-            image["file_sha256"] = files.get(image["pixels_sha256"], image["file_sha256"])
-    return pretty_json(document)
+            del image["file_sha256"]
+    text = pretty_json(document)
+    if len(text) > ENTRY_LIMIT_BYTES:
+        raise GoldenseedError(
+            f"the entry of {entry.suite}::{entry.case} would have {len(text):,} bytes, more than "
+            f"the {ENTRY_LIMIT_BYTES:,} that are read",
+            fix="accept fewer alternatives of the case, or shorten its recipe or the reason",
+        )
+    return text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -90,7 +89,7 @@ class AcceptedImage(_Document):
     in_force: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
     """What the environment had otherwise inside the pipeline's call; normally empty."""
     run_id: str
-    accepted_at: datetime
+    accepted_at: AwareDatetime
     accepted_by: str
     reason: str
     trace_sha256: Sha256 | None = None
@@ -98,10 +97,7 @@ class AcceptedImage(_Document):
     stages_sha256: Sha256 | None = None
     """The digest of that trace's digests, by which the same values are known without its file."""
     file_sha256: Sha256 | None = None
-    """The SHA-256 of the stored PNG's bytes, as it was verified when it was accepted.
-
-    A file of these bytes holds the accepted pixels and need not be decoded to know it.
-    """
+    """Written by earlier releases and not believed: bytes can be exchanged together with it."""
 
 
 class RejectedImage(_Document):
@@ -109,9 +105,17 @@ class RejectedImage(_Document):
 
     pixels_sha256: Sha256
     run_id: str
-    rejected_at: datetime
+    rejected_at: AwareDatetime
     rejected_by: str
     reason: str
+
+
+class OverruledRejection(RejectedImage):
+    """A rejection that somebody took back, knowing of it: history, which decides nothing."""
+
+    overruled_at: AwareDatetime
+    overruled_by: str
+    overruled_because: str
 
 
 class ProfileBaseline(_Document):
@@ -119,6 +123,8 @@ class ProfileBaseline(_Document):
 
     accepted: tuple[AcceptedImage, ...] = ()
     rejected: tuple[RejectedImage, ...] = ()
+    overruled: tuple[OverruledRejection, ...] = ()
+    """Rejections that were taken back, the latest last; the file has the key where there are."""
     tolerance: MeasuredTolerance | None = Field(
         default=None, validation_alias=AliasChoices("tolerance", "noise")
     )

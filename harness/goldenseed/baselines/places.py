@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,22 +12,17 @@ from filelock import FileLock, Timeout
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, write_atomically
+from goldenseed.core.names import RESERVED, name_problem, suite_name_problem
 
 IMAGES = "images"
 ENVIRONMENTS = "environments"
 TRACES = "traces"
-_RESERVED = frozenset({IMAGES, ENVIRONMENTS, TRACES})
 LOCK = ".lock"
 LOCK_FILE = "accept.lock"
 _POLL_SECONDS = 0.02
 
 _ENTRY_SUFFIX = ".json"
 _TRACE_SUFFIX = ".json.gz"
-_MAX_NAME_BYTES = 200
-"""File systems allow 255; the rest is for the suffix and for the name of a temporary file."""
-_FORBIDDEN = frozenset('/\\:*?"<>|')
-"""What Windows or POSIX cannot have in a file name, so that a repository checks out anywhere."""
-_WINDOWS_DEVICE = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -60,9 +54,7 @@ class Places:
 
     def suite(self, suite: str) -> Path:
         """Return the folder of a suite's entries; GoldenseedError if the name is unsafe."""
-        problem = name_problem(suite)
-        if problem is None and suite.casefold() in _RESERVED:
-            problem = f"is reserved: baselines/{suite}/ has another use"
+        problem = suite_name_problem(suite)
         if problem is not None:
             raise _unsafe("suite name", suite, problem)
         return inside(self.root, suite)
@@ -91,7 +83,7 @@ class Places:
 
     def suites(self) -> tuple[str, ...]:
         """Return the names of the suites that have a folder, sorted."""
-        return tuple(folder.name for folder in _folders(self.root) if folder.name not in _RESERVED)
+        return tuple(folder.name for folder in _folders(self.root) if folder.name not in RESERVED)
 
     def cases(self, suite: str) -> tuple[str, ...]:
         """Return the ids of the suite's cases that have an entry, sorted."""
@@ -113,27 +105,6 @@ class Places:
     def stored_traces(self) -> tuple[str, ...]:
         """Return the digests of the traces that lie there, sorted."""
         return _stored(self.traces, _TRACE_SUFFIX)
-
-
-def name_problem(name: str) -> str | None:
-    """Say why ``name`` cannot be a file name on every system, or return None if it can."""
-    rules = (
-        (not name.strip(), "is empty"),
-        (name.startswith("."), "begins with a dot"),
-        (name.endswith((".", " ")), "ends with a dot or a space"),
-        (bool(_FORBIDDEN & set(name)), 'holds one of / \\ : * ? " < > |'),
-        (not name.isprintable(), "holds a character that cannot be printed"),
-        (_WINDOWS_DEVICE.match(name) is not None, "is the name of a device on Windows"),
-        (
-            unicodedata.normalize("NFC", name) != name,
-            "is not in Unicode's composed form (NFC), so that two files could bear one name",
-        ),
-        (
-            len(name.encode("utf-8", "surrogatepass")) > _MAX_NAME_BYTES,
-            f"is longer than {_MAX_NAME_BYTES} bytes",
-        ),
-    )
-    return next((problem for broken, problem in rules if broken), None)
 
 
 def _unsafe(kind: str, name: str, problem: str) -> GoldenseedError:
@@ -170,6 +141,23 @@ def _folders(parent: Path) -> tuple[Path, ...]:
     )
 
 
+def refuse_links(root: Path, paths: Iterable[Path]) -> None:
+    """Raise GoldenseedError if a path below ``root`` is or goes through a symbolic link.
+
+    What is written there would land somewhere else. ``root`` itself may be one, and lie behind one.
+    """
+    for path in dict.fromkeys(paths):
+        below = (path, *path.parents[: len(path.relative_to(root).parts) - 1])
+        link = next((place for place in reversed(below) if place.is_symlink()), None)
+        if link is not None:
+            raise GoldenseedError(
+                f"is a symbolic link to {link.readlink()}: nothing is written through it",
+                path=link,
+                fix="put a folder or file of its own there; the whole folder of the baselines may "
+                "be a link, no part of it",
+            )
+
+
 @contextmanager
 def exclusive(places: Places, *, timeout_seconds: float) -> Iterator[None]:
     """Hold the lock of a baselines folder while the block runs: one writer at a time, anywhere.
@@ -181,11 +169,13 @@ def exclusive(places: Places, *, timeout_seconds: float) -> Iterator[None]:
     since removing it while others wait would give two of them a lock at once.
 
     Raises:
-        GoldenseedError: somebody else held the lock for all of ``timeout_seconds``, or the folder
-            cannot be written.
+        GoldenseedError: somebody else held the lock for all of ``timeout_seconds``, its place is a
+            symbolic link, or the folder cannot be written.
 
     """
     file = places.lock / LOCK_FILE
+    ignore = places.lock / ".gitignore"
+    refuse_links(places.root, (file, ignore))
     lock = FileLock(file, timeout=timeout_seconds)
     try:
         places.lock.mkdir(parents=True, exist_ok=True)
@@ -203,7 +193,6 @@ def exclusive(places: Places, *, timeout_seconds: float) -> Iterator[None]:
             fix="see that the folder of the baselines exists and can be written",
         ) from error
     try:
-        ignore = places.lock / ".gitignore"
         if not ignore.exists():
             write_atomically(ignore, b"*\n", durable=False)
         yield

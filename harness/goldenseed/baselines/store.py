@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -21,8 +21,10 @@ from goldenseed.baselines.candidate import (
 )
 from goldenseed.baselines.changes import Outcome, Step, make_plan
 from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
-from goldenseed.baselines.places import Places, exclusive
+from goldenseed.baselines.places import Places, exclusive, refuse_links
 from goldenseed.baselines.reading import read_entry
+from goldenseed.baselines.rejections import Rejections, refuse, rejections_of
+from goldenseed.baselines.verified import Verified
 from goldenseed.core.files import json_sha256, remove_leftovers
 from goldenseed.trace.files import digest_of
 from goldenseed.trace.stages import Trace
@@ -43,8 +45,15 @@ class BaselineStore:
     Writing takes the folder's lock, so that two writers at once both land.
     """
 
-    def __init__(self, root: Path, *, lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
+        verified: Verified = stored.NOTHING,
+    ) -> None:
         self.root = root
+        self._verified = verified
         self._places = Places(root)
         self._lock_timeout_seconds = lock_timeout_seconds
 
@@ -70,16 +79,16 @@ class BaselineStore:
         """
         return stored.image(self._places, pixels_sha256)
 
-    def image_file(self, pixels_sha256: str, file_sha256: str | None = None) -> bytes:
-        """Return an accepted image's PNG file, its pixels verified; errors as of ``image``.
+    def image_file(self, pixels_sha256: str) -> bytes:
+        """Return an accepted image's PNG file, its pixels verified; errors as of ``image``."""
+        return stored.image_file(self._places, pixels_sha256, self._verified)
 
-        ``file_sha256`` is what its entry says of the file: it need not be decoded if that is so.
+    def trace_file(self, trace_sha256: str, stages_sha256: str) -> bytes:
+        """Return the file of a trace, its digest and that of its stages verified.
+
+        Errors as of ``trace``.
         """
-        return stored.image_file(self._places, pixels_sha256, file_sha256)
-
-    def trace_file(self, trace_sha256: str) -> bytes:
-        """Return the file of a trace, its digest verified; errors as of ``trace``."""
-        return stored.trace_file(self._places, trace_sha256)
+        return stored.trace_file(self._places, trace_sha256, stages_sha256, self._verified)
 
     def trace(self, trace_sha256: str) -> Trace:
         """Read the trace of an accepted image and verify its digest.
@@ -121,39 +130,54 @@ class BaselineStore:
         by: str,
         reason: str,
         add: bool = False,
+        overruling: Collection[tuple[str, str]] = (),
         now: datetime | None = None,
     ) -> tuple[Step, ...]:
         """Accept images: each in place of what its profile accepts, or beside it with ``add``.
 
         An image that is accepted already (same pixels, same recipe) leaves its entry's file as it
-        is; only a missing or damaged copy of the image is written again. Other profiles are never
-        touched. Everything is validated before the first write. A process killed half-way leaves
-        each case either as it was or changed, whole.
+        is; only a missing or damaged copy of the image is written again. Other profiles are not
+        touched, but for rejections that are overruled. Everything is validated before the first
+        write. A process killed half-way leaves each case either as it was or changed, whole.
 
         Args:
             candidates: what to accept, in order.
             by: who accepts.
             reason: why; must not be empty.
             add: keep what is accepted so far.
+            overruling: suite and id of cases whose images are accepted although they are rejected;
+                the rejections end, in every profile, and stay in the entry as history.
             now: the time to record, with a time zone; by default the clock's.
 
         Raises:
-            GoldenseedError: a candidate is not what its run recorded, an entry cannot be read, the
-                lock cannot be had, or the folder cannot be written.
+            GoldenseedError: a candidate is not what its run recorded or is rejected, an entry
+                cannot be read, the lock cannot be had, or the folder cannot be written.
 
         """
         signature = Signature.checked(by, reason, now)
         if not add:
             refuse_rivals(candidates)
         proposals = [(each, accepted_image(each, signature)) for each in candidates]
-        with self._writing():
+        with self._writing(path for each in candidates for path in self._parts_of(each)):
+            refuse(self.rejected(c for c in candidates if (c.suite, c.case) not in overruling))
             plan = make_plan(
-                self._places, proposals, lambda old, image: changes.accepted(old, image, add=add)
+                self._places,
+                proposals,
+                lambda old, image: changes.accepted(old, image, add=add),
+                signature,
             )
-            plan.write(
-                {step.candidate.pixels_sha256: self._store_parts(step) for step in plan.steps}
-            )
+            for step in plan.steps:
+                self._store_parts(step)
+            plan.write()
         return plan.steps
+
+    def rejected(self, candidates: Iterable[Candidate]) -> tuple[tuple[Candidate, Rejections], ...]:
+        """Return those of the candidates that somebody rejected, in whichever profile."""
+        found = (
+            (each, rejections_of(self.entry(each.suite, each.case), each.pixels_sha256))
+            for each in candidates
+        )
+        return tuple((each, rejections) for each, rejections in found if rejections)
 
     def reject(
         self,
@@ -169,7 +193,7 @@ class BaselineStore:
         """
         signature = Signature.checked(by, reason, now)
         proposals = [(each, rejected_image(each, signature)) for each in candidates]
-        with self._writing():
+        with self._writing(self.entry_path(each.suite, each.case) for each in candidates):
             plan = make_plan(self._places, proposals, changes.rejected)
             plan.write()
         return plan.steps
@@ -181,55 +205,71 @@ class BaselineStore:
         half-way leaves each case either as it was or changed, whole.
 
         Raises:
-            GoldenseedError: nothing is accepted, an entry cannot be read, the lock cannot be had,
-                or the folder cannot be written.
+            GoldenseedError: nothing is accepted, a mode is rejected, an entry cannot be read, the
+                lock cannot be had, or the folder cannot be written.
 
         """
         proposals = [
             (each.unchanged, (each.tolerance, _modes(each, by), each.exact)) for each in found
         ]
-        with self._writing():
+        with self._writing(path for each in found for path in self._parts_measured(each)):
+            refuse(self.rejected(mode for each in found for mode in each.modes))
             plan = make_plan(self._places, proposals, lambda old, new: changes.measured(old, *new))
-            files = {
-                mode.pixels_sha256: self._store_candidate(mode)
-                for each in found
-                for mode in each.modes
-            }
             for each in found:
+                for mode in each.modes:
+                    self._store_candidate(mode)
                 for environment in each.environments:
                     stored.store_environment(self._places, environment)
                 if each.exact_trace is not None:
                     stored.store_trace(self._places, each.exact_trace)
-            plan.write(files)
+            plan.write()
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Hold the lock, and clear away what killed writers left: nobody else is at work."""
+    def _writing(self, paths: Iterable[Path]) -> Iterator[None]:
+        """Hold the lock, and clear away what killed writers left: nobody else is at work.
+
+        None of ``paths``, which are going to be written, may be or lie behind a symbolic link.
+        """
         with exclusive(self._places, timeout_seconds=self._lock_timeout_seconds):
+            refuse_links(self.root, paths)
             remove_leftovers(self.root, older_than_seconds=0.0)
             yield
 
-    def _store_parts(self, step: Step) -> str:
-        """Write what the entry is about to name; return the SHA-256 of the image's file."""
+    def _parts_of(self, *candidates: Candidate) -> Iterator[Path]:
+        """Yield every file that accepting the candidates may write."""
+        for each in candidates:
+            yield self.entry_path(each.suite, each.case)
+            yield self._places.image(each.pixels_sha256)
+            yield self._places.environment(json_sha256(each.environment))
+            if each.trace is not None:
+                yield self._places.trace(digest_of(each.trace))
+
+    def _parts_measured(self, found: Measurement) -> Iterator[Path]:
+        """Yield every file that keeping a measurement may write."""
+        yield from self._parts_of(found.unchanged, *found.modes)
+        yield from (self._places.environment(json_sha256(each)) for each in found.environments)
+        if found.exact_trace is not None:
+            yield self._places.trace(digest_of(found.exact_trace))
+
+    def _store_parts(self, step: Step) -> None:
+        """Write what the entry is about to name."""
         candidate = step.candidate
-        file_sha256 = self._store_image(candidate)
+        self._store_image(candidate)
         if step.names_environment(json_sha256(candidate.environment)):
             stored.store_environment(self._places, candidate.environment)
         if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):
             stored.store_trace(self._places, candidate.trace)
-        return file_sha256
 
-    def _store_candidate(self, candidate: Candidate) -> str:
-        """Write all of a candidate that an entry may name; return its image file's SHA-256."""
-        file_sha256 = self._store_image(candidate)
+    def _store_candidate(self, candidate: Candidate) -> None:
+        """Write all of a candidate that an entry may name."""
+        self._store_image(candidate)
         stored.store_environment(self._places, candidate.environment)
         if candidate.trace is not None:
             stored.store_trace(self._places, candidate.trace)
-        return file_sha256
 
-    def _store_image(self, candidate: Candidate) -> str:
+    def _store_image(self, candidate: Candidate) -> None:
         verified = partial(verified_image, candidate)
-        return stored.store_image(self._places, candidate.pixels_sha256, verified)
+        stored.store_image(self._places, candidate.pixels_sha256, verified)
 
     def _baselines(self) -> Iterator[ProfileBaseline]:
         for suite in self.suites():

@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING
 
 from goldenseed.baselines.places import Places
 from goldenseed.baselines.reading import ENTRY_LIMIT_BYTES, restore
+from goldenseed.baselines.verified import Verified
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import (
     json_sha256,
     pretty_json,
     read_json,
     read_regular,
-    sha256_hex,
     write_atomically,
 )
-from goldenseed.trace.files import digest_of, read_trace, small_file, verified_file
+from goldenseed.trace.files import digest_of, parse_trace, read_trace, small_file
 from goldenseed.trace.stages import Trace, stages_sha256
 
 if TYPE_CHECKING:
     from PIL import Image
 
 FILE_LIMIT_BYTES = 1 << 30
+
+NOTHING = Verified()
+"""The memory of whoever remembers nothing."""
 
 
 def image(places: Places, pixels_sha256: str) -> Image.Image:
@@ -35,20 +38,19 @@ def image(places: Places, pixels_sha256: str) -> Image.Image:
         GoldenseedError: the file is missing, no whole PNG, or holds other pixels.
 
     """
-    return _verified(places, pixels_sha256)[0]
+    return _decoded(places, pixels_sha256, _read(places.image(pixels_sha256)))
 
 
-def image_file(places: Places, pixels_sha256: str, file_sha256: str | None = None) -> bytes:
+def image_file(places: Places, pixels_sha256: str, verified: Verified = NOTHING) -> bytes:
     """Return an accepted image's PNG file, its pixels verified as by ``image``; same errors.
 
-    A file whose bytes have the digest ``file_sha256`` is one whose pixels were verified when they
-    were accepted; it is not decoded again.
+    A file of the same bytes that ``verified`` knows is not decoded again.
     """
-    if file_sha256 is not None:
-        data = _read(places.image(pixels_sha256))
-        if sha256_hex(data) == file_sha256:
-            return data
-    return _verified(places, pixels_sha256)[1]
+    data = _read(places.image(pixels_sha256))
+    if not verified.knows(pixels_sha256, data):
+        _decoded(places, pixels_sha256, data)
+        verified.remember(pixels_sha256, data)
+    return data
 
 
 def _read(path: Path) -> bytes:
@@ -58,11 +60,10 @@ def _read(path: Path) -> bytes:
         raise _unreadable(path, error) from error
 
 
-def _verified(places: Places, pixels_sha256: str) -> tuple[Image.Image, bytes]:
+def _decoded(places: Places, pixels_sha256: str, data: bytes) -> Image.Image:
     from goldenseed.core import pixels  # reading entries needs no image library
 
     path = places.image(pixels_sha256)
-    data = _read(path)
     try:
         image = pixels.decode(data, name=str(path), formats=("PNG",))
     except GoldenseedError as error:
@@ -75,13 +76,13 @@ def _verified(places: Places, pixels_sha256: str) -> tuple[Image.Image, bytes]:
             path=path,
             fix=_restore(path),
         )
-    return image, data
+    return image
 
 
-def store_image(places: Places, pixels_sha256: str, made: Callable[[], Image.Image]) -> str:
+def store_image(places: Places, pixels_sha256: str, made: Callable[[], Image.Image]) -> None:
     """Write an image, as the smallest PNG Pillow makes, unless a whole copy is stored already.
 
-    ``made`` returns it, and has verified its digest. Returns the SHA-256 of the file.
+    ``made`` returns it, and has verified its digest.
 
     Raises:
         GoldenseedError: it cannot be written; then no part of it is there.
@@ -90,11 +91,10 @@ def store_image(places: Places, pixels_sha256: str, made: Callable[[], Image.Ima
     from goldenseed.core import pixels  # reading entries needs no image library
 
     try:
-        return sha256_hex(image_file(places, pixels_sha256))
+        image(places, pixels_sha256)
     except GoldenseedError:
         data = pixels.encode_png(made(), compress_level=pixels.SMALL)
         write_atomically(places.image(pixels_sha256), data)
-        return sha256_hex(data)
 
 
 def _unreadable(path: Path, error: GoldenseedError) -> GoldenseedError:
@@ -119,24 +119,27 @@ def trace(places: Places, trace_sha256: str) -> Trace:
     return read_trace(places.trace(trace_sha256))
 
 
-def trace_file(places: Places, trace_sha256: str) -> bytes:
-    """Return a trace's file, its digest verified but not its records; errors as of ``trace``."""
-    return verified_file(places.trace(trace_sha256))
+def trace_file(
+    places: Places, trace_sha256: str, of_stages: str, verified: Verified = NOTHING
+) -> bytes:
+    """Return the file of a trace whose stages' digests have the digest ``of_stages``.
 
-
-def trace_digests(path: Path | None) -> tuple[str | None, str | None]:
-    """Verify a trace in a run's folder; return its digest and that of its stages' digests.
-
-    Both are None where there is no trace.
+    A file of the same bytes that ``verified`` knows is not unpacked again.
 
     Raises:
-        GoldenseedError: the file is missing, cut short or altered.
+        GoldenseedError: as ``trace``, and where its stages are others.
 
     """
-    if path is None:
-        return None, None
-    stages = stages_sha256(each.digest for each in read_trace(path))
-    return digest_of(path), stages
+    path = places.trace(trace_sha256)
+    data = read_regular(path, FILE_LIMIT_BYTES)
+    name = f"{trace_sha256} {of_stages}"
+    if not verified.knows(name, data):
+        if stages_sha256(each.digest for each in parse_trace(path, data)) != of_stages:
+            raise GoldenseedError(
+                "is not the trace of the stages that its entry names", path=path, fix=_restore(path)
+            )
+        verified.remember(name, data)
+    return data
 
 
 def store_trace(places: Places, path: Path) -> None:

@@ -12,7 +12,8 @@ import typer
 from goldenseed.baselines.candidate import Measurement
 from goldenseed.baselines.entry import Pattern
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.cli.common import Baselines, By, Reports, choose_changes, choose_suite_cases
+from goldenseed.cli.common import Baselines, By, Device, Reports, choose_changes, choose_suite_cases
+from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.candidates import who_accepts
 from goldenseed.runs.folder import new_run_id
@@ -44,7 +45,7 @@ def calibrate(
             help="Make the images in float64 too, and keep how near to them the accepted ones are.",
         ),
     ] = False,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")] = "auto",
+    device: Device = "auto",
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds a process may take.")] = 900,
     force: Annotated[bool, typer.Option("--force", help="Write baselines under CI too.")] = False,
     by: By = None,
@@ -76,10 +77,10 @@ def calibrate(
         exact=exact,
     )
     who = by or who_accepts(Path.cwd())
-    found = calibration.run(who, lambda line: typer.echo(line, err=True))
+    found = calibration.run(who, lambda line: say(line, err=True))
     store.measured(found, by=who)
     for each in found:
-        typer.echo(f"{each.unchanged.name}: {_in_words(each)}")
+        say(f"{each.unchanged.name}: {_in_words(each)}")
 
 
 def _in_words(found: Measurement) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.runs.folder import load_run
 from goldenseed.runs.record import CaseRecord, RunRecord
-from goldenseed.tools.probe.changes import all_changes
+from goldenseed.tools.probe.changes import all_changes, change_named
 from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
@@ -30,16 +30,12 @@ def choose_changes(patterns: str | None) -> tuple[Change, ...]:
     known = all_changes()
     if patterns is None:
         return known
-    chosen: set[str] = set()
+    chosen: dict[str, Change] = {}
     for pattern in filter(None, (each.strip().replace("=", "-") for each in patterns.split(","))):
-        fitting = {each.name for each in known if fnmatch.fnmatchcase(each.name, pattern)}
-        if not fitting:
-            raise GoldenseedError(
-                f"there is no change {pattern!r}",
-                fix=f"use some of {', '.join(each.name for each in known)}",
-            )
-        chosen |= fitting
-    return tuple(each for each in known if each.name in chosen)
+        fitting = [each for each in known if fnmatch.fnmatchcase(each.name, pattern)]
+        for each in fitting or (change_named(pattern),):
+            chosen[each.name] = each
+    return tuple(chosen.values())
 
 
 def choose_suite_cases(
@@ -85,8 +81,33 @@ def read_suite_environment(
         backend.close()
 
 
-Reports = Annotated[Path, typer.Option("--reports", help="Folder in which runs are written.")]
-Baselines = Annotated[Path, typer.Option("--baselines", help="Folder of the baselines.")]
+_LISTED = 6
+"""How many cases a message names."""
+
+Reports = Annotated[
+    Path,
+    typer.Option(
+        "--reports",
+        help="Folder in which runs are written.",
+        show_default="golden_reports of pytest's ini file, else reports",
+    ),
+]
+Baselines = Annotated[
+    Path,
+    typer.Option(
+        "--baselines",
+        help="Folder of the baselines.",
+        show_default="golden_baselines of pytest's ini file, else baselines",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="auto, cpu, cuda, cuda:1, …",
+        show_default="golden_device of pytest's ini file, else auto",
+    ),
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why: kept in the baseline for ever.")]
 By = Annotated[
     str | None, typer.Option("--by", help="Who, if not git's user.name.", show_default=False)
@@ -94,7 +115,9 @@ By = Annotated[
 Run = Annotated[str, typer.Argument(help="A run's id, a unique beginning of it, latest, or path.")]
 Cases = Annotated[
     list[str] | None,
-    typer.Argument(help="Case ids or patterns (red-apple*); a case id without its [seed] is all."),
+    typer.Argument(
+        help="Cases as SUITE::ID, ids or patterns (red-apple*); an id without its [seed] is all."
+    ),
 ]
 
 
@@ -123,43 +146,69 @@ def find_run(name: str, reports: Path) -> tuple[RunRecord, Path]:
     return load_run(found[0]), found[0]
 
 
-def choose_cases(run: RunRecord, patterns: list[str] | None) -> tuple[CaseRecord, ...]:
+@dataclass(frozen=True)
+class Choice:
+    """The cases of a run that a verb is for."""
+
+    named: tuple[CaseRecord, ...]
+    """Those that were named by their whole id."""
+    matched: tuple[CaseRecord, ...]
+    """The others: by a pattern, or because nothing was named."""
+
+
+def choose_cases(run: RunRecord, patterns: list[str] | None) -> Choice:
     """Return the named cases, or without names every case that is not identical.
 
-    Raises ``GoldenseedError`` for a name that fits no case of the run, and where nothing is left
-    to choose. Cases with the verdict ``error`` are chosen only by name.
+    Raises ``GoldenseedError`` for a name that fits no case of the run or cases of several suites,
+    and where nothing is left to choose.
     """
     if not patterns:
-        settled = {Verdict.IDENTICAL, Verdict.ERROR, Verdict.REJECTED}
-        chosen = tuple(case for case in run.cases if case.verdict not in settled)
-        if not chosen:
+        moved = tuple(case for case in run.cases if case.verdict is not Verdict.IDENTICAL)
+        if not moved:
             raise GoldenseedError(
-                f"nothing to choose in {run.run_id}: no case is new, incomparable, match, warn "
-                "or drift",
-                fix="name the case if you mean another one",
+                f"nothing to choose in {run.run_id}: every case is identical",
+                fix="name the case if you mean one of them",
             )
-        return chosen
-    chosen_ids: dict[tuple[str, str], CaseRecord] = {}
+        return Choice((), moved)
+    named: dict[tuple[str, str], CaseRecord] = {}
+    matched: dict[tuple[str, str], CaseRecord] = {}
     for pattern in patterns:
-        fitting = [case for case in run.cases if _fits(case, pattern)]
-        if not fitting:
-            some = ", ".join(case.id for case in run.cases[:5])
-            raise GoldenseedError(
-                f"no case of {run.run_id} fits {pattern!r}",
-                fix=f"its cases begin with {some}" if some else "the run has no cases",
-            )
-        chosen_ids.update({(case.path, case.id): case for case in fitting})
-    return tuple(chosen_ids.values())
+        exact = [case for case in run.cases if pattern in _names(case)]
+        fitting = exact or [case for case in run.cases if fits(pattern, _names(case), case.id)]
+        _check_fitting(run, pattern, fitting)
+        for case in fitting:
+            (named if pattern in _names(case) else matched)[case.path, case.id] = case
+    others = tuple(case for place, case in matched.items() if place not in named)
+    return Choice(tuple(named.values()), others)
 
 
-def _fits(case: CaseRecord, pattern: str) -> bool:
-    names = {case.id, f"{case.path}::{case.id}", f"{case.suite}::{case.id}"}
-    return fits(pattern, names, case.id)
+def _check_fitting(run: RunRecord, pattern: str, fitting: Sequence[CaseRecord]) -> None:
+    """Refuse a name that fits nothing, or that means cases of one suite and fits namesakes."""
+    if not fitting:
+        some = ", ".join(f"{case.suite}::{case.id}" for case in run.cases[:5])
+        raise GoldenseedError(
+            f"no case of {run.run_id} fits {pattern!r}",
+            fix=f"its cases begin with {some}" if some else "the run has no cases",
+        )
+    suites = dict.fromkeys(case.suite for case in fitting)
+    if len(suites) > 1 and "::" not in pattern and pattern != "*":
+        listed = [f"{case.suite}::{case.id}" for case in fitting]
+        more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+        raise GoldenseedError(
+            f"{pattern!r} fits cases of {len(suites)} suites: {', '.join(listed[:_LISTED])}{more}",
+            fix=f"say which suite is meant: '{next(iter(suites))}::{pattern}'; "
+            f"'*::{pattern}' is all of them",
+        )
+
+
+def _names(case: CaseRecord) -> set[str]:
+    return {case.id, f"{case.path}::{case.id}", f"{case.suite}::{case.id}"}
 
 
 def fits(pattern: str, names: set[str], case_id: str) -> bool:
     """Exactly, as ``suite::case``, without the bracket, or by ``*`` and ``?``; never by ``[…]``."""
-    if pattern in names | {case_id.partition("[")[0]}:
+    without = case_id.partition("[")[0]
+    if pattern in names | {name.removesuffix(case_id) + without for name in names}:
         return True
     literal = pattern.replace("[", "[[]")
     return any(fnmatch.fnmatchcase(name, literal) for name in names)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from goldenseed.cli.exit_codes import ExitCode
+from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.compare import ComparisonDocument, ImageComparison, Outcome
-from goldenseed.images.folders import judge_files, pair_files, usable_cores
+from goldenseed.images.folders import judge_files, not_looked_at, pair_files, usable_cores
 from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.images.terms import Region, Terms, terms_of
 from goldenseed.reporting.comparison import gate_line, pair_counts, pair_lines
-
-FAILED = 1
-"""The exit code where a gate failed, or a pair could not be compared or is incomplete."""
-UNREADABLE = 2
-"""The exit code where an image could not be read."""
+from goldenseed.reporting.words import visible
 
 _REGION = 4
 
@@ -72,24 +70,28 @@ def compare(
         mask=mask,
         ignore=[_region(text) for text in ignore or ()],
     )
-    pairs = pair_files(a, b)
+    found = pair_files(a, b)
     counts: Counter[Outcome] = Counter()
-    counted = _counted(judge_files(pairs, terms, jobs=jobs or usable_cores()), counts)
+    counted = _counted(judge_files(found.pairs, terms, jobs=jobs or usable_cores()), counts)
     if as_json:
-        typer.echo(_document(a, b, terms, tuple(counted), counts).model_dump_json(indent=1))
+        document = _document(a, b, terms, tuple(counted), found.not_looked_at)
+        say_json(document.model_dump(mode="json"))
     else:
         for line in pair_lines(counted, shown=terms.names):
-            typer.echo(line)
-        typer.echo(f"{pair_counts(counts)}\n{gate_line(terms.limits)}")
+            say(line)
+        say(pair_counts(counts))
+        if found.not_looked_at:
+            say(visible(not_looked_at(found.not_looked_at), lines=False))
+        say(gate_line(terms.limits))
     if code := _exit_code(counts):
         raise typer.Exit(code)
 
 
 def _exit_code(counts: Counter[Outcome]) -> int:
     if counts[Outcome.ERROR]:
-        return UNREADABLE
+        return ExitCode.REFUSED
     passed = counts[Outcome.IDENTICAL] + counts[Outcome.WITHIN]
-    return FAILED if counts.total() > passed else 0
+    return ExitCode.FOUND if counts.total() > passed else ExitCode.FINE
 
 
 def _counted(
@@ -101,12 +103,9 @@ def _counted(
 
 
 def _document(
-    a: Path,
-    b: Path,
-    terms: Terms,
-    pairs: tuple[ImageComparison, ...],
-    counts: Counter[Outcome],
+    a: Path, b: Path, terms: Terms, pairs: tuple[ImageComparison, ...], unread: Mapping[str, int]
 ) -> ComparisonDocument:
+    counts = Counter(pair.outcome for pair in pairs)
     return ComparisonDocument(
         a=str(a),
         b=str(b),
@@ -114,6 +113,7 @@ def _document(
         mask=None if terms.mask is None else str(terms.mask),
         ignore=terms.ignore,
         counts={outcome: counts[outcome] for outcome in Outcome},
+        not_looked_at=dict(unread),
         pairs=pairs,
     )
 

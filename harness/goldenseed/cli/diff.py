@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,11 @@ from typing import Annotated
 import typer
 
 from goldenseed.cli.common import Reports, find_run
+from goldenseed.cli.exit_codes import ExitCode
+from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import open_regular
+from goldenseed.reporting.commands import Place
 from goldenseed.reporting.comparison import comparison_blocks
 from goldenseed.reporting.documents import comparison_document
 from goldenseed.reporting.html import write_report
@@ -31,8 +34,7 @@ from goldenseed.runs.folder import RECORD
 from goldenseed.runs.movement import movement_of
 from goldenseed.runs.pairing import CasePair, differences_by_pair, environments_of
 
-MOVED = 1
-"""The exit code where the runs are not the same."""
+_HEAD_BYTES = 400
 
 RunA = Annotated[str, typer.Argument(help="The run in the baseline's place: path, id, latest.")]
 RunB = Annotated[str, typer.Argument(help="The run that is judged.")]
@@ -75,18 +77,18 @@ def diff(
     layers = tuple(layer_lines(found))
     if as_json:
         document = comparison_document(found, environments, movement) | {"layers": layers}
-        typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
+        say_json(document)
     else:
         blocks = comparison_blocks(found, environments, movement)
         for line in (*block_lines(blocks), *map(visible, layers)):
-            typer.echo(line)
+            say(line)
     if not no_report:
         notes = tuple(comparison_blocks(found, environments, movement, every_case=False))
         page = _write_report(found, folder, began, notes)
-        typer.echo(f"report  {page}", err=as_json)
+        say(f"report  {page}", err=as_json)
     unpaired = found.pairing.only_in_a or found.pairing.only_in_b
     if not found.same or (unpaired and not common):
-        raise typer.Exit(MOVED)
+        raise typer.Exit(ExitCode.FOUND)
 
 
 def _refuse_to_overwrite(folder: Path, a: StoredRun, b: StoredRun) -> None:
@@ -98,8 +100,8 @@ def _refuse_to_overwrite(folder: Path, a: StoredRun, b: StoredRun) -> None:
         raise GoldenseedError(
             "is the folder of a run that is compared", path=folder, fix="name another folder"
         )
-    ours = (folder / RECORD).is_file() and comparison_id(a.record, b.record) in (
-        (folder / RECORD).read_text(encoding="utf-8", errors="replace")[:400]
+    ours = (folder / RECORD).is_file() and comparison_id(a.record, b.record) in _head(
+        folder / RECORD
     )
     if not folder.is_dir() or (any(folder.iterdir()) and not ours):
         raise GoldenseedError(
@@ -107,12 +109,20 @@ def _refuse_to_overwrite(folder: Path, a: StoredRun, b: StoredRun) -> None:
         )
 
 
+def _head(file: Path) -> str:
+    """Read where a record names its run: nothing here depends on how long it is."""
+    with open_regular(file) as stream:
+        return stream.read(_HEAD_BYTES).decode(errors="replace")
+
+
 def _write_report(
     found: RunComparison, folder: Path, began: datetime, notes: Sequence[Block]
 ) -> Path:
     record = comparison_record(found, started=began, finished=datetime.now(UTC))
     write_comparison_record(record, folder)
-    return write_report(run_view(record, folder), folder, notes=notes)
+    return write_report(
+        run_view(record, folder, place=Place.of_folder(folder)), folder, notes=notes
+    )
 
 
 def _shown(pairs: Iterable[CasePair]) -> Iterable[CasePair]:

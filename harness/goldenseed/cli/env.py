@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import Reports, find_run, read_suite_environment
+from goldenseed.cli.common import Device, Reports, find_run, read_suite_environment
+from goldenseed.cli.exit_codes import ExitCode
+from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_json
 from goldenseed.environment.declaration import Kind, Scope
@@ -26,9 +27,6 @@ from goldenseed.environment.lock import value_in_words
 from goldenseed.reporting.words import visible
 from goldenseed.runs.folder import RECORD
 from goldenseed.suite.loading import load_suite
-
-DIFFERS = 1
-"""The exit code of ``--diff`` where a key differs."""
 
 Environment = Mapping[str, EnvironmentValue]
 _MODEL = {Scope.FILES, Scope.LOADED}
@@ -47,7 +45,7 @@ def env(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")] = "auto",
+    device: Device = "auto",
     reports: Reports = Path("reports"),
 ) -> None:
     """Print the environment as a golden run would record it here: versions, switches, machine.
@@ -67,12 +65,12 @@ def env(
         old = {key: value for key, value in old.items() if not _is_of_model(key)}
     differences = environment_differences(old, here)
     if as_json:
-        typer.echo(json.dumps([asdict(each) for each in differences], indent=1))
+        say_json([asdict(each) for each in differences])
     else:
         for line in _difference_lines(differences):
-            typer.echo(visible(line, lines=False))
+            say(visible(line, lines=False))
     if differences:
-        raise typer.Exit(DIFFERS)
+        raise typer.Exit(ExitCode.FOUND)
 
 
 def _read_here(device: str) -> Environment:
@@ -115,17 +113,17 @@ def _other(name: str, reports: Path) -> Environment:
 
 def _print(environment: Environment, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(dict(environment), indent=1, ensure_ascii=False))
+        say_json(dict(environment))
         return
     for kind in Kind:
         found = {k: v for k, v in environment.items() if v is not None and kind_of(k) is kind}
         width = max(map(len, found), default=0)
-        typer.echo(f"{kind}")
+        say(f"{kind}")
         for key, value in found.items():
-            typer.echo(visible(f"  {key:<{width}}  {value}", lines=False))
+            say(visible(f"  {key:<{width}}  {value}", lines=False))
     empty = sum(value is None for value in environment.values())
-    typer.echo(f"{empty} keys have no value here; --json lists them")
-    typer.echo(f"sha256 {fingerprint_sha256(environment)}")
+    say(f"{empty} keys have no value here; --json lists them")
+    say(f"sha256 {fingerprint_sha256(environment)}")
 
 
 def _difference_lines(differences: Sequence[KeyDifference]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from goldenseed.cli.output import say
 from goldenseed.cli.settings import add_ini_block, line_end, read_text
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import write_atomically
@@ -44,10 +45,10 @@ def init(
     done = [*add_ini_block(here), *_ignore(here)]
     write_atomically(file, text.encode())  # last, since with it a second try would be refused
     for line in (f"wrote {_shown(file)}", *done):
-        typer.echo(line)
+        say(line)
     command = f"pytest {shlex.quote(str(_shown(file)))}"
-    typer.echo(f"next: {command}   # every case is new: look at reports/latest/index.html, then")
-    typer.echo('      goldenseed accept latest --reason "first baselines"')
+    say(f"next: {command}   # every case is new: look at reports/latest/index.html, then")
+    say('      goldenseed accept latest --reason "first baselines"')
 
 
 def _find(model: str, here: Path) -> tuple[Path, str, str | None, ModelFacts]:

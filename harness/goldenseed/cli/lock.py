@@ -7,17 +7,15 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import read_suite_environment
+from goldenseed.cli.common import Device, read_suite_environment
+from goldenseed.cli.exit_codes import ExitCode
+from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.declaration import Scope
 from goldenseed.environment.keys import declaration_of
 from goldenseed.environment.lock import lock_differences, lock_table, read_lock, write_lock
 from goldenseed.suite.loading import load_suite
 
-DIFFERS = 1
-"""The exit code of ``--check`` where the environment is not the locked one."""
-
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")]
 Verify = Annotated[
     bool,
     typer.Option("--verify", help="Read every byte of the model, whatever is remembered of it."),
@@ -47,22 +45,22 @@ def lock(
     environment = read_suite_environment(loaded, device=device, verify=verify)
     differences = lock_differences(before, environment) if before else ()
     for line in lock_table(differences) if differences else ():
-        typer.echo(line)
+        say(line)
     if check:
         if differences:
-            raise typer.Exit(DIFFERS)
-        typer.echo(f"the environment is the one that {path} pins")
+            raise typer.Exit(ExitCode.FOUND)
+        say(f"the environment is the one that {path} pins")
         return
     written = write_lock(path, loaded.name, environment)
     scopes = [declared.scope for key in written.keys if (declared := declaration_of(key))]
-    typer.echo(
+    say(
         f"wrote {path}: {scopes.count(Scope.FILES)} of the model's files, "
         f"{scopes.count(Scope.LOADED)} keys of the loaded pipeline, "
         f"{scopes.count(Scope.PROCESS)} of packages, variables and switches, "
         f"{scopes.count(Scope.GPU)} of CUDA's libraries; nothing of the machine"
     )
     if loaded.lock is None:
-        typer.echo(f"next: add to {suite}:  lock: {path.name}")
+        say(f"next: add to {suite}:  lock: {path.name}")
 
 
 def _is_ours(path: Path, suite: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib.metadata import version
 from typing import Annotated
 
@@ -26,10 +27,10 @@ from goldenseed.cli import (
 from goldenseed.cli import (
     accept as reject,
 )
+from goldenseed.cli.exit_codes import ExitCode
+from goldenseed.cli.ini import ini_defaults
+from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.reporting.words import visible
-
-USER_ERROR = 2
 
 app = typer.Typer(
     name="goldenseed",
@@ -56,7 +57,7 @@ app.command("show")(show.show)
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 (as click calls it)
     if wanted:
-        typer.echo(f"goldenseed {version('pytest-goldenseed')}")
+        say(f"goldenseed {version('pytest-goldenseed')}")
         raise typer.Exit
 
 
@@ -74,13 +75,17 @@ def _options(
 
 
 def main() -> None:
-    """Run the command; exit code 2 and one message on what a user can mend."""
+    """Run the command; one message on what a user can mend, and ``ExitCode`` for the outcome."""
     try:
-        app()
+        app(default_map=ini_defaults(each.name or "" for each in app.registered_commands))
     except GoldenseedError as error:
-        typer.echo(visible(f"goldenseed: {error}"), err=True)
-        sys.exit(USER_ERROR)
+        say(f"goldenseed: {error}", err=True)
+        sys.exit(ExitCode.REFUSED)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        typer.echo(visible(f"goldenseed: {place}{error.strerror or error}"), err=True)
-        sys.exit(USER_ERROR)
+        say(f"goldenseed: {place}{error.strerror or error}", err=True)
+        sys.exit(ExitCode.REFUSED)
+    except Exception:  # noqa: BLE001 - Python would exit with 1, which says that something was found
+        traceback.print_exc()
+        say("goldenseed: this is a fault of goldenseed itself: please report it", err=True)
+        sys.exit(ExitCode.FAULT)

@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import Reports, choose_changes, choose_suite_cases
+from goldenseed.cli.common import Device, Reports, choose_changes, choose_suite_cases
+from goldenseed.cli.exit_codes import ExitCode
+from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import pretty_json, write_atomically
 from goldenseed.reporting.documents import probe_document
@@ -19,9 +21,6 @@ from goldenseed.suite.loading import load_suite
 from goldenseed.tools.probe.probing import Probe, Tried, repeats_itself
 
 CASES = 2
-
-UNSTEADY = 1
-"""The exit code where the same once more gives other pixels."""
 
 
 def probe(
@@ -39,7 +38,7 @@ def probe(
         bool, typer.Option("--list", help="Say which changes there are, and stop.")
     ] = False,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at once.")] = 1,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")] = "auto",
+    device: Device = "auto",
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds one change may take.")] = 900,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     reports: Reports = Path("reports"),
@@ -53,7 +52,7 @@ def probe(
     if list_changes:
         width = max(len(each.name) for each in chosen)
         for each in chosen:
-            typer.echo(f"{each.name.ljust(width)}  {each.what}")
+            say(f"{each.name.ljust(width)}  {each.what}")
         return
     if suite is None:
         raise GoldenseedError("probe wants a suite file", fix="goldenseed probe SUITE")
@@ -68,19 +67,19 @@ def probe(
         timeout_seconds=timeout,
     )
     names = ", ".join(case.id for case in asked.cases)
-    typer.echo(f"probing {names} with {len(chosen)} changes", err=True)
+    say(f"probing {names} with {len(chosen)} changes", err=True)
     tried = asked.run(chosen, _tell)
     document = probe_document(tried)
     write_atomically(folder / "probe.json", pretty_json(document), durable=False)
     write_atomically(folder / "probe.md", probe_markdown(tried).encode(), durable=False)
-    lines = [json.dumps(document, indent=1, ensure_ascii=False)] if as_json else probe_lines(tried)
+    lines = [json.dumps(document, indent=1)] if as_json else probe_lines(tried)
     for line in lines:
-        typer.echo(line)
-    typer.echo(f"runs  {folder}", err=as_json)
+        say(line)
+    say(f"runs  {folder}", err=as_json)
     if not repeats_itself(tried):
-        raise typer.Exit(UNSTEADY)
+        raise typer.Exit(ExitCode.FOUND)
 
 
 def _tell(tried: Tried) -> None:
     if tried.skipped is None:
-        typer.echo(f"{tried.change.name}: {tried.verdict or 'failed'}", err=True)
+        say(f"{tried.change.name}: {tried.verdict or 'failed'}", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from goldenseed.cli.common import Reports
+from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.reporting.words import WORST_FIRST, outcome, visible
+from goldenseed.reporting.words import WORST_FIRST, outcome, suites_of, visible
 from goldenseed.runs.folder import load_run
 from goldenseed.runs.record import RunRecord
 
@@ -39,10 +39,10 @@ def runs(
     """
     found, broken = _read(reports)
     if as_json:
-        typer.echo(json.dumps(_document(found, broken), indent=1))
+        say_json(_document(found, broken))
         return
     for line in _lines(found, broken) if found or broken else (f"no runs in {reports}",):
-        typer.echo(visible(line, lines=False))
+        say(visible(line, lines=False))
 
 
 def _read(reports: Path) -> tuple[list[tuple[Path, RunRecord]], list[_Broken]]:
@@ -69,7 +69,7 @@ def _lines(found: Sequence[tuple[Path, RunRecord]], broken: Sequence[_Broken]) -
         (
             folder.name,
             f"{run.started:%Y-%m-%d %H:%M}",
-            ", ".join(_suites(run)) or "-",
+            ", ".join(suites_of(run)) or "-",
             _counts(run),
             outcome(run),
         )
@@ -93,8 +93,9 @@ def _document(found: Sequence[tuple[Path, RunRecord]], broken: Sequence[_Broken]
                 "finished": run.finished.isoformat() if run.finished else None,
                 "complete": run.complete,
                 "profile": run.profile,
-                "suites": _suites(run),
+                "suites": suites_of(run),
                 "verdicts": run.counts(),
+                "not_compared": len(run.not_compared),
                 "outcome": outcome(run),
             }
             for folder, run in found
@@ -103,12 +104,9 @@ def _document(found: Sequence[tuple[Path, RunRecord]], broken: Sequence[_Broken]
     }
 
 
-def _suites(run: RunRecord) -> list[str]:
-    """Return the suites' names in the order in which the run met them."""
-    return list(dict.fromkeys(case.suite for case in run.cases))
-
-
 def _counts(run: RunRecord) -> str:
     counts = run.counts()
     parts = [f"{counts[each]} {each}" for each in reversed(WORST_FIRST) if each in counts]
+    if run.not_compared:
+        parts.append(f"{len(run.not_compared)} not compared")
     return ", ".join(parts) or "no cases"

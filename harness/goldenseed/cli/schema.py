@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Literal
 
 import typer
 from pydantic import JsonValue
 
 from goldenseed.baselines.entry import BaselineEntry
+from goldenseed.cli.output import say_json
 from goldenseed.images.compare import ComparisonDocument
 from goldenseed.runs.record import RunRecord
 from goldenseed.suite.schema import SuiteFile
@@ -39,4 +39,4 @@ def schema(
         "baseline": BaselineEntry.model_json_schema,
         "comparison": ComparisonDocument.model_json_schema,
     }
-    typer.echo(json.dumps(documents[of](), indent=2, ensure_ascii=False))
+    say_json(documents[of](), indent=2)

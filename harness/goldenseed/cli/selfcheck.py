@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +11,8 @@ import typer
 
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import Baselines
+from goldenseed.cli.exit_codes import ExitCode
+from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import parse_gate, parse_limit
 from goldenseed.reporting.documents import selfcheck_document
@@ -21,9 +22,6 @@ from goldenseed.suite.loading import load_suite
 from goldenseed.tools.selfcheck.baseline_cases import Right, find_right
 from goldenseed.tools.selfcheck.check import self_check
 from goldenseed.tools.selfcheck.findings import findings
-
-PASSES = 1
-"""The exit code where a wrong image passes every gate of a case."""
 
 
 def selfcheck(
@@ -64,12 +62,12 @@ def selfcheck(
     check = self_check(loaded.name, chosen, right, store, left_out=left_out, progress=_shown)
     found = findings(check)
     if as_json:
-        typer.echo(json.dumps(selfcheck_document(check, found), indent=1, ensure_ascii=False))
+        say_json(selfcheck_document(check, found))
     else:
         for line in selfcheck_lines(check, found):
-            typer.echo(line)
+            say(line)
     if check.passed:
-        raise typer.Exit(PASSES)
+        raise typer.Exit(ExitCode.FOUND)
 
 
 def _fullest_profile(suite: Suite, store: BaselineStore) -> str:

@@ -11,6 +11,7 @@ import typer
 from goldenseed.baselines.entry import BaselineEntry, ProfileBaseline
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import Baselines, Reports, fits
+from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.profile import fallback_chain
 from goldenseed.reporting.words import visible
@@ -57,7 +58,7 @@ def show(
         entry = store.entry(suite, each)
         if entry is not None:
             for line in _lines(entry, slug):
-                typer.echo(visible(line, lines=False))
+                say(visible(line, lines=False))
 
 
 def _profile_of_latest(reports: Path) -> str | None:
@@ -109,4 +110,10 @@ def _images(baseline: ProfileBaseline) -> Iterator[str]:
         yield (
             f"    rejected {refused.pixels_sha256[:_DIGEST_SHOWN]}…  "
             f"{refused.rejected_at:%Y-%m-%d}  {refused.rejected_by}: {refused.reason}"
+        )
+    for past in baseline.overruled:
+        yield (
+            f"    rejected {past.pixels_sha256[:_DIGEST_SHOWN]}…  "
+            f"{past.rejected_at:%Y-%m-%d}  {past.rejected_by}: {past.reason}; overruled "
+            f"{past.overruled_at:%Y-%m-%d} by {past.overruled_by}: {past.overruled_because}"
         )

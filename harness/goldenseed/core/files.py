@@ -15,9 +15,12 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.reading import open_regular as open_regular  # noqa: PLC0414 - part of here
+from goldenseed.core.reading import read_regular as read_regular  # noqa: PLC0414 - likewise
+from goldenseed.core.reading import words_of
 from goldenseed.core.strict_json import parse
 
 TEMPORARY_PREFIX = ".tmp-"
@@ -68,7 +71,7 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
             _flush_folder(path.parent)
     except OSError as error:
         raise GoldenseedError(
-            f"cannot be written: {_words(error)}",
+            f"cannot be written: {words_of(error)}",
             path=path,
             fix=_FIXES.get(error.errno or 0, "see that the folder exists and can be written"),
         ) from error
@@ -212,44 +215,6 @@ def json_sha256(value: object) -> str:
     return sha256_hex(canonical_json(value))
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading; a pipe or a device is refused, and never waited for.
-
-    ``GoldenseedError`` for what is no regular file, ``OSError`` where it cannot be opened.
-    """
-    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    if stat.S_ISREG(os.fstat(number).st_mode):
-        return os.fdopen(number, "rb")
-    os.close(number)
-    raise GoldenseedError("is not a regular file", path=path, fix="put a file there")
-
-
-def read_regular(path: Path, limit_bytes: int) -> bytes:
-    """Read a regular file of at most ``limit_bytes``.
-
-    Raises:
-        GoldenseedError: no such file, not a regular file (a pipe would block), unreadable, or
-            larger than the limit.
-
-    """
-    try:
-        with open_regular(path) as file:
-            data = file.read(limit_bytes + 1)
-    except OSError as error:
-        raise GoldenseedError(
-            f"cannot be read: {_words(error)}",
-            path=path,
-            fix="see that the file exists and can be read; restore it from version control",
-        ) from error
-    if len(data) > limit_bytes:
-        raise GoldenseedError(
-            f"is larger than the {limit_bytes:,} bytes such a file may have",
-            path=path,
-            fix="restore the file as it was written",
-        )
-    return data
-
-
 def read_json(path: Path, limit_bytes: int = 64 * 2**20) -> Any:
     """Read a JSON file strictly: UTF-8, no repeated key, no NaN or infinity, a limited size.
 
@@ -292,7 +257,3 @@ def _unsafe(relative: str) -> str | None:
         "is not Unicode text": re.search(r"[\ud800-\udfff]", relative),
     }
     return next((what for what, refused in refusals.items() if refused), None)
-
-
-def _words(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__

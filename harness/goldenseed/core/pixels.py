@@ -15,6 +15,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
+from goldenseed.core.picture_formats import format_of, has_all_rows, is_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,8 +38,6 @@ SMALL = 9
 
 _SAVE_AS = "save the image as 8-bit L, LA, RGB or RGBA, or 16-bit grey"
 _RESTORE = "restore the file from version control, or generate the image again"
-
-_PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -112,7 +111,7 @@ def decode(
             several frames, bytes after the end of a PNG, or a mode outside ``MODES``.
 
     """
-    with opened(source, name=name, formats=formats, pixel_limit=pixel_limit) as (label, image):
+    with opened(source, name=name, formats=formats, pixel_limit=pixel_limit) as (label, image, _):
         _check_samples(image, label)
         image.load()
         _check_mode(image.mode, label)
@@ -128,8 +127,11 @@ def opened(
     name: str | None = None,
     formats: tuple[str, ...] = FORMATS,
     pixel_limit: int = PIXEL_LIMIT,
-) -> Iterator[tuple[str, ImageFile.ImageFile]]:
+) -> Iterator[tuple[str, ImageFile.ImageFile, list[warnings.WarningMessage]]]:
     """Open an image file that nobody vouches for; give its name for messages, and the image.
+
+    The third is what Pillow complains of in its metadata, which decides no pixel: it grows inside
+    the ``with``.
 
     Its structure is checked and its pixels are not loaded yet. Whatever is raised inside the
     ``with`` becomes an error that names the file: load the pixels there, and little else.
@@ -139,10 +141,12 @@ def opened(
 
     """
     label, data = _read(source, name, pixel_limit)
-    with _strict(label):
+    with _strict(label, data, formats) as complaints:
         _check_structure(data, label, formats, pixel_limit)
         with Image.open(io.BytesIO(data), formats=formats) as image:
-            yield label, image
+            if image.format == "PNG" and not has_all_rows(data):
+                raise GoldenseedError("is truncated: rows are missing", path=label, fix=_RESTORE)
+            yield label, image, complaints
 
 
 def check_file(data: bytes, label: str) -> None:
@@ -152,7 +156,7 @@ def check_file(data: bytes, label: str) -> None:
         GoldenseedError: as ``opened``.
 
     """
-    with _strict(label):
+    with _strict(label, data, FORMATS):
         _check_structure(data, label, FORMATS, PIXEL_LIMIT)
 
 
@@ -206,13 +210,13 @@ def _check_structure(data: bytes, label: str, formats: tuple[str, ...], pixel_li
         )
     if getattr(image, "n_frames", 1) > 1:
         raise GoldenseedError("holds several frames", path=label, fix="save one still image")
+    # Pillow need not see a JPEG's end marker, and stops after the name of a PNG's last chunk.
+    whole = is_whole(data, format_of(data))
     if image.format == "PNG":
         image.verify()
-        # Pillow stops after the name of the last chunk, and never looks at its length and checksum.
-        if file.tell() + 4 != len(data) or not data.endswith(_PNG_END):
-            raise GoldenseedError(
-                "is truncated, or goes on after its end", path=label, fix=_RESTORE
-            )
+        whole = whole and file.tell() + 4 == len(data)
+    if not whole:
+        raise GoldenseedError("is truncated, or goes on after its end", path=label, fix=_RESTORE)
 
 
 def _check_samples(image: ImageFile.ImageFile, label: str) -> None:
@@ -227,16 +231,28 @@ def _check_samples(image: ImageFile.ImageFile, label: str) -> None:
         raise GoldenseedError("has 16 bits per colour channel", path=label, fix=_SAVE_AS)
 
 
+def _unknown(label: str, data: bytes, formats: tuple[str, ...]) -> GoldenseedError:
+    """Name what Pillow could not identify: another format, or one of ``formats`` with damage."""
+    found = format_of(data)
+    if found is None or found in formats:
+        what = "is no image in a format that is accepted here, or its header is damaged"
+        return GoldenseedError(what, path=label, fix=_RESTORE)
+    what = f"is in the format {found}, and only {', '.join(formats)} can be read"
+    return GoldenseedError(what, path=label, fix=f"save it as {formats[0]}, without loss")
+
+
 @contextmanager
-def _strict(label: str) -> Iterator[None]:
+def _strict(
+    label: str, data: bytes, formats: tuple[str, ...]
+) -> Iterator[list[warnings.WarningMessage]]:
     """Make Pillow refuse what it would guess, and name the file in whatever it raises.
 
     Its exceptions for a bad file are many (OSError, SyntaxError, ValueError, struct.error, …), so
     all are caught: whatever a decoder raises over a file, the file is what is wrong.
     """
-    with _pillow_s_strictest():
+    with _pillow_s_strictest() as complaints:
         try:
-            yield
+            yield complaints
         except (GoldenseedError, MemoryError):
             raise
         except Image.DecompressionBombError as error:
@@ -244,11 +260,7 @@ def _strict(label: str) -> Iterator[None]:
                 "holds more pixels than can be read safely", path=label, fix="use a smaller image"
             ) from error
         except UnidentifiedImageError as error:
-            raise GoldenseedError(
-                "is no image in a format that is accepted here, or its header is damaged",
-                path=label,
-                fix=_RESTORE,
-            ) from error
+            raise _unknown(label, data, formats) from error
         except Exception as error:
             raise GoldenseedError(
                 f"is truncated or corrupt: {error or type(error).__name__}",
@@ -257,18 +269,25 @@ def _strict(label: str) -> Iterator[None]:
             ) from error
 
 
+_OF_METADATA = "Image appears to be a malformed MPO|(Possibly c|C)orrupt EXIF|XMP data"
+"""How Pillow's warnings about no pixel begin; its TIFF reader's are all about EXIF here."""
+
+
 @contextmanager
-def _pillow_s_strictest() -> Iterator[None]:
+def _pillow_s_strictest() -> Iterator[list[warnings.WarningMessage]]:
     """Refuse truncated files and raise warnings over malformed ones, whoever set it otherwise.
 
-    Both settings belong to the whole process, so one thread at a time borrows them.
+    Warnings about metadata are collected instead. Both settings belong to the whole process, so one
+    thread at a time borrows them.
     """
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
+    with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as complaints:
         warnings.simplefilter("error", UserWarning)
+        warnings.filterwarnings("always", _OF_METADATA, UserWarning)
+        warnings.filterwarnings("always", "", UserWarning, r"PIL\.TiffImagePlugin")
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         lenient = ImageFile.LOAD_TRUNCATED_IMAGES
         ImageFile.LOAD_TRUNCATED_IMAGES = False
         try:
-            yield
+            yield complaints
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = lenient

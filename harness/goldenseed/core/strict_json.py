@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.reading import read_regular
 
 if TYPE_CHECKING:
     import yaml
 
+
+_LONGEST_WITH_LINES = 2**20
+"""Bytes: PyYAML reads about 100 kB in a second."""
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"(?P<colon>\s*:)?|[{}]|-?Infinity|NaN')
 
@@ -87,7 +91,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _line_of_offence(text: str) -> int | None:
-    """Find the line, from 1, of the first repeated key or non-number in otherwise sound JSON."""
+    """Find the line, from 1, of the first repeated key or non-number; the rest may be no JSON."""
     for position, token, names in _keys_and_constants(text):
         if token in names:
             return text.count("\n", 0, position) + 1
@@ -104,11 +108,18 @@ def _keys_and_constants(text: str) -> Iterator[tuple[int, str, set[str]]]:
         if found == "{":
             open_objects.append(set())
         elif found == "}":
-            open_objects.pop()
+            del open_objects[max(1, len(open_objects) - 1) :]
         elif colon is not None:
-            yield match.start(), json.loads(found[: -len(colon)]), open_objects[-1]
+            yield match.start(), _key(found[: -len(colon)]), open_objects[-1]
         elif not found.startswith('"'):
             yield match.start(), found, {found}
+
+
+def _key(quoted: str) -> str:
+    try:
+        return str(json.loads(quoted))
+    except ValueError:  # an escape or a control character that JSON does not have
+        return quoted
 
 
 def line_of(path: Path, where: tuple[str | int, ...]) -> int | None:
@@ -116,14 +127,15 @@ def line_of(path: Path, where: tuple[str | int, ...]) -> int | None:
 
     ``where`` is a location as pydantic gives it: keys and indexes from the outside in. Parts that
     the document lacks (a missing key, pydantic's own ``[key]``) end the walk at what contains them.
-    JSON is a subset of YAML as far as positions go, and PyYAML keeps them; a file it cannot parse
-    has no line.
+    JSON is a subset of YAML as far as positions go, and PyYAML keeps them; a file it cannot parse,
+    or that would take it seconds, has no line.
     """
     import yaml  # only a damaged file needs it
 
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+        text = read_regular(path, _LONGEST_WITH_LINES).decode("utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (GoldenseedError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
         return None
     if node is None:
         return None

@@ -33,6 +33,8 @@ class Cause(StrEnum):
     TEXT_ENCODER = "text_encoder_weights", "text-encoder weights"
     IMAGE_ENCODER = "image_encoder", "image encoder"
     """Or an image that the pipeline was given."""
+    CASE_INPUT = "input", "another input"
+    """A picture or tensor that the pipeline is given."""
     SCHEDULER = "scheduler", "scheduler"
     """The scheduler's class, configuration or timesteps."""
     STEPS = "step_count", "step count"

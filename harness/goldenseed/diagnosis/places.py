@@ -135,8 +135,12 @@ _OF_STAGES: Final = {
 }
 
 
+PLACED: Final = frozenset(_OF_STAGES)
+"""Stages that have a place; the others only tell rounding from change."""
+
+
 def place_of(record: StageRecord) -> Place:
-    """Return where a record is from; ``LATER_OUTPUT`` tells rounding from change, and has none."""
+    """Return where a record of one of ``PLACED`` is from."""
     if record.stage is Stage.DENOISING_STEP and not record.index:
         return Place.FIRST_STEP
     return _OF_STAGES[record.stage]

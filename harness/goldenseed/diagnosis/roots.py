@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Final
 
 from goldenseed.diagnosis.divergence import JUMP
-from goldenseed.diagnosis.places import FEEDS, Place, Root, place_of, rounding_of
+from goldenseed.diagnosis.places import FEEDS, PLACED, Place, Root, place_of, rounding_of
 from goldenseed.suite.parts import MADE_OF_NOTHING, given_as
 from goldenseed.tolerance.mixtures import EPS
 from goldenseed.tolerance.rounding import (
@@ -25,7 +25,7 @@ from goldenseed.tolerance.rounding import (
     TraceMeasure,
 )
 from goldenseed.trace.distances import Pair, either, same, stage_distance
-from goldenseed.trace.stages import Stage, Trace
+from goldenseed.trace.stages import Trace
 
 _ALWAYS_THERE = frozenset({Place.SCHEDULE, Place.LATER_NOISE, Place.FIRST_STEP, Place.LATER_STEP})
 """Places that are recorded wherever they are passed, so that to lack one means something."""
@@ -174,8 +174,7 @@ def _by_place(accepted: Trace, present: Trace) -> dict[Place, list[Pair]]:
     Without those that one trace lacks for its age, or since it was cut short.
     """
     accepted, present = (
-        tuple(each for each in trace if each.stage is not Stage.LATER_OUTPUT)
-        for trace in (accepted, present)
+        tuple(each for each in trace if each.stage in PLACED) for trace in (accepted, present)
     )
     before, now = ({each.key: each for each in trace} for trace in (accepted, present))
     found: dict[Place, list[Pair]] = {}

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import json_sha256, write_atomically
+from goldenseed.core.files import json_sha256, open_regular, read_regular, write_atomically
 from goldenseed.environment.keys import EnvironmentValue, unreadable
 
 REMEMBERED_FROM_BYTES = 2**20
@@ -19,7 +19,10 @@ REMEMBERED_FROM_BYTES = 2**20
 _SETTLED_SECONDS = 2.0
 """A file changed less than this ago may change again without its times showing it: the clock of a
 file system ticks only so often (git calls such an entry "racily clean")."""
+_LARGEST_BYTES = 2**38
+"""Five times the largest single file of weights that is in use; ten minutes of reading."""
 _CHUNK_BYTES = 2**22
+_DIGEST_BYTES = 64
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FOLDER = "goldenseed/file-digests"
 
@@ -27,7 +30,8 @@ _FOLDER = "goldenseed/file-digests"
 class FileDigests:
     """Digests files; large ones are remembered in ``cache`` by path, size, inode and both times.
 
-    With ``verify`` every byte is read, whatever is remembered or a hub's blob is called.
+    What a file or a link is called says nothing of what it holds: a hub's blob, which is named by a
+    digest, is read like any other. With ``verify`` every byte is read, whatever is remembered.
     """
 
     def __init__(self, cache: Path | None = None, *, verify: bool = False) -> None:
@@ -35,14 +39,17 @@ class FileDigests:
         self._verify = verify
 
     def sha256(self, file: Path) -> str:
-        """Return a file's SHA-256 in hex, a hub's blob's by its name; raises if unreadable."""
-        named = None if self._verify else _named_by_hub(file)
-        if named is not None:
-            return named
+        """Return a file's SHA-256 in hex; raises if it is unreadable or no regular file."""
         try:
             found = file.stat()
             if found.st_size < REMEMBERED_FROM_BYTES:
                 return _read(file)
+            if found.st_size > _LARGEST_BYTES:
+                raise GoldenseedError(
+                    f"has {found.st_size:,} bytes, more than the {_LARGEST_BYTES:,} that are read",
+                    path=file,
+                    fix="store the weights in several files",
+                )
             place = self._cache / _name(file, found)
             remembered = None if self._verify else _remembered(place)
             if remembered is not None:
@@ -77,14 +84,6 @@ def cache_folder() -> Path:
     return home / _FOLDER
 
 
-def _named_by_hub(file: Path) -> str | None:
-    """Read a digest off a blob's name, which was checked when the hub's client downloaded it."""
-    blob = file.resolve()
-    if blob.parent.name == "blobs" and blob.parent.parent.name.startswith("models--"):
-        return blob.name if _DIGEST.fullmatch(blob.name) and blob.is_file() else None
-    return None
-
-
 def _name(file: Path, found: os.stat_result) -> str:
     """Name what is remembered: a digest of the place and of what changes when the file does."""
     return json_sha256(
@@ -101,15 +100,15 @@ def _name(file: Path, found: os.stat_result) -> str:
 
 def _remembered(place: Path) -> str | None:
     try:
-        digest = place.read_text(encoding="ascii")
-    except (OSError, ValueError):
+        digest = read_regular(place, _DIGEST_BYTES).decode("ascii")
+    except (GoldenseedError, ValueError):
         return None
     return digest if _DIGEST.fullmatch(digest) else None
 
 
 def _read(file: Path) -> str:
     digest = hashlib.sha256()
-    with file.open("rb", buffering=0) as stream:
+    with open_regular(file) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()

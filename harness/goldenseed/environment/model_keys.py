@@ -171,7 +171,8 @@ _COMPONENT_KEYS: Final = (
 MODEL_KEYS: Final = (
     _file("model.source", "the folder's name or the hub id", "the suite"),
     _file("model.revision", "the commit of a hub id", "the suite"),
-    _file("model_file.{path}", "SHA-256 of a file of the model", "the file, or its blob's name"),
+    _file("model.factory_sha256", "SHA-256 of the module of the model's factory", "the file"),
+    _file("model_file.{path}", "SHA-256 of a file of the model", "the file"),
     _file("adapter_file.{path}", "SHA-256 of a LoRA adapter's file", "the file", Moves.SUBSTANCE),
     _loaded("pipeline.class", "the pipeline's class", "type()"),
     _loaded(

@@ -6,7 +6,8 @@ import importlib
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from unittest import mock
+
+_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
 @contextmanager
@@ -18,11 +19,25 @@ def offline() -> Iterator[None]:
     environment when it is imported: the variable is for what is imported yet, or started.
     """
     with ExitStack() as restore:
-        variables = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-        restore.enter_context(mock.patch.dict(os.environ, variables))
+        for name in _VARIABLES:
+            restore.callback(_put_variable, name, os.environ.get(name))
+            os.environ[name] = "1"
         constants = importlib.import_module("huggingface_hub.constants")
-        restore.enter_context(mock.patch.object(constants, "HF_HUB_OFFLINE", new=True))
+        _switch_on(restore, constants, "HF_HUB_OFFLINE")
         hub = importlib.import_module("transformers.utils.hub")
         if hasattr(hub, "_is_offline_mode"):  # transformers 4 keeps a copy
-            restore.enter_context(mock.patch.object(hub, "_is_offline_mode", new=True))
+            _switch_on(restore, hub, "_is_offline_mode")
         yield
+
+
+def _put_variable(name: str, value: str | None) -> None:
+    """Give an environment variable its value; None is none."""
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
+
+
+def _switch_on(restore: ExitStack, owner: object, name: str) -> None:
+    restore.callback(setattr, owner, name, getattr(owner, name))
+    setattr(owner, name, True)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.pixels import pixels_sha256
+from goldenseed.core.reading import check_regular
 from goldenseed.environment.offline import offline
 
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ def open_clip(folder: Path) -> Clip:
             path=folder,
             fix="save one there with `save_pretrained`: model, image processor and tokenizer",
         )
+    for file in folder.iterdir():
+        if not file.is_dir():
+            check_regular(file)
     return _opened(folder, config.stat().st_mtime_ns)
 
 

@@ -12,13 +12,15 @@ from pydantic import BaseModel, ConfigDict
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
-from goldenseed.core.pixels import MODES, check_file
+from goldenseed.core.pixels import MODES, check_file, opened
 from goldenseed.images.gates import Direction, Gate, check
 from goldenseed.images.measure import measured
 from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.images.pair import Pair
 from goldenseed.images.picture_files import (
+    LARGEST_FILE,
     StoredPicture,
+    check_whole,
     in_one_mode,
     read_checked,
     read_picture,
@@ -39,7 +41,7 @@ class Outcome(StrEnum):
     INCOMPARABLE = "incomparable"
     """No distance is defined: another size, orientation, or 16 bits."""
     MISSING = "missing"
-    """Only one of the two folders has the picture."""
+    """Only one of the two folders has the file."""
     ERROR = "error"
     """One of the two cannot be read, or a metric failed."""
 
@@ -112,12 +114,11 @@ class ComparisonDocument(_Frozen):
     """Left, top, width and height of every region that was ignored."""
     counts: dict[Outcome, int]
     """How many pairs came out how."""
+    not_looked_at: dict[str, int] = {}
+    """How many files of two folders are no pictures that can be read, by their ending."""
     pairs: tuple[ImageComparison, ...]
     """Every pair, in the order of the names."""
 
-
-LARGEST_FILE = 2**29
-"""Bytes of an image file."""
 
 Source = Path | Image.Image
 
@@ -133,8 +134,8 @@ def compare(
 ) -> ImageComparison:
     """Judge the picture ``b`` against ``a``, without a suite.
 
-    Equal files are not decoded, and of equal pixels nothing is measured. Alpha is one more channel;
-    metrics that cannot take it see both pictures on black and on white.
+    Of equal files one is checked whole, and of equal pixels nothing is measured. Alpha is one more
+    channel; metrics that cannot take it see both pictures on black and on white.
 
     Args:
         a: a file or an image in L, LA, RGB, RGBA or I;16.
@@ -168,7 +169,11 @@ def _judge(name: str, a: Source, b: Source, terms: Terms) -> ImageComparison:
         files = read_regular(a, LARGEST_FILE), read_regular(b, LARGEST_FILE)
         for data, path in zip(files, (a, b), strict=True):
             check_file(data, str(path))
-        if files[0] == files[1] or same_pixels(*files):
+        equal = files[0] == files[1]
+        if equal:
+            check_whole(files[0], name=str(a))
+        if equal or same_pixels(*files):
+            _check_mask(files[0], str(a), terms)
             return ImageComparison(name=name, outcome=Outcome.IDENTICAL)
         pictures = read_checked(files[0], name=str(a)), read_checked(files[1], name=str(b))
     else:
@@ -181,6 +186,7 @@ def _judge(name: str, a: Source, b: Source, terms: Terms) -> ImageComparison:
     if common:
         modes = " and ".join(picture.image.mode for picture in pictures)
         notes = (*notes, f"{modes} were compared as {common}")
+    mask = mask_of(first.size, file=terms.mask, ignore=terms.ignore)
     if "I;16" in {first.mode, second.mode}:
         return _whole(name, first, second, notes)
     samples = pictures[1].samples, pictures[0].samples
@@ -188,7 +194,15 @@ def _judge(name: str, a: Source, b: Source, terms: Terms) -> ImageComparison:
     pair = Pair(second, first, samples=known)
     if pair.equal:
         return ImageComparison(name=name, outcome=Outcome.IDENTICAL, notes=notes)
-    return _by_distance(name, pair, terms, notes)
+    return _by_distance(name, pair, terms, notes, mask)
+
+
+def _check_mask(data: bytes, name: str, terms: Terms) -> None:
+    """Look at the mask of equal pictures too: one that cannot be used is said the first time."""
+    if terms.mask or terms.ignore:
+        with opened(data, name=name) as (_, image, _complaints):
+            size = image.size
+        mask_of(size, file=terms.mask, ignore=terms.ignore)
 
 
 def _whole(name: str, a: Image.Image, b: Image.Image, notes: tuple[str, ...]) -> ImageComparison:
@@ -198,8 +212,9 @@ def _whole(name: str, a: Image.Image, b: Image.Image, notes: tuple[str, ...]) ->
     return ImageComparison(name=name, outcome=Outcome.INCOMPARABLE, notes=(what, *notes))
 
 
-def _by_distance(name: str, pair: Pair, terms: Terms, notes: tuple[str, ...]) -> ImageComparison:
-    mask = mask_of(pair.current.size, file=terms.mask, ignore=terms.ignore)
+def _by_distance(
+    name: str, pair: Pair, terms: Terms, notes: tuple[str, ...], mask: Image.Image | None
+) -> ImageComparison:
     if mask is not None:
         pair = Pair.of(pair.current, pair.accepted, mask)
     if pair.equal:
@@ -255,12 +270,16 @@ def _all_notes(a: StoredPicture, b: StoredPicture) -> Iterable[str]:
     for side, picture in (("A", a), ("B", b)):
         if picture.converted_from:
             yield f"{side} holds {picture.converted_from}, converted to {picture.image.mode}"
-    if a.profile != b.profile:
-        with_one = [side for side, each in (("A", a), ("B", b)) if each.profile]
-        which = " and ".join(with_one)
+        if picture.complaint:
+            yield f"{side} has broken metadata, which decides no pixel: {picture.complaint}"
+    if differing := [
+        name
+        for name in sorted({*a.colours, *b.colours})
+        if a.colours.get(name) != b.colours.get(name)
+    ]:
         yield (
-            f"other colour profiles ({which} {'has' if len(with_one) == 1 else 'have'} one): "
-            "pixels are compared as stored, so equal pixels may look different"
+            f"other colour information ({', '.join(differing)}): pixels are compared as stored, so "
+            "equal pixels may look different"
         )
     if a.orientation == b.orientation != 1:
         yield f"both have EXIF orientation {a.orientation}: compared as stored"

@@ -14,15 +14,17 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import read_regular
+from goldenseed.core.picture_formats import SEEN_BY, png_chunks
 from goldenseed.core.pixels import MODES, has_16_bit_colour, opened
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     Samples = npt.NDArray[np.uint8]
     Decode = Callable[[bytes, tuple[int, int], str], Samples]
 
+
+LARGEST_FILE = 2**29
+"""Bytes of an image file."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEAD = struct.Struct(">I4s")
@@ -157,6 +162,8 @@ def _decoder() -> Decode | None:
 
 
 _ORIENTATION = 0x0112
+_EXIF_FOLDER = 0x8769
+_COLOUR_TAGS = {0xA001: "EXIF ColorSpace", 0xA500: "EXIF Gamma"}
 _UPRIGHT = 1
 
 _FIX = "save it as 8-bit grey, RGB or RGBA, with the colours you mean"
@@ -172,8 +179,10 @@ class StoredPicture:
     """What the file holds, where that was converted without loss."""
     orientation: int = _UPRIGHT
     """EXIF's, 1…8: what a viewer does to the picture before it shows it."""
-    profile: bytes | None = None
-    """The ICC profile."""
+    colours: Mapping[str, object] = field(default_factory=dict)
+    """By name what says which colours the samples mean: PNG's chunks, the ICC profile, EXIF."""
+    complaint: str | None = None
+    """What is wrong with the file's metadata, which decides no pixel."""
     samples: Samples | None = None
     """The image as height x width x channels, where decoding gave it."""
 
@@ -203,24 +212,51 @@ def read_picture(source: Path | bytes, *, name: str | None = None) -> StoredPict
             16 bits per colour channel.
 
     """
-    with opened(source, name=name) as (label, image):
+    data = source if isinstance(source, bytes) else read_regular(source, LARGEST_FILE)
+    label = name or ("the image" if isinstance(source, bytes) else str(source))
+    with opened(data, name=label) as (_, image, complaints):
         if has_16_bit_colour(image):
             raise GoldenseedError("has 16 bits per colour channel", path=label, fix=_FIX)
         image.load()
-        orientation = _orientation(image)
-        profile = image.info.get("icc_profile")
+        tags = _exif(image)
+        orientation = tags.get(_ORIENTATION, _UPRIGHT)
+        colours = _colours(image, data, tags)
         plain, converted_from = _plain(image, label)
+        complaint = str(complaints[0].message).strip() if complaints else None
     plain.info = {}
-    return StoredPicture(plain, converted_from, orientation, profile)
+    turned = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else _UPRIGHT  # noqa: PLR2004
+    return StoredPicture(plain, converted_from, turned, colours, complaint)
 
 
-def _orientation(image: Image.Image) -> int:
-    """Read how the picture is to be turned; what is no number from 1 to 8 turns nothing."""
+def check_whole(data: bytes, *, name: str) -> None:
+    """Decode the bytes of an image file that ``pixels.check_file`` has passed, and keep nothing.
+
+    Of a plain PNG the rows are only inflated. Raises GoldenseedError where pixels are missing.
+    """
+    if not same_pixels(data, data):
+        with opened(data, name=name) as (_, image, _complaints):
+            image.load()
+
+
+def _exif(image: Image.Image) -> Mapping[int, object]:
+    """Read the tags that decide how the picture is seen; broken ones decide nothing."""
     try:
-        found = image.getexif().get(_ORIENTATION, _UPRIGHT)
+        exif = image.getexif()
+        found = {**exif, **exif.get_ifd(_EXIF_FOLDER)}
     except Exception:  # noqa: BLE001 - Pillow raises whatever a broken tag leads it to
-        return _UPRIGHT
-    return found if isinstance(found, int) and 1 <= found <= 8 else _UPRIGHT  # noqa: PLR2004
+        return {}
+    return {tag: found[tag] for tag in (_ORIENTATION, *_COLOUR_TAGS) if tag in found}
+
+
+def _colours(image: Image.Image, data: bytes, tags: Mapping[int, object]) -> Mapping[str, object]:
+    """Collect what tells a viewer which colours the samples mean."""
+    chunks = dict(png_chunks(data)) if data.startswith(_SIGNATURE) else {}
+    found: dict[str, object] = {k.decode(): chunks[k] for k in sorted(SEEN_BY & chunks.keys())}
+    found |= {name: tags[tag] for tag, name in _COLOUR_TAGS.items() if tag in tags}
+    if profile := image.info.get("icc_profile"):
+        found["ICC profile"] = profile
+        found.pop("iCCP", None)  # the same, compressed
+    return found
 
 
 def _plain(image: Image.Image, label: str) -> tuple[Image.Image, str | None]:
@@ -231,7 +267,12 @@ def _plain(image: Image.Image, label: str) -> tuple[Image.Image, str | None]:
         return image.convert("RGBA" if image.has_transparency_data else "RGB"), "a palette"
     if mode in {"L", "RGB"} and clear:
         return image.convert(f"{mode}A"), "one transparent colour"
-    if mode not in MODES or clear:
+    if mode in MODES and clear:
+        what = f"has the mode {mode!r} and one level declared transparent"
+        raise GoldenseedError(
+            what, path=label, fix="save it without transparency, or as 8-bit grey"
+        )
+    if mode not in MODES:
         raise GoldenseedError(f"has the mode {mode!r}", path=label, fix=_FIX)
     return image.copy(), None
 

@@ -52,10 +52,13 @@ def terms_of(
 ) -> Terms:
     """Check what a user asked for; without gates, the default one of suites is in force.
 
-    Raises GoldenseedError for a metric, gate or limit that cannot be, or as ``read_gates``.
+    Raises GoldenseedError for a metric, gate or limit that cannot be, for a mask that cannot be
+    read, or as ``read_gates``.
     """
     from goldenseed.suite.cases import Limit
 
+    if mask is not None:
+        decode(Path(mask))  # once, before it spoils every pair
     if isinstance(gates, Path | str):
         limits = read_gates(Path(gates))
     else:

@@ -11,6 +11,7 @@ from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.reading import check_regular
 from goldenseed.images.metrics import OFFERS, Metric
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def weights_at(metric: str, name: str) -> Path:
 
 def read_tensors(file: Path, names: tuple[str, ...]) -> dict[str, torch.Tensor]:
     """Read tensors by name from a safetensors file, as float32; the last two files are kept."""
+    check_regular(file)
     tensors = _read(file, file.stat().st_mtime_ns)
     missing = [name for name in names if name not in tensors]
     if missing:

@@ -8,10 +8,10 @@ from goldenseed.diagnosis.divergence import old_and_new
 from goldenseed.environment.fingerprint import KeyDifference
 from goldenseed.environment.keys import Kind
 from goldenseed.images.compare import ImageComparison, Outcome
-from goldenseed.reporting.diagnosis import grouping_sentence
+from goldenseed.reporting.diagnosis import grouping_sentences
 from goldenseed.reporting.numbers import metric_label, number, scalar
 from goldenseed.reporting.view import Block
-from goldenseed.reporting.words import WORST_FIRST, beyond_gate, count_of, told, visible
+from goldenseed.reporting.words import WORST_FIRST, beyond_gate, count_of, name_of, told, visible
 from goldenseed.runs.comparison import HELD, JudgedPair, RunComparison, StoredRun
 from goldenseed.runs.movement import FieldSplit, Movement
 from goldenseed.runs.pairing import Environments
@@ -50,8 +50,8 @@ def comparison_blocks(
         yield from _cases(judged)
     if movement.separation.moved:
         yield _movement(movement)
-    if every_case and (sentence := grouping_sentence(judged)):
-        yield Block((f"why: {sentence}",))
+    if every_case and (sentences := grouping_sentences(judged)):
+        yield Block(tuple(f"why: {each}" for each in sentences))
     yield _environments(environments)
 
 
@@ -72,7 +72,7 @@ def _unpaired(found: RunComparison) -> Iterator[str]:
     for name, cases in (("A", found.pairing.only_in_a), ("B", found.pairing.only_in_b)):
         if cases:
             more = ", …" if len(cases) > _NAMED else ""
-            yield f"only in {name} {len(cases)}: {', '.join(map(_name, cases[:_NAMED]))}{more}"
+            yield f"only in {name} {len(cases)}: {', '.join(map(name_of, cases[:_NAMED]))}{more}"
 
 
 def _cases(cases: Sequence[CaseRecord]) -> Iterator[Block]:
@@ -81,7 +81,7 @@ def _cases(cases: Sequence[CaseRecord]) -> Iterator[Block]:
     rows = tuple(
         (
             case.verdict,
-            _name(case),
+            name_of(case),
             *(number(each, case.metrics[each]) if each in case.metrics else "" for each in _SHOWN),
         )
         for case in moved
@@ -93,7 +93,7 @@ def _cases(cases: Sequence[CaseRecord]) -> Iterator[Block]:
         if case.verdict not in {*HELD, Verdict.WARN, Verdict.DRIFT}:  # these speak by their numbers
             reasons = [told(reason, case.gates).words for reason in case.reasons]
             details = (case.error,) if case.error else tuple(reasons)
-            yield Block((f"{case.verdict.upper()} {_name(case)}",), details=details)
+            yield Block((f"{case.verdict.upper()} {name_of(case)}",), details=details)
 
 
 def _movement(movement: Movement) -> Block:
@@ -177,10 +177,6 @@ def _difference(difference: KeyDifference, count: int, *, total: int) -> tuple[s
     where = "" if count == total else f"  (in {count} of {count_of(total, 'case')})"
     change = f"{old_and_new(difference.old, difference.new)}{where}"
     return (difference.kind, difference.key, change)
-
-
-def _name(case: CaseRecord) -> str:
-    return f"{case.suite}::{case.id}"
 
 
 def _values(values: Sequence[object]) -> str:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from goldenseed.diagnosis.divergence import changed
-from goldenseed.diagnosis.model import Cause, ChangedKey, Diagnosis, FirstDivergence, GrowthKind
-from goldenseed.reporting.words import count_of, place_of, stage_name
-from goldenseed.runs.grouping import Group, Grouping, grouped
+from goldenseed.diagnosis.model import (
+    Cause,
+    ChangedKey,
+    Diagnosis,
+    FirstDivergence,
+    GrowthKind,
+    RankedCause,
+)
+from goldenseed.reporting.words import count_of, name_of, place_of, stage_name
+from goldenseed.runs.grouping import Group, Grouping, Kind, cause_words, grouped, leading
 from goldenseed.runs.record import CaseRecord
 from goldenseed.trace.stages import Stage
 
@@ -17,6 +25,14 @@ _EVIDENCE = 2
 _WORTH_NAMING = 0.1
 """Confidence from which a cause is named beside the likeliest."""
 _NAMED_CASES = 3
+_HOW = {
+    Kind.MOVED: ("moved", "moved"),
+    Kind.WITHIN: ("moved within the tolerance", "moved within the tolerance"),
+    Kind.INCOMPARABLE: ("is incomparable", "are incomparable"),
+    Kind.UNMOVED: ("is incomparable", "are incomparable"),
+    Kind.ERROR: ("failed", "failed"),
+}
+"""What is said of one case, and of several."""
 _IMPLIED_BY_TORCH = ("torch.version", "torch.git_version", "torch.build.")
 _GROWTH = {
     GrowthKind.ROUNDING_LIKE: "growing as rounding does",
@@ -36,30 +52,34 @@ class Why:
     distances: str | None
     """``relative distance 1.3e-07 there, 1.7e-06 before the VAE``."""
     environment: str | None
-    causes: tuple[str, ...]
-    """The likeliest cause, then those worth naming: ``guidance scale: about 4 → 6 (0.98)``."""
+    likely: str
+    """The likely cause, or those that tie: ``guidance scale: about 4 → 6 (0.98)``."""
+    others: tuple[str, ...]
+    """Further causes worth naming, likewise."""
     evidence: tuple[str, ...]
     remarks: tuple[str, ...]
     points: tuple[tuple[str, float], ...]
     """Each stage whose relative distance is known, in the order of the flow."""
 
 
-def why(diagnosis: Diagnosis) -> Why:
-    """Put a diagnosis in words."""
+def why(diagnosis: Diagnosis, *, moved: bool = True) -> Why:
+    """Put a diagnosis in words; where no pixel ``moved`` there is nothing to have a cause."""
     found = diagnosis.first_divergence
     unknown = f"unknown, since {diagnosis.note}" if diagnosis.note else None
-    first, *others = diagnosis.causes or (None,)
-    named = [each for each in others if each and each.confidence >= _WORTH_NAMING]
-    causes = [each for each in (first, *named) if each]
+    causes = diagnosis.causes if moved else ()
+    likely = leading(causes)
+    others = [
+        each
+        for each in causes[len(likely) :]
+        if each.cause is not Cause.UNKNOWN and (each.confidence >= _WORTH_NAMING or not likely)
+    ]
     return Why(
         divergence=found.words if found else unknown,
-        distances=distances_in_words(found) if found else None,
-        environment=environment_in_words(diagnosis.environment),
-        causes=tuple(
-            f"{'unknown' if each.cause is Cause.UNKNOWN else each.words} ({each.confidence:.2f})"
-            for each in causes
-        ),
-        evidence=first.evidence[:_EVIDENCE] if first else (),
+        distances=distances_in_words(found) if found and moved else None,
+        environment=environment_in_words(diagnosis.environment, blamed=causes),
+        likely=" or ".join(map(_believed, likely)) or ("not known" if causes else ""),
+        others=tuple(map(_believed, others)),
+        evidence=causes[0].evidence[:_EVIDENCE] if causes else (),
         remarks=diagnosis.remarks,
         points=tuple(
             (stage_name(each.stage, each.index), each.distance)
@@ -67,6 +87,10 @@ def why(diagnosis: Diagnosis) -> Why:
             if each.distance is not None
         ),
     )
+
+
+def _believed(cause: RankedCause) -> str:
+    return f"{cause_words(cause)} ({cause.confidence:.2f})"
 
 
 def distances_in_words(found: FirstDivergence) -> str | None:
@@ -82,21 +106,30 @@ def distances_in_words(found: FirstDivergence) -> str | None:
     return f"relative distance {', '.join(parts)}" if parts else None
 
 
-def environment_in_words(keys: Iterable[ChangedKey]) -> str | None:
-    """Return the keys that can explain a difference, and how many cannot; None without any."""
+def environment_in_words(
+    keys: Iterable[ChangedKey], *, blamed: Iterable[RankedCause] = ()
+) -> str | None:
+    """Return the keys that can explain a difference, and how many cannot; None without any.
+
+    Those that the causes ``blamed`` rest on come first, and none of them is left out.
+    """
     known = list(dict.fromkeys(keys))
     explaining = [each for each in known if each.explains]
     named = {(each.key, each.old, each.new) for each in explaining}
     ruled_out = sum((each.key, each.old, each.new) not in named for each in known)
     if any(each.key == "package.torch" for each in explaining):
         explaining = [each for each in explaining if not each.key.startswith(_IMPLIED_BY_TORCH)]
-    explaining.sort(key=lambda each: not each.key.startswith("package."))
-    parts = [
-        changed(each.key.removeprefix("package."), each.old, each.new)
-        for each in explaining[:_KEYS]
-    ]
-    if len(explaining) > _KEYS:
-        parts.append(f"{len(explaining) - _KEYS} more")
+    told = "\n".join(
+        dict.fromkeys(line for each in blamed for line in (each.words, *each.evidence))
+    )
+    places = {each: _place_in(told, each) for each in explaining}
+    explaining.sort(key=lambda each: (not each.key.startswith("package."), places[each]))
+    guilty = [each for each in explaining if places[each] >= 0]
+    others = [each for each in explaining if places[each] < 0]
+    shown = [*guilty, *others][: max(_KEYS, len(guilty))]
+    parts = [changed(each.key.removeprefix("package."), each.old, each.new) for each in shown]
+    if len(explaining) > len(shown):
+        parts.append(f"{len(explaining) - len(shown)} more")
     if ruled_out:
         other = "other " if parts else ""
         takes = count_of(ruled_out, f"{other}difference takes", f"{other}differences take")
@@ -104,60 +137,67 @@ def environment_in_words(keys: Iterable[ChangedKey]) -> str | None:
     return ", ".join(parts) or None
 
 
+def _place_in(text: str, key: ChangedKey) -> int:
+    """Say where a text names a key, as a package without that word; -1 where it does not."""
+    name = re.escape(key.key.removeprefix("package."))
+    found = re.search(rf"(?<![\w.-]){name}(?![\w-]|\.\w)", text)
+    return found.start() if found else -1
+
+
 def environment_sentence(cases: Sequence[CaseRecord]) -> str | None:
-    """Say of all cases that moved how their environments differ from the accepted images'."""
-    moved = [case for group in grouped(cases).groups for case in group.cases]
+    """Say of all cases that stand out how their environments differ from the accepted images'."""
+    found = [case for each in grouped(cases) for group in each.groups for case in group.cases]
+    diagnoses = [case.diagnosis for case in found if case.diagnosis]
     return environment_in_words(
-        key for case in moved if case.diagnosis for key in case.diagnosis.environment
+        (key for each in diagnoses for key in each.environment),
+        blamed=[cause for each in diagnoses for cause in each.causes],
     )
 
 
-def grouping_sentence(cases: Sequence[CaseRecord]) -> str | None:
-    """Say of all cases that moved why, in a sentence; None where none did or nothing is known."""
-    found = grouped(cases)
-    return f"{_subject(found, len(cases))} {_rest(found)}" if found.groups else None
+def grouping_sentences(cases: Sequence[CaseRecord]) -> tuple[str, ...]:
+    """Say of all cases that stand out why, a sentence for each kind of failure and each reason."""
+    found = [each for each in grouped(cases) if each.groups or each.kind is Kind.UNMOVED]
+    return tuple(sentence for each in found for sentence in _sentences(each, len(cases)))
+
+
+def _sentences(found: Grouping, total: int) -> Iterator[str]:
+    subject = _subject(found, total)
+    if found.kind is Kind.UNMOVED:
+        yield f"{subject}, and the pixels are the accepted ones"
+        return
+    unknown = len(found.undiagnosed)
+    if unknown:
+        verb = "has" if unknown == 1 else "have"
+        subject = f"{subject}, of which {unknown:,} {verb} no diagnosis"
+    first, *others = found.groups
+    if len(first.cases) == 1 < found.total:
+        yield f"{subject}, each by itself"
+        others = list(found.groups)
+    elif len(first.cases) == found.total:
+        yield f"{subject}: {'it parts' if found.total == 1 else 'they part'} {_why(first)}"
+    else:
+        yield f"{subject}: {len(first.cases):,} part {_why(first)}"
+    for group in others[:_NAMED_CASES]:
+        few = len(group.cases) == 1
+        name = name_of(group.cases[0]) if few else count_of(len(group.cases), "case")
+        yield f"{name} {'parts' if few else 'part'} {_why(group)}"
+    if rest := sum(len(group.cases) for group in others[_NAMED_CASES:]):
+        yield f"and {rest:,} more part elsewhere or for other reasons"
 
 
 def _subject(found: Grouping, total: int) -> str:
-    how = "moved" if found.beyond_tolerance else "moved within the tolerance"
-    if found.moved == 1:
-        return f"1 case of {total:,} {how}:" if total > 1 else f"the one case {how}:"
-    if found.moved < total:
-        return f"{found.moved:,} of {total:,} cases {how}:"
-    return f"both cases {how}:" if total == 2 else f"all {total:,} cases {how}:"  # noqa: PLR2004
+    one, many = _HOW[found.kind]
+    if found.total == 1:
+        return f"1 case of {total:,} {one}" if total > 1 else f"the one case {one}"
+    if found.total < total:
+        return f"{found.total:,} of {total:,} cases {many}"
+    return f"both cases {many}" if total == 2 else f"all {total:,} cases {many}"  # noqa: PLR2004
 
 
-def _rest(found: Grouping) -> str:
-    first, *others = found.groups
-    if found.moved == 1:
-        return f"it parts {_where_and_why(first)}"
-    if len(first.cases) == found.moved:
-        return f"they part {_where_and_why(first)}"
-    if len(first.cases) == 1:
-        parts = [f"each by itself: {'; '.join(_one_by_one(found.groups))}"]
-    else:
-        parts = [f"{len(first.cases):,} part {_where_and_why(first)}"]
-        if others:
-            alone = count_of(sum(len(group.cases) for group in others), "stands", "stand")
-            parts.append(f"{alone} apart: {'; '.join(_one_by_one(others))}")
-    if found.undiagnosed:
-        parts.append(f"{count_of(len(found.undiagnosed), 'has', 'have')} no diagnosis")
-    return "; ".join(parts)
-
-
-def _one_by_one(groups: Sequence[Group]) -> Iterator[str]:
-    for group in groups[:_NAMED_CASES]:
-        cases = group.cases
-        name = cases[0].id if len(cases) == 1 else count_of(len(cases), "case")
-        yield f"{name} {_where_and_why(group, brief=True)}"
-    if len(groups) > _NAMED_CASES:
-        rest = sum(len(group.cases) for group in groups[_NAMED_CASES:])
-        yield f"and {rest:,} more"
-
-
-def _where_and_why(group: Group, *, brief: bool = False) -> str:
+def _why(group: Group) -> str:
     where = f"at {place_of(group.stage, group.index)}"
-    if group.cause is Cause.UNKNOWN:
-        return f"{where} (cause unknown)" if brief else f"{where}; the cause is not known"
-    why = f"{group.words} ({group.confidence:.2f})"
-    return f"{where} ({group.words})" if brief else f"{where}, likely cause: {why}"
+    return (
+        f"{where}, likely cause: {group.words}"
+        if group.causes
+        else f"{where}; the cause is not known"
+    )

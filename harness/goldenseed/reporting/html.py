@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from goldenseed.core.files import write_atomically
 from goldenseed.reporting.numbers import content_in_words, scalar, seconds
 from goldenseed.reporting.view import Block, RunView
-from goldenseed.reporting.words import capitalised, count_of, shortened, visible
+from goldenseed.reporting.words import capitalised, count_of, shortened, suites_of, visible
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -95,9 +95,9 @@ def render(run: RunView, *, notes: Sequence[Block] = ()) -> str:
     return _template().render(
         run=run,
         record=run.record,
-        suites=list(dict.fromkeys(case.suite for case in run.record.cases)),
+        suites=suites_of(run.record),
         shares=list(_shares(run)),
-        notes=[*(lock.block for lock in run.locks), *notes],
+        notes=[*(lock.block for lock in run.locks), *_said(run), *notes],
         # Only the two files of this package are exempt from escaping, and the policy names them.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
@@ -105,11 +105,16 @@ def render(run: RunView, *, notes: Sequence[Block] = ()) -> str:
     )
 
 
+def _said(run: RunView) -> Iterator[Block]:
+    if run.remarks:
+        yield Block(sentences=run.remarks)
+
+
 def _shares(run: RunView) -> Iterator[tuple[str, float, float]]:
     """Yield where each verdict's part of the bar over all cases begins, and its length, in %."""
     offset = 0.0
     for section in run.sections:
-        share = 100 * len(section.cases) / len(run.record.cases)
+        share = 100 * len(section.cases) / (len(run.record.cases) + len(run.record.not_compared))
         yield section.verdict, round(offset, 4), round(share, 4)
         offset += share
 

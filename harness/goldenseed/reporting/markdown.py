@@ -10,14 +10,13 @@ from pathlib import Path
 from goldenseed.core.files import write_atomically
 from goldenseed.reporting.sets import SetView
 from goldenseed.reporting.view import CaseView, RunView
-from goldenseed.reporting.words import About, capitalised, count_of, shortened, visible
+from goldenseed.reporting.words import capitalised, count_of, shortened, visible
 
 SHOWN_CASES = 20
 
 _LONGEST_TEXT = 160
 _LONGEST_NOTE = 400
 _STRUCTURAL = re.compile(r"[\\`*_\[\]<>|&~$:@!#\n\r\t]|(?<=www)\.")
-_DECIDING = (About.GATE, About.CONTENT)
 _TELLING = ("torch", "diffusers", "transformers")
 
 
@@ -37,16 +36,20 @@ def summary_markdown(run: RunView) -> str:
 
 
 def _blocks(run: RunView) -> Iterator[str]:
-    if run.shared:
-        yield f"**{_plain(capitalised(run.shared), longest=_LONGEST_NOTE)}.**"
+    for sentence in run.shared:
+        yield f"**{_plain(capitalised(sentence), longest=_LONGEST_NOTE)}.**"
     if run.environment:
         changed = _plain(run.environment, longest=_LONGEST_NOTE)
         yield f"Environment of the cases that moved, accepted → now: {changed}"
     if not run.record.complete:
         yield "> **This run was cut short.** Cases may be missing: do not read it as a pass."
-    yield from (f"> {_plain(lock.sentence, longest=_LONGEST_NOTE)}" for lock in run.locks)
+    notes = (*(lock.sentence for lock in run.locks), *run.remarks)
+    yield from (f"> {_plain(each, longest=_LONGEST_NOTE)}" for each in notes)
     counts = (f"| {each.verdict} | {len(each.cases):,} | {each.meaning} |" for each in run.sections)
-    yield "\n".join(["| Verdict | Cases | |", "|---|--:|---|", *counts])
+    rows = [*counts]
+    if left_out := len(run.record.not_compared):
+        rows.append(f"| not compared | {left_out:,} | No image was held against anything. |")
+    yield "\n".join(["| Verdict | Cases | |", "|---|--:|---|", *rows])
     loud = [case for case in run.cases if case.loud]
     yield from _table("| Case | Verdict | Prompt | Why |", map(_case, loud), len(loud), "")
     sets = [each for each in run.sets if not each.holds]
@@ -67,18 +70,16 @@ def _table(head: str, rows: Iterable[str], total: int, noun: str) -> Iterator[st
 def _case(case: CaseView) -> str:
     prompt = "" if case.prompt is None else _code(case.prompt)
     why = "<br>".join(map(_plain, _why(case)))
-    return f"| {_code(case.record.id)} | {case.record.verdict} | {prompt} | {why} |"
+    return f"| {_code(case.name)} | {case.record.verdict} | {prompt} | {why} |"
 
 
 def _why(case: CaseView) -> Iterator[str]:
-    deciding = [each for each in case.reasons if each.about in _DECIDING]
-    told = (*case.fallback, *deciding) if deciding else case.reasons
-    yield from (each.words for each in told)
+    yield from (each.words for each in (*case.fallback, *case.deciding))
     yield from filter(None, (case.record.error, case.shortfall, case.moved))
     if case.why and case.why.divergence:
         yield f"first divergence: {case.why.divergence}"
-    if case.why and case.why.causes:
-        yield f"likely cause: {case.why.causes[0]}"
+    if case.why and case.why.likely:
+        yield f"likely cause: {case.why.likely}"
 
 
 def _set(found: SetView) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 from goldenseed.reporting.links import Picture, picture_of
 from goldenseed.reporting.numbers import metric_label, number, value_and_limit
 from goldenseed.reporting.words import count_of
-from goldenseed.runs.record import CaseRecord, RunRecord, SetRecord, SetResult
+from goldenseed.runs.parts import SetRecord, SetResult
+from goldenseed.runs.record import CaseRecord, RunRecord
 
 MEANINGS = {
     "broken": "Images of the set are not as alike, or not as different, as the suite asks.",

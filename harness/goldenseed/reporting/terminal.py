@@ -5,15 +5,16 @@ Nothing that is said can move the cursor or colour the terminal: control charact
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from goldenseed.reporting.diagnosis import Why
 from goldenseed.reporting.view import Block, CaseView, RunView
 from goldenseed.reporting.words import About, Told, count_of, visible
 from goldenseed.runs.record import BaselineUsed
+from goldenseed.verdict.model import Verdict
 
 _FACTS = (About.GATE, About.TOLERANCE)
+_LAST = About.CALIBRATION
 _DIGEST_SHOWN = 6
 _NAMED = 5
 
@@ -26,11 +27,28 @@ def failure_text(case: CaseView, report: str | None) -> str:
     return "\n".join([head, *(f"  {line}".rstrip() for line in lines)])
 
 
+def reason_line(case: CaseView) -> str:
+    """Say in one line what became of a case: verdict, what decided it, the first cause.
+
+    ``DRIFT ssim 0.9781 < min_ssim 0.9999 (suite); likely cause: guidance scale: about 4 → 6``
+    """
+    record = case.record
+    parts = [each.words for each in case.deciding[:1]]
+    if record.error:
+        parts.append(next(filter(None, map(str.strip, record.error.splitlines())), ""))
+    if case.shortfall:
+        parts.append(case.shortfall)
+    line = ": ".join(dict.fromkeys(parts))
+    rest = [f"likely cause: {case.why.likely}"] if case.why and case.why.likely else []
+    rest += [each.statement for each in case.fallback]
+    return _line(f"{record.verdict.upper()} {'; '.join([line, *rest])}")
+
+
 def _body(case: CaseView, report: str | None) -> Iterator[str]:
     facts = [each for each in case.reasons if each.about in _FACTS]
     gates = [each for each in facts if each.about is About.GATE]
     facts = gates or facts  # where a gate failed, that the tolerance was left goes without saying
-    yield from (each.words for each in case.reasons if each.about not in _FACTS)
+    yield from (each.words for each in case.reasons if each.about not in (*_FACTS, _LAST))
     if case.record.error:
         yield case.record.error.rstrip()
     yield from (each.words for each in facts if each.reason.detail is not None)
@@ -43,10 +61,14 @@ def _body(case: CaseView, report: str | None) -> Iterator[str]:
         yield _baseline(case.record.baseline)
     if case.why:
         yield from why_lines(case.why)
+    yield from (f"note: {each}" for each in case.record.remarks)
     if report:
         yield f"report  {report}#{case.anchor}"
     if case.accept:
         yield f"accept  {' '.join(case.accept)}"
+    for each in case.reasons:
+        if each.about is _LAST:
+            yield f"note: {each.words}: {' '.join(case.calibrate)}"
 
 
 def _measured(facts: Sequence[Told]) -> Iterator[str]:
@@ -73,30 +95,43 @@ def why_lines(why: Why) -> Iterator[str]:
         yield why.distances
     if why.environment:
         yield f"environment: {_line(why.environment)}"
-    if why.causes:
-        first, *others = map(_line, why.causes)
-        yield f"likely cause: {first}"
+    if why.likely:
+        yield f"likely cause: {_line(why.likely)}"
         yield from (f"  {_line(each)}" for each in why.evidence)
-        if others:
-            yield f"  or {', or '.join(others)}"
+        if why.others:
+            yield f"  or {_line(', or '.join(why.others))}"
     yield from (f"note: {_line(each)}" for each in why.remarks)
 
 
 def summary_lines(run: RunView, report: str | None = None) -> list[str]:
     """Return the run's closing lines; ``report`` is the page's path as a user would type it."""
     counts = ", ".join(f"{len(each.cases)} {each.verdict}" for each in reversed(run.sections))
-    lines = [run.shared] if run.shared else []
-    lines.append(counts or "no cases")
+    lines = [*run.shared]
+    left_out = len(run.record.not_compared)
+    counts = ", ".join(
+        [counts or "no cases", *([f"{left_out:,} not compared"] if left_out else [])]
+    )
+    lines.append(counts)
     if not run.record.complete:
         lines.append("the run was cut short; cases may be missing")
     lines += [lock.sentence for lock in run.locks]
+    lines += [f"note: {remark}" for remark in run.remarks]
     lines += _set_lines(run)
+    lines += _warnings(run)
     if report:
         lines.append(f"report  {report}")
     if any(case.accept and not case.record.passed for case in run.cases):
-        command = f"goldenseed accept {shlex.quote(run.record.run_id)}"
-        lines.append(f'accept  {command} CASE… --reason "…"')
+        lines.append(f"accept  {' '.join(run.place.accepting())}")
     return [f"golden: {_line(line)}" for line in lines]
+
+
+def _warnings(run: RunView) -> Iterator[str]:
+    """Name the cases that pass with a warning, which stands among all of pytest's warnings else."""
+    warned = [each for each in run.cases if each.record.verdict is Verdict.WARN]
+    warned = [each for each in warned if each.record.passed]
+    yield from (f"{each.name}: {reason_line(each)}" for each in warned[:_NAMED])
+    if len(warned) > _NAMED:
+        yield f"and {count_of(len(warned) - _NAMED, 'more case')} to be warned of, in the report"
 
 
 def _set_lines(run: RunView) -> Iterator[str]:

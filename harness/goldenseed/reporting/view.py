@@ -5,14 +5,14 @@ Names, prompts and messages are as the record has them: a presentation makes the
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
 from goldenseed.environment.lock import MOST_ROWS, LockDifference, value_in_words
-from goldenseed.reporting.diagnosis import Why, environment_sentence, grouping_sentence, why
+from goldenseed.reporting.commands import Place
+from goldenseed.reporting.diagnosis import Why, environment_sentence, grouping_sentences, why
 from goldenseed.reporting.links import Picture, anchors, case_anchor, picture_of
 from goldenseed.reporting.numbers import MetricRow, metric_rows
 from goldenseed.reporting.sets import SetView, set_views
@@ -22,16 +22,18 @@ from goldenseed.reporting.words import (
     About,
     Told,
     count_of,
+    name_of,
     outcome,
     pixels_in_words,
     told,
 )
+from goldenseed.runs.grouping import equal_pixels
 from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
-from goldenseed.verdict.model import PASSING, Verdict
+from goldenseed.verdict.model import CALIBRATION, PASSING, Verdict
 
 _ACCEPTABLE = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN, Verdict.MATCH)
 _KEYS = 3
-"""How many keys off their lock a sentence names."""
+"""How many keys off their lock, or cases, a sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class CaseView:
     baseline: Picture | None
     current: Picture | None
     difference: Picture | None
+    inputs: tuple[tuple[str, Picture | None], ...]
+    """Argument and picture of what the pipeline was given; a tensor has no picture."""
     reasons: tuple[Told, ...]
     """What is about another profile first."""
     metrics: tuple[MetricRow, ...]
@@ -66,6 +70,13 @@ class CaseView:
     moved: str | None
     accept: tuple[str, ...]
     """The shell's words, quoted, for accepting the image; () where none should be."""
+    calibrate: tuple[str, ...]
+    """The same for measuring whether what moved it is noise."""
+
+    @property
+    def name(self) -> str:
+        """The case with its suite: ``shapes::red-apple[seed=1024]``."""
+        return name_of(self.record)
 
     @property
     def fallback(self) -> tuple[Told, ...]:
@@ -76,6 +87,15 @@ class CaseView:
     def others(self) -> tuple[Told, ...]:
         """The reasons beside that."""
         return tuple(each for each in self.reasons if each.about is not About.PROFILE)
+
+    @property
+    def deciding(self) -> tuple[Told, ...]:
+        """The reasons that decided: broken limits, else all that are not about the profile.
+
+        Of measurements against the tolerance those beyond it come first.
+        """
+        broken = tuple(r for r in self.reasons if r.about in {About.GATE, About.CONTENT})
+        return broken or tuple(sorted(self.others, key=lambda each: not each.beyond))
 
     @property
     def shortfall(self) -> str | None:
@@ -155,12 +175,16 @@ class RunView:
 
     record: RunRecord
     outcome: str
-    shared: str | None
+    shared: tuple[str, ...]
+    """Why cases stand out, a sentence for each kind of failure and each reason."""
     environment: str | None
     locks: tuple[LockView, ...]
     sections: tuple[Section, ...]
     """The cases by verdict, the worst first."""
     sets: tuple[SetView, ...]
+    remarks: tuple[str, ...]
+    """What is odd of images and their making, each once, with the cases it is said of."""
+    place: Place
 
     @property
     def cases(self) -> Iterator[CaseView]:
@@ -168,35 +192,55 @@ class RunView:
         return (case for section in self.sections for case in section.cases)
 
 
-def run_view(run: RunRecord, folder: Path | None = None) -> RunView:
-    """Make the view of a run; of ``folder`` the headers of its images are read, if one is given."""
+def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None = None) -> RunView:
+    """Make the view of a run; of ``folder`` the headers of its images are read, if one is given.
+
+    ``place`` is for the commands it offers: by default the run's id, with the default folders.
+    """
+    place = place or Place(run.run_id)
     found: dict[Verdict, list[CaseView]] = {verdict: [] for verdict in WORST_FIRST}
     for case, (anchor, slug) in zip(run.cases, anchors(run.cases), strict=True):
-        found[case.verdict].append(case_view(case, run.run_id, folder, anchor=anchor, slug=slug))
+        found[case.verdict].append(case_view(case, place, folder, anchor=anchor, slug=slug))
     ordered = sorted(run.lock_differences, key=lambda each: (each.suite, each.key))
     by_suite = groupby(ordered, lambda each: each.suite)
     return RunView(
         record=run,
         outcome=outcome(run),
-        shared=grouping_sentence(run.cases),
+        shared=grouping_sentences(run.cases),
         environment=environment_sentence(run.cases),
         locks=tuple(LockView(suite, tuple(differences)) for suite, differences in by_suite),
         sections=tuple(Section(each, tuple(cases)) for each, cases in found.items() if cases),
         sets=set_views(run, folder),
+        remarks=tuple(_remarks(run)),
+        place=place,
     )
+
+
+def _remarks(run: RunRecord) -> Iterator[str]:
+    """Say what was not compared, and what is odd of images, each once with its cases."""
+    said: dict[str, list[str]] = {}
+    for left_out in run.not_compared:
+        said.setdefault(f"not compared, {left_out.why}", []).append(name_of(left_out))
+    for case in run.cases:
+        for remark in case.remarks:
+            said.setdefault(remark, []).append(name_of(case))
+    for text, names in said.items():
+        more = f" and {len(names) - _KEYS:,} more" if len(names) > _KEYS else ""
+        yield f"{text} ({', '.join(names[:_KEYS])}{more})"
 
 
 def case_view(
     case: CaseRecord,
-    run_id: str,
+    place: Place,
     folder: Path | None = None,
     *,
     anchor: str | None = None,
     slug: str | None = None,
 ) -> CaseView:
-    """Make the view of one case of the run ``run_id``; ``folder`` as of ``run_view``."""
+    """Make the view of one case of the run at ``place``; ``folder`` as of ``run_view``."""
     reasons = [told(reason, case.gates, case.error) for reason in case.reasons]
     reasons.sort(key=lambda each: each.about is not About.PROFILE)
+    same = case.verdict is not Verdict.IDENTICAL and equal_pixels(case)
     prompt, seed = _recipe_value(case, "prompt"), _recipe_value(case, "seed")
     return CaseView(
         record=case,
@@ -207,12 +251,16 @@ def case_view(
         baseline=picture_of("baseline", case.baseline.image if case.baseline else None, folder),
         current=picture_of("current", case.image, folder),
         difference=picture_of("difference", case.difference, folder),
+        inputs=tuple(
+            (each.argument, picture_of("input", each.file, folder)) for each in case.inputs
+        ),
         reasons=tuple(reasons),
         metrics=metric_rows(case.metrics, _gates(case)) if case.metrics else (),
         content=metric_rows(case.content, case.content_gates) if case.content else (),
-        why=why(case.diagnosis) if case.diagnosis else None,
-        moved=pixels_in_words(case.metrics),
-        accept=_accept(case, run_id),
+        why=why(case.diagnosis, moved=not same) if case.diagnosis else None,
+        moved="no pixel changed" if same else pixels_in_words(case.metrics),
+        accept=_accept(case, place),
+        calibrate=_calibrate(case, place),
     )
 
 
@@ -227,11 +275,17 @@ def _recipe_value(case: CaseRecord, name: str) -> object:
     return case.recipe.get(name, call.get(name) if isinstance(call, dict) else None)
 
 
-def _accept(case: CaseRecord, run_id: str) -> tuple[str, ...]:
+def _accept(case: CaseRecord, place: Place) -> tuple[str, ...]:
     """Return the command that accepts a case's image; () where none should be offered.
 
     To undo a rejection deserves more than a line to copy; to accept does not mend the content.
     """
     if case.verdict not in _ACCEPTABLE or case.breaks_content:
         return ()
-    return ("goldenseed", "accept", shlex.quote(run_id), shlex.quote(case.id), "--reason", '"…"')
+    return place.accepting(name_of(case))
+
+
+def _calibrate(case: CaseRecord, place: Place) -> tuple[str, ...]:
+    """Return the command that measures what a reason proposes; () where none does."""
+    harmless = next((each.value for each in case.reasons if each.code == CALIBRATION), None)
+    return () if harmless is None else place.calibrating(case.path, case.id, str(harmless))

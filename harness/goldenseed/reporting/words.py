@@ -9,9 +9,10 @@ from enum import Enum, auto
 
 from goldenseed.images.gates import Direction
 from goldenseed.reporting.numbers import metric_label, number, scalar, value_and_limit
-from goldenseed.runs.record import GateInForce, RunRecord
+from goldenseed.runs.parts import NotCompared
+from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
 from goldenseed.trace.stages import Stage, StageName
-from goldenseed.verdict.model import CONTENT, Reason, Verdict
+from goldenseed.verdict.model import CALIBRATION, CONTENT, Reason, Verdict
 
 WORST_FIRST = (
     Verdict.DRIFT,
@@ -88,15 +89,34 @@ def count_of(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+def name_of(case: CaseRecord | NotCompared) -> str:
+    """Name a case with its suite, as every verb takes it: ``shapes::red-apple[seed=1024]``."""
+    return f"{case.suite}::{case.id}"
+
+
+def suites_of(run: RunRecord) -> list[str]:
+    """Return the suites' names in the order in which the run met them."""
+    cases: tuple[CaseRecord | NotCompared, ...] = (*run.cases, *run.not_compared)
+    return list(dict.fromkeys(case.suite for case in cases))
+
+
 def outcome(run: RunRecord) -> str:
     """Say in a few words how a run ended: ``6 of 32 cases fail``, ``cut short: no cases``."""
-    total, failed = len(run.cases), sum(not case.passed for case in run.cases)
+    total = len(run.cases)
+    expected = sum(not case.passed and case.xfail is not None for case in run.cases)
+    failed = sum(not case.passed for case in run.cases) - expected
     if not total:
         words = "no cases"
     elif failed:
         words = f"{failed:,} of {count_of(total, 'case fails', 'cases fail')}"
+    elif expected:
+        words = f"{total - expected:,} of {count_of(total, 'case passes', 'cases pass')}"
     else:
         words = f"all {total:,} cases pass" if total > 1 else "the one case passes"
+    if expected:
+        words += f", {count_of(expected, 'fails', 'fail')} behind an xfail mark"
+    if run.not_compared:
+        words += f", {len(run.not_compared):,} not compared"
     if broken := sum(not each.passed for each in run.sets):
         words += f", {count_of(broken, 'set is', 'sets are')} broken"
     return words if run.complete else f"cut short: {words}"
@@ -125,6 +145,8 @@ class About(Enum):
     GATE = auto()
     TOLERANCE = auto()
     CONTENT = auto()
+    CALIBRATION = auto()
+    """What could be measured: told beside the command that does it."""
     PROFILE = auto()
     """The accepted image is of another profile: never to be overlooked."""
     OTHER = auto()
@@ -134,6 +156,7 @@ _ABOUT = {
     "gate": About.GATE,
     "tolerance": About.TOLERANCE,
     CONTENT: About.CONTENT,
+    CALIBRATION: About.CALIBRATION,
     "profile_fallback": About.PROFILE,
 }
 
@@ -147,6 +170,14 @@ class Told:
     statement: str
     """What it says, without where the limit came from."""
     source: str
+
+    @property
+    def beyond(self) -> bool:
+        """Whether it tells of a value beyond what is allowed."""
+        value, limit = _number(self.reason.value), _number(self.reason.limit)
+        if self.about is About.TOLERANCE and value is not None and limit is not None:
+            return value > limit
+        return self.about in {About.GATE, About.CONTENT}
 
     @property
     def words(self) -> str:
@@ -177,7 +208,7 @@ def _statement(reason: Reason, gates: Sequence[GateInForce]) -> tuple[str, str |
             return "", None
         case "gate" | "tolerance" | "content" if reason.metric:
             return _measured(reason, reason.metric, gates)
-        case "no_baseline" | "tolerance" if reason.detail:
+        case "no_baseline" | "tolerance" | "calibration" if reason.detail:
             return "", None
     return _SENTENCES.get(reason.code) or _unknown(reason), None
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from goldenseed.baselines.store import Candidate
+from goldenseed.baselines.rejections import in_words
+from goldenseed.baselines.store import BaselineStore, Candidate
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside
-from goldenseed.runs.record import CaseRecord, GitState, RunRecord
+from goldenseed.environment.profile import PORTABLE, profile_slug
+from goldenseed.runs.record import CaseRecord, EnvironmentValue, GitState, RunRecord
+from goldenseed.verdict.model import Verdict
+
+_LISTED = 5
+"""How many cases a line names."""
 
 
 def read_git_state(folder: Path) -> GitState | None:
@@ -61,18 +67,42 @@ def candidates_of(
 ) -> tuple[Candidate, ...]:
     """Turn records of ``run``, which lies in ``folder``, into candidates.
 
-    Raises ``GoldenseedError`` for a case without an image or whose environment was not recorded.
+    Raises ``GoldenseedError`` for a case without an image, one whose environment was not recorded,
+    and one whose profile is not that of its environment.
     """
     return tuple(_candidate(run, folder, case) for case in cases)
+
+
+def open_candidates(
+    run: RunRecord, folder: Path, cases: Sequence[CaseRecord], store: BaselineStore
+) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    """Turn those records into candidates on which nothing stands in the way of deciding.
+
+    Returns them, and a line on what was left out and why: cases in error, and rejected images.
+    Raises as ``candidates_of``.
+    """
+    sound = [case for case in cases if case.verdict is not Verdict.ERROR]
+    errors = [case for case in cases if case.verdict is Verdict.ERROR]
+    candidates = candidates_of(run, folder, sound)
+    rejected = store.rejected(candidates)
+    names = {each.name for each, _ in rejected}
+    lines = [f"left out {each.name}: {in_words(rejections)}" for each, rejections in rejected]
+    if errors:
+        listed = ", ".join(f"{case.suite}::{case.id}" for case in errors[:_LISTED])
+        more = f" and {len(errors) - _LISTED} more" if len(errors) > _LISTED else ""
+        lines.append(f"left out {len(errors)} with the verdict error: {listed}{more}")
+    return tuple(each for each in candidates if each.name not in names), tuple(lines)
 
 
 def _candidate(run: RunRecord, folder: Path, case: CaseRecord) -> Candidate:
     if case.image is None or case.pixels_sha256 is None or case.profile is None:
         raise GoldenseedError(
-            f"{case.id} has no image to accept: its verdict is {case.verdict.value}",
+            f"{case.suite}::{case.id} has no image to accept: its verdict is {case.verdict.value}",
             path=folder / "run.json",
             fix="mend what the case's message names and run it again",
         )
+    environment = run.environment_of(case)
+    _check_profile(case, environment, folder)
     return Candidate(
         suite=case.suite,
         case=case.id,
@@ -81,8 +111,30 @@ def _candidate(run: RunRecord, folder: Path, case: CaseRecord) -> Candidate:
         pixels_sha256=case.pixels_sha256,
         recipe=case.recipe,
         recipe_sha256=case.recipe_sha256,
-        environment=run.environment_of(case),
+        environment=environment,
         in_force=case.in_force,
         run_id=run.run_id,
         trace=None if case.trace_file is None else inside(folder, case.trace_file),
+        size=None if case.width is None or case.height is None else (case.width, case.height),
+        mode=case.mode,
+        stages=tuple((each.stage, each.index, each.source, each.sha256) for each in case.trace),
     )
+
+
+def _check_profile(
+    case: CaseRecord, environment: Mapping[str, EnvironmentValue], folder: Path
+) -> None:
+    """Refuse a profile that is not the one which the recorded environment has.
+
+    Earlier releases named a GPU without the processor that draws the noise.
+    """
+    own = [profile_slug(environment, noise=noise) for noise in ("cpu", None)]
+    if case.recipe.get("determinism") == PORTABLE:
+        own.insert(0, PORTABLE)
+    if case.profile not in own:
+        raise GoldenseedError(
+            f"{case.suite}::{case.id}: the record says that the profile is {case.profile!r}, and "
+            f"the environment that it names by its digest is one of {own[0]}",
+            path=folder / "run.json",
+            fix="the record was altered: run the suite again",
+        )

@@ -14,14 +14,16 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_json, read_regular, write_atomically
 from goldenseed.core.strict_json import parse
 from goldenseed.environment.lock import LockDifference
+from goldenseed.runs.parts import NotCompared, SetRecord
 from goldenseed.runs.record import (
     SCHEMA_VERSION,
     CaseRecord,
     EnvironmentValue,
     GitState,
     RunRecord,
-    SetRecord,
 )
+from goldenseed.runs.tries import together
+from goldenseed.verdict.model import PASSING, passing
 
 RECORD = "run.json"
 JOURNAL = "cases.jsonl"
@@ -63,6 +65,11 @@ class RunWriter:
         self._write_record(self._record)
         self._journal = (self.folder / JOURNAL).open("ab")
 
+    @property
+    def record(self) -> RunRecord:
+        """What is written so far; the cases once the run is finished."""
+        return self._record
+
     def add_environment(
         self, profile: str | None, environment: dict[str, EnvironmentValue]
     ) -> None:
@@ -84,8 +91,8 @@ class RunWriter:
         self._record = self._record.model_copy(update={"lock_differences": tuple(together)})
         self._write_record(self._record)
 
-    def add(self, case: CaseRecord) -> None:
-        """Append one case, in place of an earlier try at it; it survives this process now."""
+    def add(self, case: CaseRecord | NotCompared) -> None:
+        """Append one try at a case, or one that was left out; it survives this process now."""
         self._journal.write(case.model_dump_json().encode() + b"\n")
         self._journal.flush()
 
@@ -97,7 +104,7 @@ class RunWriter:
             update={
                 "finished": finished,
                 "complete": complete,
-                "cases": _read_journal(journal),
+                **_read_journal(journal),
             }
         )
         self._write_record(self._record, durable=True)
@@ -119,7 +126,7 @@ class RunWriter:
         write_atomically(self.folder / RECORD, data, durable=durable)
 
 
-def _place(case: CaseRecord) -> tuple[str, int]:
+def _place(case: CaseRecord | NotCompared) -> tuple[str, int]:
     return case.path, case.line or 0
 
 
@@ -165,25 +172,52 @@ def load_run(path: Path) -> RunRecord:
         raise GoldenseedError(_first_problem(error), path=file, fix="run the suite again") from None
     journal = file.parent / JOURNAL
     if record.finished is None and journal.is_file():
-        record = record.model_copy(update={"cases": _read_journal(journal)})
-    return record
+        record = record.model_copy(update=_read_journal(journal))
+    cases = tuple(_as_required(case, record.options) for case in record.cases)
+    sets = tuple(_as_found(each) for each in record.sets)
+    return record.model_copy(update={"cases": cases, "sets": sets})
 
 
-def _read_journal(journal: Path) -> tuple[CaseRecord, ...]:
+def _as_found(found: SetRecord) -> SetRecord:
+    """Return the set as what was found of it lets it pass, whatever its ``passed`` says."""
+    holds = found.error is None and all(result.passed for result in found.results)
+    return found.model_copy(update={"passed": found.passed and holds})
+
+
+def _as_required(case: CaseRecord, options: Mapping[str, str]) -> CaseRecord:
+    """Return the case as the run's options let it pass, whatever its ``passed`` says."""
+    required, update = options.get("require"), options.get("update", "none")
+    enough = required not in PASSING or case.verdict in passing(required, update)
+    if not case.passed or (enough and not case.breaks_content):
+        return case
+    return case.model_copy(update={"passed": False})
+
+
+def _read_journal(journal: Path) -> dict[str, tuple[CaseRecord | NotCompared, ...]]:
     """Read the cases of an unfinished run; a last line without its newline was cut off."""
     *lines, _cut_off = read_regular(journal, RECORD_LIMIT_BYTES).split(b"\n")
-    cases: dict[tuple[str, str], CaseRecord] = {}
+    tries: dict[tuple[str, str], list[CaseRecord]] = {}
+    left_out: dict[tuple[str, str], NotCompared] = {}
     for number, line in enumerate(lines, 1):
         try:
-            case = CaseRecord.model_validate(parse(line, journal))
+            data = parse(line, journal)
+            if isinstance(data, dict) and "why" in data:
+                case = NotCompared.model_validate(data)
+                left_out[case.path, case.id] = case
+            else:
+                record = CaseRecord.model_validate(data)
+                tries.setdefault((record.path, record.id), []).append(record)
         except GoldenseedError as error:
             raise GoldenseedError(error.what, path=journal, line=number, fix=error.fix) from None
         except ValidationError as error:
             raise GoldenseedError(
                 _first_problem(error), path=journal, line=number, fix="run the suite again"
             ) from None
-        cases[case.path, case.id] = case
-    return tuple(sorted(cases.values(), key=_place))
+    left = [each for key, each in left_out.items() if key not in tries]
+    return {
+        "cases": tuple(sorted(map(together, tries.values()), key=_place)),
+        "not_compared": tuple(sorted(left, key=_place)),
+    }
 
 
 def _first_problem(error: ValidationError) -> str:

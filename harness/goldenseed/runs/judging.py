@@ -163,7 +163,7 @@ class Judging:
             filter(None, (each.accepted_with(made.pixels_sha256) for each in profiles)), None
         )
         trace = self._same_trace(made.recording, accepted)
-        return made.kept(self._folder, self._pictures, accepted=accepted, trace=trace)
+        return made.kept(self._folder, self._pictures, trace=trace)
 
     def _same_trace(
         self, recording: Recording | None, accepted: AcceptedImage | None
@@ -174,7 +174,9 @@ class Judging:
         if accepted.stages_sha256 != recording.stages_sha256:
             return None
         with suppress(GoldenseedError):  # then it is written anew
-            return accepted.trace_sha256, self._store.trace_file(accepted.trace_sha256)
+            return accepted.trace_sha256, self._store.trace_file(
+                accepted.trace_sha256, recording.stages_sha256
+            )
         return None
 
     def _mask(self, image: Image, spec: MaskSpec | None) -> tuple[Image | None, MaskUsed | None]:

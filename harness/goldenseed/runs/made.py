@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.profile import PORTABLE, profile_slug
 from goldenseed.images.gates import default_limits
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.runs.stored import Pictures, kept_layers, kept_trace
@@ -20,16 +22,25 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from goldenseed.backends.diffusers.layers import DeepTrace
-    from goldenseed.baselines.entry import AcceptedImage
     from goldenseed.suite.cases import Case
     from goldenseed.suite.masking import MaskSpec
     from goldenseed.trace.digesting import Recording
 
 
+_LOOKS = 7
+
+
 def pending(case: Case, path: str) -> CaseRecord:
-    """Return what is known of a case of the file ``path`` before it runs; it counts as failed."""
-    recipe = recipe_of(case)
-    return CaseRecord(
+    """Return what is known of a case of the file ``path`` before it runs; it counts as failed.
+
+    With an ``error`` where an input cannot be read: then there is nothing to run.
+    """
+    unreadable = None
+    try:
+        recipe = recipe_of(case)
+    except GoldenseedError as error:
+        unreadable, recipe = str(error), recipe_of(replace(case, inputs={}))
+    record = CaseRecord(
         id=case.id,
         suite=case.suite.name,
         path=path,
@@ -40,6 +51,13 @@ def pending(case: Case, path: str) -> CaseRecord:
         verdict=Verdict.ERROR,
         passed=False,
     )
+    return record if unreadable is None else record.failed("unusable_input", unreadable)
+
+
+def case_profile(case: Case, environment: Mapping[str, EnvironmentValue]) -> str:
+    """Name the profile of a case's image that is made in ``environment``."""
+    portable = case.suite.determinism.portable
+    return PORTABLE if portable else profile_slug(environment, noise=case.noise.kind)
 
 
 def limits_of(case: Case) -> Mapping[str, Limit]:
@@ -64,6 +82,8 @@ class Made:
     environment: Mapping[str, EnvironmentValue] | None = None
     environment_sha256: str | None = None
     in_force: Mapping[str, EnvironmentValue] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    """What is odd of how it was made."""
     recording: Recording | None = None
     layers: DeepTrace | None = None
 
@@ -92,12 +112,11 @@ class Made:
         folder: Path,
         pictures: Pictures,
         *,
-        accepted: AcceptedImage | None = None,
         trace: tuple[str, bytes] | None = None,
     ) -> dict[str, object]:
         """Keep image and traces in a run's folder; return the record's fields on what was made.
 
-        An accepted image or ``trace`` (digest and file) of the same values is copied.
+        An accepted image of the same pixels is copied, and ``trace`` (digest and file) if given.
         """
         image = self.image
         return {
@@ -105,13 +124,26 @@ class Made:
             "environment_sha256": self.environment_sha256,
             "in_force": dict(self.in_force),
             "pixels_sha256": self.pixels_sha256,
-            "image": pictures.keep(image, self.pixels_sha256, accepted=accepted),
+            "image": pictures.keep(image, self.pixels_sha256),
             "width": image.width,
             "height": image.height,
             "mode": image.mode,
+            "remarks": (*self.remarks, *_odd(image)),
             **kept_trace(folder, self.recording, trace),
             **kept_layers(folder, self.layers),
         }
+
+
+def _odd(image: Image) -> Iterator[str]:
+    """Say of a flat picture that it is one; of others a few pixels tell that they are not."""
+    first = image.getpixel((0, 0))
+    places = ((image.width * n // _LOOKS, image.height * n // _LOOKS) for n in range(_LOOKS))
+    if any(image.getpixel(place) != first for place in places):
+        return
+    extrema = image.getextrema()
+    channels = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    if all(low == high for low, high in channels):
+        yield f"the image is flat: every pixel is {first}"
 
 
 def mask_for(size: tuple[int, int], spec: MaskSpec | None) -> Image | None:

@@ -7,8 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     JsonValue,
     StringConstraints,
@@ -19,6 +17,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.diagnosis.model import Diagnosis
 from goldenseed.environment.lock import LockDifference
+from goldenseed.runs.parts import Document, NotCompared, SetRecord, Try
 from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
@@ -32,11 +31,7 @@ RunId = Annotated[str, StringConstraints(pattern=_FOLDER_NAME, max_length=255)]
 """The name of a run's folder: nothing that leads out of the folder of reports."""
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class GitState(_Document):
+class GitState(Document):
     """The repository the suite was run from."""
 
     commit: str
@@ -45,7 +40,7 @@ class GitState(_Document):
     """Whether tracked files differed from that commit."""
 
 
-class BaselineUsed(_Document):
+class BaselineUsed(Document):
     """The accepted image a case was held against."""
 
     profile: str
@@ -57,7 +52,7 @@ class BaselineUsed(_Document):
     """The run whose image stands in the baseline's place, where two runs are compared."""
 
 
-class MaskUsed(_Document):
+class MaskUsed(Document):
     """Which pixels of a case did not count."""
 
     source: str | None = None
@@ -68,7 +63,20 @@ class MaskUsed(_Document):
     """Mask and regions as one picture, white where pixels counted; relative to the folder."""
 
 
-class Seconds(_Document):
+class InputUsed(Document):
+    """A picture or tensor that the pipeline was given."""
+
+    argument: str
+    """The pipeline's keyword, and the place in a list: ``image``, ``control_image[1]``."""
+    source: str
+    """The file as the suite names it."""
+    sha256: str
+    """The digest of the decoded values."""
+    file: str
+    """A copy, relative to the run's folder: of a picture a PNG as it was given."""
+
+
+class Seconds(Document):
     """Wall-clock seconds a case took."""
 
     load: float = 0.0
@@ -76,7 +84,7 @@ class Seconds(_Document):
     compare: float = 0.0
 
 
-class TraceStage(_Document):
+class TraceStage(Document):
     """The digest of one stage; the trace's file has norm and sketch too."""
 
     stage: Stage
@@ -106,7 +114,7 @@ class GateInForce:
         return cls(name, metric or name, "min" if direction == "min" else "max", limit, source)
 
 
-class CaseRecord(_Document):
+class CaseRecord(Document):
     """What happened to one case."""
 
     id: str
@@ -147,6 +155,8 @@ class CaseRecord(_Document):
     """Content score to value, of the image by itself: ``sharpness`` → 31.2."""
     content_limits: dict[str, float] = Field(default_factory=dict)
     """Content limit to limit, as in force for this case: ``min_sharpness`` → 20."""
+    inputs: tuple[InputUsed, ...] = ()
+    """The pictures and tensors that the pipeline was given."""
     masked: MaskUsed | None = None
     """Which pixels did not count; None where all did."""
     baseline: BaselineUsed | None = None
@@ -154,6 +164,14 @@ class CaseRecord(_Document):
     """The difference picture, relative to the run's folder."""
     error: str | None = None
     """The message of what went wrong, for the verdict ``error``."""
+    remarks: tuple[str, ...] = ()
+    """What is odd of the image or its making and changes no verdict, a sentence each."""
+    xfail: str | None = None
+    """The reason of the xfail mark that the case bears, where pytest went by it; may be empty."""
+    retried: bool = False
+    """Whether a plugin ran the case once more because of what came of it."""
+    tries: tuple[Try, ...] = ()
+    """Every try in order, this one among them, where the case was run more than once."""
     seconds: Seconds = Seconds()
     trace: tuple[TraceStage, ...] = ()
     """The stages the image passed, in order; empty where none were recorded."""
@@ -185,6 +203,11 @@ class CaseRecord(_Document):
         """The content limits in force, likewise; ``metric`` is then a content score."""
         return tuple(GateInForce.named(*limit) for limit in self.content_limits.items())
 
+    @property
+    def unstable(self) -> bool:
+        """Whether its tries did not all come to the same verdict and the same pixels."""
+        return len({(each.verdict, each.pixels_sha256) for each in self.tries}) > 1
+
     def failed(self, code: str, message: str) -> CaseRecord:
         """Return the record with the verdict ``error``, and what went wrong."""
         reasons = (Reason(code=code, detail=message),)
@@ -214,52 +237,7 @@ class CaseRecord(_Document):
         return any(reason.code == CONTENT for reason in self.reasons)
 
 
-class SetResult(_Document):
-    """What became of one limit on the pairs of a set."""
-
-    limit_name: str
-    """The limit as the suite writes it: ``max_phash_distance``."""
-    side: Literal["within", "between"]
-    other: str | None = None
-    """Of ``between``: the id of the other set."""
-    metric: str
-    limit: float
-    value: float | Literal["inf"]
-    """The statistic over the pairs."""
-    worst_value: float | Literal["inf"]
-    """The metric of the worst pair."""
-    worst_pair: tuple[str, str]
-    """The ids of the two cases that are the worst pair."""
-    pairs: int
-    """How many pairs were measured."""
-    of_pairs: int
-    """How many there are; more than were measured where a sample was taken."""
-    passed: bool
-
-
-class SetRecord(_Document):
-    """What became of one set of cases that are held against each other."""
-
-    kind: Literal["consistency", "diversity"]
-    id: str
-    suite: str
-    path: str
-    """The suite file, relative to pytest's root, with forward slashes."""
-    line: int | None = None
-    statistic: Literal["worst", "mean"]
-    cases: tuple[str, ...]
-    """The ids of its members."""
-    passed: bool
-    """Whether no limit is broken and nothing went wrong."""
-    results: tuple[SetResult, ...] = ()
-    """One for each limit that could be judged."""
-    not_judged: tuple[str, ...] = ()
-    """Why some or all of it could not be judged: ``3 of 8 cases ran``."""
-    error: str | None = None
-    """What went wrong while it was judged."""
-
-
-class RunRecord(_Document):
+class RunRecord(Document):
     """One run: the document behind ``reports/<run id>/run.json``."""
 
     schema_version: Literal[1] = 1
@@ -280,6 +258,8 @@ class RunRecord(_Document):
     options: dict[str, str] = Field(default_factory=dict)
     """The ``--golden-…`` options in force: ``require`` → ``warn``."""
     cases: tuple[CaseRecord, ...] = ()
+    not_compared: tuple[NotCompared, ...] = ()
+    """The cases that were selected and gave no image that anything was held against."""
     sets: tuple[SetRecord, ...] = ()
     """The sets of the suites that ran, in the order of the suites."""
 
@@ -289,7 +269,8 @@ class RunRecord(_Document):
             if json_sha256(environment) == case.environment_sha256:
                 return environment
         raise GoldenseedError(
-            f"the run {self.run_id} does not say in which environment {case.id} ran",
+            f"the run {self.run_id} does not say in which environment {case.id} ran: none that it "
+            f"lists has the digest {case.environment_sha256}",
             fix="the record was altered: run the suite again",
         )
 

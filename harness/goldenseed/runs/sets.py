@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import parse_set_limit
-from goldenseed.runs.record import CaseRecord, SetRecord, SetResult
+from goldenseed.runs.parts import SetRecord, SetResult
+from goldenseed.runs.record import CaseRecord
 from goldenseed.runs.stored import stored_image
 from goldenseed.verdict.model import Verdict
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from goldenseed.backends.diffusers.layers import DeepTrace
-    from goldenseed.baselines.entry import AcceptedImage
     from goldenseed.baselines.store import BaselineStore
 
 FOLDER = "traces"
@@ -167,15 +166,13 @@ class Pictures:
         self._taken: str | None = None
         """The digest of the accepted file that was verified and written here last."""
 
-    def keep(
-        self, image: Image, sha256: str, *, accepted: AcceptedImage | None = None
-    ) -> str | None:
+    def keep(self, image: Image, sha256: str) -> str | None:
         """Write ``image`` under its digest, once; return the place, or None if none is kept."""
         if self._folder is None:
             return None
         place = f"images/{sha256}.png"
         if not (self._folder / place).exists():
-            data = self._encoded(image, sha256, accepted.file_sha256 if accepted else None)
+            data = self._encoded(image, sha256)
             write_atomically(self._folder / place, data, durable=False)
         return place
 
@@ -199,13 +196,13 @@ class Pictures:
         if not accepted.is_file() or not filecmp.cmp(accepted, kept, shallow=False):
             self._store.image(sha256)
 
-    def _encoded(self, image: Image, sha256: str, file_sha256: str | None) -> bytes:
+    def _encoded(self, image: Image, sha256: str) -> bytes:
         """Return a PNG file of ``image``: the accepted one where it is sound, which is faster."""
         from goldenseed.core.pixels import encode_png
 
         if self._store is not None and self._store.image_path(sha256).is_file():
             with suppress(GoldenseedError):
-                data = self._store.image_file(sha256, file_sha256)
+                data = self._store.image_file(sha256)
                 self._taken = sha256
                 return data
         return encode_png(image)

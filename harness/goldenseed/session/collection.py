@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -22,8 +22,10 @@ from goldenseed.session.failure import (
     GoldenWarning,
     settle,
     show_traceback,
+    shown,
 )
 from goldenseed.session.golden_session import session_of
+from goldenseed.session.naming import repetitions
 from goldenseed.suite.loading import load_suite
 from goldenseed.suite.recipes import model_key
 
@@ -51,17 +53,18 @@ class SuiteFile(pytest.File):
         if self.config.pluginmanager.hasplugin("xdist"):
             marks.append(pytest.mark.xdist_group(model_key(suite)))
         custom: dict[str, pytest.MarkDecorator] = {}
-        for case in suite.cases:
+        for case, name in _repeated(suite, repetitions(self.config)):
             # Spelled out, since pytest 9.2 sees the brackets of an id only in a text that it parses
             # itself; without that, --lf does not know the case again.
-            nodeid = f"{self.nodeid}::{case.id}"
-            item = CaseItem.from_parent(self, name=case.id, nodeid=nodeid, case=case)
+            nodeid = f"{self.nodeid}::{name}"
+            item = CaseItem.from_parent(self, name=name, nodeid=nodeid, case=case)
+            item.extra_keyword_matches.add(f"[seed:{case.seed}]")
             for mark in marks:
                 item.add_marker(mark)
-            for name in case.marks:
-                if name not in custom:
-                    custom[name] = self._mark(name, case.line)
-                item.add_marker(custom[name])
+            for each in case.marks:
+                if each not in custom:
+                    custom[each] = self._mark(each, case.line)
+                item.add_marker(custom[each])
             yield item
 
     def _check_gate(self, gate: GateLine) -> None:
@@ -119,6 +122,15 @@ class SuiteFile(pytest.File):
         return mark
 
 
+def _repeated(suite: Suite, times: int) -> Iterator[tuple[Case, str]]:
+    """Yield each case with its item's name, several times under pytest-repeat's ``--count``."""
+    if times == 1:
+        yield from ((case, case.id) for case in suite.cases)
+        return
+    for case in suite.cases:
+        yield from ((case, f"{case.id}[{number}-{times}]") for number in range(1, times + 1))
+
+
 class CaseItem(pytest.Item):
     """One image to generate and judge."""
 
@@ -130,10 +142,11 @@ class CaseItem(pytest.Item):
     def runtest(self) -> None:
         """Generate, judge, and fail or warn as the verdict demands."""
         session = session_of(self.config)
-        record, error = session.worker.run(self.case)
+        with session.foreign.collected():
+            record, error = session.worker.run(self.case, self.name)
         if error is not None:
             show_traceback(self, error)
-        settle(self, record, session.text_of)
+        settle(self, record, session.said_of)
 
     def repr_failure(
         self,
@@ -142,7 +155,7 @@ class CaseItem(pytest.Item):
     ) -> Any:
         """Show the record's text for a verdict, and pytest's own view for anything else."""
         if isinstance(excinfo.value, GoldenFailure):
-            return str(excinfo.value)
+            return shown(self, cast("pytest.ExceptionInfo[GoldenFailure]", excinfo), self.case.line)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

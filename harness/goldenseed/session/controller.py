@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -12,17 +13,22 @@ from typing import Any
 from goldenseed.baselines.store import BaselineStore, Outcome
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.lock import LockDifference
+from goldenseed.reporting.commands import Place
 from goldenseed.reporting.html import write_report
 from goldenseed.reporting.markdown import write_summary
-from goldenseed.reporting.view import run_view
-from goldenseed.runs.candidates import candidates_of, read_git_state, who_accepts
+from goldenseed.reporting.view import RunView, run_view
+from goldenseed.runs.candidates import open_candidates, read_git_state, who_accepts
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.made import pending
-from goldenseed.runs.record import CaseRecord, RunRecord, SetRecord
+from goldenseed.runs.parts import NotCompared, SetRecord
+from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.sets import judge_sets
 from goldenseed.session.distribution import RUNNING
+from goldenseed.session.foreign import told
 from goldenseed.session.gate_check import GateCheck, Memory
+from goldenseed.session.naming import unrepeated
 from goldenseed.session.options import Options
+from goldenseed.session.unreferenced import Extent, unreferenced
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
 
@@ -39,6 +45,7 @@ class Controller:
         options: Options,
         store: BaselineStore,
         memory: Memory | None = None,
+        place: Place | None = None,
     ) -> None:
         self._root = root
         self._run_id = run_id
@@ -46,9 +53,11 @@ class Controller:
         self._options = options
         self._store = store
         self._memory = memory
+        self._place = place
         self._writer: RunWriter | None = None
+        self._warned: Counter[str] = Counter()
         self._suites: Mapping[str, Suite] | None = None
-        self.run: RunRecord | None = None
+        self.view: RunView | None = None
         self.notes: list[str] = []
         self.failed_after_all = False
 
@@ -61,8 +70,8 @@ class Controller:
         """Keep a line for the end of the session."""
         self.notes.append(line)
 
-    def receive(self, carried: Mapping[str, Any]) -> None:
-        """Keep what a case's report carried."""
+    def receive(self, carried: Mapping[str, Any], *, retried: bool = False) -> None:
+        """Keep what a case's report carried; ``retried`` if the case is run once more for it."""
         writer = self._ensure_writer()
         if carried.get("environment"):
             writer.add_environment(carried["profile"], carried["environment"])
@@ -70,13 +79,17 @@ class Controller:
             writer.add_lock_differences(
                 LockDifference.model_validate(each) for each in carried["lock_differences"]
             )
-        for record in carried["records"]:
-            writer.add(CaseRecord.model_validate(record))
+        self._warned.update(carried.get("warnings", {}))
+        if carried.get("not_compared"):
+            writer.add(NotCompared.model_validate(carried["not_compared"]))
+        for each in carried.get("records", ()):
+            record = CaseRecord.model_validate(each)
+            writer.add(record.model_copy(update={"retried": True}) if retried else record)
 
     def receive_crash(self, nodeid: str, message: str) -> bool:
         """Record a case whose worker died while it ran; False for a test that is none."""
         place, _, name = nodeid.partition("::")
-        case_id = name.rpartition("@")[0] or name
+        case_id = unrepeated(name.rpartition("@")[0] or name)
         path = self._root / place
         if not place.endswith(".suite.yaml") or not path.is_file():
             return False
@@ -84,29 +97,36 @@ class Controller:
         case = next((case for case in suite.cases if case.id == case_id), None)
         if case is None:
             return False
-        self._ensure_writer().add(pending(case, place).failed("worker_crashed", message))
+        record = pending(case, place).failed("worker_crashed", message)
+        self._ensure_writer().add(record.model_copy(update={"retried": True}))
         return True
 
-    def finish(self, *, complete: bool) -> None:
+    def finish(self, *, complete: bool, extent: Extent) -> None:
         """Close the record, write report and summary, accept and check as the options say.
 
         What cannot be done is noted and fails the session; the rest is done all the same.
         """
         writer = self._ensure_writer()
         shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
-        run = self.run = writer.finish(finished=datetime.now(UTC), complete=complete)
+        run = writer.finish(finished=datetime.now(UTC), complete=complete)
         self._try(partial(self._judge_sets, run, writer))
-        run = self.run
-        view = run_view(run, writer.folder)
+        self.notes += told(self._warned)
+        run = writer.record
+        view = self.view = run_view(run, writer.folder, place=self._place)
         for step in (
             partial(write_report, view, writer.folder),
             partial(write_summary, view, writer.folder),
             writer.point_latest,
             partial(self._update, run, writer.folder),
-            partial(self._check_unreferenced, run),
+            partial(self._check_unreferenced, run, extent),
             partial(self._check_gates, run),
         ):
             self._try(step)
+
+    def finish_without_cases(self, extent: Extent) -> None:
+        """Look for what is left of suites and tests that are gone, where no case ended."""
+        nothing = RunRecord(run_id=self._run_id, started=self._started, complete=True)
+        self._try(partial(self._check_unreferenced, nothing, extent))
 
     def _try(self, step: Callable[[], object]) -> None:
         try:
@@ -137,7 +157,7 @@ class Controller:
             cases = {case.id: case for case in run.cases if case.path == place}
             judged += judge_sets(suite, place, cases, writer.folder) if suite.sets else ()
         if judged:
-            self.run = writer.add_sets(judged)
+            writer.add_sets(judged)
             self.failed_after_all |= not all(each.passed for each in judged)
 
     def _check_gates(self, run: RunRecord) -> None:
@@ -166,34 +186,35 @@ class Controller:
             for case in run.cases
             if case.verdict in self._options.updated and not case.breaks_content
         ]
+        unstable = [case for case in chosen if case.unstable]
+        if unstable:
+            names = ", ".join(f"{case.suite}::{case.id}" for case in unstable)
+            self.note(f"WARNING not accepted, since their tries gave different images: {names}")
+            chosen = [case for case in chosen if not case.unstable]
         if not chosen:
             return
         if not run.complete:
             self.note(f"nothing accepted: the run was cut short ({len(chosen)} would have been)")
             return
+        candidates, left_out = open_candidates(run, folder, chosen, self._store)
+        for line in left_out:
+            self.note(f"ERROR {line}")
+            self.failed_after_all = True
         accepted = self._store.accept(
-            candidates_of(run, folder, chosen),
+            candidates,
             by=who_accepts(self._root),
             reason=f"--golden-update={self._options.update}",
         )
         changed = sum(result.outcome is not Outcome.UNCHANGED for result in accepted)
         self.note(f"accepted {changed} images into {self._options.baselines.name}/")
 
-    def _check_unreferenced(self, run: RunRecord) -> None:
-        """Compare the baselines of each suite met with all its cases, run or deselected."""
+    def _check_unreferenced(self, run: RunRecord, extent: Extent) -> None:
+        """Say which baselines belong to nothing any more."""
         if self._options.unreferenced == "ignore" or not run.complete:
             return
-        for place in sorted({case.path for case in run.cases if case.path.endswith(".yaml")}):
-            suite = load_suite(self._root / place)
-            known = {case.id for case in suite.cases}
-            extra = [case for case in self._store.cases(suite.name) if case not in known]
-            if not extra:
-                continue
-            fails = self._options.unreferenced == "fail"
-            self.note(
-                f"{'ERROR' if fails else 'WARNING'} {place}: {len(extra)} baselines belong to no "
-                f"case: {', '.join(extra)}"
-            )
+        fails = self._options.unreferenced == "fail"
+        for line in unreferenced(run, self._store, extent):
+            self.note(f"{'ERROR' if fails else 'WARNING'} {line}")
             self.failed_after_all |= fails
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import traceback
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 import pytest
 
@@ -68,26 +70,59 @@ class GoldenWarning(pytest.PytestWarning):
     """A case moved beyond the tolerance but stayed inside its gates."""
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a case that stands out tells its reader."""
+
+    text: str
+    line: str
+    """The same in one line."""
+
+
 class GoldenFailure(AssertionError):  # noqa: N818 - pytest's word for a test that did not pass
     """A verdict that does not pass; its text is what the user reads."""
 
+    def __init__(self, said: Said) -> None:
+        super().__init__(said.text)
+        self.line = said.line
 
-def settle(item: pytest.Item, record: CaseRecord, text_of: Callable[[CaseRecord], str]) -> None:
+
+def settle(item: pytest.Item, record: CaseRecord, said_of: Callable[[CaseRecord], Said]) -> None:
     """Keep ``record`` with its item; warn or raise ``GoldenFailure`` as the verdict demands."""
+    __tracebackhide__ = True
     records = item.stash.setdefault(RECORDS, [])
     records.append(record)
     if not record.passed:
-        raise GoldenFailure(text_of(record))
+        raise GoldenFailure(said_of(record))
     if record.verdict is Verdict.WARN:
-        text = text_of(record)
+        said = said_of(record)
         try:
-            warnings.warn(GoldenWarning(text), stacklevel=2)
+            warnings.warn(GoldenWarning(said.text), stacklevel=2)
         except GoldenWarning:  # under -W error
             records[-1] = record.model_copy(update={"passed": False})
-            raise GoldenFailure(text) from None
+            raise GoldenFailure(said) from None
 
 
 def show_traceback(item: pytest.Item, error: BaseException) -> None:
     """Add the traceback of what lay behind a verdict to the report, if the user asked for such."""
     if item.config.option.tbstyle == "long" or item.config.option.fulltrace:
         item.add_report_section("call", "traceback", "".join(traceback.format_exception(error)))
+
+
+def shown(item: pytest.Item, error: pytest.ExceptionInfo[GoldenFailure], line: int) -> Any:
+    """Return what pytest shows of a verdict: the text once, and its one line wherever it lists it.
+
+    ``line`` is where the case stands in its file.
+    """
+    found: Any = error.getrepr(style="native")
+    (entry,) = found.reprtraceback.reprentries
+    entry.lines[:] = [f"{error.value}\n"]
+    found.reprcrash.path, found.reprcrash.lineno = str(item.path), line
+    return found
+
+
+def say_in_one_line(report: pytest.TestReport, error: BaseException) -> None:
+    """Let lists of failures give a verdict's one line in place of its text."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None and isinstance(error, GoldenFailure):
+        crash.message = error.line

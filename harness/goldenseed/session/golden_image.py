@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,13 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import parse_gate, parse_limit
 from goldenseed.runs.judging import with_content
 from goldenseed.runs.record import CaseRecord
-from goldenseed.session.failure import settle
+from goldenseed.session.failure import RECORDS, settle
 from goldenseed.session.golden_session import session_of
+from goldenseed.session.naming import RIVAL, owner_of
+from goldenseed.session.reports import pending_of_test
 from goldenseed.suite.cases import Limit
 from goldenseed.suite.masking import MaskSpec
 from goldenseed.suite.recipes import recipe_sha256
-from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -57,60 +58,115 @@ class GoldenImage:
         the image's size, white where pixels count, relative to the test's folder; ``ignore`` are
         regions that do not count, each left, top, width, height.
 
-        Raises ``GoldenseedError`` for a name used twice in one test or unfit for a file name, and
-        for a gate or content limit that a suite could not have either.
+        What is no image of Pillow with pixels, an array for example, fails with the verdict
+        ``error``.
+
+        Raises ``GoldenseedError`` for a name used twice in one test, and for a gate, content limit
+        or recipe that a suite could not have either.
         """
-        case = self._case_id(name)
-        scored = {each: Limit(float(value), "test") for each, value in (content or {}).items()}
-        check_limits(scored)
-        limits = {
-            gate: Limit(parse_limit(parse_gate(gate), value), "test")
-            for gate, value in (gates or {}).items()
-        }
-        plain = dict(recipe or {})
-        place, line, _ = self._item.location
-        record = CaseRecord(
-            id=case,
-            suite=re.sub(r"[^A-Za-z0-9._-]+", ".", place.removesuffix(".py")).strip("."),
-            path=place.replace("\\", "/"),
-            line=None if line is None else line + 1,
-            recipe=plain,
-            recipe_sha256=recipe_sha256(plain),
-            verdict=Verdict.ERROR,
-            passed=False,
-        )
-        masked = self._mask(mask, tuple(ignore), line)
-        record = self._session.worker.judge(record, image, limits=limits, dtype=dtype, mask=masked)
+        __tracebackhide__ = True
+        record = pending_of_test(self._item, None if name is None else str(name))
+        try:
+            self._claim(record)
+            scored = {each: Limit(float(value), "test") for each, value in (content or {}).items()}
+            check_limits(scored)
+            limits = {
+                gate: Limit(parse_limit(parse_gate(gate), value), "test")
+                for gate, value in (gates or {}).items()
+            }
+            plain = dict(recipe or {})
+            update = {"recipe": plain, "recipe_sha256": recipe_sha256(plain)}
+            record = record.model_copy(update=update)
+            masked = self._mask(mask, tuple(ignore), record.line or 1)
+        except (GoldenseedError, TypeError, ValueError) as error:
+            raise self._refused(record, error).with_traceback(None) from None
         prompt = plain.get("prompt")
-        record = with_content(record, image, prompt if isinstance(prompt, str) else None, scored)
-        settle(self._item, record, self._session.text_of)
+        try:
+            usable = _usable(image)
+        except GoldenseedError as error:
+            record = record.failed("unusable_image", str(error))
+        else:
+            record = self._session.worker.judge(
+                record, usable, limits=limits, dtype=dtype, mask=masked
+            )
+            prompt = prompt if isinstance(prompt, str) else None
+            record = with_content(record, usable, prompt, scored)
+        settle(self._item, record, self._session.said_of)
         return record
 
+    def _refused(self, record: CaseRecord, error: Exception) -> GoldenseedError:
+        """Keep the record of a call that cannot be judged; return what to raise."""
+        if not isinstance(error, GoldenseedError):
+            what = f"what golden_image.check was given: {error}"
+            error = GoldenseedError(what, path=record.path, line=record.line)
+        records = self._item.stash.setdefault(RECORDS, [])
+        records.append(record.failed("unusable_call", str(error)))
+        return error
+
+    def _claim(self, record: CaseRecord) -> None:
+        if record.id.casefold() in self._names:
+            raise GoldenseedError(
+                f"two images of this test are both called {record.id}",
+                path=record.path,
+                line=record.line,
+                fix='give each a name of its own: golden_image.check(image, name="…")',
+            )
+        self._names.add(record.id.casefold())
+        self._session.names.take_case(record.suite, record.id, owner_of(self._item))
+
     def _mask(
-        self,
-        mask: Path | str | None,
-        ignore: tuple[tuple[int, int, int, int], ...],
-        line: int | None,
+        self, mask: Path | str | None, ignore: tuple[tuple[int, int, int, int], ...], line: int
     ) -> MaskSpec | None:
         if mask is None and not ignore:
             return None
         test = self._item.path
         file = None if mask is None else test.parent / mask
-        return MaskSpec(None if mask is None else str(mask), file, ignore, test, (line or 0) + 1)
-
-    def _case_id(self, name: str | None) -> str:
-        test = re.sub(r"[^A-Za-z0-9._=,\[\]-]+", "-", self._item.location[2])
-        case = test if name is None else f"{test}[{name}]" if "[" not in test else f"{test}-{name}"
-        if case in self._names:
-            raise GoldenseedError(
-                f"two images of this test are both called {case}",
-                path=self._item.location[0],
-                fix='give each a name: golden_image.check(image, name="…")',
-            )
-        self._names.add(case)
-        return case
+        return MaskSpec(None if mask is None else str(mask), file, ignore, test, line)
 
 
 def golden_image_of(request: pytest.FixtureRequest) -> GoldenImage:
-    """Make the fixture's value for the test that asks for it."""
-    return GoldenImage(request.node)
+    """Make the fixture's value for the test that asks for it; fails for one with a rival."""
+    item = request.node
+    if RIVAL in item.stash:
+        error = GoldenseedError(item.stash[RIVAL], fix="rename one of the two, or its parameters")
+        pytest.fail(str(error), pytrace=False)
+    return GoldenImage(item)
+
+
+def _usable(image: object) -> Image:
+    """Return ``image`` if it is one of Pillow's whose pixels can be read.
+
+    Raises GoldenseedError, with what to write instead.
+    """
+    from PIL import Image
+
+    if not isinstance(image, Image.Image):
+        what = f"what golden_image.check was given is no image of Pillow: {type(image).__name__}"
+        raise GoldenseedError(what, fix=_fix(image))
+    if 0 in image.size:
+        raise GoldenseedError(
+            f"the image is {image.width} x {image.height}: it has no pixels",
+            fix="see what the test made it of",
+        )
+    try:
+        image.load()
+    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow's decoders raise
+        raise GoldenseedError(
+            f"the image cannot be decoded: {error}", fix="see that its file is whole"
+        ) from error
+    return image
+
+
+def _fix(found: object) -> str:
+    """Say what to give in the place of something that is no image."""
+    if found is None:
+        return "see why the test made none"
+    if isinstance(found, str | PathLike):
+        return "golden_image.check(Image.open(path))"
+    if hasattr(found, "images"):
+        return "golden_image.check(output.images[0])"
+    if isinstance(found, list | tuple):
+        return 'check each by itself: golden_image.check(image, name="…")'
+    if hasattr(found, "shape"):
+        return "golden_image.check(Image.fromarray(array)), height x width x 3 of dtype uint8"
+    return "give an image of Pillow"

@@ -4,64 +4,45 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from pydantic import BaseModel
 
-from goldenseed.backends.devices import VISIBLE, Place, check_repeatable, place_of_worker, too_late
+from goldenseed.backends.devices import VISIBLE, check_repeatable, place_of_worker, too_late
+from goldenseed.backends.devices import Place as DevicePlace
 from goldenseed.backends.protocol import Settings
 from goldenseed.backends.registry import Backends, look_up
 from goldenseed.baselines.store import BaselineStore
+from goldenseed.baselines.verified import Verified
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.reporting.terminal import failure_text, summary_lines
-from goldenseed.reporting.view import case_view, run_view
+from goldenseed.reporting.terminal import summary_lines
 from goldenseed.runs.folder import new_run_id
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.session.controller import Controller
-from goldenseed.session.failure import CASE, RECORDS, give_lines
+from goldenseed.session.failure import CASE, RECORDS, Said, give_lines, say_in_one_line
+from goldenseed.session.foreign import ForeignWarnings
 from goldenseed.session.lock_check import LockCheck
+from goldenseed.session.naming import Names
+from goldenseed.session.option_table import FIXTURE
 from goldenseed.session.options import check_one_case, read_options
+from goldenseed.session.progress import Progress
+from goldenseed.session.reports import outcome_of, pending_of_test
+from goldenseed.session.telling import Telling, write_system_out
+from goldenseed.session.unreferenced import Extent
 from goldenseed.session.worker import Worker
 
 if TYPE_CHECKING:
     from goldenseed.suite.cases import Suite
 
 
-STEP_INTERVAL_SECONDS = 10.0
-
-
-class Progress:
-    """Writes a line when a model loads, and now and then while one image takes long.
-
-    Silent on xdist workers, whose terminal nobody sees, and where pytest was asked to be quiet.
-    """
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-        self._last = time.monotonic()
-
-    def say(self, text: str, *, step: bool = False) -> None:
-        """Write ``text``; a step of a longer work only every ten seconds."""
-        now = time.monotonic()
-        if step and now - self._last < STEP_INTERVAL_SECONDS:
-            return
-        self._last = now
-        terminal = self._config.pluginmanager.getplugin("terminalreporter")
-        if terminal is None or self._config.option.verbose < 0:
-            return
-        capture = self._config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled() if capture else nullcontext():
-            terminal.ensure_newline()
-            terminal.write_line(text)
-
-
 _KEY = pytest.StashKey["GoldenSession"]()
+_OUTCOMES = ("passed", "failed", "skipped")
+"""pytest's own; a plugin that runs a test again calls the outcome of the earlier try otherwise."""
 
 
 def session_of(config: pytest.Config) -> GoldenSession:
@@ -70,6 +51,12 @@ def session_of(config: pytest.Config) -> GoldenSession:
         session = config.stash[_KEY] = GoldenSession(config)
         config.pluginmanager.register(session, "goldenseed-session")
     return config.stash[_KEY]
+
+
+def prepare(config: pytest.Config) -> None:
+    """Make the session, so that it sees all tests; what is wrong with it is said by each test."""
+    with suppress(GoldenseedError):
+        session_of(config)
 
 
 def receive(config: pytest.Config, report: pytest.TestReport) -> bool:
@@ -93,20 +80,23 @@ class GoldenSession:
         seconds, digits = self._watch.began
         started = datetime.fromtimestamp(seconds, UTC)
         self.run_id = new_run_id(started, digits)
-        self._suites: dict[str, Path] = {}
-        self._place: Place | None = None
+        self._telling = Telling.of(self.run_id, self._options, config)
+        self.names = Names()
+        self._place: DevicePlace | None = None
         self._visible = os.environ.get(VISIBLE)
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
-        store = BaselineStore(self._options.baselines)
+        cache = getattr(config, "cache", None)  # not there under -p no:cacheprovider
+        store = BaselineStore(self._options.baselines, verified=_verified_in(cache))
         self.worker = Worker(
             root=config.rootpath,
-            folder=self._options.reports / self.run_id,
+            folder=self._telling.folder,
             store=store,
             passing=self._options.passing,
             backend=self._make_backend,
             locks=LockCheck(strict=self._options.environment == "strict"),
             may_be_replaced=self._watch.is_worker,
         )
+        self.foreign = ForeignWarnings()
         self._controller: Controller | None = None
         if not self._watch.is_worker:
             self._controller = Controller(
@@ -115,7 +105,8 @@ class GoldenSession:
                 started=started,
                 options=self._options,
                 store=store,
-                memory=getattr(config, "cache", None),  # not there under -p no:cacheprovider
+                memory=cache,
+                place=self._telling.place,
             )
 
     def meet(self, suite: Suite) -> None:
@@ -124,13 +115,7 @@ class GoldenSession:
         Raises GoldenseedError where its name is taken, since two of one name would share baselines,
         its back end cannot be had, or this process cannot make its images.
         """
-        other = self._suites.setdefault(suite.name, suite.path)
-        if other != suite.path:
-            raise GoldenseedError(
-                f"the suite name {suite.name!r} is taken by {other}",
-                path=suite.path,
-                fix="give one of the two another `suite:` name",
-            )
+        self.names.take_suite(suite.name, suite.path)
         look_up(suite.model.backend, suite.path, suite.model.backend_line)
         self._take_place(suite)
         check_repeatable(suite, self._options.device)
@@ -148,22 +133,27 @@ class GoldenSession:
         if place is not None and self._place is None:
             self._place = place.taken(too_late=too_late())
 
-    def text_of(self, record: CaseRecord) -> str:
+    def said_of(self, record: CaseRecord) -> Said:
         """Return what the terminal says of a case that is not as it should be."""
-        report = self._options.reports / self.run_id / "index.html"
-        return failure_text(case_view(record, self.run_id), self._shown(report))
+        return self._telling.said_of(record)
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # to see what pytest's marks made of the report
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
         """Hand the records on: from a worker as JSON on the report, else by this object."""
         report = yield
-        records = item.stash.get(RECORDS, []) if call.when == "call" else []
-        item.stash[RECORDS] = []  # the next try, if a plugin runs the item again, begins anew
-        if not records and report.failed and call.when != "teardown" and CASE in item.stash:
-            message = call.excinfo.exconly() if call.excinfo else str(report.longrepr)
-            records = [self.worker.pending(item.stash[CASE]).failed("run_failed", message)]
-        if records:
-            carried: dict[str, Any] = {"records": records}
+        pending = self._pending(item)
+        if pending is None:
+            return report
+        if call.excinfo is not None:
+            say_in_one_line(report, call.excinfo.value)
+        outcome = outcome_of(item, call, report, pending)
+        self._telling.add_properties(item, report, outcome)
+        carried: dict[str, Any] = {}
+        if outcome.not_compared is not None:
+            carried["not_compared"] = outcome.not_compared
+        if outcome.records:
+            carried["records"] = outcome.records
+            carried["to_be_said"] = self._telling.warnings(outcome.records)
             if self.worker.environment is not self._environment_sent:
                 carried["environment"] = dict(self.worker.environment)
                 carried["profile"] = self.worker.profile
@@ -171,9 +161,20 @@ class GoldenSession:
             differences = self.worker.locks.news()
             if differences:
                 carried["lock_differences"] = list(differences)
+            if warned := self.foreign.news():
+                carried["warnings"] = warned
+        if carried:
             in_text = self._controller is None  # what leaves for another process
             report.goldenseed = json.dumps(carried, default=_as_json) if in_text else carried
         return report
+
+    def _pending(self, item: pytest.Item) -> Callable[[], CaseRecord] | None:
+        """Return what makes the record of a test's image before it is judged, if it has any."""
+        if CASE in item.stash:
+            return partial(self.worker.pending, item.stash[CASE])
+        if FIXTURE in getattr(item, "fixturenames", ()) or RECORDS in item.stash:
+            return partial(pending_of_test, item)
+        return None
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Check that a deep trace was asked for of one case only."""
@@ -187,7 +188,11 @@ class GoldenSession:
             return self._controller.receive_crash(report.nodeid, str(report.longrepr))
         carried = report.goldenseed
         del report.goldenseed  # pytest keeps every report until the end
-        self._controller.receive(json.loads(carried) if isinstance(carried, str) else carried)
+        carried = json.loads(carried) if isinstance(carried, str) else carried
+        for text in carried.pop("to_be_said", ()):
+            write_system_out(self._config, report, text)
+        retried = report.outcome not in _OUTCOMES
+        self._controller.receive(carried, retried=retried)
         return True
 
     @pytest.hookimpl(tryfirst=True)
@@ -201,7 +206,7 @@ class GoldenSession:
         The record is complete if every test that was selected ended, also by taking its worker
         down, and every suite could be read.
         """
-        if self._controller is None or not self._controller.began:
+        if self._controller is None:
             return
         cut_short = bool(
             session.shouldstop
@@ -211,22 +216,30 @@ class GoldenSession:
             or self._watch.selected - self._watch.ended
         )
         try:
-            self._controller.finish(complete=not cut_short)
+            extent = Extent.of(
+                self._config,
+                narrowed=self._watch.narrowed,
+                selected=self._watch.selected,
+                not_passed=self._watch.not_passed,
+            )
+            if self._controller.began:
+                self._controller.finish(complete=not cut_short, extent=extent)
+            elif not cut_short or exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+                self._controller.finish_without_cases(extent)
         except (GoldenseedError, OSError) as error:
             self._controller.note(f"ERROR {error}")
             self._controller.failed_after_all = True
-        if self._controller.failed_after_all and exitstatus == pytest.ExitCode.OK:
+        green = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        if self._controller.failed_after_all and exitstatus in green:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the verdict counts, the report's path and whatever else there is to say."""
-        if self._controller is None or not self._controller.began:
+        if self._controller is None or not (self._controller.began or self._controller.notes):
             return
         terminalreporter.section("goldenseed")
-        run = self._controller.run
-        if run is not None:
-            report = self._shown(self._options.reports / self.run_id / "index.html")
-            for line in summary_lines(run_view(run), report):
+        if self._controller.view is not None:
+            for line in summary_lines(self._controller.view, self._telling.report):
                 terminalreporter.write_line(line)
         for line in self._controller.notes:
             terminalreporter.write_line(line)
@@ -243,10 +256,12 @@ class GoldenSession:
             )
         )
 
-    def _shown(self, path: Path) -> str:
-        """Return a path as the user would type it."""
-        base = self._config.invocation_params.dir
-        return str(path.relative_to(base) if path.is_relative_to(base) else path)
+
+def _verified_in(cache: pytest.Cache | None) -> Verified:
+    """Return what is remembered of verified files; nothing where pytest keeps no cache."""
+    with suppress(OSError):
+        return Verified(cache and cache.mkdir("goldenseed-verified"))
+    return Verified()
 
 
 def _as_json(document: BaseModel) -> object:

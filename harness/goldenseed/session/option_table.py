@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+FIXTURE = "golden_image"
+"""The name by which tests ask for the fixture."""
+
 OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
     (
         "update",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +11,7 @@ import pytest
 from goldenseed.backends.devices import check_devices
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.session.option_table import OPTIONS
-from goldenseed.verdict.model import PASSING, Verdict
-
-UPDATED: Mapping[str, frozenset[Verdict]] = {
-    "none": frozenset(),
-    "missing": frozenset({Verdict.NEW}),
-    "changed": frozenset({Verdict.INCOMPARABLE, Verdict.WARN, Verdict.DRIFT}),
-    "all": frozenset(
-        {Verdict.NEW, Verdict.INCOMPARABLE, Verdict.MATCH, Verdict.WARN, Verdict.DRIFT}
-    ),
-}
-"""Which verdicts ``--golden-update`` accepts; never ``error``, never what was rejected."""
+from goldenseed.verdict.model import UPDATED, Verdict, passing
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +41,7 @@ class Options:
     @property
     def passing(self) -> frozenset[Verdict]:
         """The verdicts that pass: the good enough ones, and those about to be accepted."""
-        return frozenset(PASSING[: PASSING.index(Verdict(self.require)) + 1]) | self.updated
+        return passing(self.require, self.update)
 
     def recorded(self) -> dict[str, str]:
         """Return what the run record says of the options; folders are nobody's business."""

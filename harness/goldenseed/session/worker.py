@@ -15,15 +15,17 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.environment.device import device_for
 from goldenseed.environment.fingerprint import read_fingerprint
-from goldenseed.environment.profile import PORTABLE, profile_slug
+from goldenseed.environment.profile import profile_slug
 from goldenseed.images.gates import default_limits
+from goldenseed.runs.inputs import kept_inputs, names_cases, with_accepted_inputs
 from goldenseed.runs.judging import Judging, with_content
-from goldenseed.runs.made import Made, limit_fields, limits_of, pending
+from goldenseed.runs.made import Made, case_profile, limit_fields, limits_of, pending
 from goldenseed.runs.record import CaseRecord, EnvironmentValue, Seconds
 from goldenseed.session.distribution import RUNNING, marked
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.suite.cases import Limit
 from goldenseed.suite.masking import MaskSpec
+from goldenseed.suite.recipes import recipe_of, recipe_sha256
 from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Worker:
     ) -> None:
         self._root = root
         self._folder = folder
+        self._store = store
         self._judging = Judging(folder, store, passing)
         self._make_backend = backend
         self.locks = locks
@@ -58,12 +61,20 @@ class Worker:
         self._environment_sha256: str | None = None
         self.profile: str | None = None
 
-    def run(self, case: Case) -> tuple[CaseRecord, Exception | None]:
-        """Generate and judge one case; return its record, and what was raised if no image is."""
+    def run(self, case: Case, name: str) -> tuple[CaseRecord, Exception | None]:
+        """Generate and judge one case; return its record, and what was raised if no image is.
+
+        ``name`` is the test's, which tells the repetitions of a case apart.
+        """
         record = self.pending(case)
+        if record.error is not None:
+            return record, None
         marks = self._folder / RUNNING
-        name = f"{record.path}::{record.id}"
-        with marked(marks, name) if self._may_be_replaced else nullcontext() as died_before:
+        with (
+            marked(marks, f"{record.path}::{name}")
+            if self._may_be_replaced
+            else nullcontext() as died_before
+        ):
             if died_before:
                 what = "the worker crashed while it ran this case, which is not tried again"
                 return record.failed("worker_crashed", what), None
@@ -84,30 +95,38 @@ class Worker:
             refusal = refusal or self.locks.after_loading(case, self._backend)
             if refusal:
                 return record.failed("environment_differs", refusal), None
+            if names_cases(case.inputs):
+                self._remember(self._backend.fingerprint(), case.noise.kind)
+                case = with_accepted_inputs(case, self._store, case_profile(case, self.environment))
+                recipe = recipe_of(case)
+                update = {"recipe": recipe, "recipe_sha256": recipe_sha256(recipe)}
+                record = record.model_copy(update=update)
             generation = self._backend.generate(case)
             self._remember(self._backend.fingerprint(), case.noise.kind)
+            inputs = kept_inputs(self._folder, case.inputs)
         except GoldenseedError as error:
             code = error.code if isinstance(error, GenerationError) else "generation_failed"
             record = record.failed(code, str(error))
             return self._explained(record, error, case.noise.kind), error
         made = Made(
             image=generation.image,
-            profile=PORTABLE if case.suite.determinism.portable else self.profile,
+            profile=case_profile(case, self.environment),
             environment=self.environment,
             environment_sha256=self._environment_sha256,
             in_force=differing(generation.in_force, self.environment),
+            remarks=generation.remarks,
             recording=generation.recording,
             layers=generation.layers,
         )
         seconds = Seconds(load=load_seconds, generate=generation.seconds)
         record = self._judging.judge(
-            record.model_copy(update={"seconds": seconds}),
+            record.model_copy(update={"seconds": seconds, "inputs": inputs}),
             made,
             limits=limits_of(case),
             dtype=case.suite.model.dtype,
             mask=case.mask,
         )
-        return with_content(record, generation.image, case.prompt, case.content), None
+        return with_content(record, generation.image, case.text, case.content), None
 
     def _explained(self, failure: CaseRecord, error: GoldenseedError, noise: str) -> CaseRecord:
         if not isinstance(error, GenerationError) or error.unusable is None or not self._backend:

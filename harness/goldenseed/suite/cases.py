@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import JsonValue
 
+from goldenseed.suite.inputs import InputValue
 from goldenseed.suite.masking import MaskSpec
 from goldenseed.suite.model import (
     AdapterSpec,
@@ -21,6 +22,7 @@ from goldenseed.suite.model import (
     SchedulerSpec,
 )
 
+Prompt = str | tuple[str, ...] | None
 Kind = Literal["consistency", "diversity"]
 Side = Literal["within", "between"]
 
@@ -52,7 +54,7 @@ class Template:
     """One entry of ``cases`` over the suite's defaults; all of it is shared by its cases."""
 
     id: str
-    prompts: Mapping[str | None, str]
+    prompts: Mapping[str | None, Prompt]
     """Prompts by name; the one of ``prompt`` has no name."""
     seeds: range | tuple[int, ...]
     call: Mapping[str, JsonValue]
@@ -64,6 +66,7 @@ class Template:
     marks: tuple[str, ...]
     line: int
     mask: MaskSpec | None = None
+    inputs: Mapping[str, InputValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +129,8 @@ class Case:
     """``red-apple[seed=1024]`` or ``colours[red,seed=0]``; unique in the suite."""
     case_id: str
     """The id of the entry in the file: ``red-apple``."""
-    prompt: str
+    prompt: Prompt
+    """None where the pipeline takes none; several are given to one call."""
     seed: int
     call: Mapping[str, JsonValue]
     """The pipeline's keyword arguments, without prompt and generator; shared, do not change."""
@@ -143,13 +147,20 @@ class Case:
     """Where the entry begins in the suite file, from 1."""
     mask: MaskSpec | None = None
     """Which pixels count when the image is compared; None where all do."""
+    inputs: Mapping[str, InputValue] = field(default_factory=dict)
+    """Pictures and tensors that the pipeline is given, by its keyword."""
+
+    @property
+    def text(self) -> str | None:
+        """The prompt where it is one text."""
+        return self.prompt if isinstance(self.prompt, str) else None
 
     def arguments(self) -> dict[str, JsonValue]:
         """Return a copy of ``call`` that a pipeline may change as it likes."""
         return deepcopy(dict(self.call))
 
 
-def named_images(template: Template) -> Iterator[tuple[str, str, int]]:
+def named_images(template: Template) -> Iterator[tuple[str, Prompt, int]]:
     """Yield case id, prompt and seed of every image of an entry: for each prompt its seeds."""
     for name, prompt in template.prompts.items():
         before = f"{template.id}[seed=" if name is None else f"{template.id}[{name},seed="
@@ -174,11 +185,13 @@ def _expand(suite: Suite, template: Template) -> Iterator[Case]:
             template.marks,
             template.line,
             template.mask,
+            template.inputs,
         )
 
 
-def merged(
-    below: Mapping[str, JsonValue], above: Mapping[str, JsonValue]
-) -> Mapping[str, JsonValue]:
+Value = TypeVar("Value")
+
+
+def merged(below: Mapping[str, Value], above: Mapping[str, Value]) -> Mapping[str, Value]:
     """``above`` over ``below``, key by key; ``below`` itself where there is nothing above."""
     return MappingProxyType({**below, **above}) if above else below

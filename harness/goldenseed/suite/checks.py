@@ -12,6 +12,8 @@ from typing import Any
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.document import Document, Problem
+from goldenseed.suite.factory import source_or_factory_fault
+from goldenseed.suite.inputs import each_item, input_fault
 from goldenseed.suite.masking import mask_fault
 from goldenseed.suite.model import (
     DIFFUSERS,
@@ -24,8 +26,7 @@ from goldenseed.suite.model import (
 )
 from goldenseed.suite.nodes import number
 from goldenseed.suite.pipelines import BELONGS, NUMBERS, cached_snapshot, size_multiple
-from goldenseed.suite.schema import LARGEST_SEED, MOST_CASES
-from goldenseed.suite.sections import name_fault
+from goldenseed.suite.sections import LARGEST_SEED, MOST_CASES, name_fault
 from goldenseed.suite.wording import name_of, shown
 
 _Path = tuple[str | int, ...]
@@ -45,7 +46,9 @@ def check(document: Document) -> Iterator[Problem]:
     yield from checks.content(("content",), data.get("content"))
     yield from checks.mask(("mask",), data.get("mask"))
     multiple = _multiple(document)
-    yield from checks.call(("defaults", "call"), _mapping(data.get("defaults")), multiple)
+    defaults = _mapping(data.get("defaults"))
+    yield from checks.call(("defaults", "call"), defaults, multiple)
+    yield from checks.inputs(("defaults",), defaults)
     yield from checks.cases(data.get("cases"), multiple)
 
 
@@ -87,6 +90,8 @@ class _Checks:
             yield self.at_key(place, f"{name_of(place)}: {shown(name)} {fault}", "choose another")
 
     def model(self, model: dict[str, Any]) -> Iterator[Problem]:
+        if model and (found := source_or_factory_fault(self.document.path, model)):
+            yield self.at(("model", found[0]) if found[0] else ("model",), found[1], found[2])
         source = model.get("source")
         if isinstance(source, str) and source and model.get("backend", DIFFUSERS) == DIFFUSERS:
             fault = source_fault(self.document.path, source, model.get("revision"))
@@ -170,6 +175,22 @@ class _Checks:
             elif name in {"height", "width"} and multiple:
                 yield from self.size(argument, value, multiple)
 
+    def inputs(self, place: _Path, holder: dict[str, Any]) -> Iterator[Problem]:
+        """Check the ``inputs`` in ``holder``, and that ``call`` names none of them too."""
+        given = _mapping(holder.get("inputs"))
+        for name, value in given.items():
+            here = (*place, "inputs", name)
+            if name in BELONGS:
+                what = f"`{name}` is no argument for `inputs`"
+                yield self.at_key(here, what, f"it belongs under {BELONGS[name]}")
+            elif name in _mapping(holder.get("call")):
+                what = f"`{name}` stands under `call` and under `inputs`"
+                yield self.at_key(here, what, "keep one of the two")
+            for where, item in each_item(here, value):
+                fault = input_fault(self.document.path, item)
+                if fault is not None:
+                    yield self.at(where, *fault)
+
     def size(self, place: _Path, value: object, multiple: int) -> Iterator[Problem]:
         if value is None or (type(value) is int and value > 0 and value % multiple == 0):
             return
@@ -194,20 +215,25 @@ class _Checks:
             yield from self.case_id((*place, "id"), case.get("id"), index, first_of)
             yield from self.prompts(place, case)
             yield from self.seeds((*place, "seeds"), case.get("seeds"))
-            if "call" in case:
-                yield from self.call((*place, "call"), case, multiple)
-            if "noise" in case:
-                yield from self.noise((*place, "noise"), case["noise"])
-            if "mask" in case:
-                yield from self.mask((*place, "mask"), case["mask"])
-            if "content" in case:
-                yield from self.content((*place, "content"), case["content"])
-            if "model" in case:
-                yield from self.adapters((*place, "model"), _mapping(case["model"]))
+            yield from self.of_case(place, case, multiple)
             before, total = total, total + _images(case)
             if before <= MOST_CASES < total:
                 what = f"the suite has more than {MOST_CASES:,} cases from here on"
                 yield self.at(place, what, "split it into several suites")
+
+    def of_case(
+        self, place: _Path, case: dict[str, Any], multiple: int | None
+    ) -> Iterator[Problem]:
+        """Check what a case has of the keys that the suite has too."""
+        if "call" in case:
+            yield from self.call((*place, "call"), case, multiple)
+        if "inputs" in case:
+            yield from self.inputs(place, case)
+        for key, of in (("noise", self.noise), ("mask", self.mask), ("content", self.content)):
+            if key in case:
+                yield from of((*place, key), case[key])
+        if "model" in case:
+            yield from self.adapters((*place, "model"), _mapping(case["model"]))
 
     def case_id(
         self, place: _Path, name: object, index: int, first_of: dict[str, tuple[str, int]]
@@ -225,13 +251,10 @@ class _Checks:
         yield self.at(place, what, "rename one of the two")
 
     def prompts(self, place: _Path, case: dict[str, Any]) -> Iterator[Problem]:
-        fix = "write exactly one of `prompt` and `prompts`"
         one, several = case.get("prompt"), case.get("prompts")
-        if one is None and several is None:
-            yield self.at(place, f"{name_of(place)} has neither `prompt` nor `prompts`", fix)
-        elif one is not None and several is not None:
+        if one is not None and several is not None:
             what = f"{name_of(place)} has both `prompt` and `prompts`"
-            yield self.at_key((*place, "prompts"), what, fix)
+            yield self.at_key((*place, "prompts"), what, "write one of the two")
         first_of: dict[str, str] = {}
         for name in _mapping(several):
             here = (*place, "prompts", name)

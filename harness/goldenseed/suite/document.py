@@ -16,6 +16,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.nodes import (
     COLLECTION,
     DEEPEST,
+    MOST_VALUES,
     PLAIN,
     QUOTED,
     compose,
@@ -57,9 +58,6 @@ def failure(path: Path, problems: Iterable[Problem]) -> GoldenseedError:
         parts.append(f"{path}: and {at_least}{len(ordered) - SHOWN} more problems")
     return GoldenseedError("\n".join(parts), path=path, line=first.line)
 
-
-MOST_VALUES = 1_000_000
-"""Values in the file, aliases followed."""
 
 _TEXT = (QUOTED, "tag:yaml.org,2002:str")
 _COLLECTIONS = (COLLECTION, "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -15,12 +16,16 @@ from goldenseed.core.files import read_regular, sha256_hex
 from goldenseed.suite.cases import (
     GateLine,
     Limit,
+    Prompt,
     Suite,
     Template,
     merged,
+    named_images,
 )
 from goldenseed.suite.checks import check
 from goldenseed.suite.document import COUNTED, Document, Problem, failure, read_document
+from goldenseed.suite.factory import factory_spec
+from goldenseed.suite.inputs import InputCase, InputValue, input_files, input_values
 from goldenseed.suite.masking import mask_spec
 from goldenseed.suite.model import (
     LARGEST_NOISE,
@@ -37,13 +42,14 @@ from goldenseed.suite.schema import (
     AdapterSection,
     CaseSection,
     ContentLimitSection,
+    DefaultsSection,
     DeterminismSection,
     ModelSection,
     NoiseFileSection,
     SchedulerSection,
-    SeedRange,
     SuiteFile,
 )
+from goldenseed.suite.sections import SeedRange
 from goldenseed.suite.sets import resolve_sets
 from goldenseed.suite.wording import schema_problems
 
@@ -93,6 +99,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
     noise = _noise(path, section.noise) or NoiseSpec("portable" if determinism.portable else "cpu")
     templates = _templates(document, section, model, noise, limits=limits, content=content)
     sets, problems = resolve_sets(document, section, templates)
+    problems += _unknown_cases(templates)
     if problems:
         raise failure(path, problems)
     return Suite(
@@ -126,9 +133,13 @@ def _noise(path: Path, section: NoiseFileSection | str | None) -> NoiseSpec | No
 
 def _model(document: Document, section: ModelSection, *, portable: bool) -> ModelSpec:
     path, named = document.path, "backend" in section.model_fields_set
+    source, factory = section.source or "", None
+    if section.factory is not None:
+        source, factory = section.factory, factory_spec(section.factory, path, section.arguments)
     return ModelSpec(
-        source=section.source,
-        folder=model_folder_beside(path, section.source, section.backend),
+        source=source,
+        folder=None if factory else model_folder_beside(path, source, section.backend),
+        factory=factory,
         revision=section.revision,
         variant=section.variant,
         pipeline=section.pipeline,
@@ -181,6 +192,7 @@ def _templates(
     marks = tuple(dict.fromkeys(section.defaults.marks))
     lines = document.item_lines("cases")
     mask = mask_spec(document, (), section, None)
+    inputs = _inputs(document, ("defaults",), section.defaults)
     return tuple(
         Template(
             id=case.id,
@@ -199,14 +211,38 @@ def _templates(
             marks=tuple(dict.fromkeys((*marks, *case.marks))) if case.marks else marks,
             line=lines[index],
             mask=mask_spec(document, ("cases", index), case, mask),
+            inputs=merged(inputs, _inputs(document, ("cases", index), case)),
         )
         for index, case in enumerate(section.cases)
     )
 
 
-def _prompts(case: CaseSection) -> Mapping[str | None, str]:
+def _inputs(
+    document: Document, place: tuple[str | int, ...], section: CaseSection | DefaultsSection
+) -> Mapping[str, InputValue]:
+    lines = {name: document.key_line_of((*place, "inputs", name)) for name in section.inputs}
+    return MappingProxyType(input_values(document.path, section.inputs, lines))
+
+
+def _unknown_cases(templates: tuple[Template, ...]) -> Iterator[Problem]:
+    """Find inputs that name a case of this suite which it does not have."""
+    named = [
+        each
+        for template in templates
+        for _, each in input_files(template.inputs)
+        if isinstance(each, InputCase) and each.of_suite is None
+    ]
+    known = {name for each in templates for name, _, _ in named_images(each)} if named else set()
+    for each in named:
+        if each.case not in known:
+            near = get_close_matches(each.case, known, n=1)
+            fix = f"write `{near[0]}`" if near else "name a case as pytest shows it: `one[seed=1]`"
+            yield Problem(each.line, f"the suite has no case `{each.case}`", fix)
+
+
+def _prompts(case: CaseSection) -> Mapping[str | None, Prompt]:
     if case.prompts is None:
-        return MappingProxyType({None: case.prompt or ""})
+        return MappingProxyType({None: case.prompt})
     return MappingProxyType(dict(case.prompts.items()))
 
 

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside
+from goldenseed.suite.factory import FactorySpec
 
 DIFFUSERS = "diffusers"
 """The back end of this package, and of suites that name none."""
@@ -111,6 +112,8 @@ class ModelSpec:
     """Components whose files may lack weights."""
     backend: str = DIFFUSERS
     """The name of what makes the images."""
+    factory: FactorySpec | None = None
+    """The user's code that puts the model together; then ``source`` is its name."""
     backend_line: int | None = None
     """Where it stands in the suite file; None where the file leaves it out."""
 
@@ -152,7 +155,7 @@ def source_fault(suite: Path, source: str, revision: object) -> tuple[str, str, 
         return None
     outside = "name a folder beside the suite file, or a hub id `org/name`"
     absent = "put the model into {}, or name a hub id `org/name` with its revision"
-    if fault := _absent(suite, source, outside, absent, is_folder=True):
+    if fault := absent_fault(suite, source, outside, absent, is_folder=True):
         return "source", *fault
     if revision is not None:
         what = f"`{source}` is a folder beside the suite file, and a folder has no revision"
@@ -163,7 +166,7 @@ def source_fault(suite: Path, source: str, revision: object) -> tuple[str, str, 
 def adapter_fault(suite: Path, source: str, allowed: object) -> tuple[str, str] | None:
     """Say what is wrong with an adapter's file, and the fix."""
     absent = "put the file at {}; adapters are files beside the suite, never hub ids"
-    fault = _absent(suite, source, "put the adapter's file into the suite's folder", absent)
+    fault = absent_fault(suite, source, "put the adapter's file into the suite's folder", absent)
     if fault is not None:
         return fault
     if Path(source).suffix != ".safetensors" and not (
@@ -177,12 +180,12 @@ def adapter_fault(suite: Path, source: str, allowed: object) -> tuple[str, str] 
 def folder_fault(suite: Path, folder: str) -> tuple[str, str] | None:
     """Say what is wrong with the folder of a content score's model, and the fix."""
     outside = "put the model into the suite's folder"
-    return _absent(suite, folder, outside, "put the model into {}", is_folder=True)
+    return absent_fault(suite, folder, outside, "put the model into {}", is_folder=True)
 
 
 def noise_fault(suite: Path, file: str) -> tuple[str, str] | None:
     """Say what is wrong with a file of initial noise, and the fix."""
-    fault = _absent(suite, file, "put the file into the suite's folder", "put the file at {}")
+    fault = absent_fault(suite, file, "put the file into the suite's folder", "put the file at {}")
     if fault is not None:
         return fault
     path = beside(suite, file)
@@ -196,10 +199,14 @@ def noise_fault(suite: Path, file: str) -> tuple[str, str] | None:
     return None
 
 
-def _absent(
+def absent_fault(
     suite: Path, relative: str, outside: str, absent: str, *, is_folder: bool = False
 ) -> tuple[str, str] | None:
-    """Say that what is named beside the suite leads out of its folder or is not there; the fix."""
+    """Say that what is named beside the suite leads out of its folder or is not there; the fix.
+
+    ``outside`` is the fix for what leads out, ``absent`` that for what is not there, with a place
+    for its path.
+    """
     try:
         path = beside(suite, relative)
     except GoldenseedError as error:

@@ -66,6 +66,8 @@ LARGEST_FILE = 8 * 1024 * 1024
 """Bytes."""
 DEEPEST = 64
 """Levels of nesting, aliases followed."""
+MOST_VALUES = 1_000_000
+"""Values in the file, aliases followed."""
 
 PLAIN = "plain"
 """The tag of an unquoted scalar, whose text decides what it is."""
@@ -89,15 +91,16 @@ def _text_of(path: Path) -> str:
 
 
 class _Composer(CLoader):
-    """libyaml's composer, without YAML 1.1's resolvers and with a floor under the nesting.
+    """libyaml's composer, without YAML 1.1's resolvers, of bounded depth and size.
 
-    It recurses on the C stack, so the depth is bounded while composing, not afterwards.
+    It recurses on the C stack and takes 500 bytes a node, so both are bounded while composing.
     """
 
     def __init__(self, path: Path, text: str) -> None:
         super().__init__(text)
         self._path = path
         self._depth = 0
+        self._nodes = 0
 
     def descend_resolver(self, parent: Node | None, _index: object) -> None:
         self._depth += 1
@@ -108,6 +111,11 @@ class _Composer(CLoader):
         self._depth -= 1
 
     def resolve(self, kind: type[Node], _value: object, implicit: tuple[bool, bool]) -> str:
+        self._nodes += 1
+        if self._nodes > 2 * MOST_VALUES:  # a value in a mapping has a key, which is a node as well
+            raise GoldenseedError(
+                f"holds more than {MOST_VALUES:,} values", path=self._path, fix="split the suite"
+            )
         if kind is not ScalarNode:
             return COLLECTION
         return PLAIN if implicit[0] else QUOTED

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from goldenseed.core.files import canonical_json, json_sha256
 from goldenseed.suite.cases import Case, Suite
+from goldenseed.suite.inputs import describe_inputs
 from goldenseed.suite.model import DIFFUSERS, ModelSpec, NoiseSpec
 
 
@@ -37,7 +38,8 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
     model = case.suite.model
     described: dict[str, Any] = {
         "backend": None if model.backend == DIFFUSERS else model.backend,
-        "source": model.source,
+        "source": None if model.factory else model.source,
+        **_factory(model),
         "revision": model.revision,
         "variant": model.variant,
         "pipeline": model.pipeline,
@@ -48,16 +50,31 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
         or None,
         "allow_new_weights": list(model.allow_new_weights) or None,
     }
+    prompt: Any = list(case.prompt) if isinstance(case.prompt, tuple) else case.prompt
     return {
-        "prompt": case.prompt,
+        **({} if prompt is None else {"prompt": prompt}),
         "seed": case.seed,
         "call": case.arguments(),
+        **({"inputs": describe_inputs(case.inputs)} if case.inputs else {}),
         "model": {key: value for key, value in described.items() if value is not None},
         "noise": _noise(case.noise),
         "determinism": "portable"
         if case.suite.determinism.portable
         else case.suite.determinism.relaxed(),
     }
+
+
+def _factory(model: ModelSpec) -> dict[str, Any]:
+    factory = model.factory
+    return (
+        {
+            "factory": factory.name,
+            "factory_sha256": factory.sha256,
+            "arguments": deepcopy(dict(factory.arguments)),
+        }
+        if factory
+        else {}
+    )
 
 
 def _noise(noise: NoiseSpec) -> JsonValue:
@@ -109,6 +126,7 @@ def key_of_model(model: ModelSpec) -> str:
         {
             "backend": model.backend,
             "source": str(model.folder.resolve()) if model.folder else model.source,
+            **_factory(model),
             "revision": model.revision,
             "variant": model.variant,
             "pipeline": model.pipeline,

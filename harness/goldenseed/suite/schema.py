@@ -9,25 +9,32 @@ from typing import Annotated, Literal
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Discriminator,
     Field,
     JsonValue,
     StringConstraints,
-    Tag,
 )
 
+from goldenseed.suite.factory import PATTERN as FACTORY
+from goldenseed.suite.inputs import Inputs, InputSection
 from goldenseed.suite.masking import Ignore, MaskFile
-from goldenseed.suite.sections import ConsistencySection, DiversitySection, Name, NonEmpty, Section
-
-LARGEST_SEED = 2**63 - 1
-"""``torch.Generator.manual_seed`` takes more, but a negative seed and its complement are one."""
-MOST_CASES = 100_000
-"""Cases in one suite, after seeds and prompts are expanded."""
+from goldenseed.suite.sections import (
+    CHOICE,
+    LIST,
+    PLAIN,
+    PLAIN_OR_LIST,
+    SECTION,
+    ConsistencySection,
+    DiversitySection,
+    Name,
+    NonEmpty,
+    Section,
+    SeedRange,
+    Seeds,
+)
 
 ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Device = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(:(0|[1-9][0-9]*))?$")]
-Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Call = dict[str, JsonValue]
 Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
 
@@ -68,11 +75,15 @@ class ModelSection(Section):
 
     backend: Name = "diffusers"
     """What makes the images: `diffusers`, or the name of a back end of another package."""
-    source: NonEmpty
+    source: NonEmpty | None = None
     """A folder beside the suite file (relative, inside its folder) or a hub id `org/name`.
 
     For a back end of another package whatever that takes.
     """
+    factory: Annotated[str, StringConstraints(pattern=FACTORY)] | None = None
+    """In place of `source`: your own function that makes a pipeline, `package.module:function`."""
+    arguments: Call = Field(default_factory=dict)
+    """What the factory is called with."""
     revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
     """The commit of the hub repository, 40 hexadecimal digits; required for a hub id."""
     variant: NonEmpty | None = None
@@ -133,14 +144,8 @@ class DeterminismSection(Section):
     """The instruction set that torch, oneDNN and MKL keep to; by default the processor's best."""
 
 
-def _section_or_plain(value: object) -> str:
-    return "<section>" if isinstance(value, dict | Section) else "<plain>"
-
-
-_SECTION, _PLAIN = Tag("<section>"), Tag("<plain>")
-_CHOICE = Discriminator(_section_or_plain)
 DeterminismChoice = Annotated[
-    Annotated[DeterminismSection, _SECTION] | Annotated[Literal["portable"], _PLAIN], _CHOICE
+    Annotated[DeterminismSection, SECTION] | Annotated[Literal["portable"], PLAIN], CHOICE
 ]
 
 
@@ -152,8 +157,8 @@ class NoiseFileSection(Section):
 
 
 NoiseChoice = Annotated[
-    Annotated[NoiseFileSection, _SECTION] | Annotated[Literal["cpu", "device", "portable"], _PLAIN],
-    _CHOICE,
+    Annotated[NoiseFileSection, SECTION] | Annotated[Literal["cpu", "device", "portable"], PLAIN],
+    CHOICE,
 ]
 
 
@@ -162,6 +167,8 @@ class DefaultsSection(Section):
 
     call: Call = Field(default_factory=dict)
     """Keyword arguments of the pipeline's own call."""
+    inputs: Inputs = Field(default_factory=dict)
+    """Pictures and tensors that the pipeline is given, by its own keyword."""
     marks: Marks = ()
     """pytest marks."""
 
@@ -182,23 +189,12 @@ class ContentLimitSection(Section):
     """The model's folder, relative to the suite file and inside its folder."""
 
 
-ContentLimit = Annotated[
-    Annotated[ContentLimitSection, _SECTION] | Annotated[float, _PLAIN], _CHOICE
-]
+ContentLimit = Annotated[Annotated[ContentLimitSection, SECTION] | Annotated[float, PLAIN], CHOICE]
 Content = dict[NonEmpty, ContentLimit]
 
 
-class SeedRange(Section):
-    """Consecutive seeds."""
-
-    start: Seed
-    """The first seed."""
-    count: Annotated[int, Field(ge=1, le=MOST_CASES)]
-    """How many seeds."""
-
-
-SeedList = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1, max_length=MOST_CASES)]
-Seeds = Annotated[Annotated[SeedList, _PLAIN] | Annotated[SeedRange, _SECTION], _CHOICE]
+_PromptList = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+Prompt = Annotated[Annotated[str | None, PLAIN] | Annotated[_PromptList, LIST], PLAIN_OR_LIST]
 
 _AS_THE_SUITE = CaseModelSection()
 _NO_GATES = GatesSection()
@@ -208,19 +204,22 @@ class CaseSection(Section):
     """One or several prompts, each with one or several seeds: a case for every pair."""
 
     model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["prompt"]}, {"required": ["prompts"]}]}
+        json_schema_extra={"not": {"required": ["prompt", "prompts"]}},
     )
 
     id: Name
     """The case's name, unique in the suite."""
-    prompt: str | None = None
-    """The prompt; exactly one of `prompt` and `prompts`."""
+    prompt: Prompt = None
+    """The prompt, or a list that one call is given; none for a pipeline that takes none."""
     prompts: Annotated[dict[Name, str], Field(min_length=1)] | None = None
-    """Several prompts, each with a name; exactly one of `prompt` and `prompts`."""
+    """Several prompts, each with a name, in place of `prompt`."""
     seeds: Seeds
     """A list of seeds from 0 to 2**63 - 1, or the `start` and `count` of consecutive ones."""
     call: Call = Field(default_factory=dict)
     """Keyword arguments of the pipeline's own call, over those of `defaults`, key by key."""
+    inputs: Inputs = Field(default_factory=dict)
+    """Pictures and tensors that the pipeline is given, by its own keyword, over those of
+    `defaults`, key by key."""
     model: CaseModelSection = Field(default_factory=lambda: _AS_THE_SUITE)
     """What differs from the suite's model."""
     noise: NoiseChoice | None = None
@@ -277,11 +276,13 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("determinism",): DeterminismSection,
         ("noise",): NoiseFileSection,
         ("defaults",): DefaultsSection,
+        ("defaults", "inputs", "*"): InputSection,
         ("gates",): GatesSection,
         ("content", "*"): ContentLimitSection,
         ("consistency",): ConsistencySection,
         ("diversity",): DiversitySection,
         ("cases",): CaseSection,
+        ("cases", "inputs", "*"): InputSection,
         ("cases", "seeds"): SeedRange,
         ("cases", "model"): CaseModelSection,
         ("cases", "model", "adapters"): AdapterSection,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+
+from goldenseed.core.names import name_problem, suite_name_problem
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
@@ -22,6 +24,42 @@ class Section(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
+
+
+def _section_or_plain(value: object) -> str:
+    return "<section>" if isinstance(value, dict | Section) else "<plain>"
+
+
+def _list_or_other(value: object) -> str:
+    return "<list>" if isinstance(value, list | tuple) else _section_or_plain(value)
+
+
+SECTION, PLAIN, LIST = Tag("<section>"), Tag("<plain>"), Tag("<list>")
+"""Which kind of value a key has that takes several."""
+CHOICE = Discriminator(_section_or_plain)
+CHOICE_OR_LIST = Discriminator(_list_or_other)
+PLAIN_OR_LIST = Discriminator(lambda v: "<list>" if isinstance(v, list | tuple) else "<plain>")
+
+
+LARGEST_SEED = 2**63 - 1
+"""``torch.Generator.manual_seed`` takes more, but a negative seed and its complement are one."""
+MOST_CASES = 100_000
+"""Cases in one suite, after seeds and prompts are expanded."""
+
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+
+
+class SeedRange(Section):
+    """Consecutive seeds."""
+
+    start: Seed
+    """The first seed."""
+    count: Annotated[int, Field(ge=1, le=MOST_CASES)]
+    """How many seeds."""
+
+
+SeedList = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1, max_length=MOST_CASES)]
+Seeds = Annotated[Annotated[SeedList, PLAIN] | Annotated[SeedRange, SECTION], CHOICE]
 
 
 class _SetSection(Section):
@@ -51,26 +89,10 @@ class DiversitySection(_SetSection):
     """How far apart two images of a prompt have to be, for example `min_phash_distance: 4`."""
 
 
-RESERVED_SUITES = frozenset({"images", "environments"})
-"""Folders of the baseline store, beside which each suite gets its own."""
-
-_DEVICES = frozenset(
-    {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)}
-)
-"""Windows opens a device for these, with any extension (Microsoft, "Naming Files, Paths, and
-Namespaces")."""
-
-
 def name_fault(name: str, *, is_suite: bool = False) -> str | None:
     """Say why a name of the right characters cannot be used, as the rest of a sentence; or None."""
     if not re.match(NAME_PATTERN, name):
         return None
     if ".." in name:
         return "holds `..`, which leads out of a folder"
-    if name.endswith("."):
-        return "ends with a dot, which Windows drops"
-    if name.split(".", 1)[0].casefold() in _DEVICES:
-        return "is the name of a device on Windows"
-    if is_suite and name.casefold() in RESERVED_SUITES:
-        return "is the name of a folder in the baseline store"
-    return None
+    return suite_name_problem(name) if is_suite else name_problem(name)

@@ -6,9 +6,11 @@ import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.cases import (
     Kind,
     Limit,
+    Prompt,
     SetSpec,
     Template,
     named_images,
@@ -19,6 +21,9 @@ from goldenseed.suite.sections import ConsistencySection, DiversitySection
 
 _FEWEST = 2
 _SHOWN_IDS = 5
+_WILD = ("*", "?")
+MOST_LOOKS = 2_000_000
+"""How often a pattern may be held against a case, in all sets of a suite: about two seconds."""
 
 
 def resolve_sets(
@@ -51,6 +56,10 @@ class _Resolver:
         self._prompts = {
             case: prompt for each in templates for case, prompt, _seed in named_images(each)
         }
+        self._without_bracket: dict[str, set[str]] = {}
+        for case in self._prompts:
+            self._without_bracket.setdefault(case.partition("[")[0], set()).add(case)
+        self._looks = 0
 
     def sets(
         self, kind: Kind, sections: Sequence[ConsistencySection | DiversitySection]
@@ -88,7 +97,7 @@ class _Resolver:
         meant: set[str] = set()
         unknown = False
         for index, pattern in enumerate(section.cases):
-            found = {case for case in self._prompts if matches(pattern, case)}
+            found = self._meant(pattern, (*place, "cases", index))
             meant |= found
             if not found:
                 unknown = True
@@ -103,7 +112,7 @@ class _Resolver:
             self._say((*place, "cases"), what, "name at least two cases")
         if kind == "consistency":
             return (members,)
-        by_prompt: dict[str, list[str]] = {}
+        by_prompt: dict[Prompt, list[str]] = {}
         for case in members:
             by_prompt.setdefault(self._prompts[case], []).append(case)
         groups = tuple(tuple(group) for group in by_prompt.values() if len(group) >= _FEWEST)
@@ -112,9 +121,33 @@ class _Resolver:
             self._say((*place, "cases"), what, "name cases of one prompt with several seeds")
         return groups
 
+    def _meant(self, pattern: str, place: tuple[str | int, ...]) -> set[str]:
+        """Find the cases that ``matches`` finds; only a pattern has to be held against each."""
+        if any(sign in pattern for sign in _WILD):
+            self._look(len(self._prompts), place)
+            return {case for case in self._prompts if matches(pattern, case)}
+        found = self._without_bracket.get(pattern, set()) | ({pattern} & self._prompts.keys())
+        self._look(len(found), place)
+        return found
+
+    def _look(self, times: int, place: tuple[str | int, ...]) -> None:
+        self._looks += times
+        if self._looks > MOST_LOOKS:
+            raise GoldenseedError(
+                f"the suite's sets look at more than {MOST_LOOKS:,} cases, {len(self._prompts):,} "
+                "for each pattern",
+                path=self._document.path,
+                line=self._document.line_of(place),
+                fix="use fewer sets and patterns, or split the suite",
+            )
+
     def look_between(self, sets: Sequence[SetSpec]) -> None:
         """Find sets that are to be kept apart from nothing, or from themselves."""
         consistent = [each for each in sets if each.kind == "consistency"]
+        holders: dict[str, list[int]] = {}
+        for index, this in enumerate(consistent):
+            for case in this.cases:
+                holders.setdefault(case, []).append(index)
         for index, this in enumerate(consistent):
             if not this.between:
                 continue
@@ -122,14 +155,14 @@ class _Resolver:
             if len(consistent) == 1:
                 what = f"`between` of the set `{this.id}` has no other set to look at"
                 self._say(place, what, "add a second set, or remove `between`")
-            for other in consistent:
-                both = sorted(set(this.cases) & set(other.cases)) if other is not this else []
-                if both:
-                    what = (
-                        f"`{both[0]}` is in the set `{this.id}` and in `{other.id}`, which "
-                        f"`between` holds apart"
-                    )
-                    self._say(place, what, "keep it in one of the two, or remove `between`")
+            shared = min((case for case in this.cases if len(holders[case]) > 1), default=None)
+            if shared is not None:
+                other = next(each for each in holders[shared] if each != index)
+                what = (
+                    f"`{shared}` is in the set `{this.id}` and in `{consistent[other].id}`, which "
+                    f"`between` holds apart"
+                )
+                self._say(place, what, "keep it in one of the two, or remove `between`")
 
     def _limits(
         self, place: tuple[str | int, ...], limits: Mapping[str, float]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import read_json
+from goldenseed.core.files import open_regular, read_json
 from goldenseed.suite.nodes import plain_scalar
 from goldenseed.suite.parts import Role, named
 
@@ -57,14 +57,12 @@ def read_model_facts(folder: Path) -> ModelFacts:
 def _stored_dtype(component: Path) -> str:
     """Read the first tensor's dtype from the first safetensors header; float32 if there is none."""
     for file in sorted(component.glob("*.safetensors")):
-        with file.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            if length > _HEADER_LIMIT_BYTES:
-                break
-            try:
-                header = json.loads(stream.read(length))
-            except (ValueError, RecursionError):
-                break
+        try:
+            with open_regular(file) as stream:
+                length = int.from_bytes(stream.read(8), "little")
+                header = json.loads(stream.read(min(length, _HEADER_LIMIT_BYTES)))
+        except (GoldenseedError, OSError, ValueError, RecursionError):
+            break
         for name, tensor in header.items() if isinstance(header, dict) else ():
             if name != "__metadata__" and isinstance(tensor, dict):
                 return _DTYPES.get(str(tensor.get("dtype")), "float32")

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from goldenseed.suite.document import COUNTED, Problem
 from goldenseed.suite.nodes import number
-from goldenseed.suite.schema import LARGEST_SEED, SECTIONS, ModelSection
+from goldenseed.suite.schema import SECTIONS, ModelSection
+from goldenseed.suite.sections import LARGEST_SEED
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -37,6 +38,7 @@ _PATTERNS = {
     "marks": "a pytest mark: letters, digits and `_`, without brackets",
     "class": "the name of a class in diffusers",
     "pipeline": "the name of a class in diffusers",
+    "factory": "`package.module:function`",
     "device": "`auto`, or a device of torch: cpu, cuda, cuda:1, mps, xpu",
 }
 
@@ -70,7 +72,9 @@ def _problem(finding: ErrorDetails, document: Document) -> Problem:
 
 def _place_in_file(location: Location) -> Location:
     """``location`` without what pydantic adds: which of two kinds a value is, and ``[key]``."""
-    return tuple(part for part in location if part not in {"[key]", "<section>", "<plain>"})
+    return tuple(
+        part for part in location if part not in {"[key]", "<section>", "<plain>", "<list>"}
+    )
 
 
 def name_of(location: Sequence[str | int]) -> str:

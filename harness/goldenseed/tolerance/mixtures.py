@@ -1,29 +1,28 @@
-"""What sketches tell of sums: guidance, the first step, and whether differences point one way.
+"""What sketches tell of sums: the weights of guidance and of the first step.
 
 What guidance makes of the denoiser's rows is a weighted sum of them, and so is what a scheduler's
 first step makes of the sample and that output. Sketching is linear, so that the weights follow from
 the sketches alone, by least squares, to within the rounding of what was summed: no tensor is
 needed, and no knowledge of the pipeline or the scheduler.
 
-Rounding errors of two evaluations of a network have nothing to do with each other: the inputs have
-moved by far more than the spacing of floating-point numbers. What a changed weight or guidance does
-to the output changes as slowly as the input does. So the differences of successive outputs stand at
-right angles if only rounding made them, and point the same way if something was changed. The cosine
-of the angle needs no scale: neither the depth of the network nor the size of its errors is in it.
-
-With independent differences the cosine of two sketches is 0 on average, with a standard deviation
-of 1 / sqrt(256) = 1/16. A difference with a systematic and a random part of powers s and r gives
-s / (s + r).
+A weight is the difference of numbers from tables (``sigma' - sigma``, ``1 - exp(-h)``), each
+rounded by itself: its own error is that of the larger numbers it was made of, which are those by
+which the largest of the terms counts. So with many steps a weight of a hundredth may be off by 50
+eps of itself. Where guidance is rescaled to a norm, the weights have the error of that norm in
+them: a sum of N positive numbers is off by ``sqrt(N) u / 3`` where they are added one after the
+other, each partial sum by ``u / sqrt(3)`` of itself at random, and its root by half of that. (Of
+the variance that some denoisers predict beside the noise, guidance makes no sum: it is left out.)
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.suite.parts import is_denoiser
 from goldenseed.trace.sketch import from_text
 from goldenseed.trace.stages import Stage, StageRecord, Trace
 
@@ -42,6 +41,8 @@ _SKETCH_EPS = 2.0**-25
 _STILL_A_SUM = 32.0
 """How many times the rounding of its terms a sum may miss its target and still be one."""
 _ONE = 1e-3
+_SMALLEST_SHARE = 1e-3
+"""Of the largest term; a smaller term's weight is not told more exactly."""
 _UNEXPLAINED = 0.1
 """What share of a difference a factor may leave unexplained."""
 
@@ -53,8 +54,17 @@ class Mixture:
     weights: Numbers
     errors: Numbers
     """The standard error of each weight, of the same shape: that of ordinary least squares."""
+    terms: Numbers
+    """The size of each term, weight and all, relative to that of the sum."""
+    text_gain: float
+    """What rows with and without the prompt differ by, by the weights, relative to the sum."""
     is_sum: bool
     """False where the stage is no weighted sum: clipping, thresholding, rescaled guidance."""
+
+    @property
+    def is_rescaled(self) -> bool:
+        """Whether it is a guided output that was rescaled: plain guidance's weights add up to 1."""
+        return abs(float(self.weights.sum()) - 1) > _ONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +79,12 @@ class Shift:
 
 def guidance_mixture(trace: Trace, eps: float) -> Mixture | None:
     """Return by which weights the first guided output is made of the denoiser's rows, if any."""
-    rows = [each for each in trace if each.stage is Stage.DENOISER_OUTPUT]
-    return _mixture(_first(trace, Stage.GUIDED_OUTPUT), rows, eps)
+    rows = _rows(trace)
+    found = _mixture(_guided(trace), rows, eps)
+    if found is None or not found.is_rescaled:
+        return found
+    norm = math.sqrt(math.prod(rows[0].shape)) / 12 * EPS["float32"]
+    return replace(found, errors=found.errors + norm * abs(found.weights))
 
 
 def first_step_mixture(trace: Trace, eps: float) -> Mixture | None:
@@ -79,7 +93,7 @@ def first_step_mixture(trace: Trace, eps: float) -> Mixture | None:
     if made is None:
         return None
     before = trace[: trace.index(made)]
-    terms = [_first(before, stage) for stage in (Stage.INITIAL_LATENTS, Stage.GUIDED_OUTPUT)]
+    terms = [_first(before, Stage.INITIAL_LATENTS), _guided(before)]
     noise = _first(before, Stage.LATER_NOISE)
     return _mixture(made, [*terms, *([noise] if noise else [])], eps)
 
@@ -88,13 +102,15 @@ def shift(accepted: Mixture, present: Mixture) -> Shift:
     """Return the change of the weight that changed most by its own standard error.
 
     A weight is made of a few numbers from float32 tables, each rounded by half an eps at most: a
-    quarter of an eps is counted as its own standard error, so that 8 of them are 2 eps.
+    quarter of an eps, of the largest term, is counted as its own standard error, so that 8 of them
+    are 2 eps.
     """
     import numpy as np
 
     change = np.abs(present.weights - accepted.weights)
     size = np.maximum(np.abs(accepted.weights), np.finfo(float).tiny)
-    rounding = np.finfo(np.float32).eps / 4 * size
+    share = accepted.terms / max(float(accepted.terms.max()), np.finfo(float).tiny)
+    rounding = np.finfo(np.float32).eps / 4 * size / np.maximum(share, _SMALLEST_SHARE)
     error = np.hypot(np.hypot(accepted.errors, present.errors), rounding)
     worst = int(np.argmax(change / np.maximum(error, np.finfo(float).tiny)))
     return Shift(float(change[worst] / size[worst]), float(error[worst] / size[worst]))
@@ -102,6 +118,24 @@ def shift(accepted: Mixture, present: Mixture) -> Shift:
 
 def _first(trace: Trace, stage: Stage) -> StageRecord | None:
     return next((each for each in trace if each.stage is stage), None)
+
+
+def _rows(trace: Trace) -> list[StageRecord]:
+    """Return what guidance mixes: the denoiser's outputs, without the variance if they hold one."""
+    noise = [
+        each for each in trace if each.stage is Stage.PREDICTED_NOISE and is_denoiser(each.key.part)
+    ]
+    return noise or [each for each in trace if each.stage is Stage.DENOISER_OUTPUT]
+
+
+def _guided(trace: Trace) -> StageRecord | None:
+    """Return what guidance made of them, without the variance."""
+    noise = (
+        each
+        for each in trace
+        if each.stage is Stage.PREDICTED_NOISE and not is_denoiser(each.key.part)
+    )
+    return next(noise, None) or _first(trace, Stage.GUIDED_OUTPUT)
 
 
 def _mixture(
@@ -114,7 +148,7 @@ def _mixture(
     if not terms or len(found) < len(sketches):
         return None
     target, columns = found[0], np.stack(found[1:], axis=1)
-    fit, _, rank, _ = np.linalg.lstsq(columns, target)
+    fit, _, rank, _ = np.linalg.lstsq(columns, target, rcond=None)
     weights = np.asarray(fit, np.float64)
     if rank < len(terms):
         return None
@@ -124,7 +158,16 @@ def _mixture(
     # What the fit misses is the rounding of the sum; no less than that of the sketches themselves.
     scatter = max(missed, _SKETCH_EPS * terms_norm) / np.sqrt(len(target) - len(terms))
     errors: Numbers = scatter * np.sqrt(np.diag(np.linalg.inv(columns.T @ columns)))
-    return Mixture(weights, errors, is_sum=missed <= _STILL_A_SUM * eps * terms_norm)
+    shares: Numbers = np.abs(sizes[:-1]) / np.linalg.norm(target)
+    apart = columns - columns.mean(axis=1, keepdims=True) if len(terms) > 1 else columns
+    text = 2 * np.linalg.norm(apart, axis=0).max() * np.linalg.norm(weights)
+    return Mixture(
+        weights,
+        errors,
+        shares,
+        text_gain=float(text / np.linalg.norm(target)),
+        is_sum=missed <= _STILL_A_SUM * eps * terms_norm,
+    )
 
 
 def _buckets(record: StageRecord | None) -> Numbers | None:
@@ -133,40 +176,6 @@ def _buckets(record: StageRecord | None) -> Numbers | None:
 
     found = from_text(record.sketch) if record is not None and record.sketch else None
     return found if found is not None and np.isfinite(found).all() and found.any() else None
-
-
-@dataclass(frozen=True, slots=True)
-class Coherence:
-    """What successive differences of the first steps' outputs have in common."""
-
-    cosine: float
-    """The mean over the pairs of successive steps, -1…1."""
-    distance: float
-
-
-def coherence(accepted: Trace, present: Trace) -> Coherence | None:
-    """Compare how the outputs of successive first steps differ; None with fewer than two."""
-    import numpy as np
-
-    before, now = _outputs(accepted), _outputs(present)
-    pairs = [(a, b) for a, b in zip(before, now, strict=False) if a.shape == b.shape and a.norm]
-    if len(pairs) < 2 or len(before) != len(now):  # noqa: PLR2004 - a cosine is of two
-        return None
-    differences = [from_text(b.sketch or "") - from_text(a.sketch or "") for a, b in pairs]
-    sizes = [float(np.linalg.norm(each)) for each in differences]
-    cosines = [
-        float(differences[i] @ differences[j]) / (sizes[i] * sizes[j])
-        if sizes[i] * sizes[j] > 0
-        else 0.0  # one of the two steps gave the same
-        for i, j in pairwise(range(len(pairs)))
-    ]
-    relative = [size / (a.norm or 1.0) for size, (a, _) in zip(sizes, pairs, strict=True)]
-    return Coherence(float(np.mean(cosines)), float(np.mean(relative)))
-
-
-def _outputs(trace: Trace) -> list[StageRecord]:
-    stages = {Stage.GUIDED_OUTPUT, Stage.LATER_OUTPUT}
-    return [each for each in trace if each.stage in stages and each.sketch]
 
 
 def likeness(a: StageRecord, b: StageRecord) -> float | None:
@@ -200,7 +209,7 @@ def guidance_of(trace: Trace) -> float | None:
     the conditional row, and the two weights add up to 1. None where there are not two predictions,
     or the result is no such mixture.
     """
-    rows = [each for each in trace if each.stage is Stage.DENOISER_OUTPUT]
+    rows = _rows(trace)
     if len(rows) != 2:  # noqa: PLR2004 - with and without the prompt
         return None
     mixture = guidance_mixture(trace, EPS.get(rows[0].dtype, EPS["float32"]))

@@ -14,15 +14,21 @@ spacing of the dtype's numbers at 1; distances are relative L2 distances.
    sums run in float32 and are rounded once, by ``eps / sqrt(12)`` on average: that much less.
 4. **Guidance and the scheduler's first step** are weighted sums, whose weights can be read from the
    sketches: see ``goldenseed.tolerance.mixtures``. They may differ by 8 of their standard errors;
-   the weights come from float32 tables, so these are 2 eps of float32 at least.
+   the weights come from float32 tables, so these are 2 eps of float32 at least. Where guidance is
+   rescaled to a norm, its weights move with the rows as well: a norm by as much as they do, that of
+   the sum ``guidance_gain`` times as much.
 5. **From step to step** rounding errors are independent, while what was changed is changed in every
-   step in the same way: see ``goldenseed.tolerance.mixtures``. Up to a cosine of 1/2 the systematic
-   part has no more power than the random one: weights rounded anew have such a part, and networks
-   whose inputs hardly move from step to step round alike (up to 0.46 was seen on one).
-6. **Over N steps** the errors of the evaluations add up as a random walk again:
-   ``32 sqrt(N) eps``. And rounding does not wait: where the first steps are the same bit for bit,
-   it has nothing to do with a later difference.
-7. **The VAE** passes on what its latents differ by, at most twice, and adds its own ``8 eps``.
+   step in the same way, and so is what the steps share: see ``goldenseed.tolerance.coherence``. Up
+   to a cosine of 1/2 the systematic part has no more power than the random one: weights rounded
+   anew have such a part, and networks whose inputs hardly move from step to step round alike (up to
+   0.46 was seen on one).
+6. **Over N steps** the errors of the evaluations add up as a random walk again: ``32 sqrt(N) eps``.
+   Models that amplify exceed that. A step passes a difference of its sample on through sample and
+   output, the output through network (``GAIN``) and guidance (``guidance_gain``), and the sum of
+   both may be smaller than its terms, by ``GAIN`` again. In float32 rounding does not wait: where
+   the first steps are the same bit for bit, it has nothing to do with a later difference. In half
+   precision values are rounded alike until one tips.
+7. **The picture**: see ``goldenseed.tolerance.decoding``.
 
 For float64 the eps of float32 is taken: the tables of diffusers' schedulers are float32 whatever
 the model's dtype is. ``docs/tolerance.md`` has the margins, measured on four models.
@@ -31,50 +37,43 @@ the model's dtype is. ``docs/tolerance.md`` has the margins, measured on four mo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
-from goldenseed.tolerance.mixtures import (
-    EPS,
+from goldenseed.suite.parts import Given, given_as
+from goldenseed.tolerance.coherence import (
+    COSINE,
+    GAIN,
+    Shared,
     coherence,
-    first_step_mixture,
-    guidance_mixture,
-    shift,
+    coherence_limit,
+    guidance_gain,
 )
-from goldenseed.trace.sketch import relative_distance
-from goldenseed.trace.stages import WITHIN, Stage, StageRecord, Trace
+from goldenseed.tolerance.decoding import decoding_measures
+from goldenseed.tolerance.measures import (
+    HALF_PRECISION,
+    SKETCHED,
+    Pairs,
+    TraceMeasure,
+    by_stage,
+    distance,
+    error_of_one_operation,
+    unexplained,
+    worst,
+)
+from goldenseed.tolerance.mixtures import EPS, first_step_mixture, guidance_mixture, shift
+from goldenseed.trace.stages import WITHIN, Stage, Trace
 
-ROUNDED_ONCE = 12**-0.5
-"""The root mean square of rounding to the nearest number, in units of the numbers' spacing."""
+__all__ = ["COSINE", "TraceMeasure", "distance", "error_of_one_operation"]
+GUIDANCE = "guidance_shift"
 TABLE = 8.0
 NETWORK = 32.0
 DECODER = 8.0
 STANDARD_ERRORS = 8.0
-COSINE = 1 / 2
 COHERENT_FROM = 2.0
 """In eps: a difference of the outputs below this is too small to have a direction of its own."""
 THROUGH_VAE = 2.0
-OF_THE_PICTURE = frozenset({"decoded_distance", "exact_decoded_distance", "pixels"})
+OF_THE_PICTURE = frozenset({"decoded_distance", "exact_decoded_distance", "float_image", "pixels"})
 """Measures of the whole picture, of which a suite may ignore parts."""
-
-_Pairs = Mapping[Stage, list[tuple[StageRecord, StageRecord]]]
-
-
-@dataclass(frozen=True, slots=True)
-class TraceMeasure:
-    """One thing measured along two traces, and how much of it rounding explains."""
-
-    metric: str
-    value: float
-    limit: float
-    detail: str | None = None
-    source: str | None = None
-    """Where the limit comes from, if not from the noise."""
-
-    @property
-    def explained(self) -> bool:
-        """Whether rounding explains it; a value that is not finite is not explained."""
-        return self.value <= self.limit
 
 
 def trace_measures(accepted: Trace, present: Trace, dtype: str) -> tuple[TraceMeasure, ...]:
@@ -85,30 +84,25 @@ def trace_measures(accepted: Trace, present: Trace, dtype: str) -> tuple[TraceMe
     """
     eps = EPS.get(dtype)
     if eps is None:
-        return (_unexplained("stages", f"nothing is known of the rounding of {dtype}"),)
+        return (unexplained("stages", f"nothing is known of the rounding of {dtype}"),)
     if (reason := _unlike(accepted, present)) is not None:
-        return (_unexplained("stages", reason),)
-    pairs = _by_stage(accepted, present)
+        return (unexplained("stages", reason),)
+    pairs = by_stage(accepted, present)
     error = error_of_one_operation(dtype)
     return (
         *_integers(pairs),
         *_tables(pairs),
         *_networks(pairs, error),
-        *_mixtures(accepted, present, eps),
-        *_first_steps(accepted, present, pairs, eps),
-        *_latents(pairs, dtype),
-        *_decoder(pairs, dtype),
+        *_mixtures(accepted, present, pairs, eps),
+        *_first_steps(accepted, present, pairs, dtype),
+        *_latents(accepted, pairs, dtype),
+        *decoding_measures(pairs, dtype),
     )
 
 
 def up_to_the_decoder(measures: Iterable[TraceMeasure]) -> bool:
     """Whether all is explained but the picture, of which a mask may leave parts out."""
     return all(each.explained for each in measures if each.metric not in OF_THE_PICTURE)
-
-
-def error_of_one_operation(dtype: str) -> float:
-    """Return the relative error that one operation of a network is taken to make in ``dtype``."""
-    return EPS[dtype] * (ROUNDED_ONCE if dtype in {"float16", "bfloat16"} else 1.0)
 
 
 def latents_limit(dtype: str, steps: int) -> float:
@@ -119,10 +113,6 @@ def latents_limit(dtype: str, steps: int) -> float:
 def decoder_limit(dtype: str, latents: float) -> float:
     """Return how far apart two decoded images may be whose latents differ by ``latents``."""
     return DECODER * error_of_one_operation(dtype) + THROUGH_VAE * latents
-
-
-def _unexplained(metric: str, detail: str) -> TraceMeasure:
-    return TraceMeasure(metric, 1.0, 0.0, detail)
 
 
 def _unlike(accepted: Trace, present: Trace) -> str | None:
@@ -141,33 +131,14 @@ def _unlike(accepted: Trace, present: Trace) -> str | None:
     return None
 
 
-def _by_stage(accepted: Trace, present: Trace) -> _Pairs:
-    now = {each.key: each for each in present}
-    found: dict[Stage, list[tuple[StageRecord, StageRecord]]] = {stage: [] for stage in Stage}
-    for each in accepted:
-        if each.key in now:
-            found[each.stage].append((each, now[each.key]))
-    return found
-
-
-def distance(a: StageRecord, b: StageRecord) -> float:
-    """Return the relative distance of two records; infinite where it cannot be told."""
-    found = relative_distance(a, b)
-    return math.inf if found is None else found
-
-
-def _worst(pairs: _Pairs, *stages: Stage) -> float:
-    return max((distance(*pair) for stage in stages for pair in pairs[stage]), default=0.0)
-
-
-def _integers(pairs: _Pairs) -> Iterator[TraceMeasure]:
+def _integers(pairs: Pairs) -> Iterator[TraceMeasure]:
     for stage in (Stage.TOKEN_IDS, Stage.TIMESTEPS, Stage.SIGMAS):
         exact = [(a, b) for a, b in pairs[stage] if a.sketch is None and b.sketch is None]
         if any(a.sha256 != b.sha256 for a, b in exact):
-            yield _unexplained(stage.value, "whole numbers, which no rounding changes")
+            yield unexplained(stage.value, "whole numbers, which no rounding changes")
 
 
-def _tables(pairs: _Pairs) -> Iterator[TraceMeasure]:
+def _tables(pairs: Pairs) -> Iterator[TraceMeasure]:
     tables = {
         "timesteps_distance": (Stage.TIMESTEPS,),
         "sigmas_distance": (Stage.SIGMAS,),
@@ -180,60 +151,97 @@ def _tables(pairs: _Pairs) -> Iterator[TraceMeasure]:
             yield TraceMeasure(metric, max(distance(*pair) for pair in floats), TABLE * eps)
 
 
-def _networks(pairs: _Pairs, error: float) -> Iterator[TraceMeasure]:
+def _networks(pairs: Pairs, error: float) -> Iterator[TraceMeasure]:
     for metric, stage in (
         ("embeddings_distance", Stage.PROMPT_EMBEDDINGS),
         ("denoiser_distance", Stage.DENOISER_OUTPUT),
     ):
         if pairs[stage]:
-            yield TraceMeasure(metric, _worst(pairs, stage), NETWORK * error)
+            yield TraceMeasure(metric, worst(pairs, stage), NETWORK * error)
 
 
-def _mixtures(accepted: Trace, present: Trace, eps: float) -> Iterator[TraceMeasure]:
+def _mixtures(accepted: Trace, present: Trace, pairs: Pairs, eps: float) -> Iterator[TraceMeasure]:
     for metric, read in (
-        ("guidance_shift", guidance_mixture),
+        (GUIDANCE, guidance_mixture),
         ("first_step_shift", first_step_mixture),
     ):
         before, now = read(accepted, eps), read(present, eps)
         if before is None or now is None:
             continue
         if len(before.weights) != len(now.weights) or before.is_sum != now.is_sum:
-            yield _unexplained(metric, "no longer the same kind of sum")
+            yield unexplained(metric, "no longer the same kind of sum")
         elif before.is_sum:
             found = shift(before, now)
-            yield TraceMeasure(metric, found.value, STANDARD_ERRORS * found.error)
+            norms = 0.0
+            if metric == GUIDANCE and before.is_rescaled:
+                moved = worst(pairs, Stage.DENOISER_OUTPUT)
+                norms = (1 + guidance_gain(accepted, eps)) * moved
+            yield TraceMeasure(metric, found.value, STANDARD_ERRORS * found.error + norms)
 
 
 def _first_steps(
-    accepted: Trace, present: Trace, pairs: _Pairs, eps: float
+    accepted: Trace, present: Trace, pairs: Pairs, dtype: str
 ) -> Iterator[TraceMeasure]:
     steps = pairs[Stage.DENOISING_STEP]
     if len(steps) < 2:  # noqa: PLR2004 - nothing comes twice
         return
     found = coherence(accepted, present)
     if found is None:
-        yield _unexplained("coherence", "a trace lacks the outputs of the first steps")
+        yield unexplained("coherence", "a trace lacks the outputs of the first steps")
         return
     begins_late = not found.distance and not distance(*steps[0])
-    if begins_late and _worst(pairs, Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE):
-        yield _unexplained("coherence", "the first steps are identical, and a later one is not")
-    elif found.distance > COHERENT_FROM * eps:
-        yield TraceMeasure("coherence", found.cosine, COSINE)
+    if begins_late and worst(pairs, Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE):
+        yield _late(pairs, dtype)
+    elif found.distance > COHERENT_FROM * EPS[dtype]:
+        shared = _shared(pairs, NETWORK * error_of_one_operation(dtype))
+        limit = coherence_limit(accepted, found, shared, EPS[dtype])
+        yield TraceMeasure("coherence", found.cosine, limit)
 
 
-def _latents(pairs: _Pairs, dtype: str) -> Iterator[TraceMeasure]:
+def _late(pairs: Pairs, dtype: str) -> TraceMeasure:
+    """Measure where a difference begins after the first steps: in half precision it may be a tip.
+
+    Values that are rounded to few digits are alike until one of them lies at an edge. What it moves
+    is one spacing of the numbers, passed on by the rest of that step.
+    """
+    if dtype not in HALF_PRECISION:
+        detail = "the first steps are identical, and a later one is not"
+        return unexplained("coherence", detail)
     stages = (Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE)
-    if any(pairs[stage] for stage in stages):
-        steps = max(1, len(pairs[Stage.DENOISING_STEP]))
-        yield TraceMeasure("latents_distance", _worst(pairs, *stages), latents_limit(dtype, steps))
+    moved = [distance(*pair) for stage in stages for pair in pairs[stage]]
+    begun = next(each for each in moved if each)
+    return TraceMeasure("late_beginning", begun, GAIN * EPS[dtype])
 
 
-def _decoder(pairs: _Pairs, dtype: str) -> Iterator[TraceMeasure]:
-    before = _worst(pairs, Stage.LATENTS_BEFORE_VAE)
-    stages = (Stage.VAE_OUTPUT, Stage.FLOAT_IMAGE)
-    if any(pairs[stage] for stage in stages) and math.isfinite(before):
-        limit = decoder_limit(dtype, before)
-        yield TraceMeasure("decoded_distance", _worst(pairs, *stages), limit)
-    same_floats = pairs[Stage.FLOAT_IMAGE] and not _worst(pairs, Stage.FLOAT_IMAGE)
-    if same_floats and any(a.sha256 != b.sha256 for a, b in pairs[Stage.PIXELS]):
-        yield _unexplained("pixels", "made of the same float image, and not the same")
+def _shared(pairs: Pairs, most: float) -> Shared:
+    """Return how far apart is what all steps share, ``most`` at most: embeddings and noise."""
+    given = (
+        distance(a, b)
+        for a, b in pairs[Stage.DENOISER_INPUT]
+        if given_as(a.key.value) in {Given.TEXT, Given.IMAGE}
+    )
+    finite = (each for each in given if math.isfinite(each))
+    embeddings = max(worst(pairs, Stage.PROMPT_EMBEDDINGS), *finite, 0.0)
+    noise = worst(pairs, Stage.INITIAL_NOISE, Stage.INITIAL_LATENTS)
+    return Shared(min(embeddings, most), min(noise, most))
+
+
+def _latents(accepted: Trace, pairs: Pairs, dtype: str) -> Iterator[TraceMeasure]:
+    """Measure each step's latents, the one that comes nearest to its limit.
+
+    They may also be as far apart as one step makes of what it is given.
+    """
+    moved = [
+        distance(*pair)
+        for stage in (Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE)
+        for pair in pairs[stage]
+    ]
+    if not moved:
+        return
+    walk = latents_limit(dtype, max(1, len(pairs[Stage.DENOISING_STEP])))
+    output = GAIN * guidance_gain(accepted, EPS[dtype])
+    own = output * NETWORK * error_of_one_operation(dtype)
+    passed_on = (SKETCHED * GAIN * (1 + output) * before for before in (0.0, *moved))
+    limits = [max(walk, own + each) for each in passed_on]
+    found = max(zip(moved, limits, strict=False), key=lambda each: each[0] / each[1])
+    yield TraceMeasure("latents_distance", *found)

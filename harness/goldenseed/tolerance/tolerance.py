@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from goldenseed.baselines.entry import MeasuredTolerance, Pattern, ProfileBaseline
-from goldenseed.environment.fingerprint import Value, moving_differences
 from goldenseed.environment.profile import PORTABLE
+from goldenseed.tolerance.measures import HALF_PRECISION
 from goldenseed.tolerance.mixtures import EPS
 from goldenseed.tolerance.rounding import THROUGH_VAE, TraceMeasure, decoder_limit, latents_limit
 
@@ -47,7 +46,7 @@ class Tolerance:
             moved = (each.value for each in measures if each.metric == LATENTS)
             known[DECODED] += THROUGH_VAE * max((m for m in moved if math.isfinite(m)), default=0.0)
         return tuple(
-            replace(each, limit=known[each.metric])
+            replace(each, limit=max(known[each.metric], _never_below(each)))
             if each.metric in known and each.detail is None
             else each
             for each in measures
@@ -56,9 +55,13 @@ class Tolerance:
     def pixel_limits(self, measures: Sequence[TraceMeasure] | None) -> Mapping[str, float]:
         """Return the limits on the pixels; what was measured along the trace may widen them.
 
-        By the one level that rounding to 8 bits makes of a tiny difference, and by the peak of what
-        the decoder's output may be off, at ``PEAK`` standard deviations: nothing in float32.
-        Latents that rounding does not explain widen nothing: what follows from them is no rounding.
+        In float32 by the one level that rounding to 8 bits makes of a tiny difference, in as many
+        pixels as what the decoder's output may be off makes of them (``changed_share``). In half
+        precision the errors of a picture are no normal numbers: where it has an edge, a shift of it
+        by part of a pixel moves single pixels by any number of levels. Whatever their distribution,
+        the mean of their sizes is at most their root mean square, and that at most the decoder's
+        relative one, for no value is above white. Latents that rounding does not explain widen
+        nothing: what follows from them is no rounding.
         Where traces decide, a calibration makes the limits on pixels no narrower than assumed.
         """
         if measures is None or not self.uses_traces:
@@ -72,7 +75,11 @@ class Tolerance:
         if all(each.explained for each in measures):
             decoded = (each.limit for each in measures if each.metric == DECODED)
             spread = next(decoded, spread)
-        return {**self.limits, "peak_difference": 1.0 + math.floor(PEAK * spread * _HALF * _LEVELS)}
+        if self.dtype in HALF_PRECISION:
+            return {**self.limits, "mean_difference": spread * _LEVELS}
+        share = max(changed_share(spread), self.limits.get("changed_fraction", 0.0))
+        peak = 1.0 + math.floor(PEAK * spread * _HALF * _LEVELS)
+        return {**self.limits, "changed_fraction": share, "peak_difference": peak}
 
     def explaining_nothing(self, why: str) -> Tolerance:
         """Return a tolerance that explains no difference of the pixels, and says why."""
@@ -88,6 +95,11 @@ class Tolerance:
         limits = self.pixel_limits(measures)
         pixels = bool(limits) and all(metrics[name] <= limit for name, limit in limits.items())
         return pixels and all(measure.explained for measure in measures or ())
+
+
+def _never_below(measure: TraceMeasure) -> float:
+    """Return what a measured limit is at least: that of what the steps share, which varies."""
+    return measure.limit if measure.metric == "coherence" else 0.0
 
 
 def assumed_tolerance(dtype: str, profile: str | None = None) -> Tolerance:
@@ -120,68 +132,17 @@ def assumed_tolerance(dtype: str, profile: str | None = None) -> Tolerance:
 def changed_by_rounding(dtype: str) -> float:
     """Return the share of pixels that rounding may move over the edge between two levels, 0…1.
 
+    After 50 steps (``goldenseed.tolerance.rounding``). In float32 that is 1.7 %.
+    """
+    return changed_share(decoder_limit(dtype, latents_limit(dtype, _STEPS)))
+
+
+def changed_share(spread: float) -> float:
+    """Return the share of pixels that move where a picture is off by ``spread``, relative, 0…1.
+
     A value that is off by d levels, d far below 1, lands on the other side of an edge with
     probability d, wherever the edges lie; of normal errors the mean of d is ``sqrt(2 / pi)`` of
-    their standard deviation, which is what the decoder's output may be off after 50 steps
-    (``goldenseed.tolerance.rounding``). A pixel has three channels. In float32 that is 1.7 %,
-    rounded up to three decimals.
+    their standard deviation. A pixel has three channels. Rounded up to three decimals.
     """
-    spread = decoder_limit(dtype, latents_limit(dtype, _STEPS)) * _HALF * _LEVELS
-    return math.ceil(1000 * _CHANNELS * math.sqrt(2 / math.pi) * spread) / 1000
-
-
-Environment = Mapping[str, Value]
-_KEYS_SHOWN = 3
-
-
-def calibrated_tolerance(
-    baseline: ProfileBaseline,
-    recipe_sha256: str,
-    assumed: Tolerance,
-    *,
-    present: Environment | None,
-    measured_in: Callable[[str], Environment],
-) -> Tolerance:
-    """Return the tolerance that was measured for a case, or ``assumed``, which then says why.
-
-    A calibration holds for the recipe it was made with, and where no key of the fingerprint that
-    can change bits there (``moving_differences``) differs from where its images were made: all of
-    them from the unchanged ones, or all from those of one harmless change.
-
-    ``recipe_sha256`` and ``present``, the fingerprint inside the pipeline's call, are those of the
-    image that is judged; ``measured_in`` reads a calibration's fingerprint by its digest, and
-    raises GoldenseedError where it cannot.
-    """
-    found = baseline.tolerance
-    if found is None or found.recipe_sha256 != recipe_sha256 or present is None:
-        return assumed
-    differing = _numeric(measured_in(found.environment_sha256), present)
-    harmless = (measured_in(each) for each in found.harmless_environments)
-    if differing and all(_numeric(each, present) for each in harmless):
-        more = len(differing) - _KEYS_SHOWN
-        names = ", ".join(differing[:_KEYS_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        note = f"the calibration of {found.measured_at:%Y-%m-%d} has expired: {names} changed"
-        return replace(assumed, note=note)
-    return _kept(found, assumed.dtype)
-
-
-def _numeric(measured: Environment, present: Environment) -> list[str]:
-    """Name the keys that can change bits there and differ."""
-    return [each.key for each in moving_differences(measured, present)]
-
-
-def _kept(found: MeasuredTolerance, dtype: str) -> Tolerance:
-    from goldenseed.images.metrics import METRICS
-
-    source = f"tolerance (calibrated, {found.images} runs)"
-    if found.pattern is Pattern.ENVELOPE:
-        return Tolerance(
-            limits={name: limit for name, limit in found.limits.items() if name in METRICS},
-            source=source,
-            dtype=dtype,
-            uses_traces=True,
-            measured={name: limit for name, limit in found.limits.items() if name not in METRICS},
-        )
-    what = "the same pixels" if found.pattern is Pattern.IDENTICAL else "one of the accepted images"
-    note = f"{found.images} calibration runs each gave {what}: any other is beyond the tolerance"
-    return Tolerance(limits={}, source=source, dtype=dtype, note=note)
+    levels = spread * _HALF * _LEVELS
+    return min(1.0, math.ceil(1000 * _CHANNELS * math.sqrt(2 / math.pi) * levels) / 1000)

@@ -12,6 +12,8 @@ from goldenseed.trace.sketch import measure
 from goldenseed.trace.stages import Stage, StageDigest, StageRecord, Trace, stages_sha256
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from goldenseed.trace.sketch import Array
 
 
@@ -74,6 +76,14 @@ class Recording:
         self._kept = tuple(kept)
         self.stages = (*(each.digest for each in before), *(each.digest for each in kept))
         """Every stage with its digest, in the order in which they came."""
+
+    def ending_in(self, image: Image) -> Recording:
+        """Return the recording with the image's levels at its end, if it says nothing of them."""
+        import numpy as np
+
+        if not self.stages or any(each.stage is Stage.PIXELS for each in self.stages):
+            return self
+        return Recording((*self._kept, kept(Stage.PIXELS, 0, None, np.array(image))), self._before)
 
     @property
     def held_bytes(self) -> int:

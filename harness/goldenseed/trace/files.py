@@ -53,11 +53,9 @@ def read_trace(path: Path) -> Trace:
     return _read(path)[1]
 
 
-def verified_file(path: Path) -> bytes:
-    """Return a trace's file as it is; raises if it is missing, cut short or altered."""
-    data = read_regular(path, _LIMIT_BYTES)
-    _verified_text(path, data)
-    return data
+def parse_trace(path: Path, data: bytes) -> Trace:
+    """Read a trace from ``data``, the bytes of its file; raises as ``read_trace``."""
+    return _parsed(path, data)[1]
 
 
 def digest_of(path: Path) -> str:
@@ -66,7 +64,11 @@ def digest_of(path: Path) -> str:
 
 
 def _read(path: Path) -> tuple[bytes, Trace]:
-    text = _verified_text(path, read_regular(path, _LIMIT_BYTES))
+    return _parsed(path, read_regular(path, _LIMIT_BYTES))
+
+
+def _parsed(path: Path, data: bytes) -> tuple[bytes, Trace]:
+    text = _verified_text(path, data)
     document = parse(text, path)
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:

@@ -46,6 +46,11 @@ class Stage(StrEnum):
     """What the denoiser was given in the first step."""
     DENOISER_OUTPUT = "denoiser_output", "the denoiser's output", Side.LATENT
     """What it returned in the first step: each row of the batch by itself."""
+    PREDICTED_NOISE = "predicted_noise", "the predicted noise without the variance", Side.LATENT
+    """Of outputs that hold a variance too, in as many channels again, the half that guidance mixes.
+
+    In the first step: each row of the denoiser's output, then what the scheduler was given.
+    """
     GUIDED_OUTPUT = "guided_output", "the guided output", Side.LATENT
     """What the first denoising step was given, guidance applied."""
     LATER_OUTPUT = "later_output", "the guided output of a later step", Side.LATENT
@@ -60,6 +65,8 @@ class Stage(StrEnum):
     """What the VAE returned."""
     FLOAT_IMAGE = "float_image", "float image", Side.IMAGE
     """The image as the pipeline returned it, floats in [0, 1]."""
+    DENORMALISED = "denormalised", "how the float image was made", Side.IMAGE
+    """1 where the float image is what was decoded, halved, plus 1/2, cut off, to the bit; or 0."""
     PIXELS = "pixels", "pixels", Side.IMAGE
     """The image's 8-bit levels."""
 
@@ -75,12 +82,14 @@ FED_BY: Final[Mapping[Stage, tuple[Stage, ...]]] = MappingProxyType(
         Stage.INITIAL_LATENTS: (Stage.INITIAL_NOISE, Stage.TIMESTEPS, Stage.SIGMAS),
         Stage.DENOISER_INPUT: (Stage.PROMPT_EMBEDDINGS, Stage.INITIAL_LATENTS),
         Stage.DENOISER_OUTPUT: (Stage.DENOISER_INPUT,),
+        Stage.PREDICTED_NOISE: (Stage.DENOISER_OUTPUT,),
         Stage.GUIDED_OUTPUT: (Stage.DENOISER_OUTPUT,),
         Stage.LATER_OUTPUT: (Stage.DENOISING_STEP,),
         Stage.DENOISING_STEP: (Stage.GUIDED_OUTPUT, Stage.LATER_NOISE),
         Stage.LATENTS_BEFORE_VAE: (Stage.DENOISING_STEP,),
         Stage.VAE_OUTPUT: (Stage.LATENTS_BEFORE_VAE,),
         Stage.FLOAT_IMAGE: (Stage.VAE_OUTPUT,),
+        Stage.DENORMALISED: (Stage.FLOAT_IMAGE,),
         Stage.PIXELS: (Stage.FLOAT_IMAGE,),
     }
 )
@@ -90,9 +99,11 @@ WITHIN = frozenset(
     {
         Stage.DENOISER_INPUT,
         Stage.DENOISER_OUTPUT,
+        Stage.PREDICTED_NOISE,
         Stage.GUIDED_OUTPUT,
         Stage.LATER_OUTPUT,
         Stage.VAE_OUTPUT,
+        Stage.DENORMALISED,
     }
 )
 """Stages that lie within others: they tell causes apart, not where two images part.
@@ -210,3 +221,11 @@ class StageRecord(BaseModel):
 
 Trace = tuple[StageRecord, ...]
 """One image's records, in the order in which the values came."""
+
+
+def end_of(trace: Trace) -> StageRecord | None:
+    """Return the record of the levels in which the trace ends; None where it says nothing of them.
+
+    Its digest is the SHA-256 of the image's ``tobytes()``.
+    """
+    return next((each for each in reversed(trace) if each.stage is Stage.PIXELS), None)

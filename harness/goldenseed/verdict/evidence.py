@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
 from goldenseed.baselines.entry import BaselineEntry, ProfileBaseline
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import sha256_hex
 from goldenseed.environment.fingerprint import Value
 from goldenseed.environment.profile import fallback_chain
+from goldenseed.tolerance.calibrated import Calibration, calibration_of, worth_naming
 from goldenseed.tolerance.exact import exact_measures
 from goldenseed.tolerance.rounding import TraceMeasure
-from goldenseed.tolerance.tolerance import Tolerance, calibrated_tolerance
-from goldenseed.trace.stages import Trace
+from goldenseed.tolerance.tolerance import Tolerance
+from goldenseed.trace.stages import Trace, end_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -92,7 +95,7 @@ class Evidence:
 
 def accepted_evidence(store: BaselineStore, profile: str, accepted: AcceptedImage) -> Evidence:
     """Describe an image that is accepted in ``profile``; nothing is read from ``store`` yet."""
-    trace = accepted.trace_sha256
+    read_image = cache(partial(store.image, accepted.pixels_sha256))
     return Evidence(
         recipe=accepted.recipe,
         recipe_sha256=accepted.recipe_sha256,
@@ -101,11 +104,29 @@ def accepted_evidence(store: BaselineStore, profile: str, accepted: AcceptedImag
         size=(accepted.width, accepted.height),
         mode=accepted.mode,
         in_force=accepted.in_force,
-        read_image=partial(store.image, accepted.pixels_sha256),
-        read_trace=nothing if trace is None else partial(store.trace, trace),
+        read_image=read_image,
+        read_trace=partial(_accepted_trace, store, accepted, read_image),
         read_environment=partial(store.environment, accepted.environment_sha256),
         at=accepted.accepted_at,
     )
+
+
+def _accepted_trace(
+    store: BaselineStore, accepted: AcceptedImage, read_image: Callable[[], Image]
+) -> Trace | None:
+    """Read the trace of an accepted image, and refuse one that ends in other pixels."""
+    if accepted.trace_sha256 is None:
+        return None
+    trace = store.trace(accepted.trace_sha256)
+    end = end_of(trace)
+    if end is not None and end.sha256 != sha256_hex(read_image().tobytes()):
+        raise GoldenseedError(
+            f"the accepted image {accepted.pixels_sha256[:12]}… has the trace of another image, "
+            f"{accepted.trace_sha256[:12]}…",
+            path=store.root,
+            fix="restore the case's entry from version control, or accept the case again",
+        )
+    return trace
 
 
 @dataclass(frozen=True)
@@ -126,20 +147,35 @@ class Accepted:
 
     def calibrated(self, now: Evidence, unmeasured: Tolerance) -> Tolerance:
         """Return what was measured and holds for ``now``, else ``unmeasured``."""
-        if self.read_environment is None:
+        calibration, present = self._calibration(now), now.surroundings
+        if calibration is None or present is None:
             return unmeasured
-        return calibrated_tolerance(
-            self.kept,
-            now.recipe_sha256,
-            unmeasured,
-            present=now.surroundings,
-            measured_in=self.read_environment,
+        return calibration.tolerance(present, unmeasured, elsewhere=now.profile != self.profile)
+
+    def worth_naming(self, now: Evidence, against: Evidence) -> tuple[str, ...] | None:
+        """Return the harmless changes that a calibration would have to name; None if it is no use.
+
+        ``against`` is the accepted image that ``now`` is judged by; one of ``goldenseed.tolerance``
+        says what () is.
+        """
+        if self.read_environment is None or now.surroundings is None:
+            return None
+        return worth_naming(
+            self._calibration(now),
+            against.surroundings or {},
+            now.surroundings,
+            elsewhere=now.profile != self.profile,
         )
 
     def flickers(self, tolerance: Tolerance) -> bool:
         """Whether ``tolerance`` is what unchanged runs of the case were seen to move by."""
         found = self.kept.tolerance
         return tolerance.measured is not None and found is not None and not found.harmless
+
+    def _calibration(self, now: Evidence) -> Calibration | None:
+        if self.read_environment is None:
+            return None
+        return calibration_of(self.kept, now.recipe_sha256, self.read_environment)
 
     def exact_measures(self, now: Evidence) -> tuple[TraceMeasure, ...]:
         """Hold ``now`` against the exact image that is kept for its recipe, along their traces."""
@@ -174,7 +210,7 @@ def reference_to(store: BaselineStore, entry: BaselineEntry | None, profile: str
         accepted = Accepted(
             tuple(accepted_evidence(store, usable, each) for each in profiles[usable].accepted),
             profiles[usable],
-            store.environment if usable == profile else None,
+            store.environment,
             store.trace,
         )
     return Reference(

@@ -18,6 +18,7 @@ from goldenseed.verdict.model import Reason, Verdict
 from goldenseed.verdict.on_record import OnRecord, on_record
 from goldenseed.verdict.reasons import (
     ROUNDING_ALONE,
+    calibration_advice,
     fallback_reasons,
     gate_reason,
     no_baseline,
@@ -93,7 +94,8 @@ def judge(
         tolerance,
         record if not accepted.flickers(tolerance) else replace(record, moves_rounding=True),
     )
-    return Judgement(verdict, (*reasons, *fallback), against, metrics, explained)
+    advice = () if verdict is Verdict.MATCH else calibration_advice(accepted, now, against)
+    return Judgement(verdict, (*reasons, *fallback, *advice), against, metrics, explained)
 
 
 def _along_the_trace(

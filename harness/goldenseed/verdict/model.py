@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -33,8 +34,26 @@ class Verdict(StrEnum):
 PASSING = (Verdict.IDENTICAL, Verdict.MATCH, Verdict.WARN)
 """The verdicts that can pass, best first; ``--golden-require`` names the worst that does."""
 
+UPDATED: Mapping[str, frozenset[Verdict]] = {
+    "none": frozenset(),
+    "missing": frozenset({Verdict.NEW}),
+    "changed": frozenset({Verdict.INCOMPARABLE, Verdict.WARN, Verdict.DRIFT}),
+    "all": frozenset(
+        {Verdict.NEW, Verdict.INCOMPARABLE, Verdict.MATCH, Verdict.WARN, Verdict.DRIFT}
+    ),
+}
+"""Which verdicts ``--golden-update`` accepts; never ``error``, never what was rejected."""
+
+
+def passing(require: str, update: str = "none") -> frozenset[Verdict]:
+    """Return the verdicts that pass: the good enough ones, and those about to be accepted."""
+    good_enough = PASSING[: PASSING.index(Verdict(require)) + 1]
+    return UPDATED.get(update, frozenset()) | frozenset(good_enough)
+
 
 CONTENT = "content"
+CALIBRATION = "calibration"
+"""The code of the reason whose value names, with commas, what a calibration would have to."""
 """The code of a reason that is about the image by itself: the case fails, whatever its verdict."""
 
 

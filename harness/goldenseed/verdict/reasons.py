@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
 
+from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import parse_gate
 from goldenseed.suite.recipes import recipe_differences
 from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.tolerance.tolerance import Tolerance
-from goldenseed.verdict.evidence import Evidence, Reference
-from goldenseed.verdict.model import Reason
+from goldenseed.verdict.evidence import Accepted, Evidence, Reference
+from goldenseed.verdict.model import CALIBRATION, Reason
 from goldenseed.verdict.on_record import OnRecord
 
 if TYPE_CHECKING:
@@ -121,6 +122,22 @@ def tolerance_reasons(
     ours = [each for each in measures or () if each.source is None]
     others = [each for each in measures or () if each.source is not None]
     return (*found, *(_reason(each, tolerance) for each in (*_deciding(ours), *_deciding(others))))
+
+
+def calibration_advice(accepted: Accepted, now: Evidence, against: Evidence) -> tuple[Reason, ...]:
+    """Say which harmless changes a calibration would have to name, where one could explain this."""
+    try:
+        names = accepted.worth_naming(now, against)
+    except GoldenseedError:  # told already, by whoever needed it for the verdict
+        return ()
+    if names is None:
+        return ()
+    what = (
+        f"a calibration that names {' and '.join(names)} harmless" if names else "calibrating again"
+    )
+    where = "" if now.profile == accepted.profile else f", made where {accepted.profile} is,"
+    detail = f"{what}{where} would tell whether this is noise"
+    return (Reason(code=CALIBRATION, value=",".join(names), source="tolerance", detail=detail),)
 
 
 def _deciding(measures: Sequence[TraceMeasure]) -> list[TraceMeasure]:

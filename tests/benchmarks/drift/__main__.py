@@ -21,6 +21,15 @@ def main() -> None:
 
         suite, place, mode, names = rest
         making.make(Path(suite), Path(place), mode, json.loads(names))
+    elif verb in {"kinds-make", "kinds-score"} and len(rest) == 1:
+        import kind_making
+
+        folder = Path(rest[0]).absolute()
+        (kind_making.make_kinds if verb == "kinds-make" else kind_making.score_kinds)(folder)
+    elif verb == "kinds-child":
+        import kind_making
+
+        kind_making.make_in(Path(rest[0]), rest[1])
     elif verb == "score" and len(rest) == 1:
         import scoring
 
@@ -30,7 +39,7 @@ def main() -> None:
 
         fields.main(Path(rest[0]).absolute())
     else:
-        sys.exit("python -m tests.benchmarks.drift make|score|fields FOLDER")
+        sys.exit("python -m tests.benchmarks.drift make|score|fields|kinds-make|kinds-score FOLDER")
 
 
 main()

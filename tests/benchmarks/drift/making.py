@@ -57,13 +57,15 @@ def _in_fresh_process(
 def make(suite_path: Path, place: Path, mode: str, names: Sequence[str]) -> None:
     """Make the images of some changes in this process, unless a run before made them."""
     for name in names:
-        if (place / name.replace("/", "-") / DONE).exists():
-            continue
-        change = Change(PLAIN) if name == PLAIN else CHANGES[name]
-        _make_one(suite_path, place / name.replace("/", "-"), mode, change)
+        change = None if name == PLAIN else CHANGES[name]
+        make_changed(suite_path, place / name.replace("/", "-"), mode, change)
 
 
-def _make_one(suite_path: Path, place: Path, mode: str, change: Change) -> None:
+def make_changed(suite_path: Path, place: Path, mode: str, change: Change | None) -> None:
+    """Make the images of one change, or the plain ones, unless a run before made them."""
+    if (place / DONE).exists():
+        return
+    change = change or Change(PLAIN)
     suite = load_suite(suite_path)
     determinism = replace(suite.determinism, **change.determinism)
     backend = DiffusersBackend(device="cpu", prepare=change.prepare)

@@ -12,12 +12,13 @@ from ours import NOISE, measures_of, other_weights
 from pairs import LabelledPair, Made
 from rules import Rule
 
-from goldenseed.baselines.entry import MeasuredTolerance, ProfileBaseline
+from goldenseed.baselines.entry import MeasuredTolerance
 from goldenseed.core.files import json_sha256
 from goldenseed.core.pixels import pixels_sha256
 from goldenseed.environment.fingerprint import Value
 from goldenseed.environment.profile import profile_slug
-from goldenseed.tolerance.tolerance import Tolerance, calibrated_tolerance
+from goldenseed.tolerance.calibrated import Calibration
+from goldenseed.tolerance.tolerance import Tolerance
 from goldenseed.tools.calibration.summary import (
     FLOAT_ERROR,
     PIXEL_METRICS,
@@ -64,13 +65,8 @@ class Calibrated:
         return self._noise(self.environments[self.found.environment_sha256])
 
     def _noise(self, present: Mapping[str, Value]) -> Tolerance:
-        return calibrated_tolerance(
-            ProfileBaseline(tolerance=self.found),
-            _RECIPE,
-            NOISE,
-            present=present,
-            measured_in=self.environments.__getitem__,
-        )
+        calibration = Calibration.read(self.found, self.environments.__getitem__)
+        return calibration.tolerance(present, NOISE)
 
 
 def calibrated_rules(found: Sequence[LabelledPair]) -> list[Rule]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from goldenseed.baselines.candidate import Measurement
@@ -13,13 +15,25 @@ from goldenseed.baselines.entry import ExactImage, MeasuredTolerance, Pattern, P
 from goldenseed.baselines.store import BaselineStore, Candidate, Step
 from goldenseed.core.files import json_sha256
 from goldenseed.core.pixels import encode_png, pixels_sha256
-from goldenseed.trace.files import digest_of
+from goldenseed.trace.digesting import Recording, kept
+from goldenseed.trace.files import SUFFIX, digest_of, encode_trace
+from goldenseed.trace.stages import Stage, Trace
 
 SUITE = "shapes"
 CASE = "red-apple[seed=1024]"
 CPU = "cpu-x86_64-avx512"
 GPU = "cuda-h200-sm90-132sm"
 NOON = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def a_trace(value: float, image: Image.Image) -> Trace:
+    """Make a trace of one value before the pixels of ``image``."""
+    return Recording(
+        [
+            kept(Stage.LATENTS_BEFORE_VAE, 0, "vae", np.full(8, value, np.float32)),
+            kept(Stage.PIXELS, 0, None, np.array(image)),
+        ]
+    ).trace
 
 
 class World:
@@ -58,10 +72,16 @@ class World:
         )
 
     def accept(
-        self, *candidates: Candidate, add: bool = False, reason: str = "it looks right"
+        self,
+        *candidates: Candidate,
+        add: bool = False,
+        reason: str = "it looks right",
+        overruling: tuple[tuple[str, str], ...] = (),
     ) -> tuple[Step, ...]:
         """Accept as one and the same person at one and the same time."""
-        return self.store.accept(candidates, by="ada", reason=reason, add=add, now=NOON)
+        return self.store.accept(
+            candidates, by="ada", reason=reason, add=add, overruling=overruling, now=NOON
+        )
 
     def measure(self, *modes: Candidate, exact_trace: Path | None = None) -> None:
         """Keep a calibration of what is accepted, with images of its own as modes."""
@@ -86,6 +106,14 @@ class World:
         environments = tuple(each.environment for each in modes)
         measurement = Measurement(unchanged, noise, environments, modes, exact, exact_trace)
         self.store.measured([measurement], by="ada")
+
+    def traced(self, candidate: Candidate, value: float = 1.0) -> Candidate:
+        """Give a candidate a trace that ends in its pixels."""
+        with Image.open(candidate.image) as image:
+            digest, data = encode_trace(a_trace(value, image))
+        path = self.folder / "run" / f"{digest}{SUFFIX}"
+        path.write_bytes(data)
+        return replace(candidate, trace=path)
 
     def profile(self, profile: str = CPU) -> ProfileBaseline:
         entry = self.store.entry(SUITE, CASE)

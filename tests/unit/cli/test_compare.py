@@ -119,3 +119,79 @@ def test_without_a_system_call_that_tells_all_cores_are_used(monkeypatch: pytest
     assert usable_cores() == os.cpu_count()
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert usable_cores() == 1
+
+
+class TestOtherKinds:
+    def test_what_nobody_reads_is_counted(self, folders: tuple[Path, Path]):
+        for folder in folders:
+            (folder / "a.avif").write_bytes(b"the same")
+            (folder / "._near.png").write_bytes(b"\0\5\x16\7")
+            (folder / "record.json").write_text(str(folder))
+        code, text = run(*folders)
+        assert code == 1
+        assert (
+            "6 files of other kinds not looked at: .avif (2), .json (2), AppleDouble ._* (2)"
+            in text
+        )
+        assert "a.avif" not in text.replace(".avif (2)", "")
+        document = ComparisonDocument.model_validate(json.loads(run(*folders, "--json")[1]))
+        assert document.not_looked_at == {".avif": 2, ".json": 2, "AppleDouble ._*": 2}
+
+    @pytest.mark.parametrize("other", [b"\0\0\0\x20ftypavif another", None])
+    def test_a_picture_that_cannot_be_read_passes_only_beside_its_copy(
+        self, tmp_path: Path, other: bytes | None
+    ):
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            Image.new("L", (4, 4)).save(tmp_path / name / "same.png")
+        (tmp_path / "a" / "x.avif").write_bytes(b"\0\0\0\x20ftypavif one")
+        if other:
+            (tmp_path / "b" / "x.avif").write_bytes(other)
+        code, text = run(tmp_path / "a", tmp_path / "b")
+        assert code == (2 if other else 1)
+        assert ("x.avif: is in the format AVIF, and only" if other else "MISSING x.avif") in text
+
+    def test_data_beside_pictures_may_differ(self, tmp_path: Path):
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            Image.new("L", (4, 4)).save(tmp_path / name / "same.png")
+            (tmp_path / name / "run.json").write_text(name)
+        (tmp_path / "a" / ".DS_Store").write_bytes(b"x")
+        code, text = run(tmp_path / "a", tmp_path / "b")
+        assert code == 0
+        assert "3 files of other kinds not looked at: .DS_Store (1), .json (2)" in text
+
+    def test_folders_of_other_pictures_alone_are_told_what_they_hold(self, tmp_path: Path):
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "x.avif").write_bytes(b"the same")
+        done = CliRunner().invoke(app, ["compare", str(tmp_path / "a"), str(tmp_path / "b")])
+        assert "hold no pictures; 2 files of other kinds not looked at: .avif (2)" in str(
+            done.exception
+        )
+
+    def test_links_to_folders_are_not_entered_and_said(self, folders: tuple[Path, Path]):
+        (folders[0] / "again").symlink_to(folders[0])
+        assert "not looked at: link to a folder (1)" in run(*folders)[1]
+
+
+class TestUnicodeForms:
+    COMPOSED, DECOMPOSED = "s\u00f3.png", "so\u0301.png"
+
+    def test_one_name_in_two_forms_is_one_picture(self, tmp_path: Path):
+        for folder, name in (("a", self.COMPOSED), ("b", self.DECOMPOSED)):
+            (tmp_path / folder).mkdir()
+            Image.new("L", (4, 4)).save(tmp_path / folder / name)
+        code, text = run(tmp_path / "a", tmp_path / "b")
+        assert code == 0
+        assert "1 pair: 1 identical" in text
+        assert r"B has the same name in another Unicode form: 'so\u0301.png'" in text
+
+    def test_two_forms_in_one_folder_are_two_pictures(self, tmp_path: Path):
+        for folder, names in (("a", (self.COMPOSED, self.DECOMPOSED)), ("b", (self.COMPOSED,))):
+            (tmp_path / folder).mkdir()
+            for name in names:
+                Image.new("L", (4, 4)).save(tmp_path / folder / name)
+        code, text = run(tmp_path / "a", tmp_path / "b")
+        assert code == 1
+        assert "2 pairs: 1 identical, 1 missing" in text

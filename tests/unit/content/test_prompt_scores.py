@@ -8,11 +8,11 @@ import pytest
 import skimage.data
 import torch
 from PIL import Image
-from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
+from transformers import AutoTokenizer, CLIPModel
 
 from goldenseed.content.scores import SCORES, Scene, value_of
 from goldenseed.core.errors import GoldenseedError
-from tiny_pipelines import tiny_clip
+from tiny_pipelines import clip_image_processor, tiny_clip
 
 PROMPT = "an astronaut in front of a flag"
 
@@ -30,7 +30,7 @@ def image() -> Image.Image:
 def logits(folder: Path, image: Image.Image, prompt: str) -> tuple[float, float]:
     """Return the model's own logit, and its scale."""
     model = CLIPModel.from_pretrained(folder)
-    pixels = CLIPImageProcessorPil.from_pretrained(folder)(images=image, return_tensors="pt")
+    pixels = clip_image_processor().from_pretrained(folder)(images=image, return_tensors="pt")
     tokens = AutoTokenizer.from_pretrained(folder)(prompt, return_tensors="pt", truncation=True)
     with torch.inference_mode():
         output = model(**tokens, **pixels)

@@ -274,6 +274,8 @@ class TestReadJson:
             (b'{"a": 1,\n "a": 2}', 2, "'a' appears twice"),
             (b'{"a": {"a": 1},\n "b": [{"a": 1}, {"a": 2}],\n "a": 2}', 3, "'a' appears twice"),
             (b'{"{": 1, "\\"}": 2,\n "\\u0061": 3,\n\n "a" : 2}', 4, "'a' appears twice"),
+            (b'{"a": 1,\n "a": 2}, "\x1f": "\\q", }}}', 2, "'a' appears twice"),
+            (b'{"a": {"NaN": "NaN"}}}}},\n {"a": 1, "a": 2}', 1, "is not JSON"),
             (b'{"NaN": "NaN",\n "b": NaN}', 2, "NaN is not JSON"),
             (b"[1,\n -Infinity]", 2, "-Infinity is not JSON"),
             (b'{"a": 1,\n "b"}', 2, "is not JSON"),

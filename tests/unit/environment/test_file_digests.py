@@ -111,23 +111,41 @@ def test_a_cache_that_cannot_be_written_is_done_without(large: Path, tmp_path: P
     assert FileDigests(blocked).sha256(large) == sha256(LARGE)
 
 
-def test_a_blob_of_the_hubs_cache_is_known_by_its_name(tmp_path: Path):
-    blob = write(tmp_path / "models--org--name" / "blobs" / ("a" * 64), LARGE)
+@pytest.mark.parametrize("verify", [False, True])
+@pytest.mark.parametrize("content", [b"{}", LARGE], ids=["small", "large"])
+def test_no_name_is_believed_to_be_a_digest(tmp_path: Path, content: bytes, verify: bool):
+    blob = write(tmp_path / "models--org--name" / "blobs" / ("a" * 64), content)
     link = tmp_path / "models--org--name" / "snapshots" / "c0ffee" / "model.safetensors"
     link.parent.mkdir(parents=True)
     link.symlink_to(blob)
-    assert FileDigests(tmp_path / "cache").sha256(link) == "a" * 64
-    assert FileDigests(tmp_path / "cache", verify=True).sha256(link) == sha256(LARGE)
+    digests = FileDigests(tmp_path / "cache", verify=verify)
+    assert digests.sha256(blob) == digests.sha256(link) == sha256(content)
 
 
-def test_a_small_blob_named_by_git_is_read(tmp_path: Path):
-    blob = write(tmp_path / "models--org--name" / "blobs" / ("b" * 40), b"{}")
-    assert FileDigests(tmp_path / "cache").sha256(blob) == sha256(b"{}")
+def test_a_blob_is_read_once_for_all_links_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    blob = write(tmp_path / "models--org--name" / "blobs" / ("a" * 64), LARGE)
+    digests = FileDigests(tmp_path / "cache")
+    digests.sha256(blob)
+    link = tmp_path / "model.safetensors"
+    link.symlink_to(blob)
+    monkeypatch.setattr("goldenseed.environment.file_digests._read", lambda _: pytest.fail("read"))
+    assert digests.sha256(link) == sha256(LARGE)
 
 
-def test_a_file_elsewhere_is_not_believed_by_its_name(tmp_path: Path):
-    file = write(tmp_path / "blobs" / ("a" * 64), b"{}")
-    assert FileDigests(tmp_path / "cache").sha256(file) == sha256(b"{}")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_waited_for_and_a_device_not_read(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    for name in ("pipe", "device"):
+        with pytest.raises(GoldenseedError, match="is not a regular file"):
+            FileDigests(tmp_path / "cache").sha256(tmp_path / name)
+
+
+def test_a_file_that_would_take_hours_is_refused(tmp_path: Path):
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(2**42)
+    with pytest.raises(GoldenseedError, match="more than the 274,877,906,944 that are read"):
+        FileDigests(tmp_path / "cache").sha256(tmp_path / "sparse")
 
 
 def test_a_missing_file_is_an_error_or_a_reason(tmp_path: Path):

@@ -242,7 +242,7 @@ class TestKindsOfFiles:
         a = saved(tmp_path / "a.png", noise(), icc_profile=profile)
         found = compare(a, saved(tmp_path / "b.png", noise()))
         assert found.outcome is Outcome.IDENTICAL
-        assert found.notes[0].startswith("other colour profiles (A has one): ")
+        assert found.notes[0].startswith("other colour information (ICC profile): ")
 
     def test_another_orientation_is_incomparable_and_the_same_is_said(self, tmp_path: Path):
         exif = Image.Exif()

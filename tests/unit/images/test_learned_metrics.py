@@ -11,13 +11,13 @@ import torch
 import waves
 from PIL import Image
 from safetensors.torch import save_file
-from transformers import CLIPImageProcessorPil, CLIPModel
+from transformers import CLIPModel
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.clip import Clip, open_clip
 from goldenseed.images.measure import measure
 from goldenseed.images.metrics import METRICS
-from tiny_pipelines import tiny_clip
+from tiny_pipelines import clip_image_processor, tiny_clip
 
 LEARNED = tuple(name for name, metric in METRICS.items() if metric.weights)
 SIZES = ((1, 1), (1, 40), (70, 20))
@@ -81,7 +81,7 @@ def test_clip_similarity_is_the_cosine_of_the_model_s_own_features(
     weights: Path, astronaut: Image.Image, coffee: Image.Image
 ):
     model = CLIPModel.from_pretrained(weights / "clip")
-    processor = CLIPImageProcessorPil.from_pretrained(weights / "clip")
+    processor = clip_image_processor().from_pretrained(weights / "clip")
     pixels = processor(images=[astronaut, coffee], return_tensors="pt")["pixel_values"]
     with torch.inference_mode():
         pooled = model.vision_model(pixel_values=pixels).pooler_output

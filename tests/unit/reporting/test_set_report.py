@@ -8,7 +8,8 @@ from goldenseed.reporting.html import render
 from goldenseed.reporting.markdown import summary_markdown
 from goldenseed.reporting.terminal import summary_lines
 from goldenseed.reporting.view import run_view
-from goldenseed.runs.record import RunRecord, SetRecord, SetResult
+from goldenseed.runs.parts import SetRecord, SetResult
+from goldenseed.runs.record import RunRecord
 from tests.unit.reporting.recorded import record, stored
 
 RECORDED = record().sets[0]

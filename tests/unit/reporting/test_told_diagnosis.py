@@ -6,6 +6,7 @@ import html
 from pathlib import Path
 
 from goldenseed.diagnosis.model import Cause, ChangedKey, Diagnosis, FirstDivergence, Jump
+from goldenseed.reporting.commands import Place
 from goldenseed.reporting.diagnosis import distances_in_words, environment_in_words, why
 from goldenseed.reporting.html import HEIGHT, plot_of, render
 from goldenseed.reporting.markdown import summary_markdown
@@ -31,7 +32,7 @@ def altered(**fields: object) -> CaseRecord:
 
 
 def text(record: CaseRecord) -> str:
-    return failure_text(case_view(record, "run"), None)
+    return failure_text(case_view(record, Place("run")), None)
 
 
 def test_where_it_began_how_far_it_grew_and_why_are_told_with_the_evidence():
@@ -48,12 +49,12 @@ def test_where_it_began_how_far_it_grew_and_why_are_told_with_the_evidence():
 def test_causes_that_are_not_worth_it_are_not_named():
     first, *others = FOUND.causes
     faint = [each.model_copy(update={"confidence": 0.05}) for each in others]
-    assert why(FOUND.model_copy(update={"causes": (first, *faint)})).causes == (CAUSE,)
+    assert why(FOUND.model_copy(update={"causes": (first, *faint)})).others == ()
 
 
 def test_an_unknown_cause_is_called_so():
     unknown = FOUND.causes[0].model_copy(update={"cause": Cause.UNKNOWN, "confidence": 0.62})
-    assert why(FOUND.model_copy(update={"causes": (unknown,)})).causes == ("unknown (0.62)",)
+    assert why(FOUND.model_copy(update={"causes": (unknown,)})).likely == "not known"
 
 
 def test_keys_that_take_no_effect_are_counted():
@@ -169,10 +170,36 @@ def test_summary_terminal_and_page_begin_with_what_the_cases_share():
 
 
 def test_hostile_ids_in_the_shared_sentence_move_no_cursor():
-    cases = [case("drift", id="\x1b[2J"), case("incomparable", id="b\nc")]
+    cases = [case("drift", id="\x1b[2J"), case("rejected", id="b\nc")]
     view = run_view(run(*cases))
     assert view.shared
-    shared = summary_lines(view)[0]
-    assert "⟨U+001B⟩[2J at denoising step 1" in shared
+    shared = summary_lines(view)[1]
+    assert "⟨U+001B⟩[2J parts at denoising step 1" in shared
     assert "\n" not in shared
     assert "\x1b" not in summary_markdown(view) + render(view)
+
+
+def test_what_the_causes_rest_on_is_never_among_those_left_out():
+    many = [
+        ChangedKey(key=f"package.a{number}", old="1", new="2", explains=True) for number in range(9)
+    ]
+    guilty = [
+        ChangedKey(key=key, old="1", new="2", explains=True)
+        for key in ("package.tokenizers", "cpu.threads")
+    ]
+    cause = FOUND.causes[0].model_copy(
+        update={"words": "tokenizer: tokenizers 1 → 2", "evidence": ("cpu.threads 1 → 2",)}
+    )
+    line = environment_in_words([*many, *guilty], blamed=[cause])
+    assert line == "tokenizers 1 → 2, cpu.threads 1 → 2, a0 1 → 2, a1 1 → 2, 7 more"
+
+
+def test_a_key_is_not_taken_for_another_that_begins_like_it():
+    keys = [
+        ChangedKey(key=f"package.{name}", old="1", new="2", explains=True)
+        for name in ("a", "b", "c", "d", "torch", "torchvision")
+    ]
+    cause = FOUND.causes[0].model_copy(update={"words": "torchvision 1 → 2", "evidence": ()})
+    line = environment_in_words(keys, blamed=[cause]) or ""
+    assert line.startswith("torchvision 1 → 2, a 1 → 2, ")
+    assert "torch 1" not in line

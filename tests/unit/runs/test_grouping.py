@@ -10,11 +10,21 @@ from goldenseed.diagnosis.model import (
     FirstDivergence,
     RankedCause,
 )
-from goldenseed.reporting.diagnosis import grouping_sentence
-from goldenseed.runs.grouping import grouped
+from goldenseed.reporting.diagnosis import grouping_sentences
+from goldenseed.runs.grouping import Grouping, Kind, grouped
 from goldenseed.runs.record import BaselineUsed, CaseRecord
 from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import Verdict
+
+
+def grouping_sentence(cases: list[CaseRecord]) -> str | None:
+    return "; ".join(grouping_sentences(cases)) or None
+
+
+def only(cases: list[CaseRecord]) -> Grouping:
+    (found,) = grouped(cases)
+    return found
+
 
 BASELINE = BaselineUsed(
     profile="cpu", pixels_sha256="0" * 64, accepted_at=datetime(2026, 11, 20, tzinfo=UTC)
@@ -83,7 +93,8 @@ def test_those_that_stand_apart_are_named():
     sentence = grouping_sentence([*cases, *identical(1)])
     assert sentence == (
         "11 of 12 cases moved: 10 part at denoising step 1, likely cause: guidance scale: "
-        "about 4 → 6 (0.98); 1 stands apart: red-apple[seed=1] at the token ids (prompt)"
+        "about 4 → 6 (0.98); "
+        "s::red-apple[seed=1] parts at the token ids, likely cause: prompt (0.98)"
     )
 
 
@@ -91,35 +102,38 @@ def test_groups_that_stand_apart_are_counted():
     cases = [case(f"g{n}", why()) for n in range(5)]
     cases += [case(f"p{n}", why(PROMPT, Stage.TOKEN_IDS)) for n in range(2)]
     assert (grouping_sentence(cases) or "").endswith(
-        "; 2 stand apart: 2 cases at the token ids (prompt)"
+        "; 2 cases part at the token ids, likely cause: prompt (0.98)"
     )
 
 
 def test_cases_that_share_nothing_are_each_named():
     cases = [case("a", why()), case("b", why(PROMPT, Stage.TOKEN_IDS))]
     assert grouping_sentence(cases) == (
-        "both cases moved: each by itself: a at denoising step 1 (guidance scale: about 4 → 6); "
-        "b at the token ids (prompt)"
+        "both cases moved, each by itself; "
+        "s::a parts at denoising step 1, likely cause: guidance scale: about 4 → 6 (0.98); "
+        "s::b parts at the token ids, likely cause: prompt (0.98)"
     )
 
 
 def test_many_that_share_nothing_are_not_all_named():
     stages = [each for each in Stage if each.value != "pixels"][:6]
     cases = [case(str(number), why(stage=stage)) for number, stage in enumerate(stages)]
-    assert (grouping_sentence(cases) or "").endswith("; and 3 more")
+    assert (grouping_sentence(cases) or "").endswith(
+        "; and 3 more part elsewhere or for other reasons"
+    )
 
 
 def test_hundreds_are_counted_with_separators():
     cases = [case(str(number), why(THREADS)) for number in range(1500)]
     assert (grouping_sentence(cases) or "").startswith("all 1,500 cases moved: they part at ")
-    (group,) = grouped(cases).groups
+    (group,) = only(cases).groups
     assert len(group.cases) == 1500
 
 
 def test_different_values_of_one_cause_are_one_group_without_the_values():
     other = ("guidance scale: about 4 → 7", Cause.GUIDANCE)
-    (group,) = grouped([case("a", why()), case("b", why(other, confidence=0.7))]).groups
-    assert (group.words, group.confidence) == ("guidance scale", 0.7)
+    (group,) = only([case("a", why()), case("b", why(other, confidence=0.7))]).groups
+    assert group.words == "guidance scale (0.70)"
 
 
 def test_steps_are_named_only_where_they_are_the_same():
@@ -138,7 +152,9 @@ def test_a_cause_that_is_hardly_believed_is_not_known(causes: object):
 
 def test_cases_without_a_diagnosis_are_counted():
     cases = [case("a", why()), case("b", why()), case("c", None)]
-    assert (grouping_sentence(cases) or "").endswith("; 1 has no diagnosis")
+    assert (grouping_sentence(cases) or "").startswith(
+        "all 3 cases moved, of which 1 has no diagnosis: 2 part at denoising step 1, "
+    )
     assert grouping_sentence([case("c", None)]) is None
 
 
@@ -155,9 +171,73 @@ def test_matches_are_grouped_where_nothing_moved_beyond_the_noise():
         "3 of 4 cases moved within the tolerance: they part at denoising step 1, "
         "likely cause: threads or instruction set (0.98)"
     )
-    assert grouped([*matches, case("d", why())]).moved == 1
+    assert only([*matches, case("d", why())]).total == 1
 
 
 def test_a_failure_without_an_image_counts_only_with_a_diagnosis():
     assert grouping_sentence([case("a", None, Verdict.ERROR)]) is None
-    assert grouped([case("a", why(), Verdict.ERROR)]).moved == 1
+    assert only([case("a", why(), Verdict.ERROR)]).total == 1
+
+
+def ranked(*causes: tuple[Cause, str, float]) -> Diagnosis:
+    found = tuple(
+        RankedCause(cause=cause, confidence=confidence, evidence=(), words=words)
+        for cause, words, confidence in causes
+    )
+    return why().model_copy(update={"causes": found})
+
+
+WEIGHTS = (Cause.DENOISER, "denoiser weights: unet", 0.49)
+ADAPTER = (Cause.LORA, "LoRA adapter: pipeline.fused_loras 0 → 1", 0.49)
+
+
+def test_causes_that_tie_are_both_named():
+    sentence = grouping_sentence([case("a", ranked(WEIGHTS, ADAPTER))])
+    assert sentence == (
+        "the one case moved: it parts at denoising step 1, likely cause: denoiser weights: unet "
+        "(0.49) or LoRA adapter: pipeline.fused_loras 0 → 1 (0.49)"
+    )
+
+
+def test_a_tie_is_one_group_whichever_of_the_two_comes_first():
+    both = [case("a", ranked(WEIGHTS, ADAPTER)), case("b", ranked(ADAPTER, WEIGHTS))]
+    assert len(only(both).groups) == 1
+
+
+def test_a_first_cause_that_is_not_enough_is_named_with_the_second():
+    sentence = grouping_sentence([case("a", ranked(ADAPTER, (*WEIGHTS[:2], 0.39)))]) or ""
+    assert sentence.endswith("fused_loras 0 → 1 (0.49) or denoiser weights: unet (0.39)")
+
+
+def test_what_ties_with_the_unknown_is_named():
+    batch = (Cause.BATCH, "batch size: 1 → 4", 0.49)
+    sentence = grouping_sentence([case("a", ranked((Cause.UNKNOWN, "unknown", 0.5), batch))]) or ""
+    assert sentence.endswith("likely cause: unknown (0.50) or batch size: 1 → 4 (0.49)")
+
+
+def test_many_that_tie_are_as_good_as_none():
+    few = [(cause, cause.value, 0.13) for cause in list(Cause)[:7]]
+    assert (grouping_sentence([case("a", ranked(*few))]) or "").endswith("; the cause is not known")
+
+
+def test_different_failures_have_sentences_of_their_own():
+    cases = [
+        case("a", why()),
+        case("b", why(PROMPT, Stage.TOKEN_IDS), Verdict.INCOMPARABLE),
+        case("c", why(THREADS), Verdict.ERROR),
+    ]
+    assert [each.partition(":")[0] for each in grouping_sentences(cases)] == [
+        "1 case of 3 moved",
+        "1 case of 3 is incomparable",
+        "1 case of 3 failed",
+    ]
+
+
+def test_equal_pixels_never_moved():
+    same = case("a", why(PROMPT, Stage.TOKEN_IDS), Verdict.INCOMPARABLE)
+    same = same.model_copy(update={"pixels_sha256": BASELINE.pixels_sha256})
+    assert only([same]).kind is Kind.UNMOVED
+    assert grouping_sentences([same]) == (
+        "the one case is incomparable, and the pixels are the accepted ones",
+    )
+    assert grouping_sentences([same.model_copy(update={"diagnosis": None})])

@@ -11,7 +11,10 @@ from judged_case import PENDING, PROFILE, candidate
 from PIL import Image
 
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.core.pixels import SMALL, encode_png, pixels_sha256
+from goldenseed.baselines.verified import Verified
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import sha256_hex
+from goldenseed.core.pixels import SMALL, decode, encode_png, pixels_sha256
 from goldenseed.runs.judging import Judging
 from goldenseed.runs.made import Made
 from goldenseed.runs.record import CaseRecord
@@ -23,6 +26,7 @@ from goldenseed.trace.stages import (
     Trace,
     stages_sha256,
 )
+from goldenseed.verdict.evidence import reference_to
 from goldenseed.verdict.model import Verdict
 
 IMAGE = Image.linear_gradient("L").resize((24, 16)).convert("RGB")
@@ -40,6 +44,13 @@ def a_trace(norm: float = 3.0) -> Trace:
             sha256="a" * 64,
             norm=norm,
         ),
+        StageRecord(
+            stage=Stage.PIXELS,
+            index=0,
+            shape=(16, 24, 3),
+            dtype="uint8",
+            sha256=sha256_hex(IMAGE.tobytes()),
+        ),
     )
 
 
@@ -49,7 +60,8 @@ class Desk:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.run = root / "run"
-        self.store = BaselineStore(root / "baselines")
+        self.verified = Verified(root / "verified")
+        self.store = BaselineStore(root / "baselines", verified=self.verified)
         digest, data = encode_trace(a_trace())
         self.trace = root / "made" / f"{digest}{SUFFIX}"
         self.trace.parent.mkdir()
@@ -82,16 +94,42 @@ def test_picture_and_trace_of_an_unchanged_image_are_the_accepted_files(desk: De
     assert record.trace_file
     assert (desk.run / record.image).read_bytes() == desk.picture.read_bytes()
     assert (desk.run / record.trace_file).read_bytes() == desk.accepted_trace.read_bytes()
-    assert [each.sha256 for each in record.trace] == ["a" * 64]
+    assert [each.sha256 for each in record.trace] == [each.sha256 for each in a_trace()]
 
 
-def test_a_picture_whose_bytes_are_the_accepted_ones_is_not_decoded(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-):
-    def decode(*_args: object, **_more: object) -> None:
-        raise AssertionError("decoded")
+def test_a_picture_is_decoded_once_on_each_machine(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    decoded = []
+    monkeypatch.setattr(
+        "goldenseed.core.pixels.decode", lambda *a, **b: decoded.append(a) or decode(*a, **b)
+    )
+    for run in ("first", "second", "third"):
+        desk.run = desk.root / run
+        assert desk.judge(a_trace()).verdict is Verdict.IDENTICAL
+    assert len(decoded) == 1
 
-    monkeypatch.setattr("goldenseed.core.pixels.decode", decode)
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_picture_that_was_exchanged_together_with_its_digest_is_an_error(desk: Desk, known: bool):
+    if known:
+        desk.judge(a_trace())
+        desk.run = desk.root / "second"
+    other = encode_png(Image.new("RGB", IMAGE.size, "blue"))
+    desk.picture.write_bytes(other)
+    entry = json.loads(desk.entry.read_text())
+    (accepted,) = entry["profiles"][PROFILE]["accepted"]
+    accepted["file_sha256"] = sha256_hex(other)
+    desk.entry.write_text(json.dumps(entry))
+    record = desk.judge(a_trace())
+    assert record.verdict is Verdict.ERROR
+    assert "does not hold the pixels that were accepted" in (record.error or "")
+    assert record.image
+    assert pixels_sha256(decode(desk.run / record.image)) == DIGEST
+
+
+def test_where_nothing_can_be_remembered_it_is_verified_each_time(desk: Desk):
+    desk.verified.folder.write_text("in the way")  # type: ignore[union-attr]
+    assert desk.judge(a_trace()).verdict is Verdict.IDENTICAL
+    desk.run = desk.root / "second"
     assert desk.judge(a_trace()).verdict is Verdict.IDENTICAL
 
 
@@ -110,7 +148,7 @@ def test_another_picture_in_the_place_of_the_accepted_one_is_an_error(desk: Desk
 
 
 def test_a_trace_with_other_values_is_kept_as_it_is(desk: Desk):
-    other = (a_trace()[0].model_copy(update={"sha256": "b" * 64, "norm": 4.0}),)
+    other = (a_trace()[0].model_copy(update={"sha256": "b" * 64, "norm": 4.0}), a_trace()[1])
     record = desk.judge(other)
     assert record.trace_file
     assert read_trace(desk.run / record.trace_file) == other
@@ -124,10 +162,31 @@ def test_where_the_accepted_trace_is_damaged_the_runs_own_is_whole(desk: Desk):
     assert read_trace(desk.run / record.trace_file) == a_trace(norm=3.5)
 
 
+def test_an_entry_that_names_the_trace_of_another_image_is_not_followed(desk: Desk):
+    other = (a_trace()[0], a_trace()[1].model_copy(update={"sha256": "c" * 64}))
+    digest, data = encode_trace(other)
+    foreign = desk.root / "baselines" / "traces" / digest[:2] / f"{digest}{SUFFIX}"
+    foreign.parent.mkdir(exist_ok=True)
+    foreign.write_bytes(data)
+    entry = json.loads(desk.entry.read_text())
+    (accepted,) = entry["profiles"][PROFILE]["accepted"]
+    accepted["trace_sha256"] = digest
+    desk.entry.write_text(json.dumps(entry))
+
+    record = desk.judge(a_trace())
+    assert record.trace_file
+    assert read_trace(desk.run / record.trace_file) == a_trace()
+
+    held = reference_to(desk.store, desk.store.entry("shapes", "apple"), PROFILE).accepted
+    assert held
+    with pytest.raises(GoldenseedError, match="has the trace of another image"):
+        _ = held.images[0].trace
+
+
 def test_an_entry_from_before_these_digests_is_judged_as_ever(desk: Desk):
     entry = json.loads(desk.entry.read_text())
     (accepted,) = entry["profiles"][PROFILE]["accepted"]
-    del accepted["file_sha256"], accepted["stages_sha256"]
+    del accepted["stages_sha256"]
     desk.entry.write_text(json.dumps(entry))
     record = desk.judge(a_trace())
     assert record.verdict is Verdict.IDENTICAL
@@ -135,11 +194,10 @@ def test_an_entry_from_before_these_digests_is_judged_as_ever(desk: Desk):
     assert read_trace(desk.run / record.trace_file) == a_trace()
 
 
-def test_the_kept_digests_are_those_of_the_stored_files(desk: Desk, tmp_path: Path):
+def test_the_digest_of_the_stages_is_kept_and_covers_their_shapes(desk: Desk):
     entry = desk.store.entry("shapes", "apple")
     assert entry
     (accepted,) = entry.profiles[PROFILE].accepted
-    assert desk.store.image_file(DIGEST, accepted.file_sha256) == desk.picture.read_bytes()
     assert accepted.stages_sha256 == Recording(before=a_trace()).stages_sha256
-    other = (replace(a_trace()[0].digest, shape=(1, 4, 4)),)
+    other = (replace(a_trace()[0].digest, shape=(1, 4, 4)), a_trace()[1].digest)
     assert stages_sha256(other) != accepted.stages_sha256

@@ -10,8 +10,9 @@ import pytest
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.runs.folder import RunWriter, load_run, new_run_id
-from goldenseed.runs.record import CaseRecord
-from goldenseed.verdict.model import Verdict
+from goldenseed.runs.parts import SetResult
+from goldenseed.runs.record import CaseRecord, SetRecord
+from goldenseed.verdict.model import Reason, Verdict
 
 START = datetime(2026, 11, 20, 15, 12, 33, tzinfo=UTC)
 ENVIRONMENT = {"torch.version": "2.13.0", "cpu.threads": 1}
@@ -132,3 +133,70 @@ def test_a_damaged_record_is_one_clear_error(tmp_path: Path, text: str, message:
 def test_a_folder_without_a_record_says_what_to_name(tmp_path: Path):
     with pytest.raises(GoldenseedError, match="reports/latest"):
         load_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "options", "passes"),
+    [
+        ("identical", {"require": "identical"}, True),
+        ("match", {"require": "identical"}, False),
+        ("match", {"require": "match"}, True),
+        ("warn", {"require": "match"}, False),
+        ("warn", {"require": "warn"}, True),
+        ("warn", {"require": "match", "update": "changed"}, True),
+        ("warn", {"require": "match", "update": "missing"}, False),
+        ("warn", {"require": "match", "update": "nonsense"}, False),
+        ("drift", {"require": "warn"}, False),
+        ("warn", {}, True),
+        ("warn", {"require": "nonsense"}, True),
+    ],
+)
+@pytest.mark.parametrize("finished", [True, False])
+def test_passed_is_not_believed_against_what_the_run_required(
+    tmp_path: Path, verdict: str, options: dict[str, str], *, passes: bool, finished: bool
+):
+    writer = RunWriter(tmp_path, "run", started=START, git=None, options=options)
+    writer.add(case("a").model_copy(update={"verdict": Verdict(verdict), "passed": True}))
+    if finished:
+        writer.finish(finished=START, complete=True)
+    assert [each.passed for each in load_run(writer.folder).cases] == [passes]
+
+
+def test_passed_is_not_believed_beside_a_broken_content_limit(writer: RunWriter):
+    reason = Reason(code="content", metric="sharpness")
+    update = {"verdict": Verdict.IDENTICAL, "passed": True, "reasons": (reason,)}
+    writer.add(case("a").model_copy(update=update))
+    assert [each.passed for each in load_run(writer.folder).cases] == [False]
+
+
+def test_a_set_does_not_pass_beside_a_broken_limit(writer: RunWriter):
+    broken = SetResult(
+        limit_name="max_phash_distance",
+        side="within",
+        metric="phash_distance",
+        limit=8.0,
+        value=20.0,
+        worst_value=20.0,
+        worst_pair=("a", "b"),
+        pairs=1,
+        of_pairs=1,
+        passed=False,
+    )
+    found = SetRecord(
+        kind="consistency",
+        id="apples",
+        suite="shapes",
+        path="shapes.suite.yaml",
+        statistic="worst",
+        cases=("a", "b"),
+        passed=True,
+    )
+    writer.finish(finished=START, complete=True)
+    writer.add_sets(
+        [
+            found,
+            found.model_copy(update={"results": (broken,)}),
+            found.model_copy(update={"error": "no images"}),
+        ]
+    )
+    assert [each.passed for each in load_run(writer.folder).sets] == [True, False, False]

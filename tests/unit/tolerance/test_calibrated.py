@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from goldenseed.baselines.entry import MeasuredTolerance, Pattern, ProfileBaseline
+from goldenseed.tolerance.calibrated import Calibration, calibration_of, worth_naming
 from goldenseed.tolerance.rounding import TraceMeasure
-from goldenseed.tolerance.tolerance import Tolerance, assumed_tolerance, calibrated_tolerance
+from goldenseed.tolerance.tolerance import Tolerance, assumed_tolerance
 from goldenseed.verdict.reasons import tolerance_reasons
 
 RECIPE, OTHER, PLACE = "1" * 64, "2" * 64, "3" * 64
@@ -36,13 +37,11 @@ def noise(
         measured_at=datetime(2026, 11, 20, tzinfo=UTC),
         measured_by="Ada",
     )
-    return calibrated_tolerance(
-        ProfileBaseline(tolerance=measured),
-        recipe,
-        UNMEASURED,
-        present=present,
-        measured_in={PLACE: HERE, ELSEWHERE: THREADED}.__getitem__,
-    )
+    kept = ProfileBaseline(tolerance=measured)
+    calibration = calibration_of(kept, recipe, {PLACE: HERE, ELSEWHERE: THREADED}.__getitem__)
+    if calibration is None or present is None:
+        return UNMEASURED
+    return calibration.tolerance(present, UNMEASURED)
 
 
 def test_an_envelope_takes_the_place_of_what_is_assumed():
@@ -106,7 +105,7 @@ def test_it_holds_where_a_harmless_change_was_measured():
     assert noise(present=THREADED).note is not None
     assert noise(present=THREADED, elsewhere=True).note is None
     assert noise(present={**THREADED, "torch.version": "2.14.0"}, elsewhere=True).note == (
-        "the calibration of 2026-11-20 has expired: cpu.threads, torch.version changed"
+        "the calibration of 2026-11-20 has expired: torch.version changed"
     )
 
 
@@ -136,3 +135,91 @@ def test_where_traces_decide_a_calibration_narrows_no_limit_on_pixels():
     narrow = replace(noise(), limits={"peak_difference": 1.0, "changed_fraction": 1e-4})
     assert narrow.pixel_limits(None)["changed_fraction"] == 1e-4
     assert narrow.pixel_limits([close]) == UNMEASURED.limits
+
+
+AVX512 = {"device.type": "cpu", "cpu.model": "AMD EPYC", "cpu.capability": "AVX512"}
+CAPPED = {
+    **AVX512,
+    "cpu.capability": "AVX2",
+    "env.ATEN_CPU_CAPABILITY": "avx2",
+    "env.ONEDNN_MAX_CPU_ISA": "AVX2",
+}
+HASWELL = {**AVX512, "cpu.model": "Intel Haswell", "cpu.capability": "AVX2"}
+
+
+def measured(pattern: Pattern = Pattern.ENVELOPE, *harmless: dict[str, Any]) -> Calibration:
+    found = MeasuredTolerance(
+        pattern=pattern,
+        images=3,
+        harmless=("isa-avx2",) if harmless else (),
+        limits=LIMITS if pattern is Pattern.ENVELOPE else {},
+        recipe_sha256=RECIPE,
+        environment_sha256=PLACE,
+        measured_at=datetime(2026, 11, 20, tzinfo=UTC),
+        measured_by="Ada",
+    )
+    return Calibration(found, AVX512, harmless)
+
+
+def source(calibration: Calibration, present: dict[str, Any]) -> tuple[str, str | None]:
+    found = calibration.tolerance(present, UNMEASURED, elsewhere=True)
+    return found.source, found.note
+
+
+def test_in_another_profile_it_holds_where_that_was_measured():
+    assert source(measured(Pattern.ENVELOPE, CAPPED), CAPPED) == (
+        "tolerance (calibrated, 3 runs)",
+        None,
+    )
+    found, note = source(measured(), CAPPED)
+    assert found == UNMEASURED.source
+    assert "does not hold here: cpu.capability, env.ATEN_CPU_CAPABILITY" in (note or "")
+
+
+def test_where_each_key_was_measured_but_not_together_its_limits_hold_and_bits_may_move():
+    half = {**CAPPED, "env.ONEDNN_MAX_CPU_ISA": None}
+    calibrated, note = source(measured(Pattern.ENVELOPE, CAPPED), half)
+    assert calibrated == "tolerance (calibrated, 3 runs)"
+    assert (note or "").endswith("measured what differs here apart: its limits stay")
+    assumed, note = source(measured(Pattern.IDENTICAL, CAPPED), half)
+    assert assumed == UNMEASURED.source
+    assert "saw no image move, but" in (note or "")
+
+
+def test_another_instruction_set_stands_for_the_processors_that_have_it():
+    calibrated, note = source(measured(Pattern.ENVELOPE, CAPPED), HASWELL)
+    assert calibrated == "tolerance (calibrated, 3 runs)"
+    assert (note or "").endswith("was made on another processor: its limits stay")
+    assert source(measured(Pattern.IDENTICAL, CAPPED), HASWELL)[0] == UNMEASURED.source
+    threaded = {**HASWELL, "cpu.threads": 2}
+    assert "cpu.threads differs" in (source(measured(Pattern.ENVELOPE, CAPPED), threaded)[1] or "")
+    newer = {**AVX512, "cpu.model": "Intel Xeon"}
+    assert source(measured(), newer)[0] == UNMEASURED.source
+    assert source(measured(Pattern.ENVELOPE, CAPPED), newer)[0] == calibrated
+
+
+def test_a_gpu_of_another_kind_was_never_measured():
+    gpu = {"device.type": "cuda", "gpu.name": "H200", "cpu.capability": "AVX512"}
+    calibration = replace(measured(), unchanged=gpu)
+    assert source(calibration, {**gpu, "cpu.model": "another"})[1] is None
+    assert "gpu.name differs" in (source(calibration, {**gpu, "gpu.name": "H100"})[1] or "")
+
+
+def test_an_absent_calibration_says_what_it_would_have_to_name():
+    assert worth_naming(None, AVX512, CAPPED, elsewhere=True) == ("isa-avx2",)
+    assert worth_naming(None, AVX512, AVX512) is None
+    assert worth_naming(None, AVX512, {**CAPPED, "model.unet.sha256": "b"}, elsewhere=True) is None
+
+
+def test_an_expired_calibration_says_what_it_would_have_to_name_besides():
+    calibration = measured(Pattern.ENVELOPE, CAPPED)
+    assert worth_naming(calibration, AVX512, CAPPED, elsewhere=True) is None
+    assert worth_naming(calibration, AVX512, {**AVX512, "cpu.threads": 2}) == (
+        "isa-avx2",
+        "threads-2",
+    )
+    newer = {**AVX512, "torch.version": "2.14.0"}
+    assert worth_naming(measured(), AVX512, newer) == ()
+    assert worth_naming(calibration, AVX512, {**newer, **HASWELL}, elsewhere=True) is None
+    both = {**HASWELL, "torch.version": "2.14.0"}
+    assert worth_naming(calibration, AVX512, both, elsewhere=True) is None

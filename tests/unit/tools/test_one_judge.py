@@ -29,6 +29,7 @@ from goldenseed.verdict.model import Reason, Verdict
 from two_runs import AVX512, Run, picture, rounded
 
 LIMITS = {"max_peak_difference": Limit(4.0, "run B"), "min_psnr": Limit(20.0, "run B")}
+PROFILE = "cpu-x86_64-avx512"
 ELSEWHERE = {**AVX512, "platform.libc": "glibc 2.41"}
 """Where the second image was made: rounding has a reason."""
 SUITE = """\
@@ -71,10 +72,10 @@ class Pair:
         self.store.accept(accepted, by="ada", reason="it looks right")
         entry = self.store.entry("shapes", "apple")
         assert entry
-        (self.accepted,) = entry.profiles["cpu-avx512"].accepted
+        (self.accepted,) = entry.profiles[PROFILE].accepted
 
     def _run(self, name: str, image: Image.Image, made: Trace, where: dict[str, str]) -> Run:
-        run = Run(self.root / name, where)
+        run = Run(self.root / name, where, profile=PROFILE)
         fields = kept_trace(run.folder, self._made(image, made).recording)
         limits = {gate: limit.value for gate, limit in LIMITS.items()}
         run.case("apple", image, limits=limits, **fields)
@@ -83,10 +84,10 @@ class Pair:
     def _made(self, image: Image.Image, made: Trace) -> Made:
         return Made(
             image=image,
-            profile="cpu-avx512",
+            profile=PROFILE,
             environment=ELSEWHERE,
             environment_sha256=json_sha256(ELSEWHERE),
-            recording=Recording(before=made) if made else None,
+            recording=Recording(before=made).ending_in(image) if made else None,
         )
 
     def in_a_session(self) -> CaseRecord:
@@ -111,13 +112,13 @@ class Pair:
         (self.root / "model").mkdir()
         (case,) = load_suite(path).cases
         noise = assumed_tolerance("float32")
-        right = Right(case, "cpu-avx512", (self.accepted,), LIMITS, noise)
+        right = Right(case, PROFILE, (self.accepted,), LIMITS, noise)
         reference = reference_of(right, self.store, self.store.image)
         found = judged(right, self.now, reference, None)
         return found.verdict, found.reasons, dict(found.metrics)
 
     def in_a_calibration(self) -> tuple[Verdict, tuple[Reason, ...], dict[str, float]]:
-        known = AcceptedImages(self.store, "cpu-avx512", [self.accepted], "float32", None)
+        known = AcceptedImages(self.store, PROFILE, [self.accepted], "float32", None)
         run = self.b.stored()
         (case,) = run.record.cases
         found = known.judged(stored_evidence(run.record, run.folder, case))

@@ -71,13 +71,10 @@ def test_an_image_without_a_trace_has_an_empty_one(store: BaselineStore):
     assert accepted(store).trace == ()
 
 
-def test_a_calibration_is_asked_for_in_the_own_profile_alone(store: BaselineStore):
-    own = reference_to(store, store.entry("s", "c"), AVX512)
+def test_where_another_profile_stands_in_its_calibration_is_at_hand(store: BaselineStore):
     another = reference_to(store, store.entry("s", "c"), AVX2)
-    assert own.accepted
     assert another.accepted
-    assert own.accepted.read_environment is not None
-    assert another.accepted.read_environment is None
+    assert another.accepted.read_environment is not None
     assert (another.accepted.profile, another.own) == (AVX512, AVX2)
 
 

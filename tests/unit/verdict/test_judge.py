@@ -126,6 +126,17 @@ def codes(judgement: Judgement) -> list[str]:
     return [reason.code for reason in judgement.reasons]
 
 
+def test_what_a_harmless_change_could_have_moved_says_what_to_measure(world: World):
+    def advice(**environment: object) -> list[object]:
+        judgement = world.judge(picture(102), environment={**ENVIRONMENT, **environment})
+        assert judgement.verdict is Verdict.WARN
+        return [each.value for each in judgement.reasons if each.code == "calibration"]
+
+    assert advice(**{"cpu.threads": 2}) == ["threads-2"]
+    assert advice() == []
+    assert advice(**{"cpu.threads": 2, "torch.version": "2.14.0"}) == []
+
+
 def test_nothing_accepted_is_new(empty: World):
     judgement = empty.judge(ACCEPTED)
     assert judgement.verdict is Verdict.NEW

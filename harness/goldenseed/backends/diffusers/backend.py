@@ -113,6 +113,11 @@ class DiffusersBackend:
             self._failures[key] = copy(error)
             if not isinstance(error, OutOfMemoryError):
                 raise
+        except Exception as error:  # diffusers imports its parts when they are first asked for
+            what = f"the model cannot be loaded: {type(error).__name__}: {error}"
+            fix = "see the traceback with pytest --tb=long; install releases that fit each other"
+            self._failures[key] = GenerationError(what, path=case.suite.path, fix=fix)
+            raise copy(self._failures[key]) from error
         else:
             return time.perf_counter() - began
         self._free(self._device_of(case))
@@ -146,7 +151,7 @@ class DiffusersBackend:
                     noise = partial(widened_noise_of, outside=float64.left_out)
                 generation = loaded.call.generate(case, progress, noise)
         self._slow = generation.seconds >= SLOW_SECONDS
-        return generation
+        return replace(generation, remarks=(*loaded.remarks, *generation.remarks))
 
     def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
         """Return what is known before the model is loaded: see ``Backend.surroundings``."""
@@ -222,11 +227,10 @@ class DiffusersBackend:
     def _load(self, case: Case) -> Loaded:
         model = case.suite.model
         device = self._device_of(case)
-        checked = check_model(
-            model_folder(model, case.suite.path),
-            variant=model.variant,
-            allow_pickle=model.allow_pickle,
-        )
+        checked = None
+        if model.factory is None:
+            folder = model_folder(model, case.suite.path)
+            checked = check_model(folder, variant=model.variant, allow_pickle=model.allow_pickle)
         with ExitStack() as while_loading:
             if self._wide(case):
                 wide = float64_only(loading=True, because=self._because)
@@ -259,9 +263,9 @@ def _need_libraries(case: Case) -> None:
         import diffusers  # noqa: F401
         import torch  # noqa: F401
         import transformers  # noqa: F401
-    except ImportError as error:
+    except Exception as error:  # an installed library may raise anything while it is imported
         raise GenerationError(
             f"generating images needs torch, diffusers and transformers: {error}",
             path=case.suite.path,
-            fix="pip install 'pytest-goldenseed[diffusers]'",
+            fix="pip install 'pytest-goldenseed[diffusers]', in releases that fit each other",
         ) from error

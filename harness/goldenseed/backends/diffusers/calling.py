@@ -7,11 +7,14 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.backends.diffusers.arguments import as_python, given_input
 from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.diffusers.in_force import InForce
 from goldenseed.backends.diffusers.layers import recorded_layers
 from goldenseed.backends.diffusers.loading import did_you_mean
 from goldenseed.backends.diffusers.noise import generator_for, noise_of
+from goldenseed.backends.diffusers.recorder import DIMENSIONS, Recorder, images_of
+from goldenseed.backends.diffusers.remarks import TextWatch
 from goldenseed.backends.diffusers.trace import Tracing
 from goldenseed.backends.protocol import (
     Generation,
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
 
     from goldenseed.backends.diffusers.layers import LayerRecorder
     from goldenseed.backends.diffusers.part import Reading
-    from goldenseed.backends.diffusers.recorder import Recorder
     from goldenseed.suite.cases import Case
 
 OWN_KEYS = ("prompt", "generator", "output_type", "return_dict", "callback_on_step_end")
@@ -49,15 +51,16 @@ class PipelineCall:
         self._tracing = Tracing(pipeline) if trace else None
         self._layers = layers
         self._inside = InForce(pipeline, device) if trace else None
+        self._text = TextWatch(pipeline)
         self._device = device
-        self._name = type(pipeline).__name__
-        parameters = inspect.signature(pipeline.__call__).parameters
+        self._name = getattr(pipeline, "__name__", type(pipeline).__name__)
+        parameters = inspect.signature(pipeline).parameters
         # **kwargs of a pipeline are for arguments it no longer has; it ignores all others there.
-        self._known = frozenset(
-            name
+        self._parameters = {
+            name: each
             for name, each in parameters.items()
             if each.kind is not inspect.Parameter.VAR_KEYWORD
-        )
+        }
 
     def generate(
         self,
@@ -72,13 +75,14 @@ class PipelineCall:
         NaN.
         """
         arguments = self._arguments(case)
-        if progress is not None and "callback_on_step_end" in self._known:
+        if progress is not None and "callback_on_step_end" in self._parameters:
             arguments["callback_on_step_end"] = _step_counter(case, progress)
         forget_peak(self._device)
         began = time.perf_counter()
         try:
             with (
                 noise(case),
+                self._text.watched(),
                 self._recording() as recorder,
                 self._deeply() as layers,
                 self._watching() as in_force,
@@ -100,9 +104,10 @@ class PipelineCall:
             error.trace = recorder.finish().trace if recorder else ()
             error.in_force = tuple(in_force)
             raise
+        remarks = self._text.remarks(case.call)
         deep = None if layers is None else layers.finish()
         if recorder is None:
-            return Generation(image=image, seconds=seconds, layers=deep)
+            return Generation(image=image, seconds=seconds, layers=deep, remarks=remarks)
         recorder.add_image(output, image)
         return Generation(
             image=image,
@@ -110,6 +115,7 @@ class PipelineCall:
             recording=recorder.finish(),
             layers=deep,
             in_force=tuple(in_force),
+            remarks=remarks,
         )
 
     def settled(self) -> None:
@@ -128,25 +134,40 @@ class PipelineCall:
 
     def _arguments(self, case: Case) -> dict[str, Any]:
         arguments: dict[str, Any] = case.arguments()
-        for key in arguments:
+        for key in (*arguments, *case.inputs):
             if key in OWN_KEYS:
                 raise self._refusal(case, f"call.{key} is set by goldenseed itself", "remove it")
-            if key not in self._known:
+            if key not in self._parameters:
                 raise self._refusal(
                     case,
                     f"{self._name} has no argument {key!r}",
-                    did_you_mean(key, sorted(self._known - set(OWN_KEYS))),
+                    did_you_mean(key, sorted(self._parameters.keys() - set(OWN_KEYS))),
                 )
-        if "prompt" not in self._known:
-            raise self._refusal(
-                case, f"{self._name} takes no prompt", "use a text-to-image pipeline"
-            )
-        arguments["prompt"] = case.prompt
-        if "generator" in self._known:
+        arguments = {
+            name: as_python(value, self._parameters[name]) for name, value in arguments.items()
+        }
+        for name, given in case.inputs.items():
+            arguments[name] = given_input(given, self._pipeline, self._device)
+        self._give_prompt(case, arguments)
+        if "generator" in self._parameters:
             arguments["generator"] = generator_for(case, self._device)
-        if "output_type" in self._known:
+        if "output_type" in self._parameters:
             arguments["output_type"] = "np"
         return arguments
+
+    def _give_prompt(self, case: Case, arguments: dict[str, Any]) -> None:
+        own = self._parameters.get("prompt")
+        if case.prompt is None:
+            if own is not None and own.default is inspect.Parameter.empty:
+                raise self._refusal(case, f"{self._name} needs a prompt", "add `prompt: …`")
+            return
+        if own is None:
+            texts = [name for name in self._parameters if "prompt" in name]
+            fix = f"name it under `call` by its own name: {', '.join(texts)}" if texts else ""
+            raise self._refusal(
+                case, f"{self._name} takes no prompt", fix or "remove the prompt of the case"
+            )
+        arguments["prompt"] = case.prompt if case.text is not None else list(case.prompt)
 
     @staticmethod
     def _refusal(case: Case, what: str, fix: str) -> GoldenseedError:
@@ -175,7 +196,7 @@ def _the_image(case: Case, output: Any, pipeline: str) -> Image:
             "use another prompt or seed, or a model without a safety checker",
             Unusable.BLANKED,
         )
-    images = getattr(output, "images", None)
+    images = images_of(output)
     if images is None:
         raise _failure(
             case, f"{pipeline} returned no images", "use a pipeline whose output has images"
@@ -188,7 +209,7 @@ def _the_image(case: Case, output: Any, pipeline: str) -> Image:
     if isinstance(image, Image):
         return image
     pixels = np.asarray(image)
-    if pixels.ndim != 3 or pixels.shape[-1] not in {1, 3, 4} or pixels.dtype.kind != "f":  # noqa: PLR2004
+    if pixels.ndim != DIMENSIONS or pixels.shape[-1] not in {1, 3, 4} or pixels.dtype.kind != "f":
         raise _failure(
             case,
             f"{pipeline} returned {pixels.dtype} values of shape {pixels.shape}, which is no image",

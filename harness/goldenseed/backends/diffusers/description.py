@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from goldenseed.suite.cases import Suite
 
 
+Environment = Mapping[str, EnvironmentValue]
+
 _WEIGHTS = frozenset(
     {".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack", ".onnx", ".pb"}
 )
@@ -37,9 +39,6 @@ def read_model_files(suite: Suite, digests: FileDigests) -> dict[str, Environmen
 
     """
     model = suite.model
-    checked = check_model(
-        model_folder(model, suite.path), variant=model.variant, allow_pickle=model.allow_pickle
-    )
     adapters = {
         f"adapter_file.{adapter.source}": adapter.path
         for template in suite.templates
@@ -48,12 +47,22 @@ def read_model_files(suite: Suite, digests: FileDigests) -> dict[str, Environmen
     return {
         "model.source": model.source,
         "model.revision": model.revision,
-        **digests.of(
-            (f"model_file.{file.relative_to(checked.folder).as_posix()}", file)
-            for file in files_of(checked)
-        ),
+        **_code_or_files(suite, digests),
         **digests.of(sorted(adapters.items())),
     }
+
+
+def _code_or_files(suite: Suite, digests: FileDigests) -> Environment:
+    model = suite.model
+    if model.factory is not None:
+        return {"model.factory_sha256": model.factory.sha256}
+    checked = check_model(
+        model_folder(model, suite.path), variant=model.variant, allow_pickle=model.allow_pickle
+    )
+    return digests.of(
+        (f"model_file.{file.relative_to(checked.folder).as_posix()}", file)
+        for file in files_of(checked)
+    )
 
 
 def files_of(checked: CheckedModel) -> tuple[Path, ...]:
@@ -70,9 +79,6 @@ def _component_files(checked: CheckedModel) -> Iterator[Path]:
                 continue
             if file.suffix.lower() not in _WEIGHTS or file in checked.weights:
                 yield file
-
-
-Environment = Mapping[str, EnvironmentValue]
 
 
 def describe_surroundings(suite: Suite, device: str, digests: FileDigests) -> Environment:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.environment.determinism import CUBLAS_WORKSPACE
@@ -23,6 +25,9 @@ _NO_DTYPE = re.compile(
 )
 _DEVICE_LOST = re.compile(r"\b(CUDA|HIP|XPU|MPS|cuDNN) error|\b(CUDNN|CUBLAS|NCCL)_STATUS")
 _CHECK = re.compile(r"^\[enforce fail at [^]]*\][^.]*\.\s*")
+_ABSENT_LIBRARY = re.compile(r"requires the ([\w.-]+) library|pip install ([\w.-]+)")
+_LIBRARIES = ("diffusers", "transformers")
+_OF_A_PLAIN_TYPE = re.compile(r"'(str|int|float|bool|list|dict|tuple|NoneType)' object")
 _SENTENCE = re.compile(r"[^\n]*?(?<=\S)\.(?=\s|$)|[^\n]+")
 
 
@@ -45,8 +50,44 @@ def failure(
     if _is_out_of_memory(error):
         what, fix = _memory(error, situation)
         return OutOfMemoryError(what, path=path, line=line, fix=fix)
-    known = _determinism(str(error), situation) or _device(error, situation)
+    known = _determinism(str(error), situation) or _device(error, situation) or _packages(error)
     return GenerationError(known[0], path=path, line=line, fix=known[1]) if known else None
+
+
+def absent_packages(cls: Any) -> tuple[str, ...]:
+    """Name the packages for want of which diffusers has only a placeholder in a class's place."""
+    from diffusers.utils.import_utils import BACKENDS_MAPPING
+
+    needed = vars(cls).get("_backends", ()) if type(cls).__name__ == "DummyObject" else ()
+    return tuple(name for name in needed if not BACKENDS_MAPPING[name][0]())
+
+
+def _packages(error: Exception) -> tuple[str, str] | None:
+    """Explain what comes of a package that is missing, or of two that do not fit together."""
+    said = " ".join(str(error).split())
+    if isinstance(error, ImportError):
+        named = _ABSENT_LIBRARY.search(said)
+        package = next(filter(None, named.groups()), None) if named else error.name
+        absent = named is not None or isinstance(error, ModuleNotFoundError)
+        if absent and package:
+            what = f"the package {package} is not installed: {said}"
+            return what, f"pip install {package.partition('.')[0]}"
+    elif (
+        not isinstance(error, AttributeError)
+        or _OF_A_PLAIN_TYPE.search(said)
+        or _raised_in(error) not in _LIBRARIES
+    ):
+        return None
+    versions = " and ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES)
+    what = f"{versions} do not fit together here: {type(error).__name__}: {said}"
+    return what, "install releases of the two that were made for each other, as in the suite's lock"
+
+
+def _raised_in(error: Exception) -> str:
+    """Name the package whose code raised; torch's modules raise for whoever asks them."""
+    frames = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    packages = [str(name).partition(".")[0] for name in frames]
+    return next((each for each in reversed(packages) if each != "torch"), "")
 
 
 def _is_out_of_memory(error: Exception) -> bool:

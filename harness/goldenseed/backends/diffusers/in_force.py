@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.digests import plain_dtype
 from goldenseed.backends.diffusers.part import Part, Reading
-from goldenseed.backends.diffusers.recorder import readable
+from goldenseed.backends.diffusers.tensors import readable
 from goldenseed.backends.diffusers.trace import compiled
 from goldenseed.backends.diffusers.watching import by_name, watch_attribute
 from goldenseed.core.files import sha256_hex

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from goldenseed.backends.diffusers.recorder import kept_tensor, readable
+from goldenseed.backends.diffusers.tensors import kept_tensor, readable
 from goldenseed.backends.diffusers.trace import compiled
 from goldenseed.trace.digesting import records
 from goldenseed.trace.files import LayerRecord

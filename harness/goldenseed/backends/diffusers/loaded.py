@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 from collections import OrderedDict
 from copy import copy, deepcopy
@@ -11,15 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.backends.diffusers.adapters import put_on, take_off
+from goldenseed.backends.diffusers.failures import absent_packages
 from goldenseed.backends.diffusers.loading import did_you_mean, quietly
-from goldenseed.backends.diffusers.weights import check_safetensors
-from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import canonical_json
 from goldenseed.environment.offline import offline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from goldenseed.backends.diffusers.calling import PipelineCall
     from goldenseed.environment.keys import EnvironmentValue
@@ -41,11 +40,23 @@ class Loaded:
     schedulers: dict[object, Any]
     """Those built from it, unused likewise."""
     adapters: tuple[AdapterSpec, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """What is odd of the adapters that are on."""
+
+    def __post_init__(self) -> None:
+        """Find who holds the scheduler: a combined pipeline hands it to those it is made of."""
+        inner = (each for each in vars(self.pipeline).values() if hasattr(each, "scheduler"))
+        self._holders = [
+            self.pipeline,
+            *(each for each in inner if each.scheduler is self.scheduler),
+        ]
 
     def wear(self, case: Case) -> None:
         """Give the pipeline a fresh scheduler and the adapters of the case, and no others."""
         if self.scheduler is not None:
-            self.pipeline.scheduler = fresh_copy(self.pristine(case))
+            fresh = fresh_copy(self.pristine(case))
+            for holder in self._holders:
+                holder.scheduler = fresh
         elif case.scheduler is not None:
             raise GoldenseedError(
                 f"{type(self.pipeline).__name__} has no scheduler to exchange",
@@ -57,9 +68,9 @@ class Loaded:
             return
         if self.adapters:
             take_off(self.pipeline)
-            self.adapters = ()
+            self.adapters, self.remarks = (), ()
         if case.adapters:
-            put_on(self.pipeline, case.adapters, case.suite.path, case.line)
+            self.remarks = put_on(self.pipeline, case.adapters, case.suite.path, case.line)
             self.adapters = case.adapters
         self.call.settled()
 
@@ -136,6 +147,13 @@ def _scheduler_class(name: str, path: Path | None, line: int | None) -> Any:
     found = getattr(diffusers, name, None)
     if isinstance(found, type) and issubclass(found, diffusers.SchedulerMixin):
         return found
+    if absent := absent_packages(found):
+        raise GoldenseedError(
+            f"{name} needs {', '.join(absent)}, which is not installed",
+            path=path,
+            line=line,
+            fix=f"pip install {' '.join(absent)}",
+        )
     names = [each for each in dir(diffusers) if each.endswith("Scheduler")]
     raise GoldenseedError(
         f"diffusers {diffusers.__version__} has no scheduler {name!r}",
@@ -143,56 +161,3 @@ def _scheduler_class(name: str, path: Path | None, line: int | None) -> Any:
         line=line,
         fix=did_you_mean(name, names),
     )
-
-
-def put_on(pipeline: Any, adapters: Sequence[AdapterSpec], suite: Path, line: int | None) -> None:
-    """Switch the adapters on, each with its scale, where none is on, or say at ``line`` why not."""
-    refusal = partial(GoldenseedError, path=suite, line=line)
-    if importlib.util.find_spec("peft") is None:
-        raise refusal("adapters need the package peft", fix="pip install peft")
-    if not hasattr(pipeline, "load_lora_weights"):
-        what = f"{type(pipeline).__name__} takes no LoRA adapters"
-        raise refusal(what, fix="remove the adapters")
-    for adapter in adapters:
-        if adapter.path.suffix != ".safetensors":
-            what = f"the adapter {adapter.path.name} is no safetensors file"
-            raise refusal(what, fix="save it as safetensors")
-        check_safetensors(adapter.path)
-    names = [f"adapter_{number}" for number in range(len(adapters))]
-    try:
-        for name, adapter in zip(names, adapters, strict=True):
-            _load(pipeline, name, adapter.path)
-        pipeline.set_adapters(names, adapter_weights=[adapter.scale for adapter in adapters])
-    except BaseException:
-        take_off(pipeline)
-        raise
-
-
-def take_off(pipeline: Any) -> None:
-    """Remove every adapter, so that the pipeline computes as if none had ever been there."""
-    pipeline.unload_lora_weights()
-
-
-def _load(pipeline: Any, name: str, file: Path) -> None:
-    with offline(), quietly():
-        try:
-            pipeline.load_lora_weights(
-                str(file.parent),
-                weight_name=file.name,
-                adapter_name=name,
-                use_safetensors=True,
-                local_files_only=True,
-            )
-        except Exception as error:
-            raise GenerationError(
-                f"cannot be loaded into the {type(pipeline).__name__}: "
-                f"{type(error).__name__}: {error}",
-                path=file,
-                fix="use an adapter made for this model",
-            ) from error
-    if not any(name in found for found in pipeline.get_list_adapters().values()):
-        raise GenerationError(
-            f"holds nothing for the {type(pipeline).__name__}; diffusers would ignore it",
-            path=file,
-            fix="use an adapter made for this model",
-        )

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.as_loaded import LoadingReport, loading_reports, names_in_words
-from goldenseed.backends.diffusers.failures import Situation, failure
+from goldenseed.backends.diffusers.factory import build
+from goldenseed.backends.diffusers.failures import Situation, absent_packages, failure
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.device import forget_peak
@@ -69,9 +70,11 @@ loaded by other ways than ``from_pretrained`` of a model."""
 
 
 def load_pipeline(
-    checked: CheckedModel, suite: Suite, *, dtype: torch.dtype, device: str
+    checked: CheckedModel | None, suite: Suite, *, dtype: torch.dtype, device: str
 ) -> tuple[Any, tuple[LoadingReport, ...]]:
     """Load the suite's pipeline onto ``device``; return what was said of its weights too.
+
+    Without a ``checked`` folder the suite's factory puts it together.
 
     ``GenerationError`` if it cannot be loaded, or lacks weights and the suite does not allow that,
     ``OutOfMemoryError`` for too little memory, ``GoldenseedError`` if diffusers has no such class.
@@ -81,6 +84,16 @@ def load_pipeline(
     model = suite.model
     allow_new_weights = model.allow_new_weights
     forget_peak(device)
+    if checked is None:
+        assert model.factory is not None  # noqa: S101 - whoever calls it has looked
+        with offline(), quietly() as messages, loading_reports() as reports:
+            try:
+                made = build(suite, model.factory, dtype=dtype, device=device)
+            except Exception:
+                _refuse_random_weights(reports, messages, allow_new_weights, suite.path)
+                raise
+        _refuse_random_weights(reports, messages, allow_new_weights, suite.path)
+        return made, tuple(reports)
 
     with offline(), quietly() as messages, loading_reports() as reports:
         cls = _pipeline_class(diffusers, model.pipeline or checked.pipeline, checked)
@@ -96,7 +109,7 @@ def load_pipeline(
                 **({"low_cpu_mem_usage": False} if allow_new_weights else {}),
             ).to(device)
         except Exception as error:
-            _refuse_random_weights(reports, messages, allow_new_weights, checked)
+            _refuse_random_weights(reports, messages, allow_new_weights, checked.folder)
             known = failure(error, Situation(suite, device), suite.path)
             if known is not None:
                 raise known from error
@@ -106,7 +119,7 @@ def load_pipeline(
                 path=checked.folder,
                 fix="check that the model is complete and that this diffusers release knows it",
             ) from error
-    _refuse_random_weights(reports, messages, allow_new_weights, checked)
+    _refuse_random_weights(reports, messages, allow_new_weights, checked.folder)
     loaded.set_progress_bar_config(disable=True)
     return loaded, tuple(reports)
 
@@ -115,7 +128,7 @@ def _refuse_random_weights(
     reports: Sequence[LoadingReport],
     messages: Sequence[str],
     allowed: Collection[str],
-    checked: CheckedModel,
+    path: Path,
 ) -> None:
     """Raise for weights filled at random; also where only a message tells of them."""
     incomplete = [report for report in reports if report.missing]
@@ -134,7 +147,7 @@ def _refuse_random_weights(
         names = [report.component for report in incomplete if report.component not in allowed]
         raise GenerationError(
             f"weights are missing and would be filled at random: {'; '.join(refused)}",
-            path=checked.folder,
+            path=path,
             fix="use the library versions the model was saved with, or save it again; to test "
             "such a model all the same, name the component: "
             f"allow_new_weights: [{', '.join([*allowed, *(names or ['unet'])])}]",
@@ -182,6 +195,12 @@ def _dtype_argument(diffusers_version: str) -> str:
 
 def _pipeline_class(diffusers: ModuleType, name: str, checked: CheckedModel) -> Any:
     found = getattr(diffusers, name, None)
+    if absent := absent_packages(found):
+        raise GenerationError(
+            f"{name} needs {', '.join(absent)}, which is not installed",
+            path=checked.folder,
+            fix=f"pip install {' '.join(absent)}",
+        )
     if hasattr(found, "from_pretrained") and ("Pipeline" in name or name.startswith("AutoPipe")):
         return found
     near = get_close_matches(name, [each for each in dir(diffusers) if "Pipeline" in each], n=3)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.portable_normals import portable_normals
@@ -119,22 +118,17 @@ def stored_noise(noise: NoiseSpec) -> Values:
     return values.astype(np.float64)
 
 
-_UNREADABLE = (OSError, ValueError, EOFError, LookupError, MemoryError, SyntaxError, TokenError)
-"""What reading a broken file raises; NumPy parses the header of its own as Python."""
-
-
 def _parsed(path: Path, data: bytes) -> np.ndarray[Any, Any]:
     from io import BytesIO
 
     import numpy as np
-    from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
         if path.suffix == ".npy":
             return np.asarray(np.load(BytesIO(data), allow_pickle=False))
         tensors = load(data)
-    except (*_UNREADABLE, SafetensorError) as error:
+    except Exception as error:  # NumPy reads a header as Python, and raises what that leads to
         raise GoldenseedError(
             f"cannot be read as {path.suffix}: {error}", path=path, fix="save it again"
         ) from error
@@ -172,20 +166,23 @@ def instead_of(
 
 
 @contextmanager
-def exchanged(name: str, own: object, other: object) -> Iterator[None]:
+def exchanged(
+    name: str, own: object, other: object, *, below: str = "diffusers."
+) -> Iterator[None]:
     """Put ``other`` wherever a module of diffusers holds ``own`` under ``name``, for a while.
 
+    ``below`` is how the names of those modules begin.
     Each module has imported it by name, so there is no one place. Modules that are imported
     meanwhile get ``other`` from its home, and lose it in the end like the others.
     """
-    _put(name, own, other)
+    _put(name, own, other, below)
     try:
         yield
     finally:
-        _put(name, other, own)
+        _put(name, other, own, below)
 
 
-def _put(name: str, old: object, new: object) -> None:
+def _put(name: str, old: object, new: object, below: str) -> None:
     for place, module in tuple(sys.modules.items()):
-        if place.startswith("diffusers.") and vars(module).get(name) is old:
+        if place.startswith(below) and vars(module).get(name) is old:
             setattr(module, name, new)

@@ -69,6 +69,9 @@ def float64_only(*, loading: bool = False, because: str = PORTABLE) -> Iterator[
         torch.set_default_dtype(torch.float64)
         # The modules of diffusers are shown a NumPy without narrow types: tables are made with it.
         restore.enter_context(exchanged("np", np, _WideNumpy(np)))
+        # Pipelines are shown a torch whose float32 is what it is here: some insist on it by name.
+        wide = _WideTorch(torch)
+        restore.enter_context(exchanged("torch", torch, wide, below="diffusers.pipelines."))
         restore.enter_context(_literal_mode(float64))
         restore.enter_context(_operation_mode(float64, strict=not loading))
         yield float64
@@ -189,6 +192,21 @@ class _WideNumpy(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._numpy, name)
+
+
+class _WideTorch(ModuleType):
+    """torch, except that its float32 is float64.
+
+    Narrower types keep their names: pipelines ask for them to learn whether they have to widen.
+    """
+
+    def __init__(self, torch: ModuleType) -> None:
+        super().__init__(torch.__name__)
+        self.float32 = self.float = torch.float64
+        self._torch = torch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._torch, name)
 
 
 EXACT = "the exact image is computed in float64"

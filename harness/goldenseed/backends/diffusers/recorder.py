@@ -5,15 +5,24 @@ Up to the first ``scheduler.step``: enough to tell a changed denoiser, guidance 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from goldenseed.backends.diffusers.tensors import (
+    channels_of,
+    denormalised,
+    in_memory,
+    kept_tensor,
+    readable,
+    without_variance,
+)
 from goldenseed.backends.diffusers.watching import by_name
+from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.parts import BY_POSITION, made_by, role_of
-from goldenseed.trace.digesting import Kept, Recording, kept
+from goldenseed.trace.digesting import Kept, Recording
 from goldenseed.trace.stages import Stage, Trace
 
 if TYPE_CHECKING:
@@ -22,10 +31,15 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+Rows = TypeVar("Rows", "torch.Tensor", "list[Any]")
+"""A batch, as one tensor or as a list of one tensor a row."""
 HELD_BYTES = 2**26
 """How much a recorder holds where the pipeline's values lie before it brings it into memory."""
 _WITHOUT_ROWS = (Stage.TIMESTEPS, Stage.SIGMAS, Stage.DENOISER_OUTPUT)
 """Stages whose values have no rows for the images of a batch, or come without the others'."""
+
+
+_SHOWN = (Stage.VAE_OUTPUT, Stage.DENOISING_STEP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +49,27 @@ class Place:
     row: int
     of: int
 
-    def own(self, values: torch.Tensor) -> torch.Tensor:
+    def own(self, values: Rows) -> Rows:
         """Return the image's rows, where it has one or, for guidance, up to three; else all."""
-        rows = values.shape[0] if values.ndim else 0
+        rows = len(values) if isinstance(values, list) or values.ndim else 0
         mine = rows in {self.of, 2 * self.of, 3 * self.of}
         return values[self.row :: self.of] if mine else values
+
+
+_IMAGES = ("images", "image")
+"""What diffusers' outputs call their images: Kandinsky 5 has one."""
+DIMENSIONS = 3
+"""Of one image: height, width, channels."""
+
+
+def images_of(output: Any) -> Any:
+    """Return a pipeline's images, whatever its output calls them; None where it has none."""
+    found = (getattr(output, name, None) for name in _IMAGES)
+    images = next((each for each in found if each is not None), None)
+    if images is None and not isinstance(output, dict | str):
+        images = output  # of a function that returns images, and nothing around them
+    alone = hasattr(images, "getpixel") or getattr(images, "ndim", None) == DIMENSIONS
+    return [images] if alone else images
 
 
 class Recorder:
@@ -64,6 +94,8 @@ class Recorder:
         self._counts: Counter[tuple[Stage, str | None]] = Counter()
         self._pending: list[tuple[Stage, str | None, torch.Tensor]] = []
         self._pending_bytes = 0
+        self._shown: torch.Tensor | None = None
+        """The last picture or sample that came: what the float image is made of."""
         self._open = True
         self.first_step_seen = False
         """Whether a denoising step was given its sample."""
@@ -95,20 +127,39 @@ class Recorder:
         self.begin()
         self.close()
 
-    def add(self, stage: Stage, source: str | None, values: Any) -> bool:
-        """Take a tensor; anything else, or a tensor without bytes in memory, is passed over."""
+    def add(self, stage: Stage, source: str | None, values: Any, *, parted: bool = False) -> bool:
+        """Take a tensor; anything else, or a tensor without bytes in memory, is passed over.
+
+        Of a batch the image's rows are taken, unless it was ``parted`` before.
+        """
         if not self._open or not readable(values):
             return False
-        if self._place is not None and stage not in _WITHOUT_ROWS:
+        if self._place is not None and not parted and stage not in _WITHOUT_ROWS:
             values = self._place.own(values)
         if values.requires_grad:
             values = values.detach()
-        self._keep(stage, source, values.clone(memory_format=self._contiguous))
+        values = values.clone(memory_format=self._contiguous)
+        if stage in _SHOWN:
+            self._shown = values
+        self._keep(stage, source, values)
         return True
 
-    def own(self, values: torch.Tensor) -> torch.Tensor:
+    def own(self, values: Rows) -> Rows:
         """Return what is of the image itself where it is made in a batch."""
         return values if self._place is None else self._place.own(values)
+
+    def told(self, stage: str, values: Any, source: str | None) -> None:
+        """Take what the user's code says that a stage was: ``goldenseed.trace.record``."""
+        known = {each.value: each for each in Stage}
+        if stage not in known:
+            raise GoldenseedError(
+                f"there is no stage {stage!r} to record",
+                fix=f"use one of {', '.join(known)}",
+            )
+        if hasattr(values, "__array_interface__"):
+            self._keep_array(known[stage], values.copy(), source)
+        else:
+            self.add(known[stage], source, values)
 
     def end_of_first_step(self) -> None:
         """Note that the first denoising step was given its sample."""
@@ -120,22 +171,27 @@ class Recorder:
         """Record the returned array, if it is one, uncopied, and its levels; also once closed."""
         import numpy as np
 
-        made = getattr(output, "images", None)
+        made = images_of(output)
         if made is not None and len(made) == 1 and not hasattr(made[0], "save"):
-            self._keep_array(Stage.FLOAT_IMAGE, np.asarray(made[0]))
+            picture = np.asarray(made[0])
+            self._keep_array(Stage.FLOAT_IMAGE, picture)
+            if (same := denormalised(self._shown, picture)) is not None:
+                self._keep_array(Stage.DENORMALISED, np.array([same]))
         self._keep_array(Stage.PIXELS, np.array(image))
 
     def close(self) -> None:
         """Record nothing any more, also where a copy of what was watched lives on."""
         self._open = False
 
-    def _keep_array(self, stage: Stage, values: np.ndarray[Any, Any]) -> None:
+    def _keep_array(
+        self, stage: Stage, values: np.ndarray[Any, Any], source: str | None = None
+    ) -> None:
         import numpy as np
         import torch
 
         if values.dtype.kind in "fiub":
             plain = np.require(values, requirements=("C", "W"))
-            self._keep(stage, None, torch.from_numpy(plain))
+            self._keep(stage, source, torch.from_numpy(plain))
 
     def _keep(self, stage: Stage, source: str | None, values: torch.Tensor) -> None:
         self._pending.append((stage, source, values))
@@ -160,16 +216,19 @@ _ROWS = 4
 
 def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: Any) -> None:
     """Record inputs and outputs of ``module`` until the first step is done."""
-    calls = 0
+    calls, channels = 0, 0
 
     def before(called: Any, args: Any, kwargs: Any) -> None:
-        nonlocal calls
+        nonlocal calls, channels
         if recorder.first_step_seen or calls == _CALLS:
             return
         calls += 1
+        channels = next(map(channels_of, (*args, *kwargs.values())), 0)
         for place, (part, values) in enumerate(by_name(called, args, kwargs).items()):
-            for inner, value in _named(_as_written(part, place, len(args)), values):
-                recorder.add(Stage.DENOISER_INPUT, f"{name}.{inner}", value)
+            parted = isinstance(values, list)
+            written = _as_written(part, place, len(args))
+            for inner, value in _named(written, recorder.own(values) if parted else values):
+                recorder.add(Stage.DENOISER_INPUT, f"{name}.{inner}", value, parted=parted)
 
     def after(_module: Any, _args: Any, output: Any) -> None:
         if recorder.first_step_seen or calls == _CALLS:
@@ -177,6 +236,8 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
         values = made_by(role_of(name), output)
         for row, value in _rows(recorder, values):
             recorder.add(Stage.DENOISER_OUTPUT, f"{name}{row}", value)
+        for row, value in _rows(recorder, without_variance(values, channels)):
+            recorder.add(Stage.PREDICTED_NOISE, f"{name}{row}", value, parted=True)
 
     for hook in (
         module.register_forward_pre_hook(before, with_kwargs=True),
@@ -209,57 +270,11 @@ def _named(name: str, values: Any) -> Iterator[tuple[str, Any]]:
 
 def _rows(recorder: Recorder, values: Any) -> Iterator[tuple[str, Any]]:
     """Part a batch; a model that returns a list (one tensor an image) has parted it itself."""
-    if not isinstance(values, list | tuple):
+    if isinstance(values, list | tuple):
+        values = recorder.own(list(values))
+    else:
         values = recorder.own(values) if hasattr(values, "shape") else values
         if len(getattr(values, "shape", ())) <= 1 or not 1 < values.shape[0] <= _ROWS:
             yield "", values
             return
     yield from ((f"[{place}]", values[place]) for place in range(min(_ROWS, len(values))))
-
-
-def readable(values: Any) -> bool:
-    """Say whether a value is a tensor whose bytes lie in the memory of some device."""
-    import torch
-
-    return (
-        isinstance(values, torch.Tensor)
-        and not values.is_meta
-        and values.layout is torch.strided
-        and not values.is_quantized
-    )
-
-
-def in_memory(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Bring tensors to the CPU; those of one size and dtype on one device in a single copy."""
-    import torch
-
-    alike: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
-    for place, each in enumerate(tensors):
-        if not each.is_cpu:
-            alike[each.shape, each.dtype, each.device].append(place)
-    brought = list(tensors)
-    for places in alike.values():
-        group = [tensors[place] for place in places]
-        try:
-            together: Iterable[torch.Tensor] = torch.stack(group).cpu()
-        except torch.OutOfMemoryError:
-            together = [each.cpu() for each in group]
-        for place, values in zip(places, together, strict=True):
-            brought[place] = values
-    return brought
-
-
-def kept_tensor(stage: Stage, index: int, source: str | None, values: torch.Tensor) -> Kept:
-    """Digest a tensor in memory, contiguous in C order; NumPy then has its numbers."""
-    import torch
-
-    dtype = str(values.dtype).removeprefix("torch.")
-    try:
-        return kept(stage, index, source, values.numpy(), dtype)
-    except TypeError:  # NumPy lacks the dtype
-        bits = {1: torch.uint8, 2: torch.int16, 4: torch.int32}[values.itemsize]
-    found = kept(stage, index, source, values.view(bits).numpy(), dtype)
-    if values.dtype is torch.bfloat16:
-        return found
-    plain = values.to(torch.complex64 if values.is_complex() else torch.float32)
-    return replace(found, values=plain.numpy())

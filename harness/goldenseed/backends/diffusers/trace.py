@@ -12,9 +12,14 @@ from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
-from goldenseed.backends.diffusers.recorder import Recorder, watch_denoiser
+from goldenseed.backends.diffusers.recorder import (
+    Recorder,
+    watch_denoiser,
+)
+from goldenseed.backends.diffusers.tensors import channels_of, without_variance
 from goldenseed.backends.diffusers.watching import MethodWatch, watch_attribute
 from goldenseed.suite.parts import Role, is_denoiser, made_by, role_of
+from goldenseed.trace.recording import recorded_by
 from goldenseed.trace.stages import Stage
 
 _SAMPLE = 2
@@ -55,6 +60,7 @@ class Tracing:
                     if component is not None and id(component) not in watched:
                         watched.add(id(component))
                         self._watch(name, component)(restore, component)
+                restore.enter_context(recorded_by(recorder.told))
                 yield recorder
                 recorder.close()
         except BaseException:
@@ -207,8 +213,9 @@ def _record_given(recorder: Recorder, name: str, args: Any, kwargs: Any) -> None
         recorder.later_outputs += recorder.add(Stage.LATER_OUTPUT, name, output)
         return
     recorder.add(Stage.GUIDED_OUTPUT, name, output)
-    positional = args[_SAMPLE] if len(args) > _SAMPLE else None
-    if recorder.add(Stage.INITIAL_LATENTS, name, kwargs.get("sample", positional)):
+    sample = kwargs.get("sample", args[_SAMPLE] if len(args) > _SAMPLE else None)
+    recorder.add(Stage.PREDICTED_NOISE, name, without_variance(output, channels_of(sample)))
+    if recorder.add(Stage.INITIAL_LATENTS, name, sample):
         recorder.end_of_first_step()
 
 

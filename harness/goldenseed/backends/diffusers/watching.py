@@ -21,7 +21,8 @@ class MethodWatch:
     ``__call__`` are reached too. Signatures read as before. A method that was replaced on the
     object itself is watched there. An object whose class cannot be exchanged is left alone.
 
-    Subclasses are made once for each class and kept, since making one takes some 50 microseconds.
+    Subclasses are made once for each class and kept, since making one takes some 50 microseconds;
+    they equal it.
     """
 
     def __init__(self, watchers: Mapping[str, Watcher]) -> None:
@@ -58,9 +59,24 @@ class MethodWatch:
             }
             names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
             self._subclasses[cls, but] = new_class(
-                cls.__name__, (cls,), exec_body=lambda body: body.update(names | watched)
+                cls.__name__,
+                (cls,),
+                {"metaclass": _equal_to(cls)},
+                exec_body=lambda body: body.update(names | watched),
             )
         return self._subclasses[cls, but]
+
+
+def _equal_to(cls: type) -> type:
+    """Make a metaclass whose class equals ``cls``, for pipelines that ask ``type(x) != cls``."""
+    return type(
+        type(cls).__name__,
+        (type(cls),),
+        {
+            "__eq__": lambda self, other: other is cls or self is other,
+            "__hash__": lambda _self: hash(cls),
+        },
+    )
 
 
 @contextmanager

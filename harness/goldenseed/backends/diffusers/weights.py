@@ -11,11 +11,17 @@ from typing import Any
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import open_regular
+from goldenseed.core.reading import check_regular
+from goldenseed.suite.parts import Role, role_of
 
 MODEL_INDEX = "model_index.json"
 _LIBRARIES = frozenset({"diffusers", "transformers"})
 """Beside the modules of diffusers' own pipelines."""
 _LONGEST_NAME = 100
+_PIPELINE = "Pipeline"
+"""What the name of every pipeline's class holds; diffusers loads one that is a component whole."""
+_DEEPEST = 3
+"""How many pipelines may stand in one another; none is known that has a second."""
 _JSON_LIMIT_BYTES = 64 * 2**20
 _WEIGHT_STEMS = ("diffusion_pytorch_model", "model")
 _PICKLE_STEMS = ("diffusion_pytorch_model", "pytorch_model", "model")
@@ -53,6 +59,25 @@ def check_model(
             names the file.
 
     """
+    pipeline, components, weights = _check_pipeline(folder, variant, _DEEPEST)
+    pickles = [file for file in weights if file.suffix != ".safetensors"]
+    names = tuple(sorted(file.relative_to(folder).as_posix() for file in pickles))
+    for name in names:
+        if name not in allow_pickle:
+            raise GoldenseedError(
+                "is a pickle, which can run any code when it is loaded",
+                path=folder / name,
+                fix=f'convert it to safetensors, or allow it by name: allow_pickle: ["{name}"]',
+            )
+    for file in weights:
+        (check_safetensors if file.suffix == ".safetensors" else check_regular)(file)
+    return CheckedModel(folder, pipeline, tuple(sorted(weights)), names, components)
+
+
+def _check_pipeline(
+    folder: Path, variant: str | None, deepest: int
+) -> tuple[str, tuple[str, ...], list[Path]]:
+    """Check a pipeline's folder; return its class, its components' folders and all weight files."""
     index = _read_json(folder / MODEL_INDEX, missing="a diffusers model folder has this file")
     pipeline = index.get("_class_name")
     if isinstance(pipeline, list) or (folder / "pipeline.py").exists():
@@ -71,22 +96,9 @@ def check_model(
     weights = [
         file
         for name, library, class_name in components
-        for file in _check_component(folder / name, library, class_name, variant)
+        for file in _check_component(folder / name, library, class_name, variant, deepest)
     ]
-    pickles = [file for file in weights if file.suffix != ".safetensors"]
-    names = tuple(sorted(file.relative_to(folder).as_posix() for file in pickles))
-    for name in names:
-        if name not in allow_pickle:
-            raise GoldenseedError(
-                "is a pickle, which can run any code when it is loaded",
-                path=folder / name,
-                fix=f'convert it to safetensors, or allow it by name: allow_pickle: ["{name}"]',
-            )
-    for file in weights:
-        if file.suffix == ".safetensors":
-            check_safetensors(file)
-    folders = tuple(name for name, _, _ in components)
-    return CheckedModel(folder, pipeline, tuple(sorted(weights)), names, folders)
+    return pipeline, tuple(name for name, _, _ in components), weights
 
 
 def check_safetensors(file: Path) -> None:
@@ -122,8 +134,10 @@ def _components(folder: Path, index: dict[str, Any]) -> Iterator[tuple[str, str,
     for name, value in index.items():
         match value:
             case [str(library), str(class_name)] if not name.startswith("_"):
-                plain = name.isidentifier() and library.isidentifier()
-                if not plain or len(name) > _LONGEST_NAME:
+                plain = all(
+                    each.isidentifier() and len(each) <= _LONGEST_NAME for each in (name, library)
+                )
+                if not plain:
                     raise GoldenseedError(
                         f"component {name[:_LONGEST_NAME]!r} has a name, or a library, that is no "
                         "plain word",
@@ -157,9 +171,9 @@ def _check_library(component: Path, library: str) -> None:
 
 
 def _check_component(
-    component: Path, library: str, class_name: str, variant: str | None
+    component: Path, library: str, class_name: str, variant: str | None, deepest: int
 ) -> list[Path]:
-    """Check one component's folder and list its weight files."""
+    """Check one component's folder and list its weight files; it may be a pipeline in turn."""
     if not component.is_dir():
         raise GoldenseedError(
             f"the folder of component {component.name!r} is missing",
@@ -173,8 +187,26 @@ def _check_component(
             fix="use a model whose parts come from diffusers and transformers",
         )
     _check_library(component, library)
-    if class_name.endswith("Scheduler"):
-        _read_json(component / "scheduler_config.json", missing="a scheduler has this file")
+    if _PIPELINE in class_name or (component / MODEL_INDEX).exists():
+        if not deepest:
+            raise GoldenseedError(
+                "pipelines stand in one another here, too many to check",
+                path=component / MODEL_INDEX,
+                fix="use a model that holds its components directly",
+            )
+        _, _, nested = _check_pipeline(component, variant, deepest - 1)
+        if _PIPELINE in class_name:
+            return nested
+        return [*nested, *_check_part(component, class_name, variant)]
+    return _check_part(component, class_name, variant)
+
+
+def _check_part(component: Path, class_name: str, variant: str | None) -> list[Path]:
+    """Check the folder of what is no pipeline, and list its weight files."""
+    is_guider = role_of(component.name) is Role.GUIDER
+    if is_guider or class_name.endswith("Scheduler"):
+        kind = "guider" if is_guider else "scheduler"
+        _read_json(component / f"{kind}_config.json", missing=f"a {kind} has this file")
         return []
     if class_name.endswith(_PLAIN_FILES) or any(part in class_name for part in _PLAIN_INFIXES):
         return _check_plain(component)
@@ -190,6 +222,7 @@ def _check_plain(component: Path) -> list[Path]:
             "the folder is empty", path=component, fix="copy or download the model again"
         )
     for file in files:
+        check_regular(file, 2**30)
         if file.suffix == ".json":
             _read_json(file, missing="")
     return []

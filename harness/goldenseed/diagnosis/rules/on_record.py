@@ -39,6 +39,8 @@ _FIELDS: Final = (
     (r"call\.num_images_per_prompt", Cause.BATCH, effects.EVERYWHERE),
     (r"model\.adapters(\..*)?", Cause.LORA, _LORA),
     (r"call\.\w*attention_kwargs(\..*)?", Cause.LORA, _LORA),
+    (r"inputs\.(negative_)?(pooled_)?prompt_embeds\w*(\..*)?", Cause.CASE_INPUT, _LAYER),
+    (r"inputs\..*", Cause.CASE_INPUT, effects.EVERYWHERE),
     (r"call\.\w*image\w*(\..*)?", Cause.IMAGE_ENCODER, _IMAGES),
     (r"model\.dtype|determinism", Cause.DTYPE, effects.COMPUTED),
     (r"model\..*", Cause.MODEL, effects.EVERYWHERE),

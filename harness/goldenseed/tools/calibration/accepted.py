@@ -57,8 +57,16 @@ class AcceptedImages:
         mask: MaskSpec | None,
     ) -> None:
         self._known = tuple(accepted_evidence(store, profile, each) for each in accepted)
-        self._tolerance = assumed_tolerance(dtype)
+        self.tolerance = assumed_tolerance(dtype)
+        """What is assumed of rounding where nobody measured."""
+        self.digests = tuple(each.pixels_sha256 for each in accepted)
         self._mask = mask_for(self._known[0].size, mask)
+
+    def check(self) -> None:
+        """Read all that images are held against; raises ``GoldenseedError`` where that fails."""
+        for each in self._known:
+            assert each.image is not None  # noqa: S101 - it is there or raises
+            each.trace  # noqa: B018 - reading is what is wanted
 
     @property
     def traces(self) -> tuple[Trace, ...]:
@@ -82,7 +90,7 @@ class AcceptedImages:
             now,
             Reference(Accepted(self._known)),
             limits={},
-            tolerance=self._tolerance,
+            tolerance=self.tolerance,
             mask=self._mask,
             shown=PIXEL_METRICS,
         )
@@ -116,7 +124,7 @@ class AcceptedImages:
         """Yield what the two traces measure, of images with the same pixels too."""
         if not accepted.trace or not now.trace:
             return
-        for each in trace_measures(accepted.trace, now.trace, self._tolerance.dtype):
+        for each in trace_measures(accepted.trace, now.trace, self.tolerance.dtype):
             if each.detail is None and math.isfinite(each.value):
                 yield each.metric, each.value
         if (error := float_error(accepted.trace, now.trace)) is not None:

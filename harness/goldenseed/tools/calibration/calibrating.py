@@ -7,26 +7,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from goldenseed.baselines.candidate import Candidate, Measurement
+from goldenseed.baselines.candidate import Candidate, Measurement, Signature
 from goldenseed.baselines.entry import AcceptedImage, ExactImage, MeasuredTolerance
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.environment.fingerprint import EnvironmentValue
 from goldenseed.runs.candidates import candidates_of
-from goldenseed.runs.comparison import StoredRun, dtype_of
+from goldenseed.runs.comparison import StoredRun
+from goldenseed.runs.made import case_profile
 from goldenseed.runs.record import CaseRecord
 from goldenseed.runs.stored import stored_trace, trace_path
 from goldenseed.suite.cases import Case
-from goldenseed.tolerance.tolerance import assumed_tolerance
+from goldenseed.suite.recipes import recipe_of, recipe_sha256
 from goldenseed.tools.calibration.accepted import AcceptedImages, exact_image
 from goldenseed.tools.calibration.summary import Seen, Summary, summarise
-from goldenseed.tools.probe.change import (
-    EXACT,
-    UNCHANGED,
-    Change,
-    Situation,
-)
+from goldenseed.tools.probe.change import EXACT, UNCHANGED, Change, Situation
 from goldenseed.tools.probe.child import exactly
 from goldenseed.tools.probe.probing import Probe
 
@@ -57,47 +53,81 @@ class Calibration:
     """Whether the images are made in float64 too."""
 
     def run(self, by: str, tell: Callable[[str], None]) -> tuple[Measurement, ...]:
-        """Make all images and measure each case; raises if one is missing, here or accepted."""
-        first = self._made(UNCHANGED, "1", tell)
-        for case in first.record.cases:
-            self._accepted(case)
-        others = (self._made(UNCHANGED, str(n + 1), tell) for n in range(1, self.repeats))
-        unchanged = [first, *others]
-        situation = Situation(self.probe.suite, self.probe.cases, unchanged[0].record.environment)
-        changed = [run for each in self.harmless for run in self._changed(each, situation, tell)]
-        exact = self._exactly(tell) if self.exact else None
-        now = datetime.now(UTC).replace(microsecond=0)
-        found = _Found(unchanged, changed, exact, by, now)
+        """Make all images and measure each case.
+
+        Raises:
+            GoldenseedError: before any image is made, where the suite cannot be calibrated, a case
+                has no accepted image that can be read or the store cannot be written; later, where
+                an image cannot be made or is not the accepted one.
+
+        """
+        harmless, exact = self._refuse_or_plan(by, tell)
+        unchanged = [self._made(UNCHANGED, str(n + 1), tell) for n in range(self.repeats)]
+        for case in self.probe.cases:
+            self._seen(case, unchanged)
+        changed = [run for each in harmless for run in self._changed(each, tell)]
+        found = _Found(
+            unchanged,
+            changed,
+            self._exactly(tell) if exact else None,
+            by,
+            datetime.now(UTC).replace(microsecond=0),
+        )
         return tuple(self._measurement(case, found, tell) for case in self.probe.cases)
+
+    def _refuse_or_plan(
+        self, by: str, tell: Callable[[str], None]
+    ) -> tuple[tuple[Change, ...], bool]:
+        """Refuse all that can be refused without an image; return what is tried, of what is asked.
+
+        Those are the harmless changes that can be made here, and whether exact images can.
+        """
+        suite = self.probe.suite
+        if suite.determinism.portable:
+            raise GoldenseedError(
+                "the suite is portable: rounding moves none of its pixels, so there is no noise to "
+                "measure",
+                path=suite.path,
+                fix="calibrate a suite that is not; `pytest` says whether this one's bits are kept",
+            )
+        for change in self.harmless:
+            if change.dtype is not None:
+                raise GoldenseedError(
+                    f"{change.name} is another dtype, which is another recipe and not its noise",
+                    fix="leave it out of --harmless; `goldenseed probe` shows what it moves",
+                )
+        for case in self.probe.cases:
+            self._accepted_anywhere(case)
+        self.store.measured((), by=Signature.checked(by, "a calibration", None).by)
+        environment = replace(self.probe, folder=self.probe.folder / "surroundings").surroundings()
+        for case in self.probe.cases:
+            self._known(case, case_profile(case, environment)).check()
+        situation = Situation(suite, self.probe.cases, environment)
+        reasons = [(each, each.reason_against(situation)) for each in self.harmless]
+        for change, reason in reasons:
+            if reason is not None:
+                tell(f"{change.name}: not tried, {reason}")
+        exact = exactly().reason_against(situation) if self.exact else None
+        if exact is None and suite.model.allow_new_weights:
+            exact = "weights that are filled at random are others in float64"
+        if self.exact and exact is not None:
+            tell(f"no exact images: {exact}")
+        planned = tuple(change for change, reason in reasons if reason is None)
+        return planned, self.exact and exact is None
 
     def _exactly(self, tell: Callable[[str], None]) -> StoredRun | None:
         """Make the exact images, or tell why there are none: the calibration goes on without."""
-        suite = self.probe.suite
-        reason = None
-        if suite.determinism.portable:
-            reason = "the suite is portable, so its images are exact already"
-        elif suite.model.allow_new_weights:
-            reason = "weights that are filled at random are others in float64"
-        if reason is None:
-            probe = replace(self.probe, folder=self.probe.folder / EXACT)
-            try:
-                run = probe.make(exactly())
-            except GoldenseedError as error:
-                reason = str(error)
-            else:
-                if not all(case.error for case in run.record.cases):
-                    tell("in float64: made")
-                return run
-        tell(f"no exact images: {reason}")
-        return None
+        probe = replace(self.probe, folder=self.probe.folder / EXACT)
+        try:
+            run = probe.make(exactly())
+        except GoldenseedError as error:
+            tell(f"no exact images: {error}")
+            return None
+        if not all(case.error for case in run.record.cases):
+            tell("in float64: made")
+        return run
 
-    def _changed(
-        self, change: Change, situation: Situation, tell: Callable[[str], None]
-    ) -> Iterator[StoredRun]:
-        reason = change.reason_against(situation)
-        if reason is not None:
-            tell(f"{change.name}: not tried, {reason}")
-            return
+    def _changed(self, change: Change, tell: Callable[[str], None]) -> Iterator[StoredRun]:
         run = self._made(change.name, change.name, tell, change)
         if run.record.cases:
             yield run
@@ -121,15 +151,11 @@ class Calibration:
         found: _Found,
         tell: Callable[[str], None],
     ) -> Measurement:
-        unchanged, changed = found.unchanged, found.changed
-        runs = [*unchanged, *changed]
+        runs = [*found.unchanged, *found.changed]
         made = [_record_of(run, case) for run in runs]
-        accepted = self._accepted(made[0])
-        dtype = dtype_of(made[0])
-        known = AcceptedImages(self.store, made[0].profile or "", accepted, dtype, case.mask)
-        seen = [known.seen(run, each) for run, each in zip(runs, made, strict=True)]
-        self._check_accepted(made[0], accepted, seen[: len(unchanged)])
-        summary = summarise(seen, known.picture(), assumed_tolerance(dtype).limits)
+        known = self._known(case, made[0].profile or "")
+        seen = self._seen(case, runs, known)
+        summary = summarise(seen, known.picture(), known.tolerance.limits)
         candidates = [
             candidates_of(run.record, run.folder, [each])[0]
             for run, each in zip(runs, made, strict=True)
@@ -139,7 +165,7 @@ class Calibration:
         tolerance = MeasuredTolerance(
             pattern=summary.pattern,
             images=len(runs),
-            harmless=tuple(run.record.options["change"] for run in changed),
+            harmless=tuple(run.record.options["change"] for run in found.changed),
             limits=dict(summary.limits),
             recipe_sha256=made[0].recipe_sha256,
             environment_sha256=digests[0],
@@ -152,35 +178,50 @@ class Calibration:
         exact, trace = _exact_of(case, found, known, runs, tell)
         return Measurement(candidates[0], tolerance, tuple(surroundings), modes, exact, trace)
 
-    def _accepted(self, case: CaseRecord) -> tuple[AcceptedImage, ...]:
-        entry = self.store.entry(case.suite, case.id)
-        baseline = entry.profiles.get(case.profile or "") if entry else None
-        found = tuple(
-            each
-            for each in (baseline.accepted if baseline else ())
-            if each.recipe_sha256 == case.recipe_sha256
-        )
+    def _accepted_anywhere(self, case: Case) -> Mapping[str, tuple[AcceptedImage, ...]]:
+        """Return what is accepted of the case's recipe, by profile; raise where nothing is."""
+        suite, sha256 = case.suite.name, recipe_sha256(recipe_of(case))
+        entry = self.store.entry(suite, case.id)
+        by_profile = {
+            name: tuple(each for each in baseline.accepted if each.recipe_sha256 == sha256)
+            for name, baseline in (entry.profiles if entry else {}).items()
+        }
+        found = {name: accepted for name, accepted in by_profile.items() if accepted}
         if not found:
-            raise GoldenseedError(
-                f"{case.id}: nothing made from this recipe is accepted in {case.profile}",
-                path=self.store.entry_path(case.suite, case.id),
-                fix="run the suite and accept its images first: noise is measured around them",
-            )
+            raise self._nothing_accepted(case, "any profile")
         return found
 
-    def _check_accepted(
-        self,
-        case: CaseRecord,
-        accepted: Sequence[AcceptedImage],
-        seen: Sequence[Seen],
-    ) -> None:
-        """Raise where not one unchanged image is the accepted one or within assumed tolerance."""
-        if not all(each.beyond for each in seen):
-            return
+    def _known(self, case: Case, profile: str) -> AcceptedImages:
+        accepted = self._accepted_anywhere(case)
+        if profile not in accepted:
+            others = f"{profile}, only in {', '.join(sorted(accepted))}"
+            raise self._nothing_accepted(case, others)
+        dtype = case.suite.model.dtype
+        return AcceptedImages(self.store, profile, accepted[profile], dtype, case.mask)
+
+    def _nothing_accepted(self, case: Case, where: str) -> GoldenseedError:
+        return GoldenseedError(
+            f"{case.id}: nothing made from this recipe is accepted in {where}",
+            path=self.store.entry_path(case.suite.name, case.id),
+            fix="run the suite here and accept its images first: noise is measured around them",
+        )
+
+    def _seen(
+        self, case: Case, runs: Sequence[StoredRun], known: AcceptedImages | None = None
+    ) -> tuple[Seen, ...]:
+        """Measure the images of ``runs``; raise where none of the unchanged is the accepted one.
+
+        The accepted one, or within the assumed tolerance of it.
+        """
+        made = [_record_of(run, case) for run in runs]
+        known = known or self._known(case, made[0].profile or "")
+        seen = tuple(known.seen(run, each) for run, each in zip(runs, made, strict=True))
+        if not all(each.beyond for each in seen[: self.repeats]):
+            return seen
         raise GoldenseedError(
-            f"{case.id}: {len(seen)} unchanged runs made no image that is accepted or within "
-            f"the rounding of one ({', '.join(a.pixels_sha256[:12] for a in accepted)})",
-            path=self.store.entry_path(case.suite, case.id),
+            f"{case.id}: {self.repeats} unchanged runs made no image that is accepted or within "
+            f"the rounding of one ({', '.join(a[:12] for a in known.digests)})",
+            path=self.store.entry_path(case.suite.name, case.id),
             fix="run the suite, look at what changed, and accept it before calibrating",
         )
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.record import EnvironmentValue
 from goldenseed.suite.cases import Case, Suite
+from goldenseed.suite.model import DIFFUSERS
 from goldenseed.suite.parts import Role, named
 from goldenseed.suite.recipes import key_of_model
 
@@ -93,8 +94,10 @@ class Change:
             if getattr(determinism, name) == value
         ]
         own += [f"dtype = {self.dtype}"] if model.dtype == self.dtype else []
-        if own:
+        if own and not self.exact:
             return f"is how the suite does it: {', '.join(own)}"
+        if (self.exact or self.tweak is not None) and model.backend != DIFFUSERS:
+            return f"is known of diffusers only, and {model.backend} makes the images"
         return self.unfit(situation)
 
     def applied_to(self, suite: Suite) -> Suite:

@@ -20,11 +20,10 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.environment.profile import profile_slug
 from goldenseed.runs.folder import RunWriter
-from goldenseed.runs.made import Made, pending
+from goldenseed.runs.made import Made, case_profile, pending
 from goldenseed.runs.record import CaseRecord, EnvironmentValue, Seconds
 from goldenseed.runs.stored import Pictures
 from goldenseed.suite.loading import load_suite
-from goldenseed.suite.model import DIFFUSERS
 from goldenseed.tools.probe.change import (
     EXACT,
     UNCHANGED,
@@ -32,12 +31,12 @@ from goldenseed.tools.probe.change import (
     Check,
     Unfit,
 )
-from goldenseed.tools.probe.changes import all_changes
+from goldenseed.tools.probe.changes import change_named
 from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
     from goldenseed.backends.protocol import Backend
-    from goldenseed.suite.cases import Case, Suite
+    from goldenseed.suite.cases import Case
 
 
 _PR_SET_PDEATHSIG = 1
@@ -76,6 +75,8 @@ class Job:
     device: str
     parent: int
     """The id of the process that waits for this one, and without which it is not wanted."""
+    images: bool = True
+    """Whether to make them; else only where they would be made is recorded."""
 
 
 def exactly() -> Change:
@@ -87,45 +88,37 @@ def exactly() -> Change:
 def run_job(job: Job) -> None:
     """Leave a change's images as a run's folder, or a record without cases that says why not."""
     started = datetime.now(UTC)
-    known = (Change(UNCHANGED, "as the suite says"), exactly(), *all_changes())
-    change = next(each for each in known if each.name == job.change)
+    change = _change_of(job.change)
     suite = load_suite(Path(job.suite))
     varied = {case.id: case for case in change.applied_to(suite).cases if case.id in job.cases}
     preparation = _Preparation(change)
-    backend = _backend(suite, job.device, preparation, change)
+    backend = Backends(Settings(device=job.device, prepare=preparation, exact=change.exact))
     options = {"change": change.name}
     maker = _Maker(Path(job.folder) / change.name, backend)
     records: list[CaseRecord] = []
     try:
-        records.extend(
-            maker.make(case, varied[case.id]) for case in suite.cases if case.id in varied
-        )
+        for case in (each for each in suite.cases if each.id in varied):
+            if not job.images:
+                maker.look(case)
+                break
+            records.append(maker.make(case, varied[case.id]))
         reason = preparation.no_effect()
     except Unfit as unfit:
         reason = str(unfit)
     if reason is not None:
         records, options[SKIPPED] = [], reason
     writer = RunWriter(Path(job.folder), change.name, started=started, git=None, options=options)
-    if maker.environment:
-        writer.add_environment(profile_slug(maker.environment), dict(maker.environment))
+    for environment in maker.environments:
+        writer.add_environment(profile_slug(environment), dict(environment))
     for record in records:
         writer.add(record)
     writer.finish(finished=datetime.now(UTC), complete=True)
 
 
-def _backend(suite: Suite, device: str, preparation: _Preparation, change: Change) -> Backend:
-    if suite.model.backend == DIFFUSERS:
-        from goldenseed.backends.diffusers.backend import DiffusersBackend
-
-        return DiffusersBackend(device=device, prepare=preparation, exact=change.exact)
-    if change.exact or change.tweak is not None:
-        raise GoldenseedError(
-            f"{change.name} is known of diffusers only, and {suite.model.backend} makes the images",
-            path=suite.path,
-            line=suite.model.backend_line,
-            fix="leave it out; calibrate without --exact",
-        )
-    return Backends(Settings(device=device))
+def _change_of(name: str) -> Change:
+    if name == UNCHANGED:
+        return Change(UNCHANGED, "as the suite says")
+    return exactly() if name == EXACT else change_named(name)
 
 
 class _Preparation:
@@ -149,7 +142,12 @@ class _Maker:
     def __init__(self, folder: Path, backend: Backend) -> None:
         self._folder = folder
         self._backend = backend
-        self.environment: Mapping[str, EnvironmentValue] = {}
+        self.environments: list[Mapping[str, EnvironmentValue]] = []
+        """Where images were made: another scheduler is another environment."""
+
+    def look(self, case: Case) -> None:
+        """Find out where the case's image would be made, as far as that needs no model."""
+        self.environments.append(self._backend.surroundings(case))
 
     def make(self, case: Case, varied: Case) -> CaseRecord:
         """Make the image of ``varied``, recorded as ``case``'s, so that they can be compared."""
@@ -160,13 +158,15 @@ class _Maker:
             raise
         except GoldenseedError as error:
             return record.failed("generation_failed", str(error))
-        self.environment = self._backend.fingerprint()
+        environment = self._backend.fingerprint()
+        if environment not in self.environments:
+            self.environments.append(environment)
         made = Made(
             image=generation.image,
-            profile=profile_slug(self.environment, noise=case.noise.kind),
-            environment=self.environment,
-            environment_sha256=json_sha256(dict(self.environment)),
-            in_force=differing(generation.in_force, self.environment),
+            profile=case_profile(case, environment),
+            environment=environment,
+            environment_sha256=json_sha256(dict(environment)),
+            in_force=differing(generation.in_force, environment),
             recording=generation.recording,
         )
         seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)

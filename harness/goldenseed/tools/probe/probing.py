@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from goldenseed.runs.comparison import (
     compare_runs,
 )
 from goldenseed.runs.folder import load_run
+from goldenseed.runs.record import EnvironmentValue
 from goldenseed.suite.cases import Case, Suite
 from goldenseed.tools.probe.change import UNCHANGED, Change, Situation
 from goldenseed.tools.probe.child import SKIPPED, Job
@@ -40,6 +41,8 @@ MODEL_FILE = "model_file."
 """How the keys of an environment begin under which the digests of the model's files stand."""
 
 _MESSAGE_LINES = 5
+_AS_IT_STANDS = "the suite's images cannot be made as it stands"
+_LATE = "the --timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,16 @@ class Probe:
         """Make a change's images in a fresh process; raises if that ends without a record."""
         failure = self._start(change, lending_for(self.suite, self.device))
         if failure is not None:
-            raise GoldenseedError(
-                f"{change.name}: the images cannot be made: {failure}",
-                path=self.suite.path,
-                fix="make `pytest` run this suite first",
-            )
+            raise self._not_made(f"{change.name}: the images cannot be made", failure)
         return self._stored(change.name)
+
+    def surroundings(self) -> Mapping[str, EnvironmentValue]:
+        """Return where images would be made, as far as that is known without the model."""
+        lending = lending_for(self.suite, self.device)
+        failure = self._start(Change(UNCHANGED, ""), lending, images=False)
+        if failure is not None:
+            raise self._not_made(_AS_IT_STANDS, failure)
+        return self._stored(UNCHANGED).record.environment
 
     def _unchanged(self, lending: Lending) -> StoredRun:
         failure = self._start(Change(UNCHANGED, ""), lending)
@@ -112,10 +119,16 @@ class Probe:
             failure = next((case.error for case in run.record.cases if case.error), None)
             if failure is None:
                 return run
-        raise GoldenseedError(
-            f"the suite's images cannot be made as it stands: {failure}",
+        raise self._not_made(_AS_IT_STANDS, failure)
+
+    def _not_made(self, what: str, failure: str) -> GoldenseedError:
+        late = failure.endswith(_LATE)
+        return GoldenseedError(
+            f"{what}: {failure}",
             path=self.suite.path,
-            fix="make `pytest` run this suite first",
+            fix="give it more seconds with --timeout, or fewer cases"
+            if late
+            else "make `pytest` run this suite first",
         )
 
     def _try(
@@ -137,7 +150,7 @@ class Probe:
     def _stored(self, name: str) -> StoredRun:
         return StoredRun(load_run(self.folder / name), self.folder / name)
 
-    def _start(self, change: Change, lending: Lending) -> str | None:
+    def _start(self, change: Change, lending: Lending, *, images: bool = True) -> str | None:
         """Run one change to its end on a free device; return what its process said if it failed."""
         with lending.lent(self.device) as place:
             job = Job(
@@ -147,6 +160,7 @@ class Probe:
                 folder=str(self.folder.absolute()),
                 device=place.device,
                 parent=os.getpid(),
+                images=images,
             )
             # -P: a folder of the user's that is called as a module of ours must not stand for it.
             started = (sys.executable, "-P", "-m", "goldenseed.tools.probe.child")
@@ -161,7 +175,7 @@ class Probe:
                     timeout=self.timeout_seconds,
                 )
             except subprocess.TimeoutExpired:
-                return f"took longer than {self.timeout_seconds:g} s, the --timeout"
+                return f"took longer than {self.timeout_seconds:g} s, {_LATE}"
         if ended.returncode == 0:
             return None
         said = ended.stderr.strip().splitlines()[-_MESSAGE_LINES:]

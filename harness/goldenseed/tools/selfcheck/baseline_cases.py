@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from goldenseed.baselines.entry import AcceptedImage, ProfileBaseline
+from goldenseed.baselines.entry import AcceptedImage
 from goldenseed.environment.profile import PORTABLE, fallback_chain
 from goldenseed.runs.made import limits_of
-from goldenseed.tolerance.tolerance import Tolerance, assumed_tolerance, calibrated_tolerance
+from goldenseed.tolerance.calibrated import calibration_of
+from goldenseed.tolerance.tolerance import Tolerance, assumed_tolerance
 
 if TYPE_CHECKING:
     from goldenseed.baselines.store import BaselineStore
@@ -91,25 +92,20 @@ def _right(case: Case, store: BaselineStore, profile: str) -> Right | str:
     first = profiles[name].accepted[0]
     if first.mode == "I;16":
         return "distances of 16-bit images cannot be measured"
-    # The judge asks for a calibration in the image's own profile only.
-    measured = profiles[name].tolerance if name == profile else None
-    if measured is not None and measured.recipe_sha256 != first.recipe_sha256:
-        measured = None
-    tolerance = calibrated_tolerance(
-        ProfileBaseline(tolerance=measured),
-        first.recipe_sha256,
-        assumed_tolerance(case.suite.model.dtype, name),
-        # Nothing runs here: a calibration is taken to hold where it was made.
-        present={},
-        measured_in=lambda _digest: {},
+    # Nothing runs here: a calibration is taken to hold in the profile it was made in.
+    calibration = (
+        calibration_of(profiles[name], first.recipe_sha256, lambda _digest: {})
+        if name == profile
+        else None
     )
+    tolerance = assumed_tolerance(case.suite.model.dtype, name)
     return Right(
         case,
         name,
         tuple(a for a in profiles[name].accepted if a.recipe_sha256 == first.recipe_sha256),
         limits_of(case),
-        tolerance,
-        calibrated=measured is not None,
+        calibration.tolerance({}, tolerance) if calibration else tolerance,
+        calibrated=calibration is not None,
     )
 
 
@@ -118,7 +114,7 @@ class Neighbours:
 
     def __init__(self, right: Sequence[Right]) -> None:
         entries: dict[object, list[Right]] = {}
-        prompts: dict[object, dict[str, list[Right]]] = {}
+        prompts: dict[object, dict[object, list[Right]]] = {}
         for each in right:
             case = each.case
             entries.setdefault((each.kind, case.case_id, case.prompt), []).append(each)

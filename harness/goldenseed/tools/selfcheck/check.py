@@ -217,5 +217,5 @@ def _broken_content(right: Right, wrong: Image) -> tuple[str, ...]:
         return ()
     from goldenseed.content.scores import score_image
 
-    _, broken = score_image(wrong, right.case.prompt, right.case.content)
+    _, broken = score_image(wrong, right.case.text, right.case.content)
     return tuple(dict.fromkeys(each.score for each in broken))

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from diffusers.models import attention_dispatch
 from tiny_suites import one_case
 
 from goldenseed.backends.diffusers.attention import attention_backend
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.loading import load_suite
+
+attention_dispatch = pytest.importorskip(
+    "diffusers.models.attention_dispatch", reason="this diffusers has no attention back ends"
+)
 
 
 def case_with(folder: Path, kind: str, backend: str) -> Any:

@@ -50,6 +50,16 @@ def test_a_pipeline_that_returns_finished_images_is_taken_at_its_word(case: Any)
     assert PipelineCall(Returns([image])).generate(case).image is image
 
 
+@pytest.mark.parametrize("as_list", [True, False])
+@pytest.mark.parametrize("name", ["images", "image"])
+def test_one_image_is_found_whatever_the_output_calls_it(case: Any, name: str, *, as_list: bool):
+    floats = np.ones((4, 4, 3), dtype=np.float32)
+    for made in (Image.new("RGB", (4, 4), "white"), floats):
+        pipeline = Returns(None)
+        pipeline._output = SimpleNamespace(**{name: [made] if as_list else made})
+        assert PipelineCall(pipeline).generate(case).image.getpixel((0, 0)) == (255, 255, 255)
+
+
 def test_a_pipeline_without_a_generator_is_called_without_one(case: Any):
     image = PipelineCall(Returns(np.ones((1, 4, 4, 3), dtype=np.float32))).generate(case).image
     assert image.getpixel((0, 0)) == (255, 255, 255)

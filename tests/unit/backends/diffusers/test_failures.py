@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tiny_suites import one_case
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.backends.diffusers.failures import OutOfMemoryError
 from goldenseed.backends.protocol import GenerationError
+from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.loading import load_suite
 
 
@@ -29,6 +31,14 @@ def raising(error: Exception) -> Fault:
     def hook(*_: Any) -> None:
         raise error
 
+    return hook
+
+
+def raised_by(module: str, message: str) -> Fault:
+    """Make a hook that raises an AttributeError as the code of ``module`` would."""
+    names: dict[str, Any] = {"__name__": module}
+    exec(f"def hook(*_):\n    raise AttributeError({message!r})", names)
+    hook: Fault = names["hook"]
     return hook
 
 
@@ -56,6 +66,36 @@ def unrepeatable(*_: Any) -> None:
             "whether the device is sound",
         ),
         (raising(ValueError("no")), "raised ValueError: no", "correct the case's call"),
+        (
+            raising(AttributeError("'str' object has no attribute 'to'")),
+            "raised AttributeError",
+            "correct the case's call",
+        ),
+        (
+            raised_by("transformers.models.clip", "'CLIPTextModel' has no attribute 'text_model'"),
+            "do not fit together here: AttributeError: 'CLIPTextModel'",
+            "install releases of the two",
+        ),
+        (
+            raised_by("mypackage.hooks", "'Hook' object has no attribute 'other'"),
+            "raised AttributeError: 'Hook' object",
+            "correct the case's call",
+        ),
+        (
+            raising(ModuleNotFoundError("No module named 'ftfy'", name="ftfy")),
+            "the package ftfy is not installed",
+            "pip install ftfy",
+        ),
+        (
+            raising(ImportError("\nT5 requires the SentencePiece library, see `pip install x`")),
+            "the package SentencePiece is not installed",
+            "pip install SentencePiece",
+        ),
+        (
+            raising(ImportError("cannot import name 'apply_rotary' from 'transformers'")),
+            "do not fit together here: ImportError",
+            "install releases of the two",
+        ),
     ],
 )
 def test_what_stops_a_pipeline_is_told_by_its_own_cause(
@@ -70,6 +110,22 @@ def test_what_stops_a_pipeline_is_told_by_its_own_cause(
     assert fix in str(caught.value.fix)
     if "call" not in fix:
         assert "case's call" not in str(caught.value.fix)
+
+
+@pytest.mark.skipif(find_spec("torchsde") is not None, reason="torchsde is installed here")
+@pytest.mark.parametrize("where", ["suite", "model"])
+def test_a_class_that_needs_a_missing_package_names_it(sd: Path, tmp_path: Path, where: str):
+    if where == "suite":
+        case = one_case(tmp_path, "sd", model={"scheduler": {"class": "DPMSolverSDEScheduler"}})
+    else:
+        index = tmp_path / "sd" / "model_index.json"
+        index.write_text(index.read_text().replace("PNDMScheduler", "DPMSolverSDEScheduler"))
+        index.write_text(index.read_text().replace("DDIMScheduler", "DPMSolverSDEScheduler"))
+        case = one_case(tmp_path, "sd")
+        assert "DPMSolverSDEScheduler" in index.read_text()
+    with pytest.raises(GoldenseedError, match=r"torchsde.* not installed") as caught:
+        DiffusersBackend(device="cpu").generate(case)
+    assert caught.value.fix == "pip install torchsde"
 
 
 @pytest.mark.parametrize("sdpa", ["efficient", "cudnn"])

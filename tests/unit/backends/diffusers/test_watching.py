@@ -124,3 +124,14 @@ def test_an_attribute_of_the_object_itself_is_put_back_too(watcher: Any):
     with watch_attribute(target, "add", watcher):
         assert target.add(4) == 4
     assert vars(target)["add"] is mine
+
+
+def test_the_class_of_what_is_watched_equals_its_own(watcher: Any):
+    counter = Counter()
+    with MethodWatch({"add": watcher}).on(counter):
+        assert type(counter) is not Counter
+        assert type(counter) == Counter  # noqa: E721 - as pipelines ask
+        assert not type(counter) != Counter  # noqa: E721, SIM202
+        assert type(counter) in {Counter, Slotted}
+        assert type(counter) != Slotted  # noqa: E721
+    assert type(counter) is Counter

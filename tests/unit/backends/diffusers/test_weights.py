@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import struct
 import subprocess
@@ -123,6 +124,62 @@ def test_allowing_one_pickle_does_not_allow_another(sd: Path, unet: Path):
         check_model(sd, allow_pickle=["unet/diffusion_pytorch_model.bin"])
 
 
+def nest(model: Path, name: str = "prior_pipe") -> Path:
+    """Make a copy of a model a component of it."""
+    copy = model.parent / "copy"
+    shutil.copytree(model, copy)
+    copy.rename(model / name)
+    edit_json(model / "model_index.json", **{name: ["diffusers", "StableDiffusionPipeline"]})
+    return model / name
+
+
+def test_the_parts_of_a_pipeline_that_is_a_component_are_checked_and_listed(sd: Path):
+    own = set(check_model(sd).weights)
+    nested = nest(sd)
+    found = check_model(sd)
+    assert set(found.weights) == own | {nested / file.relative_to(sd) for file in own}
+    (nested / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(b"x")
+    with pytest.raises(GoldenseedError, match=r"prior_pipe/vae/.*: is truncated or corrupt"):
+        check_model(sd)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_pickle_in_a_pipeline_that_is_a_component_is_refused_by_name(sd: Path, hidden: bool):
+    nested = nest(sd)
+    weights = nested / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+    if hidden:  # what makes the pipeline look like any other component
+        edit_json(sd / "model_index.json", prior_pipe=["diffusers", "UNet2DConditionModel"])
+        (nested / "config.json").write_text("{}")
+        shutil.copy(sd / "unet" / weights.name, nested)
+    name = "prior_pipe/unet/diffusion_pytorch_model.bin"
+    with pytest.raises(GoldenseedError, match="is a pickle") as caught:
+        check_model(sd)
+    assert f'allow_pickle: ["{name}"]' in (caught.value.fix or "")
+    assert check_model(sd, allow_pickle=[name]).pickles == (name,)
+
+
+def test_a_module_of_a_pipeline_that_is_a_component_is_refused_as_well(sd: Path):
+    edit_json(nest(sd) / "model_index.json", scheduler=["mymodel", "XScheduler"])
+    with pytest.raises(GoldenseedError, match="whose code is never run"):
+        check_model(sd)
+
+
+def test_a_pipeline_that_holds_itself_is_refused(sd: Path):
+    edit_json(sd / "model_index.json", again=["diffusers", "StableDiffusionPipeline"])
+    (sd / "again").symlink_to(sd)
+    with pytest.raises(GoldenseedError, match="stand in one another"):
+        check_model(sd)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pickle_that_is_a_pipe_is_not_waited_for(sd: Path, unet: Path):
+    unet.unlink()
+    os.mkfifo(unet.with_suffix(".bin"))
+    with pytest.raises(GoldenseedError, match="not a regular file"):
+        check_model(sd, allow_pickle=["unet/diffusion_pytorch_model.bin"])
+
+
 def test_a_pickle_beside_safetensors_is_not_loaded_and_so_not_refused(sd: Path, unet: Path):
     unet.with_suffix(".bin").write_bytes(b"whatever")
     assert check_model(sd).pickles == ()
@@ -186,4 +243,22 @@ def test_a_component_that_brings_its_own_code_is_refused(sd: Path):
 def test_a_component_that_points_elsewhere_is_an_error(sd: Path, component: dict[str, object]):
     edit_json(sd / "model_index.json", **component)
     with pytest.raises(GoldenseedError, match="no plain word"):
+        check_model(sd)
+
+
+def test_a_guider_has_neither_weights_nor_a_configuration_of_a_model(sd: Path):
+    index = json.loads((sd / "model_index.json").read_text())
+    index["guider"] = ["diffusers", "AdaptiveProjectedMixGuidance"]
+    (sd / "model_index.json").write_text(json.dumps(index))
+    (sd / "guider").mkdir()
+    with pytest.raises(GoldenseedError, match=r"guider_config\.json"):
+        check_model(sd)
+    (sd / "guider" / "guider_config.json").write_text("{}")
+    assert "guider" in check_model(sd).components
+
+
+def test_a_tokenizer_s_file_that_never_ends_is_refused(sd: Path):
+    with (sd / "tokenizer" / "merges.txt").open("wb") as file:
+        file.truncate(2**42)
+    with pytest.raises(GoldenseedError, match=r"merges\.txt: is larger than"):
         check_model(sd)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
 from goldenseed.tools.probe.change import Change, Situation
-from goldenseed.tools.probe.changes import all_changes
+from goldenseed.tools.probe.changes import all_changes, change_named
+from goldenseed.tools.probe.child import exactly
 
 SUITE = """\
 suite: tiny
@@ -125,6 +128,21 @@ def test_fusing_is_tried_where_all_cases_share_adapters(suite: Suite):
 def test_noise_that_is_made_for_one_image_keeps_cases_out_of_batches(suite: Suite):
     assert reason("batch-2-first", suite) is None
     assert "one image at a time" in (reason("batch-2-first", suite, "portable-noise") or "")
+
+
+def test_what_alters_a_pipeline_is_not_tried_with_another_back_end(suite: Suite):
+    other = replace(suite, model=replace(suite.model, backend="discs"))
+    assert reason("vae-tiling", other) == "is known of diffusers only, and discs makes the images"
+    assert reason("sdpa-flash", other) is None
+    assert exactly().reason_against(Situation(suite, suite.cases, {"device.type": "cpu"})) is None
+
+
+def test_any_number_of_threads_is_a_change_and_no_number_is_none(suite: Suite):
+    twelve = change_named("threads-12").applied_to(suite)
+    assert twelve.determinism.threads == 12
+    for name in ("threads-0", "threads-", "threads-2x", "moon-full"):
+        with pytest.raises(GoldenseedError, match="there is no change"):
+            change_named(name)
 
 
 def test_naming_the_changes_imports_no_torch():

@@ -26,7 +26,7 @@ def process_changes() -> tuple[Change, ...]:
     """Return what runs the process otherwise."""
     return (
         Change("repeat", "the same once more, in a fresh process"),
-        Change("threads-2", "two CPU threads an operation", determinism={"threads": 2}),
+        threads(2),
         *(
             Change(
                 f"isa-{level}",
@@ -42,6 +42,12 @@ def process_changes() -> tuple[Change, ...]:
             determinism={"algorithms": False},
         ),
     )
+
+
+def threads(number: int) -> Change:
+    """Return what lets that many threads work on one operation."""
+    what = f"{number} CPU threads an operation"
+    return Change(f"threads-{number}", what, determinism={"threads": number})
 
 
 def _isa_unfit(level: str, situation: Situation) -> str | None:

@@ -1,0 +1,40 @@
+"""The exit codes of every verb, in one table; docs/exit-codes.md tells the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """One rule for all verbs."""
+
+    FINE = 0
+    """Done, and nothing was found that the verb looks for."""
+    FOUND = 1
+    """Done, and the verb found what it looks for; see ``FOUND``."""
+    REFUSED = 2
+    """Not done: an option is wrong, a file is missing or unreadable, nothing is to be judged."""
+    FAULT = 3
+    """A fault of goldenseed itself; its traceback is on standard error."""
+    INTERRUPTED = 130
+    """Stopped by Ctrl-C, as a shell has it."""
+
+
+FOUND: Mapping[str, str] = {
+    "accept": "",
+    "calibrate": "",
+    "compare": "a pair is beyond a gate, incomparable or incomplete",
+    "diff": "a case moved beyond the tolerance, could not be compared, or only one run has it",
+    "env": "with `--diff`, a key differs",
+    "init": "",
+    "lock": "with `--check`, the environment is not the locked one",
+    "probe": "the same once more gave other pixels",
+    "reject": "",
+    "report": "",
+    "runs": "",
+    "schema": "",
+    "selfcheck": "a wrong image passes every gate of a case",
+    "show": "",
+}
+"""What the code 1 of each verb says; empty where it has none."""

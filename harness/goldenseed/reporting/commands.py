@@ -1,0 +1,61 @@
+"""Commands that a reader may copy: they work in the project's root, and touch what they name."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_REPORTS = "reports"
+DEFAULT_BASELINES = "baselines"
+REASON = '"…"'
+"""What stands in a printed command for the reason; nothing is accepted with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run and its baselines are, as a command has to name them."""
+
+    run: str
+    """The run's id where it lies in the default folder, else the path of its folder."""
+    baselines: str | None = None
+    """Their folder, where it is not the default one."""
+
+    @classmethod
+    def of(cls, run_id: str, *, reports: Path, baselines: Path, root: Path) -> Place:
+        """Name a run of the project in ``root``; folders outside of it by their whole path."""
+        kept, accepted = _from(root, reports), _from(root, baselines)
+        return cls(
+            run=run_id if kept == DEFAULT_REPORTS else f"{kept}/{run_id}",
+            baselines=None if accepted == DEFAULT_BASELINES else accepted,
+        )
+
+    @classmethod
+    def of_folder(cls, folder: Path, baselines: Path = Path(DEFAULT_BASELINES)) -> Place:
+        """Name a run by its folder, for commands that are run where this one is."""
+        here = Path.cwd()
+        return cls.of(
+            folder.name, reports=here / folder.parent, baselines=here / baselines, root=here
+        )
+
+    def accepting(self, name: str | None = None) -> tuple[str, ...]:
+        """Return the shell's words, quoted, that accept ``suite::case``, or a placeholder for it.
+
+        The reason is left to whoever decides.
+        """
+        case = "SUITE::CASE…" if name is None else shlex.quote(name)
+        words = ("goldenseed", "accept", shlex.quote(self.run), case)
+        return (*words, *self._folder, "--reason", REASON)
+
+    def calibrating(self, suite: str, case: str, harmless: str) -> tuple[str, ...]:
+        """Return the words that measure a case of a suite's file, under named harmless changes."""
+        words = ("goldenseed", "calibrate", shlex.quote(suite), shlex.quote(case), *self._folder)
+        return (*words, "--harmless", shlex.quote(harmless)) if harmless else words
+
+    @property
+    def _folder(self) -> tuple[str, ...]:
+        return () if self.baselines is None else ("--baselines", shlex.quote(self.baselines))
+
+
+def _from(root: Path, folder: Path) -> str:
+    return (folder.relative_to(root) if folder.is_relative_to(root) else folder).as_posix()

@@ -1,0 +1,87 @@
+"""The parts of a run's record that stand for themselves: one try, a case left out, a set."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from goldenseed.verdict.model import Reason, Verdict
+
+
+class Document(BaseModel):
+    """What a record is made of: nothing in it changes, and no key is unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Try(Document):
+    """What came of one try at a case that was run more than once."""
+
+    verdict: Verdict
+    passed: bool
+    retried: bool = False
+    """Whether a plugin ran the case once more because of it; then pytest does not count it."""
+    reasons: tuple[Reason, ...] = ()
+    metrics: dict[str, float] = Field(default_factory=dict)
+    pixels_sha256: str | None = None
+    image: str | None = None
+    """The generated PNG, relative to the run's folder."""
+    difference: str | None = None
+    error: str | None = None
+
+
+class NotCompared(Document):
+    """A case that was selected, and of which no image was held against anything."""
+
+    id: str
+    suite: str
+    path: str
+    line: int | None = None
+    why: str
+    """What pytest says of it: ``skipped: too slow for this machine``."""
+
+
+class SetResult(Document):
+    """What became of one limit on the pairs of a set."""
+
+    limit_name: str
+    """The limit as the suite writes it: ``max_phash_distance``."""
+    side: Literal["within", "between"]
+    other: str | None = None
+    """Of ``between``: the id of the other set."""
+    metric: str
+    limit: float
+    value: float | Literal["inf"]
+    """The statistic over the pairs."""
+    worst_value: float | Literal["inf"]
+    """The metric of the worst pair."""
+    worst_pair: tuple[str, str]
+    """The ids of the two cases that are the worst pair."""
+    pairs: int
+    """How many pairs were measured."""
+    of_pairs: int
+    """How many there are; more than were measured where a sample was taken."""
+    passed: bool
+
+
+class SetRecord(Document):
+    """What became of one set of cases that are held against each other."""
+
+    kind: Literal["consistency", "diversity"]
+    id: str
+    suite: str
+    path: str
+    """The suite file, relative to pytest's root, with forward slashes."""
+    line: int | None = None
+    statistic: Literal["worst", "mean"]
+    cases: tuple[str, ...]
+    """The ids of its members."""
+    passed: bool
+    """Whether no limit is broken and nothing went wrong."""
+    results: tuple[SetResult, ...] = ()
+    """One for each limit that could be judged."""
+    not_judged: tuple[str, ...] = ()
+    """Why some or all of it could not be judged: ``3 of 8 cases ran``."""
+    error: str | None = None
+    """What went wrong while it was judged."""

@@ -1,0 +1,149 @@
+"""Pipelines that the user's code makes are loaded, called and traced as any."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_suites import CALL, one_case
+
+from goldenseed.backends.diffusers.backend import DiffusersBackend
+from goldenseed.backends.protocol import Generation
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.trace import record
+from goldenseed.trace.stages import Stage
+
+CODE = """
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from goldenseed.trace import record
+
+
+def euler(source, dtype):
+    from diffusers import EulerDiscreteScheduler, StableDiffusionPipeline
+
+    made = StableDiffusionPipeline.from_pretrained(Path(__file__).parent / source, dtype=dtype)
+    made.scheduler = EulerDiscreteScheduler.from_config(made.scheduler.config)
+    return made
+
+
+def plain(kind="array"):
+    def make(prompt, generator, size=16):
+        noise = torch.randn(size, size, 3, generator=generator)
+        record("initial_noise", noise)
+        record("denoising_step", noise.numpy() * 2, source="refiner")
+        image = (noise / 6 + 0.5).clamp(0, 1).numpy()
+        picture = Image.fromarray((image * 255).round().astype("uint8"))
+        return {"array": image, "picture": picture, "list": [picture], "none": None}[kind]
+
+    return make
+
+
+def forgetful():
+    def make(prompt):
+        return (torch.randn(8, 8, 3) / 6 + 0.5).clamp(0, 1).numpy()
+
+    return make
+
+
+def odd_stage():
+    def make(prompt):
+        record("nonsense", torch.zeros(1))
+
+    return make
+
+
+def nothing():
+    return None
+
+
+def raises():
+    raise RuntimeError("not today")
+
+
+def random_weights(source):
+    from diffusers import DiffusionPipeline
+
+    return DiffusionPipeline.from_pretrained(Path(__file__).parent / source)
+"""
+
+Make = Callable[..., Generation]
+
+
+@pytest.fixture
+def make(sd: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Make:
+    module = f"mine_{abs(hash(request.node.name))}"  # each test has a module of its own
+    (tmp_path / f"{module}.py").write_text(textwrap.dedent(CODE))
+
+    def make(function: str, call: dict[str, Any] | None = None, **arguments: Any) -> Generation:
+        model = {"factory": f"{module}:{function}", "arguments": arguments}
+        return DiffusersBackend().generate(one_case(tmp_path, model, call=call or {}))
+
+    return make
+
+
+def test_a_pipeline_is_what_the_folder_with_the_same_scheduler_gives(make: Make, tmp_path: Path):
+    model = {"source": "sd", "scheduler": {"class": "EulerDiscreteScheduler"}}
+    expected = DiffusersBackend().generate(one_case(tmp_path, model))
+    made = make("euler", CALL, source="sd")
+    assert made.image.tobytes() == expected.image.tobytes()
+    assert [each.sha256 for each in made.trace] == [each.sha256 for each in expected.trace]
+
+
+@pytest.mark.parametrize("kind", ["array", "picture", "list"])
+def test_a_function_s_images_are_taken_and_what_it_records(make: Make, kind: str):
+    made = make("plain", kind=kind)
+    assert made.image.size == (16, 16)
+    told = [(each.stage, each.source) for each in made.trace]
+    assert told[:2] == [(Stage.INITIAL_NOISE, None), (Stage.DENOISING_STEP, "refiner")]
+    assert make("plain", kind=kind).image.tobytes() == made.image.tobytes()
+    assert make("plain", {"size": 8}, kind=kind).image.size == (8, 8)
+    assert made.remarks == ()
+
+
+def test_what_is_drawn_from_the_global_generator_is_said(make: Make):
+    made = make("forgetful")
+    assert "global generator" in made.remarks[0]
+    assert make("forgetful").image.tobytes() == made.image.tobytes()
+
+
+def test_nothing_is_recorded_where_no_golden_image_is_made():
+    record("nonsense", None)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "what"),
+    [
+        ("nothing", {}, "returned NoneType, which makes no images"),
+        ("raises", {}, "raised RuntimeError: not today"),
+        ("gone", {}, "has no function gone"),
+        ("euler", {}, "missing a required argument: 'source'"),
+        ("euler", {"source": "sd", "other": 1}, "unexpected keyword argument 'other'"),
+        ("plain", {"kind": "none"}, "make returned no images"),
+        ("odd_stage", {}, "there is no stage 'nonsense' to record"),
+    ],
+)
+def test_what_goes_wrong_is_told_by_its_own_cause(
+    make: Make, function: str, arguments: dict[str, Any], what: str
+):
+    with pytest.raises(GoldenseedError) as caught:
+        make(function, **arguments)
+    assert what in caught.value.what
+
+
+def test_weights_that_are_missing_are_refused_here_too(make: Make, tmp_path: Path):
+    from safetensors.torch import load_file, save_file
+
+    file = tmp_path / "sd" / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    tensors.popitem()
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(GoldenseedError, match="weights are missing"):
+        make("random_weights", CALL, source="sd")
