@@ -251,9 +251,10 @@ def _of_component(head: str, component: str, field: str) -> Effect | None:
         "compiled": (Cause.KERNELS, 50.0, Size.ROUNDING),
         "training": (Cause.KERNELS, 30.0, Size.ANY),
         "adapters": (Cause.LORA, RECORDED, Size.ANY),
-        "hooks": (Cause.PATCH, RECORDED, Size.ANY),
-        "forwards": (Cause.PATCH, RECORDED, Size.ANY),
-        "switches": (Cause.PATCH, RECORDED, Size.ANY),
+        # Less than what they may be there for: a dtype that a patched decoder is given.
+        "hooks": (Cause.PATCH, 0.9 * RECORDED, Size.ANY),
+        "forwards": (Cause.PATCH, 0.9 * RECORDED, Size.ANY),
+        "switches": (Cause.PATCH, 0.9 * RECORDED, Size.ANY),
         "attributes_sha256": (Cause.PATCH, RECORDED / 2, Size.ANY),
         "autocast": (Cause.DTYPE, RECORDED, Size.CAST),
         "precision": (Cause.MATMUL_PRECISION, 60.0, Size.REDUCED),

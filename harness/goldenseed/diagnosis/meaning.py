@@ -139,7 +139,9 @@ def _follows(key: str, findings: Findings) -> bool:
     if declared is not None and not findings.keys.keys().isdisjoint(declared.follows):
         return key.endswith((".attributes_sha256", ".processors_sha256"))
     if key.endswith(".attributes_sha256"):
-        return f"model_file.{key.split('.')[1]}/config.json" in findings.keys
+        component = key.split(".")[1]
+        reasons = (f"model_file.{component}/config.json", "pipeline.fused_loras")
+        return any(each in findings.keys for each in reasons)
     return key.endswith(_ADAPTED) and _adapted(key, findings)
 
 

@@ -116,7 +116,7 @@ def _run_session(fault: Fault, suite: Path, work: Path, undo: ExitStack) -> None
         locks=LockCheck(strict=False),
     )
     (case,) = load_suite(suite).cases
-    record, error = worker.run(case)
+    record, error = worker.run(case, case.id)
     if isinstance(error, GenerationError) and error.unusable is not None:
         # A session diagnoses such a failure at once and keeps no trace of it.
         kept = Recording(before=error.trace)
