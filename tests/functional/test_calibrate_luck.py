@@ -67,14 +67,17 @@ def change(module, count):
 """
 CORNER = """
 def change(module, count):
-    to_numpy = module.VaeImageProcessor.pt_to_numpy
+    import torch
 
-    def stamped(images):
-        made = to_numpy(images)
-        made[:, :8, :8] = (count % 9) / 9
+    to_numpy = torch.Tensor.numpy
+
+    def stamped(tensor, **options):
+        made = to_numpy(tensor, **options)
+        if made.ndim == 4 and made.shape[-1] == 3:  # the picture, rows of pixels
+            made[:, :8, :8] = (count % 9) / 9
         return made
 
-    module.VaeImageProcessor.pt_to_numpy = staticmethod(stamped)
+    torch.Tensor.numpy = stamped  # nothing of the pipeline's: no record tells of it
 """
 
 
