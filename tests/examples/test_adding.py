@@ -27,7 +27,7 @@ from goldenseed.diagnosis.suspicion import SHOWN, Suspicion
 
 def darkened(findings, root):
     """Explain mean levels that fell by more than a fifth."""
-    if findings.evidence.metrics.get("mean_difference", 0) > 50:
+    if findings.sides.metrics.get("mean_difference", 0) > 50:
         yield Suspicion(Cause.POST_PROCESSING, 2 * SHOWN, "darkened", ("far fewer levels",))
 '''
 DIAGNOSES = """
@@ -113,7 +113,10 @@ def test_a_report_view_is_a_module_and_a_call(copy: Copy, tmp_path: Path):
     copy.add("reporting/table.py", VIEW)
     verb = "cli/report.py"
     copy.change(
-        verb, "import typer\n", "import typer\nfrom goldenseed.reporting.table import write_table\n"
+        verb,
+        "from goldenseed.cli.output import say\n",
+        "from goldenseed.cli.output import say\n"
+        "from goldenseed.reporting.table import write_table\n",
     )
     copy.change(
         verb,

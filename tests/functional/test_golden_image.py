@@ -175,7 +175,7 @@ def test_a_failing_verdict_shows_the_test_alone_and_says_it_once_under_ci(
     output = run(folder).stdout.str()
     assert "harness/goldenseed" not in output
     assert output.count("accept  goldenseed accept") == 1 + 1  # of the case, and of the run
-    assert "FAILED test_it.py::test_x - NEW: nothing was ever accepted for this case" in output
+    assert "FAILED test_it.py::test_x - NEW nothing was ever accepted for this case" in output
 
 
 def test_a_test_that_fails_before_it_gives_an_image_is_an_error_in_the_record(

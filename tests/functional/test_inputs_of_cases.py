@@ -51,7 +51,7 @@ def test_a_picture_is_kept_with_the_run_and_shown_in_the_report(edits: Project):
         assert pixels_sha256(kept) == used["sha256"] == pixels_sha256(picture(edits))
     page = (folder / "index.html").read_text()
     assert f'src="{used["file"]}"' in page
-    assert "Input image of a[seed=1]" in page
+    assert "Input image of edits::a[seed=1]" in page
 
 
 def test_another_picture_is_another_recipe_and_the_diagnosis_names_it(edits: Project):

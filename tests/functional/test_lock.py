@@ -243,7 +243,7 @@ CHANGES: dict[str, tuple[str, Callable[[Place], None]]] = {
             torch.utils.deterministic, "fill_uninitialized_memory", False
         ),
     ),
-    "weights after loading": ("model.unet.sha256", _prepared(_weights_moved)),
+    "weights after loading": ("model.unet.weights_sha256", _prepared(_weights_moved)),
     "the processor of attention": ("attention.unet.processors", _prepared(_other_processor)),
     "the class of a component": ("model.text_encoder.class", _prepared(_other_class)),
     "the tokenizer's vocabulary": ("tokenizer.tokenizer.sha256", _prepared(_other_vocabulary)),

@@ -82,5 +82,5 @@ def test_a_case_says_its_failure_once_under_ci(project: Project, monkeypatch: py
     result = project.run("-k", "[seed:1]")
     assert result.stdout.str().count("nothing was ever accepted for this case") == 2
     result.stdout.fnmatch_lines(
-        ["FAILED *red-apple?seed=1? - NEW: nothing was ever accepted for this case"]
+        ["FAILED *red-apple?seed=1? - NEW nothing was ever accepted for this case"]
     )

@@ -46,7 +46,8 @@ from goldenseed.suite.model import NoiseSpec
 from goldenseed.suite.pipelines import size_multiple
 from goldenseed.suite.recipes import recipe_of
 from goldenseed.suite.starter import read_model_facts, starter_suite
-from goldenseed.tolerance.tolerance import assumed_tolerance, calibrated_tolerance
+from goldenseed.tolerance.calibrated import calibration_of
+from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.trace.files import LAYERS_SUFFIX, SUFFIX, read_layers, read_trace
 
 ROOT = Path(__file__).parents[2]
@@ -167,13 +168,13 @@ def calibration(changes: Changes, folder: Path) -> None:
     file = put(folder, "a.json", json.dumps(document).encode())
     found = read_entry(file, suite=good["suite"], case=good["case"])
     if found is not None:
-        calibrated_tolerance(
-            found.profiles[profile],
-            recipe,
-            assumed_tolerance("float32"),
-            present={"torch.version": "1"},
-            measured_in=lambda digest: {"torch.version": digest[:1]},
-        ).explains(defaultdict(float))
+        measured = calibration_of(
+            found.profiles[profile], recipe, lambda digest: {"torch.version": digest[:1]}
+        )
+        if measured is not None:
+            present = {"torch.version": "1"}
+            tolerance = measured.tolerance(present, assumed_tolerance("float32"), elsewhere=False)
+            tolerance.explains(defaultdict(float))
 
 
 @cache

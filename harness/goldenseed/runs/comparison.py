@@ -98,6 +98,7 @@ class Comparer:
             update={
                 **judged_fields(now, judgement, self._pictures),
                 "masked": self._masked(b, mask),
+                "trace": (),
                 "trace_file": None,
                 "layers_file": None,
                 "image": self._pictures.keep(image_b, now.pixels_sha256),

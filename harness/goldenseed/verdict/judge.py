@@ -94,6 +94,7 @@ def judge(
         tolerance,
         record if not accepted.flickers(tolerance) else replace(record, moves_rounding=True),
     )
+    explained = explained or verdict is Verdict.MATCH
     advice = () if verdict is Verdict.MATCH else calibration_advice(accepted, now, against)
     return Judgement(verdict, (*reasons, *fallback, *advice), against, metrics, explained)
 

@@ -213,7 +213,7 @@ def other_format(path: Path) -> None:
         (other_size, "an image of 12 x 8 pixels in mode RGB"),
         (other_mode, "in mode L"),
         (other_pixel, "does not hold the pixels that were accepted"),
-        (other_format, "no image in a format that is accepted here"),
+        (other_format, "is in the format WEBP"),
     ],
 )
 def test_a_damaged_stored_image_is_an_error_that_names_file_and_fix(

@@ -16,6 +16,7 @@ HERE: dict[str, Value] = {
     "cpu.threads": 1,
     "library.torch.openmp.threads": 1,
     "torch.version": "2.13.0",
+    "package.diffusers": "0.42.1",
     "torch.cudnn.deterministic": True,
     "torch.deterministic_algorithms": True,
     "torch.sdp.flash": False,

@@ -110,7 +110,11 @@ class InForce:
         readings: list[Reading] = []
         noting: list[tuple[Part, _Calls | _Given]] = [
             *((part, _Calls(part.name, self._state)) for part in self._denoisers),
-            *((part, _Given(part.name)) for part in self._others if _is_encoder(part.name)),
+            *(
+                (part, _Given(part.name, self._state))
+                for part in self._others
+                if _is_encoder(part.name)
+            ),
         ]
         with ExitStack() as restore:
             for part in (*self._others, *self._denoisers):
@@ -196,18 +200,21 @@ _DIGITS = 8
 class _Given:
     """Keeps what a text encoder is given that no arithmetic goes into: ids, masks, options."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, state: Mapping[str, Any]) -> None:
         self.name = name
+        self._state = state
         self._told: list[str] = []
 
     def note(self, module: Any, args: Any, kwargs: Any) -> None:
-        """Note what one call is given; a pre-hook."""
+        """Note what one call is given, of a batch the image's own rows; a pre-hook."""
+        place = self._state.get("goldenseed_place")
         for name, value in by_name(module, args, kwargs).items():
             if isinstance(value, bool | int | str):
                 self._told.append(f"{name}={value}")
             elif readable(value) and not value.is_floating_point():
-                digest = sha256_hex(value.detach().cpu().contiguous().numpy().tobytes())
-                shape = "x".join(map(str, value.shape))
+                own = value if place is None else place.own(value)
+                digest = sha256_hex(own.detach().cpu().contiguous().numpy().tobytes())
+                shape = "x".join(map(str, own.shape))
                 self._told.append(f"{name}={shape}:{digest[:_DIGITS]}")
 
     def reading(self) -> Reading:

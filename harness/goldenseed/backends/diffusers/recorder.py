@@ -66,10 +66,13 @@ def images_of(output: Any) -> Any:
     """Return a pipeline's images, whatever its output calls them; None where it has none."""
     found = (getattr(output, name, None) for name in _IMAGES)
     images = next((each for each in found if each is not None), None)
-    if images is None and not isinstance(output, dict | str):
+    if images is None and (isinstance(output, list | tuple) or _is_picture(output)):
         images = output  # of a function that returns images, and nothing around them
-    alone = hasattr(images, "getpixel") or getattr(images, "ndim", None) == DIMENSIONS
-    return [images] if alone else images
+    return [images] if _is_picture(images) else images
+
+
+def _is_picture(value: Any) -> bool:
+    return hasattr(value, "getpixel") or getattr(value, "ndim", None) == DIMENSIONS
 
 
 class Recorder:
