@@ -129,8 +129,8 @@ class Findings:
         return next((key for key in keys if key in known), None)
 
     def otherwise(self, part: str) -> bool:
-        """Say whether something else than the weights of a part is on record as changed."""
-        own = (f"model.{part}.", f"attention.{part}.")
+        """Say whether something else than a part's weights is on record as changed around it."""
+        own = (f"model.{part}.", f"attention.{part}.", "pipeline.methods", "pipeline.functions")
         return any(key.startswith(own) and not key.endswith(_OF_ROUNDING) for key in self.keys)
 
     def adapted(self, part: str) -> bool:
