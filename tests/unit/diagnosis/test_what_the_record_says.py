@@ -50,6 +50,11 @@ def causes(found: Diagnosis) -> list[Cause]:
             Cause.ATTENTION,
         ),
         (Toy(pad=5), {"package__ftfy": "6.3.1"}, Cause.PACKAGES),
+        (
+            Toy(encoder=1.01),
+            {"pipeline__methods": "StableDiffusionPipeline.encode_prompt = app.cached@0 x 1"},
+            Cause.PATCH,
+        ),
     ],
 )
 def test_what_is_on_record_goes_before_weights_whose_digest_is_the_same(
@@ -216,9 +221,3 @@ def test_a_package_that_differs_alone_is_named_alone():
     found = told(Toy(spacing=11), PACKAGES, package__numpy="2.5.0")
     words = next(each.words for each in found.causes if each.cause is Cause.PACKAGES)
     assert words == "package upgrade: numpy 2.4.6 → 2.5.0"
-
-
-def test_a_foreign_method_of_the_pipeline_goes_before_unchanged_weights():
-    patched = {"pipeline__methods": "StableDiffusionPipeline.encode_prompt = mine.cached x 1"}
-    found = explain(evidence(Toy(encoder=1.01), **patched))  # type: ignore[arg-type]
-    assert found.causes[0].cause is Cause.PATCH
