@@ -50,11 +50,6 @@ def causes(found: Diagnosis) -> list[Cause]:
             Cause.ATTENTION,
         ),
         (Toy(pad=5), {"package__ftfy": "6.3.1"}, Cause.PACKAGES),
-        (
-            Toy(encoder=1.01),
-            {"pipeline__methods": "StableDiffusionPipeline.encode_prompt = app.cached@0 x 1"},
-            Cause.PATCH,
-        ),
     ],
 )
 def test_what_is_on_record_goes_before_weights_whose_digest_is_the_same(
@@ -63,6 +58,12 @@ def test_what_is_on_record_goes_before_weights_whose_digest_is_the_same(
     found = told(toy, **keys)
     assert found.causes[0].cause is cause
     assert found.causes[0].confidence > 0.6
+
+
+def test_a_foreign_method_of_the_pipeline_goes_before_weights_that_are_the_same():
+    method = "StableDiffusionPipeline.encode_prompt = app.cached@0 x 1"
+    found = told(Toy(encoder=1.01), pipeline__methods=method)
+    assert found.causes[0].cause is Cause.PATCH
 
 
 def test_digests_that_follow_from_an_adapter_in_the_same_files_accuse_no_weights():
