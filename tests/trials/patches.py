@@ -72,24 +72,26 @@ def unguided_from(
 
 def guidance_fades(pipeline: Any, *, step: int) -> None:
     """From a step on the pipeline's own guidance scale is 1."""
-    original = pipeline.scheduler.step
+    kind = type(pipeline.scheduler)
+    original = kind.step
     first: list[Any] = []
 
     @functools.wraps(original)
-    def patched(model_output: Any, timestep: Any, *args: Any, **kwargs: Any) -> Any:
+    def patched(self: Any, model_output: Any, timestep: Any, *args: Any, **kwargs: Any) -> Any:
         if not first or timestep >= first[0]:
             first[:] = [timestep, 0]
         first[1] += 1
         if first[1] == step:
             pipeline._guidance_scale = 1.0001
-        return original(model_output, timestep, *args, **kwargs)
+        return original(self, model_output, timestep, *args, **kwargs)
 
-    pipeline.scheduler.step = patched
+    kind.step = patched
 
 
 def clamp_at(pipeline: Any, *, step: int, steps: int, limit: float) -> None:
     """Clamp the latents after one late step."""
-    original = pipeline.scheduler.step
+    kind = type(pipeline.scheduler)
+    original = kind.step
     calls: list[int] = []
 
     @functools.wraps(original)
@@ -103,7 +105,7 @@ def clamp_at(pipeline: Any, *, step: int, steps: int, limit: float) -> None:
         made.prev_sample = made.prev_sample.clamp(-limit, limit)
         return made
 
-    pipeline.scheduler.step = patched
+    kind.step = patched
 
 
 def noise_scale(pipeline: Any, *, factor: float, method: str = "prepare_latents") -> None:
