@@ -128,11 +128,6 @@ def plain_attention(pipeline: Any, *, part: str, kind: str) -> None:
     getattr(pipeline, part).set_attn_processor(getattr(attention_processor, kind)())
 
 
-def attention_backend(pipeline: Any, *, part: str, backend: str) -> None:
-    """Set another back end of attention."""
-    getattr(pipeline, part).set_attention_backend(backend)
-
-
 def own_attention(pipeline: Any, *, part: str, factor: float) -> None:
     """Replace the attention processors by own ones whose results are a little larger."""
 
@@ -189,7 +184,6 @@ LOADED: dict[str, Callable[..., None]] = {
         vae_slicing,
         attention_slicing,
         plain_attention,
-        attention_backend,
         own_attention,
         fewer_layers,
         tokenizer_length,

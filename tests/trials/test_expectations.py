@@ -23,5 +23,5 @@ def test_every_change_can_be_made():
         for step in change.get("do", ())
         for name in step
     ]
-    assert set(done) <= set(FILES) | set(LOADED)
+    assert set(done) == set(FILES) | set(LOADED)
     assert list(CHANGES) == list(MODELS)
