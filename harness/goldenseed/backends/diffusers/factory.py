@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     import torch
 
-    from goldenseed.suite.cases import Suite
     from goldenseed.suite.factory import FactorySpec
 
 
@@ -37,8 +36,8 @@ class Made:
         return self._call(*args, **kwargs)
 
 
-def build(suite: Suite, factory: FactorySpec, *, dtype: torch.dtype, device: str) -> Any:
-    """Call the factory of a suite and return what it made, on ``device`` if it can be moved.
+def build(path: Path, factory: FactorySpec, *, dtype: torch.dtype, device: str) -> Any:
+    """Call the factory of the suite file ``path`` and return what it made, on ``device`` if may be.
 
     A parameter ``dtype`` or ``device`` that the suite gives no argument for is told them.
 
@@ -47,7 +46,7 @@ def build(suite: Suite, factory: FactorySpec, *, dtype: torch.dtype, device: str
         GenerationError: it raised, or made nothing that can be called.
 
     """
-    function = _function(factory, suite.path)
+    function = _function(factory, path)
     arguments: dict[str, Any] = deepcopy(dict(factory.arguments))
     try:
         parameters = inspect.signature(function).parameters
@@ -58,7 +57,7 @@ def build(suite: Suite, factory: FactorySpec, *, dtype: torch.dtype, device: str
     except (TypeError, ValueError) as error:
         raise GoldenseedError(
             f"the factory {factory.name} does not take `model.arguments`: {error}",
-            path=suite.path,
+            path=path,
             fix=f"it takes {inspect.signature(function)}",
         ) from error
     try:
@@ -68,13 +67,13 @@ def build(suite: Suite, factory: FactorySpec, *, dtype: torch.dtype, device: str
     except Exception as error:
         raise GenerationError(
             f"the factory {factory.name} raised {type(error).__name__}: {error}",
-            path=suite.path,
+            path=path,
             fix="mend the factory, or see the original traceback with pytest --tb=long",
         ) from error
     if not callable(made):
         raise GenerationError(
             f"the factory {factory.name} returned {type(made).__name__}, which makes no images",
-            path=suite.path,
+            path=path,
             fix="return a pipeline, or a function of the case's arguments and a generator",
         )
     if not hasattr(made, "components"):
