@@ -6,6 +6,7 @@ import contextlib
 import io
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -110,7 +111,12 @@ def edited_text(text: bytes, changes: Changes) -> bytes:
     """Edit YAML as text, or what it says: few edits of its bytes leave it YAML."""
     if changes[0][0] % 3:
         return edited_bytes(text, changes)
-    return as_json(yaml.safe_load(text), changes)
+    return as_json(loaded(text), changes)
+
+
+@cache
+def loaded(text: bytes) -> Any:
+    return yaml.safe_load(text)
 
 
 def read_suite(file: Path) -> None:
