@@ -25,6 +25,7 @@ from goldenseed.suite.model import (
     source_fault,
 )
 from goldenseed.suite.nodes import number
+from goldenseed.suite.part_faults import check_parts
 from goldenseed.suite.pipelines import BELONGS, NUMBERS, cached_snapshot, size_multiple
 from goldenseed.suite.sections import LARGEST_SEED, MOST_CASES, name_fault
 from goldenseed.suite.wording import name_of, shown
@@ -98,6 +99,7 @@ class _Checks:
             if fault:
                 yield self.at(("model", fault[0]), fault[1], fault[2])
         yield from self.adapters(("model",), model)
+        yield from check_parts(self.document, ("model",), model)
 
     def adapters(self, place: _Path, model: dict[str, Any]) -> Iterator[Problem]:
         adapters = model.get("adapters")
@@ -127,6 +129,8 @@ class _Checks:
             what = f"`determinism` is portable, which the back end {shown(backend)} cannot promise"
             yield self.at(("determinism",), what, "remove it, or let diffusers make the images")
         dtype = _mapping(suite.get("model")).get("dtype", "float64")
+        dtype = {*dtype.values()} - {"float64"} if isinstance(dtype, dict) else dtype
+        dtype = min(dtype, default="float64") if isinstance(dtype, set) else dtype
         if isinstance(dtype, str) and dtype != "float64":
             what = f"`model.dtype` is {shown(dtype)}, and `determinism: portable` needs float64"
             yield self.at(("model", "dtype"), what, "remove `dtype`, or write float64")
