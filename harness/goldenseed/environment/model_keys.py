@@ -168,19 +168,19 @@ _COMPONENT_KEYS: Final = (
     ),
 )
 
+_PUT_ON: Final = {"adapter": "a LoRA", "ip_adapter": "an IP-Adapter", "embedding": "an embedding"}
+
 MODEL_KEYS: Final = (
     _file("model.source", "the folder's name or the hub id", "the suite"),
     _file("model.revision", "the commit of a hub id", "the suite"),
     _file("model.factory_sha256", "SHA-256 of the module of the model's factory", "the file"),
     _file("model_file.{path}", "SHA-256 of a file of the model", "the file"),
-    _file("adapter_file.{path}", "SHA-256 of a LoRA adapter's file", "the file", Moves.SUBSTANCE),
-    _loaded("pipeline.class", "the pipeline's class", "type()"),
-    _loaded(
-        "pipeline.offload",
-        "which parts wait on the CPU, and how",
-        "hooks of accelerate",
-        Moves.ROUNDING,
+    *(
+        _file(f"{kind}_file.{{path}}", f"SHA-256 of {what}'s file", "the file", Moves.SUBSTANCE)
+        for kind, what in _PUT_ON.items()
     ),
+    _loaded("pipeline.class", "the pipeline's class", "type()"),
+    _loaded("pipeline.offload", "which parts wait on the CPU, and how", "hooks", Moves.ROUNDING),
     _loaded("pipeline.fused_loras", "LoRA adapters merged into the weights", "the pipeline"),
     *_COMPONENT_KEYS,
     _loaded(

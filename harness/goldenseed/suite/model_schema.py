@@ -70,7 +70,8 @@ class ComponentSection(Section):
     """Its class in diffusers or transformers; by default what its configuration says."""
 
 
-_ComponentList = Annotated[tuple[ComponentSection, ...], Field(strict=False, min_length=1)]
+_Component = Annotated[Annotated[ComponentSection, SECTION] | Annotated[NonEmpty, PLAIN], CHOICE]
+_ComponentList = Annotated[tuple[_Component, ...], Field(strict=False, min_length=1)]
 Components = dict[
     ClassName,
     Annotated[

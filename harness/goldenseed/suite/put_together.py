@@ -184,14 +184,11 @@ def key_of_parts(model: ModelSpec) -> dict[str, Any]:
     described = {**described_parts(model), "adapters": None}
     if model.fused:
         described["adapters"] = [described_adapter(each) for each in model.fused]
-    places = [
-        str(place.resolve())
-        for place in (
-            *(each.folder for each in (*model.components, *model.ip_adapters)),
-            *(each.path for each in (*model.embeddings, *model.fused)),
-        )
-        if place is not None
-    ]
+    folders = [each.folder for each in model.components]
+    folders += [each.folder for each in model.ip_adapters]
+    folders += [each.path for each in model.embeddings]
+    folders += [each.path for each in model.fused]
+    places = [str(place.resolve()) for place in folders if place is not None]
     found = {key: value for key, value in described.items() if value is not None}
     return {**found, "places": places} if found else {}
 

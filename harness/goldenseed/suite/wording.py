@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from goldenseed.suite.document import COUNTED, Problem
+from goldenseed.suite.model_schema import ModelSection
 from goldenseed.suite.nodes import number
-from goldenseed.suite.schema import SECTIONS, ModelSection
+from goldenseed.suite.schema import SECTIONS
 from goldenseed.suite.sections import LARGEST_SEED
 
 if TYPE_CHECKING:

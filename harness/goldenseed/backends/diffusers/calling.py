@@ -11,8 +11,8 @@ from goldenseed.backends.diffusers.arguments import as_python, given_input
 from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.diffusers.in_force import InForce
 from goldenseed.backends.diffusers.layers import recorded_layers
-from goldenseed.backends.diffusers.loading import did_you_mean
 from goldenseed.backends.diffusers.noise import generator_for, noise_of
+from goldenseed.backends.diffusers.places import did_you_mean
 from goldenseed.backends.diffusers.recorder import DIMENSIONS, Recorder, images_of
 from goldenseed.backends.diffusers.remarks import TextWatch
 from goldenseed.backends.diffusers.trace import Tracing

@@ -18,8 +18,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from goldenseed.backends.diffusers.loading import dtype_for
 from goldenseed.backends.diffusers.noise import exchanged, instead_of, noise_of
+from goldenseed.backends.diffusers.places import dtype_for
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.listing import first_of
 
