@@ -43,8 +43,8 @@ def tiny_t2i_adapter(folder: Path, *, seed: int = 0) -> Path:
         in_channels=3,
         channels=[8, 16],
         num_res_blocks=1,
-        downscale_factor=2,
-        adapter_type="full_adapter",
+        downscale_factor=4,
+        adapter_type="full_adapter_xl",
     ).save_pretrained(folder)
     return folder
 

@@ -104,7 +104,7 @@ CAUSES_OF_WEIGHTS: Final[Mapping[Role, Cause]] = MappingProxyType(
         Role.TEXT_ENCODER: Cause.TEXT_ENCODER,
         Role.IMAGE_ENCODER: Cause.IMAGE_ENCODER,
         Role.SCHEDULER: Cause.SCHEDULER,
-        Role.CONTROL: Cause.DENOISER,
+        Role.CONTROL: Cause.CONTROL,
         Role.DENOISER: Cause.DENOISER,
         Role.PRIOR: Cause.DENOISER,
         Role.GUIDER: Cause.GUIDANCE,
@@ -209,6 +209,8 @@ _FAMILIES: Final = (
     _family(r"generation\..*", Cause.POST_PROCESSING, CONVERSION, RECORDED, Size.ANY),
     _family(r"pipeline\.fused_loras|adapter_file\..*", Cause.LORA, DENOISER | TEXT,
             RECORDED, Size.ANY),
+    _family(r"ip_adapter_file\..*", Cause.IP_ADAPTER, IMAGE_ENCODER, RECORDED, Size.ANY),
+    _family(r"embedding_file\..*", Cause.EMBEDDING, TEXT | {Place.TOKEN_IDS}, RECORDED, Size.ANY),
     _family(
         r"pipeline\.(methods|functions|attributes_sha256)", Cause.PATCH, EVERYWHERE, 3, Size.ANY
     ),

@@ -1,0 +1,152 @@
+"""Models put together by a suite: run, accepted, run again, and the part that changed is named."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from tiny_parts import (
+    tiny_controlnet,
+    tiny_embedding,
+    tiny_image_encoder,
+    tiny_ip_adapter,
+    tiny_t2i_adapter,
+)
+from tiny_pipelines import tiny_lora, tiny_stable_diffusion
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Project
+
+CASE = """
+defaults: {call: {num_inference_steps: 3, height: 32, width: 32, guidance_scale: 3.0}}
+cases:
+"""
+CONTROL = """\
+suite: parts
+model:
+  source: model
+  pipeline: StableDiffusionControlNetPipeline
+  components: {controlnet: canny}
+"""
+SEVERAL = CONTROL.replace("controlnet: canny", "controlnet: [canny, {source: depth}]")
+VAE = "suite: parts\nmodel:\n  source: model\n  components: {vae: other/vae}\n"
+T2I = """\
+suite: parts
+model:
+  source: model
+  pipeline: StableDiffusionAdapterPipeline
+  components: {adapter: t2i}
+"""
+IP = """\
+suite: parts
+model:
+  source: model
+  components: {image_encoder: eye}
+  ip_adapters: [{source: ip/a.safetensors, scale: 0.6}]
+"""
+WORD = """\
+suite: parts
+model:
+  source: model
+  embeddings: [{source: emb/cat.safetensors, token: <cat>}]
+"""
+LORA = """\
+suite: parts
+model:
+  source: model
+  adapters: [{source: lora/a.safetensors, scale: {unet: 0.5}}]
+"""
+FUSED = LORA.replace("scale: {unet: 0.5}", "scale: 0.5, fused: true")
+PLAIN = "suite: parts\nmodel:\n  source: model\n"
+LARGE = '  - {id: a, prompt: "a <cat>", seeds: [1], call: {height: 64, width: 64}}\n'
+PICTURE = "  - {id: a, prompt: a cat, seeds: [1], inputs: {image: inputs/a.png}}\n"
+PICTURES = PICTURE.replace("inputs/a.png", "[inputs/a.png, inputs/a.png]")
+FACE = PICTURE.replace("image:", "ip_adapter_image:")
+NOTHING = '  - {id: a, prompt: "a <cat>", seeds: [1]}\n'
+
+
+@pytest.fixture(scope="session")
+def parts(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    folder = tmp_path_factory.mktemp("parts")
+    tiny_controlnet(folder / "canny", seed=1)
+    tiny_controlnet(folder / "depth", seed=2)
+    tiny_t2i_adapter(folder / "t2i", seed=3)
+    tiny_stable_diffusion(folder / "other", seed=9)
+    tiny_image_encoder(folder / "eye")
+    tiny_ip_adapter(folder / "ip" / "a.safetensors", tiny_model)
+    tiny_embedding(folder / "emb" / "cat.safetensors")
+    tiny_lora(folder / "lora" / "a.safetensors", tiny_model)
+    (folder / "inputs").mkdir()
+    picture = Image.radial_gradient("L").resize((32, 32)).convert("RGB")
+    picture.save(folder / "inputs" / "a.png")
+    return folder
+
+
+@pytest.fixture
+def built(project: Project, parts: Path) -> Project:
+    project.suite.unlink()
+    for each in parts.iterdir():
+        shutil.copytree(each, project.path / each.name)
+    return project
+
+
+def write(project: Project, suite: str, case: str) -> None:
+    (project.path / "parts.suite.yaml").write_text(suite + CASE + case)
+
+
+def weights(folder: str) -> Callable[[Project], None]:
+    """Change every weight of a part a little."""
+
+    def change(project: Project) -> None:
+        from safetensors.torch import load_file, save_file
+
+        place = project.path / folder
+        file = place if place.is_file() else next(place.glob("*.safetensors"))
+        tensors = {name: each * 1.05 for name, each in load_file(file).items()}
+        save_file(tensors, file, metadata={"format": "pt"})
+
+    return change
+
+
+def edited(old: str, new: str) -> Callable[[Project], None]:
+    return lambda project: project.edit(old, new, project.path / "parts.suite.yaml")
+
+
+CHANGES = {
+    "controlnet": (CONTROL, PICTURE, weights("canny"), "control_weights"),
+    "second controlnet": (SEVERAL, PICTURES, weights("depth"), "control_weights"),
+    "another controlnet": (CONTROL, PICTURE, edited("canny", "depth"), "control_weights"),
+    "t2i adapter": (T2I, PICTURE, weights("t2i"), "control_weights"),
+    "vae": (VAE, NOTHING, weights("other/vae"), "vae_weights"),
+    "ip adapter": (IP, FACE, weights("ip/a.safetensors"), "ip_adapter"),
+    "its scale": (IP, FACE, edited("0.6", "0.7"), "ip_adapter"),
+    "its image encoder": (IP, FACE, weights("eye"), "image_encoder"),
+    "embedding": (WORD, NOTHING, weights("emb/cat.safetensors"), "embedding"),
+    "lora": (LORA, NOTHING, weights("lora/a.safetensors"), "lora"),
+    "lora's scale": (LORA, NOTHING, edited("0.5", "0.6"), "lora"),
+    "fused lora": (FUSED, NOTHING, weights("lora/a.safetensors"), "lora"),
+    "tiling": (PLAIN, LARGE, edited("source: model", "source: model\n  vae: {tiling: true}"),
+               "vae_tiling"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_model_that_is_put_together_repeats_itself_and_its_change_is_named_first(
+    built: Project, name: str
+):
+    suite, case, change, cause = CHANGES[name]
+    write(built, suite, case)
+    built.accept_all()
+    built.run().assert_outcomes(passed=1)
+    assert built.record()["cases"][0]["verdict"] == "identical"
+    change(built)
+    built.run()
+    (found,) = built.record()["cases"]
+    print(found["verdict"], found["reasons"][:2], [(c["cause"], c["confidence"], c) for c in found["diagnosis"]["causes"][:3]])
+    assert found["diagnosis"]["causes"][0]["cause"] == cause
