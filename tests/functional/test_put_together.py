@@ -148,5 +148,4 @@ def test_a_model_that_is_put_together_repeats_itself_and_its_change_is_named_fir
     change(built)
     built.run()
     (found,) = built.record()["cases"]
-    print(found["verdict"], found["reasons"][:2], [(c["cause"], c["confidence"], c) for c in found["diagnosis"]["causes"][:3]])
     assert found["diagnosis"]["causes"][0]["cause"] == cause

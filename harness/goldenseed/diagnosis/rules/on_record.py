@@ -19,6 +19,7 @@ from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.suspicion import DECLARED, Size, Suspicion, fit
 from goldenseed.environment.fingerprint import KeyDifference
+from goldenseed.suite.parts import role_of
 from goldenseed.suite.recipes import FieldDifference
 
 _ATTENTION: Final = effects.DENOISER | effects.TEXT | effects.VAE
@@ -109,6 +110,11 @@ def _share(cause: Cause, findings: Findings) -> float:
 
 
 def _cause_of(difference: FieldDifference) -> tuple[Cause, frozenset[Place]] | None:
+    head, _, rest = difference.field.partition("model.components.")
+    if rest and not head:
+        part = rest.partition(".")[0]
+        cause = CAUSES_OF_WEIGHTS.get(role_of(part), Cause.MODEL)
+        return cause, effects.of_component(part)
     return next(
         (
             (cause, places)
