@@ -23,6 +23,7 @@ _NO_ATTENTION = re.compile(r"No available kernel|No viable backend for scaled_do
 _NO_DTYPE = re.compile(
     r"not implemented for '(Half|BFloat16|Double|Float)'|doesn't support (float64|bfloat16)"
 )
+_TWO_DTYPES = re.compile(r"should be the same|must have the same dtype|same dtype, but got")
 _DEVICE_LOST = re.compile(r"\b(CUDA|HIP|XPU|MPS|cuDNN) error|\b(CUDNN|CUBLAS|NCCL)_STATUS")
 _CHECK = re.compile(r"^\[enforce fail at [^]]*\][^.]*\.\s*")
 _ABSENT_LIBRARY = re.compile(r"requires the ([\w.-]+) library|pip install ([\w.-]+)")
@@ -149,6 +150,11 @@ def _determinism(message: str, situation: Situation) -> tuple[str, str] | None:
 def _device(error: Exception, situation: Situation) -> tuple[str, str] | None:
     """Explain what the device cannot do, or that it is lost."""
     message, device = str(error), situation.device
+    model = situation.case.model
+    if _TWO_DTYPES.search(message) and (model.dtypes or any(x.dtype for x in model.components)):
+        what = "the pipeline does not convert between parts of these dtypes: "
+        fix = "give the parts that stand next to each other one dtype (`model.dtype`)"
+        return what + _in_short(error), fix
     if _NO_DTYPE.search(message):
         what = f"{device} cannot compute this in {situation.case.model.dtype}: {_in_short(error)}"
         return what, "change `model.dtype`, or the device"
