@@ -73,7 +73,7 @@ def read_suite_environment(
     from goldenseed.backends.protocol import Settings
     from goldenseed.backends.registry import Backends
 
-    case = replace(suite.cases[0], scheduler=suite.model.scheduler)
+    case = replace(suite.cases[0], model=suite.model)
     backend = Backends(Settings(device=device, verify_files=verify))
     try:
         backend.load(case)

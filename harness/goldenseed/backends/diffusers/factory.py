@@ -19,7 +19,7 @@ from goldenseed.suite.factory import module_sha256
 if TYPE_CHECKING:
     import torch
 
-    from goldenseed.suite.cases import Suite
+    from goldenseed.suite.cases import Case
     from goldenseed.suite.factory import FactorySpec
 
 
@@ -37,8 +37,8 @@ class Made:
         return self._call(*args, **kwargs)
 
 
-def build(suite: Suite, factory: FactorySpec, *, dtype: torch.dtype, device: str) -> Any:
-    """Call the factory of a suite and return what it made, on ``device`` if it can be moved.
+def build(case: Case, factory: FactorySpec, *, dtype: torch.dtype, device: str) -> Any:
+    """Call the factory of a case's model and return what it made, on ``device`` if it can be moved.
 
     A parameter ``dtype`` or ``device`` that the suite gives no argument for is told them. What the
     factory imports is looked for beside the suite first, as it is itself.
@@ -49,18 +49,19 @@ def build(suite: Suite, factory: FactorySpec, *, dtype: torch.dtype, device: str
         OutOfMemoryError: the memory did not suffice.
 
     """
+    path = case.suite.path
     with _found_first(factory.folder):
-        function = _function(factory, suite.path)
-        arguments = _arguments(function, factory, suite.path, {"dtype": dtype, "device": device})
+        function = _function(factory, path)
+        arguments = _arguments(function, factory, path, {"dtype": dtype, "device": device})
         try:
-            return _ready(function(**arguments), factory, suite.path, device)
+            return _ready(function(**arguments), factory, path, device)
         except GoldenseedError:
             raise
         except Exception as error:
-            known = failure(error, Situation(suite, device), suite.path)
+            known = failure(error, Situation(case, device), path)
             raise known or GenerationError(
                 f"the factory {factory.name} raised {type(error).__name__}: {error}",
-                path=suite.path,
+                path=path,
                 fix="mend the factory, or see the original traceback with pytest --tb=long",
             ) from error
 

@@ -229,7 +229,7 @@ def widened_noise_of(
     import torch
     from diffusers.utils import torch_utils
 
-    narrow = dtype_for(case.suite.model.dtype)
+    narrow = dtype_for(case.model.dtype)
     with noise_of(case):
         own = torch_utils.randn_tensor
 
