@@ -98,16 +98,16 @@ def _ends(data: bytes) -> bool:
 
 
 def _markers(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Walk a JPEG's segments up to its end marker; yield each marker and where it ends."""
-    at, coded = 2, False
+    """Walk a JPEG's segments up to its end marker; yield each marker and where it ends.
+
+    What stands between two segments is passed over, as decoders do.
+    """
+    at = 2
     while found := _JPEG_MARKER.search(data, at):
-        if found.start() != at and not coded:
-            return
         marker, at = found.group(1), found.end()
         yield marker, at
         if marker == _EOI:
             return
-        coded = coded or marker == _SOS
         at += int.from_bytes(data[at : at + 2], "big")
 
 

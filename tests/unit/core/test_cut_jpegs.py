@@ -55,3 +55,13 @@ def test_a_jpeg_that_was_cut_and_closed_again_is_refused(
 def test_of_a_progressive_jpeg_the_scans_that_are_there_count():
     data = a_jpeg("RGB", "noise", progressive=True)
     assert decode(data).tobytes() == Image.open(io.BytesIO(data)).tobytes()
+
+
+@pytest.mark.parametrize("junk", [b"hello", b"\xff\x00\x00\x02", b"\x01", b"\xff" * 7])
+def test_bytes_between_two_segments_make_no_jpeg_a_cut_one(junk: bytes):
+    data = a_jpeg("RGB", "noise")
+    at = data.index(b"\xff\xdb")
+    sound = data[:at] + junk + data[at:]
+    assert decode(sound).tobytes() == Image.open(io.BytesIO(data)).tobytes()
+    with pytest.raises(GoldenseedError, match="is truncated"):
+        decode(sound[:-300])
