@@ -58,7 +58,7 @@ def test_parsing_the_same_file_with_pyyaml_alone(benchmark: BenchmarkFixture, ma
 
 @pytest.fixture
 def varied(tmp_path: Path) -> Path:
-    """100 × 10 × 5 alternatives, two seeds each."""
+    """5,000 combinations of alternatives, of two seeds each."""
     (tmp_path / "toy").mkdir()
     path = tmp_path / "varied.suite.yaml"
     axes = {

@@ -148,11 +148,15 @@ class Suite:
 
     @cached_property
     def models(self) -> tuple[ModelSpec, ...]:
-        """The model of each of ``templates``; the suite's own object where nothing differs."""
-        return tuple(
-            replace(self.model, **each.model) if each.model else self.model
-            for each in self.templates
-        )
+        """The model of each of ``templates``: one object where the same fields differ alike."""
+        made: dict[tuple[tuple[str, int], ...], ModelSpec] = {(): self.model}
+        found = []
+        for each in self.templates:
+            key = tuple((name, id(value)) for name, value in each.model.items())
+            if key not in made:
+                made[key] = replace(self.model, **each.model)
+            found.append(made[key])
+        return tuple(found)
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:

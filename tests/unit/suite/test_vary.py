@@ -23,6 +23,10 @@ cases:
 """
 FIRST = HEAD.count("\n") + CASE.count("\n") + 1
 """The line on which the alternatives begin."""
+SAME = """\
+adapters:
+  a: [{source: ben.safetensors}]
+  b: [{source: ben.safetensors, scale: 1}]"""
 
 
 @pytest.fixture
@@ -165,11 +169,7 @@ def test_sets_mean_alternatives_by_pattern(read: Read):
         ("dtype: {A: float16, a: float32}", 0, "`A` of `dtype` and `a` of `dtype` are one name"),
         ("dtype: {a: float16}\ncall.eta: {a: 1}", 1, "`a` of `call.eta` are one name in an id"),
         ("call: {a: {e: 1}, b: {e: 1.0}}", 0, "the alternatives `a` and `b` of `call` are the sa"),
-        (
-            "adapters:\n  a: [{source: anna.safetensors}]\n  b: [{source: anna.safetensors, scale: 1}]",
-            2,
-            "the alternatives `a` and `b` of `adapters` are the same: one recipe twice",
-        ),
+        (SAME, 2, "`a` and `b` of `adapters` are the same: one recipe twice"),
         ("call: {a: {eta: 1}}\ncall.eta: {b: 2}", 1, "the argument `eta` is set by alternatives o"),
         ("model: {a: {dtype: float16}}\ndtype: {b: float64}", 1, "`model.dtype` is set by altern"),
         ("adapters:\n  a:\n    - sorce: x", 2, "unknown key `sorce` in `model.adapters[0]`"),
