@@ -104,7 +104,7 @@ class PipelineCall:
             error.trace = recorder.finish().trace if recorder else ()
             error.in_force = tuple(in_force)
             raise
-        remarks = self._text.remarks(case.call)
+        remarks = self._text.remarks(case)
         deep = None if layers is None else layers.finish()
         if recorder is None:
             return Generation(image=image, seconds=seconds, layers=deep, remarks=remarks)

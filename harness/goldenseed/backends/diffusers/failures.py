@@ -54,12 +54,20 @@ def failure(
     return GenerationError(known[0], path=path, line=line, fix=known[1]) if known else None
 
 
-def absent_packages(cls: Any) -> tuple[str, ...]:
-    """Name the packages for want of which diffusers has only a placeholder in a class's place."""
+def absent_packages_fault(cls: Any, name: str) -> tuple[str, str] | None:
+    """Say of a class of diffusers which packages it lacks, and the fix; None where it is whole.
+
+    For want of them diffusers has only a placeholder in its place.
+    """
     from diffusers.utils.import_utils import BACKENDS_MAPPING
 
     needed = vars(cls).get("_backends", ()) if type(cls).__name__ == "DummyObject" else ()
-    return tuple(name for name in needed if not BACKENDS_MAPPING[name][0]())
+    absent = [package for package in needed if not BACKENDS_MAPPING[package][0]()]
+    if not absent:
+        return None
+    verb = "is" if len(absent) == 1 else "are"
+    what = f"{name} needs {', '.join(absent)}, which {verb} not installed"
+    return what, f"pip install {' '.join(absent)}"
 
 
 def _packages(error: Exception) -> tuple[str, str] | None:

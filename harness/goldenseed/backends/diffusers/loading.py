@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.as_loaded import LoadingReport, loading_reports, names_in_words
 from goldenseed.backends.diffusers.factory import build
-from goldenseed.backends.diffusers.failures import Situation, absent_packages, failure
+from goldenseed.backends.diffusers.failures import Situation, absent_packages_fault, failure
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.device import forget_peak
@@ -88,7 +88,7 @@ def load_pipeline(
         assert model.factory is not None  # noqa: S101 - whoever calls it has looked
         with offline(), quietly() as messages, loading_reports() as reports:
             try:
-                made = build(path, model.factory, dtype=dtype, device=device)
+                made = build(case, model.factory, dtype=dtype, device=device)
             except Exception:
                 _refuse_random_weights(reports, messages, allow_new_weights, path)
                 raise
@@ -195,12 +195,8 @@ def _dtype_argument(diffusers_version: str) -> str:
 
 def _pipeline_class(diffusers: ModuleType, name: str, checked: CheckedModel) -> Any:
     found = getattr(diffusers, name, None)
-    if absent := absent_packages(found):
-        raise GenerationError(
-            f"{name} needs {', '.join(absent)}, which is not installed",
-            path=checked.folder,
-            fix=f"pip install {' '.join(absent)}",
-        )
+    if fault := absent_packages_fault(found, name):
+        raise GenerationError(fault[0], path=checked.folder, fix=fault[1])
     if hasattr(found, "from_pretrained") and ("Pipeline" in name or name.startswith("AutoPipe")):
         return found
     near = get_close_matches(name, [each for each in dir(diffusers) if "Pipeline" in each], n=3)
