@@ -106,8 +106,8 @@ def _unknown_key(location: Location) -> tuple[str, str]:
     what = f"unknown key `{key}` in {name_of(parent)}"
     if words == ["cases", "model"] and key in _keys(ModelSection):
         fix = (
-            "only `scheduler` and `adapters` may differ between cases, so that one load serves "
-            f"the suite: put `{key}` under the suite's `model`, or write a second suite"
+            f"let it vary, as `vary: {{{key}: {{one: …}}}}`, or put it under the suite's `model`; "
+            "only `scheduler` and `adapters` stand here"
         )
     elif near := get_close_matches(str(key), known, n=1):
         fix = f"write `{near[0]}`"

@@ -23,6 +23,8 @@ def test_an_example_loads(
     (folder / "inputs").mkdir()
     for name in ("room.png", "window.png", "cat.safetensors"):
         (folder / "inputs" / name).touch()
+    for name in ("anna", "ben"):
+        (folder / f"{name}.safetensors").touch()
     assert len(load(example).cases) == cases
 
 
