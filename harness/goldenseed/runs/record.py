@@ -155,6 +155,8 @@ class CaseRecord(Document):
     """Content score to value, of the image by itself: ``sharpness`` → 31.2."""
     content_limits: dict[str, float] = Field(default_factory=dict)
     """Content limit to limit, as in force for this case: ``min_sharpness`` → 20."""
+    alternatives: dict[str, str] = Field(default_factory=dict)
+    """Of a case of several by `vary`: which alternative of each axis it is, by name."""
     inputs: tuple[InputUsed, ...] = ()
     """The pictures and tensors that the pipeline was given."""
     masked: MaskUsed | None = None
