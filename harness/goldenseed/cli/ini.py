@@ -1,18 +1,25 @@
-"""The settings that pytest reads from its ini file, as defaults of the command's options."""
+"""The settings that pytest takes from its ini file, as defaults of the command's options."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+import shlex
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from goldenseed.cli.settings import LIMIT_BYTES, PLACES
+from goldenseed.cli.settings import LIMIT_BYTES, PLACES, read_text
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
 
 _FILES = tuple(dict.fromkeys(name for name, _ in PLACES))
-_OURS = b"golden_"
+_ALWAYS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
+"""Those that count also where they say nothing."""
+_OURS = b"golden"
 _DEFAULTS = {"reports": "reports", "baselines": "baselines", "device": "auto"}
+_ADDED = "PYTEST_ADDOPTS"
 
 
 def ini_defaults(verbs: Iterable[str]) -> dict[str, dict[str, Callable[[], str]]]:
@@ -26,9 +33,11 @@ def ini_defaults(verbs: Iterable[str]) -> dict[str, dict[str, Callable[[], str]]
 
 
 def ini_settings(folder: Path) -> Mapping[str, str]:
-    """Return the golden settings that pytest, started in ``folder``, takes from its ini file.
+    """Return the golden settings that a pytest started in ``folder`` has without further options.
 
-    Folders are relative to ``folder`` where they lie in it; of several devices it is the first.
+    They are those of its ini file, before them the options in that file's ``addopts``, and before
+    these the ones in the variable ``PYTEST_ADDOPTS``. Folders are relative to ``folder`` where they
+    lie in it; of several devices it is the first.
 
     Raises:
         GoldenseedError: pytest would not read the file either.
@@ -40,37 +49,85 @@ def ini_settings(folder: Path) -> Mapping[str, str]:
         for file in (base / name for name in _FILES)
         if file.is_file()
     ]
-    if not any(_OURS in read_regular(file, LIMIT_BYTES) for file in candidates):
-        return {}  # pytest's reader takes longer to import than most verbs take
-    for file in candidates:
-        values = _read(file)
-        if values is not None:
-            found = {
-                name: str(getattr(values[key], "value", values[key]))
-                for name in _DEFAULTS
-                if (key := f"golden_{name}") in values
-            }
-            return {name: _as_given(name, text, file, folder) for name, text in found.items()}
-    return {}
+    ours = any(_OURS in read_regular(file, LIMIT_BYTES) for file in candidates)
+    file, values = _chosen(candidates) if ours else (None, {})
+    found = {
+        name: str(values[f"golden_{name}"]) for name in _DEFAULTS if f"golden_{name}" in values
+    }
+    root = folder if file is None else file.parent
+    found |= _options(values.get("addopts", ""), file)
+    found |= _options(os.environ.get(_ADDED, ""), None)
+    return {name: _as_given(name, text, root, folder) for name, text in found.items()}
 
 
-def _read(file: Path) -> Mapping[str, object] | None:
-    """Read an ini file as pytest does; None where pytest looks for the next one."""
-    from _pytest.config.exceptions import UsageError
-    from _pytest.config.findpaths import load_config_dict_from_file
-    from _pytest.outcomes import Failed
+def _chosen(candidates: Iterable[Path]) -> tuple[Path | None, Mapping[str, Any]]:
+    """Find the one file that pytest reads, and its settings."""
+    read = ((file, _read(file)) for file in candidates)
+    return next(((file, values) for file, values in read if values is not None), (None, {}))
+
+
+def _read(file: Path) -> Mapping[str, Any] | None:
+    """Read an ini file as pytest does; None where pytest looks for the next one.
+
+    pytest's own reader takes longer to import than most verbs take.
+    """
+    found = (_of_toml if file.suffix == ".toml" else _of_ini)(file, read_text(file))
+    return {} if found is None and file.name in _ALWAYS else found
+
+
+def _of_toml(file: Path, text: str) -> Mapping[str, Any] | None:
+    try:
+        found: Any = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _refusal(file, str(error)) from None
+    for key in ("pytest",) if file.name in _ALWAYS else ("tool", "pytest"):
+        found = found.get(key, {})
+        if not isinstance(found, dict):
+            raise _refusal(file, f"{key} is no table")
+    settings = found.get("ini_options", found or None)
+    return settings  # type: ignore[no-any-return]
+
+
+def _of_ini(file: Path, text: str) -> Mapping[str, Any] | None:
+    from iniconfig import IniConfig, ParseError  # most verbs meet none
 
     try:
-        return load_config_dict_from_file(file)
-    except (UsageError, Failed, UnicodeDecodeError) as error:
-        what = str(error).removeprefix(f"{file}: ")
-        raise GoldenseedError(
-            what, path=file, fix="pytest cannot read it either: mend it"
-        ) from None
+        sections = IniConfig(str(file), data=text).sections
+    except ParseError as error:
+        raise _refusal(file, str(error)) from None
+    if file.suffix != ".cfg":
+        return sections.get("pytest")
+    if "pytest" in sections and "tool:pytest" not in sections:
+        raise _refusal(file, "[pytest] is called [tool:pytest] here")
+    return sections.get("tool:pytest")
 
 
-def _as_given(name: str, text: str, file: Path, folder: Path) -> str:
+def _refusal(file: Path, what: str) -> GoldenseedError:
+    what = what.removeprefix(f"{file}:").strip()
+    return GoldenseedError(what, path=file, fix="pytest cannot read it either: mend it")
+
+
+def _options(added: object, file: Path | None) -> dict[str, str]:
+    """Return the golden options among those that are added to pytest's command line."""
+    try:
+        words = list(map(str, added)) if isinstance(added, list) else shlex.split(str(added))
+    except ValueError as error:
+        source = _ADDED if file is None else "addopts"
+        fix = "pytest cannot read it either: mend it"
+        raise GoldenseedError(f"{source}: {error}", path=file, fix=fix) from None
+    return dict(_given(words))
+
+
+def _given(words: list[str]) -> Iterator[tuple[str, str]]:
+    for place, word in enumerate(words):
+        option, equals, value = word.partition("=")
+        name = option.removeprefix("--golden-")
+        if option == f"--golden-{name}" and name in _DEFAULTS:
+            yield name, value if equals else next(iter(words[place + 1 :]), "")
+
+
+def _as_given(name: str, text: str, root: Path, folder: Path) -> str:
     if name == "device":
         return text.partition(",")[0]
-    place = file.parent / text
+    place = root / text
     return str(place.relative_to(folder) if place.is_relative_to(folder) else place)

@@ -18,7 +18,7 @@ def read_text(file: Path) -> str:
     except UnicodeDecodeError as error:
         line = read_regular(file, LIMIT_BYTES).count(b"\n", 0, error.start) + 1
         raise GoldenseedError(
-            "is not UTF-8, so nothing was added to it",
+            "is not UTF-8",
             path=file,
             line=line,
             fix="save it as UTF-8, and run this again",
