@@ -51,9 +51,8 @@ def ini_settings(folder: Path) -> Mapping[str, str]:
     ]
     ours = any(_OURS in read_regular(file, LIMIT_BYTES) for file in candidates)
     file, values = _chosen(candidates) if ours else (None, {})
-    found = {
-        name: str(values[f"golden_{name}"]) for name in _DEFAULTS if f"golden_{name}" in values
-    }
+    keys = {name: f"golden_{name}" for name in _DEFAULTS}
+    found = {name: str(values[key]) for name, key in keys.items() if key in values}
     root = folder if file is None else file.parent
     found |= _options(values.get("addopts", ""), file)
     found |= _options(os.environ.get(_ADDED, ""), None)
@@ -84,8 +83,7 @@ def _of_toml(file: Path, text: str) -> Mapping[str, Any] | None:
         found = found.get(key, {})
         if not isinstance(found, dict):
             raise _refusal(file, f"{key} is no table")
-    settings = found.get("ini_options", found or None)
-    return settings  # type: ignore[no-any-return]
+    return found.get("ini_options", found or None)  # type: ignore[no-any-return]
 
 
 def _of_ini(file: Path, text: str) -> Mapping[str, Any] | None:

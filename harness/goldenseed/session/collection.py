@@ -183,7 +183,7 @@ class CaseItem(pytest.Item):
         return _Hooks(super().ihook, quiet) if quiet else super().ihook
 
     def setup(self) -> None:
-        """Make the place of captured logs, which pytest's capture makes where it is not left out."""
+        """Make the place of captured logs, as pytest's capture does where it is not left out."""
         self.stash.setdefault(caplog_records_key, {})
 
     def teardown(self) -> None:
