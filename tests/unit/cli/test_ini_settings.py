@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from commands import goldenseed
-from goldenseed.cli.ini import ini_settings
+from goldenseed.cli.settings import ini_settings
 from goldenseed.core.errors import GoldenseedError
 
 FILES = {
@@ -152,7 +152,7 @@ def test_what_pytest_refuses_is_refused_and_named(tmp_path: Path, name: str, tex
 def test_pytest_is_not_imported_to_read_its_settings(tmp_path: Path):
     write(tmp_path, "pytest.ini", "addopts = -q --golden-reports=out")
     script = (
-        "import sys\nfrom pathlib import Path\nfrom goldenseed.cli.ini import ini_settings\n"
+        "import sys\nfrom pathlib import Path\nfrom goldenseed.cli.settings import ini_settings\n"
         "assert ini_settings(Path.cwd()) == {'reports': 'out'}\n"
         "print([each for each in sys.modules if each.startswith('_pytest')])\n"
     )
