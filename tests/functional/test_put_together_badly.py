@@ -20,6 +20,7 @@ defaults: {call: {num_inference_steps: 1, height: 32, width: 32}}
 cases:
   - {id: a, prompt: a cat, seeds: [1]}
 """
+VAE = "  components:\n    vae:\n      source: model\n"
 CONTROL = "  pipeline: StableDiffusionControlNetPipeline\n"
 
 
@@ -40,8 +41,8 @@ def said(project: Project, model: str, *, collected: bool = False) -> str:
         ("  components: {vae: nowhere}\n", 4, "there is no folder `nowhere` beside the suite file"),
         ("  components:\n    vae: ../vae\n", 5, "leaves its folder"),
         ("  components: {vae: org/name}\n", 4, "the hub id `org/name` has no revision"),
-        ("  components:\n    vae:\n      source: model\n      subfolder: ../x\n", 7, "leads out of"),
-        ("  components:\n    vae:\n      source: model\n      subfolder: x\n", 7, "no folder `model/x`"),
+        (f"{VAE}      subfolder: ../x\n", 7, "leads out of"),
+        (f"{VAE}      subfolder: x\n", 7, "no folder `model/x`"),
         ("  components: {vae: []}\n", 4, "empty"),
         ("  components: {vae: {source: model, klass: A}}\n", 4, "write `class`"),
         ("  ip_adapters: [{source: model}]\n", 4, "no `file` in it is named"),
@@ -79,7 +80,8 @@ def test_a_fault_in_the_file_stops_at_collection(
          "has a class 'AutoencodrKL'", "AutoencoderKL"),
         (CONTROL + "  components: {controlnet: wide}\n", 5,
          "`controlnet` does not fit `unet`: cross_attention_dim is 48", "same model"),
-        (CONTROL + "  components: {controlnet: model}\n", 5, "nothing tells of which class", "class: …"),
+        (CONTROL + "  components: {controlnet: model}\n", 5,
+         "nothing tells of which class", "class: …"),
         ("  dtype: {default: float32, vea: float32}\n", 4, "no component 'vea'", "vae"),
         ("  offload: sequential\n", 4, "needs an accelerator", "remove it"),
         ("  compile: {components: [unett]}\n", 4, "no component 'unett' to compile", "unet"),
@@ -89,7 +91,8 @@ def test_a_fault_in_the_file_stops_at_collection(
         ("  embeddings: [{source: e.safetensors, token: a}]\n", 4, "knows the token 'a'", "own"),
         ("  embeddings: [{source: e.safetensors, token: <x>, text_encoder: text_encoder_2}]\n", 4,
          "takes no textual inversion for its text_encoder_2", "text_encoder"),
-        ("  ip_adapters: [{source: ip.safetensors}]\n", 8, "gives it no picture", "ip_adapter_image"),
+        ("  ip_adapters: [{source: ip.safetensors}]\n", 8,
+         "gives it no picture", "ip_adapter_image"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said_with_its_line(

@@ -13,6 +13,12 @@ _Place = tuple[str | int, ...]
 _SAFE = ".safetensors"
 
 
+def narrow_dtype(dtype: object) -> str | None:
+    """Return a data type other than float64 that ``model.dtype`` names, for whatever part."""
+    named = dtype.values() if isinstance(dtype, dict) else [dtype]
+    return next((each for each in named if isinstance(each, str) and each != "float64"), None)
+
+
 def check_parts(document: Document, place: _Place, model: Mapping[str, Any]) -> Iterator[Problem]:
     """Find what is wrong with what a model is put together from, before anything is loaded."""
     yield from _component_faults(document, (*place, "components"), model.get("components"))
