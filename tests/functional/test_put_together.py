@@ -149,3 +149,47 @@ def test_a_model_that_is_put_together_repeats_itself_and_its_change_is_named_fir
     built.run()
     (found,) = built.record()["cases"]
     assert found["diagnosis"]["causes"][0]["cause"] == cause
+
+
+OWN = """\
+from diffusers import StableDiffusionPipeline
+
+
+class Mine(StableDiffusionPipeline):
+    def __call__(self, prompt, **options):
+        return super().__call__(prompt + " at dusk", **options)
+"""
+
+
+def test_a_pipeline_of_ones_own_is_in_the_recipe_by_its_module(built: Project):
+    (built.path / "own_code_of_parts.py").write_text(OWN)
+    write(built, PLAIN + "  pipeline: own_code_of_parts.Mine\n", NOTHING)
+    built.accept_all()
+    built.run().assert_outcomes(passed=1)
+    assert built.record()["cases"][0]["verdict"] == "identical"
+    (built.path / "own_code_of_parts.py").write_text(OWN + "\n# another line\n")
+    built.run()
+    (found,) = built.record()["cases"]
+    assert found["verdict"] == "incomparable"
+    assert found["reasons"][0]["metric"] == "recipe.model.pipeline_sha256"
+
+
+def test_all_of_it_is_pinned_by_the_lock(built: Project):
+    write(built, f"lock: parts.lock.json\n{IP}", FACE)
+    built.command("lock", "parts.suite.yaml")
+    keys = (built.path / "parts.lock.json").read_text()
+    for each in ("ip_adapter_file.ip/a.safetensors", "model_file.image_encoder/config.json"):
+        assert f'"{each}"' in keys
+    weights("eye")(built)
+    result = built.run()
+    assert "model_file.image_encoder/model.safetensors" in result.stdout.str()
+
+
+def test_one_load_serves_all_suites_that_are_put_together_alike(built: Project):
+    write(built, CONTROL, PICTURE)
+    again = (built.path / "parts.suite.yaml").read_text().replace("suite: parts", "suite: twice")
+    (built.path / "twice.suite.yaml").write_text(again)
+    other = again.replace("canny", "depth").replace("suite: twice", "suite: other")
+    (built.path / "zother.suite.yaml").write_text(other)
+    text = built.run().stdout.str()
+    assert text.count("loading model") == 2

@@ -214,7 +214,7 @@ _FAMILIES: Final = (
     _family(
         r"pipeline\.(methods|functions|attributes_sha256)", Cause.PATCH, EVERYWHERE, 3, Size.ANY
     ),
-    _family(r"pipeline\.class", Cause.MODEL, EVERYWHERE, RECORDED, Size.ANY),
+    _family(r"pipeline\.class|model\.pipeline_sha256", Cause.MODEL, EVERYWHERE, RECORDED, Size.ANY),
     _family(r"model\.(source|revision)", Cause.MODEL, EVERYWHERE, 5, Size.ANY),
 )  # fmt: skip
 

@@ -102,10 +102,10 @@ class _Checks:
     def model(self, model: dict[str, Any]) -> Iterator[Problem]:
         if model and (found := source_or_factory_fault(self.document.path, model)):
             yield self.at(("model", found[0]) if found[0] else ("model",), found[1], found[2])
-        source = model.get("source")
-        if isinstance(source, str) and source and model.get("backend", DIFFUSERS) == DIFFUSERS:
-            if fault := source_fault(self.document.path, source, model.get("revision")):
-                yield self.at(("model", fault[0]), fault[1], fault[2])
+        source, ours = model.get("source"), model.get("backend", DIFFUSERS) == DIFFUSERS
+        if isinstance(source, str) and source and ours:
+            fault = source_fault(self.document.path, source, model.get("revision"))
+            yield from [self.at(("model", fault[0]), fault[1], fault[2])] if fault else []
         yield from self.adapters(("model",), model)
         yield from check_parts(self.document, ("model",), model)
 

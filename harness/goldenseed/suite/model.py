@@ -111,7 +111,7 @@ class ModelSpec:
     """The 40-hex commit of a hub id; None for a folder."""
     variant: str | None
     pipeline: str | None
-    """A class of diffusers, or None for what ``model_index.json`` names."""
+    """A class of diffusers, ``package.module.Class``, or None for ``model_index.json``'s."""
     dtype: str
     """``float16``, ``bfloat16``, ``float32`` or ``float64``."""
     device: str
@@ -128,6 +128,8 @@ class ModelSpec:
     """The user's code that puts the model together; then ``source`` is its name."""
     backend_line: int | None = None
     """Where it stands in the suite file; None where the file leaves it out."""
+    pipeline_sha256: str | None = None
+    """Of the module of a class of the user's own, in hex."""
     components: tuple[ComponentSpec, ...] = ()
     dtypes: tuple[tuple[str, str], ...] = ()
     """By component, over ``dtype``."""

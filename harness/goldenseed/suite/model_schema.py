@@ -19,6 +19,7 @@ from goldenseed.suite.sections import (
 )
 
 ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+ClassPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 Dtype = Literal["float16", "bfloat16", "float32", "float64"]
 Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Device = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(:(0|[1-9][0-9]*))?$")]
@@ -169,8 +170,11 @@ class ModelSection(Section):
     """The commit of the hub repository, 40 hexadecimal digits; required for a hub id."""
     variant: NonEmpty | None = None
     """The weights' variant, for example `fp16`."""
-    pipeline: ClassName | None = None
-    """The pipeline's class in diffusers; by default what the model's `model_index.json` says."""
+    pipeline: ClassPath | None = None
+    """The pipeline's class in diffusers; by default what the model's `model_index.json` says.
+
+    Or one of your own: `package.module.Class`.
+    """
     components: Components = Field(default_factory=dict)
     """Parts of the pipeline from elsewhere, by its keyword: `controlnet`, `vae`; or a list."""
     dtype: Annotated[Annotated[_Dtypes, SECTION] | Annotated[Dtype, PLAIN], CHOICE] = "float32"

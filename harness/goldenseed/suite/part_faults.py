@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from goldenseed.suite.document import Document, Problem
+from goldenseed.suite.factory import module_file
 from goldenseed.suite.model import absent_fault, is_hub_id, source_fault
 
 _Place = tuple[str | int, ...]
@@ -21,6 +22,11 @@ def narrow_dtype(dtype: object) -> str | None:
 
 def check_parts(document: Document, place: _Place, model: Mapping[str, Any]) -> Iterator[Problem]:
     """Find what is wrong with what a model is put together from, before anything is loaded."""
+    pipeline = model.get("pipeline")
+    module = pipeline.rpartition(".")[0] if isinstance(pipeline, str) else ""
+    if module and module_file(module, document.path) is None:
+        what = f"there is no module `{module}` beside the suite or where Python looks"
+        yield _problem(document, (*place, "pipeline"), what, "correct it, or install the package")
     yield from _component_faults(document, (*place, "components"), model.get("components"))
     for number, item in _items(model.get("ip_adapters")):
         yield from _ip_adapter_faults(document, (*place, "ip_adapters", number), item)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from goldenseed.suite.document import Document
+from goldenseed.suite.factory import module_file, module_sha256
 from goldenseed.suite.model import (
     AdapterSpec,
     ModelSpec,
@@ -30,14 +31,17 @@ from goldenseed.suite.part_specs import (
 )
 
 _Place = tuple[str | int, ...]
-_MOVED = ("offload", "device_map", "compile", "vae", "dtype")
+_MOVED = ("pipeline", "offload", "device_map", "compile", "vae", "dtype")
 """Keys whose lines are told where what they ask for is impossible."""
 
 
 def parsed_parts(document: Document, place: _Place, section: ModelSection) -> dict[str, Any]:
     """Return what the fields of ``ModelSpec`` are that say what a model is put together from."""
+    own = section.pipeline if section.pipeline and "." in section.pipeline else None
+    code = module_file(own.rpartition(".")[0], document.path) if own else None
     dtypes = dict(section.dtype) if isinstance(section.dtype, dict) else {}
     return {
+        "pipeline_sha256": module_sha256(code) if code else None,
         "components": parsed_components(document, place, section),
         "ip_adapters": _ip_adapters(document, place, section.ip_adapters),
         "embeddings": tuple(
@@ -139,6 +143,7 @@ def described_parts(model: ModelSpec) -> dict[str, Any]:
     """Return what the recipe says of how a model is put together; None for what it leaves out."""
     vae = {name: True for name in ("tiling", "slicing") if getattr(model.vae, name)}
     return {
+        "pipeline_sha256": model.pipeline_sha256,
         "components": _described_components(model.components) or None,
         "component_dtypes": dict(model.dtypes) or None,
         "adapters": [described_adapter(each) for each in model.adapters] or None,

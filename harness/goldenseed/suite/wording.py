@@ -38,7 +38,7 @@ _PATTERNS = {
     "revision": "the 40 hexadecimal digits of a commit, in lower case",
     "marks": "a pytest mark: letters, digits and `_`, without brackets",
     "class": "the name of a class in diffusers",
-    "pipeline": "the name of a class in diffusers",
+    "pipeline": "the name of a class in diffusers, or `package.module.Class`",
     "factory": "`package.module:function`",
     "device": "`auto`, or a device of torch: cpu, cuda, cuda:1, mps, xpu",
 }

@@ -64,7 +64,11 @@ def _code_or_files(model: ModelSpec, path: Path, digests: FileDigests) -> Enviro
         for part in parts
         for file in sorted(_files_in(part.folder, part.weights))
     )
-    return digests.of((f"model_file.{name}", file) for name, file in (*whole, *others))
+    code = {"model.pipeline_sha256": model.pipeline_sha256} if model.pipeline_sha256 else {}
+    return {
+        **code,
+        **digests.of((f"model_file.{name}", file) for name, file in (*whole, *others)),
+    }
 
 
 def files_of(checked: CheckedModel) -> tuple[Path, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.as_loaded import LoadingReport, loading_reports, names_in_words
 from goldenseed.backends.diffusers.components import check_slots, load_components
-from goldenseed.backends.diffusers.factory import build
+from goldenseed.backends.diffusers.factory import build, own_class
 from goldenseed.backends.diffusers.failures import Situation, absent_packages_fault, failure
 from goldenseed.backends.diffusers.places import dtype_argument, dtype_for
 from goldenseed.backends.protocol import GenerationError
@@ -68,7 +68,11 @@ def load_pipeline(
     wide = dtype == dtype_for("float64")
     dtypes = {} if wide else {name: dtype_for(each) for name, each in model.dtypes}
     with offline(), quietly() as messages, loading_reports() as reports:
-        cls = _pipeline_class(diffusers, model.pipeline or whole.pipeline, whole)
+        cls = (
+            own_class(model.pipeline, model.pipeline_sha256, path)
+            if model.pipeline and "." in model.pipeline
+            else _pipeline_class(diffusers, model.pipeline or whole.pipeline, whole)
+        )
         check_slots(cls, model, path)
         # Only so do the libraries fill missing weights; else they leave them without memory.
         filling = {"low_cpu_mem_usage": False} if allow_new_weights else {}
