@@ -143,6 +143,11 @@ class ModelSpec:
     lines: Mapping[str, int] = field(default_factory=dict, repr=False)
     """Where keys of the section stand in the suite file."""
 
+    def dtype_of(self, name: str) -> str:
+        """Return the data type of the weights of a part, by its keyword."""
+        own = {each.name: each.dtype for each in self.components if each.dtype is not None}
+        return own.get(name) or dict(self.dtypes).get(name) or self.dtype
+
     @property
     def fused(self) -> tuple[AdapterSpec, ...]:
         """Return the adapters that are merged into the weights."""

@@ -148,7 +148,8 @@ class DiffusersBackend:
                 with self._in_force(case, loading=True):
                     loaded.wear(case)
             if self._exact:
-                round_weights(loaded.pipeline, dtype_for(case.model.dtype))
+                dtype_of = case.model.dtype_of
+                round_weights(loaded.pipeline, lambda name: dtype_for(dtype_of(name)))
             with self._in_force(case) as float64:
                 if float64 is None:
                     loaded.wear(case)

@@ -117,7 +117,10 @@ def _memory(error: Exception, situation: Situation) -> tuple[str, str]:
         advice.append("`model.dtype: bfloat16`, which halves what is held")
     advice.append("smaller `call.height` and `call.width`")
     advice.append("a device with more memory free (`model.device`, --golden-device)")
-    advice.append("a pipeline that keeps parts of the model on the CPU (offload)")
+    if model.offload == "none" and model.device_map is None:
+        advice.append("`model.offload: model`, which keeps parts on the CPU until they compute")
+    if not model.vae.tiling:
+        advice.append("`model.vae: {tiling: true}`, where a large image is decoded")
     peak = peak_bytes(situation.device)
     held = f"; the peak was {peak / 2**30:.2f} GiB" if peak else ""
     what = f"{situation.device} has too little memory: {_in_short(error)}{held}"
