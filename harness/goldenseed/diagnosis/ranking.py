@@ -72,7 +72,10 @@ def ranked(
     """Return the causes that explain what differs, the likeliest first; ``unknown`` is one."""
     best: dict[Cause, tuple[float, Sequence[Suspicion]]] = {}
     at_roots = tuple(_at_roots(findings, offered))
-    others = (_beneath(findings), _hidden(findings), _besides(findings))
+    seen = max(share for _, share, _ in at_roots)
+    # What is hidden by an earlier difference is not named before what is seen to make that.
+    beside = ((cause, min(share, seen - 0.01), why) for cause, share, why in _besides(findings))
+    others = (_beneath(findings), _hidden(findings), beside)
     for cause, share, found in (*at_roots, *chain.from_iterable(others)):
         if share > best.get(cause, (-1.0, ()))[0]:
             best[cause] = (share, found)

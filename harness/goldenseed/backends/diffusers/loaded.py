@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.adapters import put_on, take_off
 from goldenseed.backends.diffusers.failures import absent_packages
+from goldenseed.backends.diffusers.foreign import replaced_on
 from goldenseed.backends.diffusers.loading import did_you_mean, quietly
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import canonical_json
@@ -36,7 +37,8 @@ class Loaded:
     description: Mapping[str, EnvironmentValue]
     """What loading made of the model."""
     scheduler: Any
-    """The model's own, never used itself: a scheduler remembers its last run."""
+    """The model's own, used itself only where somebody put methods on the very object: a scheduler
+    remembers its last run."""
     schedulers: dict[object, Any]
     """Those built from it, unused likewise."""
     adapters: tuple[AdapterSpec, ...] = ()
@@ -46,6 +48,8 @@ class Loaded:
     def __post_init__(self) -> None:
         """Find who holds the scheduler: a combined pipeline hands it to those it is made of."""
         inner = (each for each in vars(self.pipeline).values() if hasattr(each, "scheduler"))
+        # What was put on the object may call the object it was put on: no copy will do.
+        self._first_state = fresh_copy(self.scheduler) if _has_own_methods(self.scheduler) else None
         self._holders = [
             self.pipeline,
             *(each for each in inner if each.scheduler is self.scheduler),
@@ -54,7 +58,7 @@ class Loaded:
     def wear(self, case: Case) -> None:
         """Give the pipeline a fresh scheduler and the adapters of the case, and no others."""
         if self.scheduler is not None:
-            fresh = fresh_copy(self.pristine(case))
+            fresh = self._fresh(self.pristine(case))
             for holder in self._holders:
                 holder.scheduler = fresh
         elif case.scheduler is not None:
@@ -73,6 +77,15 @@ class Loaded:
             self.remarks = put_on(self.pipeline, case.adapters, case.suite.path, case.line)
             self.adapters = case.adapters
         self.call.settled()
+
+    def _fresh(self, scheduler: Any) -> Any:
+        """Return a copy, or, with methods of its own, the scheduler itself as it first was."""
+        if self._first_state is None or scheduler is not self.scheduler:
+            return fresh_copy(scheduler)
+        own = {name: each for name, each in vars(scheduler).items() if callable(each)}
+        vars(scheduler).clear()
+        vars(scheduler).update(vars(fresh_copy(self._first_state)) | own)
+        return scheduler
 
     def pristine(self, case: Case) -> Any:
         """Return the scheduler that an image of the case is given a copy of; None without one."""
@@ -139,6 +152,11 @@ def fresh_copy(scheduler: Any) -> Any:
             memo[id(value)] = value.clone()
         vars(twin)[name] = deepcopy(value, memo)
     return twin
+
+
+def _has_own_methods(scheduler: Any) -> bool:
+    """Say whether methods were put on the object itself, as ``scheduler.step = patched`` does."""
+    return scheduler is not None and any(True for _ in replaced_on(scheduler))
 
 
 def _scheduler_class(name: str, path: Path | None, line: int | None) -> Any:
