@@ -22,8 +22,9 @@ def changed(name: str, old: object, new: object) -> str:
 def old_and_new(old: object, new: object) -> str:
     """Return ``old → new``, digests cut to 12 digits, long values to where they part."""
     before, after = _text(old), _text(new)
-    shorter, longer = sorted(map(len, (before, after)))
-    if longer > (_BESIDE_NONE if shorter <= _SHORT else _LONGEST):
+    if min(len(before), len(after)) <= _SHORT:
+        before, after = (_window(each, 0, _BESIDE_NONE) for each in (before, after))
+    elif max(len(before), len(after)) > _LONGEST:
         before, after = _where_they_part(before, after)
     return f"{before} → {after}"
 
@@ -42,6 +43,6 @@ def _where_they_part(old: str, new: str) -> tuple[str, str]:
     return _window(old, start), _window(new, start)
 
 
-def _window(text: str, start: int) -> str:
-    end = start + _LONGEST
+def _window(text: str, start: int, longest: int = _LONGEST) -> str:
+    end = start + longest
     return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"

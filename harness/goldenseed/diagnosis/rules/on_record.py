@@ -66,7 +66,7 @@ _SIZES: Final = tuple(
 )
 """How far a setting of the arithmetic moves a stage; any other field, as far as may be."""
 _OF_A_PATCH: Final = 0.3
-"""What remains of the weight of a foreign method where no more than rounding is seen."""
+"""What remains of the weight of a patch where no more than rounding is seen."""
 _VAGUE: Final = {Cause.CALL: 0.2, Cause.MODEL: 0.3}
 """What share of the weight remains where a field can mean much."""
 
@@ -131,6 +131,8 @@ def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
         key, effect, weight = difference.key, own, own.weight * fit(own.size, findings, root)
         if key.startswith("scheduler.") and key.endswith("_sha256"):
             effect, weight = _table(effect, findings, root)
+        if effect.cause is Cause.PATCH and is_rounding(findings, root):
+            weight *= _OF_A_PATCH
         if weight:
             yield _suspicion(effect, weight, difference, root, inside=findings.inside(key))
 
