@@ -183,6 +183,25 @@ def fused_lora(pipeline: Any, *, part: str, targets: list[str], alpha: float) ->
     setattr(pipeline, part, get_peft_model(getattr(pipeline, part), config).merge_and_unload())
 
 
+def injected_lora(pipeline: Any, *, part: str, targets: list[str], alpha: float) -> None:
+    """Leave a LoRA adapter on in a component that has no method of its own for it."""
+    import torch
+    from peft import LoraConfig, inject_adapter_in_model
+
+    torch.manual_seed(3)
+    config = LoraConfig(r=2, lora_alpha=alpha, init_lora_weights=False, target_modules=targets)
+    inject_adapter_in_model(config, getattr(pipeline, part))
+
+
+def pair_argument(pipeline: Any, *, name: str, value: list[int]) -> None:
+    """Exchange an argument of the call for a pair of numbers."""
+
+    def alter(arguments: dict[str, Any]) -> None:
+        arguments[name] = tuple(value)
+
+    _recalled(pipeline, alter)
+
+
 def brighter(pipeline: Any, *, levels: int, via: str = "image_processor") -> None:
     """Lift every level of the picture."""
 
@@ -237,6 +256,8 @@ SECOND_LOADED: dict[str, Callable[..., None]] = {
         in_eight_bits,
         exchanged,
         fused_lora,
+        injected_lora,
+        pair_argument,
         brighter,
         sharper,
         global_generator,

@@ -58,7 +58,9 @@ class Loaded:
     def wear(self, case: Case) -> None:
         """Give the pipeline a fresh scheduler and the adapters of the case, and no others."""
         if self.scheduler is not None:
-            fresh = self._fresh(self.pristine(case))
+            pristine = self.pristine(case)
+            used_itself = self._first_state is not None and pristine is self.scheduler
+            fresh = pristine if used_itself else fresh_copy(pristine)
             for holder in self._holders:
                 holder.scheduler = fresh
         elif case.scheduler is not None:
@@ -78,19 +80,18 @@ class Loaded:
             self.adapters = case.adapters
         self.call.settled()
 
-    def _fresh(self, scheduler: Any) -> Any:
-        """Return a copy, or, with methods of its own, the scheduler itself as it first was."""
-        if self._first_state is None or scheduler is not self.scheduler:
-            return fresh_copy(scheduler)
-        own = {name: each for name, each in vars(scheduler).items() if callable(each)}
-        vars(scheduler).clear()
-        vars(scheduler).update(vars(fresh_copy(self._first_state)) | own)
-        return scheduler
-
     def pristine(self, case: Case) -> Any:
-        """Return the scheduler that an image of the case is given a copy of; None without one."""
+        """Return the scheduler that an image of the case is given a copy of; None without one.
+
+        One with methods of its own is given itself, put back here into the state it was loaded in.
+        """
         wanted: SchedulerSpec | None = case.scheduler
         if wanted is None:
+            if self._first_state is not None:
+                held = vars(self.scheduler)
+                own = {name: each for name, each in held.items() if callable(each)}
+                held.clear()
+                held.update(vars(fresh_copy(self._first_state)) | own)
             return self.scheduler
         key = scheduler_key(wanted)
         if key not in self.schedulers:

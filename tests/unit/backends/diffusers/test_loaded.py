@@ -14,6 +14,7 @@ from tiny_suites import CALL, one_case
 
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.backends.diffusers.loaded import fresh_copy
+from goldenseed.environment.fingerprint import environment_differences
 from goldenseed.trace.stages import Stage
 
 
@@ -53,8 +54,11 @@ def clamped(pipeline: Any) -> None:
 def test_a_step_put_on_the_scheduler_s_object_does_what_it_does_in_diffusers(
     sd: Path, tmp_path: Path, kind: str
 ):
-    def prepared(pipeline: Any) -> None:
+    def exchanged(pipeline: Any) -> None:
         pipeline.scheduler = getattr(diffusers, kind).from_config(pipeline.scheduler.config)
+
+    def prepared(pipeline: Any) -> None:
+        exchanged(pipeline)
         clamped(pipeline)
 
     pipeline = diffusers.DiffusionPipeline.from_pretrained(sd)
@@ -69,3 +73,7 @@ def test_a_step_put_on_the_scheduler_s_object_does_what_it_does_in_diffusers(
         assert max(each.norm or 0 for each in made.trace if each.stage is STEP) < LARGEST
     environment = backend.fingerprint()
     assert "clamped" in str(environment["scheduler.methods"])
+    unpatched = DiffusersBackend(prepare=exchanged)
+    unpatched.generate(one_case(tmp_path, "sd"))
+    differing = environment_differences(unpatched.fingerprint(), environment)
+    assert [each.key for each in differing] == ["scheduler.methods"]
