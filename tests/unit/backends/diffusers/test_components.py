@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import accelerator_double
+from accelerator_double import needs_double
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.backends.diffusers.components import slots_of
 from goldenseed.core.errors import GoldenseedError
@@ -86,6 +88,22 @@ def test_a_hub_id_that_is_not_here_names_the_line_and_the_command(home: Path):
         loaded(home, f"  components:\n    vae: {{source: org/vae, revision: {commit}}}\n")
     assert caught.value.line == 5
     assert caught.value.fix == f"hf download org/vae --revision {commit}"
+
+
+@needs_double
+def test_what_waits_on_the_cpu_makes_the_same_image_and_is_on_record(home: Path):
+    images, records = [], []
+    for offload in ("none", "model"):
+        model = f"model: {{source: model, device: 'twin:1', offload: {offload}}}"
+        (home / "a.suite.yaml").write_text(f"suite: a\n{model}{CASES}")
+        with accelerator_double.in_use(current=0):
+            backend = DiffusersBackend()
+            made = backend.generate(load_suite(home / "a.suite.yaml").cases[0])
+            records.append(backend.fingerprint()["pipeline.offload"])
+            images.append(made.image.tobytes())
+            backend.close()
+    assert images[0] == images[1]
+    assert records == ["none", "text_encoder: CpuOffload, unet: CpuOffload, vae: CpuOffload"]
 
 
 def test_slots_are_components_and_no_options():
