@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +21,6 @@ from tiny_parts import (
 from tiny_pipelines import tiny_lora, tiny_stable_diffusion
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Project
 
 CASE = """
@@ -193,3 +193,26 @@ def test_one_load_serves_all_suites_that_are_put_together_alike(built: Project):
     (built.path / "zother.suite.yaml").write_text(other)
     text = built.run().stdout.str()
     assert text.count("loading model") == 2
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "put-together.md").read_text()
+SHOWN = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(SHOWN)))
+def test_every_suite_of_the_page_runs(built: Project, number: int):
+    places = {
+        "shapes-sd": "model",
+        "edges": "canny",
+        "other-vae": "other/vae",
+        "embeddings": "emb",
+        "ip/face.safetensors": "ip/a.safetensors",
+        "inputs/edges.png": "inputs/a.png",
+        "inputs/face.png": "inputs/a.png",
+    }
+    for name, made in places.items():
+        (built.path / name).symlink_to(built.path / made)
+    (built.path / "parts.suite.yaml").write_text(SHOWN[number])
+    built.accept_all()
+    built.run().assert_outcomes(passed=1)
+    assert built.record()["cases"][0]["verdict"] == "identical"
