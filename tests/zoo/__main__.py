@@ -25,11 +25,12 @@ def _in_children(
     names: Iterable[str], work: Path, kind: str, trying: Callable[[str], dict[str, Any]]
 ) -> None:
     """Try each class in a process of its own, forked from this one, which has the libraries."""
-    import diffusers  # noqa: F401
-    import transformers  # noqa: F401
+    _import_libraries()
+    from diffusers import pipelines
 
     for name in names:
         began = time.monotonic()
+        getattr(pipelines, name)  # whose module is then imported in every child from here on
         child = os.fork()
         if child == 0:
             status = 1
@@ -45,6 +46,18 @@ def _in_children(
         found = json.loads(file.read_text(encoding="utf-8"))
         line = found.get("error") or found.get("verdict") or found["again"]
         print(f"{name} {kind} {time.monotonic() - began:.1f} s {line[:300]}", flush=True)
+
+
+def _import_libraries() -> None:
+    """Import here what would else be imported in every child, which takes longer than its images."""
+    import cv2  # noqa: F401
+    import imagehash  # noqa: F401
+    import skimage.metrics  # noqa: F401
+    from transformers import CLIPTextModel, T5EncoderModel  # noqa: F401
+
+    import goldenseed.backends.diffusers.backend
+    import goldenseed.diagnosis.explain
+    import goldenseed.images.compare  # noqa: F401
 
 
 def _child(work: Path, name: str, kind: str, trying: Callable[[str], dict[str, Any]]) -> None:
@@ -91,6 +104,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], help="only these classes")
     parser.add_argument("--elsewhere", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--alone", action="store_true", help="run without the harness, once")
+    parser.add_argument("--missing", action="store_true", help="only what has no result yet")
     parser.add_argument("--seen", action="store_true", help="without every third class")
     asked = parser.parse_args()
     from tests.zoo.classes import ENTRIES
@@ -100,6 +114,9 @@ def main() -> None:
     names = [name for name in asked.only or sorted(ENTRIES) if name not in apart]
     work = asked.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
+    kind = "alone" if asked.alone else "other" if asked.elsewhere else "plain"
+    if asked.missing:
+        names = [name for name in names if not (work / f"{name}.{kind}.json").is_file()]
     if asked.elsewhere:
         _sweep_elsewhere(names, work)
         return

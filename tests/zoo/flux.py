@@ -171,15 +171,16 @@ def _fibo(folder: Path) -> dict[str, Any]:
     }
 
 
-def sd3(folder: Path, **over: Any) -> dict[str, Any]:
+def sd3(folder: Path, *, channels: int = 4, **over: Any) -> dict[str, Any]:
     """Return the components of a Stable Diffusion 3."""
     from diffusers import SD3Transformer2DModel
 
-    transformer = SD3Transformer2DModel(**_SD3)
+    own = {"in_channels": channels, "out_channels": channels}
+    transformer = SD3Transformer2DModel(**_SD3 | own)
     return {
         "transformer": transformer.eval(),
         "scheduler": parts.flow(shift=3.0),
-        "vae": parts.flux_vae(),
+        "vae": parts.flux_vae(channels),
         **parts.clip_projected(folder / "first"),
         **parts.clip_projected(folder / "second", "_2"),
         **parts.t5("_3", width=2 * WIDTH),
@@ -248,12 +249,12 @@ def _longcat(folder: Path) -> dict[str, Any]:
     from diffusers import LongCatImageTransformer2DModel
 
     transformer = LongCatImageTransformer2DModel(
-        patch_size=1, in_channels=16, pooled_projection_dim=WIDTH, **_SHAPE
+        patch_size=1, in_channels=64, pooled_projection_dim=WIDTH, **_SHAPE
     )
     text = parts.qwen_vl()
     return {
         "scheduler": parts.flow(),
-        "vae": parts.flux_vae(),
+        "vae": parts.flux_vae(16),
         **text,
         "text_processor": parts.qwen_processor(text["tokenizer"]),
         "transformer": transformer.eval(),
@@ -297,7 +298,7 @@ ENTRIES = {
         flux, size(max_area=32 * 32, _auto_resize=False, guidance_scale=3.5, **_T5), _TO
     ),
     "FluxKontextInpaintPipeline": Entry(flux, _PART | {"_auto_resize": False}, _IN),
-    "FluxPriorReduxPipeline": Entry(_redux, {}, _TO, prompt="a red apple"),
+    "FluxPriorReduxPipeline": Entry(_redux, {}, _TO, prompt=None),
     "VisualClozePipeline": Entry(
         _cloze,
         _CLOZE
@@ -325,7 +326,7 @@ ENTRIES = {
     ),
     "StableDiffusion3Pipeline": Entry(sd3, size(**_T5)),
     "StableDiffusion3Img2ImgPipeline": Entry(sd3, size(64) | _SD3_PART, _TO),
-    "StableDiffusion3InpaintPipeline": Entry(sd3, size(64) | _SD3_PART, _IN),
+    "StableDiffusion3InpaintPipeline": Entry(partial(sd3, channels=16), size(64) | _SD3_PART, _IN),
     "StableDiffusion3PAGPipeline": Entry(sd3, size(pag_scale=2.0, **_T5)),
     "StableDiffusion3PAGImg2ImgPipeline": Entry(sd3, size(64, pag_scale=2.0) | _SD3_PART, _TO),
     "StableDiffusion3ControlNetPipeline": Entry(

@@ -214,7 +214,8 @@ def language_model(cls: str, config: str, **options: Any) -> dict[str, Any]:
         "eos_token_id": 1,
         "max_position_embeddings": 1024,
     }
-    described = getattr(transformers, config)(**plain | options)
+    given = {name: value for name, value in (plain | options).items() if value is not None}
+    described = getattr(transformers, config)(**given)
     return {
         "text_encoder": getattr(transformers, cls)(described).eval(),
         "tokenizer": tokenizer,

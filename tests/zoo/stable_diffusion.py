@@ -60,10 +60,10 @@ def _union() -> Any:
     return _xl_control(
         "ControlNetUnionModel",
         num_control_type=2,
-        num_trans_channel=16,
-        num_trans_head=4,
+        num_trans_channel=8,
+        num_trans_head=2,
         num_trans_layer=1,
-        num_proj_channel=16,
+        num_proj_channel=8,
     )
 
 
@@ -73,6 +73,13 @@ def _adapter(kind: str, down: int) -> Any:
     return T2IAdapter(
         in_channels=3, channels=[8, 16], num_res_blocks=1, downscale_factor=down, adapter_type=kind
     ).eval()
+
+
+def _adapted() -> Any:
+    return parts.unet(
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+    )
 
 
 def _lcm() -> Any:
@@ -110,12 +117,12 @@ def _latent_upscaler(folder: Path) -> dict[str, Any]:
         act_fn="gelu",
         attention_head_dim=8,
         norm_num_groups=None,
-        block_out_channels=[32, 32],
+        block_out_channels=[32, 32, 64, 64],
         time_cond_proj_dim=160,
         conv_in_kernel=1,
         conv_out_kernel=1,
         cross_attention_dim=WIDTH,
-        down_block_types=("KDownBlock2D", "KCrossAttnDownBlock2D"),
+        down_block_types=("KDownBlock2D", *("KCrossAttnDownBlock2D",) * 3),
         in_channels=8,
         mid_block_type=None,
         only_cross_attention=False,
@@ -123,7 +130,7 @@ def _latent_upscaler(folder: Path) -> dict[str, Any]:
         resnet_time_scale_shift="scale_shift",
         time_embedding_type="fourier",
         timestep_post_act="gelu",
-        up_block_types=("KCrossAttnUpBlock2D", "KUpBlock2D"),
+        up_block_types=(*("KCrossAttnUpBlock2D",) * 3, "KUpBlock2D"),
         layers_per_block=1,
     )
     return {
@@ -269,7 +276,7 @@ ENTRIES = {
     "StableDiffusionControlNetImg2ImgPipeline": Entry(_sd_control, _HALF, _TO_BY),
     "StableDiffusionControlNetInpaintPipeline": Entry(_sd_inpaint_control, size(64), _IN_BY),
     "StableDiffusionAdapterPipeline": Entry(
-        partial(sd, adapter=partial(_adapter, "full_adapter", 2)), size(64), _BY
+        partial(sd, adapter=partial(_adapter, "full_adapter", 2), unet=_adapted), size(64), _BY
     ),
     "StableDiffusionPAGPipeline": Entry(sd, size(**_PAG)),
     "StableDiffusionPAGImg2ImgPipeline": Entry(sd, _HALF | _PAG, _TO),

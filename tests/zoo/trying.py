@@ -5,6 +5,7 @@ All of it in this process, as a worker of a session does it; what comes out is p
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 from datetime import UTC, datetime
@@ -95,6 +96,8 @@ def alone(cls: str, entry: Entry, home: Path) -> dict[str, Any]:
     prepare(cls, entry, home)
 
     def given(value: Any) -> Any:
+        if value is None:
+            return None
         if isinstance(value, list):
             return [given(each) for each in value]
         if "key" in value:
@@ -105,7 +108,9 @@ def alone(cls: str, entry: Entry, home: Path) -> dict[str, Any]:
     arguments = {**entry.call, **{name: given(value) for name, value in entry.inputs.items()}}
     if entry.prompt is not None:
         arguments["prompt"] = entry.prompt
-    made = pipeline(**arguments, generator=torch.Generator().manual_seed(1))
+    if "generator" in inspect.signature(pipeline).parameters:
+        arguments["generator"] = torch.Generator().manual_seed(1)
+    made = pipeline(**arguments)
     return {"verdict": str({name: type(value).__name__ for name, value in made.items()})}
 
 

@@ -100,14 +100,13 @@ class Recorder:
         self._shown: torch.Tensor | None = None
         """The last picture or sample that came: what the float image is made of."""
         self._open = True
-        self.first_step_seen = False
-        """Whether a denoising step was given its sample."""
-        self.later_outputs = 0
-        """How many outputs of denoising steps after the first were recorded."""
+        self.in_first_step = True
+        """Whether no scheduler has stepped since the last one was given its timesteps."""
+        self._stepped: Counter[str] = Counter()
         self.drawn = False
         """Whether noise was drawn."""
         self.until_first_step: list[Callable[[], object]] = []
-        """Called once the first step was given its sample: hooks that are of no use after it."""
+        """Called once the first step was given its sample: hooks of denoisers that were called."""
 
     @property
     def trace(self) -> Trace:
@@ -164,11 +163,19 @@ class Recorder:
         else:
             self.add(known[stage], source, values)
 
-    def end_of_first_step(self) -> None:
-        """Note that the first denoising step was given its sample."""
-        self.first_step_seen = True
-        while self.until_first_step:
-            self.until_first_step.pop()()
+    def scheduled(self, scheduler: str) -> None:
+        """Note that a scheduler was given its timesteps: its denoiser's first step comes next."""
+        self.in_first_step |= not self._stepped[scheduler]
+
+    def stepped(self, scheduler: str) -> int:
+        """Return how often a scheduler was given a sample before, and note that it is once more."""
+        before = self._stepped[scheduler]
+        self._stepped[scheduler] += 1
+        if not before:
+            self.in_first_step = False
+            while self.until_first_step:
+                self.until_first_step.pop()()
+        return before
 
     def add_image(self, output: Any, image: Image) -> None:
         """Record the returned array, if it is one, uncopied, and its levels; also once closed."""
@@ -218,13 +225,18 @@ _ROWS = 4
 
 
 def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: Any) -> None:
-    """Record inputs and outputs of ``module`` until the first step is done."""
+    """Record inputs and outputs of ``module`` until the first step that it is called in is done.
+
+    That is the first of its own scheduler: a prior's comes before that of what it is made for.
+    """
     calls, channels = 0, 0
 
     def before(called: Any, args: Any, kwargs: Any) -> None:
         nonlocal calls, channels
-        if recorder.first_step_seen or calls == _CALLS:
+        if not recorder.in_first_step or calls == _CALLS:
             return
+        if not calls:
+            recorder.until_first_step.append(end)
         calls += 1
         channels = next(map(channels_of, (*args, *kwargs.values())), 0)
         for place, (part, values) in enumerate(by_name(called, args, kwargs).items()):
@@ -234,7 +246,7 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
                 recorder.add(Stage.DENOISER_INPUT, f"{name}.{inner}", value, parted=parted)
 
     def after(_module: Any, _args: Any, output: Any) -> None:
-        if recorder.first_step_seen or calls == _CALLS:
+        if not recorder.in_first_step or calls == _CALLS:
             return
         values = made_by(role_of(name), output)
         for row, value in _rows(recorder, values):
@@ -242,12 +254,16 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
         for row, value in _rows(recorder, without_variance(values, channels)):
             recorder.add(Stage.PREDICTED_NOISE, f"{name}{row}", value, parted=True)
 
-    for hook in (
+    hooks = (
         module.register_forward_pre_hook(before, with_kwargs=True),
         module.register_forward_hook(after),
-    ):
-        recorder.until_first_step.append(hook.remove)
-        restore.callback(hook.remove)
+    )
+
+    def end() -> None:
+        for hook in hooks:
+            hook.remove()
+
+    restore.callback(end)
 
 
 def _as_written(name: str, place: int, positional: int) -> str:

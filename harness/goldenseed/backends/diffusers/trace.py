@@ -6,6 +6,7 @@ another way, is a stage that its trace lacks. Callbacks stay the caller's.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -89,8 +90,10 @@ def _watch_of(recorder: Recorder, name: str, component: Any) -> _Watch:
     if isinstance(component, torch.nn.Module):
         return _module_watch(recorder, name)
     if callable(getattr(component, "step", None)) and hasattr(component, "set_timesteps"):
-        methods = {"set_timesteps": _scheduled(recorder, name), "step": _stepped(recorder, name)}
-    elif hasattr(component, "model_max_length"):
+        stepped = _stepped(recorder, name)
+        methods = {each: stepped for each in _steps_of(type(component))}
+        methods["set_timesteps"] = _scheduled(recorder, name)
+    elif hasattr(component, "model_max_length") or hasattr(component, "tokenizer"):
         methods = {"__call__": _tokenized(recorder, name)}
     else:
         return lambda _restore, _component: None
@@ -98,12 +101,23 @@ def _watch_of(recorder: Recorder, name: str, component: Any) -> _Watch:
     return lambda restore, component: restore.enter_context(watch.on(component))
 
 
+def _steps_of(scheduler: type) -> Iterator[str]:
+    """Yield the names of a scheduler's steps: ``step`` and others that are given a sample."""
+    yield "step"
+    for name in dir(scheduler):
+        method = getattr(scheduler, name, None)
+        if name != "step" and "step" in name.split("_") and inspect.isfunction(method):
+            given = {*inspect.signature(method).parameters}
+            if not name.startswith("_") and {"model_output", "sample"} <= given:
+                yield name
+
+
 def _module_watch(recorder: Recorder, name: str) -> _Watch:
-    encoded, decoding = _encoder_hook(recorder, name), _decoding(recorder, name)
+    decoding = _decoding(recorder, name)
 
     def watch(restore: ExitStack, module: Any) -> None:
         if role_of(name) is Role.TEXT_ENCODER and not compiled(module):
-            restore.callback(module.register_forward_hook(encoded).remove)
+            _watch_encoder(recorder, restore, name, module)
         if is_denoiser(name) and not compiled(module):
             watch_denoiser(recorder, restore, name, module)
         if callable(getattr(module, "decode", None)):
@@ -151,12 +165,45 @@ class _NoiseWatch:
         return self._homes[classes]
 
 
-def _encoder_hook(recorder: Recorder, name: str) -> Any:
-    def encoded(_module: Any, _args: Any, output: Any) -> None:
-        for part, values in _parts(output):
-            recorder.add(Stage.PROMPT_EMBEDDINGS, f"{name}.{part}", values)
+def _watch_encoder(recorder: Recorder, restore: ExitStack, name: str, module: Any) -> None:
+    """Record what an encoder returns, or, where it is not called itself, what is called of it."""
+    depth = 0
 
-    return encoded
+    def before(_module: Any, _args: Any) -> None:
+        nonlocal depth
+        depth += 1
+
+    def encoded(place: str) -> Any:
+        def after(_module: Any, _args: Any, output: Any) -> None:
+            nonlocal depth
+            depth -= 1
+            if depth == 0:
+                for part, values in _parts(output):
+                    recorder.add(Stage.PROMPT_EMBEDDINGS, f"{place}.{part}", values)
+
+        return after
+
+    for place, part in _callable_parts(name, module):
+        restore.callback(part.register_forward_pre_hook(before).remove)
+        restore.callback(part.register_forward_hook(encoded(place)).remove)
+
+
+def _callable_parts(name: str, module: Any) -> Iterator[tuple[str, Any]]:
+    """Yield an encoder, what in it holds its layers, and each of them.
+
+    Some pipelines walk the layers themselves, or call a part of the encoder.
+    """
+    import torch
+
+    lists = [(at, of) for at, of in module.named_modules() if isinstance(of, torch.nn.ModuleList)]
+    at, layers = max(lists, key=lambda each: len(each[1]), default=("", ()))
+    yield name, module
+    held = at.split(".")[:-1]
+    for end in range(1, len(held) + 1):
+        inner = ".".join(held[:end])
+        yield f"{name}.{inner}", module.get_submodule(inner)
+    for number, layer in enumerate(layers):
+        yield f"{name}.{at}.{number}", layer
 
 
 def _parts(output: Any) -> Iterator[tuple[str, Any]]:
@@ -188,6 +235,7 @@ def _decoding(recorder: Recorder, name: str) -> Any:
 def _scheduled(recorder: Recorder, name: str) -> Any:
     def set_timesteps(original: Any, scheduler: Any, *args: Any, **kwargs: Any) -> Any:
         result = original(scheduler, *args, **kwargs)
+        recorder.scheduled(name)
         recorder.add(Stage.TIMESTEPS, name, getattr(scheduler, "timesteps", None))
         recorder.add(Stage.SIGMAS, name, getattr(scheduler, "sigmas", None))
         return result
@@ -196,10 +244,18 @@ def _scheduled(recorder: Recorder, name: str) -> Any:
 
 
 def _stepped(recorder: Recorder, name: str) -> Any:
+    inside = False
+
     def step(original: Any, scheduler: Any, *args: Any, **kwargs: Any) -> Any:
-        if recorder.later_outputs < _LATER_OUTPUTS:
+        nonlocal inside
+        if inside:  # of one step that is made by another
+            return original(scheduler, *args, **kwargs)
+        inside = True
+        try:
             _record_given(recorder, name, args, kwargs)
-        result = original(scheduler, *args, **kwargs)
+            result = original(scheduler, *args, **kwargs)
+        finally:
+            inside = False
         recorder.add(Stage.DENOISING_STEP, name, made_by(Role.SCHEDULER, result))
         return result
 
@@ -208,15 +264,15 @@ def _stepped(recorder: Recorder, name: str) -> Any:
 
 def _record_given(recorder: Recorder, name: str, args: Any, kwargs: Any) -> None:
     """Record what one of the first calls of ``scheduler.step`` is given."""
-    output = args[0] if args else kwargs.get("model_output")
-    if recorder.first_step_seen:
-        recorder.later_outputs += recorder.add(Stage.LATER_OUTPUT, name, output)
-        return
-    recorder.add(Stage.GUIDED_OUTPUT, name, output)
     sample = kwargs.get("sample", args[_SAMPLE] if len(args) > _SAMPLE else None)
-    recorder.add(Stage.PREDICTED_NOISE, name, without_variance(output, channels_of(sample)))
-    if recorder.add(Stage.INITIAL_LATENTS, name, sample):
-        recorder.end_of_first_step()
+    output = args[0] if args else kwargs.get("model_output")
+    before = recorder.stepped(name)
+    if not before:
+        recorder.add(Stage.GUIDED_OUTPUT, name, output)
+        recorder.add(Stage.PREDICTED_NOISE, name, without_variance(output, channels_of(sample)))
+        recorder.add(Stage.INITIAL_LATENTS, name, sample)
+    elif before <= _LATER_OUTPUTS:
+        recorder.add(Stage.LATER_OUTPUT, name, output)
 
 
 def _tokenized(recorder: Recorder, name: str) -> Any:
