@@ -78,7 +78,9 @@ class Entry:
             picture.save(home / f"{name}.png")
         if self.tensors:
             draw = torch.Generator().manual_seed(7)
-            made = {name: torch.randn(shape, generator=draw) for name, shape in self.tensors.items()}
+            made = {
+                name: torch.randn(shape, generator=draw) for name, shape in self.tensors.items()
+            }
             save_file(made, folder / TENSORS)
 
 

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tiny_pipelines import WIDTH
 from tests.zoo import parts
-from tests.zoo.entry import CONTROL, MASK, PICTURE, SMALL, Entry, size, steps, tensor
+from tests.zoo.entry import MASK, PICTURE, SMALL, Entry, size, steps, tensor
+from tiny_pipelines import WIDTH
 
 _ADDED: dict[str, Any] = {
     "down_block_types": ("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
@@ -26,6 +26,7 @@ _ADDED: dict[str, Any] = {
 def _text_encoder(folder: Path) -> dict[str, Any]:
     """Return Kandinsky 2.1's multilingual text encoder and a tokenizer."""
     from diffusers.pipelines.kandinsky.text_encoder import MCLIPConfig, MultilingualCLIP
+
     from tiny_pipelines import _t5_tokenizer
 
     tokenizer = _t5_tokenizer()
@@ -234,7 +235,7 @@ def _deepfloyd(folder: Path, *, larger: bool = False) -> dict[str, Any]:
 
 
 _EMBEDS = {name: tensor(name) for name in ("image_embeds", "negative_image_embeds")}
-_SHAPES = {name: (1, WIDTH) for name in _EMBEDS}
+_SHAPES = dict.fromkeys(_EMBEDS, (1, WIDTH))
 _HINT = {"hint": tensor("hint")}
 _HINT_SHAPE = {**_SHAPES, "hint": (1, 3, 64, 64)}
 _TO = {"image": PICTURE}
@@ -284,7 +285,7 @@ ENTRIES = {
     "Kandinsky3Img2ImgPipeline": Entry(_third, steps(4, strength=0.6), _TO),
     "Kandinsky5T2IPipeline": Entry(_fifth, size(64, max_sequence_length=16)),
     "Kandinsky5I2IPipeline": Entry(
-        partial(_fifth, seen=True), size(64, max_sequence_length=16), _TO
+        partial(_fifth, seen=True), size(64, max_sequence_length=256), _TO
     ),
     "StableCascadePriorPipeline": Entry(_cascade_prior, size(128)),
     "StableCascadeDecoderPipeline": Entry(
@@ -301,7 +302,5 @@ ENTRIES = {
     "IFInpaintingPipeline": Entry(_deepfloyd, _IF_PART, _IN, side=32),
     "IFSuperResolutionPipeline": Entry(_larger, size(32, **_IF), {"image": SMALL}),
     "IFImg2ImgSuperResolutionPipeline": Entry(_larger, _IF_PART, _LARGE),
-    "IFInpaintingSuperResolutionPipeline": Entry(
-        _larger, _IF_PART, _LARGE | {"mask_image": MASK}
-    ),
+    "IFInpaintingSuperResolutionPipeline": Entry(_larger, _IF_PART, _LARGE | {"mask_image": MASK}),
 }

@@ -35,23 +35,24 @@ def vae(channels: int = 4, *, levels: int = 2, **options: Any) -> Any:
     ).eval()
 
 
-def flux_vae(channels: int = 4) -> Any:
+def flux_vae(channels: int = 4, *, levels: int = 2) -> Any:
     """Return an ``AutoencoderKL`` with the shift and the scale of Flux and SD3."""
-    return vae(channels, shift_factor=0.0609, scaling_factor=1.5035)
+    return vae(channels, levels=levels, shift_factor=0.0609, scaling_factor=1.5035)
 
 
-def qwen_vae(channels: int = 4) -> Any:
-    """Return the autoencoder of Qwen-Image, which makes a picture four times smaller."""
+def qwen_vae(channels: int = 4, *, levels: int = 3, **options: Any) -> Any:
+    """Return the autoencoder of Qwen-Image, which halves a picture ``levels - 1`` times."""
     from diffusers import AutoencoderKLQwenImage
 
     return AutoencoderKLQwenImage(
         base_dim=8,
         z_dim=channels,
-        dim_mult=[1, 2, 2],
+        dim_mult=[1, *[2] * (levels - 1)],
         num_res_blocks=1,
-        temperal_downsample=[False, True],
+        temperal_downsample=[False, *[True] * (levels - 2)],
         latents_mean=[0.0] * channels,
         latents_std=[1.0] * channels,
+        **options,
     ).eval()
 
 
@@ -222,9 +223,9 @@ def language_model(cls: str, config: str, **options: Any) -> dict[str, Any]:
     }
 
 
-def gemma2(cls: str = "Gemma2Model") -> dict[str, Any]:
+def gemma2() -> dict[str, Any]:
     """Return Gemma 2, as Sana and Lumina 2 have it."""
-    return language_model(cls, "Gemma2Config", initializer_range=0.2)
+    return language_model("Gemma2Model", "Gemma2Config", initializer_range=0.2)
 
 
 def qwen3(cls: str = "Qwen3Model", **options: Any) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tiny_pipelines import WIDTH
 from tests.zoo import parts
 from tests.zoo.entry import CONTROL, MASK, PICTURE, Entry, size, steps
+from tiny_pipelines import WIDTH
 
 _UNCHECKED = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
 
