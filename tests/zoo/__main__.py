@@ -49,7 +49,7 @@ def _in_children(
 
 
 def _import_libraries() -> None:
-    """Import here what would else be imported in every child, which takes longer than its images."""
+    """Import here what would else be imported in every child, longer than its images take."""
     import cv2  # noqa: F401
     import imagehash  # noqa: F401
     import skimage.metrics  # noqa: F401
@@ -69,7 +69,7 @@ def _child(work: Path, name: str, kind: str, trying: Callable[[str], dict[str, A
             os.dup2(stream.fileno(), number)
         try:
             found = trying(name)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the class's result
             traceback.print_exc()
             found = {"error": f"{type(error).__name__}: {error}"}
     file.write_text(json.dumps(found, indent=1), encoding="utf-8")

@@ -163,7 +163,7 @@ def _fibo(folder: Path) -> dict[str, Any]:
     )
     return {
         "scheduler": parts.flow(),
-        **parts.language_model("SmolLM3ForCausalLM", "SmolLM3Config", head_dim=None),
+        **parts.language_model("SmolLM3ForCausalLM", "SmolLM3Config", head_dim=None, vocab_size=128256),
         "transformer": transformer.eval(),
         "vae": vae.eval(),
     }

@@ -110,13 +110,13 @@ def _amused(folder: Path) -> dict[str, Any]:
     }
 
 
-def _xs(folder: Path, components: Any, ratio: float) -> dict[str, Any]:
+def _xs(folder: Path, components: Any, unet: Any) -> dict[str, Any]:
     from diffusers import ControlNetXSAdapter
 
-    made = components(folder)
+    made = components(folder, unet=unet)
     net = ControlNetXSAdapter.from_unet(
         unet=made["unet"],
-        size_ratio=ratio,
+        size_ratio=1.0,
         learn_time_embedding=True,
         conditioning_embedding_out_channels=(2, 2),
     )
@@ -137,7 +137,7 @@ def _paint(folder: Path) -> dict[str, Any]:
 
 
 def _gligen_image(folder: Path) -> dict[str, Any]:
-    from diffusers.pipelines.deprecated.stable_diffusion_gligen import CLIPImageProjection
+    from diffusers.pipelines.stable_diffusion import CLIPImageProjection
     from transformers import CLIPProcessor
 
     made = sd(folder, unet=partial(parts.unet, attention_type="gated-text-image"))
@@ -224,7 +224,8 @@ _TO = {"image": PICTURE}
 _IN = {"image": PICTURE, "mask_image": MASK}
 _PART = steps(4, strength=0.6)
 _BOX = {"gligen_phrases": ["a birthday cake"], "gligen_boxes": [[0.2, 0.3, 0.6, 0.8]]}
-_multi = partial(sd, unet=partial(parts.unet, use_linear_projection=True))
+_SHARED = {"use_linear_projection": True, "layers_per_block": 2}
+"""What a ControlNet-XS asks of the UNet that it is made of."""
 
 ENTRIES = {
     "DDPMPipeline": Entry(partial(_unconditional, scheduler="DDPMScheduler"), steps(), prompt=None),
@@ -254,7 +255,7 @@ ENTRIES = {
         steps(2, jump_length=1, jump_n_sample=1),
         _IN,
         prompt=None,
-        side=16,
+        side=32,
     ),
     "LDMPipeline": Entry(_ldm, steps(2), prompt=None),
     "LDMSuperResolutionPipeline": Entry(_ldm_larger, steps(2), _TO, prompt=None, side=32),
@@ -263,10 +264,10 @@ ENTRIES = {
     "AmusedImg2ImgPipeline": Entry(_amused, steps(4, strength=0.6), _TO),
     "AmusedInpaintPipeline": Entry(_amused, steps(4, strength=0.9), _IN),
     "StableDiffusionControlNetXSPipeline": Entry(
-        partial(_xs, components=_multi, ratio=1.0), size(64), {"image": PICTURE}
+        partial(_xs, components=sd, unet=partial(parts.unet, **_SHARED)), size(64), {"image": PICTURE}
     ),
     "StableDiffusionXLControlNetXSPipeline": Entry(
-        partial(_xs, components=xl, ratio=1.0), size(64), {"image": PICTURE}
+        partial(_xs, components=xl, unet=partial(parts.unet, **parts.XL | _SHARED)), size(64), {"image": PICTURE}
     ),
     "PaintByExamplePipeline": Entry(
         _paint, size(64), {"example_image": OTHER_PICTURE} | _IN, prompt=None

@@ -576,7 +576,7 @@ def _ideogram(folder: Path) -> dict[str, Any]:
     from diffusers import Ideogram4Transformer2DModel
     from diffusers.pipelines.ideogram4 import pipeline_ideogram4
 
-    layers = len(pipeline_ideogram4.QWEN3_VL_ACTIVATION_LAYERS)
+    tapped = pipeline_ideogram4.QWEN3_VL_ACTIVATION_LAYERS
     shape: dict[str, Any] = {
         "in_channels": 16,
         "num_layers": 1,
@@ -584,11 +584,11 @@ def _ideogram(folder: Path) -> dict[str, Any]:
         "num_attention_heads": 2,
         "intermediate_size": 48,
         "adaln_dim": 16,
-        "llm_features_dim": layers * WIDTH,
+        "llm_features_dim": len(tapped) * WIDTH,
         "mrope_section": (4, 2, 2),
     }
     return {
-        **parts.qwen_vl("Qwen3VL", ""),
+        **parts.qwen_vl("Qwen3VL", "", layers=max(tapped) + 1),
         "vae": _flux2_vae(),
         "transformer": Ideogram4Transformer2DModel(**shape).eval(),
         "unconditional_transformer": Ideogram4Transformer2DModel(**shape).eval(),

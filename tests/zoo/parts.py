@@ -251,7 +251,9 @@ def qwen_tokenizer() -> Any:
     return tokenizer
 
 
-def qwen_vl(cls: str = "Qwen2_5_VL", kind: str = "ForConditionalGeneration") -> dict[str, Any]:
+def qwen_vl(
+    cls: str = "Qwen2_5_VL", kind: str = "ForConditionalGeneration", *, layers: int = 2
+) -> dict[str, Any]:
     """Return a Qwen that also sees pictures as text encoder, with the tokenizer."""
     import transformers
 
@@ -261,7 +263,7 @@ def qwen_vl(cls: str = "Qwen2_5_VL", kind: str = "ForConditionalGeneration") -> 
         "vocab_size": len(tokenizer),
         "hidden_size": WIDTH,
         "intermediate_size": 40,
-        "num_hidden_layers": 2,
+        "num_hidden_layers": layers,
         "num_attention_heads": 2,
         "num_key_value_heads": 2,
         "rope_parameters": {
