@@ -104,6 +104,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], help="only these classes")
     parser.add_argument("--elsewhere", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--alone", action="store_true", help="run without the harness, once")
+    parser.add_argument("--page", action="store_true", help="write the tables of the page")
     parser.add_argument("--missing", action="store_true", help="only what has no result yet")
     parser.add_argument("--seen", action="store_true", help="without every third class")
     asked = parser.parse_args()
@@ -119,6 +120,11 @@ def main() -> None:
         names = [name for name in names if not (work / f"{name}.{kind}.json").is_file()]
     if asked.elsewhere:
         _sweep_elsewhere(names, work)
+        return
+    if asked.page:
+        from tests.zoo.page import write
+
+        write(work)
         return
     if asked.alone:
         _sweep_alone(names, work)

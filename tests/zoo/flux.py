@@ -115,6 +115,50 @@ def _flux2_transformer(**options: Any) -> Any:
     ).eval()
 
 
+def _flux2(folder: Path) -> dict[str, Any]:
+    from transformers import (
+        Mistral3Config,
+        Mistral3ForConditionalGeneration,
+        PixtralImageProcessorPil,
+        PixtralProcessor,
+    )
+
+    tokenizer = parts.language_model("MistralModel", "MistralConfig")["tokenizer"]
+    tokenizer.add_special_tokens(
+        {"additional_special_tokens": ["[IMG]", "[IMG_BREAK]", "[IMG_END]"]}
+    )
+    text = {
+        "model_type": "mistral",
+        "vocab_size": len(tokenizer),
+        "hidden_size": WIDTH,
+        "intermediate_size": 40,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "max_position_embeddings": 512,
+        "pad_token_id": 0,
+    }
+    vision = {
+        "model_type": "pixtral",
+        "hidden_size": WIDTH,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 4,
+        "intermediate_size": 40,
+        "image_size": 32,
+        "patch_size": 8,
+    }
+    config = Mistral3Config(text_config=text, vision_config=vision, image_token_index=1)
+    return {
+        **_flux2_parts(),
+        "text_encoder": Mistral3ForConditionalGeneration(config).eval(),
+        "tokenizer": PixtralProcessor(
+            PixtralImageProcessorPil(patch_size=8), tokenizer, chat_template=parts.CHAT
+        ),
+        "transformer": _flux2_transformer(),
+    }
+
+
 def _klein(folder: Path, **options: Any) -> dict[str, Any]:
     return {
         **_flux2_parts(),
@@ -163,7 +207,9 @@ def _fibo(folder: Path) -> dict[str, Any]:
     )
     return {
         "scheduler": parts.flow(),
-        **parts.language_model("SmolLM3ForCausalLM", "SmolLM3Config", head_dim=None, vocab_size=128256),
+        **parts.language_model(
+            "SmolLM3ForCausalLM", "SmolLM3Config", head_dim=None, vocab_size=128256
+        ),
         "transformer": transformer.eval(),
         "vae": vae.eval(),
     }
@@ -310,6 +356,7 @@ ENTRIES = {
     "ChromaPipeline": Entry(_chroma, _FLUX),
     "ChromaImg2ImgPipeline": Entry(_chroma, _PART, _TO),
     "ChromaInpaintPipeline": Entry(_chroma, _PART, _IN),
+    "Flux2Pipeline": Entry(_flux2, size(guidance_scale=4.0, **_KLEIN)),
     "Flux2KleinPipeline": Entry(_klein, size(guidance_scale=4.0, **_KLEIN)),
     "Flux2KleinInpaintPipeline": Entry(
         _klein, size(64, strength=0.8, guidance_scale=4.0, **_KLEIN), _IN
