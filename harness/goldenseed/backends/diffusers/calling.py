@@ -91,7 +91,7 @@ class PipelineCall:
         except GoldenseedError:
             raise
         except Exception as error:
-            situation = Situation(case.suite, self._device)
+            situation = Situation(case, self._device)
             raise failure(error, situation, case.suite.path, case.line) or _failure(
                 case,
                 f"{self._name} raised {type(error).__name__}: {error}",
@@ -104,7 +104,7 @@ class PipelineCall:
             error.trace = recorder.finish().trace if recorder else ()
             error.in_force = tuple(in_force)
             raise
-        remarks = self._text.remarks(case.call)
+        remarks = self._text.remarks(case)
         deep = None if layers is None else layers.finish()
         if recorder is None:
             return Generation(image=image, seconds=seconds, layers=deep, remarks=remarks)
@@ -219,7 +219,7 @@ def _the_image(case: Case, output: Any, pipeline: str) -> Image:
         raise _failure(
             case,
             f"{pipeline} returned {_bad_values(pixels)}; saved, the image would be black there",
-            f"use another dtype than {case.suite.model.dtype} (float16 overflows in many VAEs), "
+            f"use another dtype than {case.model.dtype} (float16 overflows in many VAEs), "
             "or see whether the weights are sound",
             Unusable.NOT_FINITE,
         )
