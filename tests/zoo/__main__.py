@@ -89,6 +89,15 @@ def _sweep_alone(names: list[str], work: Path) -> None:
     _in_children(names, work, "alone", lambda name: alone(name, ENTRIES[name], work / name))
 
 
+def _sweep_written(names: list[str], work: Path) -> None:
+    from tests.zoo.classes import ENTRIES
+    from tests.zoo.trying import try_written
+
+    built = [name for name in names if (work / name / "model").is_dir()]
+    trying = lambda name: try_written(name, ENTRIES[name], work / name)  # noqa: E731
+    _in_children(built, work, "init", trying)
+
+
 def _sweep_elsewhere(names: list[str], work: Path) -> None:
     from tests.zoo.trying import run, told
 
@@ -104,6 +113,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], help="only these classes")
     parser.add_argument("--elsewhere", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--alone", action="store_true", help="run without the harness, once")
+    parser.add_argument("--init", action="store_true", help="run what `goldenseed init` writes")
     parser.add_argument("--page", action="store_true", help="write the tables of the page")
     parser.add_argument("--missing", action="store_true", help="only what has no result yet")
     parser.add_argument("--seen", action="store_true", help="without every third class")
@@ -115,7 +125,8 @@ def main() -> None:
     names = [name for name in asked.only or sorted(ENTRIES) if name not in apart]
     work = asked.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
-    kind = "alone" if asked.alone else "other" if asked.elsewhere else "plain"
+    chosen = {"alone": asked.alone, "other": asked.elsewhere, "init": asked.init}
+    kind = next((each for each, on in chosen.items() if on), "plain")
     if asked.missing:
         names = [name for name in names if not (work / f"{name}.{kind}.json").is_file()]
     if asked.elsewhere:
@@ -125,6 +136,9 @@ def main() -> None:
         from tests.zoo.page import write
 
         write(work)
+        return
+    if asked.init:
+        _sweep_written(names, work)
         return
     if asked.alone:
         _sweep_alone(names, work)
