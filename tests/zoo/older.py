@@ -264,14 +264,10 @@ ENTRIES = {
     "AmusedImg2ImgPipeline": Entry(_amused, steps(4, strength=0.6), _TO),
     "AmusedInpaintPipeline": Entry(_amused, steps(4, strength=0.9), _IN),
     "StableDiffusionControlNetXSPipeline": Entry(
-        partial(_xs, components=sd, unet=partial(parts.unet, **_SHARED)),
-        size(64),
-        {"image": PICTURE},
+        partial(_xs, components=sd, unet=partial(parts.unet, **_SHARED)), size(64), _TO
     ),
     "StableDiffusionXLControlNetXSPipeline": Entry(
-        partial(_xs, components=xl, unet=partial(parts.unet, **parts.XL | _SHARED)),
-        size(64),
-        {"image": PICTURE},
+        partial(_xs, components=xl, unet=partial(parts.unet, **parts.XL | _SHARED)), size(64), _TO
     ),
     "PaintByExamplePipeline": Entry(
         _paint, size(64), {"example_image": OTHER_PICTURE} | _IN, prompt=None

@@ -36,12 +36,16 @@ REASONS = {
         "diffusers 0.42.1 cannot run it: it asks its transformer for `guidance_embeds`, which "
         "Chroma's has not"
     ),
-    "Cosmos2TextToImagePipeline": "it needs the package `cosmos_guardrail` and its checker's weights",
+    "Cosmos2TextToImagePipeline": "it needs the package `cosmos_guardrail` and its weights",
     "GlmImagePipeline": "not built small yet: its tokens are generated one by one before the image",
     "IFImg2ImgSuperResolutionPipeline": (
         "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
     ),
     "KolorsPAGPipeline": "not built small: it needs `sentencepiece` and a trained tokenizer",
+    "VisualClozePipeline": (
+        "a place in its list of pictures is empty, which `inputs` cannot say: give it as a "
+        "function of your own"
+    ),
     "StableDiffusionPix2PixZeroPipeline": (
         "it is called twice, `invert` first: give it as a function of your own"
     ),

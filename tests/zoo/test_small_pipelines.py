@@ -1,4 +1,4 @@
-"""A few of diffusers' pipelines, of different kinds: the sweep's own trial, and the page's table."""
+"""A few of diffusers' pipelines, of different kinds, as the sweep tries them; the page's table."""
 
 from __future__ import annotations
 
