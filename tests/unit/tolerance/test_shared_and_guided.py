@@ -175,7 +175,7 @@ def test_guidance_that_is_rescaled_has_the_rounding_of_a_norm_in_it():
 def test_a_list_of_outputs_is_parted_by_image():
     from contextlib import ExitStack
 
-    from goldenseed.backends.diffusers.recorder import watch_denoiser
+    from goldenseed.backends.diffusers.denoising import watch_denoiser
 
     class Listing(torch.nn.Module):
         def forward(self, x: list[torch.Tensor]) -> list[torch.Tensor]:

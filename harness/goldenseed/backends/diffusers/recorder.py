@@ -6,22 +6,17 @@ Up to the first ``scheduler.step``: enough to tell a changed denoiser, guidance 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from goldenseed.backends.diffusers.tensors import (
-    channels_of,
     denormalised,
     in_memory,
     kept_tensor,
     readable,
-    without_variance,
 )
-from goldenseed.backends.diffusers.watching import by_name
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.suite.parts import BY_POSITION, made_by, role_of
 from goldenseed.trace.digesting import Kept, Recording
 from goldenseed.trace.stages import Stage, Trace
 
@@ -217,84 +212,3 @@ class Recorder:
             self._kept.append(kept_tensor(stage, self._counts[stage, source], source, values))
             self._counts[stage, source] += 1
         self._pending, self._pending_bytes = [], 0
-
-
-_CALLS = 4
-"""How many calls are recorded where no scheduler tells that a step is done."""
-_ROWS = 4
-"""Up to how many rows of a batch are kept apart: guidance needs two, at times three."""
-
-
-def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: Any) -> None:
-    """Record inputs and outputs of ``module`` until the first step that it is called in is done.
-
-    That is the first of its own scheduler: a prior's comes before that of what it is made for.
-    """
-    calls, channels = 0, 0
-
-    def before(called: Any, args: Any, kwargs: Any) -> None:
-        nonlocal calls, channels
-        if not recorder.in_first_step or calls == _CALLS:
-            return
-        if not calls:
-            recorder.until_first_step.append(end)
-        calls += 1
-        channels = next(map(channels_of, (*args, *kwargs.values())), 0)
-        for place, (part, values) in enumerate(by_name(called, args, kwargs).items()):
-            parted = isinstance(values, list)
-            written = _as_written(part, place, len(args))
-            for inner, value in _named(written, recorder.own(values) if parted else values):
-                recorder.add(Stage.DENOISER_INPUT, f"{name}.{inner}", value, parted=parted)
-
-    def after(_module: Any, _args: Any, output: Any) -> None:
-        if not recorder.in_first_step or calls == _CALLS:
-            return
-        values = made_by(role_of(name), output)
-        for row, value in _rows(recorder, values):
-            recorder.add(Stage.DENOISER_OUTPUT, f"{name}{row}", value)
-        for row, value in _rows(recorder, without_variance(values, channels)):
-            recorder.add(Stage.PREDICTED_NOISE, f"{name}{row}", value, parted=True)
-
-    hooks = (
-        module.register_forward_pre_hook(before, with_kwargs=True),
-        module.register_forward_hook(after),
-    )
-
-    def end() -> None:
-        for hook in hooks:
-            hook.remove()
-
-    restore.callback(end)
-
-
-def _as_written(name: str, place: int, positional: int) -> str:
-    """Return how traces write an argument's name: those of ``BY_POSITION`` as ever by number.
-
-    So the digests of a trace's stages stay those of earlier releases; ``StageRecord.key`` has the
-    name.
-    """
-    number = str(place)
-    return number if place < positional and BY_POSITION.get(number) == name else name
-
-
-def _named(name: str, values: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(values, Mapping):
-        for key, value in values.items():
-            yield from _named(f"{name}.{key}", value)
-    elif isinstance(values, list | tuple):
-        for place, value in enumerate(values):
-            yield from _named(f"{name}.{place}", value)
-    else:
-        yield name, values
-
-
-def _rows(recorder: Recorder, values: Any) -> Iterator[tuple[str, Any]]:
-    """Part a batch; a model that returns a list (one tensor an image) has parted it itself."""
-    if isinstance(values, list | tuple):
-        values = recorder.own(list(values))
-    else:
-        values = recorder.own(values) if hasattr(values, "shape") else values
-        if len(getattr(values, "shape", ())) <= 1 or not 1 < values.shape[0] <= _ROWS:
-            yield "", values
-            return
-    yield from ((f"[{place}]", values[place]) for place in range(min(_ROWS, len(values))))

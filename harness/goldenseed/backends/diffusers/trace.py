@@ -88,7 +88,7 @@ def _watch_of(recorder: Recorder, name: str, component: Any) -> _Watch:
         return _module_watch(recorder, name)
     if callable(getattr(component, "step", None)) and hasattr(component, "set_timesteps"):
         stepped = _stepped(recorder, name)
-        methods = {each: stepped for each in _steps_of(type(component))}
+        methods = dict.fromkeys(_steps_of(type(component)), stepped)
         methods["set_timesteps"] = _scheduled(recorder, name)
     elif hasattr(component, "model_max_length") or hasattr(component, "tokenizer"):
         methods = {"__call__": _tokenized(recorder, name)}
