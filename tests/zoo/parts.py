@@ -45,7 +45,7 @@ def qwen_vae(channels: int = 4, *, levels: int = 3, **options: Any) -> Any:
     from diffusers import AutoencoderKLQwenImage
 
     return AutoencoderKLQwenImage(
-        base_dim=8,
+        base_dim=8 if levels < 5 else 4,
         z_dim=channels,
         dim_mult=[1, *[2] * (levels - 1)],
         num_res_blocks=1,
@@ -335,10 +335,11 @@ def qwen_processor(tokenizer: Any, cls: str = "Qwen2VLProcessor") -> Any:
     """Return the processor of a Qwen that sees pictures; its video part needs torchvision."""
     import transformers
 
-    side = 2 * 28
+    patch = 16 if cls.startswith("Qwen3") else 14
+    pixels = (4 * patch) ** 2
     return getattr(transformers, cls)(
         image_processor=transformers.Qwen2VLImageProcessor(
-            size={"shortest_edge": side * side, "longest_edge": side * side}
+            size={"shortest_edge": pixels, "longest_edge": pixels}, patch_size=patch
         ),
         tokenizer=tokenizer,
         video_processor=transformers.Qwen2VLVideoProcessor(),
