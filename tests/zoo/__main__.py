@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-LIMIT = 240
+LIMIT = 600
 """Seconds after which one class is given up."""
 OTHER = {"ATEN_CPU_CAPABILITY": "default"}
 """Another instruction set."""
