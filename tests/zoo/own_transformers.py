@@ -754,7 +754,7 @@ ENTRIES = {
     ),
     "HunyuanImagePipeline": Entry(_hunyuan_image, size(32)),
     "HunyuanImageRefinerPipeline": Entry(
-        partial(_hunyuan_image, refiner=True), size(64, guidance_scale=2.0), _TO
+        partial(_hunyuan_image, refiner=True), size(64, distilled_guidance_scale=2.0), _TO
     ),
     "DiTPipeline": Entry(_dit, steps(class_labels=[207], guidance_scale=4.0), prompt=None),
 }

@@ -42,6 +42,10 @@ REASONS = {
         "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
     ),
     "KolorsPAGPipeline": "not built small: it needs `sentencepiece` and a trained tokenizer",
+    "StableDiffusionInpaintPipelineLegacy": (
+        "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
+    ),
+    "ZImageOmniPipeline": "it turns its pictures into bfloat16 itself: not tried in float32",
     "VisualClozePipeline": (
         "a place in its list of pictures is empty, which `inputs` cannot say: give it as a "
         "function of your own"

@@ -6,27 +6,21 @@ another way, is a stage that its trace lacks. Callbacks stay the caller's.
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
-from goldenseed.backends.diffusers.denoising import watch_denoiser
+from goldenseed.backends.diffusers.denoising import scheduler_watchers, watch_denoiser
 from goldenseed.backends.diffusers.recorder import Recorder
-from goldenseed.backends.diffusers.tensors import channels_of, without_variance
 from goldenseed.backends.diffusers.watching import MethodWatch, watch_attribute
 from goldenseed.suite.parts import Role, is_denoiser, made_by, role_of
 from goldenseed.trace.recording import recorded_by
 from goldenseed.trace.stages import Stage
 
-_SAMPLE = 2
-"""Where ``scheduler.step(model_output, timestep, sample)`` has its sample."""
 _HIDDEN_STATE = -2
 """Which hidden state stands for all: the one that SDXL and its successors take."""
-_LATER_OUTPUTS = 3
-"""How many steps after the first have their denoiser's output recorded."""
 _DRAW = "randn_tensor"
 _NOISE_HOME = "diffusers.utils.torch_utils"
 
@@ -87,27 +81,13 @@ def _watch_of(recorder: Recorder, name: str, component: Any) -> _Watch:
 
     if isinstance(component, torch.nn.Module):
         return _module_watch(recorder, name)
-    if callable(getattr(component, "step", None)) and hasattr(component, "set_timesteps"):
-        stepped = _stepped(recorder, name)
-        methods = dict.fromkeys(_steps_of(type(component)), stepped)
-        methods["set_timesteps"] = _scheduled(recorder, name)
-    elif hasattr(component, "model_max_length") or hasattr(component, "tokenizer"):
+    methods = scheduler_watchers(recorder, name, type(component))
+    if hasattr(component, "model_max_length") or hasattr(component, "tokenizer"):
         methods = {"__call__": _tokenized(recorder, name)}
-    else:
+    if not methods:
         return lambda _restore, _component: None
     watch = MethodWatch(methods)
     return lambda restore, component: restore.enter_context(watch.on(component))
-
-
-def _steps_of(scheduler: type) -> Iterator[str]:
-    """Yield the names of a scheduler's steps: ``step`` and others that are given a sample."""
-    yield "step"
-    for name in dir(scheduler):
-        method = getattr(scheduler, name, None)
-        if name != "step" and "step" in name.split("_") and inspect.isfunction(method):
-            given = {*inspect.signature(method).parameters}
-            if not name.startswith("_") and {"model_output", "sample"} <= given:
-                yield name
 
 
 def _module_watch(recorder: Recorder, name: str) -> _Watch:
@@ -228,49 +208,6 @@ def _decoding(recorder: Recorder, name: str) -> Any:
         return result
 
     return decode
-
-
-def _scheduled(recorder: Recorder, name: str) -> Any:
-    def set_timesteps(original: Any, scheduler: Any, *args: Any, **kwargs: Any) -> Any:
-        result = original(scheduler, *args, **kwargs)
-        recorder.scheduled(name)
-        recorder.add(Stage.TIMESTEPS, name, getattr(scheduler, "timesteps", None))
-        recorder.add(Stage.SIGMAS, name, getattr(scheduler, "sigmas", None))
-        return result
-
-    return set_timesteps
-
-
-def _stepped(recorder: Recorder, name: str) -> Any:
-    inside = False
-
-    def step(original: Any, scheduler: Any, *args: Any, **kwargs: Any) -> Any:
-        nonlocal inside
-        if inside:  # of one step that is made by another
-            return original(scheduler, *args, **kwargs)
-        inside = True
-        try:
-            _record_given(recorder, name, args, kwargs)
-            result = original(scheduler, *args, **kwargs)
-        finally:
-            inside = False
-        recorder.add(Stage.DENOISING_STEP, name, made_by(Role.SCHEDULER, result))
-        return result
-
-    return step
-
-
-def _record_given(recorder: Recorder, name: str, args: Any, kwargs: Any) -> None:
-    """Record what one of the first calls of ``scheduler.step`` is given."""
-    sample = kwargs.get("sample", args[_SAMPLE] if len(args) > _SAMPLE else None)
-    output = args[0] if args else kwargs.get("model_output")
-    before = recorder.stepped(name)
-    if not before:
-        recorder.add(Stage.GUIDED_OUTPUT, name, output)
-        recorder.add(Stage.PREDICTED_NOISE, name, without_variance(output, channels_of(sample)))
-        recorder.add(Stage.INITIAL_LATENTS, name, sample)
-    elif before <= _LATER_OUTPUTS:
-        recorder.add(Stage.LATER_OUTPUT, name, output)
 
 
 def _tokenized(recorder: Recorder, name: str) -> Any:

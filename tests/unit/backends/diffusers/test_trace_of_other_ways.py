@@ -6,10 +6,12 @@ from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
-from diffusers import DDIMParallelScheduler, DDIMScheduler, PNDMScheduler
+from diffusers import DDIMParallelScheduler, DDIMScheduler, PNDMScheduler, ScoreSdeVeScheduler
 from transformers import CLIPTextModel
 
+from goldenseed.backends.diffusers.pipeline_state import _scheduler
 from goldenseed.backends.diffusers.trace import Tracing
 from goldenseed.trace.stages import Stage, Trace
 from tiny_pipelines import _clip_text_config
@@ -94,6 +96,21 @@ def test_a_step_that_makes_another_is_one_step():
         for time in pipeline.scheduler.timesteps[:3]:
             pipeline.scheduler.step(values, time, values)
     assert len(sources(recorder.trace, Stage.DENOISING_STEP)) == 3
+
+
+def test_a_scheduler_may_have_no_step_of_that_name():
+    pipeline: Any = Pipeline(scheduler=ScoreSdeVeScheduler())
+    with Tracing(pipeline).recorded() as recorder:
+        scheduler = pipeline.scheduler
+        scheduler.set_timesteps(2)
+        scheduler.set_sigmas(2)
+        values, draw = torch.ones(1, 3, 8, 8), torch.Generator().manual_seed(1)
+        scheduler.step_correct(values, 2 * values, generator=draw)
+        scheduler.step_pred(values, scheduler.timesteps[:1], values, generator=draw)
+    assert sources(recorder.trace, Stage.DENOISING_STEP) == ["scheduler"] * 2
+    (given,) = (each for each in recorder.trace if each.stage is Stage.INITIAL_LATENTS)
+    assert given.norm == pytest.approx(2 * values.norm().item())
+    assert "scheduler.class" in dict(_scheduler(scheduler))
 
 
 class Denoiser(torch.nn.Module):
