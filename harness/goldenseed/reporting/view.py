@@ -17,6 +17,7 @@ from goldenseed.reporting.diagnosis import Why, environment_sentence, grouping_s
 from goldenseed.reporting.links import Picture, anchors, case_anchor, picture_of
 from goldenseed.reporting.numbers import MetricRow, metric_rows
 from goldenseed.reporting.sets import SetView, set_views
+from goldenseed.reporting.sheets import Sheet, sheets_of
 from goldenseed.reporting.words import (
     MEANINGS,
     WORST_FIRST,
@@ -181,6 +182,8 @@ class RunView:
     sections: tuple[Section, ...]
     """The cases by verdict, the worst first."""
     sets: tuple[SetView, ...]
+    sheets: tuple[Sheet, ...]
+    """The cases of each entry with alternatives, in the run's order."""
     remarks: tuple[str, ...]
     """What is odd of images and their making, each once, with the cases it is said of."""
     place: Place
@@ -198,8 +201,12 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
     """
     place = place or Place(run.run_id)
     found: dict[Verdict, list[CaseView]] = {verdict: [] for verdict in WORST_FIRST}
-    for case, (anchor, slug) in zip(run.cases, anchors(run.cases), strict=True):
-        found[case.verdict].append(case_view(case, place, folder, anchor=anchor, slug=slug))
+    views = [
+        case_view(case, place, folder, anchor=anchor, slug=slug)
+        for case, (anchor, slug) in zip(run.cases, anchors(run.cases), strict=True)
+    ]
+    for view in views:
+        found[view.record.verdict].append(view)
     ordered = sorted(run.lock_differences, key=lambda each: (each.suite, each.key))
     by_suite = groupby(ordered, lambda each: each.suite)
     return RunView(
@@ -210,6 +217,7 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
         locks=tuple(LockView(suite, tuple(differences)) for suite, differences in by_suite),
         sections=tuple(Section(each, tuple(cases)) for each, cases in found.items() if cases),
         sets=set_views(run, folder),
+        sheets=sheets_of(views),
         remarks=tuple(_remarks(run)),
         place=place,
     )

@@ -30,6 +30,7 @@ from goldenseed.suite.sections import (
     Section,
     SeedRange,
     Seeds,
+    Vary,
 )
 
 ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -169,6 +170,8 @@ class DefaultsSection(Section):
     """Keyword arguments of the pipeline's own call."""
     inputs: Inputs = Field(default_factory=dict)
     """Pictures and tensors that the pipeline is given, by its own keyword."""
+    vary: Vary = Field(default_factory=dict)
+    """Named alternatives that every case without `vary` expands over."""
     marks: Marks = ()
     """pytest marks."""
 
@@ -220,6 +223,9 @@ class CaseSection(Section):
     inputs: Inputs = Field(default_factory=dict)
     """Pictures and tensors that the pipeline is given, by its own keyword, over those of
     `defaults`, key by key."""
+    vary: Vary = Field(default_factory=dict)
+    """Named alternatives: of `call`, `inputs`, `noise`, `model`, `call.<argument>` or a key of
+    `model`. One image for every combination, in place of the alternatives of `defaults`."""
     model: CaseModelSection = Field(default_factory=lambda: _AS_THE_SUITE)
     """What differs from the suite's model."""
     noise: NoiseChoice | None = None

@@ -85,11 +85,6 @@ class Recording:
             return self
         return Recording((*self._kept, kept(Stage.PIXELS, 0, None, np.array(image))), self._before)
 
-    @property
-    def held_bytes(self) -> int:
-        """How much memory the values take that may yet have to be sketched."""
-        return sum(each.values.nbytes for each in self._kept)
-
     @cached_property
     def stages_sha256(self) -> str:
         """The digest of all stages' digests: see ``goldenseed.trace.stages.stages_sha256``."""
