@@ -16,7 +16,7 @@ SELECTED = {
     "DDPMPipeline": {"token_ids", "prompt_embeddings", "latents_before_vae", "vae_output"},
     "StableDiffusionInstructPix2PixPipeline": set[str](),
     "KandinskyV22Pipeline": {"token_ids", "prompt_embeddings"},
-    "Flux2Pipeline": set[str](),
+    "LDMTextToImagePipeline": set[str](),
 }
 """Cheap classes, and the stages that they have not."""
 ALL = {

@@ -98,6 +98,13 @@ _PLAIN = Signature(
     frozenset(),
 )
 """What is taken for granted of a pipeline whose class is not known."""
+_EXAMPLES = {
+    "class_labels": "[207]",
+    "control_mode": "[0]",
+    "gligen_phrases": "[a red apple]",
+    "gligen_boxes": "[[0.2, 0.2, 0.7, 0.8]]  # left, top, right, bottom as shares of the sides",
+}
+"""What has to be given and is neither a prompt nor a picture."""
 _PICTURE_SIDE = 512
 _SMALL = "original_image"
 """Beside it, ``image`` is the small picture that it was made of, or that is to be like it."""
@@ -139,10 +146,7 @@ def _call(facts: ModelFacts) -> str:
     sides = [name for name in ("height", "width") if name in arguments]
     lines += [f"{name}: {facts.size}" if facts.size else f"# {name}: 1024" for name in sides]
     lines += [f"{name}: a red apple on a white table" for name in signature.texts]
-    if "class_labels" in arguments:
-        lines.append("class_labels: [207]")
-    if "control_mode" in arguments:
-        lines.append("control_mode: [0]")
+    lines += [f"{name}: {value}" for name, value in _EXAMPLES.items() if name in arguments]
     if "guidance_scale" in arguments:
         lines.append("# guidance_scale: 5.0")
     if all(line.startswith("#") for line in lines):
