@@ -42,6 +42,7 @@ REASONS = {
         "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
     ),
     "KolorsPAGPipeline": "not built small: it needs `sentencepiece` and a trained tokenizer",
+    "JoyImageEditPlusPipeline": "not tried: it enlarges its pictures to a megapixel, which is slow",
     "HunyuanImageRefinerPipeline": "not built small yet: its latents have another layout",
     "StableDiffusionInpaintPipelineLegacy": (
         "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
