@@ -59,7 +59,8 @@ _PLACES_OF: Final[Mapping[Role, frozenset[Place]]] = MappingProxyType(
         Role.DENOISER: DENOISER,
         Role.PRIOR: DENOISER,
         Role.GUIDER: GUIDANCE,
-        Role.DECODER: VAE | {Place.LATENTS},
+        # It also makes the latents of given pictures: the sample's, and what lies beside it.
+        Role.DECODER: VAE | {Place.LATENTS, Place.CONDITIONING},
         Role.SAFETY_CHECKER: CONVERSION,
         Role.WATERMARKER: CONVERSION,
     }
