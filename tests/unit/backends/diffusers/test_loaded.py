@@ -14,7 +14,9 @@ from tiny_suites import CALL, one_case
 
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.backends.diffusers.loaded import fresh_copy
+from goldenseed.environment.determinism import settings
 from goldenseed.environment.fingerprint import environment_differences
+from goldenseed.suite.model import Determinism
 from goldenseed.trace.stages import Stage
 
 
@@ -63,7 +65,9 @@ def test_a_step_put_on_the_scheduler_s_object_does_what_it_does_in_diffusers(
 
     pipeline = diffusers.DiffusionPipeline.from_pretrained(sd)
     prepared(pipeline)
-    by_hand = pipeline("a red ball", generator=torch.Generator().manual_seed(7), **CALL).images[0]
+    generator = torch.Generator().manual_seed(7)
+    with settings(Determinism()):
+        by_hand = pipeline("a red ball", generator=generator, **CALL).images[0]
 
     backend = DiffusersBackend(prepare=prepared)
     for _ in range(2):  # its state is what it was, whatever was made before
