@@ -91,6 +91,9 @@ def _of_a_part(difference: KeyDifference, effect: Effect, findings: Findings) ->
     if key.startswith("model_file.") and f"model.{part}.attributes_sha256" in findings.keys:
         # What is loaded is another too: not a field that says with which release it was written.
         return replace(effect, weight=RECORDED)
+    if key.endswith(_ADAPTED) and _same_files(part, findings) and _other_files(part, findings):
+        # It holds modules of the part whose file is another: the ControlNet of Z-Image does.
+        return replace(effect, weight=LIKELY)
     if key.endswith(".attributes_sha256") and role_of(part) is Role.DECODER:
         return replace(effect, cause=Cause.VAE_WEIGHTS)
     return effect
@@ -187,3 +190,14 @@ def _same_files(component: str, findings: Findings) -> bool:
     known = findings.sides.present.environment or {}
     own = [key for key in known if key.startswith(prefix)]
     return bool(own) and not any(key.startswith(prefix) for key in findings.keys)
+
+
+def _other_files(component: str | None, findings: Findings) -> bool:
+    """Say whether the weights' file of another component is another."""
+    own = f"model_file.{component}/"
+    return any(
+        key.startswith("model_file.")
+        and not key.startswith(own)
+        and key.endswith((".safetensors", ".bin"))
+        for key in findings.keys
+    )

@@ -66,6 +66,19 @@ def test_a_foreign_method_of_the_pipeline_goes_before_weights_that_are_the_same(
     assert found.causes[0].cause is Cause.PATCH
 
 
+def test_a_part_that_holds_modules_of_another_is_not_blamed_for_the_other_s_file():
+    file, own = "model_file.unet/weights.safetensors", "model_file.controlnet/weights.safetensors"
+    before: dict[str, Value] = {file: "1" * 64, own: "1" * 64, "model.controlnet.sha256": "a" * 64}
+    changed: dict[str, Value] = {
+        file: "2" * 64,
+        "model.unet.sha256": "f" * 64,
+        "model.controlnet.sha256": "b" * 64,
+    }
+    found = told(Toy(weight=1.01), before, **changed)
+    assert found.causes[0].cause is Cause.DENOISER
+    assert found.causes[0].confidence > 0.6
+
+
 def test_digests_that_follow_from_an_adapter_in_the_same_files_accuse_no_weights():
     files: dict[str, Value] = {"model_file.unet/weights.safetensors": "1" * 64, **NOT_FUSED}
     found = told(Toy(weight=1.01), files, pipeline__fused_loras=1, model__unet__sha256="f" * 64)
