@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.protocol import Generation, GenerationError, Settings
+from goldenseed.core.elements import MOST, TENSOR_MODES, kind_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.suite.model import DIFFUSERS
@@ -161,6 +162,8 @@ class _Guarded:
         made = self._asked("generate", self._inner.generate, case)
         if not isinstance(made, Generation):
             raise self._refusal(f"returned a {type(made).__name__}, not a goldenseed.Generation")
+        if made.elements:
+            return self._with_elements(made)
         image = made.image
         if not isinstance(image, Image) or image.mode not in MODES or 0 in image.size:
             found = repr(image) if isinstance(image, Image) else f"a {type(image).__name__}"
@@ -174,6 +177,25 @@ class _Guarded:
             kind = type(made.recording).__name__
             raise self._refusal(f"returned a {kind} as its recording, not one of record_stages()")
         return replace(made, recording=made.recording.ending_in(image))
+
+    def _with_elements(self, made: Generation) -> Generation:
+        """Check that every element is a picture or an array of floats, with a name of its own."""
+        names = {each.name for each in made.elements}
+        if made.image is not None or len(names) < len(made.elements) or len(names) > MOST:
+            raise self._refusal(
+                f"returned {len(made.elements)} elements with {len(names)} names, and "
+                f"{'an image beside them' if made.image is not None else 'no image'}"
+            )
+        for each in made.elements:
+            pixels = hasattr(each.content, "tobytes") and hasattr(each.content, "size")
+            size, mode = kind_of(each.content) if pixels else ((0, 0), "")
+            if 0 in size or mode not in (*MODES, *TENSOR_MODES):
+                kind = f"{type(each.content).__name__} of {mode or 'no mode'}"
+                error = self._refusal(f"returned as {each.name} a {kind}, no picture or floats")
+                error.code = "unusable_image"
+                raise error
+        self._number("generate", made.seconds)
+        return made
 
     def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
         self._case = case

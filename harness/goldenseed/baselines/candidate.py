@@ -12,14 +12,30 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from goldenseed.baselines.entry import AcceptedImage, ExactImage, MeasuredTolerance, RejectedImage
+from goldenseed.baselines.entry import (
+    AcceptedElement,
+    AcceptedImage,
+    ExactImage,
+    MeasuredTolerance,
+    RejectedImage,
+)
+from goldenseed.core.elements import (
+    MOST,
+    content_sha256,
+    decoded,
+    kind_of,
+    sequence_sha256,
+    values_sha256,
+)
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import json_sha256, pretty_json, sha256_hex
+from goldenseed.core.files import json_sha256, pretty_json
 from goldenseed.trace.files import digest_of, read_trace
-from goldenseed.trace.stages import Stage, end_of, stages_sha256
+from goldenseed.trace.stages import Stage, ends_of, stages_sha256
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from goldenseed.core.elements import Content
 
 
 _PROFILE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
@@ -28,6 +44,18 @@ _SAYS_NOTHING = re.compile(r"[\W_]*(why|reason|text)?[\W_]*", re.IGNORECASE)
 
 RecordedStage = tuple[Stage, int, str | None, str]
 """Stage, index, source and digest of what a run's record lists of a trace."""
+
+
+@dataclass(frozen=True)
+class CandidateElement:
+    """One picture or tensor of those that a call returned, as the run's record has it."""
+
+    name: str
+    file: Path
+    """In the run's folder."""
+    sha256: str
+    size: tuple[int, int]
+    mode: str
 
 
 @dataclass(frozen=True)
@@ -55,11 +83,20 @@ class Candidate:
     """Pillow's mode by the run's record; None where nothing says it."""
     stages: tuple[RecordedStage, ...] | None = None
     """The trace's stages by the run's record; None where nothing says them."""
+    elements: tuple[CandidateElement, ...] = ()
+    """What the call returned, where that is not one picture; ``image`` is then one of them."""
 
     @property
     def name(self) -> str:
         """Suite, case and profile, for messages."""
         return f"{self.suite}::{self.case} in {self.profile}"
+
+    @property
+    def pictures(self) -> tuple[tuple[str, str], ...]:
+        """Digest and mode of every picture and tensor, once each."""
+        if not self.elements:
+            return ((self.pixels_sha256, self.mode or ""),)
+        return tuple(dict.fromkeys((each.sha256, each.mode) for each in self.elements))
 
 
 @dataclass(frozen=True)
@@ -90,6 +127,37 @@ class Signature:
         return cls(by.strip(), reason.strip(), at.astimezone(UTC).replace(microsecond=0))
 
 
+def verified_element(candidate: Candidate, sha256: str) -> Content:
+    """Decode the picture or tensor of that digest, as ``verified_image`` does; same errors."""
+    if not candidate.elements:
+        return verified_image(candidate)
+    element = next(each for each in candidate.elements if each.sha256 == sha256)
+    found = decoded(element.file, element.mode)
+    said = (sha256, (element.size, element.mode))
+    if (content_sha256(found), kind_of(found)) != said:
+        raise _altered(
+            candidate, f"{element.name} is not the one that the run's record names", element.file
+        )
+    return found
+
+
+def _verified(candidate: Candidate) -> tuple[tuple[tuple[int, int], str], tuple[str, ...]]:
+    """Verify all of the candidate; return size and mode of the first, and the bytes' digests."""
+    if not candidate.elements:
+        image = verified_image(candidate)
+        return (image.size, image.mode), (values_sha256(image),)
+    _check_sayings(candidate)
+    found = sequence_sha256((each.name, each.sha256) for each in candidate.elements)
+    if found != candidate.pixels_sha256:
+        raise _altered(candidate, "its elements are not those that its pixels_sha256 stands for")
+    if len(candidate.elements) > MOST:
+        raise _altered(candidate, f"it has {len(candidate.elements):,} elements")
+    values = tuple(
+        values_sha256(verified_element(candidate, each.sha256)) for each in candidate.elements
+    )
+    return (candidate.elements[0].size, candidate.elements[0].mode), values
+
+
 def verified_image(candidate: Candidate) -> Image.Image:
     """Decode the candidate's image and check everything its run's record says of it.
 
@@ -101,13 +169,7 @@ def verified_image(candidate: Candidate) -> Image.Image:
     """
     from goldenseed.core import pixels  # reading entries needs no image library
 
-    if not _PROFILE.fullmatch(candidate.profile):
-        raise GoldenseedError(
-            f"{candidate.name}: {candidate.profile!r} is no profile's name",
-            fix="a profile is written in lower case, as in cpu-x86_64-avx512",
-        )
-    if json_sha256(candidate.recipe) != candidate.recipe_sha256:
-        raise _altered(candidate, "the recipe does not fit the recipe_sha256 of the run's record")
+    _check_sayings(candidate)
     image = pixels.decode(candidate.image)
     for what, found, said in (
         ("the pixels have the digest", pixels.pixels_sha256(image), candidate.pixels_sha256),
@@ -119,10 +181,22 @@ def verified_image(candidate: Candidate) -> Image.Image:
     return image
 
 
-def verified_trace(candidate: Candidate, image: Image.Image) -> tuple[str | None, str | None]:
-    """Check that the candidate's trace is that of ``image``, and the one its run recorded.
+def _check_sayings(candidate: Candidate) -> None:
+    """Check what the record says that needs no picture: profile and recipe."""
+    if not _PROFILE.fullmatch(candidate.profile):
+        raise GoldenseedError(
+            f"{candidate.name}: {candidate.profile!r} is no profile's name",
+            fix="a profile is written in lower case, as in cpu-x86_64-avx512",
+        )
+    if json_sha256(candidate.recipe) != candidate.recipe_sha256:
+        raise _altered(candidate, "the recipe does not fit the recipe_sha256 of the run's record")
 
-    Returns the trace's digest and that of its stages' digests; both None where there is no trace.
+
+def verified_trace(candidate: Candidate, values: Sequence[str]) -> tuple[str | None, str | None]:
+    """Check that the candidate's trace is the one its run recorded, and ends in ``values``.
+
+    These are the SHA-256 of the bytes of each picture. Returns the trace's digest and that of its
+    stages' digests; both None where there is no trace.
 
     Raises:
         GoldenseedError: it is missing, cut short or altered, its stages are not those of the run's
@@ -140,13 +214,13 @@ def verified_trace(candidate: Candidate, image: Image.Image) -> tuple[str | None
             candidate,
             f"the stages of the trace {candidate.trace.name} are not those of the run's record",
         )
-    last = end_of(trace)
-    found = sha256_hex(image.tobytes())
-    if last is None or last.sha256 != found:
+    ends_in = ends_of(trace, len(values))
+    if ends_in != tuple(values):
+        other = next((pair for pair in zip(ends_in, values, strict=False) if len({*pair}) > 1), ())
         ends = (
-            "does not say in which pixels it ends"
-            if last is None
-            else (f"ends in the pixels {last.sha256[:12]}…, and the image's are {found[:12]}…")
+            f"ends in the pixels {other[0][:12]}…, and the image's are {other[1][:12]}…"
+            if other
+            else "does not say in which pixels it ends"
         )
         raise _altered(candidate, f"the trace {candidate.trace.name} {ends}")
     return digest_of(candidate.trace), stages_sha256(each.digest for each in trace)
@@ -154,13 +228,23 @@ def verified_trace(candidate: Candidate, image: Image.Image) -> tuple[str | None
 
 def accepted_image(candidate: Candidate, signature: Signature) -> AcceptedImage:
     """Verify the candidate and return what its entry will say of it; raises ``GoldenseedError``."""
-    image = verified_image(candidate)
-    trace_sha256, of_stages = verified_trace(candidate, image)
+    (size, mode), values = _verified(candidate)
+    trace_sha256, of_stages = verified_trace(candidate, values)
     return AcceptedImage(
         pixels_sha256=candidate.pixels_sha256,
-        width=image.width,
-        height=image.height,
-        mode=image.mode,
+        width=size[0],
+        height=size[1],
+        mode=mode,
+        elements=tuple(
+            AcceptedElement(
+                name=each.name,
+                sha256=each.sha256,
+                width=each.size[0],
+                height=each.size[1],
+                mode=each.mode,
+            )
+            for each in candidate.elements
+        ),
         recipe=dict(candidate.recipe),
         recipe_sha256=candidate.recipe_sha256,
         environment_sha256=json_sha256(candidate.environment),
@@ -176,9 +260,10 @@ def accepted_image(candidate: Candidate, signature: Signature) -> AcceptedImage:
 
 def rejected_image(candidate: Candidate, signature: Signature) -> RejectedImage:
     """Verify the candidate and return what its entry will say of it; raises ``GoldenseedError``."""
-    verified_image(candidate)
+    _verified(candidate)
     return RejectedImage(
         pixels_sha256=candidate.pixels_sha256,
+        elements=tuple(each.sha256 for each in candidate.elements),
         run_id=candidate.run_id,
         rejected_at=signature.at,
         rejected_by=signature.by,
@@ -199,10 +284,10 @@ def refuse_rivals(candidates: Sequence[Candidate]) -> None:
             )
 
 
-def _altered(candidate: Candidate, what: str) -> GoldenseedError:
+def _altered(candidate: Candidate, what: str, file: Path | None = None) -> GoldenseedError:
     return GoldenseedError(
         f"{candidate.name}: {what}",
-        path=candidate.image,
+        path=file or candidate.image,
         fix=f"the folder of run {candidate.run_id} was altered: run the suite again",
     )
 

@@ -76,13 +76,29 @@ class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class AcceptedImage(_Document):
-    """One image that somebody accepted, with who, when and why."""
+class AcceptedElement(_Document):
+    """One of the pictures and tensors that an accepted call returned."""
 
-    pixels_sha256: Sha256
+    name: str
+    """Which it is: ``frames[17]``, ``images[1]``, ``image_embeds``."""
+    sha256: Sha256
+    """Of a picture the digest of its pixels; see ``goldenseed.core.elements``."""
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     mode: str
+
+
+class AcceptedImage(_Document):
+    """One image that somebody accepted, with who, when and why; or all that one call returned."""
+
+    pixels_sha256: Sha256
+    """Where there are ``elements``, the one digest of them all, in order."""
+    width: int = Field(ge=1)
+    """Where there are ``elements``, width, height and mode of the first."""
+    height: int = Field(ge=1)
+    mode: str
+    elements: tuple[AcceptedElement, ...] = ()
+    """What the call returned, where that is not one picture; the file has the key where it is."""
     recipe: dict[str, JsonValue]
     recipe_sha256: Sha256
     environment_sha256: Sha256
@@ -108,6 +124,8 @@ class RejectedImage(_Document):
     rejected_at: AwareDatetime
     rejected_by: str
     reason: str
+    elements: tuple[Sha256, ...] = ()
+    """The digests of what the call returned, where that is not one picture."""
 
 
 class OverruledRejection(RejectedImage):
@@ -138,6 +156,12 @@ class ProfileBaseline(_Document):
             *(image.pixels_sha256 for image in self.accepted),
             *(image.pixels_sha256 for image in self.rejected),
         )
+
+    def files(self) -> tuple[str, ...]:
+        """Return the digests of all pictures and tensors named here, the elements' among them."""
+        elements = (each.sha256 for image in self.accepted for each in image.elements)
+        rejected = (each for image in self.rejected for each in image.elements)
+        return (*self.digests(), *elements, *rejected)
 
     def traces(self) -> tuple[str, ...]:
         """Return the digests of the traces named here."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from goldenseed.core.elements import suffix_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, write_atomically
 from goldenseed.core.names import RESERVED, name_problem, suite_name_problem
@@ -72,6 +73,10 @@ class Places:
         digest = _digest(pixels_sha256)
         return self.images / digest[:2] / f"{digest}.png"
 
+    def element(self, sha256: str, mode: str) -> Path:
+        """Return the file of a picture or tensor of ``mode``; errors as of ``image``."""
+        return self.image(sha256).with_suffix(suffix_of(mode))
+
     def environment(self, environment_sha256: str) -> Path:
         """Return the file of an environment; GoldenseedError if that is no SHA-256 digest."""
         return self.environments / f"{_digest(environment_sha256)}{_ENTRY_SUFFIX}"
@@ -99,8 +104,8 @@ class Places:
         )
 
     def stored_images(self) -> tuple[str, ...]:
-        """Return the digests of the images that lie there, sorted."""
-        return _stored(self.images, ".png")
+        """Return the digests of the pictures and tensors that lie there, sorted."""
+        return tuple(sorted({*_stored(self.images, ".png"), *_stored(self.images, ".npy")}))
 
     def stored_traces(self) -> tuple[str, ...]:
         """Return the digests of the traces that lie there, sorted."""

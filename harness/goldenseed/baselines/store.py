@@ -17,7 +17,7 @@ from goldenseed.baselines.candidate import (
     accepted_image,
     refuse_rivals,
     rejected_image,
-    verified_image,
+    verified_element,
 )
 from goldenseed.baselines.changes import Outcome, Step, make_plan
 from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
@@ -31,6 +31,8 @@ from goldenseed.trace.stages import Trace
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from goldenseed.core.elements import Content
 
 __all__ = ["BaselineStore", "Candidate", "Outcome", "Step"]
 
@@ -79,6 +81,14 @@ class BaselineStore:
         """
         return stored.image(self._places, pixels_sha256)
 
+    def element(self, sha256: str, mode: str) -> Content:
+        """Decode an accepted picture or tensor of ``mode``; errors as of ``image``."""
+        return stored.element(self._places, sha256, mode)
+
+    def element_path(self, sha256: str, mode: str) -> Path:
+        """Return where an accepted picture or tensor of ``mode`` lies or would lie."""
+        return self._places.element(sha256, mode)
+
     def image_file(self, pixels_sha256: str) -> bytes:
         """Return an accepted image's PNG file, its pixels verified; errors as of ``image``."""
         return stored.image_file(self._places, pixels_sha256, self._verified)
@@ -115,7 +125,7 @@ class BaselineStore:
         An image whose entry another process is about to write counts among them. Raises
         GoldenseedError if an entry cannot be read: what it names is then unknown.
         """
-        named = {digest for each in self._baselines() for digest in each.digests()}
+        named = {digest for each in self._baselines() for digest in each.files()}
         return tuple(digest for digest in self._places.stored_images() if digest not in named)
 
     def unreferenced_traces(self) -> tuple[str, ...]:
@@ -239,7 +249,7 @@ class BaselineStore:
         """Yield every file that accepting the candidates may write."""
         for each in candidates:
             yield self.entry_path(each.suite, each.case)
-            yield self._places.image(each.pixels_sha256)
+            yield from (self._places.element(*picture) for picture in each.pictures)
             yield self._places.environment(json_sha256(each.environment))
             if each.trace is not None:
                 yield self._places.trace(digest_of(each.trace))
@@ -268,8 +278,9 @@ class BaselineStore:
             stored.store_trace(self._places, candidate.trace)
 
     def _store_image(self, candidate: Candidate) -> None:
-        verified = partial(verified_image, candidate)
-        stored.store_image(self._places, candidate.pixels_sha256, verified)
+        for sha256, mode in candidate.pictures:
+            verified = partial(verified_element, candidate, sha256)
+            stored.store_element(self._places, sha256, mode, verified)
 
     def _baselines(self) -> Iterator[ProfileBaseline]:
         for suite in self.suites():

@@ -90,7 +90,7 @@ class GoldenImage:
                 record, usable, limits=limits, dtype=dtype, mask=masked
             )
             prompt = prompt if isinstance(prompt, str) else None
-            record = with_content(record, usable, prompt, scored)
+            record = with_content(record, [(None, usable)], prompt, scored)
         settle(self._item, record, self._session.said_of)
         return record
 

@@ -110,6 +110,7 @@ class Worker:
             return self._explained(record, error, case.noise.kind), error
         made = Made(
             image=generation.image,
+            elements=generation.elements,
             profile=case_profile(case, self.environment),
             environment=self.environment,
             environment_sha256=self._environment_sha256,
@@ -126,7 +127,7 @@ class Worker:
             dtype=case.suite.model.dtype,
             mask=case.mask,
         )
-        return with_content(record, generation.image, case.text, case.content), None
+        return with_content(record, made.pictures, case.text, case.content), None
 
     def _explained(self, failure: CaseRecord, error: GoldenseedError, noise: str) -> CaseRecord:
         if not isinstance(error, GenerationError) or error.unusable is None or not self._backend:
