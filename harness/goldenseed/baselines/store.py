@@ -14,10 +14,7 @@ from goldenseed.baselines.candidate import (
     Candidate,
     Measurement,
     Signature,
-    accepted_image,
     refuse_rivals,
-    rejected_image,
-    verified_element,
 )
 from goldenseed.baselines.changes import Outcome, Step, make_plan
 from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
@@ -25,6 +22,7 @@ from goldenseed.baselines.places import Places, exclusive, refuse_links
 from goldenseed.baselines.reading import read_entry
 from goldenseed.baselines.rejections import Rejections, refuse, rejections_of
 from goldenseed.baselines.verified import Verified
+from goldenseed.baselines.verifying import accepted_image, rejected_image, verified_element
 from goldenseed.core.files import json_sha256, remove_leftovers
 from goldenseed.trace.files import digest_of
 from goldenseed.trace.stages import Trace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,14 +22,13 @@ from goldenseed.suite.masking import MaskSpec
 from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.verdict.evidence import Evidence, reference_to
 from goldenseed.verdict.judge import Judgement, judge
-from goldenseed.verdict.model import CONTENT, Reason, Verdict
+from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from goldenseed.backends.protocol import GenerationError
     from goldenseed.baselines.entry import AcceptedImage, BaselineEntry
-    from goldenseed.content.scores import Broken
     from goldenseed.trace.digesting import Recording
 
 
@@ -235,65 +234,3 @@ class Judging:
             return None, None
         place = self._pictures.keep(mask, pixels_sha256(mask))
         return mask, MaskUsed(source=spec.source, ignore=spec.ignore, image=place or "")
-
-
-def with_content(
-    record: CaseRecord,
-    pictures: Iterable[tuple[str | None, Image]],
-    prompt: str | None,
-    limits: Mapping[str, Limit],
-) -> CaseRecord:
-    """Complete ``record`` with the scores that ``limits`` are set on.
-
-    The verdict stays: it says if an image is the same, and these say if it is good. A limit that
-    does not hold, or a score that cannot be computed, makes the case fail, with its own reason.
-    Each of several pictures has to hold every limit; on record is the value nearest to breaking it,
-    and of each limit the worst picture that breaks it.
-    """
-    if not limits:
-        return record
-    from goldenseed.content.scores import score_image
-
-    values: dict[str, float] = {}
-    worst: dict[tuple[str, str], Reason] = {}
-    reasons: list[Reason] = []
-    try:
-        seen = 0
-        for seen, (name, image) in enumerate(pictures, 1):  # noqa: B007 - how many is asked below
-            found, broken = score_image(image, prompt, limits)
-            for score, value in found.items():
-                upper = f"max_{score}" in limits
-                values[score] = (max if upper else min)(values.get(score, value), value)
-            for each in broken:
-                below = each.value < each.limit.value
-                key = each.score, "min" if below else "max"
-                by = abs(each.value - each.limit.value)
-                known = worst.get(key)
-                if known is None or by > abs(float(known.value or 0) - each.limit.value):
-                    worst[key] = _broken(each, name)
-        reasons = [*worst.values()]
-        if not seen:
-            what = f"{', '.join(limits)}: the call returned no picture to score"
-            reasons = [Reason(code=CONTENT, detail=what)]
-    except GoldenseedError as error:
-        reasons = [Reason(code=CONTENT, detail=str(error))]
-    return record.model_copy(
-        update={
-            "content": values,
-            "content_limits": {name: limit.value for name, limit in limits.items()},
-            "reasons": (*record.reasons, *reasons),
-            "passed": record.passed and not reasons,
-        }
-    )
-
-
-def _broken(found: Broken, element: str | None) -> Reason:
-    return Reason(
-        code=CONTENT,
-        metric=found.score,
-        direction="min" if found.value < found.limit.value else "max",
-        value=found.value,
-        limit=found.limit.value,
-        source=found.limit.source,
-        element=element,
-    )

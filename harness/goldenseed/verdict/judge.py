@@ -107,7 +107,7 @@ def judge(
         _for(each, tolerance).explains(each.metrics, measures) for each, _, _ in judged
     )
     advice = () if verdict is Verdict.MATCH else calibration_advice(accepted, now, against)
-    several = (differing(len(judged), len(now.elements)),) if now.elements else ()
+    several = (differing(len(judged), len(now.elements), worst),) if now.elements else ()
     return Judgement(
         verdict,
         (*of_element(reasons, worst), *several, *fallback, *advice),

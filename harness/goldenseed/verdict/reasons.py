@@ -92,11 +92,11 @@ def of_element(reasons: Sequence[Reason], element: Compared) -> tuple[Reason, ..
     )
 
 
-def differing(count: int, of: int) -> Reason:
-    """Say how many elements are not the accepted ones."""
+def differing(count: int, of: int, worst: Compared) -> Reason:
+    """Say how many elements are not the accepted ones, and which decides."""
     verb = "differs" if count == 1 else "differ"
-    detail = f"{count} of {of} {verb} from the accepted ones"
-    return Reason(code="elements", metric="elements", value=count, limit=of, detail=detail)
+    detail = f"{count} of {of} elements {verb} from the accepted ones, {worst.name} decides"
+    return Reason(code="elements", value=count, limit=of, detail=detail, element=worst.name)
 
 
 ROUNDING_ALONE: Final = (
