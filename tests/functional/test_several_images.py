@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -113,7 +114,7 @@ def test_the_worst_frame_decides_and_is_named(film: Project):
         "frames[3]"
     }
     folder = film.path / "reports" / "latest"
-    assert "frames&#91;3&#93;: mean difference" in (folder / "summary.md").read_text()
+    assert "frames&#91;3&#93;&#58; mean difference" in (folder / "summary.md").read_text()
     page = (folder / "index.html").read_text()
     assert "5 elements (frames[0] … frames[4]): 1 drift, 4 identical" in page
     assert "Distance of each element to the accepted one" in page
@@ -223,7 +224,7 @@ def test_an_entry_whose_elements_were_edited_is_an_error_with_its_line(film: Pro
 
 def test_rejected_frames_stay_rejected(film: Project):
     film.run()
-    assert film.command("accept", "latest", "--reject", "--reason", "torn").returncode == 0
+    assert film.command("reject", "latest", "film::a[seed=1]", "--reason", "torn").returncode == 0
     film.run()
     assert case_of(film)["verdict"] == "rejected"
 
@@ -233,27 +234,27 @@ def test_two_runs_are_compared_frame_by_frame(film: Project):
     first = film.record()["run_id"]
     tell(film, frames=5, moved=4)
     film.run()
-    done = film.command("diff", f"reports/{first}", "reports/latest", "--report")
-    assert "frames[4]" in done.stdout + done.stderr
-    found = json.loads(
-        (film.path / f"reports/diff-{first}-{film.record()['run_id']}/run.json").read_text()
-    )
-    assert [each["verdict"] for each in found["cases"][0]["elements"]][-1] == "drift"
+    done = film.command("diff", f"reports/{first}", "reports/latest", "--report", "out")
+    assert done.returncode == 1
+    assert "1 drift" in done.stdout
+    (case,) = json.loads((film.path / "out" / "run.json").read_text())["cases"]
+    assert [each["verdict"] for each in case["elements"]] == [*["identical"] * 4, "drift"]
+    assert all((film.path / "out" / each["file"]).is_file() for each in case["elements"])
 
 
 def test_every_frame_has_to_hold_a_content_limit(film: Project):
     film.edit("gates:", "content: {min_sharpness: 5}\ngates:", film.path / "film.suite.yaml")
     film.accept_all()
     film.run().assert_outcomes(passed=1)
-    tell(film, frames=5, larger=2)  # a flat one
+    tell(film, frames=5, larger=2)  # a frame of one colour
     result = film.run()
-    result.stdout.fnmatch_lines(["*frames?2?: content: sharpness 0.0 < min_sharpness 5.0*"])
+    result.stdout.fnmatch_lines(["*frames?2?: content: sharpness 0 < min_sharpness 5*"])
     assert case_of(film)["content"]["sharpness"] == 0
 
 
 def test_what_takes_one_image_says_that_it_is_given_several(film: Project):
     film.accept_all()
-    done = film.command("calibrate", "film.suite.yaml", "--runs", "2")
+    done = film.command("calibrate", "film.suite.yaml", "-n", "2")
     assert done.returncode != 0
     assert "Traceback" not in done.stderr + done.stdout
     assert "elements" in done.stderr + done.stdout
@@ -268,7 +269,26 @@ def test_the_trace_ends_in_every_frame(film: Project):
     assert [each["index"] for each in found] == list(range(5))
     folder = film.path / "reports" / "latest"
     for stage, element in zip(found, case_of(film)["elements"], strict=True):
-        import hashlib
-
         with Image.open(folder / element["file"]) as image:
             assert hashlib.sha256(np.asarray(image).tobytes()).hexdigest() == stage["sha256"]
+
+
+def test_a_set_says_that_it_takes_cases_of_one_image(film: Project):
+    sets = """\
+  - {id: b, seeds: [2]}
+consistency:
+  - {id: same, cases: [a, b], within: {max_phash_distance: 4}}
+"""
+    suite = film.path / "film.suite.yaml"
+    suite.write_text(suite.read_text() + sets)
+    result = film.run("--golden-update=missing")
+    result.stdout.fnmatch_lines(["*is 5 elements (frames?0?, *), and one image is wanted*"])
+
+
+def test_a_case_is_not_given_several_images_as_one(film: Project):
+    film.run("--golden-update=missing")
+    suite = film.path / "film.suite.yaml"
+    suite.write_text(
+        suite.read_text() + "  - {id: b, seeds: [2], inputs: {image: {case: 'a[seed=1]'}}}\n"
+    )
+    film.run("-k", "b").stdout.fnmatch_lines(["*of which 5 elements are accepted (frames?0?, *)*"])
