@@ -23,7 +23,9 @@ class Kept:
 
     digest: StageDigest
     values: Array
-    """The numbers, any shape; nobody may change them any more. bfloat16 as its bits, 16 each."""
+    """The numbers, any shape; nobody may change them any more. bfloat16 as its bits, 16 each.
+
+    None of those that have neither norm nor sketch, such as a picture's levels."""
 
 
 def kept(
@@ -35,7 +37,8 @@ def kept(
     values = np.asarray(values, order="C")
     sha256 = sha256_hex(values.reshape(-1).view(np.uint8).data)
     digest = StageDigest(stage, index, source, values.shape, dtype or values.dtype.name, sha256)
-    return Kept(digest, values)
+    sketched = values.dtype.kind in "fc" or dtype == "bfloat16"
+    return Kept(digest, values if sketched else values.reshape(-1)[:0].copy())
 
 
 def records(kept: Sequence[Kept]) -> Trace:
