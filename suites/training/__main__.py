@@ -10,13 +10,22 @@ from diffusers import AutoencoderKL
 
 from .adherence import describe, draw_exactly, held_out_pairs, try_all
 from .autoencoder import AutoencoderPlan, train_autoencoder
+from .companions import (
+    CompanionPlan,
+    dotted,
+    measure_controlnet,
+    striped,
+    train_controlnet,
+    train_lora,
+)
 from .denoiser import DenoiserPlan, encode_training_set, load_denoiser, train_denoiser
 from .sampling import Sampling, generate, load_pipeline
 from .save import save_pipeline
 from .scenes import caption
 from .sheet import make_sheet
 
-_MODEL: Final = Path(__file__).parents[1] / "shapes-sd"
+_SUITES: Final = Path(__file__).parents[1]
+_MODEL: Final = _SUITES / "shapes-sd"
 _SHEET: Final = Path(__file__).parents[2] / "docs" / "images" / "shapes-sd.png"
 
 
@@ -40,6 +49,18 @@ def _train_all(options: argparse.Namespace) -> None:
     _train_autoencoder(options)
     _train_denoiser(options)
     _save(options)
+
+
+def _train_companions(options: argparse.Namespace) -> None:
+    train_controlnet(options.model, _SUITES / "shapes-edges", CompanionPlan())
+    for texture in (striped, dotted):
+        file = _SUITES / "shapes-loras" / f"{texture.__name__}.safetensors"
+        train_lora(options.model, file, CompanionPlan(pictures=800, steps=500), texture)
+
+
+def _measure_companions(options: argparse.Namespace) -> None:
+    on, off = measure_controlnet(options.model, _SUITES / "shapes-edges", scenes=24)
+    print(f"edges of 24 scenes followed: F1 {on:.2f} with the hint, {off:.2f} without")
 
 
 def _measure(options: argparse.Namespace) -> None:
@@ -89,6 +110,8 @@ def _parse() -> argparse.Namespace:
         ("train-denoiser", _train_denoiser, "train U-Net and text encoder, or resume training"),
         ("save", _save, "write the trained networks as a pipeline folder"),
         ("all", _train_all, "the three above, in order"),
+        ("train-companions", _train_companions, "train the ControlNet and the LoRAs"),
+        ("measure-companions", _measure_companions, "print how well the ControlNet is followed"),
     ):
         verbs.add_parser(name, help=text).set_defaults(action=action)
     measure = verbs.add_parser("measure", help="print the share of held-out prompts followed")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel
 
@@ -123,6 +123,17 @@ def _stratified_timesteps(batch: int, rng: torch.Generator) -> Tensor:
     return (places * 1000).long().clamp(0, 999)
 
 
+def noised(
+    scheduler: DDIMScheduler, clean: Tensor, rng: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return latents (B, 8, 16, 16) with noise, their timesteps (B,), and the v to predict."""
+    timesteps = _stratified_timesteps(len(clean), rng)
+    noise = torch.randn(clean.shape, generator=rng)
+    signal_power = scheduler.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
+    signal, spread = signal_power.sqrt(), (1 - signal_power).sqrt()
+    return signal * clean + spread * noise, timesteps, signal * noise - spread * clean
+
+
 def _compute_loss(
     model: Denoiser, batch: Encoded, plan: DenoiserPlan, rng: torch.Generator
 ) -> Tensor:
@@ -130,14 +141,9 @@ def _compute_loss(
 
     Latents of objects weigh up to `1 + object_weight` times those of the background.
     """
-    clean = batch.latents
-    timesteps = _stratified_timesteps(len(clean), rng)
-    noise = torch.randn(clean.shape, generator=rng)
-    signal_power = make_scheduler().alphas_cumprod[timesteps].view(-1, 1, 1, 1)
-    signal, spread = signal_power.sqrt(), (1 - signal_power).sqrt()
+    noisy, timesteps, target = noised(make_scheduler(), batch.latents, rng)
     words = model.text_encoder(batch.tokens).last_hidden_state
-    predicted = model.unet(signal * clean + spread * noise, timesteps, words).sample
-    error = (predicted - (signal * noise - spread * clean)).square()
+    error = (model.unet(noisy, timesteps, words).sample - target).square()
     weight = 1 + plan.object_weight * batch.masks
     loss: Tensor = (error * weight).mean() / weight.mean()
     return loss

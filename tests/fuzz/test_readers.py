@@ -15,6 +15,8 @@ from fuzz.mutations import Edit, edits
 from fuzz.targets import TARGETS
 
 EXAMPLES = 40
+NO_EDIT: Edit = (1, 0, 0)
+"""Inserts the first of the pieces, which is empty."""
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -25,3 +27,10 @@ def test_a_damaged_file_is_read_or_refused(name: str, tmp_path: Path):
         check(name, changes, tmp_path)
 
     holds()
+
+
+@pytest.mark.parametrize(
+    "name", ["suite", "suite_files", "suite_of_code", "gates", "npy", "safetensors", "mask"]
+)
+def test_what_the_targets_begin_with_is_read(name: str, tmp_path: Path):
+    TARGETS[name]([NO_EDIT], tmp_path)

@@ -127,7 +127,7 @@ class Backends:
 
     def _of(self, case: Case) -> _Guarded:
         """Return the case's back end; the model of another one is freed first."""
-        model = case.suite.model
+        model = case.model
         if model.backend not in self._made:
             make = look_up(model.backend, case.suite.path, model.backend_line)
             self._made[model.backend] = _Guarded(model.backend, make, self._settings)

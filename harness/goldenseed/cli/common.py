@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.listing import first_of
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.runs.folder import load_run
 from goldenseed.runs.record import CaseRecord, RunRecord
@@ -72,7 +73,7 @@ def read_suite_environment(
     from goldenseed.backends.protocol import Settings
     from goldenseed.backends.registry import Backends
 
-    case = replace(suite.cases[0], scheduler=suite.model.scheduler)
+    case = replace(suite.cases[0], model=suite.model)
     backend = Backends(Settings(device=device, verify_files=verify))
     try:
         backend.load(case)
@@ -193,9 +194,8 @@ def _check_fitting(run: RunRecord, pattern: str, fitting: Sequence[CaseRecord]) 
     suites = dict.fromkeys(case.suite for case in fitting)
     if len(suites) > 1 and "::" not in pattern and pattern != "*":
         listed = [f"{case.suite}::{case.id}" for case in fitting]
-        more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
         raise GoldenseedError(
-            f"{pattern!r} fits cases of {len(suites)} suites: {', '.join(listed[:_LISTED])}{more}",
+            f"{pattern!r} fits cases of {len(suites)} suites: {first_of(listed, _LISTED)}",
             fix=f"say which suite is meant: '{next(iter(suites))}::{pattern}'; "
             f"'*::{pattern}' is all of them",
         )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.listing import first_of
 from goldenseed.diagnosis.divergence import first_divergence
 from goldenseed.diagnosis.effects import effect_of
 from goldenseed.diagnosis.evidence import Blank, Findings, Side, Sides, findings_of, unreadable
@@ -138,8 +139,7 @@ def _remarks(sides: Sides) -> Iterator[str]:
             yield f"the trace of the {name} image ends early: {last} is its last stage"
     names = sorted(set(unreadable(sides)))
     if names:
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield f"{names[0]}{more} could not be read and is not compared"
+        yield f"{first_of(names, 1)} could not be read and is not compared"
 
 
 def _has_pixels(trace: Trace) -> bool:

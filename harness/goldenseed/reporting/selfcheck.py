@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from goldenseed.core.listing import first_of
 from goldenseed.reporting.numbers import number
 from goldenseed.reporting.terminal import table
 from goldenseed.reporting.words import count_of, visible
@@ -32,7 +33,7 @@ def passing_line(check: SelfCheck) -> str:
     by_name: dict[str, list[str]] = {}
     for trial in check.passed:
         by_name.setdefault(trial.wrong, []).append(trial.case)
-    parts = [f"{wrong} in {_some(cases)}" for wrong, cases in by_name.items()]
+    parts = [f"{wrong} in {first_of(cases, _NAMED)}" for wrong, cases in by_name.items()]
     many = count_of(len(check.passed), "wrong image")
     return visible(f"{many} would pass every gate: {'; '.join(parts)}", lines=False)
 
@@ -109,7 +110,7 @@ def _no_tests(check: SelfCheck) -> Iterator[str]:
         if trial.no_test:
             found.setdefault((trial.wrong, trial.no_test), []).append(trial.case)
     for (wrong, why), cases in found.items():
-        yield f"no test: {wrong} is {why} in {_some(cases)}"
+        yield f"no test: {wrong} is {why} in {first_of(cases, _NAMED)}"
 
 
 def _left_out(check: SelfCheck) -> Iterator[str]:
@@ -118,7 +119,7 @@ def _left_out(check: SelfCheck) -> Iterator[str]:
         found.setdefault((each.wrong, each.why), []).append(each.case)
     for (wrong, why), cases in found.items():
         if wrong is None:
-            yield f"not checked: {_some(cases)}: {why}"
+            yield f"not checked: {first_of(cases, _NAMED)}: {why}"
         else:
             yield f"left out: {wrong} in {count_of(len(cases), 'case')}: {why}"
 
@@ -142,9 +143,3 @@ def _proposal(check: SelfCheck, found: Findings) -> Iterator[str]:
 def _sources(check: SelfCheck) -> str:
     found = dict.fromkeys(each.tolerance.source for each in check.right)
     return ", ".join(found) or "no tolerance"
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMED])
-    more = len(names) - _NAMED
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from goldenseed.core.listing import first_of
 from goldenseed.reporting.diagnosis import Why
 from goldenseed.reporting.view import Block, CaseView, RunView
 from goldenseed.reporting.words import About, Told, count_of, visible
@@ -140,8 +141,7 @@ def _set_lines(run: RunView) -> Iterator[str]:
         yield from (f"{each.name} ({each.place}): {fault}" for fault in each.faults)
     waiting = [f"{each.name} ({why})" for each in run.sets for why in each.record.not_judged]
     if waiting:
-        more = f" and {len(waiting) - _NAMED:,} more" if len(waiting) > _NAMED else ""
-        yield f"not judged: {', '.join(waiting[:_NAMED])}{more}"
+        yield f"not judged: {first_of(waiting, _NAMED)}"
     if held := sum(each.holds for each in run.sets):
         yield count_of(held, "set holds", "sets hold")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
+from goldenseed.core.listing import first_of
 from goldenseed.environment.lock import MOST_ROWS, LockDifference, value_in_words
 from goldenseed.reporting.commands import Place
 from goldenseed.reporting.diagnosis import Why, environment_sentence, grouping_sentences, why
@@ -150,11 +151,9 @@ class LockView:
         """The same with the first few keys."""
         named = [
             f"{each.key} {value_in_words(each.expected)} → {value_in_words(each.found)}"
-            for each in self.differences[:_KEYS]
+            for each in self.differences
         ]
-        more = len(self.differences) - _KEYS
-        rest = f", and {more} more" if more > 0 else ""
-        return f"{self.headline}: {', '.join(named)}{rest}"
+        return f"{self.headline}: {first_of(named, _KEYS)}"
 
     @property
     def block(self) -> Block:
@@ -228,8 +227,7 @@ def _remarks(run: RunRecord) -> Iterator[str]:
         for remark in case.remarks:
             said.setdefault(remark, []).append(name_of(case))
     for text, names in said.items():
-        more = f" and {len(names) - _KEYS:,} more" if len(names) > _KEYS else ""
-        yield f"{text} ({', '.join(names[:_KEYS])}{more})"
+        yield f"{text} ({first_of(names, _KEYS)})"
 
 
 def case_view(

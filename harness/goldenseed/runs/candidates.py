@@ -12,6 +12,7 @@ from goldenseed.baselines.store import BaselineStore, Candidate
 from goldenseed.core.elements import suffix_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside
+from goldenseed.core.listing import first_of
 from goldenseed.environment.profile import PORTABLE, profile_slug
 from goldenseed.runs.record import CaseRecord, EnvironmentValue, GitState, RunRecord
 from goldenseed.verdict.model import Verdict
@@ -90,9 +91,8 @@ def open_candidates(
     names = {each.name for each, _ in rejected}
     lines = [f"left out {each.name}: {in_words(rejections)}" for each, rejections in rejected]
     if errors:
-        listed = ", ".join(f"{case.suite}::{case.id}" for case in errors[:_LISTED])
-        more = f" and {len(errors) - _LISTED} more" if len(errors) > _LISTED else ""
-        lines.append(f"left out {len(errors)} with the verdict error: {listed}{more}")
+        listed = first_of([f"{case.suite}::{case.id}" for case in errors], _LISTED)
+        lines.append(f"left out {len(errors)} with the verdict error: {listed}")
     return tuple(each for each in candidates if each.name not in names), tuple(lines)
 
 

@@ -10,9 +10,9 @@ from goldenseed.verdict.model import Reason, Verdict
 
 
 class Document(BaseModel):
-    """What a record is made of: nothing in it changes, and no key is unknown."""
+    """What a record is made of: nothing changes, no key is unknown, every number is one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ElementRecord(Document):

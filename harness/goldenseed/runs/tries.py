@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from goldenseed.core.listing import first_of
 from goldenseed.runs.parts import Try
 from goldenseed.runs.record import CaseRecord
 from goldenseed.verdict.model import Verdict
@@ -50,8 +51,7 @@ def in_words(tries: Sequence[CaseRecord]) -> str:
         which = "no image" if images == {None} else which
         return f"{verdict} at each of {len(tries)} tries: {which}"
     told = [f"{each.verdict} at try {number}" for number, each in enumerate(tries, 1)]
-    more = len(told) - _TOLD
-    return ", ".join(told[:_TOLD]) + (f" and {more} more" if more > 0 else "")
+    return first_of(told, _TOLD)
 
 
 def _try(record: CaseRecord) -> Try:

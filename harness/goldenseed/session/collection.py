@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,7 +27,7 @@ from goldenseed.session.failure import (
 from goldenseed.session.golden_session import session_of
 from goldenseed.session.naming import repetitions
 from goldenseed.suite.loading import load_suite
-from goldenseed.suite.recipes import model_key
+from goldenseed.suite.recipes import cases_by_model
 
 if TYPE_CHECKING:
     from goldenseed.suite.cases import Case, GateLine, Suite
@@ -37,7 +37,7 @@ class SuiteFile(pytest.File):
     """A suite file; collects one item per case."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Load the suite and yield its cases in the order of the file."""
+        """Load the suite and yield its cases in the file's order, those of a model together."""
         try:
             session = session_of(self.config)
             suite = load_suite(self.path)
@@ -49,23 +49,33 @@ class SuiteFile(pytest.File):
             session.meet(suite)
         except GoldenseedError as error:
             raise self.CollectError(visible(str(error))) from None
-        marks: list[pytest.MarkDecorator] = [pytest.mark.golden]
-        if self.config.pluginmanager.hasplugin("xdist"):
-            marks.append(pytest.mark.xdist_group(model_key(suite)))
         custom: dict[str, pytest.MarkDecorator] = {}
-        for case, name in _repeated(suite, repetitions(self.config)):
-            # Spelled out, since pytest 9.2 sees the brackets of an id only in a text that it parses
-            # itself; without that, --lf does not know the case again.
-            nodeid = f"{self.nodeid}::{name}"
-            item = CaseItem.from_parent(self, name=name, nodeid=nodeid, case=case)
-            item.extra_keyword_matches.add(f"[seed:{case.seed}]")
-            for mark in marks:
-                item.add_marker(mark)
-            for each in case.marks:
-                if each not in custom:
-                    custom[each] = self._mark(each, case.line)
-                item.add_marker(custom[each])
-            yield item
+        for key, cases in cases_by_model(suite).items():
+            marks: list[pytest.MarkDecorator] = [pytest.mark.golden]
+            if self.config.pluginmanager.hasplugin("xdist"):
+                marks.append(pytest.mark.xdist_group(key))
+            for case, name in _repeated(cases, repetitions(self.config)):
+                yield self._item(case, name, marks, custom)
+
+    def _item(
+        self,
+        case: Case,
+        name: str,
+        marks: Sequence[pytest.MarkDecorator],
+        custom: dict[str, pytest.MarkDecorator],
+    ) -> CaseItem:
+        # Spelled out, since pytest 9.2 sees the brackets of an id only in a text that it parses
+        # itself; without that, --lf does not know the case again.
+        nodeid = f"{self.nodeid}::{name}"
+        item = CaseItem.from_parent(self, name=name, nodeid=nodeid, case=case)
+        item.extra_keyword_matches.add(f"[seed:{case.seed}]")
+        for mark in marks:
+            item.add_marker(mark)
+        for each in case.marks:
+            if each not in custom:
+                custom[each] = self._mark(each, case.line)
+            item.add_marker(custom[each])
+        return item
 
     def _check_gate(self, gate: GateLine) -> None:
         try:
@@ -122,12 +132,12 @@ class SuiteFile(pytest.File):
         return mark
 
 
-def _repeated(suite: Suite, times: int) -> Iterator[tuple[Case, str]]:
+def _repeated(cases: Sequence[Case], times: int) -> Iterator[tuple[Case, str]]:
     """Yield each case with its item's name, several times under pytest-repeat's ``--count``."""
     if times == 1:
-        yield from ((case, case.id) for case in suite.cases)
+        yield from ((case, case.id) for case in cases)
         return
-    for case in suite.cases:
+    for case in cases:
         yield from ((case, f"{case.id}[{number}-{times}]") for number in range(1, times + 1))
 
 

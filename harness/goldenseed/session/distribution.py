@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -37,35 +37,39 @@ class ModelGroups:
 
     def __init__(self, config: Any) -> None:
         self._config = config
-        self._known: dict[str, str | None] = {}
+        self._known: dict[str, Mapping[str, str]] = {}
         self._room: dict[str, int] = {}
 
     def group_of(self, nodeid: str) -> str | None:
         """Return the key of the model that the case needs; None for a test of another kind."""
-        place = nodeid.partition("::")[0]
+        place, _, name = nodeid.partition("::")
         if place not in self._known:
-            self._known[place] = self._read(place) if place.endswith(".suite.yaml") else None
-        return self._known[place]
+            self._known[place] = self._read(place) if place.endswith(".suite.yaml") else {}
+        # What pytest-repeat and xdist add stands behind the one bracket of a case's id.
+        return self._known[place].get(f"{name.partition(']')[0]}]")
 
     def may_take(self, slot: int, group: str) -> bool:
         """Whether there is a device for the group on the worker of that slot."""
         return group not in self._room or slot < self._room[group]
 
-    def _read(self, place: str) -> str | None:
+    def _read(self, place: str) -> Mapping[str, str]:
+        """Return the model's key for every case of a suite by its id."""
         from goldenseed.backends.devices import VISIBLE, places, wanted_for
         from goldenseed.core.errors import GoldenseedError
         from goldenseed.session.options import read_options
         from goldenseed.suite.loading import load_suite
+        from goldenseed.suite.recipes import cases_by_model
 
         try:
             suite = load_suite(self._config.rootpath / place)
             wanted = wanted_for(suite, read_options(self._config).device)
             found = places(wanted, os.environ.get(VISIBLE))
         except GoldenseedError:
-            return None  # the worker says it, and has collected no case
+            return {}  # the worker says it, and has collected no case
+        by_model = cases_by_model(suite)
         if found:
-            self._room[suite.model_key] = len(found)
-        return suite.model_key
+            self._room.update(dict.fromkeys(by_model, len(found)))
+        return {case.id: key for key, cases in by_model.items() for case in cases}
 
 
 def group_scheduler(config: Any, log: Any) -> Any:

@@ -72,7 +72,7 @@ class LockCheck:
 
 def as_the_suite_has_it(case: Case) -> Case:
     """Return the case with its suite's own scheduler, which is the one that a lock pins."""
-    return replace(case, scheduler=case.suite.model.scheduler)
+    return replace(case, model=replace(case.model, scheduler=case.suite.model.scheduler))
 
 
 def _error(suite: Suite, found: tuple[LockDifference, ...], teller: str | None) -> GoldenseedError:

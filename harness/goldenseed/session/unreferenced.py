@@ -11,6 +11,7 @@ import pytest
 
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.listing import first_of
 from goldenseed.runs.parts import NotCompared
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.session.naming import file_of
@@ -106,9 +107,8 @@ def _extra(
 ) -> Iterator[str]:
     extra = [case for case in store.cases(suite) if case not in known]
     if extra:
-        more = f" and {len(extra) - _NAMED:,} more" if len(extra) > _NAMED else ""
-        names = ", ".join(extra[:_NAMED])
-        yield f"{place}: {len(extra):,} baselines belong to no {what}: {names}{more}"
+        names = first_of(extra, _NAMED)
+        yield f"{place}: {len(extra):,} baselines belong to no {what}: {names}"
 
 
 def _suite_files(root: Path, baselines: Path) -> Iterator[Path]:

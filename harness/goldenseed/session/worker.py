@@ -125,7 +125,7 @@ class Worker:
             record.model_copy(update={"seconds": seconds, "inputs": inputs}),
             made,
             limits=limits_of(case),
-            dtype=case.suite.model.dtype,
+            dtype=case.model.dtype,
             mask=case.mask,
         )
         return with_content(record, made.pictures, case.text, case.content), None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import JsonValue
 
@@ -58,8 +58,8 @@ class Template:
     """Prompts by name; the one of ``prompt`` has no name."""
     seeds: range | tuple[int, ...]
     call: Mapping[str, JsonValue]
-    scheduler: SchedulerSpec | None
-    adapters: tuple[AdapterSpec, ...]
+    model: Mapping[str, Any]
+    """Fields of ``ModelSpec`` that differ from the suite's."""
     noise: NoiseSpec
     limits: Mapping[str, Limit]
     content: Mapping[str, Limit]
@@ -101,8 +101,7 @@ class Suite:
     path: Path
     """As it was given to ``load_suite``."""
     model: ModelSpec
-    model_key: str
-    """Equal for suites whose cases one loaded model can serve: see ``recipes.model_key``."""
+    """What every case begins with; each goes by its own ``Case.model``."""
     determinism: Determinism
     lock: Path | None
     """The lock file, absolute; it need not exist."""
@@ -115,9 +114,21 @@ class Suite:
     """Whether a session fails where the gates would pass a wrong image."""
 
     @cached_property
+    def models(self) -> tuple[ModelSpec, ...]:
+        """The model of each of ``templates``; the suite's own object where nothing differs."""
+        return tuple(
+            replace(self.model, **each.model) if each.model else self.model
+            for each in self.templates
+        )
+
+    @cached_property
     def cases(self) -> tuple[Case, ...]:
         """All cases, in the order of the file: for each entry its prompts, for each its seeds."""
-        return tuple(case for template in self.templates for case in _expand(self, template))
+        return tuple(
+            case
+            for template, model in zip(self.templates, self.models, strict=True)
+            for case in _expand(self, template, model)
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,9 +145,8 @@ class Case:
     seed: int
     call: Mapping[str, JsonValue]
     """The pipeline's keyword arguments, without prompt and generator; shared, do not change."""
-    scheduler: SchedulerSpec | None
-    """None leaves the model's own."""
-    adapters: tuple[AdapterSpec, ...]
+    model: ModelSpec
+    """The suite's, or what the case has in its place: what is loaded and what it wears."""
     noise: NoiseSpec
     limits: Mapping[str, Limit]
     """Gate name to limit, the case's over the suite's."""
@@ -149,6 +159,16 @@ class Case:
     """Which pixels count when the image is compared; None where all do."""
     inputs: Mapping[str, InputValue] = field(default_factory=dict)
     """Pictures and tensors that the pipeline is given, by its keyword."""
+
+    @property
+    def scheduler(self) -> SchedulerSpec | None:
+        """The scheduler that the model wears; None leaves its own."""
+        return self.model.scheduler
+
+    @property
+    def adapters(self) -> tuple[AdapterSpec, ...]:
+        """The adapters that the model wears, in this order."""
+        return self.model.adapters
 
     @property
     def text(self) -> str | None:
@@ -168,7 +188,7 @@ def named_images(template: Template) -> Iterator[tuple[str, Prompt, int]]:
             yield f"{before}{seed}]", prompt, seed
 
 
-def _expand(suite: Suite, template: Template) -> Iterator[Case]:
+def _expand(suite: Suite, template: Template, model: ModelSpec) -> Iterator[Case]:
     for case_id, prompt, seed in named_images(template):
         yield Case(
             suite,
@@ -177,8 +197,7 @@ def _expand(suite: Suite, template: Template) -> Iterator[Case]:
             prompt,
             seed,
             template.call,
-            template.scheduler,
-            template.adapters,
+            model,
             template.noise,
             template.limits,
             template.content,

@@ -64,8 +64,12 @@ def factory_spec(name: str, suite: Path, arguments: Mapping[str, JsonValue]) -> 
     file = module_file(name.partition(":")[0], suite)
     if file is None:
         raise GoldenseedError(f"there is no module of `{name}`", path=suite)
-    digest = sha256_hex(read_regular(file, _LARGEST_MODULE))
-    return FactorySpec(name, suite.parent.absolute(), digest, arguments)
+    return FactorySpec(name, suite.parent.absolute(), module_sha256(file), arguments)
+
+
+def module_sha256(file: Path) -> str:
+    """Return the digest of a module's file, in hex; raises as ``read_regular``."""
+    return sha256_hex(read_regular(file, _LARGEST_MODULE))
 
 
 _OF_A_FOLDER = ("revision", "variant", "pipeline", "allow_pickle", "backend")

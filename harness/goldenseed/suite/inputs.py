@@ -11,14 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, JsonValue
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.suite.decoding import (
-    PICTURES,
-    TENSORS,
-    Tensor,
-    described,
-    read_picture,
-    read_tensor,
-)
+from goldenseed.core.tensor_files import SUFFIXES as TENSORS
+from goldenseed.core.tensor_files import Tensor
+from goldenseed.suite.decoding import PICTURES, described, read_picture, read_tensor
 from goldenseed.suite.model import absent_fault, beside
 from goldenseed.suite.sections import (
     CHOICE,

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
@@ -37,9 +38,9 @@ from goldenseed.suite.model import (
     beside,
     model_folder_beside,
 )
-from goldenseed.suite.recipes import key_of_model
 from goldenseed.suite.schema import (
     AdapterSection,
+    CaseModelSection,
     CaseSection,
     ContentLimitSection,
     DefaultsSection,
@@ -97,7 +98,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
     limits = _limits(document, ("gates", "fail"), section.gates.fail, "suite", {})
     content = _limits(document, ("content",), section.content, "suite", {})
     noise = _noise(path, section.noise) or NoiseSpec("portable" if determinism.portable else "cpu")
-    templates = _templates(document, section, model, noise, limits=limits, content=content)
+    templates = _templates(document, section, noise, limits=limits, content=content)
     sets, problems = resolve_sets(document, section, templates)
     problems += _unknown_cases(templates)
     if problems:
@@ -106,7 +107,6 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         name=section.suite,
         path=path,
         model=model,
-        model_key=key_of_model(model),
         determinism=determinism,
         lock=beside(path, section.lock) if section.lock else None,
         gate_lines=tuple(_gate_lines(templates, limits)),
@@ -154,6 +154,16 @@ def _model(document: Document, section: ModelSection, *, portable: bool) -> Mode
     )
 
 
+def _changes(path: Path, section: CaseModelSection) -> Mapping[str, Any]:
+    """Return the fields of ``ModelSpec`` that a case has in place of the suite's."""
+    changes: dict[str, Any] = {}
+    if section.scheduler is not None:
+        changes["scheduler"] = _scheduler(section.scheduler)
+    if section.adapters is not None:
+        changes["adapters"] = _adapters(path, section.adapters)
+    return changes
+
+
 def _scheduler(section: SchedulerSection | None) -> SchedulerSpec | None:
     if section is None:
         return None
@@ -182,7 +192,6 @@ def _gate_lines(templates: tuple[Template, ...], suite: Mapping[str, Limit]) -> 
 def _templates(
     document: Document,
     section: SuiteFile,
-    model: ModelSpec,
     noise: NoiseSpec,
     *,
     limits: Mapping[str, Limit],
@@ -199,10 +208,7 @@ def _templates(
             prompts=_prompts(case),
             seeds=_seeds(case),
             call=merged(call, case.call),
-            scheduler=_scheduler(case.model.scheduler) or model.scheduler,
-            adapters=model.adapters
-            if case.model.adapters is None
-            else _adapters(document.path, case.model.adapters),
+            model=_changes(document.path, case.model),
             noise=_noise(document.path, case.noise) or noise,
             limits=_limits(
                 document, ("cases", index, "gates", "fail"), case.gates.fail, "case", limits

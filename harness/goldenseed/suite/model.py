@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside
+from goldenseed.core.tensor_files import SUFFIXES
 from goldenseed.suite.factory import FactorySpec
 
 DIFFUSERS = "diffusers"
@@ -122,7 +123,6 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]
 
 LARGEST_NOISE = 64 * 1024 * 1024
 """Bytes of a file of initial noise."""
-NOISE_SUFFIXES = (".npy", ".safetensors")
 
 
 def is_hub_id(suite: Path, source: str) -> bool:
@@ -189,7 +189,7 @@ def noise_fault(suite: Path, file: str) -> tuple[str, str] | None:
     if fault is not None:
         return fault
     path = beside(suite, file)
-    if path.suffix not in NOISE_SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         what = f"`{file}` is neither .npy nor .safetensors"
         return what, "save the noise with numpy.save or safetensors.numpy.save_file"
     size = path.stat().st_size

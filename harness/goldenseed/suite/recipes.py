@@ -35,7 +35,7 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
     ``determinism`` is at its strict default: a field that a later release adds, with its own strict
     default, must not change the digest of every recipe there is.
     """
-    model = case.suite.model
+    model = case.model
     described: dict[str, Any] = {
         "backend": None if model.backend == DIFFUSERS else model.backend,
         "source": None if model.factory else model.source,
@@ -44,9 +44,9 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
         "variant": model.variant,
         "pipeline": model.pipeline,
         "dtype": model.dtype,
-        "scheduler": case.scheduler
-        and {"class": case.scheduler.class_name, **deepcopy(dict(case.scheduler.config))},
-        "adapters": [{"source": each.source, "scale": each.scale} for each in case.adapters]
+        "scheduler": model.scheduler
+        and {"class": model.scheduler.class_name, **deepcopy(dict(model.scheduler.config))},
+        "adapters": [{"source": each.source, "scale": each.scale} for each in model.adapters]
         or None,
         "allow_new_weights": list(model.allow_new_weights) or None,
     }
@@ -115,13 +115,21 @@ def _parts(value: Any) -> Mapping[Any, Any] | None:
     return dict(enumerate(value)) if isinstance(value, list | tuple) else None
 
 
-def model_key(of: Case | Suite) -> str:
-    """Return a digest that is equal where one loaded model serves, whatever it wears."""
-    return of.model_key if isinstance(of, Suite) else of.suite.model_key
+def cases_by_model(suite: Suite) -> dict[str, list[Case]]:
+    """Return the cases that one loaded model serves by its key, each in the order of the file."""
+    found: dict[str, list[Case]] = {}
+    keys: dict[int, str] = {}
+    for case in suite.cases:
+        key = keys.get(id(case.model)) or keys.setdefault(id(case.model), model_key(case.model))
+        found.setdefault(key, []).append(case)
+    return found
 
 
-def key_of_model(model: ModelSpec) -> str:
-    """Digest what decides whether a loaded model can be used; a folder counts by its real path."""
+def model_key(model: ModelSpec) -> str:
+    """Digest what decides whether one loaded model serves, whatever it wears.
+
+    A folder counts by its real path.
+    """
     return json_sha256(
         {
             "backend": model.backend,

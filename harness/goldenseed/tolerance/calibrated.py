@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 
 from goldenseed.baselines.entry import MeasuredTolerance, Pattern, ProfileBaseline
 from goldenseed.core.files import canonical_json
+from goldenseed.core.listing import first_of
 from goldenseed.environment.fingerprint import (
     KeyDifference,
     Value,
@@ -152,9 +153,7 @@ def _same(one: Value, other: Value) -> bool:
 
 
 def _names(differing: Sequence[KeyDifference]) -> str:
-    more = len(differing) - _KEYS_SHOWN
-    keys = ", ".join(each.key for each in differing[:_KEYS_SHOWN])
-    return f"{keys} and {more} more" if more > 0 else keys
+    return first_of([each.key for each in differing], _KEYS_SHOWN)
 
 
 def _kept(found: MeasuredTolerance, dtype: str) -> Tolerance:

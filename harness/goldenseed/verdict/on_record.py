@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.listing import first_of
 from goldenseed.environment.fingerprint import KeyDifference, recorded
 from goldenseed.suite.parts import MADE_OF_NOTHING, given_as
 from goldenseed.tolerance.mixtures import EPS
@@ -36,8 +37,7 @@ class OnRecord:
     @property
     def named(self) -> str:
         """The first few of ``others``."""
-        more = len(self.others) - _SHOWN
-        return "; ".join(self.others[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        return first_of(self.others, _SHOWN, between="; ")
 
 
 def on_record(before: Evidence, now: Evidence) -> OnRecord:

@@ -132,7 +132,7 @@ def _pictures(home: Path, change: Change, recipe: Recipe) -> list[Picture]:
     for case in replace(suite, determinism=determinism).cases[:IMAGES]:
         told = replace(case, call={**case.call, **recipe.call})
         if recipe.scheduler is not None:
-            told = replace(told, scheduler=recipe.scheduler)
+            told = replace(told, model=replace(told.model, scheduler=recipe.scheduler))
         traces.append(backend.generate(change.case(told)).trace)
     backend.close()
     return [Picture(*each) for each in zip(values, traces, strict=True)]

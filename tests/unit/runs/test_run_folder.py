@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -128,6 +129,35 @@ def test_a_damaged_record_is_one_clear_error(tmp_path: Path, text: str, message:
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(GoldenseedError, match=message):
         load_run(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["NaN", "nan", "inf", "-Infinity", "1e999"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"seconds": {"generate": "?"}},
+        {"seconds": {"load": "?"}},
+        {"metrics": {"ssim": "?"}},
+        {"limits": {"min_ssim": "?"}},
+        {"content": {"sharpness": "?"}},
+        {"content_limits": {"min_sharpness": "?"}},
+    ],
+)
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_text_that_python_reads_as_no_number_is_refused(
+    writer: RunWriter, field: dict[str, dict[str, str]], text: str, *, finished: bool
+):
+    writer.add(case("a"))
+    if finished:
+        writer.finish(finished=START, complete=True)
+    file = writer.folder / ("run.json" if finished else "cases.jsonl")
+    of_case = {key: dict.fromkeys(value, text) for key, value in field.items()}
+    document = json.loads(file.read_text())
+    (document["cases"][0] if finished else document).update(of_case)
+    file.write_text(json.dumps(document) + "\n")
+    (name,) = field
+    with pytest.raises(GoldenseedError, match=rf"{name}\.\w+: Input should be a finite number"):
+        load_run(writer.folder)
 
 
 def test_a_folder_without_a_record_says_what_to_name(tmp_path: Path):

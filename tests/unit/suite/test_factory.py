@@ -42,9 +42,9 @@ def test_the_code_is_digested_and_not_run(load: Load, tmp_path: Path):
     (tmp_path / "mine" / "pipelines.py").write_text("raise SystemExit('was run, changed')")
     changed = load("{factory: 'mine.pipelines:build', arguments: {steps: 3}}")
     assert recipe_of(changed)["model"] != recipe
-    assert model_key(changed) != model_key(case)
+    assert model_key(changed.model) != model_key(case.model)
     other = load("{factory: 'mine.pipelines:build', arguments: {steps: 4}}")
-    assert model_key(other) != model_key(changed)
+    assert model_key(other.model) != model_key(changed.model)
 
 
 def test_a_module_is_found_beside_the_suite_before_all_others(load: Load, tmp_path: Path):

@@ -13,8 +13,8 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.tensor_files import Tensor
 from goldenseed.suite.cases import Case
-from goldenseed.suite.decoding import Tensor
 from goldenseed.suite.inputs import input_files
 from goldenseed.suite.loading import load_suite
 from goldenseed.suite.recipes import recipe_of, recipe_sha256

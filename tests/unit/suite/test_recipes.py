@@ -138,13 +138,15 @@ SAME_MODEL = [
 
 @pytest.mark.parametrize(("where", "instead"), SAME_MODEL, ids=[row[1] for row in SAME_MODEL])
 def test_one_loaded_model_serves_what_differs_beside_it(load: Load, where: str, instead: str):
-    assert model_key(load(TEXT)) == model_key(load(TEXT.replace(where, instead)).cases[0])
+    assert model_key(load(TEXT).model) == model_key(
+        load(TEXT.replace(where, instead)).cases[0].model
+    )
 
 
 @pytest.mark.parametrize("key", ["dtype: float16", "variant: fp16", "pipeline: FluxPipeline"])
 def test_another_model_has_another_key(load: Load, key: str):
     other = load(TEXT.replace("source: toy", f"source: toy\n  {key}"))
-    assert model_key(load(TEXT)) != model_key(other)
+    assert model_key(load(TEXT).model) != model_key(other.model)
 
 
 def test_suites_in_two_folders_can_share_a_model(load: Load):
@@ -157,4 +159,4 @@ def test_suites_in_two_folders_can_share_a_model(load: Load):
     (beside / "toy.suite.yaml").write_text(TEXT)
     from goldenseed.suite.loading import load_suite
 
-    assert model_key(load_suite(beside / "toy.suite.yaml")) == model_key(moved)
+    assert model_key(load_suite(beside / "toy.suite.yaml").model) == model_key(moved.model)

@@ -13,6 +13,7 @@ from goldenseed.backends.diffusers.loading import quietly
 from goldenseed.backends.diffusers.weights import check_safetensors
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.listing import first_of
 from goldenseed.environment.offline import offline
 
 if TYPE_CHECKING:
@@ -162,5 +163,4 @@ def _names_in(file: Path) -> tuple[str, ...]:
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f" ({', '.join(names[:_NAMED])}{more})" if names else ""
+    return f" ({first_of(names, _NAMED)})" if names else ""

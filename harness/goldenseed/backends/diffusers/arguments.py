@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.suite.decoding import Tensor
+from goldenseed.core.tensor_files import Tensor
 from goldenseed.suite.inputs import InputCase, InputValue
 
 if TYPE_CHECKING:

@@ -43,6 +43,7 @@ from goldenseed.environment.determinism import seeded, set_before_torch, setting
 from goldenseed.environment.device import cap_cpu, check_cpu, device_for, empty_cache
 from goldenseed.environment.file_digests import FileDigests
 from goldenseed.environment.fingerprint import EnvironmentValue
+from goldenseed.suite.recipes import model_key
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +93,7 @@ class DiffusersBackend:
 
     def load(self, case: Case) -> float:
         """Make the case's model ready, as ``Backend.load``; what failed once raises at once."""
-        key = (case.suite.model_key, case.suite.model.allow_pickle, _portable(case))
+        key = (model_key(case.model), case.model.allow_pickle, _portable(case))
         if self._loaded is not None and self._key == key:
             self._case = case
             return 0.0
@@ -100,7 +101,7 @@ class DiffusersBackend:
             raise copy(self._failures[key])
         self.close()
         began = time.perf_counter()
-        self._progress(f"loading {case.suite.model.source}")
+        self._progress(f"loading {case.model.source}")
         try:
             cap_cpu(case.suite.determinism.cpu_isa, case.suite.path)
             _need_libraries(case)
@@ -142,7 +143,7 @@ class DiffusersBackend:
                 with self._in_force(case, loading=True):
                     loaded.wear(case)
             if self._exact:
-                round_weights(loaded.pipeline, dtype_for(case.suite.model.dtype))
+                round_weights(loaded.pipeline, dtype_for(case.model.dtype))
             with self._in_force(case) as float64:
                 if float64 is None:
                     loaded.wear(case)
@@ -159,7 +160,7 @@ class DiffusersBackend:
         _need_libraries(case)
         device = self._device_of(case)
         with settings(case.suite.determinism, device):
-            return describe_surroundings(case.suite, device, self._digests)
+            return describe_surroundings(case, device, self._digests)
 
     def fingerprint(self) -> Mapping[str, EnvironmentValue]:
         """Return where images of the case loaded last are made: see ``Backend.fingerprint``."""
@@ -173,7 +174,7 @@ class DiffusersBackend:
         if key not in self._environments:
             with self._in_force(case):
                 self._environments[key] = describe_images(
-                    describe_surroundings(case.suite, loaded.device, self._digests),
+                    describe_surroundings(case, loaded.device, self._digests),
                     loaded.description,
                     loaded.pipeline,
                     loaded.pristine(case),
@@ -216,16 +217,16 @@ class DiffusersBackend:
         return EXACT if self._exact else PORTABLE
 
     def _device_of(self, case: Case) -> str:
-        own = case.suite.model.device
+        own = case.model.device
         wanted = self._device if own == "auto" else own
         return device_for(wanted, self._gpu_index, dtype=self._dtype_of(case))
 
     def _dtype_of(self, case: Case) -> torch.dtype:
         """Return what the weights are loaded in."""
-        return dtype_for("float64" if self._exact else case.suite.model.dtype)
+        return dtype_for("float64" if self._exact else case.model.dtype)
 
     def _load(self, case: Case) -> Loaded:
-        model = case.suite.model
+        model = case.model
         device = self._device_of(case)
         checked = None
         if model.factory is None:
@@ -238,7 +239,7 @@ class DiffusersBackend:
             if model.allow_new_weights:
                 while_loading.enter_context(seeded(0))
             pipeline, reports = load_pipeline(
-                checked, case.suite, dtype=self._dtype_of(case), device=device
+                checked, case, dtype=self._dtype_of(case), device=device
             )
         if self._wide(case):
             check_float64(pipeline, self._because)

@@ -93,7 +93,7 @@ class PipelineCall:
         except GoldenseedError:
             raise
         except Exception as error:
-            situation = Situation(case.suite, self._device)
+            situation = Situation(case, self._device)
             raise failure(error, situation, case.suite.path, case.line) or _failure(
                 case,
                 f"{self._name} raised {type(error).__name__}: {error}",
@@ -117,7 +117,7 @@ class PipelineCall:
             recording=None if recorder is None else recorder.finish(),
             layers=None if layers is None else layers.finish(),
             in_force=tuple(in_force),
-            remarks=self._text.remarks(case.call),
+            remarks=self._text.remarks(case),
         )
 
     def settled(self) -> None:
@@ -186,7 +186,7 @@ def _elements(case: Case, output: Any, returned: tuple[Returned, ...], name: str
             Unusable.BLANKED,
         )
     try:
-        return elements_of(returned, name, case.suite.model.dtype)
+        return elements_of(returned, name, case.model.dtype)
     except GenerationError as error:
         raise _failure(case, error.what, error.fix or "", error.unusable) from None
 

@@ -19,7 +19,8 @@ from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.environment.keys import EnvironmentValue
 
 if TYPE_CHECKING:
-    from goldenseed.suite.cases import Suite
+    from goldenseed.suite.cases import Case
+    from goldenseed.suite.model import ModelSpec
 
 
 Environment = Mapping[str, EnvironmentValue]
@@ -31,33 +32,32 @@ _WEIGHTS = frozenset(
 _FOR_PEOPLE = frozenset({".md", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".pdf"})
 
 
-def read_model_files(suite: Suite, digests: FileDigests) -> dict[str, EnvironmentValue]:
+def read_model_files(case: Case, digests: FileDigests) -> dict[str, EnvironmentValue]:
     """Digest the model's files and the adapters of all cases; nothing is loaded.
 
     Raises:
         GoldenseedError: the model is not there or is refused: see ``check_model``.
 
     """
-    model = suite.model
+    model = case.model
     adapters = {
         f"adapter_file.{adapter.source}": adapter.path
-        for template in suite.templates
-        for adapter in template.adapters
+        for each in case.suite.models
+        for adapter in each.adapters
     }
     return {
         "model.source": model.source,
         "model.revision": model.revision,
-        **_code_or_files(suite, digests),
+        **_code_or_files(model, case.suite.path, digests),
         **digests.of(sorted(adapters.items())),
     }
 
 
-def _code_or_files(suite: Suite, digests: FileDigests) -> Environment:
-    model = suite.model
+def _code_or_files(model: ModelSpec, path: Path, digests: FileDigests) -> Environment:
     if model.factory is not None:
         return {"model.factory_sha256": model.factory.sha256}
     checked = check_model(
-        model_folder(model, suite.path), variant=model.variant, allow_pickle=model.allow_pickle
+        model_folder(model, path), variant=model.variant, allow_pickle=model.allow_pickle
     )
     return digests.of(
         (f"model_file.{file.relative_to(checked.folder).as_posix()}", file)
@@ -81,7 +81,7 @@ def _component_files(checked: CheckedModel) -> Iterator[Path]:
                 yield file
 
 
-def describe_surroundings(suite: Suite, device: str, digests: FileDigests) -> Environment:
+def describe_surroundings(case: Case, device: str, digests: FileDigests) -> Environment:
     """Describe all that can be known without loading the model: process, GPU, files.
 
     Read it inside the suite's settings.
@@ -90,7 +90,7 @@ def describe_surroundings(suite: Suite, device: str, digests: FileDigests) -> En
         GoldenseedError: the model's files are not there or are refused.
 
     """
-    return {**read_fingerprint(device), **read_model_files(suite, digests)}
+    return {**read_fingerprint(device), **read_model_files(case, digests)}
 
 
 def describe_as_loaded(pipeline: Any, reports: Iterable[LoadingReport]) -> Environment:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import sha256_hex
+from goldenseed.suite.factory import module_sha256
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import torch
 
-    from goldenseed.suite.cases import Suite
+    from goldenseed.suite.cases import Case
     from goldenseed.suite.factory import FactorySpec
 
 
@@ -37,44 +37,61 @@ class Made:
         return self._call(*args, **kwargs)
 
 
-def build(suite: Suite, factory: FactorySpec, *, dtype: torch.dtype, device: str) -> Any:
-    """Call the factory of a suite and return what it made, on ``device`` if it can be moved.
+def build(case: Case, factory: FactorySpec, *, dtype: torch.dtype, device: str) -> Any:
+    """Call the factory of a case's model and return what it made, on ``device`` if it can be moved.
 
-    A parameter ``dtype`` or ``device`` that the suite gives no argument for is told them.
+    A parameter ``dtype`` or ``device`` that the suite gives no argument for is told them. What the
+    factory imports is looked for beside the suite first, as it is itself.
 
     Raises:
         GoldenseedError: there is no such function, or it does not take the arguments.
         GenerationError: it raised, or made nothing that can be called.
+        OutOfMemoryError: the memory did not suffice.
 
     """
-    function = _function(factory, suite.path)
+    path = case.suite.path
+    with _found_first(factory.folder):
+        function = _function(factory, path)
+        arguments = _arguments(function, factory, path, {"dtype": dtype, "device": device})
+        try:
+            return _ready(function(**arguments), factory, path, device)
+        except GoldenseedError:
+            raise
+        except Exception as error:
+            known = failure(error, Situation(case, device), path)
+            raise known or GenerationError(
+                f"the factory {factory.name} raised {type(error).__name__}: {error}",
+                path=path,
+                fix="mend the factory, or see the original traceback with pytest --tb=long",
+            ) from error
+
+
+def _arguments(
+    function: Any, factory: FactorySpec, suite: Path, told: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the factory is called with, once it is known to take that."""
     arguments: dict[str, Any] = deepcopy(dict(factory.arguments))
     try:
         parameters = inspect.signature(function).parameters
-        for name, value in (("dtype", dtype), ("torch_dtype", dtype), ("device", device)):
+        for name, value in {**told, "torch_dtype": told["dtype"]}.items():
             if name in parameters:
                 arguments.setdefault(name, value)
         inspect.signature(function).bind(**arguments)
     except (TypeError, ValueError) as error:
         raise GoldenseedError(
             f"the factory {factory.name} does not take `model.arguments`: {error}",
-            path=suite.path,
+            path=suite,
             fix=f"it takes {inspect.signature(function)}",
         ) from error
-    try:
-        made = function(**arguments)
-    except GoldenseedError:
-        raise
-    except Exception as error:
-        raise GenerationError(
-            f"the factory {factory.name} raised {type(error).__name__}: {error}",
-            path=suite.path,
-            fix="mend the factory, or see the original traceback with pytest --tb=long",
-        ) from error
+    return arguments
+
+
+def _ready(made: Any, factory: FactorySpec, suite: Path, device: str) -> Any:
+    """Make what a factory returned ready to be called."""
     if not callable(made):
         raise GenerationError(
             f"the factory {factory.name} returned {type(made).__name__}, which makes no images",
-            path=suite.path,
+            path=suite,
             fix="return a pipeline, or a function of the case's arguments and a generator",
         )
     if not hasattr(made, "components"):
@@ -86,8 +103,7 @@ def build(suite: Suite, factory: FactorySpec, *, dtype: torch.dtype, device: str
 
 def _function(factory: FactorySpec, suite: Path) -> Any:
     try:
-        with _found_first(str(factory.folder)):
-            module = importlib.import_module(factory.module)
+        module = importlib.import_module(factory.module)
     except Exception as error:
         raise GoldenseedError(
             f"the module {factory.module} of `model.factory` cannot be imported: "
@@ -96,7 +112,7 @@ def _function(factory: FactorySpec, suite: Path) -> Any:
             fix="mend it, or name another",
         ) from error
     home = getattr(module, "__file__", None)
-    if home is not None and factory.sha256 != _digest(home):
+    if home is not None and factory.sha256 != module_sha256(Path(home)):
         raise GoldenseedError(
             f"the module {factory.module} is not the file that the recipe names",
             path=home,
@@ -110,17 +126,18 @@ def _function(factory: FactorySpec, suite: Path) -> Any:
     return function
 
 
-def _digest(home: str) -> str:
-    from pathlib import Path
+class _Place(str):
+    """An entry of ``sys.path`` that is told from an equal one of somebody else."""
 
-    return sha256_hex(Path(home).read_bytes())
+    __slots__ = ()
 
 
 @contextmanager
-def _found_first(folder: str) -> Iterator[None]:
+def _found_first(folder: Path) -> Iterator[None]:
     """Let modules be found in ``folder`` before any other place."""
-    sys.path.insert(0, folder)
+    place = _Place(folder)
+    sys.path.insert(0, place)
     try:
         yield
     finally:
-        sys.path.remove(folder)
+        sys.path[:] = [each for each in sys.path if each is not place]

@@ -15,7 +15,7 @@ from goldenseed.environment.device import peak_bytes
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from goldenseed.suite.cases import Suite
+    from goldenseed.suite.cases import Case
 
 _OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 _UNREPEATABLE = re.compile(r"^(\S+) does not have a deterministic implementation")
@@ -39,7 +39,7 @@ class OutOfMemoryError(GenerationError):
 class Situation:
     """In what a pipeline was stopped."""
 
-    suite: Suite
+    case: Case
     device: str
 
 
@@ -54,12 +54,20 @@ def failure(
     return GenerationError(known[0], path=path, line=line, fix=known[1]) if known else None
 
 
-def absent_packages(cls: Any) -> tuple[str, ...]:
-    """Name the packages for want of which diffusers has only a placeholder in a class's place."""
+def absent_packages_fault(cls: Any, name: str) -> tuple[str, str] | None:
+    """Say of a class of diffusers which packages it lacks, and the fix; None where it is whole.
+
+    For want of them diffusers has only a placeholder in its place.
+    """
     from diffusers.utils.import_utils import BACKENDS_MAPPING
 
     needed = vars(cls).get("_backends", ()) if type(cls).__name__ == "DummyObject" else ()
-    return tuple(name for name in needed if not BACKENDS_MAPPING[name][0]())
+    absent = [package for package in needed if not BACKENDS_MAPPING[package][0]()]
+    if not absent:
+        return None
+    verb = "is" if len(absent) == 1 else "are"
+    what = f"{name} needs {', '.join(absent)}, which {verb} not installed"
+    return what, f"pip install {' '.join(absent)}"
 
 
 def _packages(error: Exception) -> tuple[str, str] | None:
@@ -100,7 +108,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def _memory(error: Exception, situation: Situation) -> tuple[str, str]:
     """Tell the peak, and name what this suite can change, the surest first."""
-    model, determinism = situation.suite.model, situation.suite.determinism
+    model, determinism = situation.case.model, situation.case.suite.determinism
     advice = []
     if determinism.sdpa == "math":
         advice.append("leave out `determinism.sdpa: math`, which holds attention's scores whole")
@@ -117,7 +125,7 @@ def _memory(error: Exception, situation: Situation) -> tuple[str, str]:
 
 def _determinism(message: str, situation: Situation) -> tuple[str, str] | None:
     """Explain what comes of the suite's ``determinism``, and name its field."""
-    suite, device = situation.suite, situation.device
+    case, device = situation.case, situation.device
     if unrepeatable := _UNREPEATABLE.search(message):
         what = f"{unrepeatable[1]} does not repeat itself on {device}"
         what += ", and `determinism.algorithms` allows only what does"
@@ -128,10 +136,10 @@ def _determinism(message: str, situation: Situation) -> tuple[str, str] | None:
         fix = f"export CUBLAS_WORKSPACE_CONFIG={CUBLAS_WORKSPACE} before pytest starts"
         return f"{what}process began to use CUDA", fix
     if _NO_ATTENTION.search(message):
-        wanted, dtype = suite.determinism.sdpa, suite.model.dtype
+        wanted, dtype = case.suite.determinism.sdpa, case.model.dtype
         what = f"`determinism.sdpa: {wanted}` leaves torch no kernel of attention for {dtype} "
         what += f"values of these shapes and masks on {device}"
-        if wanted == "cudnn" and suite.determinism.algorithms:
+        if wanted == "cudnn" and case.suite.determinism.algorithms:
             what += "; with `determinism.algorithms: true` it never uses cuDNN's"
         fix = "leave out `determinism.sdpa`: torch then chooses among those that repeat themselves"
         return what, f"{fix}; or change `model.dtype`"
@@ -142,7 +150,7 @@ def _device(error: Exception, situation: Situation) -> tuple[str, str] | None:
     """Explain what the device cannot do, or that it is lost."""
     message, device = str(error), situation.device
     if _NO_DTYPE.search(message):
-        what = f"{device} cannot compute this in {situation.suite.model.dtype}: {_in_short(error)}"
+        what = f"{device} cannot compute this in {situation.case.model.dtype}: {_in_short(error)}"
         return what, "change `model.dtype`, or the device"
     if type(error).__name__ == "AcceleratorError" or _DEVICE_LOST.search(message):
         what = f"{device} failed: {type(error).__name__}: {_in_short(error)}"

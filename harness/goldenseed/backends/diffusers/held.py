@@ -28,6 +28,9 @@ _METHODS: Final = ("forward", "__call__", "decode", "encode")
 _HOOKS: Final = ("_forward_pre_hooks", "_forward_hooks")
 _MOVING: Final = ("Align", "Offload", "LazyPrefetch", "Sequential")
 """Parts of names of hooks of accelerate and diffusers that only move weights."""
+_LISTENING: Final = ("goldenseed.", "transformers.utils.output_capturing")
+"""Whose hooks only listen; transformers leaves its own behind where a first call asks for all
+hidden states, so a model would be another one from its second image on."""
 _SWITCHES: Final = frozenset(
     {"s1", "s2", "b1", "b2", "_chunk_size", "chunk_size", "gradient_checkpointing"}
 )
@@ -35,7 +38,10 @@ _OF_CACHES: Final = ("teacache", "_cache_config", "cache_threshold", "rel_l1_thr
 _OF_TILES: Final = ("tile_", "use_tiling", "use_slicing")
 _PLAIN: Final = (bool, int, float, str, type(None))
 _LONGEST: Final = 64
-_PASSING: Final = ("path", "hash", "cached", "device", "training", "version", "goldenseed")
+_PASSING: Final = (
+    *("path", "hash", "cached", "device", "training", "version", "goldenseed"),
+    "output_capturing",
+)
 """Parts of names of attributes that tell of a place, of what was computed before, or of us."""
 _PASSING_OPTIONS: Final = (*_PASSING, "dtype", "architectures", "attn_implementation", "auto_map")
 
@@ -57,13 +63,18 @@ def hooks_of(module: torch.nn.Module) -> str | None:
     found: list[str] = []
     for part in module.modules():
         hooks = (hook for kind in _HOOKS for hook in vars(part)[kind].values())
-        found += [name_of(each) for each in hooks if not home_of(each).startswith("goldenseed.")]
+        found += [name_of(each) for each in hooks if not listens_only(each)]
         found += [
             f"{type(each).__module__}.{type(each).__qualname__}"
             for each in library_hooks(part)
             if not moves_only(each)
         ]
     return listed(found)
+
+
+def listens_only(hook: Any) -> bool:
+    """Say whether a hook of torch only looks on, and changes nothing."""
+    return home_of(hook).startswith(_LISTENING)
 
 
 def library_hooks(part: Any) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.adapters import put_on, take_off
-from goldenseed.backends.diffusers.failures import absent_packages
+from goldenseed.backends.diffusers.failures import absent_packages_fault
 from goldenseed.backends.diffusers.loading import did_you_mean, quietly
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import canonical_json
@@ -147,13 +147,8 @@ def _scheduler_class(name: str, path: Path | None, line: int | None) -> Any:
     found = getattr(diffusers, name, None)
     if isinstance(found, type) and issubclass(found, diffusers.SchedulerMixin):
         return found
-    if absent := absent_packages(found):
-        raise GoldenseedError(
-            f"{name} needs {', '.join(absent)}, which is not installed",
-            path=path,
-            line=line,
-            fix=f"pip install {' '.join(absent)}",
-        )
+    if fault := absent_packages_fault(found, name):
+        raise GoldenseedError(fault[0], path=path, line=line, fix=fault[1])
     names = [each for each in dir(diffusers) if each.endswith("Scheduler")]
     raise GoldenseedError(
         f"diffusers {diffusers.__version__} has no scheduler {name!r}",

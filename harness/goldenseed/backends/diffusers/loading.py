@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.as_loaded import LoadingReport, loading_reports, names_in_words
 from goldenseed.backends.diffusers.factory import build
-from goldenseed.backends.diffusers.failures import Situation, absent_packages, failure
+from goldenseed.backends.diffusers.failures import Situation, absent_packages_fault, failure
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.device import forget_peak
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
     from goldenseed.backends.diffusers.weights import CheckedModel
-    from goldenseed.suite.cases import Suite
+    from goldenseed.suite.cases import Case
     from goldenseed.suite.model import ModelSpec
 
 
@@ -70,29 +70,29 @@ loaded by other ways than ``from_pretrained`` of a model."""
 
 
 def load_pipeline(
-    checked: CheckedModel | None, suite: Suite, *, dtype: torch.dtype, device: str
+    checked: CheckedModel | None, case: Case, *, dtype: torch.dtype, device: str
 ) -> tuple[Any, tuple[LoadingReport, ...]]:
-    """Load the suite's pipeline onto ``device``; return what was said of its weights too.
+    """Load the case's pipeline onto ``device``; return what was said of its weights too.
 
-    Without a ``checked`` folder the suite's factory puts it together.
+    Without a ``checked`` folder its factory puts it together.
 
     ``GenerationError`` if it cannot be loaded, or lacks weights and the suite does not allow that,
     ``OutOfMemoryError`` for too little memory, ``GoldenseedError`` if diffusers has no such class.
     """
     import diffusers
 
-    model = suite.model
+    model, path = case.model, case.suite.path
     allow_new_weights = model.allow_new_weights
     forget_peak(device)
     if checked is None:
         assert model.factory is not None  # noqa: S101 - whoever calls it has looked
         with offline(), quietly() as messages, loading_reports() as reports:
             try:
-                made = build(suite, model.factory, dtype=dtype, device=device)
+                made = build(case, model.factory, dtype=dtype, device=device)
             except Exception:
-                _refuse_random_weights(reports, messages, allow_new_weights, suite.path)
+                _refuse_random_weights(reports, messages, allow_new_weights, path)
                 raise
-        _refuse_random_weights(reports, messages, allow_new_weights, suite.path)
+        _refuse_random_weights(reports, messages, allow_new_weights, path)
         return made, tuple(reports)
 
     with offline(), quietly() as messages, loading_reports() as reports:
@@ -110,7 +110,7 @@ def load_pipeline(
             ).to(device)
         except Exception as error:
             _refuse_random_weights(reports, messages, allow_new_weights, checked.folder)
-            known = failure(error, Situation(suite, device), suite.path)
+            known = failure(error, Situation(case, device), path)
             if known is not None:
                 raise known from error
             raise GenerationError(
@@ -195,12 +195,8 @@ def _dtype_argument(diffusers_version: str) -> str:
 
 def _pipeline_class(diffusers: ModuleType, name: str, checked: CheckedModel) -> Any:
     found = getattr(diffusers, name, None)
-    if absent := absent_packages(found):
-        raise GenerationError(
-            f"{name} needs {', '.join(absent)}, which is not installed",
-            path=checked.folder,
-            fix=f"pip install {' '.join(absent)}",
-        )
+    if fault := absent_packages_fault(found, name):
+        raise GenerationError(fault[0], path=checked.folder, fix=fault[1])
     if hasattr(found, "from_pretrained") and ("Pipeline" in name or name.startswith("AutoPipe")):
         return found
     near = get_close_matches(name, [each for each in dir(diffusers) if "Pipeline" in each], n=3)

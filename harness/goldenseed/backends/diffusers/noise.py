@@ -6,13 +6,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.portable_normals import portable_normals
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular, sha256_hex
+from goldenseed.core.tensor_files import parsed_tensor
 from goldenseed.suite.model import LARGEST_NOISE
 
 if TYPE_CHECKING:
@@ -108,35 +108,12 @@ def stored_noise(noise: NoiseSpec) -> Values:
         raise GoldenseedError(
             "changed after the suite was read", path=path, fix="run again when it is complete"
         )
-    values = _parsed(path, data)
-    if values.dtype.kind != "f" or not np.isfinite(values).all():
+    tensor = parsed_tensor(path, data, if_several="store the initial noise alone")
+    if "float" not in tensor.dtype:
         raise GoldenseedError(
-            f"holds {values.dtype} values, or some that are not finite",
-            path=path,
-            fix="store finite float16, float32 or float64 values",
+            f"holds {tensor.dtype} values", path=path, fix="store floating-point values"
         )
-    return values.astype(np.float64)
-
-
-def _parsed(path: Path, data: bytes) -> np.ndarray[Any, Any]:
-    from io import BytesIO
-
-    import numpy as np
-    from safetensors.numpy import load
-
-    try:
-        if path.suffix == ".npy":
-            return np.asarray(np.load(BytesIO(data), allow_pickle=False))
-        tensors = load(data)
-    except Exception as error:  # NumPy reads a header as Python, and raises what that leads to
-        raise GoldenseedError(
-            f"cannot be read as {path.suffix}: {error}", path=path, fix="save it again"
-        ) from error
-    if len(tensors) != 1:
-        raise GoldenseedError(
-            f"holds {len(tensors)} arrays", path=path, fix="store the initial noise alone"
-        )
-    return next(iter(tensors.values()))
+    return tensor.values().astype(np.float64)
 
 
 def _of_shape(values: Values, wanted: tuple[int, ...], case: Case) -> Values:

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.as_loaded import memory_format_of
 from goldenseed.backends.diffusers.digests import plain_dtype, tables_sha256, weights_sha256
-from goldenseed.backends.diffusers.foreign import home_of
-from goldenseed.backends.diffusers.held import Look, adapters_of, held_by, hooks_of
+from goldenseed.backends.diffusers.held import (
+    Look,
+    adapters_of,
+    held_by,
+    hooks_of,
+    listens_only,
+)
 from goldenseed.backends.diffusers.processors import processors_of, processors_sha256
 from goldenseed.backends.diffusers.trace import compiled
 from goldenseed.environment.keys import EnvironmentValue, guarded
@@ -38,6 +43,7 @@ class Part:
         """Take the component as it is now for what it is meant to be."""
         self._attention = [each for each in self.module.modules() if hasattr(each, "processor")]
         self._look = Look(self.module)
+        self._changed: tuple[Look, Reading] | None = None
         self._adapters = adapters_of(self.module)
 
     def within(self, note: Callable[[], None]) -> Callable[[], None]:
@@ -86,9 +92,8 @@ class Part:
         found: dict[str, EnvironmentValue] = {}
         module, model = self.module, f"model.{self.name}"
         if not self._look.holds_the_same():
-            found = held_by(self.name, module)
-            found[f"{model}.training"] = any(each.training for each in module.modules())
-        elif any(not home_of(each).startswith("goldenseed.") for each in _own_hooks(module)):
+            found.update(self._held_since())
+        elif not all(map(listens_only, _own_hooks(module))):
             found[f"{model}.hooks"] = guarded(lambda: hooks_of(module))
         if not self._look.has_the_same_tensors():
             found[f"{model}.weights_sha256"] = guarded(lambda: weights_sha256(module))
@@ -99,6 +104,14 @@ class Part:
             if adapters != self._adapters:
                 found[f"{model}.adapters"] = adapters or "none"
         return found
+
+    def _held_since(self) -> Reading:
+        """Read what the component holds, once for as long as it looks the same."""
+        if self._changed is None or not self._changed[0].holds_the_same():
+            found = held_by(self.name, self.module)
+            training = any(each.training for each in self.module.modules())
+            self._changed = Look(self.module), {**found, f"model.{self.name}.training": training}
+        return self._changed[1]
 
     def _named_processors(self) -> Reading:
         """Describe the processors as the fingerprint does, once for each way they were found."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from goldenseed.backends.diffusers.loading import dtype_for
 from goldenseed.backends.diffusers.noise import exchanged, instead_of, noise_of
 from goldenseed.backends.protocol import GenerationError
+from goldenseed.core.listing import first_of
 
 if TYPE_CHECKING:
     import torch
@@ -87,9 +88,8 @@ def check_float64(pipeline: Any, because: str = PORTABLE) -> None:
         if tensor.dtype in _wider()
     ]
     if narrow:
-        more = f" and {len(narrow) - MOST_NAMED} more" if len(narrow) > MOST_NAMED else ""
         raise GenerationError(
-            f"{because}, but not all is float64: {', '.join(narrow[:MOST_NAMED])}{more}",
+            f"{because}, but not all is float64: {first_of(narrow, MOST_NAMED)}",
             fix="this model cannot be computed in float64: docs/determinism.md",
         )
 
@@ -229,7 +229,7 @@ def widened_noise_of(
     import torch
     from diffusers.utils import torch_utils
 
-    narrow = dtype_for(case.suite.model.dtype)
+    narrow = dtype_for(case.model.dtype)
     with noise_of(case):
         own = torch_utils.randn_tensor
 

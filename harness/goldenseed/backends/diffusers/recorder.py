@@ -43,6 +43,7 @@ _WITHOUT_ROWS = (Stage.TIMESTEPS, Stage.SIGMAS, Stage.DENOISER_OUTPUT)
 
 
 _SHOWN = (Stage.VAE_OUTPUT, Stage.DENOISING_STEP)
+"""Stages whose last values an image is held against: it shows them, or something came between."""
 
 
 @dataclass(frozen=True, slots=True)

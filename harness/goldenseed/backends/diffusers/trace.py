@@ -12,10 +12,7 @@ from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
-from goldenseed.backends.diffusers.recorder import (
-    Recorder,
-    watch_denoiser,
-)
+from goldenseed.backends.diffusers.recorder import Recorder, watch_denoiser
 from goldenseed.backends.diffusers.tensors import channels_of, without_variance
 from goldenseed.backends.diffusers.watching import MethodWatch, watch_attribute
 from goldenseed.suite.parts import Role, is_denoiser, made_by, role_of

@@ -205,7 +205,7 @@ class Calibration:
         if profile not in accepted:
             others = f"{profile}, only in {', '.join(sorted(accepted))}"
             raise self._nothing_accepted(case, others)
-        dtype = case.suite.model.dtype
+        dtype = case.model.dtype
         return AcceptedImages(self.store, profile, accepted[profile], dtype, case.mask)
 
     def _nothing_accepted(self, case: Case, where: str) -> GoldenseedError:

@@ -12,7 +12,6 @@ from goldenseed.runs.record import EnvironmentValue
 from goldenseed.suite.cases import Case, Suite
 from goldenseed.suite.model import DIFFUSERS
 from goldenseed.suite.parts import Role, named
-from goldenseed.suite.recipes import key_of_model
 
 UNCHANGED = "unchanged"
 """The run that all others are held against."""
@@ -106,7 +105,6 @@ class Change:
         return replace(
             suite,
             model=model,
-            model_key=key_of_model(model),
             determinism=replace(suite.determinism, **self.determinism),
         )
 

@@ -100,7 +100,7 @@ def _right(case: Case, store: BaselineStore, profile: str) -> Right | str:
         if name == profile
         else None
     )
-    tolerance = assumed_tolerance(case.suite.model.dtype, name)
+    tolerance = assumed_tolerance(case.model.dtype, name)
     return Right(
         case,
         name,

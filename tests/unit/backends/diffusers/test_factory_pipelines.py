@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ import pytest
 from tiny_suites import CALL, one_case
 
 from goldenseed.backends.diffusers.backend import DiffusersBackend
+from goldenseed.backends.diffusers.failures import OutOfMemoryError
 from goldenseed.backends.protocol import Generation
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.trace import record
+from goldenseed.trace.recording import recorded_by
 from goldenseed.trace.stages import Stage
 
 CODE = """
@@ -24,6 +26,7 @@ import torch
 from PIL import Image
 
 from goldenseed.trace import record
+from goldenseed.trace.recording import recorded_by
 
 
 def euler(source, dtype):
@@ -68,6 +71,35 @@ def raises():
     raise RuntimeError("not today")
 
 
+def out_of_memory(kind):
+    if kind == "torch":
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")
+    raise MemoryError("Unable to allocate 9 GiB")
+
+
+def without_package():
+    raise ModuleNotFoundError("No module named 'nowhere'", name="nowhere")
+
+
+def stays_away():
+    class Heavy:
+        components = {}
+
+        def __call__(self):
+            return None
+
+        def to(self, device):
+            raise MemoryError("cannot move")
+
+    return Heavy()
+
+
+def with_sibling():
+    import SIBLING  # found while the factory runs, too
+
+    return lambda prompt: SIBLING.image
+
+
 def random_weights(source):
     from diffusers import DiffusionPipeline
 
@@ -80,7 +112,9 @@ Make = Callable[..., Generation]
 @pytest.fixture
 def make(sd: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Make:
     module = f"mine_{abs(hash(request.node.name))}"  # each test has a module of its own
-    (tmp_path / f"{module}.py").write_text(textwrap.dedent(CODE))
+    (tmp_path / f"{module}.py").write_text(CODE.replace("SIBLING", f"{module}_sibling"))
+    image = "from PIL import Image\n\nimage = Image.new('RGB', (8, 8))\n"
+    (tmp_path / f"{module}_sibling.py").write_text(image)
 
     def make(function: str, call: dict[str, Any] | None = None, **arguments: Any) -> Generation:
         model = {"factory": f"{module}:{function}", "arguments": arguments}
@@ -115,7 +149,12 @@ def test_what_is_drawn_from_the_global_generator_is_said(make: Make):
 
 
 def test_nothing_is_recorded_where_no_golden_image_is_made():
+    taken: list[tuple[str, Any, str | None]] = []
     record("nonsense", None)
+    with recorded_by(lambda *told: taken.append(told)):
+        record("nonsense", 1, source="a")
+    record("nonsense", None)
+    assert taken == [("nonsense", 1, "a")]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +175,61 @@ def test_what_goes_wrong_is_told_by_its_own_cause(
     with pytest.raises(GoldenseedError) as caught:
         make(function, **arguments)
     assert what in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        ("out_of_memory", {"kind": "torch"}),
+        ("out_of_memory", {"kind": "python"}),
+        ("stays_away", {}),
+    ],
+)
+def test_too_little_memory_is_said_with_what_helps(
+    make: Make, function: str, arguments: dict[str, Any]
+):
+    with pytest.raises(OutOfMemoryError, match="too little memory") as caught:
+        make(function, **arguments)
+    assert "model.dtype: bfloat16" in str(caught.value)
+
+
+def test_a_package_that_the_factory_lacks_is_named(make: Make):
+    with pytest.raises(GoldenseedError, match="the package nowhere is not installed"):
+        make("without_package")
+
+
+def test_the_factory_may_import_what_lies_beside_it_while_it_runs(make: Make):
+    before = list(sys.path)
+    assert make("with_sibling").image.size == (8, 8)
+    assert sys.path == before
+
+
+@pytest.mark.parametrize(
+    "at_import",
+    [
+        "sys.path.insert(0, HERE)",
+        "sys.path.insert(0, 'elsewhere')",
+        "sys.path.remove(HERE)",
+        "sys.path = ['elsewhere', *sys.path]",
+    ],
+)
+def test_only_the_place_that_was_added_is_taken_back(
+    sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_import: str
+):
+    module = f"moves_{abs(hash(at_import))}"
+    code = (
+        f"import sys\n\nHERE = {str(tmp_path)!r}\n{at_import}\n\n\ndef build():\n    return None\n"
+    )
+    (tmp_path / f"{module}.py").write_text(code)
+    monkeypatch.setattr(sys, "path", ["first", str(tmp_path), *sys.path])
+    expected = ["first", str(tmp_path), *sys.path[2:]]
+    if "insert(0, HERE)" in at_import:
+        expected = [str(tmp_path), *expected]
+    elif "elsewhere" in at_import:
+        expected = ["elsewhere", *expected]
+    with pytest.raises(GoldenseedError, match="makes no images"):
+        DiffusersBackend().generate(one_case(tmp_path, {"factory": f"{module}:build"}, call={}))
+    assert sys.path == expected
 
 
 def test_weights_that_are_missing_are_refused_here_too(make: Make, tmp_path: Path):

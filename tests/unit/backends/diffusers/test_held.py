@@ -46,6 +46,24 @@ def test_nothing_is_said_of_a_pipeline_as_it_was_loaded(pipeline: Any):
     assert not found.keys() & {*others, "attention.unet.processors_sha256"}
 
 
+@pytest.mark.parametrize(
+    "model", ["tiny_stable_diffusion", "tiny_stable_diffusion_xl", "tiny_flux"]
+)
+def test_a_first_call_leaves_nothing_on_record(tmp_path: Path, model: str):
+    folder = getattr(tiny_pipelines, model)(tmp_path / "model")
+    pipeline = DiffusionPipeline.from_pretrained(folder, local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    modules = {
+        name: each
+        for name, each in pipeline.components.items()
+        if isinstance(each, torch.nn.Module)
+    }
+    before = [held_by(name, each) for name, each in modules.items()]
+    assert len(before) >= 3
+    pipeline("a red apple", num_inference_steps=1, height=32, width=32)
+    assert [held_by(name, each) for name, each in modules.items()] == before
+
+
 def test_hooks_are_named_by_whose_they_are_and_what_they_do(pipeline: Any):
     pipeline.unet.mid_block.register_forward_hook(lambda _m, _a, output: output * 1.5)
     once = held(pipeline.unet)["hooks"]

@@ -195,9 +195,9 @@ def bad_noise(path: Path, kind: str) -> None:
         ("a.npy", "", r"cannot be read as \.npy"),
         ("a.npy", "objects", r"cannot be read as \.npy"),
         ("a.npy", "integers", "int64 values"),
-        ("a.npy", "nan", "not finite"),
+        ("a.npy", "nan", "holds NaN or infinite values"),
         ("a.safetensors", "garbage", r"cannot be read as \.safetensors"),
-        ("a.safetensors", "two", "holds 2 arrays"),
+        ("a.safetensors", "two", "holds 2 tensors"),
     ],
 )
 def test_a_file_that_holds_no_noise_is_an_error_that_names_it(

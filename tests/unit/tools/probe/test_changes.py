@@ -78,7 +78,7 @@ def test_a_change_keeps_cases_and_their_ids(suite: Suite):
 def test_a_dtype_is_another_model_to_load(suite: Suite):
     changed = change("bfloat16").applied_to(suite)
     assert changed.model.dtype == "bfloat16"
-    assert changed.model_key != suite.model_key
+    assert {case.model.dtype for case in changed.cases} == {changed.model.dtype}
     assert suite.model.dtype == "float32"
 
 

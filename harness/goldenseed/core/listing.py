@@ -1,0 +1,11 @@
+"""Lists in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def first_of(names: Sequence[str], most: int, between: str = ", ") -> str:
+    """Name the first ``most`` and count the others: ``a, b and 3 more``; all where they are few."""
+    shown = between.join(names[:most])
+    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
