@@ -162,3 +162,52 @@ def tiny_kandinsky_prior(folder: Path, *, seed: int = 0) -> Path:
         ),
     )
     return _saved(pipeline, folder)
+
+
+def tiny_diffedit(folder: Path, *, seed: int = 0) -> Path:
+    """Save a random ``StableDiffusionDiffEditPipeline``: a mask and an inversion, then the edit."""
+    from diffusers import (
+        DDIMInverseScheduler,
+        StableDiffusionDiffEditPipeline,
+        StableDiffusionPipeline,
+    )
+
+    tiny_stable_diffusion(folder, seed=seed)
+    parts = StableDiffusionPipeline.from_pretrained(folder).components
+    parts.pop("image_encoder", None)
+    inverse = DDIMInverseScheduler.from_config(parts["scheduler"].config)
+    pipeline = StableDiffusionDiffEditPipeline(
+        **parts, inverse_scheduler=inverse, requires_safety_checker=False
+    )
+    return _saved(pipeline, folder)
+
+
+def tiny_ledits(folder: Path, *, seed: int = 0) -> Path:
+    """Save a random ``LEditsPPPipelineStableDiffusion``: it keeps its inversion to itself."""
+    import torch
+    from diffusers import (
+        DPMSolverMultistepScheduler,
+        LEditsPPPipelineStableDiffusion,
+        StableDiffusionPipeline,
+        UNet2DConditionModel,
+    )
+
+    tiny_stable_diffusion(folder, seed=seed)
+    parts = StableDiffusionPipeline.from_pretrained(folder).components
+    scheduler = DPMSolverMultistepScheduler(
+        algorithm_type="sde-dpmsolver++", solver_order=2, beta_schedule="scaled_linear"
+    )
+    torch.manual_seed(seed)
+    unet = UNet2DConditionModel(  # with attention where the latents are a quarter, as it needs
+        sample_size=16,
+        block_out_channels=(8, 16, 16),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
+        cross_attention_dim=WIDTH,
+        attention_head_dim=2,
+        norm_num_groups=4,
+    )
+    kept = {**parts, "scheduler": scheduler, "unet": unet}
+    kept.pop("image_encoder", None)
+    return _saved(LEditsPPPipelineStableDiffusion(**kept, requires_safety_checker=False), folder)

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import JsonValue
 
+from goldenseed.suite.before import BeforeSpec
 from goldenseed.suite.inputs import InputValue
 from goldenseed.suite.masking import MaskSpec
 from goldenseed.suite.model import (
@@ -67,6 +68,7 @@ class Template:
     line: int
     mask: MaskSpec | None = None
     inputs: Mapping[str, InputValue] = field(default_factory=dict)
+    before: tuple[BeforeSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,6 +161,8 @@ class Case:
     """Which pixels count when the image is compared; None where all do."""
     inputs: Mapping[str, InputValue] = field(default_factory=dict)
     """Pictures and tensors that the pipeline is given, by its keyword."""
+    before: tuple[BeforeSpec, ...] = ()
+    """Methods of the pipeline to call before its own call, in this order."""
 
     @property
     def scheduler(self) -> SchedulerSpec | None:
@@ -205,6 +209,7 @@ def _expand(suite: Suite, template: Template, model: ModelSpec) -> Iterator[Case
             template.line,
             template.mask,
             template.inputs,
+            template.before,
         )
 
 

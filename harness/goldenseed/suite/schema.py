@@ -14,6 +14,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from goldenseed.suite.before import BeforeSection
 from goldenseed.suite.factory import PATTERN as FACTORY
 from goldenseed.suite.inputs import Inputs, InputSection
 from goldenseed.suite.masking import Ignore, MaskFile
@@ -220,6 +221,8 @@ class CaseSection(Section):
     inputs: Inputs = Field(default_factory=dict)
     """Pictures and tensors that the pipeline is given, by its own keyword, over those of
     `defaults`, key by key."""
+    before: Annotated[tuple[BeforeSection, ...], Field(strict=False)] = ()
+    """Methods of the pipeline that are called before its own call: inversion, a mask."""
     model: CaseModelSection = Field(default_factory=lambda: _AS_THE_SUITE)
     """What differs from the suite's model."""
     noise: NoiseChoice | None = None
@@ -283,6 +286,7 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("diversity",): DiversitySection,
         ("cases",): CaseSection,
         ("cases", "inputs", "*"): InputSection,
+        ("cases", "before"): BeforeSection,
         ("cases", "seeds"): SeedRange,
         ("cases", "model"): CaseModelSection,
         ("cases", "model", "adapters"): AdapterSection,

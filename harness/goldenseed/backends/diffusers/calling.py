@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from goldenseed.backends.diffusers.arguments import as_python, given_input
+from goldenseed.backends.diffusers.before import earlier_calls
 from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.diffusers.in_force import InForce
 from goldenseed.backends.diffusers.layers import recorded_layers
@@ -28,7 +29,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.device import forget_peak
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -76,7 +77,14 @@ class PipelineCall:
         ``GoldenseedError`` for an argument it does not have, ``OutOfMemoryError`` for too little
         memory, ``GenerationError`` if it raised, left given noise or made no image, or NaN.
         """
-        arguments = self._arguments(case)
+        inputs = {
+            name: given_input(given, self._pipeline, self._device)
+            for name, given in case.inputs.items()
+        }
+        arguments = self._arguments(case, inputs)
+        shared = arguments.get("generator")
+        known = self._parameters.keys()
+        earlier = earlier_calls(case, self._pipeline, inputs, shared, known) if case.before else ()
         if progress is not None and "callback_on_step_end" in self._parameters:
             arguments["callback_on_step_end"] = _step_counter(case, progress)
         forget_peak(self._device)
@@ -89,7 +97,11 @@ class PipelineCall:
                 self._deeply() as layers,
                 self._watching() as in_force,
             ):
-                output = self._pipeline(**arguments)
+                given: dict[str, Any] = {}
+                for each in earlier:
+                    given |= each.result(given)
+                taken = {name: value for name, value in given.items() if name in known}
+                output = self._pipeline(**{**arguments, **taken})
         except GoldenseedError:
             raise
         except Exception as error:
@@ -134,9 +146,11 @@ class PipelineCall:
     def _deeply(self) -> AbstractContextManager[LayerRecorder | None]:
         return recorded_layers(self._pipeline) if self._layers else nullcontext()
 
-    def _arguments(self, case: Case) -> dict[str, Any]:
+    def _arguments(self, case: Case, inputs: Mapping[str, Any]) -> dict[str, Any]:
         arguments: dict[str, Any] = case.arguments()
-        for key in (*arguments, *case.inputs):
+        if case.before:  # what this call does not take, earlier ones do
+            inputs = {name: each for name, each in inputs.items() if name in self._parameters}
+        for key in (*arguments, *inputs):
             if key in OWN_KEYS:
                 raise self._refusal(case, f"call.{key} is set by goldenseed itself", "remove it")
             if key not in self._parameters:
@@ -148,8 +162,7 @@ class PipelineCall:
         arguments = {
             name: as_python(value, self._parameters[name]) for name, value in arguments.items()
         }
-        for name, given in case.inputs.items():
-            arguments[name] = given_input(given, self._pipeline, self._device)
+        arguments |= inputs
         self._give_prompt(case, arguments)
         if "generator" in self._parameters:
             arguments["generator"] = generator_for(case, self._device)
