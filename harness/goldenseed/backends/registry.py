@@ -18,6 +18,7 @@ from goldenseed.suite.model import DIFFUSERS
 
 if TYPE_CHECKING:
     from goldenseed.backends.protocol import Backend
+    from goldenseed.core.elements import Content
     from goldenseed.environment.fingerprint import EnvironmentValue
     from goldenseed.suite.cases import Case
 
@@ -163,22 +164,27 @@ class _Guarded:
         if not isinstance(made, Generation):
             raise self._refusal(f"returned a {type(made).__name__}, not a goldenseed.Generation")
         if made.elements:
-            return self._with_elements(made)
+            self._check_elements(made)
+            return self._completed(made, *(each.content for each in made.elements))
         image = made.image
         if not isinstance(image, Image) or image.mode not in MODES or 0 in image.size:
             found = repr(image) if isinstance(image, Image) else f"a {type(image).__name__}"
             error = self._refusal(f"returned {found}, not an image of mode {', '.join(MODES)}")
             error.code = "unusable_image"
             raise error
+        return self._completed(made, image)
+
+    def _completed(self, made: Generation, *pictures: Content) -> Generation:
+        """Check what stands beside the pictures, and let the recording end in them."""
         self._number("generate", made.seconds)
         if made.recording is None:
             return made
         if not hasattr(made.recording, "ending_in"):
             kind = type(made.recording).__name__
             raise self._refusal(f"returned a {kind} as its recording, not one of record_stages()")
-        return replace(made, recording=made.recording.ending_in(image))
+        return replace(made, recording=made.recording.ending_in(*pictures))
 
-    def _with_elements(self, made: Generation) -> Generation:
+    def _check_elements(self, made: Generation) -> None:
         """Check that every element is a picture or an array of floats, with a name of its own."""
         names = {each.name for each in made.elements}
         if made.image is not None or len(names) < len(made.elements) or len(names) > MOST:
@@ -194,8 +200,6 @@ class _Guarded:
                 error = self._refusal(f"returned as {each.name} a {kind}, no picture or floats")
                 error.code = "unusable_image"
                 raise error
-        self._number("generate", made.seconds)
-        return made
 
     def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
         self._case = case
