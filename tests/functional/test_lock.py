@@ -20,9 +20,10 @@ from goldenseed.cli.main import app
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.keys import declaration_of
 from goldenseed.environment.lock import Lock, write_lock
-from goldenseed.session.lock_check import LockCheck, as_the_suite_has_it
+from goldenseed.session.lock_check import LockCheck
 from goldenseed.suite.cases import Case
 from goldenseed.suite.loading import load_suite
+from goldenseed.suite.recipes import as_the_suite_has_it
 
 if TYPE_CHECKING:
     from conftest import Project

@@ -124,8 +124,6 @@ class RejectedImage(_Document):
     rejected_at: AwareDatetime
     rejected_by: str
     reason: str
-    elements: tuple[Sha256, ...] = ()
-    """The digests of what the call returned, where that is not one picture."""
 
 
 class OverruledRejection(RejectedImage):
@@ -156,12 +154,6 @@ class ProfileBaseline(_Document):
             *(image.pixels_sha256 for image in self.accepted),
             *(image.pixels_sha256 for image in self.rejected),
         )
-
-    def files(self) -> tuple[str, ...]:
-        """Return the digests of all pictures and tensors named here, the elements' among them."""
-        elements = (each.sha256 for image in self.accepted for each in image.elements)
-        rejected = (each for image in self.rejected for each in image.elements)
-        return (*self.digests(), *elements, *rejected)
 
     def traces(self) -> tuple[str, ...]:
         """Return the digests of the traces named here."""

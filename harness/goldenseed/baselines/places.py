@@ -103,14 +103,6 @@ class Places:
             )
         )
 
-    def stored_images(self) -> tuple[str, ...]:
-        """Return the digests of the pictures and tensors that lie there, sorted."""
-        return tuple(sorted({*_stored(self.images, ".png"), *_stored(self.images, ".npy")}))
-
-    def stored_traces(self) -> tuple[str, ...]:
-        """Return the digests of the traces that lie there, sorted."""
-        return _stored(self.traces, _TRACE_SUFFIX)
-
 
 def _unsafe(kind: str, name: str, problem: str) -> GoldenseedError:
     return GoldenseedError(
@@ -126,12 +118,6 @@ def _digest(text: str) -> str:
             fix="take the digest from the run's record or from the baseline's entry",
         )
     return text
-
-
-def _stored(parent: Path, suffix: str) -> tuple[str, ...]:
-    names = (file.name for folder in _folders(parent) for file in folder.iterdir())
-    digests = (name.removesuffix(suffix) for name in names if name.endswith(suffix))
-    return tuple(sorted(digest for digest in digests if _DIGEST.fullmatch(digest)))
 
 
 def _folders(parent: Path) -> tuple[Path, ...]:

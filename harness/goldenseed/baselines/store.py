@@ -17,7 +17,7 @@ from goldenseed.baselines.candidate import (
     refuse_rivals,
 )
 from goldenseed.baselines.changes import Outcome, Step, make_plan
-from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
+from goldenseed.baselines.entry import AcceptedImage, BaselineEntry
 from goldenseed.baselines.places import Places, exclusive, refuse_links
 from goldenseed.baselines.reading import read_entry
 from goldenseed.baselines.rejections import Rejections, refuse, rejections_of
@@ -116,20 +116,6 @@ class BaselineStore:
     def cases(self, suite: str) -> tuple[str, ...]:
         """Return the ids of the suite's cases that have an entry, sorted."""
         return self._places.cases(suite)
-
-    def unreferenced_images(self) -> tuple[str, ...]:
-        """Return the digests of stored images that no entry names, as accepted or as rejected.
-
-        An image whose entry another process is about to write counts among them. Raises
-        GoldenseedError if an entry cannot be read: what it names is then unknown.
-        """
-        named = {digest for each in self._baselines() for digest in each.files()}
-        return tuple(digest for digest in self._places.stored_images() if digest not in named)
-
-    def unreferenced_traces(self) -> tuple[str, ...]:
-        """Return the digests of stored traces that no entry names: see ``unreferenced_images``."""
-        named = {digest for each in self._baselines() for digest in each.traces()}
-        return tuple(digest for digest in self._places.stored_traces() if digest not in named)
 
     def accept(
         self,
@@ -279,12 +265,6 @@ class BaselineStore:
         for sha256, mode in candidate.pictures:
             verified = partial(verified_element, candidate, sha256)
             stored.store_element(self._places, sha256, mode, verified)
-
-    def _baselines(self) -> Iterator[ProfileBaseline]:
-        for suite in self.suites():
-            for case in self.cases(suite):
-                entry = self.entry(suite, case)
-                yield from entry.profiles.values() if entry else ()
 
 
 def _modes(found: Measurement, by: str) -> tuple[AcceptedImage, ...]:

@@ -166,7 +166,6 @@ def rejected_image(candidate: Candidate, signature: Signature) -> RejectedImage:
     _verified(candidate)
     return RejectedImage(
         pixels_sha256=candidate.pixels_sha256,
-        elements=tuple(each.sha256 for each in candidate.elements),
         run_id=candidate.run_id,
         rejected_at=signature.at,
         rejected_by=signature.by,

@@ -17,6 +17,7 @@ from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.candidates import who_accepts
 from goldenseed.runs.folder import new_run_id
+from goldenseed.runs.inputs import refuse_accepted_inputs
 from goldenseed.suite.loading import load_suite
 from goldenseed.tools.calibration.calibrating import Calibration
 from goldenseed.tools.probe.probing import Probe
@@ -62,11 +63,13 @@ def calibrate(
             fix="calibrate where you accept images, or add --force if this job exists for it",
         )
     loaded = load_suite(suite)
+    chosen = choose_suite_cases(loaded, cases)
+    refuse_accepted_inputs(chosen, "calibrate")
     store = BaselineStore(baselines)
     calibration = Calibration(
         probe=Probe(
             suite=loaded,
-            cases=choose_suite_cases(loaded, cases),
+            cases=chosen,
             folder=reports / f"calibrate-{new_run_id(datetime.now(UTC))}",
             device=device,
             timeout_seconds=timeout,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,10 +61,12 @@ def choose_suite_cases(
     return tuple(case for case in suite.cases if case.id in chosen)
 
 
-def read_suite_environment(
+def read_suite_environments(
     suite: Suite, *, device: str, verify: bool = False
-) -> Mapping[str, EnvironmentValue]:
-    """Load the suite's model, with the suite's own scheduler, and describe where it would run.
+) -> Iterator[tuple[str | None, Mapping[str, EnvironmentValue]]]:
+    """Load each model of the suite, with the suite's scheduler, and describe where it would run.
+
+    They are named as in a lock: the first is None.
 
     Raises:
         GoldenseedError: the model cannot be found or loaded, or is refused.
@@ -72,12 +74,13 @@ def read_suite_environment(
     """
     from goldenseed.backends.protocol import Settings
     from goldenseed.backends.registry import Backends
+    from goldenseed.suite.recipes import as_the_suite_has_it, locked_models
 
-    case = replace(suite.cases[0], model=suite.model)
     backend = Backends(Settings(device=device, verify_files=verify))
     try:
-        backend.load(case)
-        return backend.fingerprint()
+        for name, case in locked_models(suite).values():
+            backend.load(as_the_suite_has_it(case))
+            yield name, backend.fingerprint()
     finally:
         backend.close()
 

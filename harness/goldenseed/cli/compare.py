@@ -72,19 +72,30 @@ def compare(
     )
     found = pair_files(a, b)
     counts: Counter[Outcome] = Counter()
-    counted = _counted(judge_files(found.pairs, terms, jobs=jobs or usable_cores()), counts)
+    judged = judge_files(found.pairs, terms, jobs=jobs or usable_cores())
+    counted = _counted(judged, counts)
     if as_json:
         document = _document(a, b, terms, tuple(counted), found.not_looked_at)
         say_json(document.model_dump(mode="json"))
     else:
-        for line in pair_lines(counted, shown=terms.names):
-            say(line)
-        say(pair_counts(counts))
-        if found.not_looked_at:
-            say(visible(not_looked_at(found.not_looked_at), lines=False))
-        say(gate_line(terms.limits))
+        _say(counted, counts, terms, found.not_looked_at)
     if code := _exit_code(counts):
         raise typer.Exit(code)
+
+
+def _say(
+    pairs: Iterator[ImageComparison],
+    counts: Counter[Outcome],
+    terms: Terms,
+    unread: Mapping[str, int],
+) -> None:
+    """Tell of each pair as it is judged, then of all."""
+    for line in pair_lines(pairs, shown=terms.names):
+        say(line)
+    say(pair_counts(counts))
+    if unread:
+        say(visible(not_looked_at(unread), lines=False))
+    say(gate_line(terms.limits))
 
 
 def _exit_code(counts: Counter[Outcome]) -> int:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import Device, Reports, find_run, read_suite_environment
+from goldenseed.cli.common import Device, Reports, find_run, read_suite_environments
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
@@ -55,7 +55,7 @@ def env(
     here = (
         _read_here(device)
         if suite is None
-        else read_suite_environment(load_suite(suite), device=device)
+        else next(read_suite_environments(load_suite(suite), device=device))[1]
     )
     if diff is None:
         _print(here, as_json=as_json)

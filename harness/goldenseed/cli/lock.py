@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import Device, read_suite_environment
+from goldenseed.cli.common import Device, read_suite_environments
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
@@ -42,8 +42,11 @@ def lock(
     loaded = load_suite(suite)
     path = output or loaded.lock or suite.with_name(f"{loaded.name}.lock.json")
     before = read_lock(path, loaded.name) if check or _is_ours(path, loaded.name) else None
-    environment = read_suite_environment(loaded, device=device, verify=verify)
-    differences = lock_differences(before, environment) if before else ()
+    found = dict(read_suite_environments(loaded, device=device, verify=verify))
+    held = (
+        [lock_differences(before.of(name), here) for name, here in found.items()] if before else []
+    )
+    differences = [each for differences in held for each in differences]
     for line in lock_table(differences) if differences else ():
         say(line)
     if check:
@@ -51,13 +54,16 @@ def lock(
             raise typer.Exit(ExitCode.FOUND)
         say(f"the environment is the one that {path} pins")
         return
-    written = write_lock(path, loaded.name, environment)
+    environment = found.pop(None)
+    others = {name: here for name, here in found.items() if name is not None}
+    written = write_lock(path, loaded.name, environment, others)
     scopes = [declared.scope for key in written.keys if (declared := declaration_of(key))]
     say(
         f"wrote {path}: {scopes.count(Scope.FILES)} of the model's files, "
         f"{scopes.count(Scope.LOADED)} keys of the loaded pipeline, "
         f"{scopes.count(Scope.PROCESS)} of packages, variables and switches, "
         f"{scopes.count(Scope.GPU)} of CUDA's libraries; nothing of the machine"
+        + (f"; and what {len(others)} other models have otherwise" if others else "")
     )
     if loaded.lock is None:
         say(f"next: add to {suite}:  lock: {path.name}")

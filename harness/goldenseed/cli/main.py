@@ -28,8 +28,8 @@ from goldenseed.cli import (
     accept as reject,
 )
 from goldenseed.cli.exit_codes import ExitCode
-from goldenseed.cli.ini import ini_defaults
 from goldenseed.cli.output import say
+from goldenseed.cli.settings import ini_defaults
 from goldenseed.core.errors import GoldenseedError
 
 app = typer.Typer(

@@ -17,6 +17,7 @@ from goldenseed.core.files import pretty_json, write_atomically
 from goldenseed.reporting.documents import probe_document
 from goldenseed.reporting.probe import probe_lines, probe_markdown
 from goldenseed.runs.folder import new_run_id
+from goldenseed.runs.inputs import refuse_accepted_inputs
 from goldenseed.suite.loading import load_suite
 from goldenseed.tools.probe.probing import Probe, Tried, repeats_itself
 
@@ -57,10 +58,12 @@ def probe(
     if suite is None:
         raise GoldenseedError("probe wants a suite file", fix="goldenseed probe SUITE")
     loaded = load_suite(suite)
+    chosen_cases = choose_suite_cases(loaded, cases, at_most=CASES)
+    refuse_accepted_inputs(chosen_cases, "probe")
     folder = reports / f"probe-{new_run_id(datetime.now(UTC))}"
     asked = Probe(
         suite=loaded,
-        cases=choose_suite_cases(loaded, cases, at_most=CASES),
+        cases=chosen_cases,
         folder=folder,
         device=device,
         jobs=jobs,

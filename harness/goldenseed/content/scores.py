@@ -87,7 +87,6 @@ class Scene:
 
 
 _OWN = "goldenseed.content.built_in"
-_FACES = "goldenseed.content.faces"
 
 SCORES: Mapping[str, Score] = MappingProxyType(
     {
@@ -99,10 +98,10 @@ SCORES: Mapping[str, Score] = MappingProxyType(
             Score(
                 name="face_confidence",
                 low=0,
-                measure=f"{_FACES}:face_confidence",
+                measure=f"{_OWN}:face_confidence",
                 extra="opencv",
             ),
-            Score(name="face_size", low=0, high=1, measure=f"{_FACES}:face_size", extra="opencv"),
+            Score(name="face_size", low=0, high=1, measure=f"{_OWN}:face_size", extra="opencv"),
             Score(
                 name="clip_score",
                 low=-1,

@@ -57,6 +57,9 @@ _STEP_BYTES = 2**20
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """In coded data: neither a stuffed byte nor a restart."""
 _EOI, _SOS, _RIFF = b"\xd9", b"\xda", 8
+_ONE_SCAN = frozenset({b"\xc0", b"\xc1"})
+"""The frames of baseline and extended sequential coding, by Huffman's codes."""
+_LOOKED_AHEAD_BYTES = 8
 _PORTABLE = re.compile(rb"P[1-7]\s")
 
 SEEN_BY = frozenset(
@@ -90,17 +93,38 @@ def is_whole(data: bytes, name: str | None) -> bool:
 
 
 def _ends(data: bytes) -> bool:
-    """Walk a JPEG's segments to its end marker; a thumbnail's own one lies inside a segment."""
-    at, coded = 2, False
+    """Tell whether a JPEG has its end marker; a thumbnail's own one lies inside a segment."""
+    return any(marker == _EOI for marker, _ in _markers(data))
+
+
+def _markers(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Walk a JPEG's segments up to its end marker; yield each marker and where it ends.
+
+    What stands between two segments is passed over, as decoders do.
+    """
+    at = 2
     while found := _JPEG_MARKER.search(data, at):
-        if found.start() != at and not coded:
-            return False
         marker, at = found.group(1), found.end()
+        yield marker, at
         if marker == _EOI:
-            return True
-        coded = coded or marker == _SOS
+            return
         at += int.from_bytes(data[at : at + 2], "big")
-    return False
+
+
+def without_end(data: bytes) -> bytes:
+    """Return a JPEG whose pixels its decoder has to find: without the marker that it would believe.
+
+    libjpeg makes up what is missing before an end marker, in grey, and only where data runs out
+    does Pillow refuse the file. So zeros stand in the marker's place: as many as the decoder looks
+    ahead, in which it finds a few blocks at most. That is done where one scan has all pixels; a
+    progressive file, or one that goes on after its end, is returned as it is.
+    """
+    markers = list(_markers(data))
+    kinds = [marker for marker, _ in markers]
+    one_scan = kinds.count(_SOS) == 1 and not _ONE_SCAN.isdisjoint(kinds)
+    if one_scan and markers[-1] == (_EOI, len(data)):
+        return data[:-2] + bytes(_LOOKED_AHEAD_BYTES)
+    return data
 
 
 def has_all_rows(data: bytes) -> bool:

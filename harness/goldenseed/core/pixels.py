@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
-from goldenseed.core.picture_formats import format_of, has_all_rows, is_whole
+from goldenseed.core.picture_formats import format_of, has_all_rows, is_whole, without_end
 
 if TYPE_CHECKING:
     import numpy as np
@@ -143,7 +143,8 @@ def opened(
     label, data = _read(source, name, pixel_limit)
     with _strict(label, data, formats) as complaints:
         _check_structure(data, label, formats, pixel_limit)
-        with Image.open(io.BytesIO(data), formats=formats) as image:
+        readable = without_end(data) if format_of(data) == "JPEG" else data
+        with Image.open(io.BytesIO(readable), formats=formats) as image:
             if image.format == "PNG" and not has_all_rows(data):
                 raise GoldenseedError("is truncated: rows are missing", path=label, fix=_RESTORE)
             yield label, image, complaints

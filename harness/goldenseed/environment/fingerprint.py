@@ -181,13 +181,3 @@ def _moves(difference: KeyDifference, key: Key, differing: set[str], *, one_side
 def _is_of_cpu(key: str) -> bool:
     declared = declaration_of(key)
     return declared is not None and declared.of_cpu
-
-
-def changed_weights(old: Mapping[str, Value], new: Mapping[str, Value]) -> tuple[str, ...]:
-    """Name the components whose loaded weights differ, where both fingerprints tell of them."""
-    known = (
-        (match[1], old[key], new[key])
-        for key in sorted(old.keys() & new.keys())
-        if (match := _WEIGHTS.fullmatch(key))
-    )
-    return tuple(component for component, before, now in known if before != now)

@@ -6,6 +6,7 @@ import importlib.metadata
 import math
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from goldenseed.environment.declaration import Key, Kind, Moves, Scope
@@ -43,6 +44,7 @@ def kind_of(key: str) -> Kind:
     return declared.kind if declared else Kind.RECORDED
 
 
+@lru_cache(maxsize=4096)
 def declaration_of(key: str) -> Key | None:
     """Return the declaration that ``key`` falls under; None for a key of another release."""
     return next(fitting(key), None)

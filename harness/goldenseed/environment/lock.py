@@ -22,6 +22,7 @@ from goldenseed.environment.keys import UNREADABLE, EnvironmentValue, Scope, dec
 SCHEMA_VERSION: Final = 1
 BEFORE_LOADING: Final = frozenset({Scope.PROCESS, Scope.CPU, Scope.GPU, Scope.FILES})
 """What a lock says of these can be checked before a model is loaded."""
+_OF_A_MODEL: Final = frozenset({Scope.FILES, Scope.LOADED})
 _LIMIT_BYTES = 2**24
 
 
@@ -34,8 +35,15 @@ class Lock(BaseModel):
     suite: str
     keys: dict[str, EnvironmentValue]
     """Key to the value it must have; None where it must have none."""
+    models: dict[str, dict[str, EnvironmentValue]] | None = None
+    """Of a suite with several models: what each of the others has otherwise, by its first case."""
     sha256: str
     """The digest of all the rest, so that an edit by hand is noticed."""
+
+    def of(self, model: str | None) -> Lock:
+        """Return the lock of one model, by its first case; None for the suite's own."""
+        own = (self.models or {}).get(model or "", {})
+        return self.model_copy(update={"keys": {**self.keys, **own}}) if own else self
 
 
 class LockDifference(BaseModel):
@@ -65,13 +73,38 @@ def lockable(environment: Mapping[str, EnvironmentValue]) -> dict[str, Environme
     }
 
 
-def write_lock(path: Path, suite: str, environment: Mapping[str, EnvironmentValue]) -> Lock:
-    """Write the lock of ``suite``, where pins of devices that are not in use stay; return it."""
+def write_lock(
+    path: Path,
+    suite: str,
+    environment: Mapping[str, EnvironmentValue],
+    others: Mapping[str, Mapping[str, EnvironmentValue]] | None = None,
+) -> Lock:
+    """Write the lock of ``suite``, where pins of devices that are not in use stay; return it.
+
+    ``others`` are the environments of its other models, by the id of the first case of each.
+    """
     keys = {**_pins(path, suite, _not_counted(environment)), **lockable(environment)}
-    content = {"schema_version": SCHEMA_VERSION, "suite": suite, "keys": keys}
-    lock = Lock(suite=suite, keys=keys, sha256=json_sha256(content))
-    write_atomically(path, pretty_json(lock.model_dump()))
+    models = {name: _otherwise(keys, lockable(each)) for name, each in (others or {}).items()}
+    lock = Lock(suite=suite, keys=keys, models=models or None, sha256="")
+    lock = lock.model_copy(update={"sha256": _digest_of(lock)})
+    write_atomically(path, pretty_json(lock.model_dump(exclude=_unsaid(lock))))
     return lock
+
+
+def _otherwise(
+    keys: Mapping[str, EnvironmentValue], other: Mapping[str, EnvironmentValue]
+) -> dict[str, EnvironmentValue]:
+    """Return what ``other`` has that is not in ``keys``; None for what it has not."""
+    absent = {key: None for key in keys if key not in other and _scope(key) in _OF_A_MODEL}
+    return {**absent, **{k: v for k, v in other.items() if k not in keys or keys[k] != v}}
+
+
+def _digest_of(lock: Lock) -> str:
+    return json_sha256(lock.model_dump(exclude={"sha256", *_unsaid(lock)}))
+
+
+def _unsaid(lock: Lock) -> set[str]:
+    return set() if lock.models else {"models"}
 
 
 def read_lock(path: Path, suite: str) -> Lock:
@@ -93,8 +126,7 @@ def read_lock(path: Path, suite: str) -> Lock:
         problem = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in problem["loc"])
         raise GoldenseedError(f"{where}: {problem['msg']}", path=path, fix=again) from None
-    content = {"schema_version": version, "suite": lock.suite, "keys": lock.keys}
-    if json_sha256(content) != lock.sha256:
+    if _digest_of(lock) != lock.sha256:
         raise GoldenseedError(
             "the lock was edited by hand: its sha256 does not fit its content",
             path=path,

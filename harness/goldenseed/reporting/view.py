@@ -18,6 +18,7 @@ from goldenseed.reporting.elements import ElementsView, elements_view
 from goldenseed.reporting.links import Picture, anchors, case_anchor, picture_of
 from goldenseed.reporting.numbers import MetricRow, metric_rows
 from goldenseed.reporting.sets import SetView, set_views
+from goldenseed.reporting.sheets import Sheet, sheets_of
 from goldenseed.reporting.words import (
     MEANINGS,
     WORST_FIRST,
@@ -62,7 +63,6 @@ class CaseView:
     current: Picture | None
     difference: Picture | None
     elements: ElementsView | None
-    """All that the call returned, where that is not one picture."""
     inputs: tuple[tuple[str, Picture | None], ...]
     """Argument and picture of what the pipeline was given; a tensor has no picture."""
     reasons: tuple[Told, ...]
@@ -184,6 +184,8 @@ class RunView:
     sections: tuple[Section, ...]
     """The cases by verdict, the worst first."""
     sets: tuple[SetView, ...]
+    sheets: tuple[Sheet, ...]
+    """The cases of each entry with alternatives, in the run's order."""
     remarks: tuple[str, ...]
     """What is odd of images and their making, each once, with the cases it is said of."""
     place: Place
@@ -201,8 +203,12 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
     """
     place = place or Place(run.run_id)
     found: dict[Verdict, list[CaseView]] = {verdict: [] for verdict in WORST_FIRST}
-    for case, (anchor, slug) in zip(run.cases, anchors(run.cases), strict=True):
-        found[case.verdict].append(case_view(case, place, folder, anchor=anchor, slug=slug))
+    views = [
+        case_view(case, place, folder, anchor=anchor, slug=slug)
+        for case, (anchor, slug) in zip(run.cases, anchors(run.cases), strict=True)
+    ]
+    for view in views:
+        found[view.record.verdict].append(view)
     ordered = sorted(run.lock_differences, key=lambda each: (each.suite, each.key))
     by_suite = groupby(ordered, lambda each: each.suite)
     return RunView(
@@ -213,6 +219,7 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
         locks=tuple(LockView(suite, tuple(differences)) for suite, differences in by_suite),
         sections=tuple(Section(each, tuple(cases)) for each, cases in found.items() if cases),
         sets=set_views(run, folder),
+        sheets=sheets_of(views),
         remarks=tuple(_remarks(run)),
         place=place,
     )

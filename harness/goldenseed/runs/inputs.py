@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,25 @@ if TYPE_CHECKING:
 def names_cases(inputs: Mapping[str, InputValue]) -> bool:
     """Tell whether some input is the accepted image of a case."""
     return any(isinstance(each, InputCase) for _, each in input_files(inputs))
+
+
+def refuse_accepted_inputs(cases: Iterable[Case], verb: str) -> None:
+    """Raise GoldenseedError for a case that is given the accepted image of another.
+
+    Those are looked up in the profile of the machine that a session runs on; a verb that makes the
+    images of other machines' settings has none to take.
+    """
+    for case in cases:
+        for argument, named in input_files(case.inputs):
+            if isinstance(named, InputCase):
+                raise GoldenseedError(
+                    f"{case.id} is given the accepted image of {named.source} as `{argument}`, "
+                    f"which `goldenseed {verb}` does not look up",
+                    path=named.suite,
+                    line=named.line,
+                    fix=f"name other cases to {verb}, or save that image beside the suite and give "
+                    "it as `file`",
+                )
 
 
 def with_accepted_inputs(case: Case, store: BaselineStore, profile: str) -> Case:

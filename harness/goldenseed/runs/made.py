@@ -52,6 +52,7 @@ def pending(case: Case, path: str) -> CaseRecord:
         line=case.line,
         recipe=recipe,
         recipe_sha256=recipe_sha256(recipe),
+        alternatives=dict(case.alternatives),
         **limit_fields(limits_of(case)),
         verdict=Verdict.ERROR,
         passed=False,

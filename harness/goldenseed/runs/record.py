@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AwareDatetime,
+    ConfigDict,
     Field,
     JsonValue,
     SerializerFunctionWrapHandler,
@@ -86,13 +87,16 @@ class Seconds(Document):
     compare: float = 0.0
 
 
-class TraceStage(Document):
+@dataclass(frozen=True, slots=True)
+class TraceStage:
     """The digest of one stage; the trace's file has norm and sketch too."""
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     stage: Stage
     index: int
     """From 0, among the records of the same stage and source."""
-    source: str | None = None
+    source: str | None = field(default=None, kw_only=True)
     sha256: str
 
 
@@ -164,6 +168,8 @@ class CaseRecord(Document):
     """Content score to value, of the image by itself: ``sharpness`` → 31.2."""
     content_limits: dict[str, float] = Field(default_factory=dict)
     """Content limit to limit, as in force for this case: ``min_sharpness`` → 20."""
+    alternatives: dict[str, str] = Field(default_factory=dict)
+    """Of a case of several by `vary`: which alternative of each axis it is, by name."""
     inputs: tuple[InputUsed, ...] = ()
     """The pictures and tensors that the pipeline was given."""
     masked: MaskUsed | None = None
@@ -202,10 +208,7 @@ class CaseRecord(Document):
     @model_serializer(mode="wrap")
     def _as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Write no ``elements`` where there are none, as records of one image always had it."""
-        written: dict[str, Any] = write(self)
-        if not self.elements:
-            written.pop("elements", None)
-        return written
+        return {k: v for k, v in write(self).items() if v or k != "elements"}
 
     @property
     def gates(self) -> tuple[GateInForce, ...]:

@@ -173,13 +173,10 @@ def kept_trace(
     path = trace_path(folder, digest)
     if not path.exists():
         write_atomically(path, data, durable=False)
-    stages = (
-        # These come from the stages themselves; to validate them again takes as long as all else.
-        TraceStage.model_construct(
-            stage=each.stage, index=each.index, source=each.source, sha256=each.sha256
-        )
+    stages = [
+        TraceStage(each.stage, each.index, each.sha256, source=each.source)
         for each in recording.stages
-    )
+    ]
     return {"trace": tuple(stages), "trace_file": f"{FOLDER}/{path.name}"}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from _pytest.logging import caplog_handler_key, caplog_records_key
 
 from goldenseed.content import scores
 from goldenseed.content.scores import check_limits
@@ -31,6 +33,12 @@ from goldenseed.suite.recipes import cases_by_model
 
 if TYPE_CHECKING:
     from goldenseed.suite.cases import Case, GateLine, Suite
+
+
+_QUIET = ("setup", "teardown")
+"""The phases in which a case itself does nothing."""
+_WITHOUT_LOGS = ("_pytest.", "goldenseed.", "pytest_rerunfailures", "xdist.")
+"""Where the hooks of these phases are from, if none of them logs."""
 
 
 class SuiteFile(pytest.File):
@@ -76,6 +84,24 @@ class SuiteFile(pytest.File):
                 custom[each] = self._mark(each, case.line)
             item.add_marker(custom[each])
         return item
+
+    @cached_property
+    def quiet_hooks(self) -> Mapping[str, Any]:
+        """Setup and teardown of cases without pytest's capture of logs, where nothing can log.
+
+        The capture attaches two handlers to each of the 60 loggers that torch and diffusers keep
+        from propagating, in each of a test's three phases: half of what pytest's protocol takes.
+        """
+        manager = self.config.pluginmanager
+        capture = manager.get_plugin("logging-plugin")
+        known = (pytest.Session, pytest.Dir, SuiteFile)
+        if capture is None or any(type(each) not in known for each in self.listchain()):
+            return {}
+        callers = [getattr(manager.hook, f"pytest_runtest_{each}") for each in _QUIET]
+        functions = [each.function for caller in callers for each in caller.get_hookimpls()]
+        if not all(each.__module__.startswith(_WITHOUT_LOGS) for each in functions):
+            return {}
+        return {each.name: manager.subset_hook_caller(each.name, [capture]) for each in callers}
 
     def _check_gate(self, gate: GateLine) -> None:
         try:
@@ -141,6 +167,17 @@ def _repeated(cases: Sequence[Case], times: int) -> Iterator[tuple[Case, str]]:
         yield from ((case, f"{case.id}[{number}-{times}]") for number in range(1, times + 1))
 
 
+class _Hooks:
+    """Hooks of an item, some of them exchanged."""
+
+    def __init__(self, hooks: Any, exchanged: Mapping[str, Any]) -> None:
+        self._hooks = hooks
+        self.__dict__.update(exchanged)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._hooks, name)
+
+
 class CaseItem(pytest.Item):
     """One image to generate and judge."""
 
@@ -148,6 +185,21 @@ class CaseItem(pytest.Item):
         super().__init__(**kwargs)
         self.case = case
         self.stash[CASE] = case
+
+    @property
+    def ihook(self) -> Any:
+        """The hooks, those that are quiet in the places of pytest's own."""
+        quiet = cast("SuiteFile", self.parent).quiet_hooks
+        return _Hooks(super().ihook, quiet) if quiet else super().ihook
+
+    def setup(self) -> None:
+        """Make the place of captured logs, as pytest's capture does where it is not left out."""
+        self.stash.setdefault(caplog_records_key, {})
+
+    def teardown(self) -> None:
+        """Let go of captured logs, as pytest's capture does where it is not left out."""
+        if cast("SuiteFile", self.parent).quiet_hooks and caplog_handler_key in self.stash:
+            del self.stash[caplog_records_key], self.stash[caplog_handler_key]
 
     def runtest(self) -> None:
         """Generate, judge, and fail or warn as the verdict demands."""

@@ -116,7 +116,8 @@ class GoldenSession:
         its back end cannot be had, or this process cannot make its images.
         """
         self.names.take_suite(suite.name, suite.path)
-        look_up(suite.model.backend, suite.path, suite.model.backend_line)
+        for backend, line in {(each.backend, each.backend_line) for each in suite.models}:
+            look_up(backend, suite.path, line)
         self._take_place(suite)
         check_repeatable(suite, self._options.device)
 

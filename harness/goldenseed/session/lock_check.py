@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from goldenseed.environment.lock import (
     lock_table,
     read_lock,
 )
+from goldenseed.suite.recipes import as_the_suite_has_it, locked_models, model_key
 
 if TYPE_CHECKING:
     from goldenseed.backends.protocol import Backend
@@ -26,37 +27,50 @@ class LockCheck:
 
     def __init__(self, *, strict: bool) -> None:
         self._strict = strict
-        self._locks: dict[Path, Lock] = {}
-        self._before: dict[Path, tuple[LockDifference, ...]] = {}
-        self._after: dict[Path, tuple[LockDifference, ...]] = {}
-        self._told_by: dict[Path, str] = {}
+        self._locks: dict[Path, tuple[Lock, Mapping[str, str | None]]] = {}
+        self._before: dict[tuple[Path, str | None], tuple[LockDifference, ...]] = {}
+        self._after: dict[tuple[Path, str | None], tuple[LockDifference, ...]] = {}
+        self._told_by: dict[tuple[LockDifference, ...], str] = {}
         self._news: list[LockDifference] = []
 
     def before_loading(self, case: Case, backend: Backend) -> str | None:
         """Check what needs no model; return why the case must not run, or None."""
-        suite = case.suite
-        if suite.lock is None:
+        found = self._lock_of(case)
+        if found is None:
             return None
-        if suite.path not in self._before:
-            lock = self._locks[suite.path] = read_lock(suite.lock, suite.name)
-            found = lock_differences(lock, backend.surroundings(case), BEFORE_LOADING)
-            self._before[suite.path] = found
-            self._news += found
-        return self._refusal(case, self._before[suite.path])
+        place, lock = found
+        if place not in self._before:
+            new = lock_differences(lock, backend.surroundings(case), BEFORE_LOADING)
+            self._before[place] = new
+            self._news += new
+        return self._refusal(case, self._before[place])
 
     def after_loading(self, case: Case, backend: Backend) -> str | None:
         """Check what only a loaded model shows; return why the case must not run, or None."""
+        found = self._lock_of(case)
+        if found is None:
+            return None
+        place, lock = found
+        if place not in self._after:
+            backend.load(as_the_suite_has_it(case))
+            known = {each.key for each in self._before[place]}
+            differing = lock_differences(lock, backend.fingerprint())
+            new = tuple(each for each in differing if each.key not in known)
+            self._after[place] = new
+            self._news += new
+        return self._refusal(case, self._after[place])
+
+    def _lock_of(self, case: Case) -> tuple[tuple[Path, str | None], Lock] | None:
+        """Return the lock of the case's model, with the suite's path and the model's name in it."""
         suite = case.suite
         if suite.lock is None:
             return None
-        if suite.path not in self._after:
-            backend.load(as_the_suite_has_it(case))
-            known = {each.key for each in self._before[suite.path]}
-            found = lock_differences(self._locks[suite.path], backend.fingerprint())
-            new = tuple(each for each in found if each.key not in known)
-            self._after[suite.path] = new
-            self._news += new
-        return self._refusal(case, self._after[suite.path])
+        if suite.path not in self._locks:
+            names = {key: name for key, (name, _) in locked_models(suite).items()}
+            self._locks[suite.path] = read_lock(suite.lock, suite.name), names
+        lock, known = self._locks[suite.path]
+        name = known.get(model_key(case.model))
+        return (suite.path, name), lock.of(name)
 
     def news(self) -> tuple[LockDifference, ...]:
         """Return the differences found since this was last asked."""
@@ -66,13 +80,8 @@ class LockCheck:
     def _refusal(self, case: Case, found: tuple[LockDifference, ...]) -> str | None:
         if not (found and self._strict):
             return None
-        teller = self._told_by.setdefault(case.suite.path, case.id)
+        teller = self._told_by.setdefault(found, case.id)
         return str(_error(case.suite, found, teller=None if teller == case.id else teller))
-
-
-def as_the_suite_has_it(case: Case) -> Case:
-    """Return the case with its suite's own scheduler, which is the one that a lock pins."""
-    return replace(case, model=replace(case.model, scheduler=case.suite.model.scheduler))
 
 
 def _error(suite: Suite, found: tuple[LockDifference, ...], teller: str | None) -> GoldenseedError:

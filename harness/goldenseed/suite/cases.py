@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
@@ -69,6 +70,38 @@ class Template:
     mask: MaskSpec | None = None
     inputs: Mapping[str, InputValue] = field(default_factory=dict)
     before: tuple[BeforeSpec, ...] = ()
+    alternatives: Mapping[str, str] = field(default_factory=dict)
+    """Where an entry varies: which alternative of each axis it is, by name."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """One alternative of an axis of ``vary``: what a template has with it."""
+
+    axis: str
+    name: str
+    call: Mapping[str, JsonValue]
+    inputs: Mapping[str, InputValue]
+    model: Mapping[str, Any]
+    """As of ``Template``."""
+    noise: NoiseSpec | None
+    """None where it leaves the noise alone."""
+
+
+def varied(entry: Template, axes: Sequence[Sequence[Choice]]) -> Iterator[Template]:
+    """Yield an entry once for every combination of its axes' choices, the last axis fastest."""
+    for combination in product(*axes):
+        template = entry
+        for choice in combination:
+            template = replace(
+                template,
+                call=merged(template.call, choice.call),
+                inputs=merged(template.inputs, choice.inputs),
+                model=merged(template.model, choice.model),
+                noise=choice.noise or template.noise,
+                alternatives={**template.alternatives, choice.axis: choice.name},
+            )
+        yield template
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,11 +150,15 @@ class Suite:
 
     @cached_property
     def models(self) -> tuple[ModelSpec, ...]:
-        """The model of each of ``templates``; the suite's own object where nothing differs."""
-        return tuple(
-            replace(self.model, **each.model) if each.model else self.model
-            for each in self.templates
-        )
+        """The model of each of ``templates``: one object where the same fields differ alike."""
+        made: dict[tuple[tuple[str, int], ...], ModelSpec] = {(): self.model}
+        found = []
+        for each in self.templates:
+            key = tuple((name, id(value)) for name, value in each.model.items())
+            if key not in made:
+                made[key] = replace(self.model, **each.model)
+            found.append(made[key])
+        return tuple(found)
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
@@ -139,7 +176,7 @@ class Case:
 
     suite: Suite
     id: str
-    """``red-apple[seed=1024]`` or ``colours[red,seed=0]``; unique in the suite."""
+    """``red-apple[seed=1024]`` or ``colours[red,euler,seed=0]``; unique in the suite."""
     case_id: str
     """The id of the entry in the file: ``red-apple``."""
     prompt: Prompt
@@ -163,6 +200,8 @@ class Case:
     """Pictures and tensors that the pipeline is given, by its keyword."""
     before: tuple[BeforeSpec, ...] = ()
     """Methods of the pipeline to call before its own call, in this order."""
+    alternatives: Mapping[str, str] = field(default_factory=dict)
+    """Which alternative of each axis it is, by name."""
 
     @property
     def scheduler(self) -> SchedulerSpec | None:
@@ -186,8 +225,9 @@ class Case:
 
 def named_images(template: Template) -> Iterator[tuple[str, Prompt, int]]:
     """Yield case id, prompt and seed of every image of an entry: for each prompt its seeds."""
+    varied = template.alternatives.values()
     for name, prompt in template.prompts.items():
-        before = f"{template.id}[seed=" if name is None else f"{template.id}[{name},seed="
+        before = f"{template.id}[{','.join([*([name] if name else []), *varied, 'seed='])}"
         for seed in template.seeds:
             yield f"{before}{seed}]", prompt, seed
 
@@ -210,6 +250,7 @@ def _expand(suite: Suite, template: Template, model: ModelSpec) -> Iterator[Case
             template.mask,
             template.inputs,
             template.before,
+            template.alternatives,
         )
 
 

@@ -26,10 +26,12 @@ from goldenseed.suite.model import (
 )
 from goldenseed.suite.nodes import number
 from goldenseed.suite.pipelines import BELONGS, NUMBERS, cached_snapshot, size_multiple
-from goldenseed.suite.sections import LARGEST_SEED, MOST_CASES, name_fault
+from goldenseed.suite.sections import LARGEST_SEED, MOST_CASES, count_of_images, name_fault
 from goldenseed.suite.wording import name_of, shown
 
 _Path = tuple[str | int, ...]
+MODELS = frozenset({"model", "source", "factory"})
+"""Axes of ``vary`` whose alternatives may make images of other sizes."""
 
 
 def check(document: Document) -> Iterator[Problem]:
@@ -39,17 +41,23 @@ def check(document: Document) -> Iterator[Problem]:
         return
     checks = _Checks(document)
     yield from checks.name(("suite",), data.get("suite"), is_suite=True)
-    yield from checks.model(_mapping(data.get("model")))
     yield from checks.lock(data.get("lock"))
-    yield from checks.portable(data)
-    yield from checks.noise(("noise",), data.get("noise"))
     yield from checks.content(("content",), data.get("content"))
     yield from checks.mask(("mask",), data.get("mask"))
-    multiple = _multiple(document)
+    multiple = multiple_of_sizes(document)
+    yield from check_beside_cases(document, multiple)
+    yield from checks.cases(data.get("cases"), multiple)
+
+
+def check_beside_cases(document: Document, multiple: int | None) -> Iterator[Problem]:
+    """Find the problems of what decides pixels beside the cases; sizes are of ``multiple``."""
+    data, checks = _mapping(document.data), _Checks(document)
+    yield from checks.model(_mapping(data.get("model")))
+    yield from checks.portable(data)
+    yield from checks.noise(("noise",), data.get("noise"))
     defaults = _mapping(data.get("defaults"))
     yield from checks.call(("defaults", "call"), defaults, multiple)
     yield from checks.inputs(("defaults",), defaults)
-    yield from checks.cases(data.get("cases"), multiple)
 
 
 def _mapping(value: object) -> dict[str, Any]:
@@ -60,7 +68,8 @@ def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _multiple(document: Document) -> int | None:
+def multiple_of_sizes(document: Document) -> int | None:
+    """Return what the suite's model makes heights and widths in multiples of, if that is known."""
     model = _mapping(_mapping(document.data).get("model"))
     source, revision = model.get("source"), model.get("revision")
     if not isinstance(source, str) or model.get("backend", DIFFUSERS) != DIFFUSERS:
@@ -208,6 +217,7 @@ class _Checks:
             return
         first_of: dict[str, tuple[str, int]] = {}
         total = 0
+        inherited = _mapping(_mapping(self.document.data).get("defaults")).get("vary")
         for index, case in enumerate(cases):
             if not isinstance(case, dict):
                 continue
@@ -215,8 +225,9 @@ class _Checks:
             yield from self.case_id((*place, "id"), case.get("id"), index, first_of)
             yield from self.prompts(place, case)
             yield from self.seeds((*place, "seeds"), case.get("seeds"))
-            yield from self.of_case(place, case, multiple)
-            before, total = total, total + _images(case)
+            vary = _mapping(case.get("vary", inherited))
+            yield from self.of_case(place, case, None if MODELS & vary.keys() else multiple)
+            before, total = total, total + count_of_images(case, vary)
             if before <= MOST_CASES < total:
                 what = f"the suite has more than {MOST_CASES:,} cases from here on"
                 yield self.at(place, what, "split it into several suites")
@@ -279,13 +290,6 @@ class _Checks:
             if start <= LARGEST_SEED < start + count - 1:
                 what = f"{name_of(place)} ends at {start + count - 1}"
                 yield self.at(place, what, f"the last seed can be {LARGEST_SEED}")
-
-
-def _images(case: dict[str, Any]) -> int:
-    seeds, prompts = case.get("seeds"), case.get("prompts")
-    count = _mapping(seeds).get("count") if isinstance(seeds, dict) else None
-    times = count if type(count) is int else len(seeds) if isinstance(seeds, list) else 0
-    return times * (len(prompts) if isinstance(prompts, dict) else 1)
 
 
 def _unquoted(text: str) -> str:

@@ -125,6 +125,28 @@ class Document:
         return found
 
 
+@dataclass(frozen=True)
+class _Moved(Document):
+    """A document whose place ``of`` stands elsewhere in the file."""
+
+    at: Location = ()
+    of: Location = ()
+
+    def _descend(self, location: Location) -> tuple[Node | None, Node]:
+        place, size = tuple(location), len(self.of)
+        if place[:size] == self.of:
+            place = (*self.at, *place[size:])
+        elif place == self.of[: len(place)]:
+            place = tuple(self.at)
+        return super()._descend(place)
+
+
+def moved(document: Document, data: JsonValue, *, at: Location, of: Location) -> Document:
+    """Return ``data`` as a document of which ``of`` stands at ``at`` of this one, for its lines."""
+    root, index = document._root, document._index  # noqa: SLF001 - a friend
+    return _Moved(document.path, data, (), root, index, at=tuple(at), of=tuple(of))
+
+
 def read_document(path: Path) -> Document:
     """Read ``path``: raises where nothing can be read, else leaves ``Document.problems``."""
     root = compose(path)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
+from dataclasses import fields
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -16,18 +17,19 @@ from pydantic import JsonValue, ValidationError
 from goldenseed.core.files import read_regular, sha256_hex
 from goldenseed.suite.before import before_specs
 from goldenseed.suite.cases import (
-    GateLine,
+    Choice,
     Limit,
     Prompt,
     Suite,
     Template,
     merged,
-    named_images,
+    varied,
 )
 from goldenseed.suite.checks import check
 from goldenseed.suite.document import COUNTED, Document, Problem, failure, read_document
 from goldenseed.suite.factory import factory_spec
-from goldenseed.suite.inputs import InputCase, InputValue, input_files, input_values
+from goldenseed.suite.inputs import InputValue, input_values
+from goldenseed.suite.limits import gate_lines, limits_at
 from goldenseed.suite.masking import mask_spec
 from goldenseed.suite.model import (
     LARGEST_NOISE,
@@ -43,7 +45,6 @@ from goldenseed.suite.schema import (
     AdapterSection,
     CaseModelSection,
     CaseSection,
-    ContentLimitSection,
     DefaultsSection,
     DeterminismSection,
     ModelSection,
@@ -52,7 +53,8 @@ from goldenseed.suite.schema import (
     SuiteFile,
 )
 from goldenseed.suite.sections import SeedRange
-from goldenseed.suite.sets import resolve_sets
+from goldenseed.suite.sets import resolve_sets, unknown_cases
+from goldenseed.suite.varying import Alternative, alternatives, check_vary, is_of_model
 from goldenseed.suite.wording import schema_problems
 
 
@@ -79,6 +81,7 @@ def _load(path: Path) -> Suite:
     except ValidationError as error:
         problems += schema_problems(error, document)
     problems += islice(check(document), COUNTED)
+    problems += islice(check_vary(document), COUNTED)
     problems = _without_consequences(problems, document)
     if section is None or problems:
         raise failure(path, problems)
@@ -96,12 +99,20 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
     path = document.path
     determinism = _determinism(section.determinism)
     model = _model(document, section.model, portable=determinism.portable)
-    limits = _limits(document, ("gates", "fail"), section.gates.fail, "suite", {})
-    content = _limits(document, ("content",), section.content, "suite", {})
+    limits = limits_at(document, ("gates", "fail"), section.gates.fail, "suite", {})
+    content = limits_at(document, ("content",), section.content, "suite", {})
     noise = _noise(path, section.noise) or NoiseSpec("portable" if determinism.portable else "cpu")
-    templates = _templates(document, section, noise, limits=limits, content=content)
+    templates = _templates(
+        document,
+        section,
+        model,
+        noise,
+        limits=limits,
+        content=content,
+        portable=determinism.portable,
+    )
     sets, problems = resolve_sets(document, section, templates)
-    problems += _unknown_cases(templates)
+    problems += unknown_cases(templates)
     if problems:
         raise failure(path, problems)
     return Suite(
@@ -110,7 +121,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         model=model,
         determinism=determinism,
         lock=beside(path, section.lock) if section.lock else None,
-        gate_lines=tuple(_gate_lines(templates, limits)),
+        gate_lines=tuple(gate_lines(templates, limits)),
         templates=templates,
         sets=sets,
         selfcheck_required=section.selfcheck == "required",
@@ -178,32 +189,24 @@ def _adapters(path: Path, sections: tuple[AdapterSection, ...]) -> tuple[Adapter
     )
 
 
-def _gate_lines(templates: tuple[Template, ...], suite: Mapping[str, Limit]) -> list[GateLine]:
-    own = (
-        (name, limit)
-        for template in templates
-        if template.limits is not suite
-        for name, limit in template.limits.items()
-        if limit.source == "case"
-    )
-    found = [GateLine(name, limit.value, limit.line) for name, limit in (*suite.items(), *own)]
-    return sorted(found, key=lambda gate: gate.line)
-
-
 def _templates(
     document: Document,
     section: SuiteFile,
+    model: ModelSpec,
     noise: NoiseSpec,
     *,
     limits: Mapping[str, Limit],
     content: Mapping[str, Limit],
+    portable: bool,
 ) -> tuple[Template, ...]:
     call: Mapping[str, JsonValue] = MappingProxyType(section.defaults.call)
     marks = tuple(dict.fromkeys(section.defaults.marks))
     lines = document.item_lines("cases")
     mask = mask_spec(document, (), section, None)
     inputs = _inputs(document, ("defaults",), section.defaults)
-    return tuple(
+    choices = partial(_choices, document, model=model, portable=portable)
+    inherited = choices(("defaults",)) if section.defaults.vary else ()
+    entries = (
         Template(
             id=case.id,
             prompts=_prompts(case),
@@ -211,10 +214,10 @@ def _templates(
             call=merged(call, case.call),
             model=_changes(document.path, case.model),
             noise=_noise(document.path, case.noise) or noise,
-            limits=_limits(
+            limits=limits_at(
                 document, ("cases", index, "gates", "fail"), case.gates.fail, "case", limits
             ),
-            content=_limits(document, ("cases", index, "content"), case.content, "case", content),
+            content=limits_at(document, ("cases", index, "content"), case.content, "case", content),
             marks=tuple(dict.fromkeys((*marks, *case.marks))) if case.marks else marks,
             line=lines[index],
             mask=mask_spec(document, ("cases", index), case, mask),
@@ -223,6 +226,39 @@ def _templates(
         )
         for index, case in enumerate(section.cases)
     )
+    return tuple(
+        template
+        for index, (case, entry) in enumerate(zip(section.cases, entries, strict=True))
+        for template in varied(
+            entry, choices(("cases", index)) if "vary" in case.model_fields_set else inherited
+        )
+    )
+
+
+def _choices(
+    document: Document, place: tuple[str | int, ...], model: ModelSpec, *, portable: bool
+) -> tuple[tuple[Choice, ...], ...]:
+    """Resolve the alternatives of what stands at ``place``, axis by axis."""
+    found = alternatives(document, place).values()
+    return tuple(tuple(_choice(each, model, portable=portable) for each in axis) for axis in found)
+
+
+def _choice(alternative: Alternative, model: ModelSpec, *, portable: bool) -> Choice:
+    document, section = alternative.document, alternative.read()
+    changes = {}
+    if is_of_model(alternative.axis):
+        other = _model(document, section.model, portable=portable)
+        values = {each.name: getattr(other, each.name) for each in fields(ModelSpec)}
+        # By what they say, since specs that hold a mapping are equal to themselves alone.
+        changes = {k: v for k, v in values.items() if repr(v) != repr(getattr(model, k))}
+    return Choice(
+        axis=alternative.axis,
+        name=alternative.name,
+        call=section.defaults.call,
+        inputs=_inputs(document, ("defaults",), section.defaults),
+        model=changes,
+        noise=_noise(document.path, section.noise),
+    )
 
 
 def _inputs(
@@ -230,22 +266,6 @@ def _inputs(
 ) -> Mapping[str, InputValue]:
     lines = {name: document.key_line_of((*place, "inputs", name)) for name in section.inputs}
     return MappingProxyType(input_values(document.path, section.inputs, lines))
-
-
-def _unknown_cases(templates: tuple[Template, ...]) -> Iterator[Problem]:
-    """Find inputs that name a case of this suite which it does not have."""
-    named = [
-        each
-        for template in templates
-        for _, each in input_files(template.inputs)
-        if isinstance(each, InputCase) and each.of_suite is None
-    ]
-    known = {name for each in templates for name, _, _ in named_images(each)} if named else set()
-    for each in named:
-        if each.case not in known:
-            near = get_close_matches(each.case, known, n=1)
-            fix = f"write `{near[0]}`" if near else "name a case as pytest shows it: `one[seed=1]`"
-            yield Problem(each.line, f"the suite has no case `{each.case}`", fix)
 
 
 def _prompts(case: CaseSection) -> Mapping[str | None, Prompt]:
@@ -259,26 +279,6 @@ def _seeds(case: CaseSection) -> range | tuple[int, ...]:
     if isinstance(seeds, SeedRange):
         return range(seeds.start, seeds.start + seeds.count)
     return seeds
-
-
-def _limits(
-    document: Document,
-    place: tuple[str | int, ...],
-    given: Mapping[str, ContentLimitSection | float],
-    source: str,
-    below: Mapping[str, Limit],
-) -> Mapping[str, Limit]:
-    """Return the limits that stand at ``place`` over those ``below``, name by name."""
-    own = {}
-    for name, limit in given.items():
-        line = document.key_line_of((*place, name))
-        if isinstance(limit, ContentLimitSection):
-            own[name] = Limit(limit.value, source, line, beside(document.path, limit.model))
-        else:
-            own[name] = Limit(limit, source, line)
-    if not own:
-        return below
-    return MappingProxyType({**below, **own})
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import JsonValue
@@ -124,6 +124,24 @@ def cases_by_model(suite: Suite) -> dict[str, list[Case]]:
         key = keys.get(id(case.model)) or keys.setdefault(id(case.model), model_key(case.model))
         found.setdefault(key, []).append(case)
     return found
+
+
+def as_the_suite_has_it(case: Case) -> Case:
+    """Return the case with its suite's own scheduler, which is the one that a lock pins."""
+    return replace(case, model=replace(case.model, scheduler=case.suite.model.scheduler))
+
+
+def locked_models(suite: Suite) -> dict[str, tuple[str | None, Case]]:
+    """Return each model's name in a lock, and a case of it, by its key.
+
+    The suite's own, or the first where no case uses that, has no name; the others have the id of
+    their first case.
+    """
+    by_model = cases_by_model(suite)
+    own = model_key(suite.model)
+    first = own if own in by_model else next(iter(by_model))
+    ordered = sorted(by_model, key=lambda key: key != first)
+    return {k: (None if k == first else by_model[k][0].id, by_model[k][0]) for k in ordered}
 
 
 def model_key(model: ModelSpec) -> str:

@@ -6,13 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    StringConstraints,
-)
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from goldenseed.suite.before import BeforeSection
 from goldenseed.suite.factory import PATTERN as FACTORY
@@ -31,6 +25,7 @@ from goldenseed.suite.sections import (
     Section,
     SeedRange,
     Seeds,
+    Vary,
 )
 
 ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -170,6 +165,8 @@ class DefaultsSection(Section):
     """Keyword arguments of the pipeline's own call."""
     inputs: Inputs = Field(default_factory=dict)
     """Pictures and tensors that the pipeline is given, by its own keyword."""
+    vary: Vary = Field(default_factory=dict)
+    """Named alternatives that every case without `vary` expands over."""
     marks: Marks = ()
     """pytest marks."""
 
@@ -223,6 +220,9 @@ class CaseSection(Section):
     `defaults`, key by key."""
     before: Annotated[tuple[BeforeSection, ...], Field(strict=False)] = ()
     """Methods of the pipeline that are called before its own call: inversion, a mask."""
+    vary: Vary = Field(default_factory=dict)
+    """Named alternatives: of `call`, `inputs`, `noise`, `model`, `call.<argument>` or a key of
+    `model`. One image for every combination, in place of the alternatives of `defaults`."""
     model: CaseModelSection = Field(default_factory=lambda: _AS_THE_SUITE)
     """What differs from the suite's model."""
     noise: NoiseChoice | None = None

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from math import prod
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    StringConstraints,
+    Tag,
+)
 
 from goldenseed.core.names import name_problem, suite_name_problem
 
@@ -89,6 +99,9 @@ class DiversitySection(_SetSection):
     """How far apart two images of a prompt have to be, for example `min_phash_distance: 4`."""
 
 
+Vary = dict[NonEmpty, Annotated[dict[Name, JsonValue], Field(min_length=1)]]
+
+
 def name_fault(name: str, *, is_suite: bool = False) -> str | None:
     """Say why a name of the right characters cannot be used, as the rest of a sentence; or None."""
     if not re.match(NAME_PATTERN, name):
@@ -96,3 +109,13 @@ def name_fault(name: str, *, is_suite: bool = False) -> str | None:
     if ".." in name:
         return "holds `..`, which leads out of a folder"
     return suite_name_problem(name) if is_suite else name_problem(name)
+
+
+def count_of_images(case: Mapping[str, Any], vary: object) -> int:
+    """Count the images of a case as the file has it; 0 where its seeds cannot be counted."""
+    seeds, prompts = case.get("seeds"), case.get("prompts")
+    count = seeds.get("count") if isinstance(seeds, dict) else None
+    times = count if type(count) is int else len(seeds) if isinstance(seeds, list) else 0
+    axes = vary.values() if isinstance(vary, dict) else ()
+    sizes = (len(each) for each in (prompts, *axes) if isinstance(each, dict) and each)
+    return times * prod(sizes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from types import MappingProxyType
 
 from goldenseed.core.errors import GoldenseedError
@@ -16,6 +17,7 @@ from goldenseed.suite.cases import (
     named_images,
 )
 from goldenseed.suite.document import Document, Problem
+from goldenseed.suite.inputs import InputCase, input_files
 from goldenseed.suite.schema import SuiteFile
 from goldenseed.suite.sections import ConsistencySection, DiversitySection
 
@@ -47,6 +49,22 @@ def matches(pattern: str, case: str) -> bool:
         return True
     # ids have brackets, which stand for themselves
     return fnmatch.fnmatchcase(case, pattern.replace("[", "[[]"))
+
+
+def unknown_cases(templates: Sequence[Template]) -> Iterator[Problem]:
+    """Find inputs that name a case of this suite which it does not have."""
+    named = [
+        each
+        for template in templates
+        for _, each in input_files(template.inputs)
+        if isinstance(each, InputCase) and each.of_suite is None
+    ]
+    known = {name for each in templates for name, _, _ in named_images(each)} if named else set()
+    for each in named:
+        if each.case not in known:
+            near = get_close_matches(each.case, known, n=1)
+            fix = f"write `{near[0]}`" if near else "name a case as pytest shows it: `one[seed=1]`"
+            yield Problem(each.line, f"the suite has no case `{each.case}`", fix)
 
 
 class _Resolver:

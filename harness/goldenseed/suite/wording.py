@@ -106,8 +106,8 @@ def _unknown_key(location: Location) -> tuple[str, str]:
     what = f"unknown key `{key}` in {name_of(parent)}"
     if words == ["cases", "model"] and key in _keys(ModelSection):
         fix = (
-            "only `scheduler` and `adapters` may differ between cases, so that one load serves "
-            f"the suite: put `{key}` under the suite's `model`, or write a second suite"
+            f"let it vary, as `vary: {{{key}: {{one: …}}}}`, or put it under the suite's `model`; "
+            "only `scheduler` and `adapters` stand here"
         )
     elif near := get_close_matches(str(key), known, n=1):
         fix = f"write `{near[0]}`"
@@ -132,7 +132,10 @@ def _wrong_value(finding: ErrorDetails, location: Location, *, is_key: bool) -> 
     kind, value = finding["type"], finding["input"]
     context: dict[str, Any] = finding.get("ctx", {})
     name = name_of(location[:-1]) if is_key else name_of(location)
-    if kind in _NEEDED:
+    if kind == "dict_type" and location[-2:-1] == ("vary",):
+        what = f"the alternatives of {name} have no names"
+        found = what, f"write `{location[-1]}: {{one: …, other: …}}`, with names of your choice"
+    elif kind in _NEEDED:
         found = _wrong_type(name, value, _NEEDED[kind])
     elif kind == "string_pattern_mismatch":
         key = "id" if is_key else next(p for p in reversed(location) if isinstance(p, str))

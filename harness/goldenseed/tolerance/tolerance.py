@@ -81,13 +81,6 @@ class Tolerance:
         peak = 1.0 + math.floor(PEAK * spread * _HALF * _LEVELS)
         return {**self.limits, "changed_fraction": share, "peak_difference": peak}
 
-    def explaining_nothing(self, why: str) -> Tolerance:
-        """Return a tolerance that explains no difference of the pixels, and says why."""
-        if not self.limits:
-            return self
-        note = why if self.note is None else f"{self.note}; {why}"
-        return replace(self, limits={}, note=note)
-
     def of_tensors(self) -> Tolerance:
         """Return what rounding explains of a tensor that a pipeline returned, by the same bounds.
 

@@ -88,11 +88,6 @@ class Recording:
         levels = (kept(Stage.PIXELS, n, None, np.array(each)) for n, each in enumerate(pictures))
         return Recording((*self._kept, *levels), self._before)
 
-    @property
-    def held_bytes(self) -> int:
-        """How much memory the values take that may yet have to be sketched."""
-        return sum(each.values.nbytes for each in self._kept)
-
     @cached_property
     def stages_sha256(self) -> str:
         """The digest of all stages' digests: see ``goldenseed.trace.stages.stages_sha256``."""

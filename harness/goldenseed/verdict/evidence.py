@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
     from goldenseed.baselines.entry import AcceptedImage, RejectedImage
     from goldenseed.baselines.store import BaselineStore
     from goldenseed.core.elements import Array, Content
+
+
+_ADAPTER = "adapter_file."
+
+
+def _sources(adapters: JsonValue) -> Iterator[JsonValue]:
+    for each in adapters if isinstance(adapters, list) else ():
+        yield each.get("source") if isinstance(each, dict) else None
 
 
 def nothing() -> None:
@@ -103,8 +111,16 @@ class Evidence:
 
     @cached_property
     def environment(self) -> Mapping[str, Value] | None:
-        """The fingerprint of where it was made; None where that is not on record."""
-        return self.read_environment()
+        """The fingerprint of where it was made; None where that is not on record.
+
+        It names the adapters of a whole suite; what this image did not wear decides nothing of it.
+        """
+        found, model = self.read_environment(), self.recipe.get("model")
+        if not found or not isinstance(model, dict):
+            return found
+        worn = {f"{_ADAPTER}{source}" for source in _sources(model.get("adapters"))}
+        others = {key for key in found if key.startswith(_ADAPTER)} - worn
+        return {k: v for k, v in found.items() if k not in others} if others else found
 
     @property
     def parts(self) -> tuple[Evidence, ...]:

@@ -16,10 +16,10 @@ from changes import Change
 from kind_changes import AT_256, KIND_CHANGES
 from kinds import HELD_OUT, KINDS, SIDES, TUNED, Kind, build_kind
 from making import DONE, make_changed
+from ours import other_weights
 from pairs import PLAIN, LabelledPair, Made
 
 from goldenseed.backends.protocol import GenerationError
-from goldenseed.environment.fingerprint import changed_weights
 from goldenseed.images.measure import measure
 from goldenseed.tolerance.rounding import TraceMeasure, trace_measures
 from goldenseed.tolerance.tolerance import assumed_tolerance
@@ -104,7 +104,7 @@ def _print_half(mode: str, what: str, found: Sequence[LabelledPair]) -> None:
             alarms[pair.model, side, pair.change.name, ", ".join(why)] += 1
     for pair in changed:
         if not beyond(pair, mode):
-            on_record = bool(changed_weights(pair.plain.environment, pair.made.environment))
+            on_record = bool(other_weights(pair))
             unrecorded += not on_record
             side = str(pair.plain.image.width)
             missed[pair.model, side, pair.change.name, "on record" if on_record else "NOT"] += 1

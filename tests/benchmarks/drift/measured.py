@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -168,4 +168,4 @@ def _beyond(
 
 def _without_traces(pair: LabelledPair, noise: Tolerance) -> Tolerance:
     """Return the noise by which the verdict judges where no traces tell."""
-    return noise.explaining_nothing("other weights") if other_weights(pair) else noise
+    return replace(noise, limits={}) if other_weights(pair) else noise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from functools import cache
 
@@ -10,7 +11,6 @@ import numpy as np
 from pairs import LabelledPair
 from rules import Rule
 
-from goldenseed.environment.fingerprint import changed_weights
 from goldenseed.tolerance.rounding import TraceMeasure, trace_measures
 from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.trace.distances import (
@@ -21,6 +21,7 @@ from goldenseed.trace.distances import (
 )
 from goldenseed.trace.stages import Stage
 
+_WEIGHTS = re.compile(r"model\.([^.]+)\.sha256")
 NOISE = assumed_tolerance("float32")
 """What rounding explains where nothing was measured."""
 
@@ -50,8 +51,10 @@ def _beyond_pixels_and_weights(pair: LabelledPair) -> bool:
 
 
 def other_weights(pair: LabelledPair) -> tuple[str, ...]:
-    """Name the components whose weights are others, by the fingerprints."""
-    return changed_weights(pair.plain.environment, pair.made.environment)
+    """Name the components whose loaded weights differ, where both fingerprints tell of them."""
+    old, new = pair.plain.environment, pair.made.environment
+    known = ((_WEIGHTS.fullmatch(key), key) for key in sorted(old.keys() & new.keys()))
+    return tuple(match[1] for match, key in known if match and old[key] != new[key])
 
 
 def hidden_by_equal_pixels(found: Sequence[LabelledPair]) -> list[LabelledPair]:

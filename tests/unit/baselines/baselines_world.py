@@ -41,6 +41,16 @@ class World:
         self.folder = folder
         self.store = BaselineStore(folder / "baselines", lock_timeout_seconds=20)
 
+    def unreferenced(self, kind: str) -> tuple[str, ...]:
+        """Return the digests of stored images, or traces, that no entry names."""
+        store = self.store
+        places = [(suite, case) for suite in store.suites() for case in store.cases(suite)]
+        entries = [entry for place in places if (entry := store.entry(*place))]
+        profiles = [each for entry in entries for each in entry.profiles.values()]
+        named = {digest for each in profiles for digest in (*each.digests(), *each.traces())}
+        files = (each.name.partition(".")[0] for each in (store.root / kind).rglob("*.*"))
+        return tuple(sorted(set(files) - named))
+
     def candidate(
         self,
         colour: str = "red",

@@ -93,9 +93,9 @@ def test_a_damaged_stored_trace_is_named_and_written_again_by_the_next_accept(wo
 def test_a_trace_that_no_entry_names_any_more_is_unreferenced(world: World):
     candidate = world.traced(world.candidate("red"), 1)
     world.accept(candidate)
-    assert world.store.unreferenced_traces() == ()
+    assert world.unreferenced("traces") == ()
     world.accept(world.traced(world.candidate("blue"), 2))
-    assert world.store.unreferenced_traces() == (digest_of(file_of(candidate)),)
+    assert world.unreferenced("traces") == (digest_of(file_of(candidate)),)
 
 
 def test_the_folder_of_traces_is_no_suite(world: World, tmp_path: Path):
@@ -114,14 +114,14 @@ def test_an_exact_image_is_kept_until_something_else_is_accepted(world: World):
     kept = world.profile().exact
     assert kept is not None
     assert world.store.trace(kept.trace_sha256) == read_trace(exact)
-    assert world.store.unreferenced_traces() == ()
+    assert world.unreferenced("traces") == ()
 
     world.measure(white)
     world.accept(world.candidate("black"), add=True)
     assert world.profile().exact == kept
     world.accept(world.candidate("red"))
     assert (world.profile().exact, world.profile().tolerance) == (None, None)
-    assert world.store.unreferenced_traces() == (kept.trace_sha256,)
+    assert world.unreferenced("traces") == (kept.trace_sha256,)
 
 
 def test_the_trace_of_another_image_is_refused(world: World):

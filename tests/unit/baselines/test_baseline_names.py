@@ -90,11 +90,11 @@ def test_the_suites_are_the_folders_that_hold_entries(world: World):
 def test_an_image_that_no_entry_names_any_more_is_unreferenced(world: World):
     old, new = world.candidate("red"), world.candidate("blue")
     world.accept(old)
-    assert world.store.unreferenced_images() == ()
+    assert world.unreferenced("images") == ()
 
     world.accept(new)
 
-    assert world.store.unreferenced_images() == (old.pixels_sha256,)
+    assert world.unreferenced("images") == (old.pixels_sha256,)
 
 
 def test_an_image_of_another_case_or_profile_stays_referenced(world: World):
@@ -103,7 +103,7 @@ def test_an_image_of_another_case_or_profile_stays_referenced(world: World):
 
     world.accept(world.candidate("blue"))
 
-    assert world.store.unreferenced_images() == ()
+    assert world.unreferenced("images") == ()
 
 
 def test_a_rejected_image_stays_referenced(world: World):
@@ -111,7 +111,7 @@ def test_a_rejected_image_stays_referenced(world: World):
 
     world.store.reject([world.candidate("red")], by="ada", reason="two stems")
 
-    assert world.store.unreferenced_images() == ()
+    assert world.unreferenced("images") == ()
 
 
 def test_making_paths_touches_no_disk(world: World):

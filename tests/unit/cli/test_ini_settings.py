@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from commands import goldenseed
-from goldenseed.cli.ini import ini_settings
+from goldenseed.cli.settings import ini_settings
 from goldenseed.core.errors import GoldenseedError
 
 FILES = {
+    "pytest.toml": "[pytest]\n{}\n",
     "pytest.ini": "[pytest]\n{}\n",
     ".pytest.ini": "[pytest]\n{}\n",
     "tox.ini": "[pytest]\n{}\n",
@@ -33,7 +34,8 @@ def as_pytest_has_it(folder: Path) -> str:
         "import sys, pytest\n"
         "class Seen:\n"
         "    def pytest_configure(self, config):\n"
-        "        print('SEEN', config.rootpath / config.getini('golden_reports'))\n"
+        "        reports = config.getoption('golden_reports') or config.getini('golden_reports')\n"
+        "        print('SEEN', config.rootpath / reports)\n"
         "pytest.main(['--collect-only', '-q'], plugins=[Seen()])\n"
     )
     done = subprocess.run(
@@ -97,11 +99,61 @@ def test_baselines_are_looked_for_where_pytest_keeps_them(tmp_path: Path):
     assert "gold" in goldenseed(tmp_path, "show", "red-apple").stderr
 
 
-def test_pytest_is_not_imported_where_no_setting_is_ours(tmp_path: Path):
-    write(tmp_path, "pytest.ini", "addopts = -q")
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("pytest.ini", "addopts = -q --golden-reports=out/ci -x"),
+        ("pyproject.toml", "addopts = -q --golden-reports out/ci"),
+        ("setup.cfg", "addopts = --golden-reports 'out/ci' --golden-trace=off"),
+        ("tox.ini", "golden_reports = hidden\naddopts =\n  -q\n  --golden-reports=out/ci"),
+    ],
+)
+def test_an_option_among_the_added_ones_goes_before_the_setting(
+    tmp_path: Path, name: str, line: str
+):
+    write(tmp_path, name, line)
+    assert ini_settings(tmp_path) == {"reports": "out/ci"}
+    assert as_pytest_has_it(tmp_path) == str(tmp_path / "out/ci")
+
+
+def test_added_options_as_a_list_are_read(tmp_path: Path):
+    text = '[tool.pytest.ini_options]\naddopts = ["-q", "--golden-reports", "out/ci"]\n'
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert ini_settings(tmp_path) == {"reports": "out/ci"}
+    assert as_pytest_has_it(tmp_path) == str(tmp_path / "out/ci")
+
+
+def test_the_variable_of_pytest_goes_before_its_ini_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--golden-reports=of-env")
+    write(tmp_path, "pytest.ini", "addopts = --golden-reports=of-file")
+    assert ini_settings(tmp_path) == {"reports": "of-env"}
+    assert as_pytest_has_it(tmp_path) == str(tmp_path / "of-env")
+    (tmp_path / "pytest.ini").unlink()
+    assert ini_settings(tmp_path) == {"reports": "of-env"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pytest.ini", "[pytest]\naddopts = '--golden-reports=out\n"),
+        ("setup.cfg", "[pytest]\ngolden_reports = out\n"),
+        ("pyproject.toml", "[tool]\npytest = 'golden'\n"),
+        ("pyproject.toml", "[tool.pytest\ngolden_reports = 1\n"),
+    ],
+)
+def test_what_pytest_refuses_is_refused_and_named(tmp_path: Path, name: str, text: str):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(GoldenseedError, match=name):
+        ini_settings(tmp_path)
+
+
+def test_pytest_is_not_imported_to_read_its_settings(tmp_path: Path):
+    write(tmp_path, "pytest.ini", "addopts = -q --golden-reports=out")
     script = (
-        "import sys\nfrom pathlib import Path\nfrom goldenseed.cli.ini import ini_settings\n"
-        "assert ini_settings(Path.cwd()) == {}\n"
+        "import sys\nfrom pathlib import Path\nfrom goldenseed.cli.settings import ini_settings\n"
+        "assert ini_settings(Path.cwd()) == {'reports': 'out'}\n"
         "print([each for each in sys.modules if each.startswith('_pytest')])\n"
     )
     done = subprocess.run(

@@ -9,8 +9,14 @@ import pytest
 import skimage.data
 from PIL import Image, ImageFilter
 
-from goldenseed.content.built_in import clipped_fraction, sharpness, skin_fraction
-from goldenseed.content.faces import face_confidence, face_size, faces
+from goldenseed.content.built_in import (
+    clipped_fraction,
+    face_confidence,
+    face_size,
+    faces,
+    sharpness,
+    skin_fraction,
+)
 from goldenseed.content.scores import SCORES, Scene, score_image, value_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.cases import Limit

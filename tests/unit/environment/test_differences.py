@@ -5,7 +5,6 @@ import pytest
 from goldenseed.environment.declaration import Kind
 from goldenseed.environment.fingerprint import (
     KeyDifference,
-    changed_weights,
     environment_differences,
     moving_differences,
     recorded,
@@ -40,17 +39,6 @@ def test_a_missing_key_and_one_without_a_value_are_the_same():
 def test_five_is_five_but_one_is_not_true():
     assert environment_differences({"cpu.threads": 5}, {"cpu.threads": 5.0}) == ()
     assert len(environment_differences({"gpu.ecc": 1}, {"gpu.ecc": True})) == 1
-
-
-def test_changed_weights_are_named_by_component():
-    old = {"model.unet.sha256": "a", "model.vae.sha256": "b", "model.unet.dtype": "float32"}
-    new = {"model.unet.sha256": "c", "model.vae.sha256": "b", "model.unet.dtype": "float16"}
-    assert changed_weights(old, new) == ("unet",)
-
-
-def test_weights_that_only_one_environment_tells_of_are_not_known_to_have_changed():
-    assert changed_weights({"model.unet.sha256": "a"}, {}) == ()
-    assert changed_weights({}, {"model.unet.sha256": "a"}) == ()
 
 
 OTHER_PROCESSOR = {

@@ -15,7 +15,9 @@ PAGE = (Path(__file__).parents[3] / "docs" / "suite-file.md").read_text(encoding
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(("example", "cases"), list(zip(EXAMPLES, (1, 18, 2, 1, 1), strict=True)))
+@pytest.mark.parametrize(
+    ("example", "cases"), list(zip(EXAMPLES, (1, 18, 2, 24, 1, 1), strict=True))
+)
 def test_an_example_loads(
     load: Callable[[str | bytes], Suite], folder: Path, example: str, cases: int
 ):
@@ -23,6 +25,8 @@ def test_an_example_loads(
     (folder / "inputs").mkdir()
     for name in ("room.png", "window.png", "cat.safetensors"):
         (folder / "inputs" / name).touch()
+    for name in ("anna", "ben"):
+        (folder / f"{name}.safetensors").touch()
     assert len(load(example).cases) == cases
 
 

@@ -82,3 +82,15 @@ def test_what_is_accepted_where_it_may_not_be_used_is_named(store: BaselineStore
     reference = reference_to(store, store.entry("s", "c"), "cuda-h200-sm90-132sm")
     assert (reference.accepted, reference.chain) == (None, ())
     assert reference.elsewhere == (AVX512,)
+
+
+def test_adapters_that_an_image_did_not_wear_are_no_part_of_its_surroundings():
+    """A back end names the adapters of a whole suite, for its cases share one loaded model."""
+    environment = {"cpu.threads": 1, "adapter_file.anna": "a", "adapter_file.ben": "b"}
+    model = {"source": "m", "adapters": [{"source": "anna", "scale": 1}]}
+    worn = Evidence(recipe={"model": model}, read_environment=lambda: environment)
+    assert worn.environment == {"cpu.threads": 1, "adapter_file.anna": "a"}
+    none = Evidence(recipe={"model": {"source": "m"}}, read_environment=lambda: environment)
+    assert none.surroundings == {"cpu.threads": 1}
+    unknown = Evidence(recipe={}, read_environment=lambda: environment)
+    assert unknown.environment is environment

@@ -88,6 +88,8 @@ class DiffusersBackend:
         self._case: Case | None = None
         self._digests = FileDigests(verify=verify_files)
         self._environments: dict[tuple[object, ...], Mapping[str, EnvironmentValue]] = {}
+        self._around: dict[tuple[object, ...], Mapping[str, EnvironmentValue]] = {}
+        """What of them no case exchanges: the process and the files of the model."""
         self.note = set_before_torch()
         """What could not be pinned, as a sentence for people; None if all is well."""
 
@@ -108,6 +110,7 @@ class DiffusersBackend:
             check_cpu(case.suite.determinism.cpu_isa, case.suite.path)
             with settings(case.suite.determinism, self._device_of(case)):
                 self._loaded, self._key, self._case = self._load(case), key, case
+                self._environments, self._around = {}, {}
                 self._slow = True
         except GoldenseedError as error:
             # A copy, since the traceback of the original keeps what was loaded so far in memory.
@@ -170,11 +173,14 @@ class DiffusersBackend:
                 "no model is loaded, so there is no environment to describe",
                 fix="load a case's model first",
             )
-        key = (self._key, case.suite.path, case.suite.determinism, scheduler_key(case.scheduler))
+        around = (self._key, case.suite.path, case.model.source, case.suite.determinism)
+        key = (*around, scheduler_key(case.scheduler))
         if key not in self._environments:
             with self._in_force(case):
+                if around not in self._around:
+                    self._around[around] = describe_surroundings(case, loaded.device, self._digests)
                 self._environments[key] = describe_images(
-                    describe_surroundings(case, loaded.device, self._digests),
+                    self._around[around],
                     loaded.description,
                     loaded.pipeline,
                     loaded.pristine(case),

@@ -49,8 +49,15 @@ def differing(readings: Sequence[Reading], environment: Reading) -> dict[str, En
         key: plain(value)
         for reading in readings
         for key, value in reading.items()
-        if _is_told(key, environment) and not _agrees(key, value, environment)
+        if not _is_the_same(key, value, environment)
+        and _is_told(key, environment)
+        and not _agrees(key, value, environment)
     }
+
+
+def _is_the_same(key: str, value: EnvironmentValue, environment: Reading) -> bool:
+    """Say of most keys, without asking what they are, that nothing is told."""
+    return key in environment and value == environment[key]
 
 
 def _is_told(key: str, environment: Reading) -> bool:

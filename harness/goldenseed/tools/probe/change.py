@@ -101,10 +101,16 @@ class Change:
 
     def applied_to(self, suite: Suite) -> Suite:
         """Return the suite with the change's dtype and determinism; its cases keep their ids."""
-        model = replace(suite.model, dtype=self.dtype) if self.dtype else suite.model
+        changes: dict[str, Any] = {}
+        if self.dtype:
+            changes["model"] = replace(suite.model, dtype=self.dtype)
+            changes["templates"] = tuple(
+                replace(each, model={k: v for k, v in each.model.items() if k != "dtype"})
+                for each in suite.templates
+            )
         return replace(
             suite,
-            model=model,
+            **changes,
             determinism=replace(suite.determinism, **self.determinism),
         )
 

@@ -284,3 +284,26 @@ def test_bfloat16_is_what_the_model_runs_in_when_asked(sd: Path, tmp_path: Path)
         backend.generate(one_case(tmp_path, {"source": "sd", "dtype": "bfloat16"})).image, dtype=int
     )
     assert 0 < np.abs(single - half).max() < 64
+
+
+def test_schedulers_share_what_surrounds_them_and_a_model_loaded_anew_is_described_anew(
+    sd: Path, tmp_path: Path
+):
+    case = one_case(tmp_path, "sd")
+    euler = one_case(tmp_path, "sd", model={"scheduler": {"class": "EulerDiscreteScheduler"}})
+    backend = DiffusersBackend()
+    backend.load(case)
+    own = backend.fingerprint()
+    backend.load(euler)
+    other = backend.fingerprint()
+    differing = {key for key in own.keys() | other.keys() if own.get(key) != other.get(key)}
+    assert other["scheduler.class"] == "EulerDiscreteScheduler"
+    assert all(key.startswith("scheduler.") for key in differing)
+
+    backend.close()
+    index = tmp_path / "sd" / "model_index.json"
+    index.write_text(index.read_text() + "\n")
+    backend.load(case)
+    again = backend.fingerprint()
+    changed = {key for key in own.keys() | again.keys() if own.get(key) != again.get(key)}
+    assert changed == {"model_file.model_index.json"}

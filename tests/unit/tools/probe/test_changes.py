@@ -82,6 +82,14 @@ def test_a_dtype_is_another_model_to_load(suite: Suite):
     assert suite.model.dtype == "float32"
 
 
+def test_a_dtype_is_tried_on_cases_that_vary_by_theirs(suite: Suite):
+    varied = replace(suite.templates[0], model={"dtype": "float16", "variant": "fp16"})
+    changed = change("bfloat16").applied_to(replace(suite, templates=(varied,)))
+    assert {(case.model.dtype, case.model.variant) for case in changed.cases} == {
+        ("bfloat16", "fp16")
+    }
+
+
 def test_a_determinism_field_is_exchanged_and_the_others_stay(suite: Suite):
     changed = change("sdpa-flash").applied_to(suite)
     assert changed.determinism.sdpa == "flash"
