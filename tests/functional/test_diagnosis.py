@@ -53,6 +53,35 @@ def test_what_is_changed_underneath_is_told_from_the_trace(
     assert causes(project)[0]["cause"] == cause
 
 
+ENCODING_OTHERWISE = """
+    import diffusers
+    original = diffusers.StableDiffusionPipeline.encode_prompt
+    def house_embeddings(self, *args, **kwargs):
+        return tuple(each * 1.05 for each in original(self, *args, **kwargs))
+    def pytest_configure(config):
+        diffusers.StableDiffusionPipeline.encode_prompt = house_embeddings
+    def pytest_unconfigure(config):
+        diffusers.StableDiffusionPipeline.encode_prompt = original
+"""
+
+
+def test_a_method_of_one_s_own_is_named_and_counts_no_more_once_it_is_accepted(project: Project):
+    project.run("--golden-update=missing", *ONE)
+    project.conftest(ENCODING_OTHERWISE)
+    result = project.run(*ONE)
+    method = "StableDiffusionPipeline.encode_prompt = conftest.house_embeddings"
+    result.stdout.fnmatch_lines(
+        [
+            f"*no rounding, since on record as changed: pipeline.methods none → {method}@*",
+            f"*likely cause: patch or switch of a model: {method} (0.*)",
+        ]
+    )
+    assert causes(project)[0]["cause"] == "model_patch"
+    project.run("--golden-update=all", *ONE)
+    project.run(*ONE)
+    assert project.verdicts() == {CASE: "identical"}
+
+
 @pytest.mark.parametrize(
     ("after", "cause"),
     [

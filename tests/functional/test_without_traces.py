@@ -41,4 +41,5 @@ def test_changed_weights_are_no_rounding_though_few_pixels_move_by_one_level(pro
         assert case["metrics"]["changed_fraction"] <= 0.017
         assert case["verdict"] == "warn"
         (reason,) = [each for each in case["reasons"] if each["code"] == "recorded_change"]
-        assert "model.vae.weights_sha256 are others, which is no rounding" in reason["detail"]
+        assert reason["detail"].startswith("no rounding, since on record as changed: ")
+        assert reason["detail"].endswith("; model.vae.weights_sha256")

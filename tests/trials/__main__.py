@@ -2,6 +2,7 @@
 
 Builds eight pipelines in a temporary folder, accepts two images of each, runs pytest again under
 each change of ``changes.yaml`` and prints, as Markdown, what came out against what was written.
+``--second`` takes the two pipelines of the second trial, one image each, and ``second.yaml``.
 """
 
 from __future__ import annotations
@@ -84,9 +85,11 @@ def main() -> None:
     parser.add_argument("--model", action="append", help="only this model; may be repeated")
     parser.add_argument("--change", action="append", help="only this change; may be repeated")
     parser.add_argument("--records", type=Path, help="keep the records of the runs in this file")
+    parser.add_argument("--second", action="store_true", help="the second trial's two models")
     parser.add_argument("--again", action="store_true", help="only judge the kept records")
     asked = parser.parse_args()
-    written = yaml.safe_load((HERE / "changes.yaml").read_text(encoding="utf-8"))
+    table = HERE / ("second.yaml" if asked.second else "changes.yaml")
+    written = yaml.safe_load(table.read_text(encoding="utf-8"))
     written = {
         model: {
             name: change

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.trials import patches
+from tests.trials.second_patches import SECOND_LOADED
 
 
 def _noisy(tensor: Any, scale: float, generator: Any) -> Any:
@@ -219,7 +220,7 @@ def change_loaded(pipeline: Any, done: list[dict[str, dict[str, Any]]]) -> None:
     for step in done:
         for name, arguments in step.items():
             if name not in FILES:
-                LOADED[name](pipeline, **arguments)
+                (LOADED | SECOND_LOADED)[name](pipeline, **arguments)
 
 
 def on_loading(done: list[dict[str, dict[str, Any]]]) -> None:

@@ -30,6 +30,7 @@ class Model:
     dtype: str = "float32"
     options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of ``from_pretrained`` in a plain call."""
+    images: int = 2
 
 
 def _t5(tokenizer: Any, *, width: int = WIDTH) -> Any:
@@ -462,10 +463,10 @@ MODELS = {
 }
 
 
-def save(name: str, folder: Path) -> None:
-    """Build model ``name`` and write it into ``folder``."""
+def save(name: str, folder: Path, models: dict[str, Model]) -> None:
+    """Build model ``name`` of ``models`` and write it into ``folder``."""
     import torch
 
-    torch.manual_seed(20260 + list(MODELS).index(name))
-    pipeline = MODELS[name].build(folder)
+    torch.manual_seed(20260 + list(models).index(name))
+    pipeline = models[name].build(folder)
     pipeline.save_pretrained(folder, safe_serialization=True)

@@ -17,8 +17,10 @@ import yaml
 
 from tests.trials.changes import edit_files
 from tests.trials.models import MODELS, PROMPTS, save
+from tests.trials.second_models import SECOND
 
 ROOT = Path(__file__).parents[2]
+ALL = {**MODELS, **SECOND}
 LIMIT = 300
 """Seconds after which a session is given up."""
 
@@ -47,12 +49,12 @@ class Session:
 
 
 def suite(name: str) -> dict[str, Any]:
-    """Return the suite of model ``name``: two images."""
-    model = MODELS[name]
+    """Return the suite of model ``name``: two images, or one."""
+    model = ALL[name]
     cases = [
         {"id": case, "seeds": [seed]} | ({"prompt": prompt} if model.prompts else {})
         for seed, (case, prompt) in enumerate(PROMPTS.items(), start=1)
-    ]
+    ][: model.images]
     if not model.prompts:
         cases[1]["call"] = {"class_labels": [33]}
     return {
@@ -67,7 +69,7 @@ def prepare(session: Session) -> None:
     """Write the session's folder: model, suite, accepted images, and what is to be changed."""
     if session.accepted is None:
         session.folder.mkdir(parents=True)
-        save(session.model, session.folder / "model")
+        save(session.model, session.folder / "model", ALL)
         text = yaml.safe_dump(suite(session.model), sort_keys=False)
         (session.folder / f"{session.model}.suite.yaml").write_text(text, encoding="utf-8")
         (session.folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")

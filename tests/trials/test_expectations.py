@@ -1,27 +1,38 @@
 from pathlib import Path
 
+import pytest
 import yaml
 
 from goldenseed.diagnosis.model import Cause
 from tests.trials.changes import FILES, LOADED
 from tests.trials.judging import truth
 from tests.trials.models import MODELS
+from tests.trials.second_models import SECOND
+from tests.trials.second_patches import SECOND_LOADED
 
-CHANGES = yaml.safe_load((Path(__file__).parent / "changes.yaml").read_text(encoding="utf-8"))
+HERE = Path(__file__).parent
+CHANGES = yaml.safe_load((HERE / "changes.yaml").read_text(encoding="utf-8"))
+OF_THE_SECOND = yaml.safe_load((HERE / "second.yaml").read_text(encoding="utf-8"))
 
 
-def test_every_expected_cause_is_one_that_a_diagnosis_can_give():
-    truths = [truth(change) for changes in CHANGES.values() for change in changes.values()]
+def made_by(changes: dict[str, dict[str, dict[str, list[dict[str, object]]]]]) -> set[str]:
+    return {
+        name
+        for each in changes.values()
+        for change in each.values()
+        for step in change.get("do", ())
+        for name in step
+    }
+
+
+@pytest.mark.parametrize("changes", [CHANGES, OF_THE_SECOND])
+def test_every_expected_cause_is_one_that_a_diagnosis_can_give(changes: dict[str, dict]):
+    truths = [truth(change) for each in changes.values() for change in each.values()]
     assert set().union(*(one.strict | one.also for one in truths)) <= set(Cause)
 
 
 def test_every_change_can_be_made():
-    done = [
-        name
-        for changes in CHANGES.values()
-        for change in changes.values()
-        for step in change.get("do", ())
-        for name in step
-    ]
-    assert set(done) == set(FILES) | set(LOADED)
+    assert made_by(CHANGES) == set(FILES) | set(LOADED)
     assert list(CHANGES) == list(MODELS)
+    assert set(SECOND_LOADED) <= made_by(OF_THE_SECOND) <= {*FILES, *LOADED, *SECOND_LOADED}
+    assert list(OF_THE_SECOND) == list(SECOND)

@@ -9,14 +9,12 @@ second step. What a model makes of differences comes on top of both. Measured on
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from statistics import geometric_mean
 from typing import Final
 
-from goldenseed.core.files import canonical_json
 from goldenseed.diagnosis.model import FirstDivergence, Growth, GrowthKind, Jump, LayerDivergence
 from goldenseed.diagnosis.places import rounding_of
 from goldenseed.trace.distances import Pair, StageDistance, aligned, either, same, stage_distance
@@ -79,44 +77,6 @@ def _kind(
     if steps[0] <= rounding:
         return GrowthKind.ROUNDING_LIKE
     return GrowthKind.CONSTANT if steps[-1] <= CONSTANT * steps[0] else GrowthKind.AMPLIFIED
-
-
-_DIGEST = re.compile(r"[0-9a-f]{40,64}")
-_LONGEST = 40
-_SHOWN = 8
-
-
-def changed(name: str, old: object, new: object) -> str:
-    """Return ``name old → new``, as ``old_and_new`` writes them."""
-    return f"{name} {old_and_new(old, new)}"
-
-
-def old_and_new(old: object, new: object) -> str:
-    """Return ``old → new``, digests and long values shortened to where they part."""
-    before, after = _text(old), _text(new)
-    if max(len(before), len(after)) > _LONGEST:
-        before, after = _where_they_part(before, after)
-    return f"{before} → {after}"
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, str):
-        return f"{value[:_SHOWN]}…" if _DIGEST.fullmatch(value) else value
-    return canonical_json(value).decode()
-
-
-def _where_they_part(old: str, new: str) -> tuple[str, str]:
-    pairs = enumerate(zip(old, new, strict=False))
-    parting = next((place for place, (a, b) in pairs if a != b), min(len(old), len(new)))
-    start = max(0, parting - _LONGEST // 2)
-    return _window(old, start), _window(new, start)
-
-
-def _window(text: str, start: int) -> str:
-    end = start + _LONGEST
-    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
 
 
 _WITH_SOURCE = (Stage.TOKEN_IDS, Stage.PROMPT_EMBEDDINGS)

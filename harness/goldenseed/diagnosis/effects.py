@@ -10,7 +10,7 @@ from typing import Final
 
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
-from goldenseed.diagnosis.suspicion import RECORDED, Size
+from goldenseed.diagnosis.suspicion import LIKELY, RECORDED, Size
 from goldenseed.suite.parts import Role, role_of
 
 TEXT: Final = frozenset({Place.EMBEDDINGS})
@@ -210,7 +210,7 @@ _FAMILIES: Final = (
     _family(r"pipeline\.fused_loras|adapter_file\..*", Cause.LORA, DENOISER | TEXT,
             RECORDED, Size.ANY),
     _family(
-        r"pipeline\.(methods|functions|attributes_sha256)", Cause.PATCH, EVERYWHERE, 3, Size.ANY
+        r"pipeline\.attributes_sha256", Cause.PATCH, EVERYWHERE, LIKELY / 2, Size.ANY
     ),
     _family(r"pipeline\.class", Cause.MODEL, EVERYWHERE, RECORDED, Size.ANY),
     _family(r"model\.(source|revision)", Cause.MODEL, EVERYWHERE, 5, Size.ANY),
@@ -249,12 +249,12 @@ def _of_component(head: str, component: str, field: str) -> Effect | None:
         "memory_format": (Cause.KERNELS, 50.0, Size.ROUNDING),
         "inductor_sha256": (Cause.KERNELS, 50.0, Size.ROUNDING),
         "compiled": (Cause.KERNELS, 50.0, Size.ROUNDING),
-        "training": (Cause.KERNELS, 30.0, Size.ANY),
         "adapters": (Cause.LORA, RECORDED, Size.ANY),
         # Less than what they may be there for: a dtype that a patched decoder is given.
         "hooks": (Cause.PATCH, 0.9 * RECORDED, Size.ANY),
         "forwards": (Cause.PATCH, 0.9 * RECORDED, Size.ANY),
         "switches": (Cause.PATCH, 0.9 * RECORDED, Size.ANY),
+        "training": (Cause.PATCH, 0.9 * RECORDED, Size.ANY),
         "attributes_sha256": (Cause.PATCH, RECORDED / 2, Size.ANY),
         "autocast": (Cause.DTYPE, RECORDED, Size.CAST),
         "precision": (Cause.MATMUL_PRECISION, 60.0, Size.REDUCED),

@@ -76,7 +76,6 @@ _OF_ROUNDING = (
     ".kernel",
     ".implementation",
     ".slicing",
-    ".training",
 )
 """Ends of a part's keys that say nothing of what it computes, but for the order of sums."""
 
@@ -130,12 +129,18 @@ class Findings:
 
     def otherwise(self, part: str) -> bool:
         """Say whether something else than a part's weights is on record as changed around it."""
-        own = (f"model.{part}.", f"attention.{part}.", "pipeline.methods", "pipeline.functions")
+        own = (f"model.{part}.", f"attention.{part}.")
         return any(key.startswith(own) and not key.endswith(_OF_ROUNDING) for key in self.keys)
 
     def adapted(self, part: str) -> bool:
         """Say whether adapters are on record as put on a part."""
         return bool(self.value(f"model.{part}.adapters"))
+
+    @property
+    def scheduler_same(self) -> bool:
+        """Whether the scheduler is on record, and nothing of it differs."""
+        changed = any(key.startswith("scheduler.") for key in self.keys)
+        return self.same_key("scheduler.class") and not changed
 
     @property
     def schedule_known(self) -> bool:

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, TypeVar
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
 from goldenseed.diagnosis.divergence import first_divergence
-from goldenseed.diagnosis.effects import effect_of
 from goldenseed.diagnosis.evidence import Blank, Findings, Side, Sides, findings_of, unreadable
 from goldenseed.diagnosis.idle import idle
-from goldenseed.diagnosis.meaning import meaning_of
 from goldenseed.diagnosis.model import Cause, ChangedKey, Diagnosis
 from goldenseed.diagnosis.ranking import ranked
 from goldenseed.diagnosis.rules import ask, offered
-from goldenseed.diagnosis.rules.on_record import takes_effect
+from goldenseed.diagnosis.rules.on_record import explains
 from goldenseed.suite.recipes import recipe_differences
 from goldenseed.trace.stages import Stage, StageName, Trace
 from goldenseed.verdict.evidence import Evidence as Known
@@ -116,11 +114,8 @@ def _same_text(sides: Sides) -> bool:
 def _changed_keys(findings: Findings) -> Iterator[ChangedKey]:
     """Yield the keys that differ, and whether each can have made the difference where it began."""
     for key, each in findings.keys.items():
-        effect = meaning_of(each, findings) or effect_of(key)
-        explains = effect is None or any(
-            takes_effect(effect, findings, root) for root in (*findings.roots, *findings.hidden)
-        )
-        yield ChangedKey(key=key, old=each.old, new=each.new, explains=explains)
+        told = explains(key, findings, (*findings.roots, *findings.hidden))
+        yield ChangedKey(key=key, old=each.old, new=each.new, explains=told)
 
 
 def _remarks(sides: Sides) -> Iterator[str]:

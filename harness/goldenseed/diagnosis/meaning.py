@@ -12,6 +12,7 @@ from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place
 from goldenseed.diagnosis.suspicion import LIKELY, RECORDED, Size
 from goldenseed.environment.keys import declaration_of
+from goldenseed.suite.parts import Role, role_of
 
 if TYPE_CHECKING:
     from goldenseed.diagnosis.evidence import Findings
@@ -28,6 +29,7 @@ _FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
     ".hooks": (".dtype", ".quantisation"),
     ".attributes_sha256": (
         ".class",
+        ".parameters",
         ".switches",
         ".hooks",
         ".forwards",
@@ -70,11 +72,22 @@ def _by_values(difference: KeyDifference, effect: Effect, findings: Findings) ->
     if _HOLDS_HOOKS.fullmatch(key) and _CACHE.search(f"{old} {new}"):
         places = DENOISER | {Place.LATER_STEP}
         return replace(effect, cause=Cause.CACHE, places=places, weight=RECORDED, size=Size.ANY)
-    if key.endswith(".parameters") and _same_files(effect.component, findings):
-        # More numbers than its files have, and the files are what they were.
-        return replace(effect, cause=Cause.LORA)
     if key.startswith("attention.") and key.endswith(".processors"):
         return replace(effect, size=_size_of_attention(difference))
+    return _of_a_part(difference, effect, findings)
+
+
+def _of_a_part(difference: KeyDifference, effect: Effect, findings: Findings) -> Effect:
+    """Tell adapters from layers that are gone, and files that matter from those written anew."""
+    key, part = difference.key, effect.component
+    if key.endswith(".parameters") and _grew(difference) and _same_files(part, findings):
+        # More numbers than its files have, and the files are what they were.
+        return replace(effect, cause=Cause.LORA)
+    if key.startswith("model_file.") and f"model.{part}.attributes_sha256" in findings.keys:
+        # What is loaded is another too: not a field that says with which release it was written.
+        return replace(effect, weight=RECORDED)
+    if key.endswith(".attributes_sha256") and role_of(part) is Role.DECODER:
+        return replace(effect, cause=Cause.VAE_WEIGHTS)
     return effect
 
 
@@ -150,7 +163,15 @@ def _adapted(key: str, findings: Findings) -> bool:
     component = key.split(".")[1]
     own = f"model.{component}"
     adapters = (f"{own}.adapters", f"{own}.parameters", "pipeline.fused_loras")
-    return any(map(findings.keys.__contains__, adapters)) and _same_files(component, findings)
+    changed = [findings.keys[each] for each in adapters if each in findings.keys]
+    added = any(not each.key.endswith(".parameters") or _grew(each) for each in changed)
+    return added and _same_files(component, findings)
+
+
+def _grew(parameters: KeyDifference) -> bool:
+    """Say whether a part has more numbers than it had: adapters add some, and take none away."""
+    old, new = parameters.old, parameters.new
+    return isinstance(old, int) and isinstance(new, int) and new > old
 
 
 def _same_files(component: str, findings: Findings) -> bool:

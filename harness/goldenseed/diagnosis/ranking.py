@@ -25,11 +25,13 @@ from typing import Final
 from goldenseed.diagnosis import effects
 from goldenseed.diagnosis.divergence import JUMP
 from goldenseed.diagnosis.evidence import Findings
+from goldenseed.diagnosis.foreign import acts_at
 from goldenseed.diagnosis.model import Cause, RankedCause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.rules import ON_RECORD, RULES
-from goldenseed.diagnosis.suspicion import RECORDED, Rule, Suspicion, is_rounding
+from goldenseed.diagnosis.suspicion import RECORDED, SHOWN, Rule, Suspicion, is_rounding
 from goldenseed.tolerance.rounding import TraceMeasure
+from goldenseed.trace.stages import Stage
 
 SHOWN_CAUSES = 5
 LEAST = 0.05
@@ -70,7 +72,10 @@ def ranked(
     """Return the causes that explain what differs, the likeliest first; ``unknown`` is one."""
     best: dict[Cause, tuple[float, Sequence[Suspicion]]] = {}
     at_roots = tuple(_at_roots(findings, offered))
-    others = (_beneath(findings), _hidden(findings), _besides(findings))
+    seen = max(share for _, share, _ in at_roots)
+    # What is hidden by an earlier difference is not named before what is seen to make that.
+    beside = ((cause, min(share, seen - 0.01), why) for cause, share, why in _besides(findings))
+    others = (_beneath(findings), _hidden(findings), beside)
     for cause, share, found in (*at_roots, *chain.from_iterable(others)):
         if share > best.get(cause, (-1.0, ()))[0]:
             best[cause] = (share, found)
@@ -123,13 +128,26 @@ def _besides(findings: Findings) -> Iterator[_Claim]:
     for place in findings.later:
         shares = _shares(findings, place, _by_cause(findings, place, ON_RECORD))
         for cause, each in shares.found.items():
-            if cause not in OF_ROUNDING and shares.weights[cause] >= _CERTAIN:
+            if cause not in OF_ROUNDING and _is_certain(findings, place, shares, cause):
                 said = f"{place.place}: differs already for what feeds it, which hides what it does"
                 yield (
                     cause,
                     shares.of(cause) * _ASIDE,
                     [*each, Suspicion(Cause.UNKNOWN, 0.0, "", (said,))],
                 )
+    sides = (findings.sides.accepted.trace or (), findings.sides.present.trace or ())
+    made = [[each.sha256 for each in side if each.stage is Stage.DENORMALISED] for side in sides]
+    if all(made) and made[0] != made[1]:
+        said = "the float image is what was decoded, as levels are made of it, on one side alone"
+        found = Suspicion(Cause.POST_PROCESSING, SHOWN, "", (said,))
+        yield Cause.POST_PROCESSING, _ASIDE * SHOWN / (SHOWN + 1), [found]
+
+
+def _is_certain(findings: Findings, place: Root, shares: _Shares, cause: Cause) -> bool:
+    """Say whether a cause is on record as another, as a foreign method is, whatever it does."""
+    return shares.weights[cause] >= _CERTAIN or (
+        cause is Cause.PATCH and acts_at(findings, place.place)
+    )
 
 
 def _hidden(findings: Findings) -> Iterator[_Claim]:
@@ -142,7 +160,7 @@ def _hidden(findings: Findings) -> Iterator[_Claim]:
     for place in findings.hidden:
         shares = _shares(findings, place, _by_cause(findings, place, ON_RECORD))
         for cause, each in shares.found.items():
-            if cause not in OF_ROUNDING and shares.weights[cause] >= _CERTAIN:
+            if cause not in OF_ROUNDING and _is_certain(findings, place, shares, cause):
                 explained = True
                 kept = _ASIDE if findings.image is None else 1.0
                 yield cause, shares.of(cause) * kept, [*each, _not_seen(place, findings.image)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -95,22 +95,6 @@ def is_rounding(findings: Findings, root: Root) -> bool:
     if _misshapen(root) or root.recast or root.beyond is not None or not root.distance:
         return False
     return root.distance <= findings.rounding(root)
-
-
-def computed_otherwise(
-    cause: Cause, findings: Findings, root: Root, parts: Iterable[str], evidence: str
-) -> Iterator[Suspicion]:
-    """Suspect the weights of ``parts``, and what else makes something else of the same input."""
-    sentences, weight, words = [evidence], LIKELY, ""
-    digests = [key for part in parts if (key := findings.digest_key(part))]
-    if digests and all(map(findings.same_key, digests)):
-        words = "changed after they were loaded"
-        sentences.append("its weights were the same when they were loaded")
-        weight *= 0.8 if not any(map(findings.otherwise, parts)) else 0.05
-    yield Suspicion(cause, weight, words, tuple(sentences))
-    reduced = fit(Size.REDUCED, findings, root)
-    yield Suspicion(Cause.MATMUL_PRECISION, POSSIBLE / 2 * reduced, "", (evidence,))
-    yield Suspicion(Cause.DTYPE, POSSIBLE / 4, "", (evidence,))
 
 
 def _fit_of_distance(size: Size, distance: float, roundings: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from goldenseed.diagnosis.divergence import old_and_new
+from goldenseed.core.changes import old_and_new
 from goldenseed.environment.fingerprint import KeyDifference
 from goldenseed.environment.keys import Kind
 from goldenseed.images.compare import ImageComparison, Outcome

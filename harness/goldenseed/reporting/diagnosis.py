@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from goldenseed.diagnosis.divergence import changed
+from goldenseed.core.changes import changed
 from goldenseed.diagnosis.model import (
     Cause,
     ChangedKey,

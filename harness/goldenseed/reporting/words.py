@@ -53,6 +53,20 @@ _SENTENCES = {
 }
 
 
+_SAID_BY_THE_DETAIL = frozenset(
+    {
+        "no_baseline",
+        "tolerance",
+        "calibration",
+        "recorded_change",
+        "no_recorded_reason",
+        "unknown_environment",
+        "rounding_alone",
+        "elements",
+    }
+)
+
+
 def visible(text: str, *, lines: bool = True) -> str:
     """Write control, bidirectional and other unseen characters as ``⟨U+202E⟩``.
 
@@ -210,7 +224,7 @@ def _statement(reason: Reason, gates: Sequence[GateInForce]) -> tuple[str, str |
             return "", None
         case "gate" | "tolerance" | "content" if reason.metric:
             return _measured(reason, reason.metric, gates)
-        case "no_baseline" | "tolerance" | "calibration" | "elements" if reason.detail:
+        case _ if reason.code in _SAID_BY_THE_DETAIL and reason.detail:
             return "", None
     return _SENTENCES.get(reason.code) or _unknown(reason), None
 

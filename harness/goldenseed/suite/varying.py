@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from goldenseed.core.files import canonical_json
 from goldenseed.core.names import name_problem
@@ -35,11 +35,15 @@ def is_of_model(axis: str) -> bool:
     return axis == "model" or axis in ModelSection.model_fields
 
 
+# Shared, since pydantic copies a default deeply.
+_OWN_MODEL, _NO_DEFAULTS = ModelSection(), DefaultsSection()
+
+
 class AlternativeSection(Section):
     """What a suite has with an alternative in place."""
 
-    model: ModelSection = ModelSection()
-    defaults: DefaultsSection = DefaultsSection()
+    model: ModelSection = Field(default_factory=lambda: _OWN_MODEL)
+    defaults: DefaultsSection = Field(default_factory=lambda: _NO_DEFAULTS)
     noise: NoiseChoice | None = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from goldenseed.core.changes import changed
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
 from goldenseed.environment.fingerprint import KeyDifference, recorded
@@ -15,7 +16,6 @@ from goldenseed.trace.stages import WITHIN, Stage, StageName, StageRecord, Trace
 from goldenseed.verdict.evidence import Evidence
 
 _SHOWN = 4
-_LONGEST = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,9 @@ def on_record(before: Evidence, now: Evidence) -> OnRecord:
 
 def _in_words(difference: KeyDifference) -> str:
     """Name a key and its values, shortened; of a digest there is nothing to read."""
-    values = [str(each) for each in (difference.old, difference.new)]
     if difference.key.endswith("sha256"):
         return difference.key
-    short = [each if len(each) <= _LONGEST else f"{each[: _LONGEST - 1]}…" for each in values]
-    return f"{difference.key} {' → '.join(short)}"
+    return changed(difference.key, difference.old, difference.new)
 
 
 def _other_inputs(before: Evidence, now: Evidence) -> Iterator[str]:

@@ -108,12 +108,11 @@ def record_reasons(record: OnRecord) -> tuple[Reason, ...]:
     """Say what is, or is not, on record of why the bits differ; empty where rounding may."""
     found = []
     if record.others:
-        what = "is another" if len(record.others) == 1 else "are others"
         found.append(
             Reason(
                 code="recorded_change",
                 metric=record.others[0].partition(" ")[0],
-                detail=f"{record.named} {what}, which is no rounding",
+                detail=f"no rounding, since on record as changed: {record.named}",
             )
         )
     if record.unknown is not None:

@@ -54,6 +54,6 @@ def test_imports_the_plugin_and_its_options_alone(
     assert done.returncode == 1, done.stdout + done.stderr
     seen = {file.stem: set(json.loads(file.read_text())) for file in tmp_path.glob("*.json")}
     assert "controller" in seen
-    assert processes <= set(seen) | {"gw0", "gw1"}  # one of the two crashed, and was replaced
-    assert len(seen) >= len(processes)
+    # One of two workers crashes, and the one in its place may start too late to tell anything.
+    assert len(seen) >= len(processes) - ("gw1" in processes)
     assert all(found == PLUGIN for found in seen.values()), seen

@@ -64,6 +64,30 @@ def test_what_was_numbered_by_position_is_held_against_its_name():
     assert held(old, given("unet.timestep", [981])).allows_rounding
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "allowed"),
+    [
+        ("app.logged@01234567 x 1", "app.logged@01234567 x 1", True),
+        (None, "app.logged@01234567 x 1", False),
+        ("app.logged@01234567 x 1", None, False),
+        ("app.logged@01234567 x 1", "app.logged@76543210 x 1", False),
+    ],
+)
+@pytest.mark.parametrize("key", ["pipeline.methods", "scheduler.methods", "model.unet.forwards"])
+def test_a_method_of_one_s_own_rules_rounding_out_where_it_is_new_and_not_where_it_was_there(
+    key: str, before: str | None, now: str | None, *, allowed: bool
+):
+    def evidence(method: str | None, capability: str) -> Evidence:
+        environment = {"fingerprint.version": 2, "cpu.capability": capability}
+        if method is not None:
+            environment[key] = f"Any.method = {method}"
+        return Evidence(recipe={}, read_environment=lambda: environment)
+
+    found = on_record(evidence(before, "AVX512"), evidence(now, "AVX2"))
+    assert found.allows_rounding is allowed
+    assert (key in found.named) is not allowed
+
+
 def test_an_output_in_another_dtype_is_another_substance():
     half = given("vae", FLOATS.astype(np.float16), Stage.VAE_OUTPUT)
     found = held(given("vae", FLOATS, Stage.VAE_OUTPUT), half)

@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dis import get_instructions
 from functools import partial
 from types import CodeType, FunctionType
 from typing import Any, Final
@@ -114,8 +115,11 @@ def _told_by(function: Any, depth: int) -> Iterator[str]:
     if not isinstance(function, FunctionType) or depth > _DEEPEST:
         yield type(function).__qualname__
         return
+    if depth and home_of(function).partition(".")[0] in LIBRARIES:
+        yield f"{home_of(function)}.{function.__qualname__}"
+        return
     yield from _code(function.__code__)
-    cells = [each.cell_contents for each in function.__closure__ or () if _is_filled(each)]
+    cells = _closed_over(function)
     for value in (
         *(function.__defaults__ or ()),
         *(function.__kwdefaults__ or {}).values(),
@@ -125,6 +129,13 @@ def _told_by(function: Any, depth: int) -> Iterator[str]:
             yield repr(value)
         else:
             yield from _told_by(value, depth + 1)
+
+
+def _closed_over(function: FunctionType) -> list[Any]:
+    """Return what a function closes over and does not itself count up: that is no setting."""
+    names = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    counted = {each.argval for each in get_instructions(function) if each.opname == "STORE_DEREF"}
+    return [cell.cell_contents for name, cell in names if name not in counted and _is_filled(cell)]
 
 
 def _is_filled(cell: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.adapters import put_on, take_off
 from goldenseed.backends.diffusers.failures import absent_packages_fault
+from goldenseed.backends.diffusers.foreign import replaced_on
 from goldenseed.backends.diffusers.loading import did_you_mean, quietly
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import canonical_json
@@ -36,7 +37,8 @@ class Loaded:
     description: Mapping[str, EnvironmentValue]
     """What loading made of the model."""
     scheduler: Any
-    """The model's own, never used itself: a scheduler remembers its last run."""
+    """The model's own, used itself only where somebody put methods on the very object: a scheduler
+    remembers its last run."""
     schedulers: dict[object, Any]
     """Those built from it, unused likewise."""
     adapters: tuple[AdapterSpec, ...] = ()
@@ -46,6 +48,8 @@ class Loaded:
     def __post_init__(self) -> None:
         """Find who holds the scheduler: a combined pipeline hands it to those it is made of."""
         inner = (each for each in vars(self.pipeline).values() if hasattr(each, "scheduler"))
+        # What was put on the object may call the object it was put on: no copy will do.
+        self._first_state = fresh_copy(self.scheduler) if _has_own_methods(self.scheduler) else None
         self._holders = [
             self.pipeline,
             *(each for each in inner if each.scheduler is self.scheduler),
@@ -54,7 +58,9 @@ class Loaded:
     def wear(self, case: Case) -> None:
         """Give the pipeline a fresh scheduler and the adapters of the case, and no others."""
         if self.scheduler is not None:
-            fresh = fresh_copy(self.pristine(case))
+            pristine = self.pristine(case)
+            used_itself = self._first_state is not None and pristine is self.scheduler
+            fresh = pristine if used_itself else fresh_copy(pristine)
             for holder in self._holders:
                 holder.scheduler = fresh
         elif case.scheduler is not None:
@@ -75,9 +81,17 @@ class Loaded:
         self.call.settled()
 
     def pristine(self, case: Case) -> Any:
-        """Return the scheduler that an image of the case is given a copy of; None without one."""
+        """Return the scheduler that an image of the case is given a copy of; None without one.
+
+        One with methods of its own is given itself, put back here into the state it was loaded in.
+        """
         wanted: SchedulerSpec | None = case.scheduler
         if wanted is None:
+            if self._first_state is not None:
+                held = vars(self.scheduler)
+                own = {name: each for name, each in held.items() if callable(each)}
+                held.clear()
+                held.update(vars(fresh_copy(self._first_state)) | own)
             return self.scheduler
         key = scheduler_key(wanted)
         if key not in self.schedulers:
@@ -139,6 +153,11 @@ def fresh_copy(scheduler: Any) -> Any:
             memo[id(value)] = value.clone()
         vars(twin)[name] = deepcopy(value, memo)
     return twin
+
+
+def _has_own_methods(scheduler: Any) -> bool:
+    """Say whether methods were put on the object itself, as ``scheduler.step = patched`` does."""
+    return scheduler is not None and any(True for _ in replaced_on(scheduler))
 
 
 def _scheduler_class(name: str, path: Path | None, line: int | None) -> Any:

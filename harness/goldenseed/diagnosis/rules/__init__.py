@@ -26,13 +26,14 @@ from goldenseed.diagnosis.rules.denoiser import denoiser
 from goldenseed.diagnosis.rules.image import blank, image
 from goldenseed.diagnosis.rules.later import later
 from goldenseed.diagnosis.rules.noise import noise, schedule
-from goldenseed.diagnosis.rules.on_record import declared, recorded
+from goldenseed.diagnosis.rules.on_record import declared, patched, recorded
 from goldenseed.diagnosis.rules.text import text
 from goldenseed.diagnosis.suspicion import Rule, Suspicion
 
 RULES: Final[tuple[Rule, ...]] = (
     declared,
     recorded,
+    patched,
     text,
     batch,
     dtype,
@@ -46,7 +47,7 @@ RULES: Final[tuple[Rule, ...]] = (
 )
 """All of this package; their order means nothing."""
 
-ON_RECORD: Final[tuple[Rule, ...]] = (declared, recorded)
+ON_RECORD: Final[tuple[Rule, ...]] = (declared, recorded, patched)
 """Those that read what the two images were made with, and not how far they are apart."""
 
 GROUP: Final = "goldenseed.rules"

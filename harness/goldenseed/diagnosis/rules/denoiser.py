@@ -12,22 +12,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from goldenseed.diagnosis.evidence import Findings
+from goldenseed.diagnosis.foreign import acts_at
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
+from goldenseed.diagnosis.rules.computed import computed_otherwise
 from goldenseed.diagnosis.suspicion import (
     LIKELY,
     POSSIBLE,
     SHOWN,
     Suspicion,
-    computed_otherwise,
     is_rounding,
 )
 from goldenseed.suite.parts import BY_POSITION, Given, Role, given_as
 from goldenseed.tolerance.mixtures import guidance_of
 from goldenseed.trace.distances import either
+from goldenseed.trace.stages import Stage
 
 _GUIDANCE_MISSED = 0.005
 """How far, relative to the scale, an estimate of the guidance may miss: five times what fits."""
+_ANOTHER_DRAW = 0.05
+"""From this relative distance on, two steps may be of two draws."""
+_NOISE = frozenset({Stage.INITIAL_NOISE, Stage.LATER_NOISE})
 _CAUSES = {
     Given.SAMPLE: Cause.SCHEDULER,
     Given.TIME: Cause.SCHEDULER,
@@ -86,14 +91,18 @@ def _given(findings: Findings, root: Root) -> Iterator[Suspicion]:
         elif kind is Given.SAMPLE and _of_a_later_call(root):
             yield Suspicion(Cause.GUIDANCE, LIKELY, "in a second pass", (evidence,))
         elif kind in _CAUSES:
-            yield Suspicion(_CAUSES[kind], SHOWN, "", (evidence,))
+            cause = _CAUSES[kind]
+            unseen = cause is Cause.SCHEDULER and findings.scheduler_same
+            told = unseen and acts_at(findings, root.place)
+            yield Suspicion(cause, LIKELY / 2 if told else SHOWN, "", (evidence,))
         else:
             yield Suspicion(Cause.INPUT, _unless_declared(findings), _input(part), (evidence,))
 
 
 def _unless_declared(findings: Findings) -> float:
-    """Weigh that nobody asked for another input: an argument of the recipe's says more."""
-    return LIKELY if any(field.startswith("call.") for field in findings.fields) else SHOWN
+    """Weigh that nobody asked for another input: what is on record of who did says more."""
+    declared = any(field.startswith("call.") for field in findings.fields)
+    return LIKELY / 2 if declared or acts_at(findings, Place.CONDITIONING) else SHOWN
 
 
 def _input(part: str) -> str:
@@ -130,9 +139,10 @@ def _given_text(findings: Findings, root: Root, part: str, evidence: str) -> Ite
     hook), nothing is known of what lies between the token ids and here.
     """
     if Place.EMBEDDINGS not in root.carried:
-        yield Suspicion(Cause.INPUT, LIKELY, _input(part), (evidence,))
-        yield Suspicion(Cause.TEXT_ENCODER, LIKELY / 2, "which of its layers", (evidence,))
-        yield Suspicion(Cause.PROMPT, LIKELY / 4, "", (evidence,))
+        told = 0.5 if acts_at(findings, root.place) else 1.0
+        yield Suspicion(Cause.INPUT, LIKELY * told, _input(part), (evidence,))
+        yield Suspicion(Cause.TEXT_ENCODER, LIKELY / 2 * told, "which of its layers", (evidence,))
+        yield Suspicion(Cause.PROMPT, LIKELY / 4 * told, "", (evidence,))
     elif not is_rounding(findings, root):
         encoders = findings.parts(Role.TEXT_ENCODER)
         yield from computed_otherwise(Cause.TEXT_ENCODER, findings, root, encoders, evidence)
@@ -202,12 +212,26 @@ def _stepped(findings: Findings, root: Root) -> Iterator[Suspicion]:
     if is_rounding(findings, root):
         return
     evidence = ["the scheduler makes another step of the same sample and the same prediction"]
-    recorded = findings.same_key("scheduler.class")
-    if recorded and not any(key.startswith("scheduler.") for key in findings.keys):
-        evidence.append("its class, configuration and tables are the same")
-        yield Suspicion(Cause.SCHEDULER, LIKELY, "", tuple(evidence))
-    else:
+    if not findings.scheduler_same:
         yield Suspicion(Cause.SCHEDULER, SHOWN, "", tuple(evidence))
+        return
+    evidence.append("its class, configuration and tables are the same")
+    if _draws_unseen(findings, root):
+        said = "its steps draw from the case's generator, and what they draw is not recorded"
+        yield Suspicion(Cause.SEED, 2 * LIKELY, "", (*evidence, said))
+    weight = LIKELY / 2 if acts_at(findings, root.place) else LIKELY
+    yield Suspicion(Cause.SCHEDULER, weight, "", tuple(evidence))
+
+
+def _draws_unseen(findings: Findings, root: Root) -> bool:
+    """Say whether a step may have drawn other numbers, of which the trace would not tell.
+
+    Where noise that is added is recorded it does; a step of another draw is far off.
+    """
+    sides = (findings.sides.accepted.trace or (), findings.sides.present.trace or ())
+    drawn = any(each.stage in _NOISE for side in sides for each in side)
+    far = root.distance is None or root.distance > _ANOTHER_DRAW
+    return findings.value("scheduler.step_takes_generator") is True and not drawn and far
 
 
 def _first_step(findings: Findings, root: Root) -> Iterator[Suspicion]:

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from goldenseed.diagnosis.evidence import Blank, Findings
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
+from goldenseed.diagnosis.rules.computed import computed_otherwise
 from goldenseed.diagnosis.suspicion import (
     LIKELY,
     POSSIBLE,
     SHOWN,
     Suspicion,
-    computed_otherwise,
     is_rounding,
 )
-from goldenseed.suite.parts import Role
+from goldenseed.suite.parts import Role, named
 from goldenseed.tolerance.mixtures import common_factor
 from goldenseed.trace.stages import Stage, StageRecord, Trace
 
@@ -25,6 +25,8 @@ def image(findings: Findings, root: Root) -> Iterator[Suspicion]:
     match root.place:
         case Place.BEFORE_VAE:
             yield from _latents(root)
+        case Place.IMAGE if _without(findings, Role.DECODER):
+            yield from _converted(root)
         case Place.VAE | Place.IMAGE:
             yield from _decoded(findings, root)
         case Place.CONVERSION | Place.PIXELS:
@@ -61,11 +63,10 @@ def _decoded(findings: Findings, root: Root) -> Iterator[Suspicion]:
 
 
 def _converted(root: Root) -> Iterator[Suspicion]:
-    before = (
-        "the float image is the same, the pixels are not"
-        if root.place is Place.PIXELS
-        else "the VAE's output is the same, the image made of it is not"
-    )
+    before = {
+        Place.PIXELS: "the float image is the same, the pixels are not",
+        Place.IMAGE: "the last latents are the same, the image made of them is not",
+    }.get(root.place, "the VAE's output is the same, the image made of it is not")
     words = ""
     if root.reshaped:
         words = " → ".join(" x ".join(map(str, each.shape)) for each in root.reshaped[0])
@@ -132,7 +133,7 @@ def _black(findings: Findings, root: Root) -> Iterator[Suspicion]:
     evidence = "the image is black" + (
         ", although the VAE's output is what it was" if after_the_vae else ""
     )
-    if after_the_vae and _without_checker(findings):
+    if after_the_vae and _without(findings, Role.SAFETY_CHECKER):
         evidence += ", and the pipeline has no safety checker"
         yield Suspicion(Cause.NOT_FINITE, 4 * SHOWN, "", (evidence,))
         yield Suspicion(Cause.SAFETY_CHECKER, POSSIBLE, "", (evidence,))
@@ -144,12 +145,14 @@ def _black(findings: Findings, root: Root) -> Iterator[Suspicion]:
         yield Suspicion(Cause.NOT_FINITE, LIKELY * (1 if checker else 3), "", (evidence,))
 
 
-def _without_checker(findings: Findings) -> bool:
-    """Say whether both fingerprints describe a loaded pipeline, and none has a safety checker."""
-    sides = (findings.sides.accepted.environment, findings.sides.present.environment)
-    return all(
-        side is not None
-        and any(key.startswith("model.") and key.endswith(".class") for key in side)
-        and side.get("model.safety_checker.class") is None
-        for side in sides
-    )
+def _without(findings: Findings, role: Role) -> bool:
+    """Say whether both fingerprints describe a loaded pipeline, and none has a part of a role."""
+    for side in (findings.sides.accepted.environment, findings.sides.present.environment):
+        parts = [
+            key.split(".")[1]
+            for key, value in (side or {}).items()
+            if key.startswith("model.") and key.endswith(".class") and value is not None
+        ]
+        if not parts or named(parts, role):
+            return False
+    return True

@@ -66,7 +66,10 @@ def _redrawn(findings: Findings, root: Root) -> Iterator[Suspicion]:
         words = f"scaled by {factor:.4g}"
         evidence = f"{root.place}: the same, {words}"
         if root.place is Place.LATENTS and _drawn_alike(findings):
-            yield Suspicion(Cause.SCHEDULER, SHOWN, words, (evidence,))
+            # By the scheduler as a rule, whose numbers are on record: else by what prepares them.
+            acquitted = findings.scheduler_same
+            yield Suspicion(Cause.SCHEDULER, POSSIBLE if acquitted else SHOWN, words, (evidence,))
+            yield Suspicion(Cause.NOISE, SHOWN if acquitted else POSSIBLE, words, (evidence,))
         else:
             yield Suspicion(Cause.NOISE, SHOWN, words, (evidence,))
     elif alike is not None and abs(alike) < _INDEPENDENT:

@@ -7,17 +7,19 @@ what differs and takes effect at the root.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from goldenseed.core.changes import changed
 from goldenseed.diagnosis import effects
-from goldenseed.diagnosis.divergence import changed
 from goldenseed.diagnosis.effects import CAUSES_OF_WEIGHTS, Effect
 from goldenseed.diagnosis.evidence import Findings
+from goldenseed.diagnosis.foreign import KEYS as FOREIGN
+from goldenseed.diagnosis.foreign import foreign
 from goldenseed.diagnosis.meaning import meaning_of
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
-from goldenseed.diagnosis.suspicion import DECLARED, Size, Suspicion, fit
+from goldenseed.diagnosis.suspicion import DECLARED, Size, Suspicion, fit, is_rounding
 from goldenseed.environment.fingerprint import KeyDifference
 from goldenseed.suite.recipes import FieldDifference
 
@@ -63,6 +65,8 @@ _SIZES: Final = tuple(
     )
 )
 """How far a setting of the arithmetic moves a stage; any other field, as far as may be."""
+_OF_A_PATCH: Final = 0.3
+"""What remains of the weight of a patch where no more than rounding is seen."""
 _VAGUE: Final = {Cause.CALL: 0.2, Cause.MODEL: 0.3}
 """What share of the weight remains where a field can mean much."""
 
@@ -127,8 +131,31 @@ def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
         key, effect, weight = difference.key, own, own.weight * fit(own.size, findings, root)
         if key.startswith("scheduler.") and key.endswith("_sha256"):
             effect, weight = _table(effect, findings, root)
+        if effect.cause is Cause.PATCH and is_rounding(findings, root):
+            weight *= _OF_A_PATCH
         if weight:
             yield _suspicion(effect, weight, difference, root, inside=findings.inside(key))
+
+
+def patched(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Suspect methods and functions of others that are new on record, and can act at ``root``.
+
+    A difference no larger than rounding is seldom what somebody's function makes.
+    """
+    weigh = _OF_A_PATCH if is_rounding(findings, root) else 1.0
+    for each in foreign(findings):
+        if effects.touches(each.effect.places, root):
+            evidence = f"{each.key} in the fingerprint: {each.words}"
+            yield Suspicion(each.effect.cause, each.effect.weight * weigh, each.words, (evidence,))
+
+
+def explains(key: str, findings: Findings, roots: Sequence[Root]) -> bool:
+    """Say whether a key that differs can explain one of ``roots``; True where it is not known."""
+    if key in FOREIGN:
+        found = [each.effect for each in foreign(findings) if each.key == key]
+        return any(effects.touches(each.places, root) for each in found for root in roots)
+    effect = meaning_of(findings.keys[key], findings) or effects.effect_of(key)
+    return effect is None or any(takes_effect(effect, findings, root) for root in roots)
 
 
 def takes_effect(effect: Effect, findings: Findings, root: Root) -> bool:
@@ -156,7 +183,8 @@ def _suspicion(
 def _short(words: str, effect: Effect) -> str:
     """Leave out what goes without saying: that a digest differs."""
     if effect.cause in CAUSES_OF_WEIGHTS.values() and "sha256" in words and effect.component:
-        return effect.component
+        its = ", its configuration" if "attributes" in words else ""
+        return f"{effect.component}{its}"
     return words.removeprefix("package.")
 
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
+from goldenseed.diagnosis.rules.computed import computed_otherwise
 from goldenseed.diagnosis.suspicion import (
     LIKELY,
     POSSIBLE,
     SHOWN,
     Suspicion,
-    computed_otherwise,
     is_rounding,
 )
 from goldenseed.trace.distances import Pair, either, same

@@ -215,11 +215,26 @@ def test_a_look_sees_what_is_written_to_and_what_is_held(pipeline: Any):
     assert not look.holds_the_same()
 
 
+def counter() -> Callable[[], None]:
+    """Return a function that counts up what it closes over: that is no setting of it."""
+    calls = 0
+
+    def count() -> None:
+        nonlocal calls
+        calls += 1
+
+    return count
+
+
 def test_a_function_is_known_by_where_it_was_written_and_by_what_it_does():
     def times(factor: float) -> Callable[[float], float]:
         return lambda value: value * factor
 
     assert code_sha256(times(2.0)) == code_sha256(times(2.0)) != code_sha256(times(3.0))
+    counting = counter()
+    before = code_sha256(counting)
+    counting()
+    assert code_sha256(counting) == before
     wrapped = wraps(torch.nn.Module.forward)(lambda *_args: None)
     assert is_foreign(wrapped)
     assert name_of(partial(wrapped)).startswith(f"{__name__}.")

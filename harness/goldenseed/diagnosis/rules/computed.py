@@ -1,0 +1,29 @@
+"""What makes something else of the same input: weights that were changed, or precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from goldenseed.diagnosis.evidence import Findings
+from goldenseed.diagnosis.foreign import acts_at
+from goldenseed.diagnosis.model import Cause
+from goldenseed.diagnosis.places import Root
+from goldenseed.diagnosis.suspicion import LIKELY, POSSIBLE, Size, Suspicion, fit
+
+
+def computed_otherwise(
+    cause: Cause, findings: Findings, root: Root, parts: Iterable[str], evidence: str
+) -> Iterator[Suspicion]:
+    """Suspect the weights of ``parts``, and what else makes something else of the same input."""
+    parts = tuple(parts)
+    sentences, weight, words = [evidence], LIKELY, ""
+    digests = [key for part in parts if (key := findings.digest_key(part))]
+    if digests and all(map(findings.same_key, digests)):
+        words = "changed after they were loaded"
+        sentences.append("its weights were the same when they were loaded")
+        told = any(map(findings.otherwise, parts)) or acts_at(findings, root.place)
+        weight *= 0.05 if told else 0.8
+    yield Suspicion(cause, weight, words, tuple(sentences))
+    reduced = fit(Size.REDUCED, findings, root)
+    yield Suspicion(Cause.MATMUL_PRECISION, POSSIBLE / 2 * reduced, "", (evidence,))
+    yield Suspicion(Cause.DTYPE, POSSIBLE / 4, "", (evidence,))
