@@ -15,9 +15,18 @@ from goldenseed.cli.settings import add_ini_block, line_end, read_text
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import write_atomically
 from goldenseed.suite.sections import NAME_PATTERN, name_fault
-from goldenseed.suite.starter import ModelFacts, read_model_facts, starter_suite
+from goldenseed.suite.starter import (
+    ModelFacts,
+    needs_of,
+    neutral_picture,
+    pictures_for,
+    read_model_facts,
+    starter_suite,
+)
 
 IGNORED = "/reports/"
+INPUTS = "inputs"
+"""The folder of a suite's pictures, beside it."""
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -41,11 +50,14 @@ def init(
         raise GoldenseedError(
             "is there already", path=_shown(file), fix="edit it, or choose another --name"
         )
-    text = starter_suite(name=suite, source=source, revision=revision, facts=facts)
-    done = [*add_ini_block(here), *_ignore(here)]
+    inputs = f"{INPUTS}/{suite}"
+    text = starter_suite(name=suite, source=source, revision=revision, facts=facts, inputs=inputs)
+    done = [*_draw(folder / INPUTS / suite, facts), *add_ini_block(here), *_ignore(here)]
     write_atomically(file, text.encode())  # last, since with it a second try would be refused
     for line in (f"wrote {_shown(file)}", *done):
         say(line)
+    for need in needs_of(facts):
+        say(f"before it can run: {need}")
     command = f"pytest {shlex.quote(str(_shown(file)))}"
     say(f"next: {command}   # every case is new: look at reports/latest/index.html, then")
     say('      goldenseed accept latest --reason "first baselines"')
@@ -95,6 +107,18 @@ def _cached_snapshot(hub_id: str) -> Path:
             fix=f"hf download {shlex.quote(hub_id)}",
         )
     return Path(found).parent
+
+
+def _draw(folder: Path, facts: ModelFacts) -> list[str]:
+    """Write neutral pictures for what the pipeline is given; return what was done."""
+    done = []
+    for name, side in pictures_for(facts).items():
+        file = folder / f"{name}.png"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, neutral_picture(name, side))
+            done.append(f"wrote {_shown(file)}, a neutral picture of {side} x {side} pixels")
+    return done
 
 
 def _ignore(here: Path) -> list[str]:

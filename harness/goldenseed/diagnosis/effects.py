@@ -59,7 +59,8 @@ _PLACES_OF: Final[Mapping[Role, frozenset[Place]]] = MappingProxyType(
         Role.DENOISER: DENOISER,
         Role.PRIOR: DENOISER,
         Role.GUIDER: GUIDANCE,
-        Role.DECODER: VAE | {Place.LATENTS},
+        # It also makes the latents of given pictures: the sample's, and what lies beside it.
+        Role.DECODER: VAE | {Place.LATENTS, Place.CONDITIONING},
         Role.SAFETY_CHECKER: CONVERSION,
         Role.WATERMARKER: CONVERSION,
     }
@@ -104,7 +105,7 @@ CAUSES_OF_WEIGHTS: Final[Mapping[Role, Cause]] = MappingProxyType(
         Role.TEXT_ENCODER: Cause.TEXT_ENCODER,
         Role.IMAGE_ENCODER: Cause.IMAGE_ENCODER,
         Role.SCHEDULER: Cause.SCHEDULER,
-        Role.CONTROL: Cause.DENOISER,
+        Role.CONTROL: Cause.CONTROL,
         Role.DENOISER: Cause.DENOISER,
         Role.PRIOR: Cause.DENOISER,
         Role.GUIDER: Cause.GUIDANCE,
@@ -209,10 +210,12 @@ _FAMILIES: Final = (
     _family(r"generation\..*", Cause.POST_PROCESSING, CONVERSION, RECORDED, Size.ANY),
     _family(r"pipeline\.fused_loras|adapter_file\..*", Cause.LORA, DENOISER | TEXT,
             RECORDED, Size.ANY),
+    _family(r"ip_adapter_file\..*", Cause.IP_ADAPTER, IMAGE_ENCODER, RECORDED, Size.ANY),
+    _family(r"embedding_file\..*", Cause.EMBEDDING, TEXT | {Place.TOKEN_IDS}, RECORDED, Size.ANY),
     _family(
         r"pipeline\.attributes_sha256", Cause.PATCH, EVERYWHERE, LIKELY / 2, Size.ANY
     ),
-    _family(r"pipeline\.class", Cause.MODEL, EVERYWHERE, RECORDED, Size.ANY),
+    _family(r"pipeline\.class|model\.pipeline_sha256", Cause.MODEL, EVERYWHERE, RECORDED, Size.ANY),
     _family(r"model\.(source|revision)", Cause.MODEL, EVERYWHERE, 5, Size.ANY),
 )  # fmt: skip
 

@@ -67,7 +67,8 @@ class Sides:
     """Metric name to value, the present image against the accepted one; empty if not measured."""
 
 
-_ABSENCE_TELLS = ("adapter_file.", "model_file.", "scheduler.class", "tokenizer.")
+_PUT_ON = ("adapter_file", "ip_adapter_file", "embedding_file")
+_ABSENCE_TELLS = (*(f"{each}." for each in _PUT_ON), "model_file.", "scheduler.class", "tokenizer.")
 """Keys that a fingerprint lacks because there was nothing to describe, not because it is older."""
 _OF_ROUNDING = (
     "sha256",
@@ -273,7 +274,7 @@ def _absence_tells(key: str, old: Mapping[str, Value], new: Mapping[str, Value])
 
 def _both_describe(family: str, *sides: Mapping[str, Value]) -> bool:
     """Say whether both fingerprints are of a loaded model at all; adapters may be on one alone."""
-    family = "model" if family == "adapter_file" else family
+    family = "model" if family in _PUT_ON else family
     return all(any(key.startswith(f"{family}.") for key in side) for side in sides)
 
 

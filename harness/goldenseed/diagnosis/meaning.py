@@ -41,6 +41,11 @@ _FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Digests of values follow from their dtype, and so on: what follows is no evidence of its own."""
 _ADAPTED: Final = (".sha256", ".weights_sha256")
+_FILES_PUT_ON: Final = {
+    Role.TEXT_ENCODER: ("adapter_file.", "embedding_file."),
+    Role.DENOISER: ("adapter_file.", "ip_adapter_file."),
+}
+"""Families of keys of files whose numbers are then among those of a part."""
 _LATER: Final = frozenset({Place.LATER_STEP, Place.ANYWHERE})
 _CACHE: Final = re.compile(r"(?i)cache|FBC|broadcast|taylor")
 """How diffusers' caches of steps are called, and the hooks that they work by."""
@@ -159,12 +164,14 @@ def _follows(key: str, findings: Findings) -> bool:
 
 
 def _adapted(key: str, findings: Findings) -> bool:
-    """Say whether a digest differs for adapters in or merged into the weights of the same files."""
+    """Say whether a digest differs for what was put on, or merged into, the same weights."""
     component = key.split(".")[1]
     own = f"model.{component}"
     adapters = (f"{own}.adapters", f"{own}.parameters", "pipeline.fused_loras")
     changed = [findings.keys[each] for each in adapters if each in findings.keys]
     added = any(not each.key.endswith(".parameters") or _grew(each) for each in changed)
+    put_on = _FILES_PUT_ON.get(role_of(component), ("adapter_file.",))
+    added = added or any(key.startswith(put_on) for key in findings.keys)
     return added and _same_files(component, findings)
 
 

@@ -6,6 +6,13 @@ import re
 from collections import Counter
 from typing import Any, Final
 
+from goldenseed.environment.component_keys import (
+    COMPONENT_KEYS,
+    LIBRARIES,
+    file_key,
+    loaded_key,
+    new_key,
+)
 from goldenseed.environment.declaration import Key, Kind, Moves, Scope
 
 AUTOCAST: Final = "torch.autocast"
@@ -41,167 +48,54 @@ def another_batch(old: str, new: str) -> bool:
     return [x[1] for x in a] == [y[1] for y in b] and all(x == y for x, y in factors)
 
 
-def _file(pattern: str, meaning: str, read: str, moves: Moves = Moves.NEITHER) -> Key:
-    return Key(pattern, meaning, Kind.NUMERIC, read, Scope.FILES, locked=True, moves=moves)
-
-
-def _loaded(
-    pattern: str,
-    meaning: str,
-    read: str,
-    moves: Moves = Moves.SUBSTANCE,
-    *,
-    locked: bool = True,
-    **more: Any,
-) -> Key:
-    return Key(
-        pattern, meaning, Kind.NUMERIC, read, Scope.LOADED, locked=locked, moves=moves, **more
-    )
-
-
-def _new(pattern: str, meaning: str, read: str, **more: Any) -> Key:
-    return _loaded(pattern, meaning, read, locked=False, since=2, **more)
-
-
 def _call(
     pattern: str, meaning: str, read: str, moves: Moves = Moves.SUBSTANCE, **more: Any
 ) -> Key:
     return Key(pattern, meaning, Kind.NUMERIC, read, Scope.CALL, moves=moves, **more)
 
 
-_LIBRARIES: Final = ("package.diffusers", "package.transformers", "package.torch", "package.peft")
 _TOKENIZERS: Final = ("package.tokenizers", "package.transformers")
 
-_COMPONENT_KEYS: Final = (
-    _loaded("model.{component}.class", "a component's class", "type()"),
-    _loaded("model.{component}.dtype", "the dtypes of its weights", "its parameters"),
-    _loaded("model.{component}.parameters", "how many numbers it has", "its parameters"),
-    _loaded(
-        "model.{component}.weights_sha256",
-        "SHA-256 of its parameters and buffers as they were loaded, in order and without names",
-        "its parameters",
-        since=2,
-    ),
-    _loaded(
-        "model.{component}.sha256",
-        "the same with their names; counts only beside a record of a release without the other",
-        "its parameters",
-        locked=False,
-        follows=("package.transformers",),
-    ),
-    _loaded(
-        "model.{component}.tables_sha256",
-        "SHA-256 of buffers that are computed, not stored; processors differ in the last bit",
-        "its buffers",
-        Moves.NEITHER,
-        locked=False,
-    ),
-    _loaded(
-        "model.{component}.missing",
-        "weights that its files lack, filled at random with a fixed seed",
-        "from_pretrained(output_loading_info=True)",
-    ),
-    _loaded(
-        "model.{component}.unexpected",
-        "weights in its files that nothing uses",
-        "from_pretrained(output_loading_info=True)",
-        Moves.NEITHER,
-    ),
-    _loaded("model.{component}.training", "whether dropout and the like are on", "the module"),
-    _loaded(
-        "model.{component}.compiled",
-        "whether torch.compile is at work",
-        "the module",
-        Moves.ROUNDING,
-    ),
-    _loaded(
-        "model.{component}.inductor_sha256",
-        "SHA-256 of the compiler's configuration, where torch.compile is at work",
-        "torch._inductor.config",
-        Moves.ROUNDING,
-        locked=False,
-    ),
-    _loaded(
-        "model.{component}.quantisation",
-        "how its weights are quantised",
-        "its config",
-        follows=_LIBRARIES,
-    ),
-    _loaded(
-        "model.{component}.memory_format",
-        "how the weights of its convolutions lie in memory",
-        "its parameters",
-        Moves.ROUNDING,
-    ),
-    _loaded("model.{component}.tiling", "large images are worked on in tiles", "use_tiling"),
-    _loaded(
-        "model.{component}.slicing",
-        "batches are worked on one by one",
-        "use_slicing",
-        Moves.ROUNDING,
-    ),
-    _new(
-        "model.{component}.hooks",
-        "forward hooks on it and its parts, the harness's own and those that move weights left out",
-        "the modules",
-    ),
-    _new(
-        "model.{component}.forwards",
-        "methods of it and its parts that are not their class's own, or not its library's",
-        "the modules",
-    ),
-    _new(
-        "model.{component}.switches",
-        "what diffusers' switches set on its parts: FreeU, caches, chunks, tiles",
-        "the modules",
-    ),
-    _new(
-        "model.{component}.attributes_sha256",
-        "SHA-256 of all numbers, texts and switches that it and its parts hold, and of its options",
-        "the modules",
-        follows=_LIBRARIES,
-    ),
-    _new(
-        "model.{component}.adapters",
-        "LoRA adapters that are on, with their scales; inside a call where they are not the case's",
-        "the modules",
-    ),
-)
+_PUT_ON: Final = {"adapter": "a LoRA", "ip_adapter": "an IP-Adapter", "embedding": "an embedding"}
 
 MODEL_KEYS: Final = (
-    _file("model.source", "the folder's name or the hub id", "the suite"),
-    _file("model.revision", "the commit of a hub id", "the suite"),
-    _file("model.factory_sha256", "SHA-256 of the module of the model's factory", "the file"),
-    _file("model_file.{path}", "SHA-256 of a file of the model", "the file"),
-    _file("adapter_file.{path}", "SHA-256 of a LoRA adapter's file", "the file", Moves.SUBSTANCE),
-    _loaded("pipeline.class", "the pipeline's class", "type()"),
-    _loaded(
-        "pipeline.offload",
-        "which parts wait on the CPU, and how",
-        "hooks of accelerate",
-        Moves.ROUNDING,
+    file_key("model.source", "the folder's name or the hub id", "the suite"),
+    file_key("model.revision", "the commit of a hub id", "the suite"),
+    file_key("model.factory_sha256", "SHA-256 of the module of the model's factory", "the file"),
+    file_key(
+        "model.pipeline_sha256",
+        "SHA-256 of the module of a pipeline's class of your own",
+        "the file",
+        Moves.SUBSTANCE,
     ),
-    _loaded("pipeline.fused_loras", "LoRA adapters merged into the weights", "the pipeline"),
-    *_COMPONENT_KEYS,
-    _loaded(
+    file_key("model_file.{path}", "SHA-256 of a file of the model", "the file"),
+    *(
+        file_key(f"{kind}_file.{{path}}", f"SHA-256 of {what}'s file", "the file", Moves.SUBSTANCE)
+        for kind, what in _PUT_ON.items()
+    ),
+    loaded_key("pipeline.class", "the pipeline's class", "type()"),
+    loaded_key("pipeline.offload", "which parts wait on the CPU, and how", "hooks", Moves.ROUNDING),
+    loaded_key("pipeline.fused_loras", "LoRA adapters merged into the weights", "the pipeline"),
+    *COMPONENT_KEYS,
+    loaded_key(
         "attention.{component}.processors",
         "classes, back ends, counts",
         "attn_processors",
         alike=exact_attention,
     ),
-    _new(
+    new_key(
         "attention.{component}.processors_sha256",
         "SHA-256 of what processors hold that are not exact, and of the code of foreign ones",
         "the processors",
-        follows=(*_LIBRARIES, "python.version"),
+        follows=(*LIBRARIES, "python.version"),
     ),
-    _loaded(
+    loaded_key(
         "attention.{component}.implementation",
         "what a component of transformers computes attention with",
         "its config",
         Moves.ROUNDING,
     ),
-    _loaded(
+    loaded_key(
         "attention.{component}.kernel",
         "the kernel that its first attention calls",
         "a call of it, watched; torch._fused_sdp_choice() where it cannot be called",
@@ -214,49 +108,49 @@ MODEL_KEYS: Final = (
         "torch._fused_sdp_choice(), inside the call",
         Moves.ROUNDING,
     ),
-    _new(
+    new_key(
         "pipeline.methods",
         "methods of the pipeline and its image processors that are not their library's",
         "their classes",
     ),
-    _new(
+    new_key(
         "pipeline.functions",
         "functions in the modules of its parts' classes that no library has written",
         "sys.modules",
-        follows=_LIBRARIES,
+        follows=LIBRARIES,
     ),
-    _new(
+    new_key(
         "pipeline.attributes_sha256",
         "SHA-256 of numbers, texts and options of the pipeline and its image processors",
         "the pipeline",
-        follows=_LIBRARIES,
+        follows=LIBRARIES,
     ),
-    _loaded("scheduler.class", "the scheduler's class", "type()"),
-    _new("scheduler.methods", "its methods that are not its library's", "its class"),
-    _new(
+    loaded_key("scheduler.class", "the scheduler's class", "type()"),
+    new_key("scheduler.methods", "its methods that are not its library's", "its class"),
+    new_key(
         "scheduler.attributes.sha256",
         "SHA-256 of its numbers and texts beside the configuration",
         "the scheduler",
-        follows=_LIBRARIES,
+        follows=LIBRARIES,
     ),
-    _loaded("scheduler.config.{field}", "one field of its configuration", "scheduler.config"),
-    _loaded(
+    loaded_key("scheduler.config.{field}", "one field of its configuration", "scheduler.config"),
+    loaded_key(
         "scheduler.step_takes_generator",
         "whether noise of its steps comes from the case's generator",
         "the signature of its step()",
     ),
-    _loaded(
+    loaded_key(
         "scheduler.{table}_sha256",
         "SHA-256 of a table it computed; processors differ in the last bit",
         "the scheduler's tensors",
         Moves.NEITHER,
         locked=False,
     ),
-    _loaded("tokenizer.{component}.class", "the tokenizer's class", "type()", Moves.NEITHER),
-    _loaded("tokenizer.{component}.backend", "rust or python", "is_fast", Moves.NEITHER),
-    _loaded("tokenizer.{component}.vocabulary_size", "how many tokens it knows", "len()"),
-    _loaded("tokenizer.{component}.maximum_length", "tokens of a prompt", "model_max_length"),
-    _loaded(
+    loaded_key("tokenizer.{component}.class", "the tokenizer's class", "type()", Moves.NEITHER),
+    loaded_key("tokenizer.{component}.backend", "rust or python", "is_fast", Moves.NEITHER),
+    loaded_key("tokenizer.{component}.vocabulary_size", "how many tokens it knows", "len()"),
+    loaded_key("tokenizer.{component}.maximum_length", "tokens of a prompt", "model_max_length"),
+    loaded_key(
         "tokenizer.{component}.sha256",
         "SHA-256 of vocabulary and rules",
         "the tokenizer",
@@ -285,7 +179,7 @@ MODEL_KEYS: Final = (
         "what a text encoder is given that no arithmetic goes into: ids, masks, options",
         "its arguments, tensors by shape and digest",
         since=2,
-        follows=_LIBRARIES,
+        follows=LIBRARIES,
     ),
     _call(
         "call.guidance_scale",
@@ -293,8 +187,8 @@ MODEL_KEYS: Final = (
         "the pipeline",
         since=2,
     ),
-    _loaded("generation.batch", "images made in one call", "the back end", Moves.ROUNDING),
-    _loaded("generation.generator", "how long a generator lives", "the back end"),
-    _loaded("generation.conversion", "how floats become levels", "the back end"),
+    loaded_key("generation.batch", "images made in one call", "the back end", Moves.ROUNDING),
+    loaded_key("generation.generator", "how long a generator lives", "the back end"),
+    loaded_key("generation.conversion", "how floats become levels", "the back end"),
 )
 """Every key of a model that this release writes."""

@@ -25,6 +25,7 @@ from goldenseed.suite.model import (
     source_fault,
 )
 from goldenseed.suite.nodes import number
+from goldenseed.suite.part_faults import check_parts, narrow_dtype
 from goldenseed.suite.pipelines import BELONGS, NUMBERS, cached_snapshot, size_multiple
 from goldenseed.suite.sections import LARGEST_SEED, MOST_CASES, count_of_images, name_fault
 from goldenseed.suite.wording import name_of, shown
@@ -101,12 +102,12 @@ class _Checks:
     def model(self, model: dict[str, Any]) -> Iterator[Problem]:
         if model and (found := source_or_factory_fault(self.document.path, model)):
             yield self.at(("model", found[0]) if found[0] else ("model",), found[1], found[2])
-        source = model.get("source")
-        if isinstance(source, str) and source and model.get("backend", DIFFUSERS) == DIFFUSERS:
+        source, ours = model.get("source"), model.get("backend", DIFFUSERS) == DIFFUSERS
+        if isinstance(source, str) and source and ours:
             fault = source_fault(self.document.path, source, model.get("revision"))
-            if fault:
-                yield self.at(("model", fault[0]), fault[1], fault[2])
+            yield from [self.at(("model", fault[0]), fault[1], fault[2])] if fault else []
         yield from self.adapters(("model",), model)
+        yield from check_parts(self.document, ("model",), model)
 
     def adapters(self, place: _Path, model: dict[str, Any]) -> Iterator[Problem]:
         adapters = model.get("adapters")
@@ -135,9 +136,8 @@ class _Checks:
         if backend != DIFFUSERS:
             what = f"`determinism` is portable, which the back end {shown(backend)} cannot promise"
             yield self.at(("determinism",), what, "remove it, or let diffusers make the images")
-        dtype = _mapping(suite.get("model")).get("dtype", "float64")
-        if isinstance(dtype, str) and dtype != "float64":
-            what = f"`model.dtype` is {shown(dtype)}, and `determinism: portable` needs float64"
+        if narrow := narrow_dtype(_mapping(suite.get("model")).get("dtype")):
+            what = f"`model.dtype` is {shown(narrow)}, and `determinism: portable` needs float64"
             yield self.at(("model", "dtype"), what, "remove `dtype`, or write float64")
         cases = suite.get("cases")
         places: list[_Path] = [("noise",)]

@@ -72,7 +72,15 @@ def module_sha256(file: Path) -> str:
     return sha256_hex(read_regular(file, _LARGEST_MODULE))
 
 
-_OF_A_FOLDER = ("revision", "variant", "pipeline", "allow_pickle", "backend")
+_OF_A_FOLDER = (
+    "revision",
+    "variant",
+    "pipeline",
+    "components",
+    "device_map",
+    "allow_pickle",
+    "backend",
+)
 
 
 def source_or_factory_fault(

@@ -33,7 +33,6 @@ from goldenseed.suite.limits import gate_lines, limits_at
 from goldenseed.suite.masking import mask_spec
 from goldenseed.suite.model import (
     LARGEST_NOISE,
-    AdapterSpec,
     Determinism,
     ModelSpec,
     NoiseSpec,
@@ -41,15 +40,13 @@ from goldenseed.suite.model import (
     beside,
     model_folder_beside,
 )
+from goldenseed.suite.model_schema import CaseModelSection, ModelSection, SchedulerSection
+from goldenseed.suite.put_together import parsed_adapters, parsed_parts, plain_dtype
 from goldenseed.suite.schema import (
-    AdapterSection,
-    CaseModelSection,
     CaseSection,
     DefaultsSection,
     DeterminismSection,
-    ModelSection,
     NoiseFileSection,
-    SchedulerSection,
     SuiteFile,
 )
 from goldenseed.suite.sections import SeedRange
@@ -155,14 +152,15 @@ def _model(document: Document, section: ModelSection, *, portable: bool) -> Mode
         revision=section.revision,
         variant=section.variant,
         pipeline=section.pipeline,
-        dtype="float64" if portable else section.dtype,
+        dtype="float64" if portable else plain_dtype(section),
         device=section.device,
         scheduler=_scheduler(section.scheduler),
-        adapters=_adapters(path, section.adapters),
+        adapters=parsed_adapters(path, section.adapters),
         allow_pickle=section.allow_pickle,
         allow_new_weights=section.allow_new_weights,
         backend=section.backend,
         backend_line=document.line_of(("model", "backend")) if named else None,
+        **parsed_parts(document, ("model",), section),
     )
 
 
@@ -172,7 +170,7 @@ def _changes(path: Path, section: CaseModelSection) -> Mapping[str, Any]:
     if section.scheduler is not None:
         changes["scheduler"] = _scheduler(section.scheduler)
     if section.adapters is not None:
-        changes["adapters"] = _adapters(path, section.adapters)
+        changes["adapters"] = parsed_adapters(path, section.adapters)
     return changes
 
 
@@ -181,12 +179,6 @@ def _scheduler(section: SchedulerSection | None) -> SchedulerSpec | None:
         return None
     overrides = section.__pydantic_extra__
     return SchedulerSpec(section.class_name, MappingProxyType(dict(overrides)))
-
-
-def _adapters(path: Path, sections: tuple[AdapterSection, ...]) -> tuple[AdapterSpec, ...]:
-    return tuple(
-        AdapterSpec(each.source, beside(path, each.source), each.scale) for each in sections
-    )
 
 
 def _templates(

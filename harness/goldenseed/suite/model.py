@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -14,6 +14,13 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside
 from goldenseed.core.tensor_files import SUFFIXES
 from goldenseed.suite.factory import FactorySpec
+from goldenseed.suite.part_specs import (
+    CompileSpec,
+    ComponentSpec,
+    EmbeddingSpec,
+    IpAdapterSpec,
+    VaeSpec,
+)
 
 DIFFUSERS = "diffusers"
 """The back end of this package, and of suites that name none."""
@@ -36,7 +43,11 @@ class AdapterSpec:
     """As the suite writes it."""
     path: Path
     """The ``.safetensors`` file, absolute."""
-    scale: float
+    scale: float = 1.0
+    scales: tuple[tuple[str, float], ...] = ()
+    """By component, in place of ``scale``; those that are not named have 1."""
+    fused: bool = False
+    """Whether it is merged into the weights when the model is loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +111,7 @@ class ModelSpec:
     """The 40-hex commit of a hub id; None for a folder."""
     variant: str | None
     pipeline: str | None
-    """A class of diffusers, or None for what ``model_index.json`` names."""
+    """A class of diffusers, ``package.module.Class``, or None for ``model_index.json``'s."""
     dtype: str
     """``float16``, ``bfloat16``, ``float32`` or ``float64``."""
     device: str
@@ -117,6 +128,30 @@ class ModelSpec:
     """The user's code that puts the model together; then ``source`` is its name."""
     backend_line: int | None = None
     """Where it stands in the suite file; None where the file leaves it out."""
+    pipeline_sha256: str | None = None
+    """Of the module of a class of the user's own, in hex."""
+    components: tuple[ComponentSpec, ...] = ()
+    dtypes: tuple[tuple[str, str], ...] = ()
+    """By component, over ``dtype``."""
+    ip_adapters: tuple[IpAdapterSpec, ...] = ()
+    embeddings: tuple[EmbeddingSpec, ...] = ()
+    vae: VaeSpec = field(default_factory=VaeSpec)
+    compile: CompileSpec | None = None
+    offload: str = "none"
+    """``none``, ``model``, ``sequential`` or ``group``."""
+    device_map: str | None = None
+    lines: Mapping[str, int] = field(default_factory=dict, repr=False)
+    """Where keys of the section stand in the suite file."""
+
+    def dtype_of(self, name: str) -> str:
+        """Return the data type of the weights of a part, by its keyword."""
+        own = {each.name: each.dtype for each in self.components if each.dtype is not None}
+        return own.get(name) or dict(self.dtypes).get(name) or self.dtype
+
+    @property
+    def fused(self) -> tuple[AdapterSpec, ...]:
+        """Return the adapters that are merged into the weights."""
+        return tuple(each for each in self.adapters if each.fused)
 
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")

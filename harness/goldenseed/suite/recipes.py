@@ -13,6 +13,7 @@ from goldenseed.core.files import canonical_json, json_sha256
 from goldenseed.suite.cases import Case, Suite
 from goldenseed.suite.inputs import describe_inputs
 from goldenseed.suite.model import DIFFUSERS, ModelSpec, NoiseSpec
+from goldenseed.suite.put_together import described_parts, key_of_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,7 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
         "dtype": model.dtype,
         "scheduler": model.scheduler
         and {"class": model.scheduler.class_name, **deepcopy(dict(model.scheduler.config))},
-        "adapters": [{"source": each.source, "scale": each.scale} for each in model.adapters]
-        or None,
+        **described_parts(model),
         "allow_new_weights": list(model.allow_new_weights) or None,
     }
     prompt: Any = list(case.prompt) if isinstance(case.prompt, tuple) else case.prompt
@@ -160,5 +160,6 @@ def model_key(model: ModelSpec) -> str:
             "dtype": model.dtype,
             "device": model.device,
             "allow_new_weights": list(model.allow_new_weights),
+            **key_of_parts(model),
         }
     )

@@ -6,12 +6,22 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from goldenseed.suite.before import BeforeSection
-from goldenseed.suite.factory import PATTERN as FACTORY
 from goldenseed.suite.inputs import Inputs, InputSection
 from goldenseed.suite.masking import Ignore, MaskFile
+from goldenseed.suite.model_schema import (
+    AdapterSection,
+    Call,
+    CaseModelSection,
+    CompileSection,
+    ComponentSection,
+    EmbeddingSection,
+    IpAdapterSection,
+    ModelSection,
+    VaeSection,
+)
 from goldenseed.suite.sections import (
     CHOICE,
     LIST,
@@ -28,79 +38,8 @@ from goldenseed.suite.sections import (
     Vary,
 )
 
-ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Device = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(:(0|[1-9][0-9]*))?$")]
-Call = dict[str, JsonValue]
 Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
-
-
-class SchedulerSection(Section):
-    """A scheduler of diffusers; every key but `class` overrides one field of its configuration."""
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
-
-    class_name: ClassName = Field(alias="class")
-    """The scheduler's class in diffusers, for example `DDIMScheduler`."""
-
-
-class AdapterSection(Section):
-    """A LoRA adapter."""
-
-    source: NonEmpty
-    """A `.safetensors` file, relative to the suite file and inside its folder."""
-    scale: float = 1.0
-    """How strongly the adapter acts; 1 as it was trained."""
-
-
-Adapters = Annotated[tuple[AdapterSection, ...], Field(strict=False)]
-
-
-class CaseModelSection(Section):
-    """What a case may change of the model: only what needs no second load."""
-
-    scheduler: SchedulerSection | None = None
-    """The case's scheduler, in place of the suite's."""
-    adapters: Adapters | None = None
-    """The case's adapters, in place of the suite's; an empty list uses none."""
-
-
-class ModelSection(Section):
-    """The model that makes the images."""
-
-    backend: Name = "diffusers"
-    """What makes the images: `diffusers`, or the name of a back end of another package."""
-    source: NonEmpty | None = None
-    """A folder beside the suite file (relative, inside its folder) or a hub id `org/name`.
-
-    For a back end of another package whatever that takes.
-    """
-    factory: Annotated[str, StringConstraints(pattern=FACTORY)] | None = None
-    """In place of `source`: your own function that makes a pipeline, `package.module:function`."""
-    arguments: Call = Field(default_factory=dict)
-    """What the factory is called with."""
-    revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
-    """The commit of the hub repository, 40 hexadecimal digits; required for a hub id."""
-    variant: NonEmpty | None = None
-    """The weights' variant, for example `fp16`."""
-    pipeline: ClassName | None = None
-    """The pipeline's class in diffusers; by default what the model's `model_index.json` says."""
-    dtype: Literal["float16", "bfloat16", "float32", "float64"] = "float32"
-    """The data type of weights and arithmetic."""
-    device: Device = "auto"
-    """Where to run: `cpu`, `cuda`, `cuda:1`, `mps`, `xpu`, …; not part of the recipe.
-
-    `auto` takes a GPU if there is one.
-    """
-    scheduler: SchedulerSection | None = None
-    """The scheduler; by default the model's own."""
-    adapters: Adapters = ()
-    """LoRA adapters, applied in this order."""
-    allow_pickle: Annotated[tuple[NonEmpty, ...], Field(strict=False)] = ()
-    """Weight files in pickle format that may be loaded, by name; such a file can run code."""
-    allow_new_weights: Annotated[tuple[Name, ...], Field(strict=False)] = ()
-    """Components whose files may lack weights; those are filled at random with a fixed seed."""
 
 
 AttentionProcessor = Literal[
@@ -276,6 +215,11 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         (): SuiteFile,
         ("model",): ModelSection,
         ("model", "adapters"): AdapterSection,
+        ("model", "components", "*"): ComponentSection,
+        ("model", "ip_adapters"): IpAdapterSection,
+        ("model", "embeddings"): EmbeddingSection,
+        ("model", "compile"): CompileSection,
+        ("model", "vae"): VaeSection,
         ("determinism",): DeterminismSection,
         ("noise",): NoiseFileSection,
         ("defaults",): DefaultsSection,

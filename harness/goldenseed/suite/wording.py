@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from goldenseed.suite.document import COUNTED, Problem
+from goldenseed.suite.model_schema import ModelSection
 from goldenseed.suite.nodes import number
-from goldenseed.suite.schema import SECTIONS, ModelSection
+from goldenseed.suite.schema import SECTIONS
 from goldenseed.suite.sections import LARGEST_SEED
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _PATTERNS = {
     "revision": "the 40 hexadecimal digits of a commit, in lower case",
     "marks": "a pytest mark: letters, digits and `_`, without brackets",
     "class": "the name of a class in diffusers",
-    "pipeline": "the name of a class in diffusers",
+    "pipeline": "the name of a class in diffusers, or `package.module.Class`",
     "factory": "`package.module:function`",
     "device": "`auto`, or a device of torch: cpu, cuda, cuda:1, mps, xpu",
 }

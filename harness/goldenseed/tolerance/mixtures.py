@@ -157,7 +157,9 @@ def _mixture(
     missed = float(np.linalg.norm(target - columns @ weights))
     # What the fit misses is the rounding of the sum; no less than that of the sketches themselves.
     scatter = max(missed, _SKETCH_EPS * terms_norm) / np.sqrt(len(target) - len(terms))
-    errors: Numbers = scatter * np.sqrt(np.diag(np.linalg.inv(columns.T @ columns)))
+    # The norms of the pseudoinverse's rows are the roots of the diagonal of (XᵀX)⁻¹, which itself
+    # cannot be had of columns that are almost alike.
+    errors: Numbers = scatter * np.linalg.norm(np.linalg.pinv(columns), axis=1)
     shares: Numbers = np.abs(sizes[:-1]) / np.linalg.norm(target)
     apart = columns - columns.mean(axis=1, keepdims=True) if len(terms) > 1 else columns
     text = 2 * np.linalg.norm(apart, axis=0).max() * np.linalg.norm(weights)

@@ -31,7 +31,7 @@ def test_a_key_speaks_for_its_cause_and_not_for_the_weights(key: str, cause: Cau
         ("model.prior.sha256", Cause.DENOISER, Place.DENOISER),
         ("model.decoder.sha256", Cause.DENOISER, Place.DENOISER),
         ("model.movq.sha256", Cause.VAE_WEIGHTS, Place.VAE),
-        ("model.controlnet.sha256", Cause.DENOISER, Place.CONDITIONING),
+        ("model.controlnet.sha256", Cause.CONTROL, Place.CONDITIONING),
         ("model_file.guider/guider_config.json", Cause.GUIDANCE, Place.GUIDANCE),
         ("model_file.prior_scheduler/scheduler_config.json", Cause.SCHEDULER, Place.SCHEDULE),
     ],

@@ -167,7 +167,8 @@ def test_every_declaration_is_of_use(written: set[str]):
     before_torch_2_9 = {"torch.cuda.matmul.allow_tf32", "torch.cudnn.allow_tf32"}
     only_in_trouble = {"gpu.nvml", "library.unread"}
     of_transformers_alone = {"attention.{component}.implementation"}
-    of_a_factory = {"model.factory_sha256"}
+    of_own_code = {"model.factory_sha256", "model.pipeline_sha256"}
+    of_what_is_put_on = {"ip_adapter_file.{path}", "embedding_file.{path}"}
     inside_a_call = {each.pattern for each in KEYS if each.scope is Scope.CALL}
     only_where_others_had_a_hand = {
         "attention.{component}.processors_sha256",
@@ -180,7 +181,7 @@ def test_every_declaration_is_of_use(written: set[str]):
         "scheduler.methods",
     }
     never_here = before_torch_2_9 | only_in_trouble | of_transformers_alone | inside_a_call
-    never_here |= only_where_others_had_a_hand | of_a_factory
+    never_here |= only_where_others_had_a_hand | of_own_code | of_what_is_put_on
     assert {each.pattern for each in KEYS} - used <= never_here
 
 

@@ -162,6 +162,20 @@ def test_the_guidance_is_read_whether_or_not_a_variance_is_predicted(learned: bo
     assert not changed.explained
 
 
+@pytest.mark.parametrize("apart", [1e-9, 1e-10, 1e-11, 1e-12])
+def test_guidance_of_two_predictions_that_are_almost_alike_is_uncertain_and_no_fault(apart: float):
+    """A UNet that does not heed the prompt: the squares of its two outputs are one number."""
+    recorder = Recorder()
+    rows = torch.stack([values(1), values(1) + apart * values(2)])
+    for row in range(2):
+        recorder.add(Stage.DENOISER_OUTPUT, f"unet[{row}]", rows[row])
+    recorder.add(Stage.GUIDED_OUTPUT, "scheduler", -4 * rows[0] + 5 * rows[1])
+    mixture = guidance_mixture(recorder.trace, EPS["float64"])
+    assert mixture is not None
+    assert np.isfinite(mixture.errors).all()
+    assert mixture.errors.min() > apart
+
+
 def test_guidance_that_is_rescaled_has_the_rounding_of_a_norm_in_it():
     before = denoised(5.0, learned=False, factor=0.7)
     assert of(
@@ -176,7 +190,7 @@ def test_guidance_that_is_rescaled_has_the_rounding_of_a_norm_in_it():
 def test_a_list_of_outputs_is_parted_by_image():
     from contextlib import ExitStack
 
-    from goldenseed.backends.diffusers.recorder import watch_denoiser
+    from goldenseed.backends.diffusers.denoising import watch_denoiser
 
     class Listing(torch.nn.Module):
         def forward(self, x: list[torch.Tensor]) -> list[torch.Tensor]:

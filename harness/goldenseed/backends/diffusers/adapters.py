@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.loading import quietly
-from goldenseed.backends.diffusers.weights import check_safetensors
+from goldenseed.backends.diffusers.part_files import check_safetensors
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
@@ -56,11 +56,40 @@ def put_on(
             for name, adapter in zip(names, adapters, strict=True)
             for remark in _load(pipeline, name, adapter)
         ]
-        pipeline.set_adapters(names, adapter_weights=[adapter.scale for adapter in adapters])
+        for name, adapter in zip(names, adapters, strict=True):
+            _check_scales(pipeline, name, adapter, refusal)
+        weights = [dict(each.scales) or each.scale for each in adapters]
+        pipeline.set_adapters(names, adapter_weights=weights)
     except BaseException:
         take_off(pipeline)
         raise
     return (*_twice(adapters), *remarks)
+
+
+def fuse(
+    pipeline: Any, adapters: Sequence[AdapterSpec], suite: Path, line: int | None
+) -> tuple[str, ...]:
+    """Merge adapters into the weights, each with its scale, and say what is odd of them.
+
+    Raises as ``put_on``. What is merged cannot be taken out again bit by bit.
+    """
+    remarks = put_on(pipeline, adapters, suite, line)
+    pipeline.fuse_lora(components=list(pipeline.get_list_adapters()))
+    pipeline.unload_lora_weights()
+    return remarks
+
+
+def _check_scales(
+    pipeline: Any, name: str, adapter: AdapterSpec, refusal: Callable[..., GoldenseedError]
+) -> None:
+    """Refuse a scale for a component that the adapter does nothing to."""
+    touched = sorted({key.partition(".")[0] for key, _ in _loaded(pipeline, name)})
+    if idle := [each for each, _ in adapter.scales if each not in touched]:
+        raise refusal(
+            f"the scale of {adapter.source} for {idle[0]!r} has no effect: the adapter has "
+            f"weights for {', '.join(touched)}",
+            fix=f"remove `{idle[0]}`, or correct it",
+        )
 
 
 def take_off(pipeline: Any) -> None:
@@ -148,7 +177,7 @@ def _odd(loaded: Mapping[str, torch.Tensor], adapter: AdapterSpec) -> Iterator[s
             f"fits in part: diffusers loads {len(loaded)} of its {len(wanted)} matrices and "
             f"ignores the others{_some(ignored)}"
         )
-    if adapter.scale == 0:
+    if adapter.scale == 0 or (adapter.scales and not any(each for _, each in adapter.scales)):
         yield "has the scale 0: it changes no bit"
     seconds = [value for key, value in loaded.items() if _SECOND_MATRIX.search(key)]
     if seconds and not any(bool(value.any()) for value in seconds):

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from goldenseed.backends.diffusers.loading import did_you_mean, quietly
+from goldenseed.backends.diffusers.loading import quietly
+from goldenseed.backends.diffusers.places import did_you_mean
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.parts import is_denoiser

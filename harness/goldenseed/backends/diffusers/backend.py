@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.attention import attention_backend, attention_processor
 from goldenseed.backends.diffusers.calling import PipelineCall
+from goldenseed.backends.diffusers.checked import check_all
 from goldenseed.backends.diffusers.description import (
     describe_as_loaded,
     describe_images,
     describe_surroundings,
 )
 from goldenseed.backends.diffusers.failures import OutOfMemoryError
+from goldenseed.backends.diffusers.fitting import check_placement, fit, stance
 from goldenseed.backends.diffusers.loaded import Loaded, scheduler_key
-from goldenseed.backends.diffusers.loading import dtype_for, load_pipeline, model_folder
+from goldenseed.backends.diffusers.loading import load_pipeline
 from goldenseed.backends.diffusers.noise import noise_of
+from goldenseed.backends.diffusers.places import dtype_for
 from goldenseed.backends.diffusers.portable import (
     EXACT,
     PORTABLE,
@@ -31,7 +34,6 @@ from goldenseed.backends.diffusers.portable import (
     round_weights,
     widened_noise_of,
 )
-from goldenseed.backends.diffusers.weights import check_model
 from goldenseed.backends.protocol import (
     Generation,
     GenerationError,
@@ -146,7 +148,8 @@ class DiffusersBackend:
                 with self._in_force(case, loading=True):
                     loaded.wear(case)
             if self._exact:
-                round_weights(loaded.pipeline, dtype_for(case.model.dtype))
+                dtype_of = case.model.dtype_of
+                round_weights(loaded.pipeline, lambda name: dtype_for(dtype_of(name)))
             with self._in_force(case) as float64:
                 if float64 is None:
                     loaded.wear(case)
@@ -155,7 +158,7 @@ class DiffusersBackend:
                     noise = partial(widened_noise_of, outside=float64.left_out)
                 generation = loaded.call.generate(case, progress, noise)
         self._slow = generation.seconds >= SLOW_SECONDS
-        return replace(generation, remarks=(*loaded.remarks, *generation.remarks))
+        return replace(generation, remarks=(*loaded.fitted, *loaded.remarks, *generation.remarks))
 
     def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
         """Return what is known before the model is loaded: see ``Backend.surroundings``."""
@@ -210,6 +213,7 @@ class DiffusersBackend:
             if self._wide(case):
                 wide = float64_only(loading=loading, because=self._because)
                 float64 = while_generating.enter_context(wide)
+            while_generating.enter_context(stance(case.model.compile))
             for choose in (attention_processor, attention_backend):
                 while_generating.enter_context(choose(self._loaded.pipeline, case.suite))
             yield float64
@@ -234,10 +238,8 @@ class DiffusersBackend:
     def _load(self, case: Case) -> Loaded:
         model = case.model
         device = self._device_of(case)
-        checked = None
-        if model.factory is None:
-            folder = model_folder(model, case.suite.path)
-            checked = check_model(folder, variant=model.variant, allow_pickle=model.allow_pickle)
+        check_placement(model, device, case.suite.path)
+        checked = None if model.factory else check_all(model, case.suite.path)
         with ExitStack() as while_loading:
             if self._wide(case):
                 wide = float64_only(loading=True, because=self._because)
@@ -247,6 +249,7 @@ class DiffusersBackend:
             pipeline, reports = load_pipeline(
                 checked, case, dtype=self._dtype_of(case), device=device
             )
+            fitted = fit(pipeline, case, device)
         if self._wide(case):
             check_float64(pipeline, self._because)
         if self._prepare is not None:
@@ -258,6 +261,7 @@ class DiffusersBackend:
             description=describe_as_loaded(pipeline, reports),
             scheduler=getattr(pipeline, "scheduler", None),
             schedulers={},
+            fitted=fitted,
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.arguments import as_python
-from goldenseed.backends.diffusers.loading import did_you_mean
+from goldenseed.backends.diffusers.places import did_you_mean
 from goldenseed.core.errors import GoldenseedError
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from goldenseed.backends.diffusers.before import earlier_calls
 from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.diffusers.in_force import InForce
 from goldenseed.backends.diffusers.layers import recorded_layers
-from goldenseed.backends.diffusers.loading import did_you_mean
 from goldenseed.backends.diffusers.noise import generator_for, noise_of
 from goldenseed.backends.diffusers.outputs import Returned, elements_of, returned_by
+from goldenseed.backends.diffusers.places import did_you_mean
 from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.backends.diffusers.remarks import TextWatch
 from goldenseed.backends.diffusers.trace import Tracing
@@ -43,6 +43,29 @@ Elements: TypeAlias = tuple[Element, ...]
 
 OWN_KEYS = ("prompt", "generator", "output_type", "return_dict", "callback_on_step_end")
 """Arguments of a pipeline's call that the back end sets itself."""
+_ANY = inspect.Parameter.VAR_KEYWORD
+
+
+def parameters_of(pipeline: Any) -> dict[str, inspect.Parameter]:
+    """Return what a pipeline's call takes by name.
+
+    A class of the user's own that takes ``**options`` hands them to the class it is derived from.
+    In one of diffusers they are for arguments it no longer has, and all others are ignored.
+    """
+    found: dict[str, inspect.Parameter] = dict(inspect.signature(pipeline).parameters)
+    for base in type(pipeline).__mro__[1:]:
+        own = not type(pipeline).__module__.startswith(("diffusers.", "goldenseed."))
+        if own and _takes_any(found) and "__call__" in vars(base):
+            inherited = dict(inspect.signature(base.__call__).parameters)
+            inherited.pop("self", None)
+            any_left = _takes_any(inherited)
+            named = {k: each for k, each in found.items() if each.kind is not _ANY or any_left}
+            found = {**inherited, **named}
+    return {name: each for name, each in found.items() if each.kind is not _ANY}
+
+
+def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    return any(each.kind is _ANY for each in parameters.values())
 
 
 class PipelineCall:
@@ -58,13 +81,7 @@ class PipelineCall:
         self._text = TextWatch(pipeline)
         self._device = device
         self._name = getattr(pipeline, "__name__", type(pipeline).__name__)
-        parameters = inspect.signature(pipeline).parameters
-        # **kwargs of a pipeline are for arguments it no longer has; it ignores all others there.
-        self._parameters = {
-            name: each
-            for name, each in parameters.items()
-            if each.kind is not inspect.Parameter.VAR_KEYWORD
-        }
+        self._parameters = parameters_of(pipeline)
 
     def generate(
         self,

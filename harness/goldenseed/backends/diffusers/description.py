@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,10 @@ from goldenseed.backends.diffusers.as_loaded import (
     describe_components,
     describe_reports,
 )
-from goldenseed.backends.diffusers.loading import model_folder
+from goldenseed.backends.diffusers.checked import check_all
+from goldenseed.backends.diffusers.conditioning import conditioning_files
 from goldenseed.backends.diffusers.pipeline_state import describe_state, describe_tokenizers
-from goldenseed.backends.diffusers.weights import MODEL_INDEX, CheckedModel, check_model
+from goldenseed.backends.diffusers.weights import MODEL_INDEX, CheckedModel
 from goldenseed.environment.file_digests import FileDigests
 from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.environment.keys import EnvironmentValue
@@ -49,20 +50,25 @@ def read_model_files(case: Case, digests: FileDigests) -> dict[str, EnvironmentV
         "model.source": model.source,
         "model.revision": model.revision,
         **_code_or_files(model, case.suite.path, digests),
-        **digests.of(sorted(adapters.items())),
+        **digests.of(sorted({**adapters, **conditioning_files(model, case.suite.path)}.items())),
     }
 
 
 def _code_or_files(model: ModelSpec, path: Path, digests: FileDigests) -> Environment:
     if model.factory is not None:
         return {"model.factory_sha256": model.factory.sha256}
-    checked = check_model(
-        model_folder(model, path), variant=model.variant, allow_pickle=model.allow_pickle
+    checked, parts = check_all(model, path)
+    whole = ((file.relative_to(checked.folder).as_posix(), file) for file in files_of(checked))
+    others = (
+        (f"{part.spec.part}/{file.relative_to(part.folder).as_posix()}", file)
+        for part in parts
+        for file in sorted(_files_in(part.folder, part.weights))
     )
-    return digests.of(
-        (f"model_file.{file.relative_to(checked.folder).as_posix()}", file)
-        for file in files_of(checked)
-    )
+    code = {"model.pipeline_sha256": model.pipeline_sha256} if model.pipeline_sha256 else {}
+    return {
+        **code,
+        **digests.of((f"model_file.{name}", file) for name, file in (*whole, *others)),
+    }
 
 
 def files_of(checked: CheckedModel) -> tuple[Path, ...]:
@@ -71,14 +77,17 @@ def files_of(checked: CheckedModel) -> tuple[Path, ...]:
 
 
 def _component_files(checked: CheckedModel) -> Iterator[Path]:
-    folders = [checked.folder / name for name in checked.components]
-    for folder in folders:
-        for file in folder.rglob("*") if folder.is_dir() else ():
-            hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-            if hidden or not file.is_file() or file.suffix.lower() in _FOR_PEOPLE:
-                continue
-            if file.suffix.lower() not in _WEIGHTS or file in checked.weights:
-                yield file
+    for name in checked.components:
+        yield from _files_in(checked.folder / name, checked.weights)
+
+
+def _files_in(folder: Path, weights: Collection[Path]) -> Iterator[Path]:
+    for file in folder.rglob("*") if folder.is_dir() else ():
+        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if hidden or not file.is_file() or file.suffix.lower() in _FOR_PEOPLE:
+            continue
+        if file.suffix.lower() not in _WEIGHTS or file in weights:
+            yield file
 
 
 def describe_surroundings(case: Case, device: str, digests: FileDigests) -> Environment:

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.suite.factory import module_sha256
+from goldenseed.suite.factory import FactorySpec, module_sha256
 
 if TYPE_CHECKING:
     import torch
 
     from goldenseed.suite.cases import Case
-    from goldenseed.suite.factory import FactorySpec
 
 
 class Made:
@@ -101,12 +100,31 @@ def _ready(made: Any, factory: FactorySpec, suite: Path, device: str) -> Any:
     return made.to(device) if hasattr(made, "to") else made
 
 
-def _function(factory: FactorySpec, suite: Path) -> Any:
+def own_class(name: str, sha256: str | None, suite: Path) -> Any:
+    """Import a pipeline's class of the user's own, ``package.module.Class``.
+
+    Raises:
+        GoldenseedError: its module cannot be imported, is another file than the recipe's, or has
+            no such class.
+
+    """
+    module, _, class_name = name.rpartition(".")
+    folder = suite.parent.absolute()
+    with _found_first(folder):
+        spec = FactorySpec(f"{module}:{class_name}", folder, sha256 or "")
+        found = _function(spec, suite, key="pipeline")
+    if not hasattr(found, "from_pretrained"):
+        what = f"{name} is no pipeline's class: it has no from_pretrained"
+        raise GoldenseedError(what, path=suite, fix="derive it from diffusers.DiffusionPipeline")
+    return found
+
+
+def _function(factory: FactorySpec, suite: Path, key: str = "factory") -> Any:
     try:
         module = importlib.import_module(factory.module)
     except Exception as error:
         raise GoldenseedError(
-            f"the module {factory.module} of `model.factory` cannot be imported: "
+            f"the module {factory.module} of `model.{key}` cannot be imported: "
             f"{type(error).__name__}: {error}",
             path=suite,
             fix="mend it, or name another",
@@ -118,10 +136,11 @@ def _function(factory: FactorySpec, suite: Path) -> Any:
             path=home,
             fix="run the suite again; a module of that name may lie in two places",
         )
+    kind = "function" if key == "factory" else "class"
     function = getattr(module, factory.function, None)
     if not callable(function):
         raise GoldenseedError(
-            f"{factory.module} has no function {factory.function}", path=suite, fix="name another"
+            f"{factory.module} has no {kind} {factory.function}", path=suite, fix="name another"
         )
     return function
 

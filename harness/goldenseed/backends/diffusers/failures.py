@@ -23,6 +23,7 @@ _NO_ATTENTION = re.compile(r"No available kernel|No viable backend for scaled_do
 _NO_DTYPE = re.compile(
     r"not implemented for '(Half|BFloat16|Double|Float)'|doesn't support (float64|bfloat16)"
 )
+_TWO_DTYPES = re.compile(r"should be the same|must have the same dtype|same dtype, but got")
 _DEVICE_LOST = re.compile(r"\b(CUDA|HIP|XPU|MPS|cuDNN) error|\b(CUDNN|CUBLAS|NCCL)_STATUS")
 _CHECK = re.compile(r"^\[enforce fail at [^]]*\][^.]*\.\s*")
 _ABSENT_LIBRARY = re.compile(r"requires the ([\w.-]+) library|pip install ([\w.-]+)")
@@ -116,7 +117,10 @@ def _memory(error: Exception, situation: Situation) -> tuple[str, str]:
         advice.append("`model.dtype: bfloat16`, which halves what is held")
     advice.append("smaller `call.height` and `call.width`")
     advice.append("a device with more memory free (`model.device`, --golden-device)")
-    advice.append("a pipeline that keeps parts of the model on the CPU (offload)")
+    if model.offload == "none" and model.device_map is None:
+        advice.append("`model.offload: model`, which keeps parts on the CPU until they compute")
+    if not model.vae.tiling:
+        advice.append("`model.vae: {tiling: true}`, where a large image is decoded")
     peak = peak_bytes(situation.device)
     held = f"; the peak was {peak / 2**30:.2f} GiB" if peak else ""
     what = f"{situation.device} has too little memory: {_in_short(error)}{held}"
@@ -149,6 +153,11 @@ def _determinism(message: str, situation: Situation) -> tuple[str, str] | None:
 def _device(error: Exception, situation: Situation) -> tuple[str, str] | None:
     """Explain what the device cannot do, or that it is lost."""
     message, device = str(error), situation.device
+    model = situation.case.model
+    if _TWO_DTYPES.search(message) and (model.dtypes or any(x.dtype for x in model.components)):
+        what = "the pipeline does not convert between parts of these dtypes: "
+        fix = "give the parts that stand next to each other one dtype (`model.dtype`)"
+        return what + _in_short(error), fix
     if _NO_DTYPE.search(message):
         what = f"{device} cannot compute this in {situation.case.model.dtype}: {_in_short(error)}"
         return what, "change `model.dtype`, or the device"

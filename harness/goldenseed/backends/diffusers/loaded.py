@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.adapters import put_on, take_off
+from goldenseed.backends.diffusers.conditioning import check_inputs
 from goldenseed.backends.diffusers.failures import absent_packages_fault
 from goldenseed.backends.diffusers.foreign import replaced_on
-from goldenseed.backends.diffusers.loading import did_you_mean, quietly
+from goldenseed.backends.diffusers.loading import quietly
+from goldenseed.backends.diffusers.places import did_you_mean
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import canonical_json
 from goldenseed.environment.offline import offline
@@ -44,6 +46,8 @@ class Loaded:
     adapters: tuple[AdapterSpec, ...] = ()
     remarks: tuple[str, ...] = ()
     """What is odd of the adapters that are on."""
+    fitted: tuple[str, ...] = ()
+    """What is odd of what is on for good."""
 
     def __post_init__(self) -> None:
         """Find who holds the scheduler: a combined pipeline hands it to those it is made of."""
@@ -70,14 +74,16 @@ class Loaded:
                 line=case.line,
                 fix="remove the scheduler",
             )
-        if case.adapters == self.adapters:
+        check_inputs(self.pipeline, case)
+        wanted = tuple(each for each in case.adapters if not each.fused)
+        if wanted == self.adapters:
             return
         if self.adapters:
             take_off(self.pipeline)
             self.adapters, self.remarks = (), ()
-        if case.adapters:
-            self.remarks = put_on(self.pipeline, case.adapters, case.suite.path, case.line)
-            self.adapters = case.adapters
+        if wanted:
+            self.remarks = put_on(self.pipeline, wanted, case.suite.path, case.line)
+            self.adapters = wanted
         self.call.settled()
 
     def pristine(self, case: Case) -> Any:

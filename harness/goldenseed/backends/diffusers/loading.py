@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.as_loaded import LoadingReport, loading_reports, names_in_words
-from goldenseed.backends.diffusers.factory import build
+from goldenseed.backends.diffusers.components import check_slots, load_components
+from goldenseed.backends.diffusers.factory import build, own_class
 from goldenseed.backends.diffusers.failures import Situation, absent_packages_fault, failure
+from goldenseed.backends.diffusers.places import dtype_argument, dtype_for
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.device import forget_peak
@@ -22,46 +24,9 @@ if TYPE_CHECKING:
 
     import torch
 
+    from goldenseed.backends.diffusers.components import CheckedPart
     from goldenseed.backends.diffusers.weights import CheckedModel
     from goldenseed.suite.cases import Case
-    from goldenseed.suite.model import ModelSpec
-
-
-def model_folder(model: ModelSpec, suite: Path) -> Path:
-    """Find the model beside the suite or in the local hub cache, or raise; no network."""
-    if model.folder is not None:
-        if model.folder.is_dir():
-            return model.folder
-        raise GoldenseedError(
-            f"there is no model folder {model.source!r} beside the suite",
-            path=suite,
-            fix="correct model.source, or give a hub id with a 40-hex revision",
-        )
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(model.source, revision=model.revision, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, FileNotFoundError) as error:
-        raise GoldenseedError(
-            f"{model.source} at revision {model.revision} is not in the local hub cache, "
-            "and nothing is downloaded during a run",
-            path=suite,
-            fix=f"hf download {model.source} --revision {model.revision}",
-        ) from error
-
-
-def dtype_for(name: str) -> torch.dtype:
-    """Return torch's floating-point dtype of that name, such as ``bfloat16``, or raise."""
-    import torch
-
-    found = getattr(torch, name, None)
-    if not isinstance(found, torch.dtype) or not found.is_floating_point:
-        raise GoldenseedError(
-            f"{name!r} is no floating-point dtype of torch",
-            fix="use float32, float16, bfloat16 or float64",
-        )
-    return found
 
 
 _RANDOM_WEIGHTS = ("newly initialized", "| MISSING")
@@ -70,11 +35,15 @@ loaded by other ways than ``from_pretrained`` of a model."""
 
 
 def load_pipeline(
-    checked: CheckedModel | None, case: Case, *, dtype: torch.dtype, device: str
+    checked: tuple[CheckedModel, tuple[CheckedPart, ...]] | None,
+    case: Case,
+    *,
+    dtype: torch.dtype,
+    device: str,
 ) -> tuple[Any, tuple[LoadingReport, ...]]:
     """Load the case's pipeline onto ``device``; return what was said of its weights too.
 
-    Without a ``checked`` folder its factory puts it together.
+    Without ``checked`` folders its factory puts it together.
 
     ``GenerationError`` if it cannot be loaded, or lacks weights and the suite does not allow that,
     ``OutOfMemoryError`` for too little memory, ``GoldenseedError`` if diffusers has no such class.
@@ -95,33 +64,65 @@ def load_pipeline(
         _refuse_random_weights(reports, messages, allow_new_weights, path)
         return made, tuple(reports)
 
+    whole, parts = checked
+    wide = dtype == dtype_for("float64")
+    dtypes = {} if wide else {name: dtype_for(each) for name, each in model.dtypes}
     with offline(), quietly() as messages, loading_reports() as reports:
-        cls = _pipeline_class(diffusers, model.pipeline or checked.pipeline, checked)
+        cls = (
+            own_class(model.pipeline, model.pipeline_sha256, path)
+            if model.pipeline and "." in model.pipeline
+            else _pipeline_class(diffusers, model.pipeline or whole.pipeline, whole)
+        )
+        check_slots(cls, model, path)
+        # Only so do the libraries fill missing weights; else they leave them without memory.
+        filling = {"low_cpu_mem_usage": False} if allow_new_weights else {}
         try:
             loaded = cls.from_pretrained(
-                str(checked.folder),
-                **{_dtype_argument(diffusers.__version__): dtype},
+                str(whole.folder),
+                **{dtype_argument(cls): {"default": dtype, **dtypes} if dtypes else dtype},
                 variant=model.variant,
-                use_safetensors=None if checked.pickles else True,
+                use_safetensors=None if whole.pickles else True,
                 local_files_only=True,
                 trust_remote_code=False,
-                # Only so does diffusers fill missing weights; else it leaves them without memory.
-                **({"low_cpu_mem_usage": False} if allow_new_weights else {}),
-            ).to(device)
+                **filling,
+                **({"device_map": model.device_map} if model.device_map else {}),
+                **load_components(
+                    parts,
+                    {each.spec.part: _own_dtype(each, dtypes, dtype, wide=wide) for each in parts},
+                    reports,
+                    path,
+                    variant=model.variant,
+                    **filling,
+                ),
+            )
+            if model.device_map is None and model.offload == "none":
+                loaded = loaded.to(device)
+        except GoldenseedError:
+            _refuse_random_weights(reports, messages, allow_new_weights, whole.folder)
+            raise
         except Exception as error:
-            _refuse_random_weights(reports, messages, allow_new_weights, checked.folder)
+            _refuse_random_weights(reports, messages, allow_new_weights, whole.folder)
             known = failure(error, Situation(case, device), path)
             if known is not None:
                 raise known from error
             raise GenerationError(
-                f"diffusers {diffusers.__version__} cannot load the {checked.pipeline}: "
+                f"diffusers {diffusers.__version__} cannot load the {cls.__name__}: "
                 f"{type(error).__name__}: {error}",
-                path=checked.folder,
+                path=whole.folder,
                 fix="check that the model is complete and that this diffusers release knows it",
             ) from error
-    _refuse_random_weights(reports, messages, allow_new_weights, checked.folder)
+    _refuse_random_weights(reports, messages, allow_new_weights, whole.folder)
     loaded.set_progress_bar_config(disable=True)
     return loaded, tuple(reports)
+
+
+def _own_dtype(
+    part: CheckedPart, dtypes: Mapping[str, torch.dtype], default: torch.dtype, *, wide: bool
+) -> torch.dtype:
+    """Return what a component's weights are loaded in; float64 for all of it where that is so."""
+    if part.spec.dtype is not None and not wide:
+        return dtype_for(part.spec.dtype)
+    return dtypes.get(part.spec.name, default)
 
 
 def _refuse_random_weights(
@@ -186,13 +187,6 @@ class _Collector(logging.Handler):
         self._messages.append(record.getMessage())
 
 
-def _dtype_argument(diffusers_version: str) -> str:
-    """Return what the release calls the argument: diffusers renamed it (pull request 14205)."""
-    from packaging.version import Version
-
-    return "dtype" if Version(diffusers_version) >= Version("0.42") else "torch_dtype"
-
-
 def _pipeline_class(diffusers: ModuleType, name: str, checked: CheckedModel) -> Any:
     found = getattr(diffusers, name, None)
     if fault := absent_packages_fault(found, name):
@@ -205,9 +199,3 @@ def _pipeline_class(diffusers: ModuleType, name: str, checked: CheckedModel) -> 
         path=checked.folder,
         fix=f"did you mean {' or '.join(near)}?" if near else "install a release that has it",
     )
-
-
-def did_you_mean(wrong: str, known: list[str]) -> str:
-    """Suggest the near misses, or list all there is."""
-    near = get_close_matches(wrong, known, n=3)
-    return f"did you mean {' or '.join(near)}?" if near else f"use one of {', '.join(known)}"

@@ -235,8 +235,9 @@ def _scheduler(scheduler: Any) -> Iterator[tuple[str, EnvironmentValue]]:
     for field, value in scheduler.config.items():
         if not field.startswith("_"):
             yield f"scheduler.config.{field}", _compact(value)
-    parameters = inspect.signature(scheduler.step).parameters
-    yield "scheduler.step_takes_generator", "generator" in parameters
+    if hasattr(scheduler, "step"):
+        parameters = inspect.signature(scheduler.step).parameters
+        yield "scheduler.step_takes_generator", "generator" in parameters
     held = [each for each in plain_attributes(scheduler, digits=6) if not each[0].startswith("_")]
     yield "scheduler.attributes.sha256", sha256_hex(json.dumps(held).encode())
     for field, value in vars(scheduler).items():

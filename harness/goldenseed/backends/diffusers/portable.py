@@ -18,8 +18,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from goldenseed.backends.diffusers.loading import dtype_for
 from goldenseed.backends.diffusers.noise import exchanged, instead_of, noise_of
+from goldenseed.backends.diffusers.places import dtype_for
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.listing import first_of
 
@@ -213,9 +213,10 @@ EXACT = "the exact image is computed in float64"
 """Why all is float64, for messages."""
 
 
-def round_weights(pipeline: Any, dtype: torch.dtype) -> None:
-    """Round the stored numbers of a float64 pipeline to those they are in ``dtype``, in float64."""
-    for component in pipeline.components.values():
+def round_weights(pipeline: Any, dtype_of: Callable[[str], torch.dtype]) -> None:
+    """Round the numbers of each part of a float64 pipeline to those of its dtype, in float64."""
+    for name, component in pipeline.components.items():
+        dtype = dtype_of(name)
         for weight in component.state_dict().values() if hasattr(component, "parameters") else ():
             if weight.is_floating_point():
                 weight.copy_(weight.to(dtype))

@@ -6,23 +6,18 @@ Up to the first ``scheduler.step``: enough to tell a changed denoiser, guidance 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from goldenseed.backends.diffusers.tensors import (
-    channels_of,
     denormalised,
     in_memory,
     kept_tensor,
     readable,
     row_of,
-    without_variance,
 )
-from goldenseed.backends.diffusers.watching import by_name
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.suite.parts import BY_POSITION, made_by, role_of
 from goldenseed.trace.digesting import Kept, Recording
 from goldenseed.trace.stages import Stage, Trace
 
@@ -85,14 +80,13 @@ class Recorder:
         self._shown: torch.Tensor | None = None
         """The last picture or sample that came: what the float image is made of."""
         self._open = True
-        self.first_step_seen = False
-        """Whether a denoising step was given its sample."""
-        self.later_outputs = 0
-        """How many outputs of denoising steps after the first were recorded."""
+        self.in_first_step = True
+        """Whether no scheduler has stepped since the last one was given its timesteps."""
+        self._stepped: Counter[str] = Counter()
         self.drawn = False
         """Whether noise was drawn."""
         self.until_first_step: list[Callable[[], object]] = []
-        """Called once the first step was given its sample: hooks that are of no use after it."""
+        """Called once the first step was given its sample: hooks of denoisers that were called."""
 
     @property
     def trace(self) -> Trace:
@@ -149,11 +143,19 @@ class Recorder:
         else:
             self.add(known[stage], source, values)
 
-    def end_of_first_step(self) -> None:
-        """Note that the first denoising step was given its sample."""
-        self.first_step_seen = True
-        while self.until_first_step:
-            self.until_first_step.pop()()
+    def scheduled(self, scheduler: str) -> None:
+        """Note that a scheduler was given its timesteps: its denoiser's first step comes next."""
+        self.in_first_step |= not self._stepped[scheduler]
+
+    def stepped(self, scheduler: str) -> int:
+        """Return how often a scheduler was given a sample before, and note that it is once more."""
+        before = self._stepped[scheduler]
+        self._stepped[scheduler] += 1
+        if not before:
+            self.in_first_step = False
+            while self.until_first_step:
+                self.until_first_step.pop()()
+        return before
 
     def add_elements(self, returned: Sequence[Returned], elements: Sequence[Element]) -> None:
         """Record each returned array, uncopied, and its levels; also once closed."""
@@ -195,75 +197,3 @@ class Recorder:
             self._kept.append(kept_tensor(stage, self._counts[stage, source], source, values))
             self._counts[stage, source] += 1
         self._pending, self._pending_bytes = [], 0
-
-
-_CALLS = 4
-"""How many calls are recorded where no scheduler tells that a step is done."""
-_ROWS = 4
-"""Up to how many rows of a batch are kept apart: guidance needs two, at times three."""
-
-
-def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: Any) -> None:
-    """Record inputs and outputs of ``module`` until the first step is done."""
-    calls, channels = 0, 0
-
-    def before(called: Any, args: Any, kwargs: Any) -> None:
-        nonlocal calls, channels
-        if recorder.first_step_seen or calls == _CALLS:
-            return
-        calls += 1
-        channels = next(map(channels_of, (*args, *kwargs.values())), 0)
-        for place, (part, values) in enumerate(by_name(called, args, kwargs).items()):
-            parted = isinstance(values, list)
-            written = _as_written(part, place, len(args))
-            for inner, value in _named(written, recorder.own(values) if parted else values):
-                recorder.add(Stage.DENOISER_INPUT, f"{name}.{inner}", value, parted=parted)
-
-    def after(_module: Any, _args: Any, output: Any) -> None:
-        if recorder.first_step_seen or calls == _CALLS:
-            return
-        values = made_by(role_of(name), output)
-        for row, value in _rows(recorder, values):
-            recorder.add(Stage.DENOISER_OUTPUT, f"{name}{row}", value)
-        for row, value in _rows(recorder, without_variance(values, channels)):
-            recorder.add(Stage.PREDICTED_NOISE, f"{name}{row}", value, parted=True)
-
-    for hook in (
-        module.register_forward_pre_hook(before, with_kwargs=True),
-        module.register_forward_hook(after),
-    ):
-        recorder.until_first_step.append(hook.remove)
-        restore.callback(hook.remove)
-
-
-def _as_written(name: str, place: int, positional: int) -> str:
-    """Return how traces write an argument's name: those of ``BY_POSITION`` as ever by number.
-
-    So the digests of a trace's stages stay those of earlier releases; ``StageRecord.key`` has the
-    name.
-    """
-    number = str(place)
-    return number if place < positional and BY_POSITION.get(number) == name else name
-
-
-def _named(name: str, values: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(values, Mapping):
-        for key, value in values.items():
-            yield from _named(f"{name}.{key}", value)
-    elif isinstance(values, list | tuple):
-        for place, value in enumerate(values):
-            yield from _named(f"{name}.{place}", value)
-    else:
-        yield name, values
-
-
-def _rows(recorder: Recorder, values: Any) -> Iterator[tuple[str, Any]]:
-    """Part a batch; a model that returns a list (one tensor an image) has parted it itself."""
-    if isinstance(values, list | tuple):
-        values = recorder.own(list(values))
-    else:
-        values = recorder.own(values) if hasattr(values, "shape") else values
-        if len(getattr(values, "shape", ())) <= 1 or not 1 < values.shape[0] <= _ROWS:
-            yield "", values
-            return
-    yield from ((f"[{place}]", values[place]) for place in range(min(_ROWS, len(values))))

@@ -12,19 +12,15 @@ from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
-from goldenseed.backends.diffusers.recorder import Recorder, watch_denoiser
-from goldenseed.backends.diffusers.tensors import channels_of, without_variance
+from goldenseed.backends.diffusers.denoising import scheduler_watchers, watch_denoiser
+from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.backends.diffusers.watching import MethodWatch, watch_attribute
 from goldenseed.suite.parts import Role, is_denoiser, made_by, role_of
 from goldenseed.trace.recording import recorded_by
 from goldenseed.trace.stages import Stage
 
-_SAMPLE = 2
-"""Where ``scheduler.step(model_output, timestep, sample)`` has its sample."""
 _HIDDEN_STATE = -2
 """Which hidden state stands for all: the one that SDXL and its successors take."""
-_LATER_OUTPUTS = 3
-"""How many steps after the first have their denoiser's output recorded."""
 _DRAW = "randn_tensor"
 _NOISE_HOME = "diffusers.utils.torch_utils"
 
@@ -85,22 +81,21 @@ def _watch_of(recorder: Recorder, name: str, component: Any) -> _Watch:
 
     if isinstance(component, torch.nn.Module):
         return _module_watch(recorder, name)
-    if callable(getattr(component, "step", None)) and hasattr(component, "set_timesteps"):
-        methods = {"set_timesteps": _scheduled(recorder, name), "step": _stepped(recorder, name)}
-    elif hasattr(component, "model_max_length"):
+    methods = scheduler_watchers(recorder, name, type(component))
+    if hasattr(component, "model_max_length") or hasattr(component, "tokenizer"):
         methods = {"__call__": _tokenized(recorder, name)}
-    else:
+    if not methods:
         return lambda _restore, _component: None
     watch = MethodWatch(methods)
     return lambda restore, component: restore.enter_context(watch.on(component))
 
 
 def _module_watch(recorder: Recorder, name: str) -> _Watch:
-    encoded, decoding = _encoder_hook(recorder, name), _decoding(recorder, name)
+    decoding = _decoding(recorder, name)
 
     def watch(restore: ExitStack, module: Any) -> None:
         if role_of(name) is Role.TEXT_ENCODER and not compiled(module):
-            restore.callback(module.register_forward_hook(encoded).remove)
+            _watch_encoder(recorder, restore, name, module)
         if is_denoiser(name) and not compiled(module):
             watch_denoiser(recorder, restore, name, module)
         if callable(getattr(module, "decode", None)):
@@ -148,12 +143,45 @@ class _NoiseWatch:
         return self._homes[classes]
 
 
-def _encoder_hook(recorder: Recorder, name: str) -> Any:
-    def encoded(_module: Any, _args: Any, output: Any) -> None:
-        for part, values in _parts(output):
-            recorder.add(Stage.PROMPT_EMBEDDINGS, f"{name}.{part}", values)
+def _watch_encoder(recorder: Recorder, restore: ExitStack, name: str, module: Any) -> None:
+    """Record what an encoder returns, or, where it is not called itself, what is called of it."""
+    depth = 0
 
-    return encoded
+    def before(_module: Any, _args: Any) -> None:
+        nonlocal depth
+        depth += 1
+
+    def encoded(place: str) -> Any:
+        def after(_module: Any, _args: Any, output: Any) -> None:
+            nonlocal depth
+            depth -= 1
+            if depth == 0:
+                for part, values in _parts(output):
+                    recorder.add(Stage.PROMPT_EMBEDDINGS, f"{place}.{part}", values)
+
+        return after
+
+    for place, part in _callable_parts(name, module):
+        restore.callback(part.register_forward_pre_hook(before).remove)
+        restore.callback(part.register_forward_hook(encoded(place)).remove)
+
+
+def _callable_parts(name: str, module: Any) -> Iterator[tuple[str, Any]]:
+    """Yield an encoder, what in it holds its layers, and each of them.
+
+    Some pipelines walk the layers themselves, or call a part of the encoder.
+    """
+    import torch
+
+    lists = [(at, of) for at, of in module.named_modules() if isinstance(of, torch.nn.ModuleList)]
+    at, layers = max(lists, key=lambda each: len(each[1]), default=("", ()))
+    yield name, module
+    held = at.split(".")[:-1]
+    for end in range(1, len(held) + 1):
+        inner = ".".join(held[:end])
+        yield f"{name}.{inner}", module.get_submodule(inner)
+    for number, layer in enumerate(layers):
+        yield f"{name}.{at}.{number}", layer
 
 
 def _parts(output: Any) -> Iterator[tuple[str, Any]]:
@@ -180,40 +208,6 @@ def _decoding(recorder: Recorder, name: str) -> Any:
         return result
 
     return decode
-
-
-def _scheduled(recorder: Recorder, name: str) -> Any:
-    def set_timesteps(original: Any, scheduler: Any, *args: Any, **kwargs: Any) -> Any:
-        result = original(scheduler, *args, **kwargs)
-        recorder.add(Stage.TIMESTEPS, name, getattr(scheduler, "timesteps", None))
-        recorder.add(Stage.SIGMAS, name, getattr(scheduler, "sigmas", None))
-        return result
-
-    return set_timesteps
-
-
-def _stepped(recorder: Recorder, name: str) -> Any:
-    def step(original: Any, scheduler: Any, *args: Any, **kwargs: Any) -> Any:
-        if recorder.later_outputs < _LATER_OUTPUTS:
-            _record_given(recorder, name, args, kwargs)
-        result = original(scheduler, *args, **kwargs)
-        recorder.add(Stage.DENOISING_STEP, name, made_by(Role.SCHEDULER, result))
-        return result
-
-    return step
-
-
-def _record_given(recorder: Recorder, name: str, args: Any, kwargs: Any) -> None:
-    """Record what one of the first calls of ``scheduler.step`` is given."""
-    output = args[0] if args else kwargs.get("model_output")
-    if recorder.first_step_seen:
-        recorder.later_outputs += recorder.add(Stage.LATER_OUTPUT, name, output)
-        return
-    recorder.add(Stage.GUIDED_OUTPUT, name, output)
-    sample = kwargs.get("sample", args[_SAMPLE] if len(args) > _SAMPLE else None)
-    recorder.add(Stage.PREDICTED_NOISE, name, without_variance(output, channels_of(sample)))
-    if recorder.add(Stage.INITIAL_LATENTS, name, sample):
-        recorder.end_of_first_step()
 
 
 def _tokenized(recorder: Recorder, name: str) -> Any:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from goldenseed.backends.diffusers.part_files import check_part, check_weights, read_object
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import open_regular
-from goldenseed.core.reading import check_regular
-from goldenseed.suite.parts import Role, role_of
 
 MODEL_INDEX = "model_index.json"
 _LIBRARIES = frozenset({"diffusers", "transformers"})
@@ -22,13 +19,6 @@ _PIPELINE = "Pipeline"
 """What the name of every pipeline's class holds; diffusers loads one that is a component whole."""
 _DEEPEST = 3
 """How many pipelines may stand in one another; none is known that has a second."""
-_JSON_LIMIT_BYTES = 64 * 2**20
-_WEIGHT_STEMS = ("diffusion_pytorch_model", "model")
-_PICKLE_STEMS = ("diffusion_pytorch_model", "pytorch_model", "model")
-_PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
-_PLAIN_FILES = ("Tokenizer", "TokenizerFast", "Processor", "ProcessorFast", "ProcessorPil")
-_PLAIN_INFIXES = ("FeatureExtractor", "ImageProcessor", "Tokenizer")
 
 
 @dataclass(frozen=True)
@@ -44,41 +34,39 @@ class CheckedModel:
     """Those among them in a pickle format, relative to the folder; the suite allowed each."""
     components: tuple[str, ...] = ()
     """The folders, by name, of which anything is loaded."""
+    classes: Mapping[str, str] = field(default_factory=dict)
+    """The class of each component of the model, loaded from here or not."""
 
 
 def check_model(
-    folder: Path, *, variant: str | None = None, allow_pickle: Collection[str] = ()
+    folder: Path,
+    *,
+    variant: str | None = None,
+    allow_pickle: Collection[str] = (),
+    without: Collection[str] = (),
 ) -> CheckedModel:
     """Check that a diffusers model folder is whole and holds nothing that runs code.
 
     ``allow_pickle`` lists pickle-format weights by their path relative to ``folder``, with forward
-    slashes. Only headers are read, so a checkpoint of many gigabytes takes milliseconds.
+    slashes; ``without`` the components that are not loaded from here. Only headers are read, so a
+    checkpoint of many gigabytes takes milliseconds.
 
     Raises:
         GoldenseedError: a file is missing, truncated or malformed, or would run code; the message
             names the file.
 
     """
-    pipeline, components, weights = _check_pipeline(folder, variant, _DEEPEST)
-    pickles = [file for file in weights if file.suffix != ".safetensors"]
-    names = tuple(sorted(file.relative_to(folder).as_posix() for file in pickles))
-    for name in names:
-        if name not in allow_pickle:
-            raise GoldenseedError(
-                "is a pickle, which can run any code when it is loaded",
-                path=folder / name,
-                fix=f'convert it to safetensors, or allow it by name: allow_pickle: ["{name}"]',
-            )
-    for file in weights:
-        (check_safetensors if file.suffix == ".safetensors" else check_regular)(file)
-    return CheckedModel(folder, pipeline, tuple(sorted(weights)), names, components)
+    pipeline, classes, weights = _check_pipeline(folder, variant, _DEEPEST, without)
+    components = tuple(name for name in classes if name not in without)
+    names = check_weights(folder, weights, allow_pickle)
+    return CheckedModel(folder, pipeline, tuple(sorted(weights)), names, components, classes)
 
 
 def _check_pipeline(
-    folder: Path, variant: str | None, deepest: int
-) -> tuple[str, tuple[str, ...], list[Path]]:
-    """Check a pipeline's folder; return its class, its components' folders and all weight files."""
-    index = _read_json(folder / MODEL_INDEX, missing="a diffusers model folder has this file")
+    folder: Path, variant: str | None, deepest: int, without: Collection[str] = ()
+) -> tuple[str, Mapping[str, str], list[Path]]:
+    """Check a pipeline's folder; return its class, its components' classes and all weight files."""
+    index = read_object(folder / MODEL_INDEX, missing="a diffusers model folder has this file")
     pipeline = index.get("_class_name")
     if isinstance(pipeline, list) or (folder / "pipeline.py").exists():
         raise GoldenseedError(
@@ -96,34 +84,10 @@ def _check_pipeline(
     weights = [
         file
         for name, library, class_name in components
+        if name not in without
         for file in _check_component(folder / name, library, class_name, variant, deepest)
     ]
-    return pipeline, tuple(name for name, _, _ in components), weights
-
-
-def check_safetensors(file: Path) -> None:
-    """Check that a safetensors file's header is well formed and fits the file's size exactly.
-
-    Raises:
-        GoldenseedError: it is missing, truncated, too long or no safetensors file.
-
-    """
-    from safetensors import SafetensorError, safe_open
-
-    if not file.is_file():
-        raise GoldenseedError("does not exist", path=file, fix="copy the model's folder again")
-    with file.open("rb") as stream:
-        if stream.read(len(_LFS_POINTER)) == _LFS_POINTER:
-            raise GoldenseedError(
-                "is a Git LFS pointer, not the weights themselves", path=file, fix="git lfs pull"
-            )
-    try:
-        with safe_open(file, framework="np"):
-            return
-    except (SafetensorError, OSError) as error:
-        raise GoldenseedError(
-            f"is truncated or corrupt: {error}", path=file, fix="download or copy it again"
-        ) from error
+    return pipeline, {name: class_name for name, _, class_name in components}, weights
 
 
 def _components(folder: Path, index: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -197,103 +161,5 @@ def _check_component(
         _, _, nested = _check_pipeline(component, variant, deepest - 1)
         if _PIPELINE in class_name:
             return nested
-        return [*nested, *_check_part(component, class_name, variant)]
-    return _check_part(component, class_name, variant)
-
-
-def _check_part(component: Path, class_name: str, variant: str | None) -> list[Path]:
-    """Check the folder of what is no pipeline, and list its weight files."""
-    is_guider = role_of(component.name) is Role.GUIDER
-    if is_guider or class_name.endswith("Scheduler"):
-        kind = "guider" if is_guider else "scheduler"
-        _read_json(component / f"{kind}_config.json", missing=f"a {kind} has this file")
-        return []
-    if class_name.endswith(_PLAIN_FILES) or any(part in class_name for part in _PLAIN_INFIXES):
-        return _check_plain(component)
-    _read_json(component / "config.json", missing=f"a {class_name} has this file")
-    return _weight_files(component, class_name, variant)
-
-
-def _check_plain(component: Path) -> list[Path]:
-    """Check the folder of a tokenizer or an image processor: at least one file, JSON readable."""
-    files = [file for file in component.iterdir() if file.is_file()]
-    if not files:
-        raise GoldenseedError(
-            "the folder is empty", path=component, fix="copy or download the model again"
-        )
-    for file in files:
-        check_regular(file, 2**30)
-        if file.suffix == ".json":
-            _read_json(file, missing="")
-    return []
-
-
-def _weight_files(component: Path, class_name: str, variant: str | None) -> list[Path]:
-    """List the files diffusers or transformers would load: the variant's first, pickles last."""
-    for infix in dict.fromkeys([f".{variant}" if variant else "", ""]):
-        for stem in _WEIGHT_STEMS:
-            whole = component / f"{stem}{infix}.safetensors"
-            if whole.exists():
-                return [whole]
-            for index in (
-                component / f"{stem}.safetensors.index{infix}.json",
-                component / f"{stem}{infix}.safetensors.index.json",
-            ):
-                if index.exists():
-                    return _shards(index)
-    pickles = [
-        file
-        for file in sorted(component.iterdir())
-        if file.suffix in _PICKLE_SUFFIXES and file.name.startswith(_PICKLE_STEMS)
-    ]
-    if pickles:
-        return pickles
-    raise GoldenseedError(
-        f"the weights of {class_name} are missing: expected "
-        f"{' or '.join(f'{stem}.safetensors' for stem in _WEIGHT_STEMS)}",
-        path=component,
-        fix="copy or download the model again, or save it with safe_serialization=True",
-    )
-
-
-def _shards(index: Path) -> list[Path]:
-    names = _read_json(index, missing="").get("weight_map")
-    if not isinstance(names, dict) or not names:
-        raise GoldenseedError(
-            "has no weight_map", path=index, fix="copy or download the model again"
-        )
-    shards = sorted({str(name) for name in names.values()})
-    for name in shards:
-        if Path(name).name != name or not name.endswith(".safetensors"):
-            raise GoldenseedError(
-                f"names {name!r}, which is no safetensors file beside it",
-                path=index,
-                fix="save the model again with safe_serialization=True",
-            )
-        if not (index.parent / name).is_file():
-            raise GoldenseedError(
-                f"the shard {name} is missing",
-                path=index.parent / name,
-                fix="copy or download the model again",
-            )
-    return [index.parent / name for name in shards]
-
-
-def _read_json(file: Path, *, missing: str) -> dict[str, Any]:
-    """Read a JSON object of a model folder; ``missing`` says why the file has to be there."""
-    try:
-        with open_regular(file) as stream:  # what is cut off there is no JSON any more
-            found = json.loads(stream.read(_JSON_LIMIT_BYTES))
-    except FileNotFoundError as error:
-        raise GoldenseedError(
-            f"does not exist; {missing}", path=file, fix="copy or download the model again"
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise GoldenseedError(
-            f"cannot be read: {error}", path=file, fix="copy or download the model again"
-        ) from error
-    if not isinstance(found, dict):
-        raise GoldenseedError(
-            "is not a JSON object", path=file, fix="copy or download the model again"
-        )
-    return found
+        return [*nested, *check_part(component, component.name, class_name, variant)]
+    return check_part(component, component.name, class_name, variant)

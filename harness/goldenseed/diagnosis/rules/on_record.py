@@ -21,6 +21,7 @@ from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.suspicion import DECLARED, Size, Suspicion, fit, is_rounding
 from goldenseed.environment.fingerprint import KeyDifference
+from goldenseed.suite.parts import role_of
 from goldenseed.suite.recipes import FieldDifference
 
 _ATTENTION: Final = effects.DENOISER | effects.TEXT | effects.VAE
@@ -40,6 +41,11 @@ _FIELDS: Final = (
     (r"call\.(height|width)", Cause.NOISE, effects.SIZE),
     (r"call\.num_images_per_prompt", Cause.BATCH, effects.EVERYWHERE),
     (r"model\.adapters(\..*)?", Cause.LORA, _LORA),
+    (r"model\.ip_adapters(\..*)?", Cause.IP_ADAPTER, effects.IMAGE_ENCODER),
+    (r"model\.embeddings(\..*)?", Cause.EMBEDDING, effects.TEXT | {Place.TOKEN_IDS}),
+    (r"model\.vae(\..*)?", Cause.VAE_TILING, effects.VAE | {Place.LATENTS}),
+    (r"model\.(offload|device_map|compile)(\..*)?", Cause.KERNELS, effects.COMPUTED),
+    (r"model\.component_dtypes(\..*)?", Cause.DTYPE, effects.COMPUTED | effects.NOISE),
     (r"call\.\w*attention_kwargs(\..*)?", Cause.LORA, _LORA),
     (r"inputs\.(negative_)?(pooled_)?prompt_embeds\w*(\..*)?", Cause.CASE_INPUT, _LAYER),
     (r"inputs\..*", Cause.CASE_INPUT, effects.EVERYWHERE),
@@ -108,6 +114,11 @@ def _share(cause: Cause, findings: Findings) -> float:
 
 
 def _cause_of(difference: FieldDifference) -> tuple[Cause, frozenset[Place]] | None:
+    head, _, rest = difference.field.partition("model.components.")
+    if rest and not head:
+        part = rest.partition(".")[0]
+        cause = CAUSES_OF_WEIGHTS.get(role_of(part), Cause.MODEL)
+        return cause, effects.of_component(part)
     return next(
         (
             (cause, places)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from goldenseed.backends.diffusers.loading import dtype_for
+from goldenseed.backends.diffusers.places import dtype_for
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.device import device_for

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 import torch
 from diffusers import PriorTransformer
 
-from goldenseed.backends.diffusers.recorder import Recorder, watch_denoiser
+from goldenseed.backends.diffusers.denoising import watch_denoiser
+from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.trace.stages import Stage
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from goldenseed.backends.diffusers.weights import check_model, check_safetensors
+from goldenseed.backends.diffusers.part_files import check_safetensors
+from goldenseed.backends.diffusers.weights import check_model
 from goldenseed.core.errors import GoldenseedError
 
 

@@ -1,0 +1,14 @@
+"""Every class of diffusers that is built here, and how."""
+
+from __future__ import annotations
+
+from tests.zoo import flux, kandinsky, older, own_transformers, stable_diffusion
+from tests.zoo.entry import Entry
+
+ENTRIES: dict[str, Entry] = {
+    **stable_diffusion.ENTRIES,
+    **flux.ENTRIES,
+    **kandinsky.ENTRIES,
+    **own_transformers.ENTRIES,
+    **older.ENTRIES,
+}

@@ -1,0 +1,69 @@
+"""Why classes that are exported are not built here, each in a sentence."""
+
+from __future__ import annotations
+
+_ELSEWHERE = "diffusers 0.42.1 cannot load it: it looks for its {part} where that no longer is"
+
+REASONS = {
+    **{
+        name: _ELSEWHERE.format(part=part)
+        for part, names in {
+            "RobertaSeriesModelWithTransformation": ("AltDiffusion", "AltDiffusionImg2Img"),
+            "ContextCLIPTextModel": ("BlipDiffusion", "BlipDiffusionControlNet"),
+            "PaellaVQModel": (
+                "StableCascadeCombined",
+                "StableCascadeDecoder",
+                "WuerstchenCombined",
+                "WuerstchenDecoder",
+            ),
+            "WuerstchenPrior": ("WuerstchenPrior",),
+            "UnCLIPTextProjModel": ("UnCLIP", "UnCLIPImageVariation"),
+            "PaintByExampleImageEncoder": ("PaintByExample",),
+            "UniDiffuserModel": ("UniDiffuser",),
+            "LearnedClassifierFreeSamplingEmbeddings": ("VQDiffusion",),
+            "UNetFlatConditionModel": (
+                "VersatileDiffusion",
+                "VersatileDiffusionDualGuided",
+                "VersatileDiffusionImageVariation",
+                "VersatileDiffusionTextToImage",
+            ),
+            "KarrasVeScheduler": ("KarrasVe",),
+        }.items()
+        for name in (f"{each}Pipeline" for each in names)
+    },
+    "BriaFibo2Pipeline": "not built small yet: it asks for 36 layers of a Qwen3-VL",
+    "ChromaInpaintPipeline": (
+        "diffusers 0.42.1 cannot run it: it asks its transformer for `guidance_embeds`, which "
+        "Chroma's has not"
+    ),
+    "Cosmos2TextToImagePipeline": "it needs the package `cosmos_guardrail` and its weights",
+    "GlmImagePipeline": "not built small yet: its tokens are generated one by one before the image",
+    "IFImg2ImgSuperResolutionPipeline": (
+        "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
+    ),
+    "KolorsPAGPipeline": "not built small: it needs `sentencepiece` and a trained tokenizer",
+    "JoyImageEditPlusPipeline": "not tried: it enlarges its pictures to a megapixel, which is slow",
+    "HunyuanImageRefinerPipeline": "not built small yet: its latents have another layout",
+    "StableDiffusionInpaintPipelineLegacy": (
+        "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
+    ),
+    "ZImageOmniPipeline": "it turns its pictures into bfloat16 itself: not tried in float32",
+    "VisualClozePipeline": (
+        "a place in its list of pictures is empty, which `inputs` cannot say: give it as a "
+        "function of your own"
+    ),
+    "StableDiffusionPix2PixZeroPipeline": (
+        "it is called twice, `invert` first: give it as a function of your own"
+    ),
+    "LEditsPPPipelineStableDiffusion": (
+        "it is called twice, `invert` first: give it as a function of your own"
+    ),
+    "LEditsPPPipelineStableDiffusionXL": (
+        "it is called twice, `invert` first: give it as a function of your own"
+    ),
+    "StableDiffusionDiffEditPipeline": (
+        "it is called three times, `generate_mask` and `invert` first: give it as a function of "
+        "your own"
+    ),
+}
+"""Of the classes that make one image, several, or embeddings."""
