@@ -6,7 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from goldenseed.backends.protocol import Generation, GenerationError, Settings, record_stages
+    from goldenseed.backends.protocol import (
+        Element,
+        Generation,
+        GenerationError,
+        Settings,
+        record_stages,
+    )
     from goldenseed.baselines.store import BaselineStore
     from goldenseed.content.scores import Scene, Score
     from goldenseed.core.errors import GoldenseedError
@@ -27,6 +33,7 @@ __all__ = [
     "BaselineStore",
     "Case",
     "CaseRecord",
+    "Element",
     "Generation",
     "GenerationError",
     "GoldenImage",
@@ -57,6 +64,7 @@ _HOMES = {
     "BaselineStore": "goldenseed.baselines.store",
     "Case": "goldenseed.suite.cases",
     "CaseRecord": "goldenseed.runs.record",
+    "Element": "goldenseed.backends.protocol",
     "Generation": "goldenseed.backends.protocol",
     "GenerationError": "goldenseed.backends.protocol",
     "GoldenImage": "goldenseed.session.golden_image",

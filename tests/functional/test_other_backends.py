@@ -22,8 +22,11 @@ PAGE = (Path(__file__).parents[2] / "docs/backends.md").read_text()
 SUITE, EXAMPLE, DECLARED = re.findall(r"```(?:yaml|python|toml)\n(.*?)```", PAGE, re.DOTALL)
 
 FAULTY = """
-from goldenseed import Generation
+from goldenseed import Element, Generation
 from PIL import Image
+
+IMAGE = Image.new("L", (4, 4))
+PAIR = (Element("a", IMAGE), Element("b", IMAGE))
 
 class Faulty:
     def __init__(self, settings): pass
@@ -35,6 +38,10 @@ class Faulty:
             "array": lambda: Generation([[0]], 0.1),
             "backwards": lambda: Generation(Image.new("L", (4, 4)), -1.0),
             "record": lambda: Generation(Image.new("L", (4, 4)), 0.1, recording=[1]),
+            "twins": lambda: Generation(None, 0.1, elements=2 * (Element("a", IMAGE),)),
+            "text": lambda: Generation(None, 0.1, elements=(Element("a", "words"),)),
+            "both": lambda: Generation(IMAGE, 0.1, elements=(Element("a", IMAGE),)),
+            "pair": lambda: Generation(None, 0.1, elements=PAIR),
             "fine": lambda: Generation(Image.new("L", (4, 4)), 0.1),
         }[case.prompt]()
     def fingerprint(self):
@@ -147,6 +154,9 @@ def test_workers_have_it_too(discs: Project):
         ("array", "the back end 'faulty' returned a list, not an image of mode"),
         ("backwards", "the back end 'faulty' returned -1.0 as the seconds of generate()"),
         ("record", "the back end 'faulty' returned a list as its recording"),
+        ("twins", "the back end 'faulty' returned 2 elements with 1 names"),
+        ("text", "the back end 'faulty' returned as a a str of no mode"),
+        ("both", "an image beside them"),
     ],
 )
 def test_nonsense_is_the_case_s_error_and_names_the_back_end(
@@ -163,6 +173,20 @@ def test_nonsense_is_the_case_s_error_and_names_the_back_end(
     bad = project.record()["cases"][0]
     assert said in bad["error"]
     assert "Traceback" not in result.stdout.str()
+
+
+def test_several_pictures_of_another_back_end_are_elements(
+    offered: Callable[..., Path], make_project: Callable[[str], Project]
+):
+    offered("faulty", FAULTY, faulty="faulty:Faulty")
+    project = make_project(
+        "suite: tiny\nmodel: {backend: faulty, source: x}\n"
+        "cases:\n  - {id: two, prompt: pair, seeds: [1]}\n"
+    )
+    project.run("--golden-update=missing")
+    project.run().assert_outcomes(passed=1)
+    (case,) = project.record()["cases"]
+    assert [each["name"] for each in case["elements"]] == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -20,17 +20,28 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from goldenseed.backends.diffusers.layers import DeepTrace
+    from goldenseed.core.elements import Content
     from goldenseed.environment.fingerprint import EnvironmentValue
     from goldenseed.suite.cases import Case
     from goldenseed.trace.digesting import Recording
 
 
 @dataclass(frozen=True)
-class Generation:
-    """One image, as the pipeline made it, and how long that took."""
+class Element:
+    """One of several things that a call returned."""
 
-    image: Image
-    """Mode ``L``, ``RGB`` or ``RGBA``, 8 bits a channel."""
+    name: str
+    """What the pipeline calls it: ``frames[17]``, ``images[1]``, ``depth``; no two share one."""
+    content: Content
+    """A picture as ``Generation.image``, or an array of float16, float32 or float64, any shape."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What the pipeline made, which usually is one image, and how long that took."""
+
+    image: Image | None
+    """Mode ``L``, ``RGB`` or ``RGBA``, 8 bits a channel; None where there are ``elements``."""
     seconds: float
     """Wall-clock seconds of the pipeline call alone."""
     load_seconds: float = 0.0
@@ -42,6 +53,8 @@ class Generation:
     remarks: tuple[str, ...] = ()
     """What is odd and changes no verdict, a sentence each: words that were cut off, an adapter
     that does nothing."""
+    elements: tuple[Element, ...] = ()
+    """All that was made, where that is not one picture: several, a video's frames, tensors."""
     layers: DeepTrace | None = None
     """What every layer returned; None where that was not wanted, as is usual."""
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.protocol import Generation, GenerationError, Settings
+from goldenseed.core.elements import MOST, TENSOR_MODES, kind_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.suite.model import DIFFUSERS
 
 if TYPE_CHECKING:
     from goldenseed.backends.protocol import Backend
+    from goldenseed.core.elements import Content
     from goldenseed.environment.fingerprint import EnvironmentValue
     from goldenseed.suite.cases import Case
 
@@ -161,19 +163,43 @@ class _Guarded:
         made = self._asked("generate", self._inner.generate, case)
         if not isinstance(made, Generation):
             raise self._refusal(f"returned a {type(made).__name__}, not a goldenseed.Generation")
+        if made.elements:
+            self._check_elements(made)
+            return self._completed(made, *(each.content for each in made.elements))
         image = made.image
         if not isinstance(image, Image) or image.mode not in MODES or 0 in image.size:
             found = repr(image) if isinstance(image, Image) else f"a {type(image).__name__}"
             error = self._refusal(f"returned {found}, not an image of mode {', '.join(MODES)}")
             error.code = "unusable_image"
             raise error
+        return self._completed(made, image)
+
+    def _completed(self, made: Generation, *pictures: Content) -> Generation:
+        """Check what stands beside the pictures, and let the recording end in them."""
         self._number("generate", made.seconds)
         if made.recording is None:
             return made
         if not hasattr(made.recording, "ending_in"):
             kind = type(made.recording).__name__
             raise self._refusal(f"returned a {kind} as its recording, not one of record_stages()")
-        return replace(made, recording=made.recording.ending_in(image))
+        return replace(made, recording=made.recording.ending_in(*pictures))
+
+    def _check_elements(self, made: Generation) -> None:
+        """Check that every element is a picture or an array of floats, with a name of its own."""
+        names = {each.name for each in made.elements}
+        if made.image is not None or len(names) < len(made.elements) or len(names) > MOST:
+            raise self._refusal(
+                f"returned {len(made.elements)} elements with {len(names)} names, and "
+                f"{'an image beside them' if made.image is not None else 'no image'}"
+            )
+        for each in made.elements:
+            pixels = hasattr(each.content, "tobytes") and hasattr(each.content, "size")
+            size, mode = kind_of(each.content) if pixels else ((0, 0), "")
+            if 0 in size or mode not in (*MODES, *TENSOR_MODES):
+                kind = f"{type(each.content).__name__} of {mode or 'no mode'}"
+                error = self._refusal(f"returned as {each.name} a {kind}, no picture or floats")
+                error.code = "unusable_image"
+                raise error
 
     def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
         self._case = case

@@ -8,26 +8,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from goldenseed.baselines.entry import AcceptedImage, ExactImage, MeasuredTolerance, RejectedImage
+from goldenseed.baselines.entry import (
+    ExactImage,
+    MeasuredTolerance,
+)
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import json_sha256, pretty_json, sha256_hex
-from goldenseed.trace.files import digest_of, read_trace
-from goldenseed.trace.stages import Stage, end_of, stages_sha256
+from goldenseed.core.files import pretty_json
+from goldenseed.trace.stages import Stage
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-
-_PROFILE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _SAYS_NOTHING = re.compile(r"[\W_]*(why|reason|text)?[\W_]*", re.IGNORECASE)
 """What stands for a reason in printed commands and in help: ``…``, ``<why>``, ``TEXT``."""
 
 RecordedStage = tuple[Stage, int, str | None, str]
 """Stage, index, source and digest of what a run's record lists of a trace."""
+
+
+@dataclass(frozen=True)
+class CandidateElement:
+    """One picture or tensor of those that a call returned, as the run's record has it."""
+
+    name: str
+    file: Path
+    """In the run's folder."""
+    sha256: str
+    size: tuple[int, int]
+    mode: str
 
 
 @dataclass(frozen=True)
@@ -55,11 +63,20 @@ class Candidate:
     """Pillow's mode by the run's record; None where nothing says it."""
     stages: tuple[RecordedStage, ...] | None = None
     """The trace's stages by the run's record; None where nothing says them."""
+    elements: tuple[CandidateElement, ...] = ()
+    """What the call returned, where that is not one picture; ``image`` is then one of them."""
 
     @property
     def name(self) -> str:
         """Suite, case and profile, for messages."""
         return f"{self.suite}::{self.case} in {self.profile}"
+
+    @property
+    def pictures(self) -> tuple[tuple[str, str], ...]:
+        """Digest and mode of every picture and tensor, once each."""
+        if not self.elements:
+            return ((self.pixels_sha256, self.mode or ""),)
+        return tuple(dict.fromkeys((each.sha256, each.mode) for each in self.elements))
 
 
 @dataclass(frozen=True)
@@ -90,102 +107,6 @@ class Signature:
         return cls(by.strip(), reason.strip(), at.astimezone(UTC).replace(microsecond=0))
 
 
-def verified_image(candidate: Candidate) -> Image.Image:
-    """Decode the candidate's image and check everything its run's record says of it.
-
-    Raises:
-        GoldenseedError: the image is missing, damaged, or not the one the run recorded by its
-            pixels, size and mode, the recipe does not fit its digest, or the profile is no
-            profile's name.
-
-    """
-    from goldenseed.core import pixels  # reading entries needs no image library
-
-    if not _PROFILE.fullmatch(candidate.profile):
-        raise GoldenseedError(
-            f"{candidate.name}: {candidate.profile!r} is no profile's name",
-            fix="a profile is written in lower case, as in cpu-x86_64-avx512",
-        )
-    if json_sha256(candidate.recipe) != candidate.recipe_sha256:
-        raise _altered(candidate, "the recipe does not fit the recipe_sha256 of the run's record")
-    image = pixels.decode(candidate.image)
-    for what, found, said in (
-        ("the pixels have the digest", pixels.pixels_sha256(image), candidate.pixels_sha256),
-        ("the image has the size", image.size, candidate.size or image.size),
-        ("the image has the mode", image.mode, candidate.mode or image.mode),
-    ):
-        if found != said:
-            raise _altered(candidate, f"{what} {found}, and the run's record says {said}")
-    return image
-
-
-def verified_trace(candidate: Candidate, image: Image.Image) -> tuple[str | None, str | None]:
-    """Check that the candidate's trace is that of ``image``, and the one its run recorded.
-
-    Returns the trace's digest and that of its stages' digests; both None where there is no trace.
-
-    Raises:
-        GoldenseedError: it is missing, cut short or altered, its stages are not those of the run's
-            record, or the pixels in which it ends are others than the image's.
-
-    """
-    if candidate.trace is None:
-        if candidate.stages:
-            raise _altered(candidate, "the run's record lists a trace's stages and names no file")
-        return None, None
-    trace = read_trace(candidate.trace)
-    recorded = tuple((each.stage, each.index, each.source, each.sha256) for each in trace)
-    if candidate.stages is not None and recorded != candidate.stages:
-        raise _altered(
-            candidate,
-            f"the stages of the trace {candidate.trace.name} are not those of the run's record",
-        )
-    last = end_of(trace)
-    found = sha256_hex(image.tobytes())
-    if last is None or last.sha256 != found:
-        ends = (
-            "does not say in which pixels it ends"
-            if last is None
-            else (f"ends in the pixels {last.sha256[:12]}…, and the image's are {found[:12]}…")
-        )
-        raise _altered(candidate, f"the trace {candidate.trace.name} {ends}")
-    return digest_of(candidate.trace), stages_sha256(each.digest for each in trace)
-
-
-def accepted_image(candidate: Candidate, signature: Signature) -> AcceptedImage:
-    """Verify the candidate and return what its entry will say of it; raises ``GoldenseedError``."""
-    image = verified_image(candidate)
-    trace_sha256, of_stages = verified_trace(candidate, image)
-    return AcceptedImage(
-        pixels_sha256=candidate.pixels_sha256,
-        width=image.width,
-        height=image.height,
-        mode=image.mode,
-        recipe=dict(candidate.recipe),
-        recipe_sha256=candidate.recipe_sha256,
-        environment_sha256=json_sha256(candidate.environment),
-        in_force=dict(candidate.in_force),
-        run_id=candidate.run_id,
-        accepted_at=signature.at,
-        accepted_by=signature.by,
-        reason=signature.reason,
-        trace_sha256=trace_sha256,
-        stages_sha256=of_stages,
-    )
-
-
-def rejected_image(candidate: Candidate, signature: Signature) -> RejectedImage:
-    """Verify the candidate and return what its entry will say of it; raises ``GoldenseedError``."""
-    verified_image(candidate)
-    return RejectedImage(
-        pixels_sha256=candidate.pixels_sha256,
-        run_id=candidate.run_id,
-        rejected_at=signature.at,
-        rejected_by=signature.by,
-        reason=signature.reason,
-    )
-
-
 def refuse_rivals(candidates: Sequence[Candidate]) -> None:
     """Raise GoldenseedError if two different images would each replace what one profile accepts."""
     rivals: defaultdict[str, set[str]] = defaultdict(set)
@@ -197,14 +118,6 @@ def refuse_rivals(candidates: Sequence[Candidate]) -> None:
                 f"{name}: {len(digests)} different images are to be accepted at once",
                 fix="choose one of them, or add them all as alternatives",
             )
-
-
-def _altered(candidate: Candidate, what: str) -> GoldenseedError:
-    return GoldenseedError(
-        f"{candidate.name}: {what}",
-        path=candidate.image,
-        fix=f"the folder of run {candidate.run_id} was altered: run the suite again",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,6 +252,8 @@ def _text(entry: BaselineEntry) -> bytes:
                 del profile[name]
         for image in profile["accepted"]:
             del image["file_sha256"]
+            if not image["elements"]:
+                del image["elements"]
     text = pretty_json(document)
     if len(text) > ENTRY_LIMIT_BYTES:
         raise GoldenseedError(

@@ -76,13 +76,29 @@ class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class AcceptedImage(_Document):
-    """One image that somebody accepted, with who, when and why."""
+class AcceptedElement(_Document):
+    """One of the pictures and tensors that an accepted call returned."""
 
-    pixels_sha256: Sha256
+    name: str
+    """Which it is: ``frames[17]``, ``images[1]``, ``image_embeds``."""
+    sha256: Sha256
+    """Of a picture the digest of its pixels; see ``goldenseed.core.elements``."""
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     mode: str
+
+
+class AcceptedImage(_Document):
+    """One image that somebody accepted, with who, when and why; or all that one call returned."""
+
+    pixels_sha256: Sha256
+    """Where there are ``elements``, the one digest of them all, in order."""
+    width: int = Field(ge=1)
+    """Where there are ``elements``, width, height and mode of the first."""
+    height: int = Field(ge=1)
+    mode: str
+    elements: tuple[AcceptedElement, ...] = ()
+    """What the call returned, where that is not one picture; the file has the key where it is."""
     recipe: dict[str, JsonValue]
     recipe_sha256: Sha256
     environment_sha256: Sha256

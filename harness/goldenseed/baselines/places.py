@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from goldenseed.core.elements import suffix_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, write_atomically
 from goldenseed.core.names import RESERVED, name_problem, suite_name_problem
@@ -71,6 +72,10 @@ class Places:
         """Return the file of an image; GoldenseedError if that is no SHA-256 digest."""
         digest = _digest(pixels_sha256)
         return self.images / digest[:2] / f"{digest}.png"
+
+    def element(self, sha256: str, mode: str) -> Path:
+        """Return the file of a picture or tensor of ``mode``; errors as of ``image``."""
+        return self.image(sha256).with_suffix(suffix_of(mode))
 
     def environment(self, environment_sha256: str) -> Path:
         """Return the file of an environment; GoldenseedError if that is no SHA-256 digest."""

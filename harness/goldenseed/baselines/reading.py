@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from goldenseed.baselines.entry import SCHEMA_VERSION, AcceptedImage, BaselineEntry, ProfileBaseline
+from goldenseed.core.elements import sequence_sha256
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256, read_json, read_regular
 from goldenseed.core.strict_json import line_of
@@ -104,6 +105,7 @@ def _check_place(entry: BaselineEntry, path: Path, *, suite: str, case: str) -> 
 def _check_profile(baseline: ProfileBaseline, path: Path, where: Location) -> None:
     for index, image in enumerate(baseline.accepted):
         _check_recipe(image, path, (*where, "accepted", index))
+        _check_elements(image, path, (*where, "accepted", index))
     for digest, count in Counter(baseline.digests()).items():
         if count > 1:
             raise _fault(path, where, f"lists the image {digest[:12]}… more than once")
@@ -115,6 +117,18 @@ def _check_recipe(image: AcceptedImage, path: Path, where: Location) -> None:
             path,
             (*where, "recipe_sha256"),
             "the recipe does not fit its recipe_sha256: one of the two was edited by hand",
+        )
+
+
+def _check_elements(image: AcceptedImage, path: Path, where: Location) -> None:
+    if not image.elements:
+        return
+    found = sequence_sha256((each.name, each.sha256) for each in image.elements)
+    if found != image.pixels_sha256:
+        raise _fault(
+            path,
+            (*where, "pixels_sha256"),
+            "the elements do not fit their pixels_sha256: one of the two was edited by hand",
         )
 
 

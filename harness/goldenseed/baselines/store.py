@@ -14,10 +14,7 @@ from goldenseed.baselines.candidate import (
     Candidate,
     Measurement,
     Signature,
-    accepted_image,
     refuse_rivals,
-    rejected_image,
-    verified_image,
 )
 from goldenseed.baselines.changes import Outcome, Step, make_plan
 from goldenseed.baselines.entry import AcceptedImage, BaselineEntry
@@ -25,12 +22,15 @@ from goldenseed.baselines.places import Places, exclusive, refuse_links
 from goldenseed.baselines.reading import read_entry
 from goldenseed.baselines.rejections import Rejections, refuse, rejections_of
 from goldenseed.baselines.verified import Verified
+from goldenseed.baselines.verifying import accepted_image, rejected_image, verified_element
 from goldenseed.core.files import json_sha256, remove_leftovers
 from goldenseed.trace.files import digest_of
 from goldenseed.trace.stages import Trace
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from goldenseed.core.elements import Content
 
 __all__ = ["BaselineStore", "Candidate", "Outcome", "Step"]
 
@@ -78,6 +78,14 @@ class BaselineStore:
         Raises GoldenseedError, naming the file, if it is missing, damaged or another image.
         """
         return stored.image(self._places, pixels_sha256)
+
+    def element(self, sha256: str, mode: str) -> Content:
+        """Decode an accepted picture or tensor of ``mode``; errors as of ``image``."""
+        return stored.element(self._places, sha256, mode)
+
+    def element_path(self, sha256: str, mode: str) -> Path:
+        """Return where an accepted picture or tensor of ``mode`` lies or would lie."""
+        return self._places.element(sha256, mode)
 
     def image_file(self, pixels_sha256: str) -> bytes:
         """Return an accepted image's PNG file, its pixels verified; errors as of ``image``."""
@@ -225,7 +233,7 @@ class BaselineStore:
         """Yield every file that accepting the candidates may write."""
         for each in candidates:
             yield self.entry_path(each.suite, each.case)
-            yield self._places.image(each.pixels_sha256)
+            yield from (self._places.element(*picture) for picture in each.pictures)
             yield self._places.environment(json_sha256(each.environment))
             if each.trace is not None:
                 yield self._places.trace(digest_of(each.trace))
@@ -254,8 +262,9 @@ class BaselineStore:
             stored.store_trace(self._places, candidate.trace)
 
     def _store_image(self, candidate: Candidate) -> None:
-        verified = partial(verified_image, candidate)
-        stored.store_image(self._places, candidate.pixels_sha256, verified)
+        for sha256, mode in candidate.pictures:
+            verified = partial(verified_element, candidate, sha256)
+            stored.store_element(self._places, sha256, mode, verified)
 
 
 def _modes(found: Measurement, by: str) -> tuple[AcceptedImage, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from goldenseed.baselines.places import Places
 from goldenseed.baselines.reading import ENTRY_LIMIT_BYTES, restore
 from goldenseed.baselines.verified import Verified
+from goldenseed.core.elements import content_sha256, decoded, encoded, is_tensor
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import (
     json_sha256,
@@ -22,6 +23,8 @@ from goldenseed.trace.stages import Trace, stages_sha256
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from goldenseed.core.elements import Content
 
 FILE_LIMIT_BYTES = 1 << 30
 
@@ -39,6 +42,22 @@ def image(places: Places, pixels_sha256: str) -> Image.Image:
 
     """
     return _decoded(places, pixels_sha256, _read(places.image(pixels_sha256)))
+
+
+def element(places: Places, sha256: str, mode: str) -> Content:
+    """Decode an accepted picture or tensor of ``mode``, and verify it as ``image`` does."""
+    if not is_tensor(mode):
+        return image(places, sha256)
+    path = places.element(sha256, mode)
+    try:
+        found = decoded(path, mode)
+    except GoldenseedError as error:
+        raise _unreadable(path, error) from error
+    if content_sha256(found) != sha256:
+        raise GoldenseedError(
+            "does not hold the numbers that were accepted", path=path, fix=_restore(path)
+        )
+    return found
 
 
 def image_file(places: Places, pixels_sha256: str, verified: Verified = NOTHING) -> bytes:
@@ -79,8 +98,8 @@ def _decoded(places: Places, pixels_sha256: str, data: bytes) -> Image.Image:
     return image
 
 
-def store_image(places: Places, pixels_sha256: str, made: Callable[[], Image.Image]) -> None:
-    """Write an image, as the smallest PNG Pillow makes, unless a whole copy is stored already.
+def store_element(places: Places, sha256: str, mode: str, made: Callable[[], Content]) -> None:
+    """Write a picture, as the smallest PNG Pillow makes, or tensor, unless a whole one is there.
 
     ``made`` returns it, and has verified its digest.
 
@@ -91,10 +110,10 @@ def store_image(places: Places, pixels_sha256: str, made: Callable[[], Image.Ima
     from goldenseed.core import pixels  # reading entries needs no image library
 
     try:
-        image(places, pixels_sha256)
+        element(places, sha256, mode)
     except GoldenseedError:
-        data = pixels.encode_png(made(), compress_level=pixels.SMALL)
-        write_atomically(places.image(pixels_sha256), data)
+        data = encoded(made(), compress_level=pixels.SMALL)
+        write_atomically(places.element(sha256, mode), data)
 
 
 def _unreadable(path: Path, error: GoldenseedError) -> GoldenseedError:

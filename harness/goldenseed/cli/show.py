@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.baselines.entry import BaselineEntry, ProfileBaseline
+from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import Baselines, Reports, fits
 from goldenseed.cli.output import say
@@ -103,7 +103,8 @@ def _images(baseline: ProfileBaseline) -> Iterator[str]:
     for image in baseline.accepted:
         yield (
             f"    accepted {image.pixels_sha256[:_DIGEST_SHOWN]}…  "
-            f"{image.width}x{image.height} {image.mode}  {image.accepted_at:%Y-%m-%d}  "
+            f"{_elements(image)}{image.width}x{image.height} {image.mode}  "
+            f"{image.accepted_at:%Y-%m-%d}  "
             f"{image.accepted_by}: {image.reason}"
         )
     for refused in baseline.rejected:
@@ -117,3 +118,8 @@ def _images(baseline: ProfileBaseline) -> Iterator[str]:
             f"{past.rejected_at:%Y-%m-%d}  {past.rejected_by}: {past.reason}; overruled "
             f"{past.overruled_at:%Y-%m-%d} by {past.overruled_by}: {past.overruled_because}"
         )
+
+
+def _elements(image: AcceptedImage) -> str:
+    """Say how many elements the call returned, where it was not one picture."""
+    return f"{len(image.elements)} elements, {image.elements[0].name} " if image.elements else ""

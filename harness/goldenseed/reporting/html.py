@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenseed.core.files import write_atomically
+from goldenseed.reporting.elements import ElementsView
 from goldenseed.reporting.numbers import content_in_words, scalar, seconds
 from goldenseed.reporting.view import Block, RunView
 from goldenseed.reporting.words import capitalised, count_of, shortened, suites_of, visible
@@ -68,6 +69,12 @@ def plot_of(points: Sequence[tuple[str, float]]) -> Plot | None:
             for number, (stage, distance) in enumerate(points)
         )
     )
+
+
+def curve_of(elements: ElementsView) -> Plot | None:
+    """Lay out the elements' distances likewise; None where none moved, or there is one alone."""
+    moved = any(distance for _, distance in elements.curve)
+    return plot_of(elements.curve) if moved else None
 
 
 def _height(distance: float) -> float:
@@ -138,6 +145,7 @@ def _template() -> Template:
         "count": count_of,
         "fields": lambda document: sorted(_flat(document)),
         "plot": plot_of,
+        "curve": curve_of,
         "seconds": seconds,
         "short": shortened,
     }

@@ -47,7 +47,7 @@ _STYLES = {
     "pick_score": _Style(decimals=2),
 }
 _ALONG_THE_TRACE = re.compile(
-    r"(exact_)?(timesteps|sigmas|tolerance|embeddings|denoiser|guided|latents|decoded)_distance"
+    r"(exact_)?(relative|timesteps|sigmas|tolerance|embeddings|denoiser|guided|latents|decoded)_distance"
     r"|(guidance|first_step)_shift"
 )
 """Relative numbers from 1e-8 upwards, written with an exponent."""

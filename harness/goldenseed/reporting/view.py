@@ -14,6 +14,7 @@ from goldenseed.core.listing import first_of
 from goldenseed.environment.lock import MOST_ROWS, LockDifference, value_in_words
 from goldenseed.reporting.commands import Place
 from goldenseed.reporting.diagnosis import Why, environment_sentence, grouping_sentences, why
+from goldenseed.reporting.elements import ElementsView, elements_view
 from goldenseed.reporting.links import Picture, anchors, case_anchor, picture_of
 from goldenseed.reporting.numbers import MetricRow, metric_rows
 from goldenseed.reporting.sets import SetView, set_views
@@ -61,6 +62,7 @@ class CaseView:
     baseline: Picture | None
     current: Picture | None
     difference: Picture | None
+    elements: ElementsView | None
     inputs: tuple[tuple[str, Picture | None], ...]
     """Argument and picture of what the pipeline was given; a tensor has no picture."""
     reasons: tuple[Told, ...]
@@ -257,6 +259,7 @@ def case_view(
         baseline=picture_of("baseline", case.baseline.image if case.baseline else None, folder),
         current=picture_of("current", case.image, folder),
         difference=picture_of("difference", case.difference, folder),
+        elements=elements_view(case, folder),
         inputs=tuple(
             (each.argument, picture_of("input", each.file, folder)) for each in case.inputs
         ),

@@ -62,6 +62,7 @@ _SAID_BY_THE_DETAIL = frozenset(
         "no_recorded_reason",
         "unknown_environment",
         "rounding_alone",
+        "elements",
     }
 )
 
@@ -204,6 +205,8 @@ def told(reason: Reason, gates: Sequence[GateInForce], error: str | None = None)
     if reason.detail and reason.detail != error:
         whole = f"{statement} ({source})" if statement and source else statement
         statement, source = (f"{whole}: {reason.detail}" if whole else reason.detail), None
+    if reason.element is not None and reason.code != "elements":
+        statement = f"{visible(reason.element)}: {statement}"
     about = _ABOUT.get(reason.code, About.OTHER)
     return Told(reason, about, statement or _unknown(reason), source or "")
 
@@ -212,7 +215,7 @@ def _statement(reason: Reason, gates: Sequence[GateInForce]) -> tuple[str, str |
     """Say what code and numbers hold, and the limit's source; "" where the detail says it."""
     old, new = scalar(reason.limit), scalar(reason.value)
     match reason.code:
-        case "recipe_changed" | "size_changed" | "mode_changed":
+        case "recipe_changed" | "size_changed" | "mode_changed" | "elements_changed":
             what = (reason.metric or reason.code).removesuffix("_changed")
             return f"{what.removeprefix('recipe.')} {old} → {new}", None
         case "profile_fallback":

@@ -6,8 +6,10 @@ import getpass
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from goldenseed.baselines.candidate import CandidateElement
 from goldenseed.baselines.rejections import in_words
 from goldenseed.baselines.store import BaselineStore, Candidate
+from goldenseed.core.elements import suffix_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside
 from goldenseed.core.listing import first_of
@@ -95,7 +97,8 @@ def open_candidates(
 
 
 def _candidate(run: RunRecord, folder: Path, case: CaseRecord) -> Candidate:
-    if case.image is None or case.pixels_sha256 is None or case.profile is None:
+    image = case.image or next((each.file for each in case.elements), None)
+    if image is None or case.pixels_sha256 is None or case.profile is None:
         raise GoldenseedError(
             f"{case.suite}::{case.id} has no image to accept: its verdict is {case.verdict.value}",
             path=folder / "run.json",
@@ -107,7 +110,17 @@ def _candidate(run: RunRecord, folder: Path, case: CaseRecord) -> Candidate:
         suite=case.suite,
         case=case.id,
         profile=case.profile,
-        image=inside(folder, case.image),
+        image=inside(folder, image),
+        elements=tuple(
+            CandidateElement(
+                name=each.name,
+                file=inside(folder, each.file or f"images/{each.sha256}{suffix_of(each.mode)}"),
+                sha256=each.sha256,
+                size=(each.width, each.height),
+                mode=each.mode,
+            )
+            for each in case.elements
+        ),
         pixels_sha256=case.pixels_sha256,
         recipe=case.recipe,
         recipe_sha256=case.recipe_sha256,

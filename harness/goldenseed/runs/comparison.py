@@ -15,6 +15,7 @@ from goldenseed.images.gates import DEFAULT
 from goldenseed.runs.folder import RECORD
 from goldenseed.runs.judging import judged_fields
 from goldenseed.runs.pairing import CasePair, Pairing, pair_cases
+from goldenseed.runs.parts import ElementRecord
 from goldenseed.runs.record import CaseRecord, MaskUsed, RunRecord
 from goldenseed.runs.stored import Pictures, stored_evidence, stored_mask
 from goldenseed.suite.cases import Limit
@@ -81,8 +82,8 @@ class Comparer:
         """
         b = pair.b
         try:
-            before, image_a = _known("A", self._a, pair.a)
-            now, image_b = _known("B", self._b, b)
+            before = _known("A", self._a, pair.a)
+            now = _known("B", self._b, b)
             mask = stored_mask(self._b.folder, b)
             judgement = judge(
                 now,
@@ -96,18 +97,39 @@ class Comparer:
             return JudgedPair(pair, b.without_picture(Verdict.ERROR, reason, str(error)), None)
         judged = b.model_copy(
             update={
-                **judged_fields(now, judgement, self._pictures),
+                "image": self._shown(now),
+                **judged_fields(now, judgement, self._pictures, self._elements(now, b)),
                 "masked": self._masked(b, mask),
                 "trace": (),
                 "trace_file": None,
                 "layers_file": None,
-                "image": self._pictures.keep(image_b, now.pixels_sha256),
                 "passed": judgement.verdict in HELD,
                 "error": None,
             }
         )
         same = judgement.verdict is Verdict.IDENTICAL
-        return JudgedPair(pair, judged, 0.0 if same else _brighter(image_a, image_b))
+        return JudgedPair(pair, judged, 0.0 if same else _brighter(before, now, judgement.element))
+
+    def _shown(self, now: Evidence) -> str | None:
+        """Keep the first picture of B; return its place."""
+        first = next((each for each in now.parts if each.image is not None), None)
+        if first is None or first.image is None:
+            return None
+        return self._pictures.keep(first.image, first.pixels_sha256)
+
+    def _elements(self, now: Evidence, case: CaseRecord) -> tuple[ElementRecord, ...]:
+        """Keep the elements of B; return their records as of a run of its own."""
+        return tuple(
+            old.model_copy(
+                update={
+                    "file": self._pictures.keep(new.read(), new.sha256),
+                    "verdict": None,
+                    "metrics": {},
+                    "baseline": None,
+                }
+            )
+            for new, old in zip(now.elements, case.elements, strict=True)
+        )
 
     def _masked(self, case: CaseRecord, mask: Image | None) -> MaskUsed | None:
         from goldenseed.core.pixels import pixels_sha256
@@ -148,24 +170,29 @@ def dtype_of(case: CaseRecord) -> str:
     return found if isinstance(found, str) else "unknown"
 
 
-def _known(name: str, run: StoredRun, case: CaseRecord) -> tuple[Evidence, Image]:
+def _known(name: str, run: StoredRun, case: CaseRecord) -> Evidence:
     """Return what a run left of an image, which is verified at once, also where it is the same."""
     try:
         evidence = stored_evidence(run.record, run.folder, case)
-        image = evidence.image
+        for each in evidence.elements:
+            each.read()
+        if not evidence.elements:
+            evidence.image  # noqa: B018 - it is there or raises
     except GoldenseedError as error:
         raise GoldenseedError(
             f"run {name} ({run.record.run_id}): {error.what}", path=error.path, fix=error.fix
         ) from None
-    assert image is not None  # noqa: S101 - it is there or raises
-    return evidence, image
+    return evidence
 
 
-def _brighter(image_a: Image, image_b: Image) -> float | None:
-    """Return how much brighter B is on average, over all its channels."""
+def _brighter(a: Evidence, b: Evidence, element: int) -> float | None:
+    """Return how much brighter B is on average, over all channels of the deciding element."""
     from PIL import ImageStat
 
-    if image_a.mode != image_b.mode:
+    if bool(a.elements) != bool(b.elements) or element >= min(len(a.parts), len(b.parts)):
+        return None
+    image_a, image_b = a.part(element).image, b.part(element).image
+    if image_a is None or image_b is None or image_a.mode != image_b.mode:
         return None
     before, after = (ImageStat.Stat(image).mean for image in (image_a, image_b))
     return float(sum(after) - sum(before)) / len(after)

@@ -71,6 +71,15 @@ def _accepted(case: Case, named: InputCase, store: BaselineStore, profile: str) 
             line=named.line,
             fix="accept an image of that case first",
         )
+    elements = accepted.images[0].elements
+    if elements:
+        raise GoldenseedError(
+            f"is given the image of {suite}::{named.case}, of which {len(elements)} elements are "
+            f"accepted ({elements[0].name}, …)",
+            path=named.suite,
+            line=named.line,
+            fix="name a case that makes one image",
+        )
     digest = accepted.images[0].pixels_sha256
     store.image(digest)  # verified here: what follows trusts the file
     path = store.image_path(digest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.diagnosis.explain import diagnose
 from goldenseed.runs.made import Made, mask_for
+from goldenseed.runs.parts import ElementRecord
 from goldenseed.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, MaskUsed
 from goldenseed.runs.stored import Pictures
 from goldenseed.suite.cases import Limit
@@ -21,7 +22,7 @@ from goldenseed.suite.masking import MaskSpec
 from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.verdict.evidence import Evidence, reference_to
 from goldenseed.verdict.judge import Judgement, judge
-from goldenseed.verdict.model import CONTENT, Reason, Verdict
+from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,8 +32,15 @@ if TYPE_CHECKING:
     from goldenseed.trace.digesting import Recording
 
 
-def judged_fields(now: Evidence, judgement: Judgement, pictures: Pictures) -> dict[str, object]:
+def judged_fields(
+    now: Evidence,
+    judgement: Judgement,
+    pictures: Pictures,
+    elements: Sequence[ElementRecord] = (),
+) -> dict[str, object]:
     """Return the fields of a record that a judgement decides, its pictures kept.
+
+    ``elements`` are the record's so far.
 
     Raises:
         GoldenseedError: a picture cannot be kept.
@@ -47,22 +55,58 @@ def judged_fields(now: Evidence, judgement: Judgement, pictures: Pictures) -> di
         "difference": None,
         "diagnosis": None,
     }
-    if against is None or now.image is None:
+    if against is None or against.at is None:
         return fields
+    if elements:
+        fields["elements"] = _judged_elements(elements, judgement, against, pictures)
+    whole, at = against.pixels_sha256, against.at
+    # Of several elements the one that decided is shown, where one of another number is judged none.
+    if same or bool(now.elements) == bool(against.elements):
+        index = min(judgement.element, len(against.parts) - 1, len(now.parts) - 1)
+        now, against = now.part(index), against.part(index)
     before = now.image if same else against.image  # of equal pixels none is decoded
-    if before is None or against.at is None:
+    if before is None and not elements:
         return fields
     fields["baseline"] = BaselineUsed(
         profile=against.profile or "unknown",
-        pixels_sha256=against.pixels_sha256,
-        accepted_at=against.at,
-        image=pictures.keep(before, against.pixels_sha256),
+        pixels_sha256=whole,
+        accepted_at=at,
+        image=None if before is None else pictures.keep(before, against.pixels_sha256),
         run=against.run,
     )
     if not same:
-        fields["difference"] = pictures.keep_difference(now.image, before)
+        if now.image is not None and before is not None:
+            fields["difference"] = pictures.keep_difference(now.image, before)
+            if elements:
+                fields["image"] = pictures.keep(now.image, now.pixels_sha256)
         fields["diagnosis"] = diagnose(against, now, judgement.metrics)
     return fields
+
+
+def _judged_elements(
+    elements: Sequence[ElementRecord],
+    judgement: Judgement,
+    against: Evidence,
+    pictures: Pictures,
+) -> tuple[ElementRecord, ...]:
+    """Return the records of the elements, each with what became of it, the accepted ones kept."""
+    comparable = [each.name for each in elements] == [each.name for each in against.elements]
+    if not comparable:
+        return tuple(elements)
+    moved = {each.index: (each, own) for each, own in judgement.elements}
+    found = []
+    for index, (element, old) in enumerate(zip(elements, against.elements, strict=True)):
+        update: dict[str, object] = {"baseline": element.file}
+        if index in moved:
+            each, own = moved[index]
+            metrics = {name: value for name, value in each.metrics.items() if math.isfinite(value)}
+            update = {"verdict": own, "metrics": metrics}
+        elif element.sha256 == old.sha256:
+            update["verdict"] = Verdict.IDENTICAL
+        if element.sha256 != old.sha256:
+            update["baseline"] = pictures.keep(old.read(), old.sha256)
+        found.append(element.model_copy(update={**update}))
+    return tuple(found)
 
 
 class Judging:
@@ -103,7 +147,7 @@ class Judging:
             stage = "not_kept"
             record = record.model_copy(update=self._kept(made, entry))
             stage = "unusable_mask"
-            counted, masked = self._mask(made.image, mask)
+            counted, masked = self._mask(made, mask)
             record = record.model_copy(update={"masked": masked})
             stage = "unreadable_baseline"
             if unreadable is not None:
@@ -116,9 +160,10 @@ class Judging:
                 mask=counted,
             )
             if judgement.verdict is Verdict.IDENTICAL:
-                self._pictures.check_accepted(now.pixels_sha256)
+                for part in now.parts:
+                    self._pictures.check_accepted(part.pixels_sha256, part.mode)
             stage = "not_kept"
-            fields = judged_fields(now, judgement, self._pictures)
+            fields = judged_fields(now, judgement, self._pictures, record.elements)
         except GoldenseedError as error:
             return record.failed(stage, str(error))
         fields["passed"] = judgement.verdict in self._passing
@@ -179,50 +224,13 @@ class Judging:
             )
         return None
 
-    def _mask(self, image: Image, spec: MaskSpec | None) -> tuple[Image | None, MaskUsed | None]:
+    def _mask(self, made: Made, spec: MaskSpec | None) -> tuple[Image | None, MaskUsed | None]:
         """Return the mask for an image, and what the record says of it, its picture kept."""
         from goldenseed.core.pixels import pixels_sha256
 
-        mask = mask_for(image.size, spec)
+        picture = next((image for _, image in made.pictures), None)
+        mask = None if picture is None else mask_for(picture.size, spec)
         if spec is None or mask is None:
             return None, None
         place = self._pictures.keep(mask, pixels_sha256(mask))
         return mask, MaskUsed(source=spec.source, ignore=spec.ignore, image=place or "")
-
-
-def with_content(
-    record: CaseRecord, image: Image, prompt: str | None, limits: Mapping[str, Limit]
-) -> CaseRecord:
-    """Complete ``record`` with the scores that ``limits`` are set on.
-
-    The verdict stays: it says if an image is the same, and these say if it is good. A limit that
-    does not hold, or a score that cannot be computed, makes the case fail, with its own reason.
-    """
-    if not limits:
-        return record
-    from goldenseed.content.scores import score_image
-
-    values: dict[str, float] = {}
-    try:
-        values, broken = score_image(image, prompt, limits)
-        reasons = [
-            Reason(
-                code=CONTENT,
-                metric=each.score,
-                direction="min" if each.value < each.limit.value else "max",
-                value=each.value,
-                limit=each.limit.value,
-                source=each.limit.source,
-            )
-            for each in broken
-        ]
-    except GoldenseedError as error:
-        reasons = [Reason(code=CONTENT, detail=str(error))]
-    return record.model_copy(
-        update={
-            "content": values,
-            "content_limits": {name: limit.value for name, limit in limits.items()},
-            "reasons": (*record.reasons, *reasons),
-            "passed": record.passed and not reasons,
-        }
-    )

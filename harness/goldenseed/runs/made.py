@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from goldenseed.core.elements import content_sha256, is_tensor, kind_of, sequence_sha256
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.profile import PORTABLE, profile_slug
 from goldenseed.images.gates import default_limits
+from goldenseed.runs.parts import ElementRecord
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.runs.stored import Pictures, kept_layers, kept_trace
 from goldenseed.suite.cases import Limit
 from goldenseed.suite.recipes import recipe_of, recipe_sha256
+from goldenseed.verdict.evidence import Element as EvidenceElement
 from goldenseed.verdict.evidence import Evidence
 from goldenseed.verdict.model import Verdict
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from goldenseed.backends.diffusers.layers import DeepTrace
+    from goldenseed.backends.protocol import Element
+    from goldenseed.core.elements import Content
     from goldenseed.suite.cases import Case
     from goldenseed.suite.masking import MaskSpec
     from goldenseed.trace.digesting import Recording
@@ -78,7 +83,8 @@ def limit_fields(limits: Mapping[str, Limit]) -> dict[str, Any]:
 class Made:
     """An image as a back end or a test just made it, and where."""
 
-    image: Image
+    image: Image | None
+    """None where there are ``elements``."""
     profile: str | None
     environment: Mapping[str, EnvironmentValue] | None = None
     environment_sha256: str | None = None
@@ -87,24 +93,49 @@ class Made:
     """What is odd of how it was made."""
     recording: Recording | None = None
     layers: DeepTrace | None = None
+    elements: tuple[Element, ...] = ()
+    """All that the call returned, where that is not one picture."""
+
+    @cached_property
+    def digests(self) -> tuple[str, ...]:
+        """The digest of each element; raises ``GoldenseedError`` for an image that has none."""
+        return tuple(content_sha256(each.content) for each in self.elements)
 
     @cached_property
     def pixels_sha256(self) -> str:
-        """The digest of the pixels; raises ``GoldenseedError`` for an image that has none."""
-        from goldenseed.core.pixels import pixels_sha256
+        """The digest of the pixels, or the one of all elements; raises as ``digests``."""
+        if self.image is not None:
+            return content_sha256(self.image)
+        names = (each.name for each in self.elements)
+        return sequence_sha256(zip(names, self.digests, strict=True))
 
-        return pixels_sha256(self.image)
+    @property
+    def pictures(self) -> Iterator[tuple[str | None, Image]]:
+        """Every picture, with its name where there are elements."""
+        if self.image is not None:
+            yield None, self.image
+        for each in self.elements:
+            if not is_tensor(kind_of(each.content)[1]):
+                yield each.name, cast("Image", each.content)
 
     def evidence(self, record: CaseRecord) -> Evidence:
         """Describe it; norms and sketches are not made before its trace is asked for."""
-        return Evidence.of_image(
-            self.image,
-            self.pixels_sha256,
+        elements = tuple(
+            EvidenceElement(each.name, digest, *kind_of(each.content), partial(_itself, each))
+            for each, digest in zip(self.elements, self.digests, strict=True)
+        )
+        size, mode = kind_of(self.image or self.elements[0].content)
+        return Evidence(
+            pixels_sha256=self.pixels_sha256,
+            size=size,
+            mode=mode,
+            elements=elements,
+            read_image=lambda: self.image,
             recipe=record.recipe,
             recipe_sha256=record.recipe_sha256,
             profile=self.profile,
             in_force=self.in_force,
-            read_trace=lambda: self.recording and self.recording.trace,
+            read_trace=lambda: None if self.recording is None else self.recording.trace,
             read_environment=lambda: self.environment,
         )
 
@@ -119,32 +150,72 @@ class Made:
 
         An accepted image of the same pixels is copied, and ``trace`` (digest and file) if given.
         """
-        image = self.image
+        kept = self._kept_elements(pictures)
+        first = self.image or self.elements[0].content
+        (width, height), mode = kind_of(first)
+        image = (
+            pictures.keep(self.image, self.pixels_sha256)
+            if self.image
+            else next((each.file for each in kept if not is_tensor(each.mode)), None)
+        )
         return {
             "profile": self.profile,
             "environment_sha256": self.environment_sha256,
             "in_force": dict(self.in_force),
             "pixels_sha256": self.pixels_sha256,
-            "image": pictures.keep(image, self.pixels_sha256),
-            "width": image.width,
-            "height": image.height,
-            "mode": image.mode,
-            "remarks": (*self.remarks, *_odd(image)),
+            "image": image,
+            "width": width,
+            "height": height,
+            "mode": mode,
+            "elements": kept,
+            "remarks": (*self.remarks, *_odd(self.pictures)),
             **kept_trace(folder, self.recording, trace),
             **kept_layers(folder, self.layers),
         }
 
+    def _kept_elements(self, pictures: Pictures) -> tuple[ElementRecord, ...]:
+        found = []
+        for each, digest in zip(self.elements, self.digests, strict=True):
+            (width, height), mode = kind_of(each.content)
+            found.append(
+                ElementRecord(
+                    name=each.name,
+                    sha256=digest,
+                    width=width,
+                    height=height,
+                    mode=mode,
+                    file=pictures.keep(each.content, digest),
+                )
+            )
+        return tuple(found)
 
-def _odd(image: Image) -> Iterator[str]:
-    """Say of a flat picture that it is one; of others a few pixels tell that they are not."""
+
+def _itself(element: Element) -> Content:
+    return element.content
+
+
+def _odd(pictures: Iterable[tuple[str | None, Image]]) -> Iterator[str]:
+    """Say of flat pictures that they are, of several once."""
+    flat = [(name, colour) for name, each in pictures if (colour := _flat(each)) is not None]
+    if not flat:
+        return
+    name, colour = flat[0]
+    if name is None:
+        yield f"the image is flat: every pixel is {colour}"
+    else:
+        more = f" and {len(flat) - 1} more are" if len(flat) > 1 else " is"
+        yield f"{name}{more} flat: every pixel is the same"
+
+
+def _flat(image: Image) -> object:
+    """Return the one colour of a flat picture, else None; a few pixels tell of most."""
     first = image.getpixel((0, 0))
     places = ((image.width * n // _LOOKS, image.height * n // _LOOKS) for n in range(_LOOKS))
     if any(image.getpixel(place) != first for place in places):
-        return
+        return None
     extrema = image.getextrema()
     channels = extrema if isinstance(extrema[0], tuple) else (extrema,)
-    if all(low == high for low, high in channels):
-        yield f"the image is flat: every pixel is {first}"
+    return first if all(low == high for low, high in channels) else None
 
 
 def mask_for(size: tuple[int, int], spec: MaskSpec | None) -> Image | None:

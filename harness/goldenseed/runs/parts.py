@@ -15,6 +15,28 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class ElementRecord(Document):
+    """One picture or tensor of those that a call returned."""
+
+    name: str
+    """What the pipeline's output calls it: ``frames[17]``, ``images[1]``, ``image_embeds``."""
+    sha256: str
+    """Of a picture the digest of its pixels; see ``goldenseed.core.elements``."""
+    width: int
+    """Of a tensor its last dimension, and ``height`` the product of the others."""
+    height: int
+    mode: str
+    """Pillow's mode; of a tensor the dtype of its numbers."""
+    file: str | None = None
+    """The PNG, of a tensor the NumPy file, relative to the run's folder."""
+    verdict: Verdict | None = None
+    """Of it by itself; None where nothing was compared."""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """Metric to value against the accepted one; empty where it is the same, or none was."""
+    baseline: str | None = None
+    """A copy of the accepted one, relative to the run's folder."""
+
+
 class Try(Document):
     """What came of one try at a case that was run more than once."""
 

@@ -10,7 +10,9 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    SerializerFunctionWrapHandler,
     StringConstraints,
+    model_serializer,
     model_validator,
 )
 
@@ -18,7 +20,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.diagnosis.model import Diagnosis
 from goldenseed.environment.lock import LockDifference
-from goldenseed.runs.parts import Document, NotCompared, SetRecord, Try
+from goldenseed.runs.parts import Document, ElementRecord, NotCompared, SetRecord, Try
 from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
@@ -142,6 +144,13 @@ class CaseRecord(Document):
     width: int | None = None
     height: int | None = None
     mode: str | None = None
+    elements: tuple[ElementRecord, ...] = ()
+    """All that the call returned, where that is not one picture; the record has the key then.
+
+    ``pixels_sha256`` is the one digest of them all (``goldenseed.core.elements.sequence_sha256``);
+    ``image``, ``difference``, ``metrics`` and the baseline's ``image`` are of the one that decided
+    the verdict, else of the first; width, height and mode are the first one's.
+    """
     verdict: Verdict
     passed: bool
     """Whether the verdict was good enough for ``--golden-require``."""
@@ -195,6 +204,11 @@ class CaseRecord(Document):
         if isinstance(data, dict) and data.get("verdict") not in PASSING:
             return {**data, "passed": False}
         return data
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write no ``elements`` where there are none, as records of one image always had it."""
+        return {k: v for k, v in write(self).items() if v or k != "elements"}
 
     @property
     def gates(self) -> tuple[GateInForce, ...]:

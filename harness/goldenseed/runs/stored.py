@@ -9,20 +9,30 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from goldenseed.core.elements import (
+    content_sha256,
+    decoded,
+    encoded,
+    kind_of,
+    sequence_sha256,
+    suffix_of,
+)
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, write_atomically
+from goldenseed.runs.parts import ElementRecord
 from goldenseed.runs.record import CaseRecord, EnvironmentValue, RunRecord, TraceStage
 from goldenseed.suite.recipes import recipe_sha256
 from goldenseed.trace.digesting import Recording
 from goldenseed.trace.files import LAYERS_SUFFIX, SUFFIX, encode_trace, read_trace
 from goldenseed.trace.stages import Trace
-from goldenseed.verdict.evidence import Evidence
+from goldenseed.verdict.evidence import Element, Evidence, nothing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from goldenseed.backends.diffusers.layers import DeepTrace
     from goldenseed.baselines.store import BaselineStore
+    from goldenseed.core.elements import Content
 
 FOLDER = "traces"
 
@@ -45,6 +55,7 @@ def stored_evidence(run: RunRecord, folder: Path, case: CaseRecord) -> Evidence:
                 fix="run the suite again",
             )
     return Evidence(
+        elements=_elements(run, folder, case),
         recipe=case.recipe,
         recipe_sha256=recipe_sha256(case.recipe),
         profile=case.profile,
@@ -52,12 +63,49 @@ def stored_evidence(run: RunRecord, folder: Path, case: CaseRecord) -> Evidence:
         size=(case.width or 0, case.height or 0),
         mode=case.mode or "",
         in_force=case.in_force,
-        read_image=partial(stored_image, folder, case),
+        read_image=nothing if case.elements else partial(stored_image, folder, case),
         read_trace=partial(stored_trace, folder, case),
         read_environment=partial(stored_environment, run, case),
         at=run.finished or run.started,
         run=run.run_id,
     )
+
+
+def _elements(run: RunRecord, folder: Path, case: CaseRecord) -> tuple[Element, ...]:
+    found = sequence_sha256((each.name, each.sha256) for each in case.elements)
+    if case.elements and found != case.pixels_sha256:
+        raise GoldenseedError(
+            f"the record of {case.id} in {run.run_id} was altered: its elements are not those that "
+            "its pixels_sha256 stands for",
+            fix="run the suite again",
+        )
+    return tuple(
+        Element(
+            each.name,
+            each.sha256,
+            (each.width, each.height),
+            each.mode,
+            partial(stored_element, folder, case, each),
+        )
+        for each in case.elements
+    )
+
+
+def stored_element(folder: Path, case: CaseRecord, element: ElementRecord) -> Content:
+    """Decode one of several pictures and tensors of ``case``, and verify it.
+
+    Raises GoldenseedError as ``stored_image``.
+    """
+    path = inside(folder, element.file or f"images/{element.sha256}{suffix_of(element.mode)}")
+    found = decoded(path, element.mode)
+    kind = (element.width, element.height), element.mode
+    if content_sha256(found) != element.sha256 or kind_of(found) != kind:
+        raise GoldenseedError(
+            f"is not {element.name} as the record of {case.id} has it",
+            path=path,
+            fix="copy the run's folder again from where it was made, or run the suite again",
+        )
+    return found
 
 
 def stored_environment(run: RunRecord, case: CaseRecord) -> dict[str, EnvironmentValue] | None:
@@ -72,6 +120,13 @@ def stored_image(folder: Path, case: CaseRecord) -> Image:
     """
     from goldenseed.core.pixels import decode, pixels_sha256
 
+    if case.elements:
+        raise GoldenseedError(
+            f"{case.id} is {len(case.elements)} elements ({case.elements[0].name}, …), and one "
+            "image is wanted",
+            path=folder,
+            fix="take a case that makes one image",
+        )
     if case.image is None or case.pixels_sha256 is None:
         raise GoldenseedError(
             f"no image was recorded: the verdict was {case.verdict.value}"
@@ -160,14 +215,17 @@ class Pictures:
     def __init__(self, folder: Path | None, store: BaselineStore | None = None) -> None:
         self._folder = folder
         self._store = store
-        self._taken: str | None = None
-        """The digest of the accepted file that was verified and written here last."""
+        self._taken: set[str] = set()
+        """The digests of the accepted files that were verified and written here."""
 
-    def keep(self, image: Image, sha256: str) -> str | None:
-        """Write ``image`` under its digest, once; return the place, or None if none is kept."""
+    def keep(self, image: Content, sha256: str) -> str | None:
+        """Write ``image`` under its digest, once; return the place, or None if none is kept.
+
+        A tensor is kept likewise.
+        """
         if self._folder is None:
             return None
-        place = f"images/{sha256}.png"
+        place = f"images/{sha256}{suffix_of(kind_of(image)[1])}"
         if not (self._folder / place).exists():
             data = self._encoded(image, sha256)
             write_atomically(self._folder / place, data, durable=False)
@@ -184,22 +242,20 @@ class Pictures:
         difference = difference_image(image, accepted)
         return self.keep(difference, pixels_sha256(difference))
 
-    def check_accepted(self, sha256: str) -> None:
+    def check_accepted(self, sha256: str, mode: str) -> None:
         """Raise ``GoldenseedError`` where the accepted file does not hold the accepted pixels."""
-        if self._store is None or self._folder is None or self._taken == sha256:
+        if self._store is None or self._folder is None or sha256 in self._taken:
             return
-        accepted = self._store.image_path(sha256)
-        kept = self._folder / f"images/{sha256}.png"
+        accepted = self._store.element_path(sha256, mode)
+        kept = self._folder / f"images/{sha256}{suffix_of(mode)}"
         if not accepted.is_file() or not filecmp.cmp(accepted, kept, shallow=False):
-            self._store.image(sha256)
+            self._store.element(sha256, mode)
 
-    def _encoded(self, image: Image, sha256: str) -> bytes:
+    def _encoded(self, image: Content, sha256: str) -> bytes:
         """Return a PNG file of ``image``: the accepted one where it is sound, which is faster."""
-        from goldenseed.core.pixels import encode_png
-
         if self._store is not None and self._store.image_path(sha256).is_file():
             with suppress(GoldenseedError):
                 data = self._store.image_file(sha256)
-                self._taken = sha256
+                self._taken.add(sha256)
                 return data
-        return encode_png(image)
+        return encoded(image)

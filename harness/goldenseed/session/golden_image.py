@@ -12,8 +12,8 @@ import pytest
 from goldenseed.content.scores import check_limits
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import parse_gate, parse_limit
-from goldenseed.runs.judging import with_content
 from goldenseed.runs.record import CaseRecord
+from goldenseed.runs.scoring import with_content
 from goldenseed.session.failure import RECORDS, settle
 from goldenseed.session.golden_session import session_of
 from goldenseed.session.naming import RIVAL, owner_of
@@ -90,7 +90,7 @@ class GoldenImage:
                 record, usable, limits=limits, dtype=dtype, mask=masked
             )
             prompt = prompt if isinstance(prompt, str) else None
-            record = with_content(record, usable, prompt, scored)
+            record = with_content(record, [(None, usable)], prompt, scored)
         settle(self._item, record, self._session.said_of)
         return record
 

@@ -18,9 +18,10 @@ from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.environment.profile import profile_slug
 from goldenseed.images.gates import default_limits
 from goldenseed.runs.inputs import kept_inputs, names_cases, with_accepted_inputs
-from goldenseed.runs.judging import Judging, with_content
+from goldenseed.runs.judging import Judging
 from goldenseed.runs.made import Made, case_profile, limit_fields, limits_of, pending
 from goldenseed.runs.record import CaseRecord, EnvironmentValue, Seconds
+from goldenseed.runs.scoring import with_content
 from goldenseed.session.distribution import RUNNING, marked
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.suite.cases import Limit
@@ -110,6 +111,7 @@ class Worker:
             return self._explained(record, error, case.noise.kind), error
         made = Made(
             image=generation.image,
+            elements=generation.elements,
             profile=case_profile(case, self.environment),
             environment=self.environment,
             environment_sha256=self._environment_sha256,
@@ -126,7 +128,7 @@ class Worker:
             dtype=case.model.dtype,
             mask=case.mask,
         )
-        return with_content(record, generation.image, case.text, case.content), None
+        return with_content(record, made.pictures, case.text, case.content), None
 
     def _explained(self, failure: CaseRecord, error: GoldenseedError, noise: str) -> CaseRecord:
         if not isinstance(error, GenerationError) or error.unusable is None or not self._backend:

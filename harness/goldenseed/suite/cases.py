@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import JsonValue
 
+from goldenseed.suite.before import BeforeSpec
 from goldenseed.suite.inputs import InputValue
 from goldenseed.suite.masking import MaskSpec
 from goldenseed.suite.model import (
@@ -68,6 +69,7 @@ class Template:
     line: int
     mask: MaskSpec | None = None
     inputs: Mapping[str, InputValue] = field(default_factory=dict)
+    before: tuple[BeforeSpec, ...] = ()
     alternatives: Mapping[str, str] = field(default_factory=dict)
     """Where an entry varies: which alternative of each axis it is, by name."""
 
@@ -196,6 +198,8 @@ class Case:
     """Which pixels count when the image is compared; None where all do."""
     inputs: Mapping[str, InputValue] = field(default_factory=dict)
     """Pictures and tensors that the pipeline is given, by its keyword."""
+    before: tuple[BeforeSpec, ...] = ()
+    """Methods of the pipeline to call before its own call, in this order."""
     alternatives: Mapping[str, str] = field(default_factory=dict)
     """Which alternative of each axis it is, by name."""
 
@@ -245,6 +249,7 @@ def _expand(suite: Suite, template: Template, model: ModelSpec) -> Iterator[Case
             template.line,
             template.mask,
             template.inputs,
+            template.before,
             template.alternatives,
         )
 

@@ -175,9 +175,9 @@ class _Checks:
             if name in BELONGS:
                 what = f"`{name}` is no argument for `call`"
                 yield self.at_key(argument, what, f"it belongs under {BELONGS[name]}")
-            elif name == "num_images_per_prompt" and (value != 1 or value is True):
-                what = f"{name_of(argument)} is {shown(value)}: a case is one image"
-                yield self.at_key(argument, what, "remove it, and use several seeds instead")
+            elif name == "num_images_per_prompt" and (type(value) is not int or value < 1):
+                what = f"{name_of(argument)} is {shown(value)}, a whole number from 1 is needed"
+                yield self.at_key(argument, what, "write how many images one call makes")
             elif name in NUMBERS and isinstance(value, str):
                 what = f"{name_of(argument)} is the text {shown(value)}, a number is needed"
                 yield self.at(argument, what, f"write {_unquoted(value)}")

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import JsonValue, ValidationError
 
 from goldenseed.core.files import read_regular, sha256_hex
+from goldenseed.suite.before import before_specs
 from goldenseed.suite.cases import (
     Choice,
     Limit,
@@ -213,6 +214,7 @@ def _templates(
             line=lines[index],
             mask=mask_spec(document, ("cases", index), case, mask),
             inputs=merged(inputs, _inputs(document, ("cases", index), case)),
+            before=before_specs(case.before),
         )
         for index, case in enumerate(section.cases)
     )

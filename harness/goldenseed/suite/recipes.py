@@ -56,6 +56,7 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
         "seed": case.seed,
         "call": case.arguments(),
         **({"inputs": describe_inputs(case.inputs)} if case.inputs else {}),
+        **({"before": [each.description for each in case.before]} if case.before else {}),
         "model": {key: value for key, value in described.items() if value is not None},
         "noise": _noise(case.noise),
         "determinism": "portable"

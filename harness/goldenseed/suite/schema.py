@@ -6,13 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-)
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from goldenseed.suite.before import BeforeSection
 from goldenseed.suite.inputs import Inputs, InputSection
 from goldenseed.suite.masking import Ignore, MaskFile
 from goldenseed.suite.model_schema import (
@@ -161,6 +157,8 @@ class CaseSection(Section):
     inputs: Inputs = Field(default_factory=dict)
     """Pictures and tensors that the pipeline is given, by its own keyword, over those of
     `defaults`, key by key."""
+    before: Annotated[tuple[BeforeSection, ...], Field(strict=False)] = ()
+    """Methods of the pipeline that are called before its own call: inversion, a mask."""
     vary: Vary = Field(default_factory=dict)
     """Named alternatives: of `call`, `inputs`, `noise`, `model`, `call.<argument>` or a key of
     `model`. One image for every combination, in place of the alternatives of `defaults`."""
@@ -232,6 +230,7 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("diversity",): DiversitySection,
         ("cases",): CaseSection,
         ("cases", "inputs", "*"): InputSection,
+        ("cases", "before"): BeforeSection,
         ("cases", "seeds"): SeedRange,
         ("cases", "model"): CaseModelSection,
         ("cases", "model", "adapters"): AdapterSection,

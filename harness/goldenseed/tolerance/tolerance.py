@@ -81,6 +81,18 @@ class Tolerance:
         peak = 1.0 + math.floor(PEAK * spread * _HALF * _LEVELS)
         return {**self.limits, "changed_fraction": share, "peak_difference": peak}
 
+    def of_tensors(self) -> Tolerance:
+        """Return what rounding explains of a tensor that a pipeline returned, by the same bounds.
+
+        That is as far as a decoder may be off after as many steps; where no difference of the
+        pixels is allowed, none is.
+        """
+        limits = {}
+        if self.uses_traces and self.dtype in EPS:
+            limit = decoder_limit(self.dtype, latents_limit(self.dtype, _STEPS))
+            limits = {"relative_distance": limit}
+        return replace(self, limits=limits, measured=None, uses_traces=False)
+
     def explains(
         self, metrics: Mapping[str, float], measures: Sequence[TraceMeasure] | None = None
     ) -> bool:

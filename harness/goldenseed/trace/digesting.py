@@ -12,8 +12,7 @@ from goldenseed.trace.sketch import measure
 from goldenseed.trace.stages import Stage, StageDigest, StageRecord, Trace, stages_sha256
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
+    from goldenseed.core.elements import Content
     from goldenseed.trace.sketch import Array
 
 
@@ -23,7 +22,9 @@ class Kept:
 
     digest: StageDigest
     values: Array
-    """The numbers, any shape; nobody may change them any more. bfloat16 as its bits, 16 each."""
+    """The numbers, any shape; nobody may change them any more. bfloat16 as its bits, 16 each.
+
+    None of those that have neither norm nor sketch, such as a picture's levels."""
 
 
 def kept(
@@ -35,7 +36,8 @@ def kept(
     values = np.asarray(values, order="C")
     sha256 = sha256_hex(values.reshape(-1).view(np.uint8).data)
     digest = StageDigest(stage, index, source, values.shape, dtype or values.dtype.name, sha256)
-    return Kept(digest, values)
+    sketched = values.dtype.kind in "fc" or dtype == "bfloat16"
+    return Kept(digest, values if sketched else values.reshape(-1)[:0].copy())
 
 
 def records(kept: Sequence[Kept]) -> Trace:
@@ -77,13 +79,14 @@ class Recording:
         self.stages = (*(each.digest for each in before), *(each.digest for each in kept))
         """Every stage with its digest, in the order in which they came."""
 
-    def ending_in(self, image: Image) -> Recording:
-        """Return the recording with the image's levels at its end, if it says nothing of them."""
+    def ending_in(self, *pictures: Content) -> Recording:
+        """Return the recording with each picture's levels at its end, if it says nothing of any."""
         import numpy as np
 
         if not self.stages or any(each.stage is Stage.PIXELS for each in self.stages):
             return self
-        return Recording((*self._kept, kept(Stage.PIXELS, 0, None, np.array(image))), self._before)
+        levels = (kept(Stage.PIXELS, n, None, np.array(each)) for n, each in enumerate(pictures))
+        return Recording((*self._kept, *levels), self._before)
 
     @cached_property
     def stages_sha256(self) -> str:

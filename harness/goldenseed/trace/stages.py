@@ -223,9 +223,10 @@ Trace = tuple[StageRecord, ...]
 """One image's records, in the order in which the values came."""
 
 
-def end_of(trace: Trace) -> StageRecord | None:
-    """Return the record of the levels in which the trace ends; None where it says nothing of them.
+def ends_of(trace: Trace, count: int) -> tuple[str, ...]:
+    """Return the digests in which the trace of ``count`` pictures ends; fewer where it has fewer.
 
-    Its digest is the SHA-256 of the image's ``tobytes()``.
+    Each is the SHA-256 of a picture's ``tobytes()``.
     """
-    return next((each for each in reversed(trace) if each.stage is Stage.PIXELS), None)
+    levels = [each.sha256 for each in trace if each.stage is Stage.PIXELS]
+    return tuple(levels[-count:]) if count else ()

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import JsonValue
 
 from goldenseed.baselines.entry import BaselineEntry, ProfileBaseline
+from goldenseed.core.elements import is_tensor, values_sha256
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import sha256_hex
 from goldenseed.environment.fingerprint import Value
 from goldenseed.environment.profile import fallback_chain
 from goldenseed.tolerance.calibrated import Calibration, calibration_of, worth_naming
 from goldenseed.tolerance.exact import exact_measures
 from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.tolerance.tolerance import Tolerance
-from goldenseed.trace.stages import Trace, end_of
+from goldenseed.trace.stages import Trace, ends_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from goldenseed.backends.protocol import Unusable
     from goldenseed.baselines.entry import AcceptedImage, RejectedImage
     from goldenseed.baselines.store import BaselineStore
+    from goldenseed.core.elements import Array, Content
 
 
 _ADAPTER = "adapter_file."
@@ -40,6 +41,17 @@ def _sources(adapters: JsonValue) -> Iterator[JsonValue]:
 
 def nothing() -> None:
     """Read what is not kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Element:
+    """One picture or tensor of those that a call returned; ``read`` decodes it anew each time."""
+
+    name: str
+    sha256: str
+    size: tuple[int, int]
+    mode: str
+    read: Callable[[], Content]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +69,17 @@ class Evidence:
     """The digest of the decoded pixels; empty where there is no image."""
     size: tuple[int, int] = (0, 0)
     mode: str = ""
+    name: str | None = None
+    """Of one element its name: ``frames[17]``."""
+    elements: tuple[Element, ...] = ()
+    """All that the call returned, where that is not one picture; ``pixels_sha256`` is then the one
+    digest of them, size and mode are the first one's, and ``read_image`` reads nothing."""
     in_force: Mapping[str, Value] = field(default_factory=dict)
     """What the environment had otherwise inside the pipeline's call; it counts there."""
     read_image: Callable[[], Image | None] = nothing
     """Decodes the image, its digest verified."""
+    read_tensor: Callable[[], Array | None] = nothing
+    """Of an element that is no picture, its numbers, likewise."""
     read_trace: Callable[[], Trace | None] = nothing
     read_environment: Callable[[], Mapping[str, Value] | None] = nothing
     unusable: Unusable | None = None
@@ -104,6 +123,30 @@ class Evidence:
         return {k: v for k, v in found.items() if k not in others} if others else found
 
     @property
+    def parts(self) -> tuple[Evidence, ...]:
+        """Each picture and tensor by itself: this evidence, where it is of one picture."""
+        return tuple(map(self._part, self.elements)) if self.elements else (self,)
+
+    def part(self, index: int) -> Evidence:
+        """Return one of ``parts``; it shares trace and environment with this."""
+        return self._part(self.elements[index]) if self.elements else self
+
+    def _part(self, element: Element) -> Evidence:
+        tensor = is_tensor(element.mode)
+        return replace(
+            self,
+            pixels_sha256=element.sha256,
+            size=element.size,
+            mode=element.mode,
+            name=element.name,
+            elements=(),
+            read_trace=lambda: self.trace,
+            read_environment=lambda: self.environment,
+            read_image=nothing if tensor else cast("Callable[[], Image]", element.read),
+            read_tensor=cast("Callable[[], Array]", element.read) if tensor else nothing,
+        )
+
+    @property
     def surroundings(self) -> Mapping[str, Value] | None:
         """The environment as it was inside the pipeline's call; None as ``environment``."""
         return {**self.environment, **self.in_force} if self.environment else None
@@ -112,6 +155,17 @@ class Evidence:
 def accepted_evidence(store: BaselineStore, profile: str, accepted: AcceptedImage) -> Evidence:
     """Describe an image that is accepted in ``profile``; nothing is read from ``store`` yet."""
     read_image = cache(partial(store.image, accepted.pixels_sha256))
+    elements = tuple(
+        Element(
+            each.name,
+            each.sha256,
+            (each.width, each.height),
+            each.mode,
+            partial(store.element, each.sha256, each.mode),
+        )
+        for each in accepted.elements
+    )
+    readers = tuple(each.read for each in elements) or (read_image,)
     return Evidence(
         recipe=accepted.recipe,
         recipe_sha256=accepted.recipe_sha256,
@@ -119,23 +173,27 @@ def accepted_evidence(store: BaselineStore, profile: str, accepted: AcceptedImag
         pixels_sha256=accepted.pixels_sha256,
         size=(accepted.width, accepted.height),
         mode=accepted.mode,
+        elements=elements,
         in_force=accepted.in_force,
-        read_image=read_image,
-        read_trace=partial(_accepted_trace, store, accepted, read_image),
+        read_image=nothing if elements else read_image,
+        read_trace=partial(_accepted_trace, store, accepted, readers),
         read_environment=partial(store.environment, accepted.environment_sha256),
         at=accepted.accepted_at,
     )
 
 
 def _accepted_trace(
-    store: BaselineStore, accepted: AcceptedImage, read_image: Callable[[], Image]
+    store: BaselineStore, accepted: AcceptedImage, readers: tuple[Callable[[], Content], ...]
 ) -> Trace | None:
-    """Read the trace of an accepted image, and refuse one that ends in other pixels."""
+    """Read the trace of an accepted image, and refuse one that ends in other pixels.
+
+    ``readers`` decode its pictures, one after the other.
+    """
     if accepted.trace_sha256 is None:
         return None
     trace = store.trace(accepted.trace_sha256)
-    end = end_of(trace)
-    if end is not None and end.sha256 != sha256_hex(read_image().tobytes()):
+    ends = ends_of(trace, len(readers))
+    if ends and ends != tuple(values_sha256(read()) for read in readers):
         raise GoldenseedError(
             f"the accepted image {accepted.pixels_sha256[:12]}… has the trace of another image, "
             f"{accepted.trace_sha256[:12]}…",

@@ -13,18 +13,22 @@ from goldenseed.suite.cases import Limit
 from goldenseed.tolerance.exact import REPLACED
 from goldenseed.tolerance.rounding import TraceMeasure, trace_measures, up_to_the_decoder
 from goldenseed.tolerance.tolerance import Tolerance
+from goldenseed.verdict.compared import RELATIVE, Compared, compared, same_kind
 from goldenseed.verdict.evidence import Accepted, Evidence, Reference
 from goldenseed.verdict.model import Reason, Verdict
 from goldenseed.verdict.on_record import OnRecord, on_record
 from goldenseed.verdict.reasons import (
     ROUNDING_ALONE,
     calibration_advice,
+    differing,
     fallback_reasons,
     gate_reason,
     no_baseline,
     obstacles,
+    of_element,
     record_reasons,
     rejection_of,
+    tensor_reason,
     tolerance_reasons,
 )
 
@@ -43,6 +47,10 @@ class Judgement:
     """Metric → value; empty where nothing was measured, as of equal pixels."""
     explained: bool = False
     """Whether rounding explains the difference, if anything is on record that moves rounding."""
+    element: int = 0
+    """Which of several elements decided, from 0."""
+    elements: tuple[tuple[Compared, Verdict], ...] = ()
+    """Of several elements those that are not the accepted ones, each with its own verdict."""
 
 
 def judge(
@@ -82,21 +90,33 @@ def judge(
             return Judgement(Verdict.IDENTICAL, (identical, *fallback), each, explained=True)
 
     names = tuple(dict.fromkeys((*shown, *(parse_gate(gate).metric for gate in limits))))
-    against, metrics = _nearest(now, comparable, names, mask)
+    against = _nearest(now, comparable, mask)
     record = on_record(against, now)
     tolerance = accepted.calibrated(now, tolerance)
     measures = _along_the_trace(against, now, accepted, tolerance)
-    explained = tolerance.explains(metrics, measures) and not record.others
-    verdict, reasons = _by_distance(
-        metrics,
-        measures,
-        limits,
-        tolerance,
-        record if not accepted.flickers(tolerance) else replace(record, moves_rounding=True),
+    if accepted.flickers(tolerance):
+        record = replace(record, moves_rounding=True)
+    judged = [
+        (each, *_by_distance(each, measures, limits, tolerance, record))
+        for each in compared(now, against, names, mask)
+    ]
+    worst, verdict, reasons = max(
+        judged, key=lambda each: (_ORDER.index(each[1]), each[0].distance)
     )
-    explained = explained or verdict is Verdict.MATCH
+    explained = not record.others and all(
+        _for(each, tolerance).explains(each.metrics, measures) for each, _, _ in judged
+    )
     advice = () if verdict is Verdict.MATCH else calibration_advice(accepted, now, against)
-    return Judgement(verdict, (*reasons, *fallback, *advice), against, metrics, explained)
+    several = (differing(len(judged), len(now.elements), worst),) if now.elements else ()
+    return Judgement(
+        verdict,
+        (*of_element(reasons, worst), *several, *fallback, *advice),
+        against,
+        worst.metrics,
+        explained=explained or verdict is Verdict.MATCH,
+        element=worst.index,
+        elements=tuple((each, own) for each, own, _ in judged) if now.elements else (),
+    )
 
 
 def _along_the_trace(
@@ -121,8 +141,13 @@ def _along_the_trace(
     return (*measures, *exact)
 
 
+def _for(element: Compared, tolerance: Tolerance) -> Tolerance:
+    """Return what rounding explains of the element: of a tensor, how far it may be."""
+    return tolerance.of_tensors() if element.is_tensor else tolerance
+
+
 def _by_distance(
-    metrics: Mapping[str, float],
+    element: Compared,
     measures: tuple[TraceMeasure, ...] | None,
     limits: Mapping[str, Limit],
     tolerance: Tolerance,
@@ -132,6 +157,7 @@ def _by_distance(
 
     The default gates are the tolerance's own, and say nothing where it explains the difference.
     """
+    metrics, tolerance = element.metrics, _for(element, tolerance)
     if (
         metrics.get("peak_difference") == 0
         and up_to_the_decoder(measures or ())
@@ -142,9 +168,12 @@ def _by_distance(
     rounding = tolerance.explains(metrics, measures) and record.allows_rounding
     broken = [
         gate_reason(each)
-        for each in check(metrics, limits)
+        for each in (() if element.is_tensor else check(metrics, limits))
         if not each.passed and not (rounding and each.source == DEFAULT)
     ]
+    if element.is_tensor and not tolerance.explains(metrics):
+        limit = tolerance.limits.get(RELATIVE, 0.0)
+        broken.append(tensor_reason(metrics[RELATIVE], limit, DEFAULT))
     if rounding and broken:
         broken.append(Reason(code="rounding_alone", detail=ROUNDING_ALONE))
     reasons = (
@@ -166,35 +195,27 @@ def _incomparable(
 ) -> Judgement:
     """Judge against the accepted image with the fewest obstacles, metrics shown if they exist."""
     nearest = min(accepted.images, key=lambda each: len(obstacles(now, each)))
-    alike = _decoded(nearest).size == now.size and nearest.mode == now.mode
-    metrics = _measured(now, nearest, shown, mask) if alike else {}
+    found = list(compared(now, nearest, shown, mask)) if same_kind(now, nearest) else []
+    worst = max(found, key=lambda each: each.distance, default=Compared(0, None, {}))
     reasons = (*obstacles(now, nearest), *fallback)
-    return Judgement(Verdict.INCOMPARABLE, reasons, nearest, metrics)
+    return Judgement(
+        Verdict.INCOMPARABLE,
+        reasons,
+        nearest,
+        worst.metrics,
+        element=worst.index,
+        elements=tuple((each, Verdict.INCOMPARABLE) for each in found) if now.elements else (),
+    )
 
 
-def _nearest(
-    now: Evidence, comparable: Sequence[Evidence], names: Sequence[str], mask: Image | None
-) -> tuple[Evidence, Mapping[str, float]]:
-    """Measure against the accepted image with the smallest mean difference."""
-    near = comparable[0]
-    if len(comparable) > 1:
-        mean = "mean_difference"
-        near = min(comparable, key=lambda each: _measured(now, each, (mean,), mask)[mean])
-    return near, _measured(now, near, names, mask)
+def _nearest(now: Evidence, comparable: Sequence[Evidence], mask: Image | None) -> Evidence:
+    """Return the accepted image with the smallest mean difference, over all its elements."""
+    if len(comparable) == 1:
+        return comparable[0]
+    mean = ("mean_difference",)
+    return min(
+        comparable, key=lambda each: sum(c.distance for c in compared(now, each, mean, mask))
+    )
 
 
-def _measured(
-    now: Evidence, before: Evidence, names: Sequence[str], mask: Image | None
-) -> dict[str, float]:
-    from goldenseed.images.measure import measure
-
-    return measure(_decoded(now), _decoded(before), names, mask=mask)
-
-
-def _decoded(evidence: Evidence) -> Image:
-    if evidence.image is None:
-        raise GoldenseedError(
-            f"no image of the digest {evidence.pixels_sha256[:12]} is kept",
-            fix="run the suite again",
-        )
-    return evidence.image
+_ORDER = tuple(Verdict)

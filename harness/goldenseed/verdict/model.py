@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 
 class Verdict(StrEnum):
@@ -76,6 +82,16 @@ class Reason(BaseModel):
     """Where the limit came from: ``suite``, ``case``, ``default``, ``tolerance``, ``baseline``."""
     detail: str | None = None
     """A sentence for people."""
+    element: str | None = None
+    """Which of several pictures it is about: ``frames[17]``; the record has the key where it is."""
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write no ``element`` where there is none, as records of one image always had it."""
+        written: dict[str, Any] = write(self)
+        if self.element is None:
+            written.pop("element", None)
+        return written
 
     @model_validator(mode="before")
     @classmethod

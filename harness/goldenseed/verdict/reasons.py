@@ -13,6 +13,7 @@ from goldenseed.images.gates import parse_gate
 from goldenseed.suite.recipes import recipe_differences
 from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.tolerance.tolerance import Tolerance
+from goldenseed.verdict.compared import RELATIVE, Compared, other_kind
 from goldenseed.verdict.evidence import Accepted, Evidence, Reference
 from goldenseed.verdict.model import CALIBRATION, Reason
 from goldenseed.verdict.on_record import OnRecord
@@ -65,6 +66,37 @@ def gate_reason(broken: GateResult) -> Reason:
         limit=broken.limit,
         source=broken.source,
     )
+
+
+def tensor_reason(value: float, limit: float, source: str) -> Reason:
+    """Say of a tensor that it moved beyond its only gate, which no suite sets."""
+    return Reason(
+        code="gate",
+        metric=RELATIVE,
+        direction="max",
+        value=value if math.isfinite(value) else str(value),
+        limit=limit,
+        source=source,
+    )
+
+
+def of_element(reasons: Sequence[Reason], element: Compared) -> tuple[Reason, ...]:
+    """Name the element that decides in what is said of its pixels; not along the trace."""
+    if element.name is None:
+        return tuple(reasons)
+    return tuple(
+        each.model_copy(update={"element": element.name})
+        if each.metric in element.metrics
+        else each
+        for each in reasons
+    )
+
+
+def differing(count: int, of: int, worst: Compared) -> Reason:
+    """Say how many elements are not the accepted ones, and which decides."""
+    verb = "differs" if count == 1 else "differ"
+    detail = f"{count} of {of} elements {verb} from the accepted ones, {worst.name} decides"
+    return Reason(code="elements", value=count, limit=of, detail=detail, element=worst.name)
 
 
 ROUNDING_ALONE: Final = (
@@ -161,9 +193,9 @@ def _reason(measure: TraceMeasure, tolerance: Tolerance) -> Reason:
 
 def obstacles(now: Evidence, accepted: Evidence) -> tuple[Reason, ...]:
     """Say why the two cannot be compared; empty where they can."""
-    found: list[Reason] = []
+    found: tuple[Reason, ...] = ()
     if now.recipe_sha256 != accepted.recipe_sha256:
-        found += [
+        found = tuple(
             Reason(
                 code="recipe_changed",
                 metric=f"recipe.{difference.field}",
@@ -172,17 +204,8 @@ def obstacles(now: Evidence, accepted: Evidence) -> tuple[Reason, ...]:
                 source="baseline",
             )
             for difference in recipe_differences(accepted.recipe, now.recipe)
-        ]
-    for what, value, limit in (
-        ("size", "{}x{}".format(*now.size), "{}x{}".format(*accepted.size)),
-        ("mode", now.mode, accepted.mode),
-    ):
-        if value != limit:
-            code = f"{what}_changed"
-            found.append(
-                Reason(code=code, metric=what, value=value, limit=limit, source="baseline")
-            )
-    return tuple(found)
+        )
+    return (*found, *other_kind(now, accepted))
 
 
 def _plain(value: JsonValue) -> str | int | float | bool | None:

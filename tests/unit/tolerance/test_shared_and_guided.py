@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
+from goldenseed.backends.diffusers.outputs import Returned
 from goldenseed.backends.diffusers.recorder import Place, Recorder
 from goldenseed.backends.diffusers.tensors import channels_of, without_variance
+from goldenseed.backends.protocol import Element
 from goldenseed.tolerance.decoding import Decoder, decoder_of
 from goldenseed.tolerance.measures import TraceMeasure
 from goldenseed.tolerance.mixtures import EPS, first_step_mixture, guidance_mixture, shift
@@ -229,7 +230,8 @@ def pictures(
         shown[3, 4] += moved["by"]
     levels = Image.fromarray((shown.clip(0, 1) * 255).round().astype("uint8"))
 
-    recorder.add_image(SimpleNamespace(images=[shown]), levels)
+    returned = (Returned("images", shown, is_picture=True),)
+    recorder.add_elements(returned, (Element("images", levels),))
     return recorder.trace
 
 

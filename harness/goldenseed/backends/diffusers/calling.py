@@ -1,22 +1,25 @@
-"""Calling a loaded pipeline for one case, and making sure that one sound image came out."""
+"""Calling a loaded pipeline for one case, and making sure that what came out is sound."""
 
 from __future__ import annotations
 
 import inspect
 import time
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from goldenseed.backends.diffusers.arguments import as_python, given_input
+from goldenseed.backends.diffusers.before import earlier_calls
 from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.diffusers.in_force import InForce
 from goldenseed.backends.diffusers.layers import recorded_layers
 from goldenseed.backends.diffusers.noise import generator_for, noise_of
+from goldenseed.backends.diffusers.outputs import Returned, elements_of, returned_by
 from goldenseed.backends.diffusers.places import did_you_mean
-from goldenseed.backends.diffusers.recorder import DIMENSIONS, Recorder, images_of
+from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.backends.diffusers.remarks import TextWatch
 from goldenseed.backends.diffusers.trace import Tracing
 from goldenseed.backends.protocol import (
+    Element,
     Generation,
     GenerationError,
     Progress,
@@ -30,12 +33,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    import numpy as np
     from PIL.Image import Image
 
     from goldenseed.backends.diffusers.layers import LayerRecorder
     from goldenseed.backends.diffusers.part import Reading
     from goldenseed.suite.cases import Case
+
+Elements: TypeAlias = tuple[Element, ...]
 
 OWN_KEYS = ("prompt", "generator", "output_type", "return_dict", "callback_on_step_end")
 """Arguments of a pipeline's call that the back end sets itself."""
@@ -85,13 +89,19 @@ class PipelineCall:
         progress: Progress | None = None,
         noise: Callable[[Case], AbstractContextManager[object]] = noise_of,
     ) -> Generation:
-        """Call the pipeline, which draws what ``noise`` gives it, and make one image of it.
+        """Call the pipeline, which draws what ``noise`` gives it, and return what it made.
 
         ``GoldenseedError`` for an argument it does not have, ``OutOfMemoryError`` for too little
-        memory, ``GenerationError`` if it raised, left given noise or made no image, several, or
-        NaN.
+        memory, ``GenerationError`` if it raised, left given noise or made no image, or NaN.
         """
-        arguments = self._arguments(case)
+        inputs = {
+            name: given_input(given, self._pipeline, self._device)
+            for name, given in case.inputs.items()
+        }
+        arguments = self._arguments(case, inputs)
+        shared = arguments.get("generator")
+        known = self._parameters.keys()
+        earlier = earlier_calls(case, self._pipeline, inputs, shared, known) if case.before else ()
         if progress is not None and "callback_on_step_end" in self._parameters:
             arguments["callback_on_step_end"] = _step_counter(case, progress)
         forget_peak(self._device)
@@ -104,7 +114,11 @@ class PipelineCall:
                 self._deeply() as layers,
                 self._watching() as in_force,
             ):
-                output = self._pipeline(**arguments)
+                given: dict[str, Any] = {}
+                for each in earlier:
+                    given |= each.result(given)
+                taken = {name: value for name, value in given.items() if name in known}
+                output = self._pipeline(**{**arguments, **taken})
         except GoldenseedError:
             raise
         except Exception as error:
@@ -116,23 +130,23 @@ class PipelineCall:
             ) from error
         seconds = time.perf_counter() - began
         try:
-            image = _the_image(case, output, self._name)
+            returned = returned_by(output)
+            elements = _elements(case, output, returned, self._name)
         except GenerationError as error:
             error.trace = recorder.finish().trace if recorder else ()
             error.in_force = tuple(in_force)
             raise
-        remarks = self._text.remarks(case)
-        deep = None if layers is None else layers.finish()
-        if recorder is None:
-            return Generation(image=image, seconds=seconds, layers=deep, remarks=remarks)
-        recorder.add_image(output, image)
+        if recorder is not None:
+            recorder.add_elements(returned, elements)
+        alone = elements[0].content if len(elements) == 1 and returned[0].is_picture else None
         return Generation(
-            image=image,
+            image=cast("Image | None", alone),
+            elements=elements if alone is None else (),
             seconds=seconds,
-            recording=recorder.finish(),
-            layers=deep,
+            recording=None if recorder is None else recorder.finish(),
+            layers=None if layers is None else layers.finish(),
             in_force=tuple(in_force),
-            remarks=remarks,
+            remarks=self._text.remarks(case),
         )
 
     def settled(self) -> None:
@@ -149,9 +163,11 @@ class PipelineCall:
     def _deeply(self) -> AbstractContextManager[LayerRecorder | None]:
         return recorded_layers(self._pipeline) if self._layers else nullcontext()
 
-    def _arguments(self, case: Case) -> dict[str, Any]:
+    def _arguments(self, case: Case, inputs: Mapping[str, Any]) -> dict[str, Any]:
         arguments: dict[str, Any] = case.arguments()
-        for key in (*arguments, *case.inputs):
+        if case.before:  # what this call does not take, earlier ones do
+            inputs = {name: each for name, each in inputs.items() if name in self._parameters}
+        for key in (*arguments, *inputs):
             if key in OWN_KEYS:
                 raise self._refusal(case, f"call.{key} is set by goldenseed itself", "remove it")
             if key not in self._parameters:
@@ -163,8 +179,7 @@ class PipelineCall:
         arguments = {
             name: as_python(value, self._parameters[name]) for name, value in arguments.items()
         }
-        for name, given in case.inputs.items():
-            arguments[name] = given_input(given, self._pipeline, self._device)
+        arguments |= inputs
         self._give_prompt(case, arguments)
         if "generator" in self._parameters:
             arguments["generator"] = generator_for(case, self._device)
@@ -191,64 +206,19 @@ class PipelineCall:
         return GoldenseedError(what, path=case.suite.path, line=case.line, fix=fix)
 
 
-def to_image(pixels: np.ndarray[Any, Any]) -> Image:
-    """Turn (height, width, 1, 3 or 4) floats in [0, 1] into an 8-bit image: ``round(x * 255)``.
-
-    Source: ``VaeImageProcessor.numpy_to_pil`` of diffusers 0.42.1; halves round to even.
-    """
-    from PIL import Image
-
-    levels = (pixels * 255).round().astype("uint8")
-    return Image.fromarray(levels.squeeze(-1) if levels.shape[-1] == 1 else levels)
-
-
-def _the_image(case: Case, output: Any, pipeline: str) -> Image:
-    import numpy as np
-    from PIL.Image import Image
-
+def _elements(case: Case, output: Any, returned: tuple[Returned, ...], name: str) -> Elements:
+    """Return what is kept of an output; ``GenerationError`` where there is nothing to judge."""
     if any(getattr(output, "nsfw_content_detected", None) or ()):
         raise _failure(
             case,
-            f"the safety checker of {pipeline} blanked the image",
+            f"the safety checker of {name} blanked the image",
             "use another prompt or seed, or a model without a safety checker",
             Unusable.BLANKED,
         )
-    images = images_of(output)
-    if images is None:
-        raise _failure(
-            case, f"{pipeline} returned no images", "use a pipeline whose output has images"
-        )
-    if len(images) != 1:
-        raise _failure(
-            case, f"{pipeline} returned {len(images)} images", "ask for one: one image a case"
-        )
-    image = images[0]
-    if isinstance(image, Image):
-        return image
-    pixels = np.asarray(image)
-    if pixels.ndim != DIMENSIONS or pixels.shape[-1] not in {1, 3, 4} or pixels.dtype.kind != "f":
-        raise _failure(
-            case,
-            f"{pipeline} returned {pixels.dtype} values of shape {pixels.shape}, which is no image",
-            "use a pipeline that returns an image of 1, 3 or 4 channels",
-        )
-    if not np.isfinite(pixels).all():
-        raise _failure(
-            case,
-            f"{pipeline} returned {_bad_values(pixels)}; saved, the image would be black there",
-            f"use another dtype than {case.model.dtype} (float16 overflows in many VAEs), "
-            "or see whether the weights are sound",
-            Unusable.NOT_FINITE,
-        )
-    return to_image(pixels)
-
-
-def _bad_values(pixels: np.ndarray[Any, Any]) -> str:
-    import numpy as np
-
-    share = 1.0 - float(np.isfinite(pixels).mean())
-    kind = "NaN" if np.isnan(pixels).any() else "infinite values"
-    return f"{kind} in {share:.1%} of the image"
+    try:
+        return elements_of(returned, name, case.model.dtype)
+    except GenerationError as error:
+        raise _failure(case, error.what, error.fix or "", error.unusable) from None
 
 
 def _failure(case: Case, what: str, fix: str, unusable: Unusable | None = None) -> GenerationError:

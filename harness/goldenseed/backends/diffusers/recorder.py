@@ -6,7 +6,7 @@ Up to the first ``scheduler.step``: enough to tell a changed denoiser, guidance 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +15,7 @@ from goldenseed.backends.diffusers.tensors import (
     in_memory,
     kept_tensor,
     readable,
+    row_of,
 )
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.trace.digesting import Kept, Recording
@@ -23,7 +24,9 @@ from goldenseed.trace.stages import Stage, Trace
 if TYPE_CHECKING:
     import numpy as np
     import torch
-    from PIL.Image import Image
+
+    from goldenseed.backends.diffusers.outputs import Returned
+    from goldenseed.backends.protocol import Element
 
 
 Rows = TypeVar("Rows", "torch.Tensor", "list[Any]")
@@ -50,25 +53,6 @@ class Place:
         rows = len(values) if isinstance(values, list) or values.ndim else 0
         mine = rows in {self.of, 2 * self.of, 3 * self.of}
         return values[self.row :: self.of] if mine else values
-
-
-_IMAGES = ("images", "image")
-"""What diffusers' outputs call their images: Kandinsky 5 has one."""
-DIMENSIONS = 3
-"""Of one image: height, width, channels."""
-
-
-def images_of(output: Any) -> Any:
-    """Return a pipeline's images, whatever its output calls them; None where it has none."""
-    found = (getattr(output, name, None) for name in _IMAGES)
-    images = next((each for each in found if each is not None), None)
-    if images is None and (isinstance(output, list | tuple) or _is_picture(output)):
-        images = output  # of a function that returns images, and nothing around them
-    return [images] if _is_picture(images) else images
-
-
-def _is_picture(value: Any) -> bool:
-    return hasattr(value, "getpixel") or getattr(value, "ndim", None) == DIMENSIONS
 
 
 class Recorder:
@@ -173,17 +157,18 @@ class Recorder:
                 self.until_first_step.pop()()
         return before
 
-    def add_image(self, output: Any, image: Image) -> None:
-        """Record the returned array, if it is one, uncopied, and its levels; also once closed."""
+    def add_elements(self, returned: Sequence[Returned], elements: Sequence[Element]) -> None:
+        """Record each returned array, uncopied, and its levels; also once closed."""
         import numpy as np
 
-        made = images_of(output)
-        if made is not None and len(made) == 1 and not hasattr(made[0], "save"):
-            picture = np.asarray(made[0])
-            self._keep_array(Stage.FLOAT_IMAGE, picture)
-            if (same := denormalised(self._shown, picture)) is not None:
-                self._keep_array(Stage.DENORMALISED, np.array([same]))
-        self._keep_array(Stage.PIXELS, np.array(image))
+        for place, (given, made) in enumerate(zip(returned, elements, strict=True)):
+            if given.is_picture and not hasattr(given.value, "save"):
+                picture = np.asarray(given.value)
+                self._keep_array(Stage.FLOAT_IMAGE, picture)
+                shown = row_of(self._shown, place, len(elements))
+                if (same := denormalised(shown, picture)) is not None:
+                    self._keep_array(Stage.DENORMALISED, np.array([same]))
+            self._keep_array(Stage.PIXELS, np.array(made.content))
 
     def close(self) -> None:
         """Record nothing any more, also where a copy of what was watched lives on."""

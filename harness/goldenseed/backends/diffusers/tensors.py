@@ -34,6 +34,20 @@ def without_variance(values: Any, channels: int) -> Any:
     return values[:, :channels] if channels and channels_of(values) == 2 * channels else None
 
 
+def row_of(shown: torch.Tensor | None, place: int, of: int) -> torch.Tensor | None:
+    """Return what was decoded of one of several pictures: a row of a batch, a frame of a video.
+
+    None where the shapes do not say it.
+    """
+    if shown is None or of == 1:
+        return shown
+    if shown.ndim == _PICTURES and len(shown) == of:
+        return shown[place : place + 1]
+    if shown.ndim == _PICTURES + 1 and (len(shown), shown.shape[2]) == (1, of):
+        return shown[:, :, place]
+    return None
+
+
 def denormalised(shown: torch.Tensor | None, picture: np.ndarray[Any, Any]) -> bool | None:
     """Say whether floats (height, width, channels) are ``shown`` / 2 + 1/2, cut off, to the bit.
 

@@ -189,6 +189,15 @@ class Calibration:
         found = {name: accepted for name, accepted in by_profile.items() if accepted}
         if not found:
             raise self._nothing_accepted(case, "any profile")
+        several = next((a for each in found.values() for a in each if a.elements), None)
+        if several is not None:
+            raise GoldenseedError(
+                f"{case.id} has {len(several.elements)} elements ({several.elements[0].name}, …), "
+                "and images are calibrated one by one",
+                path=case.suite.path,
+                line=case.line,
+                fix="name the cases that make one image",
+            )
         return found
 
     def _known(self, case: Case, profile: str) -> AcceptedImages:

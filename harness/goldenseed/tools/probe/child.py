@@ -163,6 +163,7 @@ class _Maker:
             self.environments.append(environment)
         made = Made(
             image=generation.image,
+            elements=generation.elements,
             profile=case_profile(case, environment),
             environment=environment,
             environment_sha256=json_sha256(dict(environment)),

@@ -90,6 +90,8 @@ def _right(case: Case, store: BaselineStore, profile: str) -> Right | str:
     if name is None:
         return f"nothing is accepted in {profile}"
     first = profiles[name].accepted[0]
+    if first.elements:
+        return f"{len(first.elements)} elements are accepted: wrong images are put in one's place"
     if first.mode == "I;16":
         return "distances of 16-bit images cannot be measured"
     # Nothing runs here: a calibration is taken to hold in the profile it was made in.

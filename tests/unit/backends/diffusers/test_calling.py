@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from tiny_suites import one_case
 
-from goldenseed.backends.diffusers.calling import PipelineCall, to_image
+from goldenseed.backends.diffusers.calling import PipelineCall
+from goldenseed.backends.diffusers.outputs import to_image
 from goldenseed.backends.protocol import GenerationError, Unusable
 from goldenseed.core.errors import GoldenseedError
 
@@ -68,7 +69,7 @@ def test_a_pipeline_without_a_generator_is_called_without_one(case: Any):
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        ([], "returned 0 images"),
+        ([], "returned no images"),
         (None, "returned no images"),
         (np.full((1, 4, 4, 3), np.nan, dtype=np.float32), r"NaN in 100\.0%"),
         (np.full((1, 4, 4, 3), np.inf, dtype=np.float32), r"infinite values in 100\.0%"),

@@ -18,7 +18,9 @@ from tiny_suites import CALL, one_case
 import tiny_pipelines
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.backends.protocol import GenerationError
+from goldenseed.core.elements import values_sha256
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.trace.stages import Stage
 
 
 def pixels(backend: DiffusersBackend, case: Any) -> bytes:
@@ -202,10 +204,15 @@ def test_what_a_pipeline_raises_keeps_its_type_message_and_cause(sd: Path, tmp_p
     assert str(cause) in caught.value.what
 
 
-def test_two_images_for_one_case_are_an_error(sd: Path, tmp_path: Path):
+def test_two_images_of_one_call_are_its_elements(sd: Path, tmp_path: Path):
     case = replace(one_case(tmp_path, "sd"), call={**CALL, "num_images_per_prompt": 2})
-    with pytest.raises(GenerationError, match="returned 2 images"):
-        DiffusersBackend().generate(case)
+    made = DiffusersBackend().generate(case)
+    assert made.image is None
+    assert [each.name for each in made.elements] == ["images[0]", "images[1]"]
+    ends = [each for each in made.trace if each.stage is Stage.PIXELS]
+    assert [each.sha256 for each in ends] == [values_sha256(e.content) for e in made.elements]
+    assert sum(each.stage is Stage.FLOAT_IMAGE for each in made.trace) == 2
+    assert sum(each.stage is Stage.DENORMALISED for each in made.trace) == 2
 
 
 def test_a_missing_weight_is_an_error_and_not_a_random_one(sd: Path, tmp_path: Path):
