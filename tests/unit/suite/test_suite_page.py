@@ -21,7 +21,8 @@ EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 def test_an_example_loads(
     load: Callable[[str | bytes], Suite], folder: Path, example: str, cases: int
 ):
-    (folder / "shapes-sd").symlink_to(folder / "toy")
+    for name in ("shapes-sd", "rooms-sd"):
+        (folder / name).symlink_to(folder / "toy")
     (folder / "inputs").mkdir()
     for name in ("room.png", "window.png", "cat.safetensors"):
         (folder / "inputs" / name).touch()
