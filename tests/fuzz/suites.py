@@ -16,6 +16,7 @@ from fuzz.models import safetensors_file
 from fuzz.mutations import Changes, as_json, edited_bytes, put
 from fuzz.pictures import pictures
 from goldenseed.backends.diffusers.noise import stored_noise
+from goldenseed.core.elements import decoded
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import sha256_hex
 from goldenseed.images.terms import read_gates
@@ -142,9 +143,12 @@ def tensors() -> bytes:
 
 
 def npy(changes: Changes, folder: Path) -> None:
-    """Read an array with a damaged header or damaged values, as noise and as an input."""
+    """Read an array with a damaged header or values, as noise, as an input and as an element."""
     data = edited_bytes(an_array(), changes)
-    read_both_ways(put(folder, "n.npy", data), data, None)
+    path = put(folder, "n.npy", data)
+    read_both_ways(path, data, None)
+    with contextlib.suppress(GoldenseedError):
+        decoded(path, "float32")
 
 
 def safetensors(changes: Changes, folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
+from goldenseed.core.tensor_files import parsed_tensor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,30 +113,16 @@ def decoded(source: Path | bytes, mode: str, *, name: str | None = None) -> Cont
 
     if not is_tensor(mode):
         return decode(source, name=name, formats=("PNG",))
-    label = name or (str(source) if isinstance(source, Path) else "the tensor")
+    path = source if isinstance(source, Path) else Path(name or "tensor.npy")
     data = read_regular(source, TENSOR_LIMIT) if isinstance(source, Path) else source
-    try:
-        return _tensor(data)
-    except (ValueError, SyntaxError, TypeError, OverflowError) as error:
+    values = parsed_tensor(path, data).values()
+    if str(values.dtype) not in TENSOR_MODES or encoded(values) != data:
         raise GoldenseedError(
-            f"holds no tensor: {error}", path=label, fix="restore the file, or run the suite again"
-        ) from None
-
-
-def _tensor(data: bytes) -> Array:
-    """Read NumPy's format 1.0; ``ValueError`` and its like for anything else."""
-    import numpy as np
-
-    buffer = io.BytesIO(data)
-    if np.lib.format.read_magic(buffer) != _MAGIC:
-        raise ValueError("another version of NumPy's format")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(buffer)
-    rest = data[buffer.tell() :]
-    if fortran or str(dtype) not in TENSOR_MODES or not dtype.isnative:
-        raise ValueError(f"numbers of {dtype}")
-    if len(rest) != math.prod(shape) * dtype.itemsize:
-        raise ValueError(f"{len(rest):,} bytes for the shape {shape}")
-    return np.frombuffer(rest, dtype=dtype).reshape(shape)
+            f"holds {values.dtype} values, or is not written as goldenseed writes a tensor",
+            path=path,
+            fix="restore the file, or run the suite again",
+        )
+    return values
 
 
 def relative_distance(current: Array, accepted: Array) -> float:
