@@ -90,19 +90,19 @@ def margin(image: np.ndarray[Any, Any]) -> float:
 
 
 def _main(out: str, threads: str, *suites: str) -> None:
-    from goldenseed.backends.diffusers import calling
+    from goldenseed.backends.diffusers import outputs
     from goldenseed.backends.diffusers.backend import DiffusersBackend
     from goldenseed.core.errors import GoldenseedError
     from goldenseed.suite.loading import load_suite
 
     seen: list[np.ndarray[Any, Any]] = []
-    to_image = calling.to_image
+    to_image = outputs.to_image
 
     def look(pixels: np.ndarray[Any, Any]) -> Any:
         seen.append(np.array(pixels))
         return to_image(pixels)
 
-    calling.to_image = look
+    outputs.to_image = look
     backend = DiffusersBackend(device="cpu")
     found: dict[str, np.ndarray[Any, Any]] = {}
     for path in suites:

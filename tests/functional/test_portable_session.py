@@ -37,17 +37,17 @@ def test_a_baseline_of_a_machine_is_none_for_a_portable_case(project: Any):
 def test_one_level_of_one_pixel_is_beyond_what_rounding_can_do(
     project: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    from goldenseed.backends.diffusers import calling
+    from goldenseed.backends.diffusers import outputs
 
     project.edit(MODEL, PORTABLE)
     project.accept_all()
-    to_image = calling.to_image
+    to_image = outputs.to_image
 
     def one_level_off(pixels: np.ndarray[Any, Any]) -> Image.Image:
         levels = np.array(to_image(pixels))
         levels[0, 0, 0] ^= 1
         return Image.fromarray(levels)
 
-    monkeypatch.setattr(calling, "to_image", one_level_off)
+    monkeypatch.setattr(outputs, "to_image", one_level_off)
     project.run("-k", "red-apple")
     assert set(project.verdicts().values()) == {"warn"}
