@@ -16,7 +16,7 @@ from goldenseed.suite.parts import Role, role_of
 
 if TYPE_CHECKING:
     from goldenseed.diagnosis.evidence import Findings
-    from goldenseed.environment.fingerprint import KeyDifference
+    from goldenseed.environment.fingerprint import KeyDifference, Value
 
 _FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
     ".sha256": (".dtype", ".quantisation", ".weights_sha256"),
@@ -91,7 +91,8 @@ def _of_a_part(difference: KeyDifference, effect: Effect, findings: Findings) ->
     if key.startswith("model_file.") and f"model.{part}.attributes_sha256" in findings.keys:
         # What is loaded is another too: not a field that says with which release it was written.
         return replace(effect, weight=RECORDED)
-    if key.endswith(_ADAPTED) and _same_files(part, findings) and _other_files(part, findings):
+    adapted = part is not None and key.endswith(_ADAPTED)
+    if adapted and _same_files(part, findings) and _other_files(part, findings):
         # It holds modules of the part whose file is another: the ControlNet of Z-Image does.
         return replace(effect, weight=LIKELY)
     if key.endswith(".attributes_sha256") and role_of(part) is Role.DECODER:
@@ -186,18 +187,27 @@ def _grew(parameters: KeyDifference) -> bool:
 
 def _same_files(component: str, findings: Findings) -> bool:
     """Say whether the files of a component are on record on both sides, and the same."""
-    prefix = f"model_file.{component}/"
     known = findings.sides.present.environment or {}
-    own = [key for key in known if key.startswith(prefix)]
-    return bool(own) and not any(key.startswith(prefix) for key in findings.keys)
+    own = {key for key in known if _is_file_of(component, key, known)}
+    return bool(own) and own.isdisjoint(findings.keys)
 
 
-def _other_files(component: str | None, findings: Findings) -> bool:
+def _other_files(component: str, findings: Findings) -> bool:
     """Say whether the weights' file of another component is another."""
-    own = f"model_file.{component}/"
+    known = findings.sides.present.environment or {}
     return any(
         key.startswith("model_file.")
-        and not key.startswith(own)
         and key.endswith((".safetensors", ".bin"))
+        and not _is_file_of(component, key, known)
         for key in findings.keys
     )
+
+
+def _is_file_of(component: str, key: str, known: Mapping[str, Value]) -> bool:
+    """Say whether a key is of a file of the component: ``controlnet_1`` is the second of a list."""
+    head, _, path = key.partition(".")
+    folder = path.partition("/")[0]
+    if head != "model_file" or not folder.startswith(component):
+        return False
+    number = folder.removeprefix(component).removeprefix("_")
+    return not number or (number.isdigit() and f"model.{folder}.class" not in known)
