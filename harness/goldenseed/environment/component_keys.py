@@ -86,7 +86,7 @@ COMPONENT_KEYS: Final = (
     loaded_key(
         "model.{component}.quantisation",
         "how its weights are quantised",
-        "its config",
+        "its config, or the classes of its weights",
         follows=LIBRARIES,
     ),
     loaded_key(

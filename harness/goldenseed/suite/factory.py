@@ -78,6 +78,7 @@ _OF_A_FOLDER = (
     "pipeline",
     "components",
     "device_map",
+    "quantization",
     "allow_pickle",
     "backend",
 )

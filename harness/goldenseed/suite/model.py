@@ -19,6 +19,7 @@ from goldenseed.suite.part_specs import (
     ComponentSpec,
     EmbeddingSpec,
     IpAdapterSpec,
+    QuantizationSpec,
     VaeSpec,
 )
 
@@ -137,6 +138,7 @@ class ModelSpec:
     embeddings: tuple[EmbeddingSpec, ...] = ()
     vae: VaeSpec = field(default_factory=VaeSpec)
     compile: CompileSpec | None = None
+    quantization: QuantizationSpec | None = None
     offload: str = "none"
     """``none``, ``model``, ``sequential`` or ``group``."""
     device_map: str | None = None

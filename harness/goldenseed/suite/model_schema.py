@@ -143,6 +143,18 @@ class CompileSection(Section):
 Compile = Annotated[Annotated[CompileSection, SECTION] | Annotated[bool, PLAIN], CHOICE]
 
 
+class QuantizationSection(Section):
+    """How weights are quantised; every other key is an argument of diffusers' configuration."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
+
+    backend: Literal["torchao", "bitsandbytes"]
+    """The package that quantises."""
+    components: Annotated[tuple[ClassName, ...], Field(strict=False)] = ()
+    """Which parts are quantised; by default those that denoise."""
+
+
 class CaseModelSection(Section):
     """What a case may change of the model: only what needs no second load."""
 
@@ -190,6 +202,8 @@ class ModelSection(Section):
     """What waits on the CPU until it computes: whole parts, layers one by one, or their groups."""
     compile: Compile = False
     """Whether parts are compiled by `torch.compile`, and how."""
+    quantization: QuantizationSection | None = None
+    """How weights are quantised as they are loaded."""
     vae: VaeSection = VaeSection()
     """How the VAE works on large images, and on several."""
     scheduler: SchedulerSection | None = None

@@ -32,6 +32,8 @@ def check_parts(document: Document, place: _Place, model: Mapping[str, Any]) -> 
         yield from _ip_adapter_faults(document, (*place, "ip_adapters", number), item)
     for number, item in _items(model.get("embeddings")):
         yield from _embedding_faults(document, (*place, "embeddings", number), item)
+    if isinstance(model.get("quantization"), dict):
+        yield from _quantization_faults(document, (*place, "quantization"), model.get("dtype"))
     if model.get("offload", "none") != "none" and model.get("device_map") is not None:
         what = "`model.offload` and `model.device_map` both say where parts lie"
         yield _problem(document, (*place, "device_map"), what, "keep one of the two")
@@ -39,6 +41,19 @@ def check_parts(document: Document, place: _Place, model: Mapping[str, Any]) -> 
     if device == "cpu" and offload in ("model", "sequential", "group"):
         what = f"`model.offload` is {offload}, and `model.device` is cpu, where all lies already"
         yield _problem(document, (*place, "offload"), what, "remove it, or name an accelerator")
+
+
+def _quantization_faults(document: Document, place: _Place, dtype: object) -> Iterator[Problem]:
+    """Refuse quantised weights where all is computed in float64, which they cannot be."""
+    suite = document.data if isinstance(document.data, dict) else {}
+    named = dtype.values() if isinstance(dtype, dict) else [dtype]
+    for needs, wide in (
+        ("determinism: portable", suite.get("determinism") == "portable"),
+        ("dtype: float64", "float64" in named),
+    ):
+        if wide:
+            what = f"`model.quantization` has no place beside `{needs}`"
+            yield _problem(document, place, what, "remove one of the two")
 
 
 def _component_faults(document: Document, place: _Place, components: object) -> Iterator[Problem]:

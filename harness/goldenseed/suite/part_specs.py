@@ -82,6 +82,18 @@ class CompileSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class QuantizationSpec:
+    """How weights are quantised as they are loaded."""
+
+    backend: str
+    """``torchao`` or ``bitsandbytes``: the package's name."""
+    components: tuple[str, ...] = ()
+    """By name; empty for the denoisers."""
+    options: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Arguments of the backend's configuration in diffusers."""
+
+
+@dataclass(frozen=True, slots=True)
 class VaeSpec:
     """How the VAE works on large images and on several."""
 

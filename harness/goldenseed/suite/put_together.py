@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,19 @@ from goldenseed.suite.model_schema import (
     ComponentSection,
     IpAdapterSection,
     ModelSection,
+    QuantizationSection,
 )
 from goldenseed.suite.part_specs import (
     CompileSpec,
     ComponentSpec,
     EmbeddingSpec,
     IpAdapterSpec,
+    QuantizationSpec,
     VaeSpec,
 )
 
 _Place = tuple[str | int, ...]
-_MOVED = ("pipeline", "offload", "device_map", "compile", "vae", "dtype")
+_MOVED = ("pipeline", "offload", "device_map", "compile", "quantization", "vae", "dtype")
 """Keys whose lines are told where what they ask for is impossible."""
 
 
@@ -58,6 +61,7 @@ def parsed_parts(document: Document, place: _Place, section: ModelSection) -> di
         "dtypes": tuple(sorted((k, str(v)) for k, v in dtypes.items() if k != "default")),
         "vae": VaeSpec(section.vae.tiling, section.vae.slicing),
         "compile": _compile(section.compile),
+        "quantization": _quantization(section.quantization),
         "offload": section.offload,
         "device_map": section.device_map,
         "lines": {key: document.key_line_of((*place, key)) for key in _MOVED},
@@ -139,6 +143,12 @@ def _compile(section: CompileSection | bool) -> CompileSpec | None:  # noqa: FBT
     return CompileSpec(section.components, options, section.force_eager)
 
 
+def _quantization(section: QuantizationSection | None) -> QuantizationSpec | None:
+    if section is None:
+        return None
+    return QuantizationSpec(section.backend, section.components, section.model_extra or {})
+
+
 def described_parts(model: ModelSpec) -> dict[str, Any]:
     """Return what the recipe says of how a model is put together; None for what it leaves out."""
     vae = {name: True for name in ("tiling", "slicing") if getattr(model.vae, name)}
@@ -166,6 +176,7 @@ def described_parts(model: ModelSpec) -> dict[str, Any]:
         or None,
         "vae": vae or None,
         "compile": None if model.compile is None else _described_compile(model.compile),
+        "quantization": model.quantization and _described_quantization(model.quantization),
         "offload": None if model.offload == "none" else model.offload,
         "device_map": model.device_map,
     }
@@ -223,6 +234,11 @@ def _described_compile(spec: CompileSpec) -> JsonValue:
     if spec.force_eager:
         found["force_eager"] = True
     return found or True
+
+
+def _described_quantization(spec: QuantizationSpec) -> JsonValue:
+    names: dict[str, JsonValue] = {"components": list(spec.components)} if spec.components else {}
+    return {"backend": spec.backend, **names, **deepcopy(dict(spec.options))}
 
 
 def _without_none(**values: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from goldenseed.suite.model_schema import (
     EmbeddingSection,
     IpAdapterSection,
     ModelSection,
+    QuantizationSection,
     VaeSection,
 )
 from goldenseed.suite.sections import (
@@ -219,6 +220,7 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("model", "ip_adapters"): IpAdapterSection,
         ("model", "embeddings"): EmbeddingSection,
         ("model", "compile"): CompileSection,
+        ("model", "quantization"): QuantizationSection,
         ("model", "vae"): VaeSection,
         ("determinism",): DeterminismSection,
         ("noise",): NoiseFileSection,

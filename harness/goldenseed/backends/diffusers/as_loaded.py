@@ -83,9 +83,17 @@ def _inductor_sha256() -> str:
 def _quantisation(module: Any) -> str | None:
     config = getattr(getattr(module, "config", None), "quantization_config", None)
     if config is None:
-        return None
+        return " ".join(sorted(kinds_of_quantised(module))) or None
     described = config.to_dict() if hasattr(config, "to_dict") else config
     return json.dumps(described, sort_keys=True, default=str)
+
+
+def kinds_of_quantised(module: torch.nn.Module) -> frozenset[str]:
+    """Name the classes of those parameters that libraries put in the place of torch's own."""
+    from torch.nn.parameter import Parameter, UninitializedParameter
+
+    kinds = {type(parameter) for parameter in module.parameters()}
+    return frozenset(kind.__name__ for kind in kinds - {Parameter, UninitializedParameter})
 
 
 def _memory_format(module: torch.nn.Module) -> str:

@@ -34,6 +34,7 @@ from goldenseed.backends.diffusers.portable import (
     round_weights,
     widened_noise_of,
 )
+from goldenseed.backends.diffusers.quantising import check_quantization
 from goldenseed.backends.protocol import (
     Generation,
     GenerationError,
@@ -239,6 +240,7 @@ class DiffusersBackend:
         model = case.model
         device = self._device_of(case)
         check_placement(model, device, case.suite.path)
+        check_quantization(model, device, case.suite.path, wide=self._wide(case))
         checked = None if model.factory else check_all(model, case.suite.path)
         with ExitStack() as while_loading:
             if self._wide(case):

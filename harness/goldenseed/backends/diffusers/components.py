@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -180,11 +181,13 @@ def load_components(
     dtype_of: Mapping[str, torch.dtype],
     reports: list[LoadingReport],
     suite: Path,
+    quantised: Mapping[str, Any],
     **options: Any,
 ) -> dict[str, Any]:
     """Load each part by its class's own ``from_pretrained``; return them by the pipeline's keyword.
 
-    What is reported of their weights is known by the parts' names. ``options`` are for models.
+    What is reported of their weights is known by the parts' names. ``options`` are for models,
+    ``quantised`` has the configurations of those whose weights are quantised.
 
     Raises:
         GoldenseedError: no library has the class.
@@ -200,6 +203,7 @@ def load_components(
                 str(part.folder),
                 local_files_only=True,
                 **_options(cls, part, dtype_of[spec.part], options),
+                **_quantised(quantised.get(spec.name)),
             )
         except Exception as error:
             what = f"cannot be loaded as a {part.class_name}: {type(error).__name__}: {error}"
@@ -223,6 +227,11 @@ def _options(
     own = {"use_safetensors": None if part.pickles else True, dtype_argument(cls): dtype}
     variant = part.spec.variant or options.get("variant")
     return {**options, **own, "variant": variant}
+
+
+def _quantised(config: Any) -> dict[str, Any]:
+    """Return a configuration as an option: a copy, since libraries change theirs."""
+    return {} if config is None else {"quantization_config": deepcopy(config)}
 
 
 def _class(part: CheckedPart, suite: Path) -> Any:

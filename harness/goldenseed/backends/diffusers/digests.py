@@ -91,11 +91,19 @@ def computed(module: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def tensor_sha256(tensor: torch.Tensor) -> str:
-    """Digest a tensor's bytes in C order; raises if it has none, as on the device ``meta``."""
+    """Digest a tensor's bytes in C order; raises if it has none, as on the device ``meta``.
+
+    Of one made of several, as quantised weights are: names, dtypes, shapes and digests of those.
+    """
     import torch
+    from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
     if tensor.is_meta:
         raise RuntimeError("its weights are not in memory")
+    if is_traceable_wrapper_subclass(tensor):  # torchao's, of which no bytes are to be had
+        names, _ = tensor.__tensor_flatten__()
+        parts = {name: getattr(tensor, name) for name in names}
+        return _lines_sha256([name, *each] for name, each in digests_of(parts).items())
     flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
     digest = hashlib.sha256()
     if flat.device.type == "cpu":

@@ -180,8 +180,8 @@ def replaced_on(target: Any) -> Iterator[str]:
     cls = type(target)
     for name, value in vars(target).items():
         own = getattr(cls, name, None)
-        if not callable(value) or not isinstance(own, FunctionType):
-            continue
+        if not callable(value) or not isinstance(own, FunctionType) or name == "extra_repr":
+            continue  # the last only tells what is printed of a part
         found = plain_function(value)
         while home_of(found).startswith("goldenseed.") and hasattr(found, "__wrapped__"):
             found = plain_function(found.__wrapped__)

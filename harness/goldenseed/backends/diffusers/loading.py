@@ -14,6 +14,11 @@ from goldenseed.backends.diffusers.components import check_slots, load_component
 from goldenseed.backends.diffusers.factory import build, own_class
 from goldenseed.backends.diffusers.failures import Situation, absent_packages_fault, failure
 from goldenseed.backends.diffusers.places import dtype_argument, dtype_for
+from goldenseed.backends.diffusers.quantising import (
+    as_option,
+    check_quantised,
+    quantizations,
+)
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.device import forget_peak
@@ -74,6 +79,8 @@ def load_pipeline(
             else _pipeline_class(diffusers, model.pipeline or whole.pipeline, whole)
         )
         check_slots(cls, model, path)
+        own = {each.spec.name: each.class_name for each in parts}
+        quantised = quantizations(model, {**whole.classes, **own}, path)
         # Only so do the libraries fill missing weights; else they leave them without memory.
         filling = {"low_cpu_mem_usage": False} if allow_new_weights else {}
         try:
@@ -86,15 +93,18 @@ def load_pipeline(
                 trust_remote_code=False,
                 **filling,
                 **({"device_map": model.device_map} if model.device_map else {}),
+                **as_option({name: quantised[name] for name in quantised.keys() - own.keys()}),
                 **load_components(
                     parts,
                     {each.spec.part: _own_dtype(each, dtypes, dtype, wide=wide) for each in parts},
                     reports,
                     path,
+                    quantised,
                     variant=model.variant,
                     **filling,
                 ),
             )
+            check_quantised(loaded, quantised, model, path)
             if model.device_map is None and model.offload == "none":
                 loaded = loaded.to(device)
         except GoldenseedError:

@@ -87,8 +87,14 @@ def _called(module: Any) -> str:
 
 
 def _sample(layer: Any) -> torch.Tensor:
-    shape = (1, _TOKENS, layer.in_features)
-    return layer.weight.new_zeros(shape)  # type: ignore[no-any-return]
+    return _zeros(layer.weight, (1, _TOKENS, layer.in_features))
+
+
+def _zeros(like: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """Make zeros of a weight's dtype where it lies; quantised weights cannot do so themselves."""
+    import torch
+
+    return torch.zeros(shape, dtype=like.dtype, device=like.device)
 
 
 def _name_of(operations: list[str]) -> str:
@@ -108,7 +114,7 @@ def _choice(module: Any) -> str:
 
     weight = module.to_q.weight
     shape = (1, module.heads, _TOKENS, weight.shape[0] // module.heads)
-    sample = weight.new_zeros(shape)
+    sample = _zeros(weight, shape)
     choice = torch._fused_sdp_choice(sample, sample, sample)  # noqa: SLF001 - nothing public tells
     return str(torch.nn.attention.SDPBackend(choice).name)
 

@@ -45,6 +45,7 @@ _FIELDS: Final = (
     (r"model\.embeddings(\..*)?", Cause.EMBEDDING, effects.TEXT | {Place.TOKEN_IDS}),
     (r"model\.vae(\..*)?", Cause.VAE_TILING, effects.VAE | {Place.LATENTS}),
     (r"model\.(offload|device_map|compile)(\..*)?", Cause.KERNELS, effects.COMPUTED),
+    (r"model\.quantization(\..*)?", Cause.DTYPE, effects.COMPUTED),
     (r"model\.component_dtypes(\..*)?", Cause.DTYPE, effects.COMPUTED | effects.NOISE),
     (r"call\.\w*attention_kwargs(\..*)?", Cause.LORA, _LORA),
     (r"inputs\.(negative_)?(pooled_)?prompt_embeds\w*(\..*)?", Cause.CASE_INPUT, _LAYER),

@@ -136,3 +136,22 @@ def test_the_compilers_configuration_counts_where_it_is_at_work():
     with inductor.patch(max_autotune=not inductor.max_autotune):
         assert described(module)["inductor_sha256"] != plain
     assert described(module)["inductor_sha256"] == plain
+
+
+def test_weights_made_of_several_tensors_are_digested_by_all_and_named_by_their_class():
+    from torch.testing._internal.two_tensor import TwoTensor
+
+    def quantised(scale: float) -> torch.nn.Module:
+        module = torch.nn.Linear(2, 2, bias=False)
+        weight = TwoTensor(torch.ones(2, 2), torch.full((2, 2), scale))
+        module.weight = torch.nn.Parameter(weight, requires_grad=False)
+        return module
+
+    assert (
+        described(quantised(1.0))["weights_sha256"] == described(quantised(1.0))["weights_sha256"]
+    )
+    assert (
+        described(quantised(1.0))["weights_sha256"] != described(quantised(2.0))["weights_sha256"]
+    )
+    assert described(quantised(1.0))["quantisation"] == "TwoTensor"
+    assert described(model())["quantisation"] is None

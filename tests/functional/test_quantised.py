@@ -1,0 +1,144 @@
+"""Weights quantised as they are loaded: refused before that, or repeated and named first."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tiny_pipelines import tiny_flux
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+HEAD = "suite: quantised\nmodel:\n"
+CASES = """
+defaults: {call: {num_inference_steps: 2, height: 32, width: 32, guidance_scale: 3.0}}
+cases:
+  - {id: a, prompt: a cat, seeds: [1]}
+"""
+INT8 = "  quantization: {backend: torchao, quant_type: Int8WeightOnlyConfig}\n"
+TORCHAO = importlib.util.find_spec("torchao") is not None
+if TORCHAO:  # before any session of these tests, which would forget its modules
+    importlib.import_module("torchao.quantization")
+needs_torchao = pytest.mark.skipif(
+    not TORCHAO, reason="torchao quantises, and is no dependency of the tests"
+)
+ABSENT = [
+    each for each in ("torchao", "bitsandbytes") if importlib.util.find_spec(each) is None
+] or [pytest.param("", marks=pytest.mark.skip(reason="all backends are installed"))]
+
+
+def write(project: Project, model: str, source: str = "  source: model\n") -> None:
+    project.suite.unlink(missing_ok=True)
+    (project.path / "quantised.suite.yaml").write_text(HEAD + source + model + CASES)
+
+
+def said(project: Project, model: str, **source: str) -> str:
+    """Run a suite whose model has these lines, 4 and on; return what is printed."""
+    write(project, model, **source)
+    text = project.run().stdout.str()
+    assert "Traceback" not in text
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("backend", ABSENT)
+def test_a_missing_package_is_named_before_anything_is_loaded(project: Project, backend: str):
+    (project.path / "empty").mkdir()  # of which loading would tell
+    source = "  source: empty\n"
+    found = said(project, f"  quantization: {{backend: {backend}}}\n", source=source)
+    assert f"quantised.suite.yaml:4: `model.quantization` by {backend} needs the package" in found
+    assert f"fix: pip install {backend}" in found
+
+
+@pytest.mark.parametrize(
+    ("model", "line", "what"),
+    [
+        ("  quantization: {backend: torchoa}\n", 4, "fix: write torchao"),
+        ("  quantization: {backend: gguf}\n", 4, "write one of torchao, bitsandbytes"),
+        ("  quantization: {quant_type: A}\n", 4, "backend"),
+        ("  quantization: true\n", 4, "true"),
+        ("  dtype: float64\n" + INT8, 5, "has no place beside `dtype: float64`"),
+        (INT8 + "determinism: portable\n", 4, "has no place beside `determinism: portable`"),
+    ],
+)
+def test_a_fault_of_quantization_in_the_file_stops_at_collection(
+    project: Project, model: str, line: int, what: str
+):
+    found = said(project, model)
+    assert "loading model" not in found
+    assert f"quantised.suite.yaml:{line}: " in found
+    assert what in found
+
+
+def test_a_factory_quantises_itself(project: Project):
+    (project.path / "makes.py").write_text("def build():\n    return None\n")
+    project.suite.unlink()
+    suite = "suite: made\nmodel:\n  factory: makes:build\n" + INT8 + CASES
+    (project.path / "made.suite.yaml").write_text(suite)
+    text = project.run().stdout.str()
+    assert "made.suite.yaml:4: `model.quantization` has no effect beside `factory`" in text
+
+
+@needs_torchao
+@pytest.mark.parametrize("part", ["", "components: [text_encoder], "])
+def test_a_quantised_model_repeats_itself_and_the_quantisation_is_named_first(
+    project: Project, part: str
+):
+    lock = "lock: q.lock.json\n"
+    write(project, INT8.replace("backend", f"{part}backend") + lock)
+    project.command("lock", "quantised.suite.yaml")
+    keys = json.loads((project.path / "q.lock.json").read_text())
+    assert "package.torchao" in str(keys)
+    assert "Int8WeightOnlyConfig" in str(keys)
+    project.accept_all()
+    project.run().assert_outcomes(passed=1)
+    assert project.record()["cases"][0]["verdict"] == "identical"
+    write(project, "")
+    project.run()
+    (found,) = project.record()["cases"]
+    first = found["diagnosis"]["causes"][0]
+    assert first["cause"] == "dtype"
+    assert "model.quantization" in str(first)
+    assert "model.unet.forwards" not in str(found["diagnosis"])
+    assert "could not be read" not in str(found)
+
+
+@needs_torchao
+def test_the_transformer_of_flux_is_quantised_in_part(project: Project):
+    tiny_flux(project.path / "flux")
+    kept = INT8.replace("}", ", modules_to_not_convert: [proj_out]}")
+    write(project, kept, source="  source: flux\n")
+    project.accept_all()
+    project.run().assert_outcomes(passed=1)
+    assert project.record()["cases"][0]["verdict"] == "identical"
+
+
+@needs_torchao
+@pytest.mark.parametrize(
+    ("options", "what", "fix"),
+    [
+        ("", "torchao needs a `quant_type`", "Int8WeightOnlyConfig"),
+        ("quant_type: Int8WeightOnlyConfg", "no class 'Int8WeightOnlyConfg'", "Int8WeightOnlyC"),
+        ("quant_type: {class: Int8WeightOnlyConfig, grup_size: 8}", "takes no 'grup_size'",
+         "group_size"),
+        ("quant_type: 8", "cannot be made: TypeError", "correct"),
+        ("quant_type: Int8WeightOnlyConfig, modules: [a]", "TorchAoConfig takes no 'modules'",
+         "modules_to_not_convert"),
+        ("quant_type: Int8WeightOnlyConfig, components: [unett]", "no component 'unett'", "unet"),
+        ("quant_type: Int8WeightOnlyConfig, components: [scheduler]", "no component 'scheduler'",
+         "unet"),
+        ("quant_type: Int8WeightOnlyConfig, modules_to_not_convert: ['']", "has no effect",
+         "leave it out"),
+    ],
+)  # fmt: skip
+def test_what_torchao_does_not_take_is_said_with_its_line(
+    project: Project, options: str, what: str, fix: str
+):
+    found = said(project, f"  quantization: {{backend: torchao, {options}}}\n")
+    found = found.partition("quantised.suite.yaml:4: ")[2]
+    assert what in found
+    assert fix in found.partition(" fix: ")[2]
