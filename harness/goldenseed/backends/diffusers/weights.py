@@ -12,6 +12,7 @@ from goldenseed.backends.diffusers.part_files import check_part, check_weights, 
 from goldenseed.core.errors import GoldenseedError
 
 MODEL_INDEX = "model_index.json"
+_MODULAR_INDEX = "modular_model_index.json"
 _LIBRARIES = frozenset({"diffusers", "transformers"})
 """Beside the modules of diffusers' own pipelines."""
 _LONGEST_NAME = 100
@@ -66,6 +67,12 @@ def _check_pipeline(
     folder: Path, variant: str | None, deepest: int, without: Collection[str] = ()
 ) -> tuple[str, Mapping[str, str], list[Path]]:
     """Check a pipeline's folder; return its class, its components' classes and all weight files."""
+    if (folder / _MODULAR_INDEX).exists() and not (folder / MODEL_INDEX).exists():
+        raise GoldenseedError(
+            "is a modular pipeline, which is not loaded yet",
+            path=folder / _MODULAR_INDEX,
+            fix=f"use a folder of the same model that has a {MODEL_INDEX}",
+        )
     index = read_object(folder / MODEL_INDEX, missing="a diffusers model folder has this file")
     pipeline = index.get("_class_name")
     if isinstance(pipeline, list) or (folder / "pipeline.py").exists():
