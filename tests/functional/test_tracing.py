@@ -59,7 +59,9 @@ def test_a_change_of_guidance_parts_at_the_first_step(project: Project):
     result = project.run(*ONE)
     result.stdout.fnmatch_lines([f"*first divergence: denoising step 1 of 3; {THEREFORE}"])
     result.stdout.fnmatch_lines(["*relative distance * there, * before the VAE*"])
-    result.stdout.fnmatch_lines(["*likely cause: guidance scale: *guidance_scale = conf*, about * (0.9*)"])
+    result.stdout.fnmatch_lines(
+        ["*likely cause: guidance scale: *guidance_scale = conf*, about * (0.9*)"]
+    )
     (case,) = project.record()["cases"]
     assert case["diagnosis"]["causes"][0]["cause"] == "guidance_scale"
     found = case["diagnosis"]["first_divergence"]
