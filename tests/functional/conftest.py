@@ -8,6 +8,7 @@ import pkgutil
 import shutil
 import signal
 import subprocess
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.pytester import SysModulesSnapshot
 from PIL import Image
 
 import goldenseed as package
@@ -35,6 +37,7 @@ cases:
     prompts: {red: a red ball, blue: a blue ball}
     seeds: {start: 0, count: 1}
 """
+LIBRARIES = {"torch", "transformers", "diffusers", "peft", "accelerate"}
 CASES = ("red-apple[seed=1]", "red-apple[seed=2]", "colours[red,seed=0]", "colours[blue,seed=0]")
 
 
@@ -47,6 +50,25 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def libraries_kept() -> Iterator[None]:
+    """Keep what a session in this process is the first to import of the large libraries.
+
+    pytester would forget it, and they cannot be imported twice: parts of torch register themselves
+    once, and a second class of tokenizers is another one than that of the pipelines.
+    """
+    restore = SysModulesSnapshot.restore
+
+    def keeping(snapshot: SysModulesSnapshot) -> None:
+        kept = {name: each for name, each in sys.modules.items() if name.split(".")[0] in LIBRARIES}
+        restore(snapshot)
+        sys.modules.update(kept)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SysModulesSnapshot, "restore", keeping)
+        yield
 
 
 @pytest.fixture(scope="session")
