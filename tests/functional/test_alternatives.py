@@ -76,6 +76,11 @@ LOADS_NOTED = """
             return original(folder, **options)
         if __WHERE__:
             StableDiffusionPipeline.from_pretrained = from_pretrained
+
+    def pytest_unconfigure(config):
+        from diffusers import StableDiffusionPipeline
+        if "from_pretrained" in vars(StableDiffusionPipeline):
+            del StableDiffusionPipeline.from_pretrained
 """
 
 
