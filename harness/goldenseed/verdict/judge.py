@@ -89,6 +89,23 @@ def judge(
             identical = Reason(code="identical", source="baseline")
             return Judgement(Verdict.IDENTICAL, (identical, *fallback), each, explained=True)
 
+    found = _by_elements(
+        now, accepted, comparable, limits=limits, tolerance=tolerance, mask=mask, shown=shown
+    )
+    return replace(found, reasons=(*found.reasons, *fallback, *_advice(found, accepted, now)))
+
+
+def _by_elements(
+    now: Evidence,
+    accepted: Accepted,
+    comparable: Sequence[Evidence],
+    *,
+    limits: Mapping[str, Limit],
+    tolerance: Tolerance,
+    mask: Image | None,
+    shown: Sequence[str],
+) -> Judgement:
+    """Judge every element that is not the accepted one; the worst decides."""
     names = tuple(dict.fromkeys((*shown, *(parse_gate(gate).metric for gate in limits))))
     against = _nearest(now, comparable, mask)
     record = on_record(against, now)
@@ -106,17 +123,23 @@ def judge(
     explained = not record.others and all(
         _for(each, tolerance).explains(each.metrics, measures) for each, _, _ in judged
     )
-    advice = () if verdict is Verdict.MATCH else calibration_advice(accepted, now, against)
     several = (differing(len(judged), len(now.elements), worst),) if now.elements else ()
     return Judgement(
         verdict,
-        (*of_element(reasons, worst), *several, *fallback, *advice),
+        (*of_element(reasons, worst), *several),
         against,
         worst.metrics,
         explained=explained or verdict is Verdict.MATCH,
         element=worst.index,
         elements=tuple((each, own) for each, own, _ in judged) if now.elements else (),
     )
+
+
+def _advice(found: Judgement, accepted: Accepted, now: Evidence) -> tuple[Reason, ...]:
+    """Say what a calibration would tell, where the image is no match."""
+    if found.verdict is Verdict.MATCH or found.against is None:
+        return ()
+    return tuple(calibration_advice(accepted, now, found.against))
 
 
 def _along_the_trace(

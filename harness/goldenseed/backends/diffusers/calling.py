@@ -122,12 +122,7 @@ class PipelineCall:
         except GoldenseedError:
             raise
         except Exception as error:
-            situation = Situation(case, self._device)
-            raise failure(error, situation, case.suite.path, case.line) or _failure(
-                case,
-                f"{self._name} raised {type(error).__name__}: {error}",
-                "correct the case's call, or see the original traceback with pytest --tb=long",
-            ) from error
+            raise self._told(case, error) from error
         seconds = time.perf_counter() - began
         try:
             returned = returned_by(output)
@@ -147,6 +142,15 @@ class PipelineCall:
             layers=None if layers is None else layers.finish(),
             in_force=tuple(in_force),
             remarks=self._text.remarks(case),
+        )
+
+    def _told(self, case: Case, error: Exception) -> GoldenseedError:
+        """Return what is said of an exception of the pipeline."""
+        situation = Situation(case, self._device)
+        return failure(error, situation, case.suite.path, case.line) or _failure(
+            case,
+            f"{self._name} raised {type(error).__name__}: {error}",
+            "correct the case's call, or see the original traceback with pytest --tb=long",
         )
 
     def settled(self) -> None:

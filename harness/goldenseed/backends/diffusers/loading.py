@@ -53,77 +53,82 @@ def load_pipeline(
     ``GenerationError`` if it cannot be loaded, or lacks weights and the suite does not allow that,
     ``OutOfMemoryError`` for too little memory, ``GoldenseedError`` if diffusers has no such class.
     """
+    forget_peak(device)
+    path = case.suite.path if checked is None else checked[0].folder
+    with _without_random_weights(case.model.allow_new_weights, path) as reports:
+        if checked is None:
+            assert case.model.factory is not None  # noqa: S101 - whoever calls it has looked
+            made = build(case, case.model.factory, dtype=dtype, device=device)
+        else:
+            made = _of_folders(*checked, case, reports, dtype=dtype, device=device)
+    return made, tuple(reports)
+
+
+def _of_folders(
+    whole: CheckedModel,
+    parts: tuple[CheckedPart, ...],
+    case: Case,
+    reports: list[LoadingReport],
+    *,
+    dtype: torch.dtype,
+    device: str,
+) -> Any:
     import diffusers
 
     model, path = case.model, case.suite.path
-    allow_new_weights = model.allow_new_weights
-    forget_peak(device)
-    if checked is None:
-        assert model.factory is not None  # noqa: S101 - whoever calls it has looked
-        with offline(), quietly() as messages, loading_reports() as reports:
-            try:
-                made = build(case, model.factory, dtype=dtype, device=device)
-            except Exception:
-                _refuse_random_weights(reports, messages, allow_new_weights, path)
-                raise
-        _refuse_random_weights(reports, messages, allow_new_weights, path)
-        return made, tuple(reports)
-
-    whole, parts = checked
+    cls = (
+        own_class(model.pipeline, model.pipeline_sha256, path)
+        if model.pipeline and "." in model.pipeline
+        else _pipeline_class(diffusers, model.pipeline or whole.pipeline, whole)
+    )
+    check_slots(cls, model, path)
+    own = {each.spec.name: each.class_name for each in parts}
+    quantised = quantizations(model, {**whole.classes, **own}, path)
     wide = dtype == dtype_for("float64")
     dtypes = {} if wide else {name: dtype_for(each) for name, each in model.dtypes}
-    with offline(), quietly() as messages, loading_reports() as reports:
-        cls = (
-            own_class(model.pipeline, model.pipeline_sha256, path)
-            if model.pipeline and "." in model.pipeline
-            else _pipeline_class(diffusers, model.pipeline or whole.pipeline, whole)
-        )
-        check_slots(cls, model, path)
-        own = {each.spec.name: each.class_name for each in parts}
-        quantised = quantizations(model, {**whole.classes, **own}, path)
+    own_dtypes = {each.spec.part: _own_dtype(each, dtypes, dtype, wide=wide) for each in parts}
+    common: dict[str, Any] = {"variant": model.variant}
+    if model.allow_new_weights:
         # Only so do the libraries fill missing weights; else they leave them without memory.
-        filling = {"low_cpu_mem_usage": False} if allow_new_weights else {}
-        try:
-            loaded = cls.from_pretrained(
-                str(whole.folder),
-                **{dtype_argument(cls): {"default": dtype, **dtypes} if dtypes else dtype},
-                variant=model.variant,
-                use_safetensors=None if whole.pickles else True,
-                local_files_only=True,
-                trust_remote_code=False,
-                **filling,
-                **({"device_map": model.device_map} if model.device_map else {}),
-                **as_option({name: quantised[name] for name in quantised.keys() - own.keys()}),
-                **load_components(
-                    parts,
-                    {each.spec.part: _own_dtype(each, dtypes, dtype, wide=wide) for each in parts},
-                    reports,
-                    path,
-                    quantised,
-                    variant=model.variant,
-                    **filling,
-                ),
-            )
-            check_quantised(loaded, quantised, model, path)
-            if model.device_map is None and model.offload == "none":
-                loaded = loaded.to(device)
-        except GoldenseedError:
-            _refuse_random_weights(reports, messages, allow_new_weights, whole.folder)
-            raise
-        except Exception as error:
-            _refuse_random_weights(reports, messages, allow_new_weights, whole.folder)
-            known = failure(error, Situation(case, device), path)
-            if known is not None:
-                raise known from error
-            raise GenerationError(
-                f"diffusers {diffusers.__version__} cannot load the {cls.__name__}: "
-                f"{type(error).__name__}: {error}",
-                path=whole.folder,
-                fix="check that the model is complete and that this diffusers release knows it",
-            ) from error
-    _refuse_random_weights(reports, messages, allow_new_weights, whole.folder)
+        common["low_cpu_mem_usage"] = False
+    try:
+        loaded = cls.from_pretrained(
+            str(whole.folder),
+            **{dtype_argument(cls): {"default": dtype, **dtypes} if dtypes else dtype},
+            use_safetensors=None if whole.pickles else True,
+            local_files_only=True,
+            trust_remote_code=False,
+            **common,
+            **({"device_map": model.device_map} if model.device_map else {}),
+            **as_option({name: quantised[name] for name in quantised.keys() - own.keys()}),
+            **load_components(parts, own_dtypes, reports, path, quantised, **common),
+        )
+        check_quantised(loaded, quantised, model, path)
+        if model.device_map is None and model.offload == "none":
+            loaded = loaded.to(device)
+    except GoldenseedError:
+        raise
+    except Exception as error:
+        raise failure(error, Situation(case, device), path) or GenerationError(
+            f"diffusers {diffusers.__version__} cannot load the {cls.__name__}: "
+            f"{type(error).__name__}: {error}",
+            path=whole.folder,
+            fix="check that the model is complete and that this diffusers release knows it",
+        ) from error
     loaded.set_progress_bar_config(disable=True)
-    return loaded, tuple(reports)
+    return loaded
+
+
+@contextmanager
+def _without_random_weights(allowed: Collection[str], path: Path) -> Iterator[list[LoadingReport]]:
+    """Load offline and quietly; where weights were filled at random, that is what is raised."""
+    with offline(), quietly() as messages, loading_reports() as reports:
+        try:
+            yield reports
+        except Exception:
+            _refuse_random_weights(reports, messages, allowed, path)
+            raise
+    _refuse_random_weights(reports, messages, allowed, path)
 
 
 def _own_dtype(
