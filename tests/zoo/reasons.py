@@ -53,13 +53,13 @@ REASONS = {
         "function of your own"
     ),
     "StableDiffusionPix2PixZeroPipeline": (
-        "it is called twice, `invert` first: give it as a function of your own"
+        "it is called twice, `invert` first: `before` says so, and this sweep does not"
     ),
     "LEditsPPPipelineStableDiffusion": (
-        "it is called twice, `invert` first: give it as a function of your own"
+        "it is called twice, `invert` first: `before` says so, and this sweep does not"
     ),
     "LEditsPPPipelineStableDiffusionXL": (
-        "it is called twice, `invert` first: give it as a function of your own"
+        "it is called twice, `invert` first: `before` says so, and this sweep does not"
     ),
     "StableDiffusionDiffEditPipeline": (
         "it is called three times, `generate_mask` and `invert` first: give it as a function of "

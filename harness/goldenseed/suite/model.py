@@ -150,6 +150,10 @@ class ModelSpec:
         own = {each.name: each.dtype for each in self.components if each.dtype is not None}
         return own.get(name) or dict(self.dtypes).get(name) or self.dtype
 
+    def refusal(self, suite: Path, key: str, what: str, fix: str) -> GoldenseedError:
+        """Return the error for what stands at a key of the section, with its line."""
+        return GoldenseedError(what, path=suite, line=self.lines.get(key), fix=fix)
+
     @property
     def fused(self) -> tuple[AdapterSpec, ...]:
         """Return the adapters that are merged into the weights."""

@@ -131,8 +131,8 @@ def needs_of(facts: ModelFacts) -> tuple[str, ...]:
         )
     if "invert" in signature.methods:
         needs.append(
-            f"{name} is called twice, `invert` first: write a function of your own that does "
-            "both, and name it as the model's `factory`"
+            f"{name} is called twice, `invert` first: say under the case's `before` what that is "
+            "given, and what of it the second call takes"
         )
     return tuple(needs)
 

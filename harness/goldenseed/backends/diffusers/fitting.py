@@ -6,8 +6,9 @@ A case that needs it otherwise has another model, and loads it.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.offline import offline
 from goldenseed.suite.parts import Role, is_denoiser, named
 
+_Refusal = Callable[[str, str, str], GoldenseedError]
+"""Makes an error of a key of the section ``model``, what is wrong, and the fix."""
+
 if TYPE_CHECKING:
     from goldenseed.suite.cases import Case
     from goldenseed.suite.model import ModelSpec
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 
 def check_placement(model: ModelSpec, device: str, suite: Path) -> None:
     """Refuse what needs an accelerator or a package that is not here; nothing is loaded yet."""
-    refusal = _Refusal(model, suite)
+    refusal = partial(model.refusal, suite)
     if model.offload != "none":
         if device.partition(":")[0] == "cpu":
             what = (
@@ -47,16 +51,6 @@ def check_placement(model: ModelSpec, device: str, suite: Path) -> None:
         )
 
 
-class _Refusal:
-    """Errors that name the line of a key of the section ``model``."""
-
-    def __init__(self, model: ModelSpec, suite: Path) -> None:
-        self._model, self._suite = model, suite
-
-    def __call__(self, key: str, what: str, fix: str) -> GoldenseedError:
-        return GoldenseedError(what, path=self._suite, line=self._model.lines.get(key), fix=fix)
-
-
 def fit(pipeline: Any, case: Case, device: str) -> tuple[str, ...]:
     """Put on the pipeline what the model of a case has beside its components; say what is odd.
 
@@ -66,7 +60,7 @@ def fit(pipeline: Any, case: Case, device: str) -> tuple[str, ...]:
 
     """
     model, suite = case.model, case.suite.path
-    refusal = _Refusal(model, suite)
+    refusal = partial(model.refusal, suite)
     remarks: list[str] = []
     with offline(), quietly():
         for embedding in model.embeddings:

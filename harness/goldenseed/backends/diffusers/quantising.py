@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.as_loaded import kinds_of_quantised
 from goldenseed.backends.diffusers.places import did_you_mean
-from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.parts import is_denoiser
 
 if TYPE_CHECKING:
@@ -42,18 +41,20 @@ def check_quantization(model: ModelSpec, device: str, suite: Path, *, wide: bool
     for package in (spec.backend, "accelerate"):
         if importlib.util.find_spec(package) is None:
             what = f"{backend} needs the package {package}"
-            raise _refusal(model, suite, what, f"pip install {package}")
+            raise model.refusal(suite, "quantization", what, f"pip install {package}")
     if spec.backend == "bitsandbytes" and device.partition(":")[0] == "cpu":
         what = f"{backend} needs an accelerator, and the device is {device}"
-        raise _refusal(model, suite, what, "choose a device (`model.device`), or use torchao")
+        raise model.refusal(
+            suite, "quantization", what, "choose a device (`model.device`), or use torchao"
+        )
     if wide:
         what = "quantised weights cannot be computed in float64, as is asked for here"
-        raise _refusal(model, suite, what, "remove `model.quantization`")
+        raise model.refusal(suite, "quantization", what, "remove `model.quantization`")
     import diffusers
 
     if not hasattr(diffusers.quantizers, "PipelineQuantizationConfig"):
         what = f"{backend} needs diffusers 0.34, and here is {diffusers.__version__}"
-        raise _refusal(model, suite, what, "pip install -U diffusers")
+        raise model.refusal(suite, "quantization", what, "pip install -U diffusers")
     _config(diffusers, model, suite)
 
 
@@ -74,10 +75,12 @@ def quantizations(model: ModelSpec, classes: Mapping[str, str], suite: Path) -> 
     names = spec.components or tuple(filter(is_denoiser, known))
     if absent := [name for name in names if name not in known]:
         what = f"there is no component {absent[0]!r} that could be quantised"
-        raise _refusal(model, suite, what, did_you_mean(absent[0], list(known)))
+        raise model.refusal(suite, "quantization", what, did_you_mean(absent[0], list(known)))
     if not names:
         fix = f"name `components`: {', '.join(known)}"
-        raise _refusal(model, suite, "no part of the model is a denoiser by name", fix)
+        raise model.refusal(
+            suite, "quantization", "no part of the model is a denoiser by name", fix
+        )
     return {name: _config(known[name], model, suite) for name in names}
 
 
@@ -95,8 +98,8 @@ def check_quantised(pipeline: Any, names: Collection[str], model: ModelSpec, sui
     for name in names:
         if not kinds_of_quantised(getattr(pipeline, name)):
             what = f"`model.quantization` has no effect on {name!r}: none of its weights took it"
-            raise _refusal(
-                model, suite, what, "leave it out of `components`, or change the options"
+            raise model.refusal(
+                suite, "quantization", what, "leave it out of `components`, or change the options"
             )
 
 
@@ -127,12 +130,14 @@ def _config(library: ModuleType, model: ModelSpec, suite: Path) -> Any:
         kind = options.get("quant_type")
         if kind is None:
             what, fix = "torchao needs a `quant_type`", "add `quant_type: Int8WeightOnlyConfig`"
-            raise _refusal(model, suite, what, fix)
+            raise model.refusal(suite, "quantization", what, fix)
         own = {"class": kind} if isinstance(kind, str) else kind
         options["quant_type"] = _object(own, model, suite)
     elif not any(options.get(each) is True for each in _SWITCHES):
         what = "bitsandbytes quantises nothing without `load_in_4bit` or `load_in_8bit`"
-        raise _refusal(model, suite, what, "add `load_in_4bit: true` or `load_in_8bit: true`")
+        raise model.refusal(
+            suite, "quantization", what, "add `load_in_4bit: true` or `load_in_8bit: true`"
+        )
     return _made(cls, options, model, suite)
 
 
@@ -148,7 +153,7 @@ def _object(value: Any, model: ModelSpec, suite: Path) -> Any:
     if not isinstance(cls, type):
         known = [each for each in dir(quantization) if each.endswith("Config")]
         what = f"torchao.quantization has no class {name!r}"
-        raise _refusal(model, suite, what, did_you_mean(str(name), known))
+        raise model.refusal(suite, "quantization", what, did_you_mean(str(name), known))
     _check_options(cls, options, model, suite)
     return _made(cls, options, model, suite)
 
@@ -160,7 +165,7 @@ def _check_options(cls: Any, options: Mapping[str, Any], model: ModelSpec, suite
     for name in options:
         if name not in taken:
             what = f"{cls.__name__} takes no {name!r}"
-            raise _refusal(model, suite, what, did_you_mean(name, taken))
+            raise model.refusal(suite, "quantization", what, did_you_mean(name, taken))
 
 
 def _made(cls: Any, options: Mapping[str, Any], model: ModelSpec, suite: Path) -> Any:
@@ -168,8 +173,6 @@ def _made(cls: Any, options: Mapping[str, Any], model: ModelSpec, suite: Path) -
         return cls(**options)
     except Exception as error:
         what = f"{cls.__name__} cannot be made: {type(error).__name__}: {error}"
-        raise _refusal(model, suite, what, "correct what `quantization` gives it") from error
-
-
-def _refusal(model: ModelSpec, suite: Path, what: str, fix: str) -> GoldenseedError:
-    return GoldenseedError(what, path=suite, line=model.lines.get("quantization"), fix=fix)
+        raise model.refusal(
+            suite, "quantization", what, "correct what `quantization` gives it"
+        ) from error
