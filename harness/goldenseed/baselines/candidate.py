@@ -11,10 +11,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from goldenseed.baselines.entry import (
-    ExactImage,
-    MeasuredTolerance,
-)
+from goldenseed.baselines.entry import ExactImage, MeasuredTolerance
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import pretty_json
 from goldenseed.trace.stages import Stage

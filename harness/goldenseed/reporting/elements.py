@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from goldenseed.core.listing import from_to
 from goldenseed.reporting.links import Picture, picture_of
 from goldenseed.runs.parts import ElementRecord
 from goldenseed.runs.record import CaseRecord
@@ -58,11 +59,10 @@ def elements_view(case: CaseRecord, folder: Path | None) -> ElementsView | None:
 def elements_in_words(elements: Sequence[ElementRecord]) -> str:
     """Say how many elements there are, which, and what became of them."""
     names = [each.name for each in elements]
-    which = ", ".join(names) if len(names) <= _FEW else f"{names[0]} … {names[-1]}"
     found = Counter(each.verdict for each in elements)
     counts = ", ".join(f"{found[each]} {each}" for each in reversed(Verdict) if found[each])
     noun = "element" if len(names) == 1 else "elements"
-    return f"{len(names):,} {noun} ({which})" + (f": {counts}" if counts else "")
+    return f"{len(names):,} {noun} ({from_to(names, _FEW)})" + (f": {counts}" if counts else "")
 
 
 def _distance(element: ElementRecord) -> float:

@@ -10,12 +10,7 @@ from pydantic import JsonValue
 
 from goldenseed.suite.document import Document
 from goldenseed.suite.factory import module_file, module_sha256
-from goldenseed.suite.model import (
-    AdapterSpec,
-    ModelSpec,
-    beside,
-    is_hub_id,
-)
+from goldenseed.suite.model import AdapterSpec, ModelSpec, beside, is_hub_id
 from goldenseed.suite.model_schema import (
     AdapterSection,
     CompileSection,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from goldenseed.core.elements import is_tensor, relative_distance
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.listing import from_to
 from goldenseed.verdict.evidence import Evidence
 from goldenseed.verdict.model import Reason
 
@@ -98,10 +99,7 @@ def _which(names: Sequence[str | None]) -> str:
     Of one picture that is ``1``.
     """
     named = [each for each in names if each is not None]
-    if not named:
-        return str(len(names))
-    shown = ", ".join(named) if len(named) <= _NAMED else f"{named[0]} … {named[-1]}"
-    return f"{len(names)} ({shown})"
+    return f"{len(names)} ({from_to(named, _NAMED)})" if named else str(len(names))
 
 
 def _measured(

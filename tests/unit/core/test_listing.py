@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from goldenseed.core.listing import first_of
+from goldenseed.core.listing import first_of, from_to
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,8 @@ def test_what_is_beyond_the_first_is_counted(number: int, said: str):
 
 def test_large_numbers_are_grouped_and_the_sign_between_is_the_caller_s():
     assert first_of(["a"] * 5002, 2, between="; ") == "a; a and 5,000 more"
+
+
+def test_a_series_is_named_by_its_ends_where_it_is_long():
+    assert from_to(["a", "b"], 2) == "a, b"
+    assert from_to(["a", "b", "c"], 2) == "a … c"

@@ -14,11 +14,7 @@ from goldenseed.backends.diffusers.components import check_slots, load_component
 from goldenseed.backends.diffusers.factory import build, own_class
 from goldenseed.backends.diffusers.failures import Situation, absent_packages_fault, failure
 from goldenseed.backends.diffusers.places import dtype_argument, dtype_for
-from goldenseed.backends.diffusers.quantising import (
-    as_option,
-    check_quantised,
-    quantizations,
-)
+from goldenseed.backends.diffusers.quantising import as_option, check_quantised, quantizations
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.device import forget_peak
