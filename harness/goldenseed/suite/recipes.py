@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from pydantic import JsonValue
@@ -144,6 +145,7 @@ def locked_models(suite: Suite) -> dict[str, tuple[str | None, Case]]:
     return {k: (None if k == first else by_model[k][0].id, by_model[k][0]) for k in ordered}
 
 
+@lru_cache(maxsize=1024)  # asked for every case, and a specification is known by its identity
 def model_key(model: ModelSpec) -> str:
     """Digest what decides whether one loaded model serves, whatever it wears.
 
