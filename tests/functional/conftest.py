@@ -71,6 +71,30 @@ def libraries_kept() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def classes_left_alone() -> Iterator[None]:
+    """Fail a test after which a class of diffusers is another: later tests would run on that."""
+    before = methods_of_diffusers()
+    yield
+    after = methods_of_diffusers()
+    assert {cls: after[cls] for cls in before} == before
+
+
+def methods_of_diffusers() -> dict[type, dict[str, int]]:
+    """Return the identities of what each class of diffusers' pipelines and schedulers defines."""
+    classes = {
+        each
+        for name, module in sys.modules.items()
+        if name.startswith(("diffusers.pipelines.", "diffusers.schedulers."))
+        for each in vars(module).values()
+        if isinstance(each, type) and each.__module__ == name
+    }
+    return {
+        cls: {name: id(value) for name, value in vars(cls).items() if not name.startswith("_abc")}
+        for cls in classes
+    }
+
+
 @pytest.fixture(scope="session")
 def imported() -> None:
     """Import what a session needs: pytester forgets what is first imported in a session of its.
