@@ -12,7 +12,7 @@ import secrets
 import stat
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -136,6 +136,32 @@ def remove_leftovers(folder: Path, *, older_than_seconds: float = 3600.0) -> tup
                     path.unlink()
                     removed.append(path)
     return tuple(sorted(removed))
+
+
+def remove_files(paths: Iterable[Path]) -> None:
+    """Delete files, each only if it is a regular one, and flush their folders to the disk.
+
+    What is gone already, or became something else, is left.
+
+    Raises:
+        GoldenseedError: one cannot be deleted; those before it are.
+
+    """
+    folders: dict[Path, None] = {}
+    for path in paths:
+        try:
+            if path.is_symlink() or not path.is_file():
+                continue
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise GoldenseedError(
+                f"cannot be deleted: {words_of(error)}",
+                path=path,
+                fix=_FIXES.get(error.errno or 0, "see that its folder can be written"),
+            ) from error
+        folders[path.parent] = None
+    for folder in folders:
+        _flush_folder(folder)
 
 
 def canonical_json(value: object) -> bytes:

@@ -52,6 +52,15 @@ class Place:
         words = ("goldenseed", "calibrate", shlex.quote(suite), shlex.quote(case), *self._folder)
         return (*words, "--harmless", shlex.quote(harmless)) if harmless else words
 
+    def renaming(self, *names: str) -> tuple[str, ...]:
+        """Return the words that move baselines to the names their cases have now."""
+        words = ("goldenseed", "accept", shlex.quote(self.run), *map(shlex.quote, names))
+        return (*words, "--renamed", *self._folder, "--reason", REASON)
+
+    def pruning(self) -> tuple[str, ...]:
+        """Return the words that list what of the baselines belongs to nothing."""
+        return ("goldenseed", "prune", shlex.quote(self.run), *self._folder)
+
     @property
     def _folder(self) -> tuple[str, ...]:
         return () if self.baselines is None else ("--baselines", shlex.quote(self.baselines))

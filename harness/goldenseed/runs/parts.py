@@ -37,6 +37,17 @@ class ElementRecord(Document):
     """A copy of the accepted one, relative to the run's folder."""
 
 
+class MaskUsed(Document):
+    """Which pixels of a case did not count."""
+
+    source: str | None = None
+    """The mask's file as the suite names it."""
+    ignore: tuple[tuple[int, int, int, int], ...] = ()
+    """Left, top, width and height of each region that was ignored."""
+    image: str
+    """Mask and regions as one picture, white where pixels counted; relative to the folder."""
+
+
 class Try(Document):
     """What came of one try at a case that was run more than once."""
 
@@ -62,6 +73,19 @@ class NotCompared(Document):
     line: int | None = None
     why: str
     """What pytest says of it: ``skipped: too slow for this machine``."""
+
+
+class InputUsed(Document):
+    """A picture or tensor that the pipeline was given."""
+
+    argument: str
+    """The pipeline's keyword, and the place in a list: ``image``, ``control_image[1]``."""
+    source: str
+    """The file as the suite names it."""
+    sha256: str
+    """The digest of the decoded values."""
+    file: str
+    """A copy, relative to the run's folder: of a picture a PNG as it was given."""
 
 
 class SetResult(Document):
@@ -107,3 +131,17 @@ class SetRecord(Document):
     """Why some or all of it could not be judged: ``3 of 8 cases ran``."""
     error: str | None = None
     """What went wrong while it was judged."""
+
+
+class Extent(Document):
+    """How much of its project a session ran: what it did not meet may be gone."""
+
+    whole: bool
+    """Whether it ran all that the project's settings say, and every test of it."""
+    narrowed: str | None = None
+    """What left something out, where it was not whole: ``-k``, ``a path``, ``tests left out``."""
+    failed: int = 0
+    """How many tests failed, golden or not."""
+    tests: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Of names in the baselines that are those of test files of which every test was run: the
+    tests that did not pass, as their images are called."""

@@ -20,7 +20,16 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.diagnosis.model import Diagnosis
 from goldenseed.environment.lock import LockDifference
-from goldenseed.runs.parts import Document, ElementRecord, NotCompared, SetRecord, Try
+from goldenseed.runs.parts import (
+    Document,
+    ElementRecord,
+    Extent,
+    InputUsed,
+    MaskUsed,
+    NotCompared,
+    SetRecord,
+    Try,
+)
 from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
@@ -53,30 +62,6 @@ class BaselineUsed(Document):
     """A copy inside the run's folder, relative to it, or None where it could not be copied."""
     run: str | None = None
     """The run whose image stands in the baseline's place, where two runs are compared."""
-
-
-class MaskUsed(Document):
-    """Which pixels of a case did not count."""
-
-    source: str | None = None
-    """The mask's file as the suite names it."""
-    ignore: tuple[tuple[int, int, int, int], ...] = ()
-    """Left, top, width and height of each region that was ignored."""
-    image: str
-    """Mask and regions as one picture, white where pixels counted; relative to the folder."""
-
-
-class InputUsed(Document):
-    """A picture or tensor that the pipeline was given."""
-
-    argument: str
-    """The pipeline's keyword, and the place in a list: ``image``, ``control_image[1]``."""
-    source: str
-    """The file as the suite names it."""
-    sha256: str
-    """The digest of the decoded values."""
-    file: str
-    """A copy, relative to the run's folder: of a picture a PNG as it was given."""
 
 
 class Seconds(Document):
@@ -282,6 +267,8 @@ class RunRecord(Document):
     """The cases that were selected and gave no image that anything was held against."""
     sets: tuple[SetRecord, ...] = ()
     """The sets of the suites that ran, in the order of the suites."""
+    extent: Extent | None = None
+    """How much of the project it ran; None where that is not on record."""
 
     def environment_of(self, case: CaseRecord) -> dict[str, EnvironmentValue]:
         """Return the environment in which ``case`` ran; raises ``GoldenseedError`` if unknown."""
