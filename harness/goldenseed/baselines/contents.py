@@ -73,7 +73,7 @@ class Contents:
                 if entry is not None:
                     entries[name] = entry
                     linked |= {name} if behind else set()
-                if entry is None or file.is_symlink():
+                if (entry is None or file.is_symlink()) and not child.is_symlink():
                     strangers.append(Stranger(file, _what(file)))
         return cls(entries, frozenset(linked), tuple(files), tuple(strangers))
 

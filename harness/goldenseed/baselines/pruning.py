@@ -78,7 +78,7 @@ def plan_pruning(places: Places, gone: Collection[Name], profiles: Collection[st
     return PrunePlan(tuple(pruned), contents.unnamed(places, left), tuple(kept), contents.strangers)
 
 
-def prune(places: Places, gone: Collection[Name], profiles: Collection[str]) -> PrunePlan:
+def prune_baselines(places: Places, gone: Collection[Name], profiles: Collection[str]) -> PrunePlan:
     """Delete what ``plan_pruning`` plans, one writer at a time; return what was deleted.
 
     Entries go first, and what they name after that, so that a process killed at any moment leaves

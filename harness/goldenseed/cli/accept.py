@@ -23,6 +23,7 @@ from goldenseed.cli.common import (
     find_run,
 )
 from goldenseed.cli.output import say
+from goldenseed.cli.renamed import accept_renamed
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.candidates import candidates_of, open_candidates, who_accepts
 from goldenseed.runs.record import CaseRecord, RunRecord
@@ -42,6 +43,13 @@ def accept(
             "--overrule-rejection", help="Accept the cases named by their ids though rejected."
         ),
     ] = False,
+    renamed: Annotated[
+        bool,
+        typer.Option(
+            "--renamed",
+            help="Move baselines of the same recipe to what their cases are called now.",
+        ),
+    ] = False,
     by: By = None,
     reports: Reports = Path("reports"),
     baselines: Baselines = Path("baselines"),
@@ -51,6 +59,10 @@ def accept(
     A rejected image is never accepted unless its case is named and the rejection is overruled.
     """
     record, folder = find_run(run, reports)
+    if renamed:
+        signer = by or who_accepts(Path.cwd())
+        accept_renamed(record, cases, BaselineStore(baselines), by=signer, reason=reason)
+        return
     choice = choose_cases(record, cases)
     if overrule and not choice.named:
         raise GoldenseedError(

@@ -30,6 +30,7 @@ FOUND: Mapping[str, str] = {
     "init": "",
     "lock": "with `--check`, the environment is not the locked one",
     "probe": "the same once more gave other pixels",
+    "prune": "without `--yes`, there is something to delete",
     "reject": "",
     "report": "",
     "runs": "",

@@ -18,6 +18,7 @@ from goldenseed.cli import (
     init,
     lock,
     probe,
+    prune,
     report,
     runs,
     schema,
@@ -47,6 +48,7 @@ app.command("env")(env.env)
 app.command("init")(init.init)
 app.command("lock")(lock.lock)
 app.command("probe")(probe.probe)
+app.command("prune")(prune.prune)
 app.command("reject")(reject.reject)
 app.command("report")(report.report)
 app.command("runs")(runs.runs)
