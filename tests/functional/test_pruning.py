@@ -83,7 +83,7 @@ def test_images_of_tests_go_only_by_a_whole_run_that_is_younger_than_they_are(pr
     project.run()
     assert "tests that were collected were left out" in project.command("prune").stderr
     (project.path / "conftest.py").write_text("")
-    project.run("-n2")
+    project.run()
     early = project.record()["run_id"]
     entry = project.path / "baselines/test_it/test_b[y].json"
     entry.write_bytes(entry.read_bytes())
