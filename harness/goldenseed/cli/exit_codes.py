@@ -29,6 +29,7 @@ FOUND: Mapping[str, str] = {
     "env": "with `--diff`, a key differs",
     "init": "",
     "lock": "with `--check`, the environment is not the locked one",
+    "pending": "a case waits for a decision",
     "probe": "the same once more gave other pixels",
     "prune": "without `--yes`, there is something to delete",
     "reject": "",

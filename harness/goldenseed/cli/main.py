@@ -17,6 +17,7 @@ from goldenseed.cli import (
     env,
     init,
     lock,
+    pending,
     probe,
     prune,
     report,
@@ -47,6 +48,7 @@ app.command("diff")(diff.diff)
 app.command("env")(env.env)
 app.command("init")(init.init)
 app.command("lock")(lock.lock)
+app.command("pending")(pending.pending)
 app.command("probe")(probe.probe)
 app.command("prune")(prune.prune)
 app.command("reject")(reject.reject)

@@ -38,13 +38,25 @@ class Place:
             folder.name, reports=here / folder.parent, baselines=here / baselines, root=here
         )
 
-    def accepting(self, name: str | None = None) -> tuple[str, ...]:
+    def accepting(self, *names: str) -> tuple[str, ...]:
         """Return the shell's words, quoted, that accept ``suite::case``, or a placeholder for it.
 
         The reason is left to whoever decides.
         """
-        case = "SUITE::CASE…" if name is None else shlex.quote(name)
-        words = ("goldenseed", "accept", shlex.quote(self.run), case)
+        return self._decided("accept", names)
+
+    def rejecting(self, *names: str) -> tuple[str, ...]:
+        """Return the words that declare ``suite::case`` wrong, the reason left open likewise."""
+        return self._decided("reject", names)
+
+    def deciding(self) -> tuple[str, ...]:
+        """Return the words that apply the decisions which the page exported."""
+        words = ("goldenseed", "accept", shlex.quote(self.run), "--from", "decisions.json")
+        return (*words, *self._folder)
+
+    def _decided(self, verb: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        cases = map(shlex.quote, names) if names else ("SUITE::CASE…",)
+        words = ("goldenseed", verb, shlex.quote(self.run), *cases)
         return (*words, *self._folder, "--reason", REASON)
 
     def calibrating(self, suite: str, case: str, harmless: str) -> tuple[str, ...]:
