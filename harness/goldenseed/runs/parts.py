@@ -64,6 +64,24 @@ class Try(Document):
     error: str | None = None
 
 
+class Quarantined(Document):
+    """By whose leave a case may fail without failing the session."""
+
+    owner: str
+    reason: str
+    until: str
+    """The first day on which it fails again, in UTC: ``2026-12-31``."""
+    over: bool = False
+    """Whether that day had come when the case was run."""
+
+    @property
+    def words(self) -> str:
+        """What the suite says, in a sentence."""
+        if self.over:
+            return f"its quarantine ended on {self.until} ({self.owner}: {self.reason})"
+        return f"in quarantine until {self.until} ({self.owner}: {self.reason})"
+
+
 class NotCompared(Document):
     """A case that was selected, and of which no image was held against anything."""
 

@@ -27,6 +27,7 @@ from goldenseed.runs.parts import (
     InputUsed,
     MaskUsed,
     NotCompared,
+    Quarantined,
     SetRecord,
     Try,
 )
@@ -168,6 +169,8 @@ class CaseRecord(Document):
     """What is odd of the image or its making and changes no verdict, a sentence each."""
     xfail: str | None = None
     """The reason of the xfail mark that the case bears, where pytest went by it; may be empty."""
+    quarantine: Quarantined | None = None
+    """By whose leave it may fail; the verdict and ``passed`` are as ever."""
     retried: bool = False
     """Whether a plugin ran the case once more because of what came of it."""
     tries: tuple[Try, ...] = ()
@@ -212,6 +215,12 @@ class CaseRecord(Document):
     def unstable(self) -> bool:
         """Whether its tries did not all come to the same verdict and the same pixels."""
         return len({(each.verdict, each.pixels_sha256) for each in self.tries}) > 1
+
+    @property
+    def in_quarantine(self) -> bool:
+        """Whether it fails, and is to fail nothing: what somebody rejected is not spared."""
+        spared = self.quarantine is not None and not self.quarantine.over
+        return spared and not self.passed and self.verdict is not Verdict.REJECTED
 
     def failed(self, code: str, message: str) -> CaseRecord:
         """Return the record with the verdict ``error``, and what went wrong."""
