@@ -31,7 +31,7 @@
   }
 
   const mark = (passed) => (passed === true ? "pass" : passed === false ? el("strong", null, "fail") : "");
-  const metrics = (rows) => rows.length > 0 && table("Metrics against their limits", ["Metric", "Value", "Limit", "From", ""],
+  const metrics = (rows) => rows.length > 0 && table("Metrics against their limits", ["Metric", "Value", "Limit", "From", "Result"],
     rows.map((row) => el("tr", { class: row.passed === false && "fails" }, el("th", { scope: "row", title: row.gate || row.name }, row.label),
       el("td", { class: "n" }, row.value), el("td", { class: "n" }, row.limit), el("td", { class: "source" }, row.source), el("td", null, mark(row.passed)))), "metrics");
 
@@ -100,7 +100,7 @@
     details.prompt !== null && el("q", null, el("bdi", null, details.prompt)), details.seed !== null && el("span", { class: "seed" }, ` seed ${details.seed}`));
 
   page.fullCase = (row, details, stage) => [
-    el("header", { class: "case-head" }, el("h2", { id: "detail-title" }, title(row)), el("span", { class: "badge" }, row.verdict), el("span", { class: "decided" })),
+    el("header", { class: "case-head" }, el("h1", { id: "detail-title" }, title(row)), el("span", { class: "badge" }, row.verdict), el("span", { class: "decided" })),
     details.alarms.map((text) => el("p", { class: "alarm" }, text)),
     el("div", { class: "body" },
       el("div", { class: "seen" }, stage.element, past(details), elements(row, details.elements)),

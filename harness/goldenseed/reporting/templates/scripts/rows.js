@@ -23,13 +23,14 @@
     });
   };
 
-  const byName = (a, b) => a.suite.localeCompare(b.suite, "en", { numeric: true }) || a.id.localeCompare(b.id, "en", { numeric: true });
+  const { compare } = new Intl.Collator("en", { numeric: true });
+  const byName = (a, b) => (a.suite === b.suite ? 0 : compare(a.suite, b.suite)) || compare(a.id, b.id);
   page.ORDERS = {
     worst: { label: "worst first", compare: (a, b) => a.rank - b.rank || b.distance - a.distance },
     far: { label: "farthest first", compare: (a, b) => b.distance - a.distance },
     near: { label: "nearest first", compare: (a, b) => a.distance - b.distance },
     name: { label: "by suite and name", compare: byName },
-    metric: { label: "by deciding metric", compare: (a, b) => a.metric.localeCompare(b.metric) || b.distance - a.distance },
+    metric: { label: "by deciding metric", compare: (a, b) => compare(a.metric, b.metric) || b.distance - a.distance },
     cause: { label: "by cause", compare: (a, b) => a.group - b.group || b.distance - a.distance },
   };
 

@@ -70,7 +70,7 @@
       whole && page.el("div", { class: "views", role: "group", "aria-label": "How the images are shown" }, stage.buttons),
       stage.panes,
       whole && page.el("div", { class: "under" }, stage.controls,
-        page.el("span", { class: "zooming", role: "group", "aria-label": "Zoom" }, act("Zoom out", "−", () => stage.steps.farther()), act("Zoom in", "+", () => stage.steps.closer()), act("Show the whole image", "Fit", () => stage.steps.whole()), stage.zoomed)),
+        page.el("span", { class: "zooming", role: "group", "aria-label": "Zoom" }, act("Zoom out", "−", () => stage.steps.farther()), act("Zoom in", "+", () => stage.steps.closer()), act("Fit the whole image", "Fit", () => stage.steps.whole()), stage.zoomed)),
       whole && stage.readout);
     stage.start = () => {
       build(stage, page.VIEWS.some(([name]) => name === view) ? view : "side");

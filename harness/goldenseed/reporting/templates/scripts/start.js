@@ -22,11 +22,10 @@
 
   function bar(row) {
     const rows = page.shownRows, place = rows.indexOf(row);
-    const button = (label, name, what, key) => el("button", { type: "button", "aria-label": name, onclick: what }, label, key && " ", key && el("kbd", null, key));
-    const act = (label, decision, key) => page.allows(row, decision) && el("button", { type: "button", "aria-label": `${label} ${row.suite}::${row.id}`, onclick: () => page.ask([row], decision) }, label, " ", el("kbd", null, key));
+    const button = (label, key, what) => el("button", { type: "button", onclick: what }, label, " ", el("kbd", null, key));
+    const act = (label, decision, key) => page.allows(row, decision) && el("button", { type: "button", onclick: () => page.ask([row], decision) }, label, el("span", { class: "unseen" }, ` ${row.suite}::${row.id}`), " ", el("kbd", null, key));
     return el("nav", { class: "case-bar", "aria-label": "Cases" },
-      button("← All cases", "Back to all cases", () => page.close(), "Esc"),
-      button("Previous", "Previous case", () => page.move(-1), "k"), button("Next", "Next case", () => page.move(1), "j"),
+      button("← All cases", "Esc", () => page.close()), button("Previous", "k", () => page.move(-1)), button("Next", "j", () => page.move(1)),
       el("span", { class: "place" }, place < 0 ? "" : `${(place + 1).toLocaleString("en")} of ${rows.length.toLocaleString("en")}`),
       el("span", { class: "acts" }, act("Accept", "accept", "a"), act("Reject", "reject", "r"), act("Skip", "skip", "s")));
   }
