@@ -27,6 +27,7 @@ from goldenseed.baselines.verified import Verified
 from goldenseed.baselines.verifying import (
     accepted_image,
     accepted_modes,
+    measured_parts,
     parts_of,
     rejected_image,
     verified_element,
@@ -248,7 +249,7 @@ class BaselineStore:
             (each.unchanged, (each.tolerance, accepted_modes(each, by), each.exact))
             for each in found
         ]
-        with self._writing(path for each in found for path in self._parts_measured(each)):
+        with self._writing(path for each in found for path in measured_parts(self._places, each)):
             refuse(self.rejected(mode for each in found for mode in each.modes))
             plan = make_plan(self._places, proposals, lambda old, new: changes.measured(old, *new))
             for each in found:
