@@ -21,7 +21,7 @@ from goldenseed.baselines.places import Places
 from goldenseed.baselines.reading import ENTRY_LIMIT_BYTES, read_entry
 from goldenseed.baselines.rejections import Rejections, overruled, rejections_of
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import pretty_json, write_atomically
+from goldenseed.core.files import pretty_json, write_all
 
 
 class Outcome(StrEnum):
@@ -194,9 +194,7 @@ class Plan:
 
     def write(self) -> None:
         """Replace each changed entry, atomically; GoldenseedError if one cannot be written."""
-        texts = {path: _text(entry) for path, entry in self.entries.items()}
-        for path, text in texts.items():
-            write_atomically(path, text)
+        write_all({path: _text(entry) for path, entry in self.entries.items()})
 
 
 def make_plan(

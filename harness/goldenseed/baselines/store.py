@@ -32,7 +32,7 @@ from goldenseed.baselines.verifying import (
     rejected_image,
     verified_element,
 )
-from goldenseed.core.files import json_sha256, remove_leftovers
+from goldenseed.core.files import MANY, flush, json_sha256, remove_leftovers
 from goldenseed.trace.files import digest_of
 from goldenseed.trace.stages import Trace
 
@@ -167,11 +167,11 @@ class BaselineStore:
 
     def rejected(self, candidates: Iterable[Candidate]) -> tuple[tuple[Candidate, Rejections], ...]:
         """Return those of the candidates that somebody rejected, in whichever profile."""
-        found = (
-            (each, rejections_of(self.entry(each.suite, each.case), each.pixels_sha256))
+        return tuple(
+            (each, found)
             for each in candidates
+            if (found := rejections_of(self.entry(each.suite, each.case), each.pixels_sha256))
         )
-        return tuple((each, rejections) for each, rejections in found if rejections)
 
     def reject(
         self,
@@ -201,9 +201,9 @@ class BaselineStore:
     ) -> tuple[Step, ...]:
         """Accept and reject images, each for a reason of its own, all of them or none.
 
-        With ``replace`` an accepted image takes the place of what its profile accepts. ``guard`` is
-        called once the lock is held, and may raise what stops everything; with ``dry_run`` nothing
-        is locked or written. All else is as of ``accept``.
+        With ``replace`` an image takes the place of what its profile accepts. ``guard`` is called
+        under the lock, and may raise what stops everything; with ``dry_run`` nothing is locked or
+        written. All else is as of ``accept``.
         """
         signed = {each.reason: Signature.checked(by, each.reason, now) for each in decisions}
         accepted = [each.candidate for each in decisions if each.accepts]
@@ -224,8 +224,11 @@ class BaselineStore:
             refuse(self.rejected(c for c in accepted if (c.suite, c.case) not in overruling))
             plan = make_plan(self._places, proposals, partial(changes.decided, add=not replace))
             if not dry_run:
+                durable = len(plan.entries) < MANY
                 for step in plan.steps:
-                    self._store_parts(step)
+                    self._store_parts(step, durable=durable)
+                if not durable:
+                    flush()
                 plan.write()
         return plan.steps
 
@@ -272,18 +275,18 @@ class BaselineStore:
             remove_leftovers(self.root, older_than_seconds=0.0)
             yield
 
-    def _store_parts(self, step: Step) -> None:
+    def _store_parts(self, step: Step, *, durable: bool) -> None:
         """Write what the entry is about to name."""
         candidate = step.candidate
         if step.rejects:
             if step.outcome is Outcome.REJECTED:
                 stored.store_environment(self._places, candidate.environment)
             return
-        self._store_image(candidate)
+        self._store_image(candidate, durable=durable)
         if step.names_environment(json_sha256(candidate.environment)):
             stored.store_environment(self._places, candidate.environment)
         if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):
-            stored.store_trace(self._places, candidate.trace)
+            stored.store_trace(self._places, candidate.trace, durable=durable)
 
     def _store_candidate(self, candidate: Candidate) -> None:
         """Write all of a candidate that an entry may name."""
@@ -292,7 +295,7 @@ class BaselineStore:
         if candidate.trace is not None:
             stored.store_trace(self._places, candidate.trace)
 
-    def _store_image(self, candidate: Candidate) -> None:
+    def _store_image(self, candidate: Candidate, *, durable: bool = True) -> None:
         for sha256, mode in candidate.pictures:
             verified = partial(verified_element, candidate, sha256)
-            stored.store_element(self._places, sha256, mode, verified)
+            stored.store_element(self._places, sha256, mode, verified, durable=durable)
