@@ -157,13 +157,8 @@ class BaselineStore:
                 cannot be read, the lock cannot be had, or the folder cannot be written.
 
         """
-        return self.decide(
-            [Decision(each, reason, accepts=True) for each in candidates],
-            by=by,
-            replace=not add,
-            overruling=overruling,
-            now=now,
-        )
+        accepted = [Decision(each, reason, accepts=True) for each in candidates]
+        return self.decide(accepted, by=by, replace=not add, overruling=overruling, now=now)
 
     def rejected(self, candidates: Iterable[Candidate]) -> tuple[tuple[Candidate, Rejections], ...]:
         """Return those of the candidates that somebody rejected, in whichever profile."""
@@ -181,12 +176,12 @@ class BaselineStore:
         reason: str,
         now: datetime | None = None,
     ) -> tuple[Step, ...]:
-        """Put images on their profile's reject list, which also ends their acceptance there.
+        """Put images on their profile's reject list, and end their acceptance there.
 
         Arguments and errors are those of ``accept``; rejecting twice changes nothing.
         """
-        decisions = [Decision(each, reason, accepts=False) for each in candidates]
-        return self.decide(decisions, by=by, now=now)
+        rejected = [Decision(each, reason, accepts=False) for each in candidates]
+        return self.decide(rejected, by=by, now=now)
 
     def decide(
         self,
