@@ -212,8 +212,8 @@ class Answering(BaseHTTPRequestHandler):
         """Refuse, and hang up; a body is read first, or the browser would not hear of it."""
         self.close_connection = True
         length = self.headers.get("Content-Length", "0")
-        if length.isdecimal() and not self._body_read:
-            self.rfile.read(min(int(length), LARGEST_BODY))
+        if length.isdecimal() and int(length) <= LARGEST_BODY and not self._body_read:
+            self.rfile.read(int(length))
         self.send_response(status)
         self.send_header("Content-Type", _TYPES[".txt"])
         self._end(f"{why}\n".encode(), {"Cache-Control": "no-store", "Connection": "close"})

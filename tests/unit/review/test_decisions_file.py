@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reviewed import Reviewed, reviewed
 
 from commands import goldenseed
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.review.decisions import Decisions, read_decisions
-from reviewed import Reviewed, reviewed
 
 
 @pytest.fixture
