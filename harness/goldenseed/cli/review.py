@@ -6,6 +6,7 @@ import os
 import sys
 import webbrowser
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +21,11 @@ from goldenseed.reporting.html import write_report
 from goldenseed.reporting.view import run_view
 from goldenseed.review.commit import Committing
 from goldenseed.review.desk import Desk
+from goldenseed.review.pictures import Way
 from goldenseed.review.server import ReviewServer
 from goldenseed.review.session import Review
+from goldenseed.review.terminal import walk
+from goldenseed.review.tty import Terminal
 from goldenseed.runs.candidates import who_accepts
 
 
@@ -34,6 +38,17 @@ def review(
         bool,
         typer.Option("--replace", help="Accept images in place of what is accepted so far."),
     ] = False,
+    terminal: Annotated[
+        bool, typer.Option("--terminal", help="Decide here, one key a case, without a browser.")
+    ] = False,
+    pictures: Annotated[
+        Way | None,
+        typer.Option(
+            "--pictures",
+            help="How this terminal shows pictures.",
+            show_default="what it is found to be able to",
+        ),
+    ] = None,
     no_open: Annotated[
         bool, typer.Option("--no-open", help="Print the link, and start no browser.")
     ] = False,
@@ -50,7 +65,8 @@ def review(
 ) -> None:
     """Serve the report of RUN to browsers of this machine, and apply what is decided there.
 
-    Each decision is applied as it is made; Ctrl-C ends the review.
+    With --terminal the same is decided here. Each decision is applied as it is made; Ctrl-C ends
+    the review.
     """
     record, folder = find_run(run, reports)
     store = BaselineStore(baselines)
@@ -58,11 +74,16 @@ def review(
     committing = Committing.checked(store) if commit else None
     going_on = Review(desk)
     view = run_view(record, folder, place=Place.of_folder(folder, baselines))
-    write_report(view, folder)  # what lies there may be of anybody
     say(f"{record.run_id}: {view.outcome}")
     if not record.complete:
         say("the run is incomplete: nothing of it can be accepted")
-    _serve(going_on, folder, port, browse=not no_open)
+    with suppress(KeyboardInterrupt):
+        if terminal:
+            asked = walk(going_on, view, folder, lambda: Terminal(pictures))
+            say("" if asked else "nothing asks for a decision")
+        else:
+            write_report(view, folder)  # what lies there may be of anybody
+            _serve(going_on, folder, port, browse=not no_open)
     going_on.close()
     counts = Counter("rejected" if each.rejects else "accepted" for each in going_on.steps)
     say(f"accepted {counts['accepted']:,}, rejected {counts['rejected']:,}")
@@ -86,7 +107,4 @@ def _serve(going_on: Review, folder: Path, port: int, *, browse: bool) -> None:
         say(link)
         if browse and not (_has_screen() and webbrowser.open(link)):
             say("no browser is started here: open the link yourself, or decide with --terminal")
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            say("")
+        server.serve_forever()

@@ -74,6 +74,11 @@ class Review:
         """Who decides."""
         return self._desk.by
 
+    @property
+    def run_id(self) -> str:
+        """Whose images are decided on."""
+        return self._desk.record.run_id
+
     def new_page(self) -> str:
         """Return the token of a page that is shown now."""
         token = secrets.token_urlsafe(32)

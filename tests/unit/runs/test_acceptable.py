@@ -76,7 +76,7 @@ def test_gates_and_comments_are_no_part_of_a_recipe(suite: Path, tmp_path: Path)
     [
         (
             lambda text: text.replace("steps: 3", "steps: 4"),
-            "fruit.suite.yaml:5: fruit::apple[seed=1] has another recipe now than in the run: call.",
+            "fruit.suite.yaml:5: fruit::apple[seed=1] has another recipe now than in the run:",
         ),
         (lambda text: text.replace("red apple", "green apple"), "prompt changed"),
         (lambda text: text.replace("[1, 2]", "[1]"), "has no case fruit::apple[seed=2] any more"),
