@@ -87,6 +87,8 @@ def accept(
     """
     if decisions is not None and cases:
         raise GoldenseedError("--from has the cases: name none beside it")
+    if replace and _add:
+        raise GoldenseedError("--add keeps what --replace takes away: leave one of them out")
     if run is None and decisions is None:
         raise GoldenseedError("accept wants a run, or --from decisions.json", fix=_HOW)
     if reason is None and decisions is None:

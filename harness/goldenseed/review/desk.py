@@ -59,7 +59,7 @@ class Desk:
         for each in chosen:
             if not (each.decision.reason.strip() or default_reason.strip()):
                 raise GoldenseedError(
-                    f"the reason of {each.case.suite}::{each.case.id} is empty",
+                    f"{each.case.suite}::{each.case.id}: the reason is empty",
                     fix="give one: others will ask for it later",
                 )
         cases = [each.case for each in chosen]

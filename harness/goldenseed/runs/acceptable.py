@@ -14,7 +14,9 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
 from goldenseed.runs.inputs import names_cases, with_accepted_inputs
 from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.suite.document import read_document
 from goldenseed.suite.loading import load_suite
+from goldenseed.suite.model import is_hub_id
 from goldenseed.suite.recipes import recipe_differences, recipe_of
 
 if TYPE_CHECKING:
@@ -53,8 +55,9 @@ def _lines(ordered: Iterable[CaseRecord], store: BaselineStore, here: Path) -> I
         if not path.endswith(_SUITE_SUFFIX):
             continue
         file = suite_file(path, here)
-        if file is None:
-            yield f"{path} is not found from here: nobody asked whether it still has these recipes"
+        if file is None or _lacks_model(file):
+            what = "is not found from here" if file is None else "cannot be read without its model"
+            yield f"{path} {what}: nobody asked whether it still has these recipes"
         else:
             _check(file, cases, store)
 
@@ -62,6 +65,16 @@ def _lines(ordered: Iterable[CaseRecord], store: BaselineStore, here: Path) -> I
 def suite_file(path: str, here: Path) -> Path | None:
     """Return the file that a record calls ``path``, in ``here`` or the next folder above."""
     return next((each / path for each in (here, *here.parents) if (each / path).is_file()), None)
+
+
+def _lacks_model(file: Path) -> bool:
+    """Whether the suite's model lies on another machine; a suite cannot be read without it."""
+    data = read_document(file).data
+    model = data.get("model") if isinstance(data, dict) else None
+    source = model.get("source") if isinstance(model, dict) else None
+    if not isinstance(source, str) or is_hub_id(file, source):
+        return False
+    return not (file.parent / source).exists()
 
 
 def _check(file: Path, cases: Iterable[CaseRecord], store: BaselineStore) -> None:

@@ -96,7 +96,7 @@ def altered(what: str, project: Reviewed) -> tuple[dict[str, Any], str]:
         ),
         "no reason": (
             project.document(good, {**other, "reason": ""}),
-            "the reason of fruit::apple[seed=1] is empty",
+            "fruit::apple[seed=1]: the reason is empty",
         ),
         "a placeholder as reason": (project.document(good, {**other, "reason": "…"}), "the reason"),
         "an unknown decision": (

@@ -107,5 +107,12 @@ def test_where_the_suite_is_not_found_that_is_said(suite: Path, tmp_path: Path):
     assert line.startswith(f"{PATH} is not found from here")
 
 
+def test_where_the_model_is_on_another_machine_that_is_said(suite: Path, tmp_path: Path):
+    run = recorded(suite)
+    (suite.parent / "model").rmdir()
+    (line,) = check(run, tmp_path)
+    assert line.startswith(f"{PATH} cannot be read without its model")
+
+
 def test_the_images_of_tests_have_no_suite(suite: Path, tmp_path: Path):
     assert check(recorded(suite, "tests/test_fruit.py"), tmp_path) == ()
