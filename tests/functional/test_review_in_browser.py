@@ -192,7 +192,7 @@ def test_a_killed_review_has_done_what_the_page_was_told(drifted: Drifted, brows
         press(browser, "j")
         assert "Nothing was decided" in decide(browser, "r", "wrong")
     assert drifted.reasons(first)[0][-1] == "right"
-    assert not [each for each in (drifted.root / "baselines").rglob(".tmp-*")]
+    assert not list((drifted.root / "baselines").rglob(".tmp-*"))
     with drifted.review("--by", "ada") as review:
         open_case(browser, review.link(), "red-apple-1")
         wait(browser, "return window.goldenseed.decided().size === 1")

@@ -115,6 +115,9 @@ class Answering(BaseHTTPRequestHandler):
         if url.path == API:
             decided = self.server.review.decided(self._page_token())
             self._send(decided.to_bytes(), _TYPES[".json"])
+        elif url.path == "/favicon.ico":  # asked for by browsers, whatever the page says
+            self.send_response(HTTPStatus.NO_CONTENT)
+            self._end(None, {})
         elif url.path in {"/", "/index.html"}:
             self._send_page()
         else:

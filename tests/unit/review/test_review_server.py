@@ -365,7 +365,6 @@ def test_pictures_of_the_run_are_served(served: Served):
         "/%00",
         "/%ff",
         "/missing.png",
-        "/favicon.ico",
     ],
 )
 def test_nothing_outside_of_the_run_is_served(served: Served, path: str):
