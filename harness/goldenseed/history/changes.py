@@ -105,7 +105,8 @@ def _by_state(
         if of == TRACE and point.pixels != before.pixels:
             pass  # that the trace is another one goes without saying
         elif not equal:
-            certain = under >= STEADY and stays
+            known = point.recipe != before.recipe or records.differences(before, point) is not None
+            certain = known and under >= STEADY and stays
             certainty = Certainty.CERTAIN if certain else Certainty.POSSIBLE
             yield _change(before, point, of, certainty, records)
         elif held >= HELD and stays:

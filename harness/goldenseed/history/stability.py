@@ -101,7 +101,9 @@ def stability_of(points: Sequence[Point], records: Records) -> Stability:
     for point in points:
         if point.pixels is None:
             continue
-        place = next((i for i, each in enumerate(latest) if records.equal(each, point)), None)
+        place = next(
+            (i for i in reversed(range(len(latest))) if records.equal(latest[i], point)), None
+        )
         if place is None:
             latest.append(point)
             continue

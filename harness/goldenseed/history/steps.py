@@ -35,7 +35,8 @@ def steps_of(values: Sequence[float]) -> tuple[Step, ...]:
 
     Level for level: from the last change on, the place with the clearest change is taken, if the
     medians of up to ``WINDOW`` values on each side differ by ``SPREADS`` spreads and by ``SHARE``,
-    and at most one of the five values next to it on each side is on the wrong side of the middle.
+    the values next to it are on their sides of the middle, and so are at least four of the next
+    five on each side.
     """
     found: list[Step] = []
     start, place = 0, LEAST
@@ -62,9 +63,10 @@ def _step_at(values: Sequence[float], start: int, place: int) -> Step | None:
     if size <= max(least, SPREADS * max(_spread(old), _spread(new))):
         return None
     middle, rises = (step.before + step.after) / 2, step.after > step.before
-    wrong = sum((each > middle) == rises for each in old[-LEAST:])
-    wrong_after = sum((each < middle) == rises for each in new[:LEAST])
-    return None if max(wrong, wrong_after) > 1 else step
+    before = [(each < middle) == rises for each in reversed(old[-LEAST:])]
+    after = [(each > middle) == rises for each in new[:LEAST]]
+    lasts = before[0] and after[0] and min(sum(before), sum(after)) >= LEAST - 1
+    return step if lasts else None
 
 
 def _sides(

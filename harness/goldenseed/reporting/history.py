@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ _KEYS = 4
 """How many keys a line names."""
 _DECADES = 100.0
 """From which ratio of the values on a plot is logarithmic."""
+_TINY = 0.01
+"""Below which values are drawn in a power of ten."""
 _COMMIT = 10
 """How many digits of a commit are shown."""
 
@@ -44,7 +47,9 @@ def list_lines(told: Sequence[Told]) -> Iterator[str]:
                 str(each.last.verdict),
                 f"{len(each.points):,}",
                 stability_in_words(each.stability),
-                f"{_day(change.point.at)} {change_in_words(change)}" if change else "-",
+                f"{_day(change.point.at)} {change_in_words(change, commits=False)}"
+                if change
+                else "-",
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -93,11 +98,16 @@ def plot_lines(
     logarithmic = least >= 0 and max(above) >= _DECADES * min(above)
     floor = min(above) / 10 if logarithmic else 0.0
     zeros = least == 0 and logarithmic
+    # The plot's labels have few digits and no exponent.
+    tiny = not logarithmic and 0 < most < _TINY
+    power = math.floor(math.log10(most)) if tiny else 0
+    scale = 10.0**-power
     yield (
         f"  {measure}{unit}, {_value(measure, least)} to {_value(measure, most)}{lacking}"
+        f"{f'; drawn in 1e{power:03d}' if tiny else ''}"
         f"{'; 0 is drawn at the bottom of a logarithmic scale' if zeros else ''}"
     )
-    drawn = [(at, v if v > 0 or not logarithmic else floor) for at, v in values]
+    drawn = [(at, (v if v > 0 or not logarithmic else floor) * scale) for at, v in values]
     yield from _drawn(drawn, marks, logarithmic=logarithmic)
 
 
@@ -134,8 +144,8 @@ def stability_in_words(stability: Stability) -> str:
     return f"{whole} % of {stability.pairs:,} pairs (at least {least} %)"
 
 
-def change_in_words(change: Change) -> str:
-    """Return ``image, certain: diffusers 0.41.0 → 0.42.1; commit 1a2b3c… → 5d6e7f…``."""
+def change_in_words(change: Change, *, commits: bool = True) -> str:
+    """Return ``image, certain: diffusers 0.41.0 → 0.42.1, commit 1a2b3c → 5d6e7f``."""
     level = ""
     if change.old is not None and change.new is not None:
         level = f" {_value(change.of, change.old)} → {_value(change.of, change.new)}"
@@ -143,7 +153,7 @@ def change_in_words(change: Change) -> str:
     if change.differences is None:
         parts.append("where it was made is not on record")
     parts += _keys_in_words(change.differences or ())
-    if change.commits:
+    if commits and change.commits:
         old, new = (_commit(each) for each in change.commits)
         parts.append(f"commit {old} → {new}")
     if change.certainty is Certainty.UNEXPLAINED:
