@@ -95,9 +95,9 @@ def _named_by_profile(places: Places, profile: ProfileBaseline) -> Iterator[Path
             yield from (places.element(each.sha256, each.mode) for each in image.elements)
         else:
             yield places.image(image.pixels_sha256)
-        yield places.environment(image.environment_sha256)
     for past in (*profile.rejected, *profile.overruled):
         yield places.image(past.pixels_sha256)
+    yield from map(places.environment, profile.environments())
     yield from map(places.trace, profile.traces())
     if profile.tolerance is not None:
         kept = profile.tolerance

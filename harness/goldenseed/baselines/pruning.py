@@ -12,7 +12,8 @@ from goldenseed.baselines.contents import Contents, Name, Stranger
 from goldenseed.baselines.entry import BaselineEntry, ProfileBaseline
 from goldenseed.baselines.places import Places, exclusive
 from goldenseed.baselines.store import LOCK_TIMEOUT_SECONDS
-from goldenseed.core.files import remove_files, remove_leftovers, write_atomically
+from goldenseed.core.files import remove_leftovers, write_atomically
+from goldenseed.core.removing import remove_files
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from goldenseed.baselines.places import Places, exclusive, refuse_links
 from goldenseed.baselines.reading import read_entry
 from goldenseed.baselines.store import LOCK_TIMEOUT_SECONDS
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import remove_files, remove_leftovers, write_atomically
+from goldenseed.core.files import remove_leftovers, write_atomically
+from goldenseed.core.removing import remove_files
 
 
 def rename(

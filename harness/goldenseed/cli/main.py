@@ -15,12 +15,14 @@ from goldenseed.cli import (
     compare,
     diff,
     env,
+    history,
     init,
     lock,
     pending,
     probe,
     prune,
     report,
+    review,
     runs,
     schema,
     selfcheck,
@@ -46,6 +48,7 @@ app.command("calibrate")(calibrate.calibrate)
 app.command("compare")(compare.compare)
 app.command("diff")(diff.diff)
 app.command("env")(env.env)
+app.command("history")(history.history)
 app.command("init")(init.init)
 app.command("lock")(lock.lock)
 app.command("pending")(pending.pending)
@@ -53,6 +56,7 @@ app.command("probe")(probe.probe)
 app.command("prune")(prune.prune)
 app.command("reject")(reject.reject)
 app.command("report")(report.report)
+app.command("review")(review.review)
 app.command("runs")(runs.runs)
 app.command("schema")(schema.schema)
 app.command("selfcheck")(selfcheck.selfcheck)

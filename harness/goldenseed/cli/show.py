@@ -12,7 +12,12 @@ import typer
 
 from goldenseed.baselines.changes import text_of
 from goldenseed.baselines.decisions import Decision, decisions_of, earlier_versions
-from goldenseed.baselines.entry import AcceptedImage, BaselineEntry, ProfileBaseline
+from goldenseed.baselines.entry import (
+    AcceptedImage,
+    BaselineEntry,
+    ProfileBaseline,
+    RejectedImage,
+)
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import Baselines, Reports, fits
 from goldenseed.cli.output import say, say_json
@@ -146,7 +151,8 @@ def _images(baseline: ProfileBaseline, store: BaselineStore) -> Iterator[str]:
             f"    rejected {refused.pixels_sha256[:_DIGEST_SHOWN]}…  "
             f"{refused.rejected_at:%Y-%m-%d}  {refused.rejected_by}: {refused.reason}"
         )
-        yield f"             run {refused.run_id}, wrong in every profile"
+        made = f", {_fingerprint(refused, store)}" if refused.environment_sha256 else ""
+        yield f"             run {refused.run_id}{made}; wrong in every profile"
     for past in baseline.overruled:
         yield (
             f"    rejected {past.pixels_sha256[:_DIGEST_SHOWN]}…  "
@@ -160,11 +166,12 @@ def _elements(image: AcceptedImage) -> str:
     return f"{len(image.elements)} elements, {image.elements[0].name} " if image.elements else ""
 
 
-def _fingerprint(image: AcceptedImage, store: BaselineStore) -> str:
+def _fingerprint(image: AcceptedImage | RejectedImage, store: BaselineStore) -> str:
     """Name where an image was made: the digest, and what most often differs."""
-    digest = f"fingerprint {image.environment_sha256[:_DIGEST_SHOWN]}…"
+    made = image.environment_sha256 or ""
+    digest = f"fingerprint {made[:_DIGEST_SHOWN]}…"
     try:
-        found = store.environment(image.environment_sha256)
+        found = store.environment(made)
     except GoldenseedError as error:
         return f"{digest} (cannot be read: {error.what})"
     told = [f"{name} {found[key]}" for name, key in _TOLD if found.get(key) is not None]

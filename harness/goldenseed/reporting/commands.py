@@ -59,6 +59,12 @@ class Place:
         words = ("goldenseed", verb, shlex.quote(self.run), *cases)
         return (*words, *self._folder, "--reason", REASON)
 
+    @staticmethod
+    def running(suite: str, case: str, *, deep: bool = False) -> tuple[str, ...]:
+        """Return the words that run a case of a suite's file again, every layer traced if deep."""
+        words = ("pytest", shlex.quote(f"{suite}::{case}"))
+        return (*words, "--golden-trace=deep") if deep else words
+
     def calibrating(self, suite: str, case: str, harmless: str) -> tuple[str, ...]:
         """Return the words that measure a case of a suite's file, under named harmless changes."""
         words = ("goldenseed", "calibrate", shlex.quote(suite), shlex.quote(case), *self._folder)

@@ -71,6 +71,8 @@ def judged_fields(
         profile=against.profile or "unknown",
         pixels_sha256=whole,
         accepted_at=at,
+        accepted_by=against.by,
+        reason=against.why,
         image=None if before is None else pictures.keep(before, against.pixels_sha256),
         run=against.run,
     )

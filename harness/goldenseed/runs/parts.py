@@ -64,6 +64,14 @@ class Try(Document):
     error: str | None = None
 
 
+class Seconds(Document):
+    """Wall-clock seconds a case took."""
+
+    load: float = 0.0
+    generate: float = 0.0
+    compare: float = 0.0
+
+
 class Quarantined(Document):
     """By whose leave a case may fail without failing the session."""
 

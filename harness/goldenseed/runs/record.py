@@ -28,6 +28,7 @@ from goldenseed.runs.parts import (
     MaskUsed,
     NotCompared,
     Quarantined,
+    Seconds,
     SetRecord,
     Try,
 )
@@ -62,15 +63,10 @@ class BaselineUsed(Document):
     image: str | None = None
     """A copy inside the run's folder, relative to it, or None where it could not be copied."""
     run: str | None = None
-    """The run whose image stands in the baseline's place, where two runs are compared."""
-
-
-class Seconds(Document):
-    """Wall-clock seconds a case took."""
-
-    load: float = 0.0
-    generate: float = 0.0
-    compare: float = 0.0
+    """The run whose image stands in for it, where two runs are compared."""
+    accepted_by: str | None = None
+    reason: str | None = None
+    """Who accepted it and why; None of older records and of a run's image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +274,8 @@ class RunRecord(Document):
     """The sets of the suites that ran, in the order of the suites."""
     extent: Extent | None = None
     """How much of the project it ran; None where that is not on record."""
+    warnings: dict[str, int] = Field(default_factory=dict)
+    """What other packages warned of while images were made, numbers left out, and how often."""
 
     def environment_of(self, case: CaseRecord) -> dict[str, EnvironmentValue]:
         """Return the environment in which ``case`` ran; raises ``GoldenseedError`` if unknown."""
