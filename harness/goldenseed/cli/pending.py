@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,12 +13,13 @@ from goldenseed.cli.common import Baselines, Reports, find_run
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.listing import first_of
+from goldenseed.reporting.causes import CauseGroup, cause_groups
 from goldenseed.reporting.commands import Place
-from goldenseed.reporting.view import CaseView, case_view
-from goldenseed.reporting.words import count_of, name_of, place_of, shortened, visible
+from goldenseed.reporting.view import CaseView, run_view
+from goldenseed.reporting.words import count_of, name_of, shortened, visible
 from goldenseed.runs.folder import LATEST
-from goldenseed.runs.record import CaseRecord, RunRecord
-from goldenseed.runs.waiting import Alike, Waiting, waiting
+from goldenseed.runs.record import RunRecord
+from goldenseed.runs.waiting import Waiting, waiting
 
 SCHEMA_VERSION = 1
 """What ``schema_version`` of ``--json`` says; raised when a field changes its meaning."""
@@ -46,25 +47,27 @@ def pending(
     record, folder = find_run(run, reports)
     found = waiting(record, BaselineStore(baselines))
     place = Place.of_folder(folder, baselines)
+    open_cases = record.model_copy(update={"cases": found.cases})
+    groups = cause_groups(list(run_view(open_cases, place=place).cases))
     if as_json:
-        say_json(_document(record, found, place))
+        say_json(_document(record, found, groups, place))
     else:
-        for line in _lines(record, found, place):
+        for line in _lines(record, found, groups, place):
             say(visible(line, lines=False))
-    if found.groups:
+    if groups:
         raise typer.Exit(ExitCode.FOUND)
 
 
-def _lines(run: RunRecord, found: Waiting, place: Place) -> Iterator[str]:
-    total = sum(1 for _ in found.cases)
-    waits = count_of(total, "case waits", "cases wait")
-    yield f"{run.run_id}: {waits} for a decision" if total else f"{run.run_id}: nothing waits"
+def _lines(
+    run: RunRecord, found: Waiting, groups: Sequence[CauseGroup], place: Place
+) -> Iterator[str]:
+    waits = count_of(len(found.cases), "case waits", "cases wait")
+    yield f"{run.run_id}: {waits} for a decision" if groups else f"{run.run_id}: nothing waits"
     if not run.complete:
-        yield "  the run was cut short: run it again before you accept of it"
-    for number, group in enumerate(found.groups, 1):
-        yield f"{number}. {_heading(group)}"
-        for case in group.cases[:_SHOWN]:
-            yield f"     {_row(case_view(case, place))}"
+        yield "  the run was cut short: run it again, since nothing of it is accepted"
+    for number, group in enumerate(groups, 1):
+        yield f"{number}. {count_of(len(group.cases), 'case')}: {group.title}"
+        yield from (f"     {_row(case)}" for case in group.cases[:_SHOWN])
         if len(group.cases) > _SHOWN:
             yield f"     and {len(group.cases) - _SHOWN:,} more"
         yield from (f"   {line}" for line in _commands(group, place))
@@ -78,26 +81,13 @@ def _lines(run: RunRecord, found: Waiting, place: Place) -> Iterator[str]:
             yield f"{len(cases):,} {what}: {first_of(names, _NAMED)}"
 
 
-def _heading(group: Alike) -> str:
-    """Say what cases have in common: ``drift: 3 cases part at the initial noise: seed (0.98)``."""
-    cases = count_of(len(group.cases), "case")
-    if group.stage is None:
-        words = cases if not group.cause else f"{cases}, {group.cause}"
-    else:
-        part = "parts" if len(group.cases) == 1 else "part"
-        words = f"{cases} {part} at {place_of(group.stage, group.index)}"
-        words = f"{words}: {group.cause}" if group.cause else f"{words}, the cause is not known"
-    return f"{group.verdict.value}: {words}"
-
-
 def _row(case: CaseView) -> str:
     decided = "; ".join(each.statement for each in case.deciding)
-    verdict = f"{case.record.verdict.value} " if case.record.passed else ""
-    return shortened(f"{case.name}  {verdict}{decided}".rstrip(), _LINE)
+    return shortened(f"{case.record.verdict.value:12} {case.name}  {decided}".rstrip(), _LINE)
 
 
-def _commands(group: Alike, place: Place) -> Iterator[str]:
-    names = [name_of(case) for case in group.cases]
+def _commands(group: CauseGroup, place: Place) -> Iterator[str]:
+    names = [case.name for case in group.cases]
     if len(names) > _IN_A_COMMAND:
         yield f"decide  in the report, then {' '.join(place.deciding())}"
         return
@@ -105,20 +95,16 @@ def _commands(group: Alike, place: Place) -> Iterator[str]:
     yield f"reject  {' '.join(place.rejecting(*names))}"
 
 
-def _document(run: RunRecord, found: Waiting, place: Place) -> dict[str, Any]:
+def _document(
+    run: RunRecord, found: Waiting, groups: Sequence[CauseGroup], place: Place
+) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "run": run.run_id,
         "complete": run.complete,
         "groups": [
-            {
-                "verdict": group.verdict.value,
-                "stage": group.stage and group.stage.value,
-                "index": group.index,
-                "cause": group.cause or None,
-                "cases": [_case(case, place) for case in group.cases],
-            }
-            for group in found.groups
+            {"title": group.title, "cases": [_case(case, place) for case in group.cases]}
+            for group in groups
         ],
         "accepted": [name_of(case) for case in found.accepted],
         "rejected": [name_of(case) for case in found.rejected],
@@ -126,18 +112,18 @@ def _document(run: RunRecord, found: Waiting, place: Place) -> dict[str, Any]:
     }
 
 
-def _case(case: CaseRecord, place: Place) -> dict[str, Any]:
-    view = case_view(case, place)
+def _case(case: CaseView, place: Place) -> dict[str, Any]:
+    record = case.record
     return {
-        "suite": case.suite,
-        "case": case.id,
-        "path": case.path,
-        "line": case.line,
-        "profile": case.profile,
-        "verdict": case.verdict.value,
-        "passed": case.passed,
-        "pixels_sha256": case.pixels_sha256,
-        "reasons": [each.words for each in view.deciding],
-        "accept": " ".join(place.accepting(view.name)),
-        "reject": " ".join(place.rejecting(view.name)),
+        "suite": record.suite,
+        "case": record.id,
+        "path": record.path,
+        "line": record.line,
+        "profile": record.profile,
+        "verdict": record.verdict.value,
+        "passed": record.passed,
+        "pixels_sha256": record.pixels_sha256,
+        "reasons": [each.words for each in case.deciding],
+        "accept": " ".join(place.accepting(case.name)),
+        "reject": " ".join(place.rejecting(case.name)),
     }

@@ -83,9 +83,9 @@ def test_what_shares_a_cause_is_one_decision_and_the_worst_comes_first(project: 
     assert said[0] == f"{record().run_id}: 5 cases wait for a decision"
     headings = [line for line in said if line[0].isdigit() and line[1] == "."]
     assert headings == [
-        "1. drift: 3 cases part at denoising step 1: denoiser weights: unet (0.85)",
-        "2. incomparable: 1 case parts at the timesteps: step count: 4 → 3 (0.91)",
-        "3. new: 1 case",
+        "1. 3 cases: Moved at denoising step 1, likely cause: denoiser weights: unet (0.85)",
+        "2. 1 case: Incomparable at the timesteps, likely cause: step count: 4 → 3 (0.91)",
+        "3. 1 case: Nothing is accepted for this case yet",
     ]
     assert "seed=7]  ssim 0.9701 < min_ssim 0.9999" in said[2]
     assert "1 rejected, so to be mended: moved::three-ears[seed=5]" in said
@@ -132,7 +132,7 @@ def test_of_a_large_group_a_few_are_shown_and_the_page_decides(project: Path):
     many = [case("new", id=f"case-{number}") for number in range(41)]
     write(project, record().model_copy(update={"cases": tuple(many), "complete": False}))
     said = lines(project)
-    assert said[1] == "  the run was cut short: run it again before you accept of it"
+    assert said[1] == "  the run was cut short: run it again, since nothing of it is accepted"
     assert "     and 31 more" in said
     assert said[-1] == (
         "   decide  in the report, then goldenseed accept a-run --from decisions.json"
@@ -143,8 +143,9 @@ def test_json_has_every_case_with_its_commands(project: Path):
     document = json.loads(goldenseed(project, "pending", "a-run", "--json").stdout)
     assert document["schema_version"] == 1
     first = document["groups"][0]
-    assert (first["verdict"], first["stage"], first["index"]) == ("drift", "denoising_step", 0)
+    assert first["title"].startswith("Moved at denoising step 1")
     found = first["cases"][0]
+    assert (found["verdict"], found["passed"]) == ("drift", False)
     assert len(found["pixels_sha256"]) == 64
     assert found["accept"].startswith("goldenseed accept a-run 'moved::red-apple[seed=7]'")
     assert document["errors"] == ["moved::odd[seed=7]"]
