@@ -18,6 +18,7 @@ from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.inputs import InputCase, input_files
 from goldenseed.suite.loading import load_suite
+from goldenseed.verdict.model import UPDATED
 
 SUITE_SUFFIX = ".suite.yaml"
 _NO_SUITES = frozenset({"node_modules", "__pycache__"})
@@ -200,7 +201,9 @@ def refuse_partial(run: RunRecord) -> None:
 
 def _partial(run: RunRecord) -> str | None:
     extent = run.extent
-    failed = [case for case in run.cases if not case.passed and case.xfail is None]
+    accepted = UPDATED.get(run.options.get("update", "none"), ())  # at the end of the run itself
+    bad = (case for case in run.cases if not case.passed and case.xfail is None)
+    failed = [case for case in bad if case.verdict not in accepted or case.breaks_content]
     if not run.complete:
         return "it was cut short"
     if extent is None:

@@ -271,6 +271,8 @@ def test_a_run_that_cannot_say_what_is_gone_is_refused(run: RunRecord, why: str)
 def test_a_run_of_which_everything_passed_is_not_refused():
     expected = a_test("test_a").model_copy(update={"passed": False, "xfail": "known"})
     refuse_partial(a_run(a_test("test_b"), expected))
+    accepted = a_test("test_c").model_copy(update={"passed": False})
+    refuse_partial(a_run(accepted, options={"update": "missing"}))
 
 
 def test_a_run_speaks_for_its_machines_and_for_no_other():
