@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 _TEMPLATES = "templates"
 _PAGE = "report.html.jinja"
 _SCRIPTS = (
-    "base", "parts", "rows", "address", "plots", "history", "pixels", "maps", "flip", "zoom", "views",
-    "stage", "detail", "decisions", "deciding", "grid", "filters", "keys", "sheet", "start",
+    "base", "parts", "rows", "address", "plots", "history", "pixels", "maps", "flip", "zoom",
+    "views", "stage", "detail", "decisions", "deciding", "grid", "filters", "keys", "sheet",
+    "start",
 )  # fmt: skip
 """In the order in which they build on each other."""
 _CARDS = 60
