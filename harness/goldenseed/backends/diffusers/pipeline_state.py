@@ -16,6 +16,7 @@ from goldenseed.backends.diffusers.foreign import (
     replaced_on,
 )
 from goldenseed.backends.diffusers.held import library_hooks, moves_only, plain_attributes
+from goldenseed.backends.diffusers.modular import blocks_of
 from goldenseed.backends.diffusers.processors import (
     processors_in,
     processors_of,
@@ -136,7 +137,7 @@ def describe_state(pipeline: Any, scheduler: Any) -> Iterator[tuple[str, Environ
 
 def _exchanged(pipeline: Any, scheduler: Any) -> Iterator[tuple[str, EnvironmentValue]]:
     """Yield the keys of methods and functions that others have put in the places of their own."""
-    parts = [pipeline, *_helpers(pipeline)]
+    parts = [pipeline, *_helpers(pipeline), *blocks_of(pipeline)]
     classes = [
         type(part)
         for component in (*parts, *pipeline.components.values(), scheduler)
@@ -196,11 +197,18 @@ def _attributes_sha256(parts: Iterable[Any]) -> str:
         [
             type(part).__name__,
             [each for each in plain_attributes(part) if not each[0].startswith("_")],
-            {key: str(value) for key, value in part.config.items() if not key.startswith("_")},
+            {key: str(value) for key, value in _options(part) if not key.startswith("_")},
         ]
         for part in parts
     ]
     return sha256_hex(json.dumps(told, sort_keys=True).encode())
+
+
+def _options(part: Any) -> Iterator[tuple[str, Any]]:
+    """Yield a part's options, but for where a modular pipeline would load its components from."""
+    for key, value in (getattr(part, "config", None) or {}).items():
+        if not (isinstance(value, list | tuple) and value and isinstance(value[-1], dict)):
+            yield key, value
 
 
 def describe_tokenizers(pipeline: Any) -> Iterator[tuple[str, EnvironmentValue]]:
