@@ -24,6 +24,7 @@ from goldenseed.backends.diffusers.processors import (
 )
 from goldenseed.core.files import sha256_hex
 from goldenseed.environment.keys import EnvironmentValue, guarded, plain
+from goldenseed.suite.parts import Role, role_of
 
 if TYPE_CHECKING:
     import torch
@@ -127,6 +128,9 @@ def describe_state(pipeline: Any, scheduler: Any) -> Iterator[tuple[str, Environ
     yield "pipeline.fused_loras", guarded(lambda: getattr(pipeline, "num_fused_loras", 0))
     for name, component in sorted(pipeline.components.items()):
         yield from _attention(name, component)
+        if role_of(name) is Role.GUIDER and component is not None:
+            yield f"guider.{name}.class", type(component).__name__
+            yield from _configured(f"guider.{name}", component)
     yield from _exchanged(pipeline, scheduler)
     if scheduler is not None:
         yield from _scheduler(scheduler)
@@ -242,13 +246,17 @@ def _offload(pipeline: Any) -> str:
     return ", ".join(sorted(found)) or "none"
 
 
+def _configured(prefix: str, part: Any) -> Iterator[tuple[str, EnvironmentValue]]:
+    for field, value in part.config.items():
+        if not field.startswith("_"):
+            yield f"{prefix}.config.{field}", _compact(value)
+
+
 def _scheduler(scheduler: Any) -> Iterator[tuple[str, EnvironmentValue]]:
     import torch
 
     yield "scheduler.class", type(scheduler).__name__
-    for field, value in scheduler.config.items():
-        if not field.startswith("_"):
-            yield f"scheduler.config.{field}", _compact(value)
+    yield from _configured("scheduler", scheduler)
     if hasattr(scheduler, "step"):
         parameters = inspect.signature(scheduler.step).parameters
         yield "scheduler.step_takes_generator", "generator" in parameters
