@@ -81,7 +81,11 @@ def classes_left_alone() -> Iterator[None]:
 
 
 def methods_of_diffusers() -> dict[type, dict[str, int]]:
-    """Return the identities of what each class of diffusers' pipelines and schedulers defines."""
+    """Return the identities of what each class of diffusers' pipelines and schedulers defines.
+
+    Without what Python itself writes there: caches of ``abc``, and of ``copy`` on the first one.
+    """
+    caches = ("_abc", "__slotnames__")
     classes = {
         each
         for name, module in sys.modules.items()
@@ -90,7 +94,7 @@ def methods_of_diffusers() -> dict[type, dict[str, int]]:
         if isinstance(each, type) and each.__module__ == name
     }
     return {
-        cls: {name: id(value) for name, value in vars(cls).items() if not name.startswith("_abc")}
+        cls: {name: id(value) for name, value in vars(cls).items() if not name.startswith(caches)}
         for cls in classes
     }
 

@@ -18,7 +18,6 @@ _OF = {
     "QwenImageLayeredModularPipeline": "QwenImageLayeredPipeline",
     "QwenImage21ModularPipeline": "QwenImage21Pipeline",
     "ZImageModularPipeline": "ZImagePipeline",
-    "Krea2ModularPipeline": "Krea2Pipeline",
 }
 """The class to the one that its parts are built for."""
 _GUIDED = ("true_cfg_scale", "guidance_scale", "cfg_normalization", "cfg_truncation")
