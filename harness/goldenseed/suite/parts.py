@@ -156,7 +156,13 @@ _GIVEN_WHOLE: Final = (
 )
 _GIVEN_AT_LAST: Final = (
     (Given.GUIDANCE, ("guidance",)),
-    (Given.SIZE, ("time_ids", "img_ids", "size")),
+    (
+        Given.SIZE,
+        (
+            *("time_ids", "img_ids", "size", "image_meta_size"),
+            *("original_size", "target_size", "crop_coords"),
+        ),
+    ),
     (Given.TEXT_POSITIONS, ("txt_ids",)),
 )
 
