@@ -156,6 +156,14 @@ MODEL_KEYS: Final = (
         "the tokenizer",
         follows=_TOKENIZERS,
     ),
+    loaded_key(
+        "tokenizer.{component}.settings",
+        "on which side it pads and cuts, with what; digests of templates and of Python's rules",
+        "the tokenizer",
+        locked=False,
+        since=3,
+        follows=_TOKENIZERS,
+    ),
     _call(
         AUTOCAST,
         "the dtype in which autocast computes what it can, inside the call",
