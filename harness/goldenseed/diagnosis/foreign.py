@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from goldenseed.environment.fingerprint import Value
 
 KEYS: Final = ("pipeline.methods", "pipeline.functions")
-_ENTRY: Final = re.compile(r"(?P<place>.+?) = (?P<by>.+?)(@(?P<code>[0-9a-f]+))?( x \d+)?")
+_ENTRY: Final = re.compile(r"(?P<place>.+?) = (?P<by>.+?)(@(?P<code>s?[0-9a-f]+))?( x \d+)?")
 _GIVEN: Final = effects.TEXT | {Place.TOKEN_IDS, Place.CONDITIONING}
 _STARTED: Final = effects.NOISE | {Place.CONDITIONING}
 _DECODED: Final = effects.VAE | effects.CONVERSION

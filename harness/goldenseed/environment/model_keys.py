@@ -190,6 +190,12 @@ MODEL_KEYS: Final = (
         follows=LIBRARIES,
     ),
     _call(
+        "pipeline.callback",
+        "what is called between the steps, and by whom it was written",
+        "the pipeline's call",
+        since=3,
+    ),
+    _call(
         "call.guidance_scale",
         "the guidance scale, and in how many calls",
         "the pipeline",
