@@ -215,7 +215,8 @@ class Look:
 
     It sees another method of a class, an attribute that is new or has gone, another value of one of
     a model's own parts (a layer of torch keeps what it was made with), hooks on parts, and tensors
-    that were written to or exchanged: some 30 microseconds for the 200 parts and 200 tensors of a small denoiser.
+    that were written to or exchanged: some 30 microseconds for the 200 parts and 200 tensors of a
+    small denoiser.
     """
 
     def __init__(self, module: torch.nn.Module) -> None:

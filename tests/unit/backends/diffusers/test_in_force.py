@@ -166,7 +166,7 @@ def test_what_is_called_between_the_steps_is_named(name: str):
         def __call__(
             self, prompt: str, callback_on_step_end: Any = None, callback: Any = None
         ) -> str | None:
-            return (lambda: _callback_of(sys._getframe()))()
+            return _callback_of(sys._getframe())
 
     called = Pipeline()
     assert called("a", **{name: None}) is None
