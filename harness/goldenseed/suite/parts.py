@@ -138,10 +138,12 @@ class Given(StrEnum):
     SIZE = "size"
     """The image's size, or where in it each row lies."""
     TEXT_POSITIONS = "text_positions"
+    LABEL = "label"
+    """The number of a class of pictures."""
     OTHER = "other"
 
 
-MADE_OF_NOTHING: Final = frozenset({Given.GUIDANCE, Given.SIZE, Given.TEXT_POSITIONS})
+MADE_OF_NOTHING: Final = frozenset({Given.GUIDANCE, Given.SIZE, Given.TEXT_POSITIONS, Given.LABEL})
 """What is made of no embedding and no latents: another value is a change of its own."""
 BY_POSITION: Final[Mapping[str, str]] = MappingProxyType({"0": "sample", "1": "timestep"})
 """What the arguments are called that denoisers are given by position."""
@@ -164,6 +166,7 @@ _GIVEN_AT_LAST: Final = (
         ),
     ),
     (Given.TEXT_POSITIONS, ("txt_ids",)),
+    (Given.LABEL, ("class_labels",)),
 )
 
 

@@ -98,7 +98,10 @@ def test_of_a_batch_whose_picture_is_another_draw_the_batch_is_named_before_the_
     assert causes(found)[:2] == [Cause.BATCH, Cause.PATCH]
 
 
-@pytest.mark.parametrize(("name", "first"), [("crop_coords", Cause.INPUT), ("rope", Cause.PATCH)])
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [("crop_coords", Cause.INPUT), ("class_labels", Cause.INPUT), ("rope", Cause.PATCH)],
+)
 def test_a_size_told_to_the_denoiser_is_what_a_foreign_call_did(name: str, first: Cause):
     def telling(value: float) -> Trace:
         recorder = Recorder()
