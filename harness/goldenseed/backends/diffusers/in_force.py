@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from goldenseed.backends.diffusers.digests import plain_dtype
-from goldenseed.backends.diffusers.foreign import name_of
+from goldenseed.backends.diffusers.foreign import home_of, name_of
 from goldenseed.backends.diffusers.part import Part, Reading
 from goldenseed.backends.diffusers.tensors import readable
 from goldenseed.backends.diffusers.trace import compiled
@@ -213,7 +213,7 @@ def _callback_of(frame: FrameType | None) -> str | None:
     while frame is not None:
         for name in _CALLBACKS:
             if name in frame.f_code.co_varnames and (found := frame.f_locals.get(name)) is not None:
-                return name_of(found)
+                return None if home_of(found).startswith("goldenseed.") else name_of(found)
         if frame.f_code.co_name == "__call__" and "prompt" in frame.f_code.co_varnames:
             return None
         frame = frame.f_back
