@@ -15,10 +15,12 @@ from goldenseed.cli import (
     compare,
     diff,
     env,
+    history,
     init,
     lock,
     probe,
     report,
+    review,
     runs,
     schema,
     selfcheck,
@@ -44,11 +46,13 @@ app.command("calibrate")(calibrate.calibrate)
 app.command("compare")(compare.compare)
 app.command("diff")(diff.diff)
 app.command("env")(env.env)
+app.command("history")(history.history)
 app.command("init")(init.init)
 app.command("lock")(lock.lock)
 app.command("probe")(probe.probe)
 app.command("reject")(reject.reject)
 app.command("report")(report.report)
+app.command("review")(review.review)
 app.command("runs")(runs.runs)
 app.command("schema")(schema.schema)
 app.command("selfcheck")(selfcheck.selfcheck)

@@ -47,6 +47,22 @@ class Place:
         words = ("goldenseed", "accept", shlex.quote(self.run), case)
         return (*words, *self._folder, "--reason", REASON)
 
+    def rejecting(self, name: str) -> tuple[str, ...]:
+        """Return the words that declare ``suite::case`` wrong, the reason left open likewise."""
+        words = ("goldenseed", "reject", shlex.quote(self.run), shlex.quote(name))
+        return (*words, *self._folder, "--reason", REASON)
+
+    def deciding(self) -> tuple[str, ...]:
+        """Return the words that apply the decisions which the page exported."""
+        words = ("goldenseed", "accept", shlex.quote(self.run), "--from", "decisions.json")
+        return (*words, *self._folder)
+
+    @staticmethod
+    def running(suite: str, case: str, *, deep: bool = False) -> tuple[str, ...]:
+        """Return the words that run a case of a suite's file again, every layer traced if deep."""
+        words = ("pytest", shlex.quote(f"{suite}::{case}"))
+        return (*words, "--golden-trace=deep") if deep else words
+
     def calibrating(self, suite: str, case: str, harmless: str) -> tuple[str, ...]:
         """Return the words that measure a case of a suite's file, under named harmless changes."""
         words = ("goldenseed", "calibrate", shlex.quote(suite), shlex.quote(case), *self._folder)

@@ -33,7 +33,14 @@ _HOW = {
     Kind.ERROR: ("failed", "failed"),
 }
 """What is said of one case, and of several."""
-_IMPLIED_BY_TORCH = ("torch.version", "torch.git_version", "torch.build.")
+_LIMITED = {
+    "embeddings_distance": (Stage.PROMPT_EMBEDDINGS,),
+    "denoiser_distance": (Stage.DENOISER_OUTPUT,),
+    "latents_distance": (Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE),
+    "decoded_distance": (Stage.VAE_OUTPUT, Stage.FLOAT_IMAGE),
+}
+"""Measures along the trace that are relative distances, and the stages they are taken at."""
+IMPLIED_BY_TORCH = ("torch.version", "torch.git_version", "torch.build.")
 _GROWTH = {
     GrowthKind.ROUNDING_LIKE: "growing as rounding does",
     GrowthKind.CONSTANT: "there from the start",
@@ -89,6 +96,24 @@ def why(diagnosis: Diagnosis, *, moved: bool = True) -> Why:
     )
 
 
+def stage_limits(case: CaseRecord) -> Iterator[tuple[int, float]]:
+    """Yield how far rounding may go at a stage, by the stage's place in ``Why.points``.
+
+    The verdict's reasons have them; a stage that rounding does not decide on has none.
+    """
+    found = case.diagnosis and case.diagnosis.first_divergence
+    limits = {
+        stage: each.limit
+        for each in case.reasons
+        if each.code == "tolerance" and isinstance(each.limit, float)
+        for stage in _LIMITED.get(each.metric or "", ())
+    }
+    known = [each for each in (found.distances if found else ()) if each.distance is not None]
+    for place, each in enumerate(known):
+        if each.stage in limits:
+            yield place, limits[each.stage]
+
+
 def _believed(cause: RankedCause) -> str:
     return f"{cause_words(cause)} ({cause.confidence:.2f})"
 
@@ -118,7 +143,7 @@ def environment_in_words(
     named = {(each.key, each.old, each.new) for each in explaining}
     ruled_out = sum((each.key, each.old, each.new) not in named for each in known)
     if any(each.key == "package.torch" for each in explaining):
-        explaining = [each for each in explaining if not each.key.startswith(_IMPLIED_BY_TORCH)]
+        explaining = [each for each in explaining if not each.key.startswith(IMPLIED_BY_TORCH)]
     told = "\n".join(
         dict.fromkeys(line for each in blamed for line in (each.words, *each.evidence))
     )

@@ -15,8 +15,8 @@ from goldenseed.images.gates import DEFAULT
 from goldenseed.runs.folder import RECORD
 from goldenseed.runs.judging import judged_fields
 from goldenseed.runs.pairing import CasePair, Pairing, pair_cases
-from goldenseed.runs.parts import ElementRecord
-from goldenseed.runs.record import CaseRecord, MaskUsed, RunRecord
+from goldenseed.runs.parts import ElementRecord, MaskUsed
+from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.stored import Pictures, stored_evidence, stored_mask
 from goldenseed.suite.cases import Limit
 from goldenseed.tolerance.tolerance import assumed_tolerance

@@ -20,7 +20,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.diagnosis.model import Diagnosis
 from goldenseed.environment.lock import LockDifference
-from goldenseed.runs.parts import Document, ElementRecord, NotCompared, SetRecord, Try
+from goldenseed.runs.parts import Document, ElementRecord, MaskUsed, NotCompared, SetRecord, Try
 from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
@@ -52,18 +52,10 @@ class BaselineUsed(Document):
     image: str | None = None
     """A copy inside the run's folder, relative to it, or None where it could not be copied."""
     run: str | None = None
-    """The run whose image stands in the baseline's place, where two runs are compared."""
-
-
-class MaskUsed(Document):
-    """Which pixels of a case did not count."""
-
-    source: str | None = None
-    """The mask's file as the suite names it."""
-    ignore: tuple[tuple[int, int, int, int], ...] = ()
-    """Left, top, width and height of each region that was ignored."""
-    image: str
-    """Mask and regions as one picture, white where pixels counted; relative to the folder."""
+    """The run whose image stands in for it, where two runs are compared."""
+    accepted_by: str | None = None
+    reason: str | None = None
+    """Who accepted it and why; None of older records and of a run's image."""
 
 
 class InputUsed(Document):
@@ -282,6 +274,8 @@ class RunRecord(Document):
     """The cases that were selected and gave no image that anything was held against."""
     sets: tuple[SetRecord, ...] = ()
     """The sets of the suites that ran, in the order of the suites."""
+    warnings: dict[str, int] = Field(default_factory=dict)
+    """What other packages warned of while images were made, numbers left out, and how often."""
 
     def environment_of(self, case: CaseRecord) -> dict[str, EnvironmentValue]:
         """Return the environment in which ``case`` ran; raises ``GoldenseedError`` if unknown."""

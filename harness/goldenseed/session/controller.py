@@ -13,6 +13,7 @@ from typing import Any
 from goldenseed.baselines.store import BaselineStore, Outcome
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.lock import LockDifference
+from goldenseed.history.keeping import remember
 from goldenseed.reporting.commands import Place
 from goldenseed.reporting.html import write_report
 from goldenseed.reporting.markdown import write_summary
@@ -108,10 +109,11 @@ class Controller:
         """
         writer = self._ensure_writer()
         shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
-        run = writer.finish(finished=datetime.now(UTC), complete=complete)
+        run = writer.finish(finished=datetime.now(UTC), complete=complete, warnings=self._warned)
         self._try(partial(self._judge_sets, run, writer))
         self.notes += told(self._warned)
         run = writer.record
+        self._remember(run)
         view = self.view = run_view(run, writer.folder, place=self._place)
         for step in (
             partial(write_report, view, writer.folder),
@@ -127,6 +129,15 @@ class Controller:
         """Look for what is left of suites and tests that are gone, where no case ended."""
         nothing = RunRecord(run_id=self._run_id, started=self._started, complete=True)
         self._try(partial(self._check_unreferenced, nothing, extent))
+
+    def _remember(self, run: RunRecord) -> None:
+        """Add the run to the history; no run is worse for one that cannot be kept."""
+        try:
+            said = remember(run, self._options.reports)
+        except (GoldenseedError, OSError) as error:
+            said = str(error)
+        if said:
+            self.note(f"WARNING {said}")
 
     def _try(self, step: Callable[[], object]) -> None:
         try:
