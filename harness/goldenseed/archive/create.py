@@ -1,10 +1,11 @@
-"""Making an archive: its files gathered, described, listed, signed, and checked before it is kept."""
+"""Making an archive: files gathered, described, listed, signed, and checked before they are kept."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,12 +104,13 @@ def _refuse(run: RunRecord, folder: Path, target: Path) -> None:
 
 
 def _places(run: RunRecord) -> tuple[str, ...]:
-    named = (*run.cases, *run.not_compared, *run.sets)
-    return tuple(dict.fromkeys(each.path for each in named))
+    named = ((each.path for each in of) for of in (run.cases, run.not_compared, run.sets))
+    return tuple(dict.fromkeys(chain.from_iterable(named)))
 
 
 def _left_out(run: RunRecord, suites: Sequence[Suite]) -> list[str]:
-    known = {(each.suite, each.id) for each in (*run.cases, *run.not_compared)}
+    known = {(each.suite, each.id) for each in run.cases}
+    known |= {(each.suite, each.id) for each in run.not_compared}
     return [f"{s.name}::{c.id}" for s in suites for c in s.cases if (s.name, c.id) not in known]
 
 

@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path
 
-import goldenseed
 from goldenseed.archive.layout import CRATE, FORMAT_VERSION, MANIFEST, NAMESPACE, TAG_MANIFEST
 from goldenseed.core.files import sha256_hex
 from goldenseed.reporting.commands import Place
@@ -30,7 +29,7 @@ def package_document() -> dict[str, object]:
 
     The wheel's own digest is there where the installer noted it (PEP 610).
     """
-    folder = Path(str(files(goldenseed)))
+    folder = Path(str(files("goldenseed")))
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:

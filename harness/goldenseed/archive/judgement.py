@@ -12,6 +12,7 @@ from goldenseed.archive import documents, layout
 from goldenseed.archive.differences import differences
 from goldenseed.archive.findings import Finding, Level, LevelResult, Status
 from goldenseed.archive.kept_files import check_kept_files
+from goldenseed.archive.locks import check_locks
 from goldenseed.archive.payload import baseline_files, run_files
 from goldenseed.archive.project import SUITE_SUFFIX, put_up
 from goldenseed.archive.rejudging import Rejudging
@@ -66,6 +67,7 @@ def check_judgement(root: Path, tree: Tree, tell_run: Callable[[str], object]) -
             *_accounted(archived),
             *_cases(archived, rejudging, _IN_WORDS if other else frozenset()),
             *_sets(archived),
+            *check_locks(archived.run, archived.suites),
             *_documents(archived, other=other),
         ]
     notes = (*archived.notes, *rejudging.notes())
@@ -143,6 +145,8 @@ def _accounted(archived: _Archived) -> Iterator[Finding]:
     for place in sorted({path for path, _ in known if path.endswith(SUITE_SUFFIX)}):
         if place not in archived.suites:
             yield Finding("suite_missing", place, "has cases on record, and is not archived")
+    if run.cases and run.profile not in {None, *(each.profile for each in run.cases)}:
+        yield Finding("profile_differs", "run.json", f"no case has the profile {run.profile!r}")
     if run.not_compared:
         named = [f"{each.suite}::{each.id} ({each.why})" for each in run.not_compared]
         archived.notes.append(f"not compared in the run: {first_of(named, _LISTED)}")
@@ -191,7 +195,9 @@ def _sets(archived: _Archived) -> Iterator[Finding]:
             wanted += judge_sets(suite, place, cases, archived.folder)
     found = archived.raw.get("sets", [])
     expected = [each.model_dump(mode="json") for each in wanted]
-    for place, said, is_so in differences(found, expected, frozenset({"error"})):
+    for each in (*found, *expected):
+        each["error"] = bool(each.get("error"))  # its words name places of the machine
+    for place, said, is_so in differences(found, expected):
         what = f"the record says {_short(said)}, and it is {_short(is_so)}"
         yield Finding("set_differs", f"sets.{place}", what)
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +162,7 @@ def _keys(data: bytes) -> Iterator[PublicKey]:
         return
     for line in data.splitlines():
         words = line.split()
-        for kind, blob in zip(words, words[1:], strict=False):
+        for kind, blob in pairwise(words):
             if kind in {ED25519.encode(), P256.encode()}:
                 try:
                     yield key_of_blob(base64.b64decode(blob, validate=True))

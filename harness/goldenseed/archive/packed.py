@@ -92,7 +92,14 @@ def _extract(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> 
                 if left < 0:
                     break
                 to.write(piece)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        OSError,
+        zlib.error,
+    ) as error:
         yield Finding("unreadable", member.filename, f"cannot be unpacked: {error}")
     else:
         if left:

@@ -195,9 +195,7 @@ def _scored(record: CaseRecord, case: Case | None, now: Evidence) -> CaseRecord:
     )
     prompt = record.recipe.get("prompt")
     text = case.text if case else prompt if isinstance(prompt, str) else None
-    pictures = (
-        (each.name, each.image) for each in now.parts if each.image is not None
-    )
+    pictures = ((each.name, each.image) for each in now.parts if each.image is not None)
     empty = record.model_copy(update={"content": {}, "content_limits": {}})
     return with_content(empty, pictures, text, limits)
 
@@ -260,4 +258,3 @@ def _trace(record: CaseRecord, options: Mapping[str, str]) -> Iterator[Told]:
     recorded = options.get("trace", "off") != "off"
     if recorded and record.path.endswith(SUITE_SUFFIX) and record.image and not record.trace:
         yield "trace_missing", "the run recorded traces, and this image has none"
-

@@ -41,7 +41,9 @@ def read_manifests(root: Path, tree: Tree) -> Manifests:
     findings = []
     for name in (layout.MANIFEST, layout.TAG_MANIFEST):
         try:
-            found[name] = read_manifest(root / name, layout.TEXT_LIMIT) if name in tree.files else {}
+            found[name] = (
+                read_manifest(root / name, layout.TEXT_LIMIT) if name in tree.files else {}
+            )
         except GoldenseedError as error:
             line = f"line {error.line} " if error.line else ""
             findings.append(Finding("bad_manifest", name, f"{line}{error.what}"))

@@ -12,7 +12,14 @@ import typer
 from goldenseed.archive.certificate import certificate_html
 from goldenseed.archive.create import create as create_archive
 from goldenseed.archive.findings import Level, Status, Verification
-from goldenseed.archive.keys import PublicKey, Signer, generate, read_signer, read_trusted, signer_of
+from goldenseed.archive.keys import (
+    PublicKey,
+    Signer,
+    generate,
+    read_signer,
+    read_trusted,
+    signer_of,
+)
 from goldenseed.archive.packed import SUFFIX, pack
 from goldenseed.archive.reports import verification_document, verification_lines
 from goldenseed.archive.verify import verify as verify_archive
@@ -104,7 +111,9 @@ def _signers(paths: list[Path]) -> tuple[Signer, ...]:
 @app.command("keygen")
 def keygen(
     *,
-    output: Annotated[Path, typer.Option("--output", help="Where to write KEY; KEY.pub beside it.")],
+    output: Annotated[
+        Path, typer.Option("--output", help="Where to write KEY; KEY.pub beside it.")
+    ],
 ) -> None:
     """Make a key to sign archives with: ECDSA P-256, in OpenSSH's form."""
     public = generate(output)
