@@ -1,4 +1,4 @@
-"""Making an archive: files gathered, described, listed, signed, and checked before they are kept."""
+"""Making an archive: files gathered, listed, signed, and checked before they are kept."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ def differences(
             if key not in without:
                 inner = f"{place}.{key}" if place else str(key)
                 values = found.get(key, _ABSENT), wanted.get(key, _ABSENT)
-                yield from differences(*map(_plain, values), without, inner)
+                said, is_so = map(_plain, values)
+                yield from differences(said, is_so, without, inner)
     elif isinstance(found, list) and isinstance(wanted, list):
         if len(found) != len(wanted):
             yield place, f"{len(found)} of them", f"{len(wanted)}"

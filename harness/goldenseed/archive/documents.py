@@ -123,7 +123,7 @@ Take the signer's public key from somebody you trust, never from this archive.
 5. The attestations, where there are some, are DSSE envelopes of in-toto statements in
    Sigstore bundles; the one over all files, with OpenSSF Model Signing:
 
-     model_signing verify key . --public-key SIGNER.pem \\
-       --signature attestations/model-signing.sigstore.json --ignore-paths attestations \\
-       --ignore-paths {TAG_MANIFEST} --ignore-paths {TAG_MANIFEST}.sig
+     ssh-keygen -e -m PKCS8 -f SIGNER.pub > SIGNER.pem
+     model_signing verify key . --public_key SIGNER.pem \\
+       --signature attestations/model-signing.sigstore.json
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_json, read_regular
 from goldenseed.core.listing import first_of
 from goldenseed.runs.folder import load_run
+from goldenseed.runs.parts import SetRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.sets import judge_sets
 from goldenseed.suite.cases import Suite
@@ -65,6 +67,7 @@ def check_judgement(root: Path, tree: Tree, tell_run: Callable[[str], object]) -
             *_payload(archived, tree),
             *check_kept_files(root, tree),
             *_accounted(archived),
+            *_overall(archived),
             *_cases(archived, rejudging, _IN_WORDS if other else frozenset()),
             *_sets(archived),
             *check_locks(archived.run, archived.suites),
@@ -127,9 +130,10 @@ def _payload(archived: _Archived, tree: Tree) -> Iterator[Finding]:
 def _accounted(archived: _Archived) -> Iterator[Finding]:
     """Hold the cases of the suites against those on record."""
     run = archived.run
-    recorded = [(each.path, each.id) for each in run.cases]
-    for place, name in sorted({each for each in recorded if recorded.count(each) > 1}):
-        yield Finding("case_twice", f"{place}::{name}", "is on record twice")
+    recorded = Counter((each.path, each.id) for each in run.cases)
+    for (place, name), count in recorded.items():
+        if count > 1:
+            yield Finding("case_twice", f"{place}::{name}", "is on record twice")
     skipped = {(each.path, each.id) for each in run.not_compared}
     known = {*recorded, *skipped}
     for place, suite in archived.suites.items():
@@ -145,6 +149,11 @@ def _accounted(archived: _Archived) -> Iterator[Finding]:
     for place in sorted({path for path, _ in known if path.endswith(SUITE_SUFFIX)}):
         if place not in archived.suites:
             yield Finding("suite_missing", place, "has cases on record, and is not archived")
+
+
+def _overall(archived: _Archived) -> Iterator[Finding]:
+    """Look at what the record says of the run as a whole."""
+    run = archived.run
     if run.cases and run.profile not in {None, *(each.profile for each in run.cases)}:
         yield Finding("profile_differs", "run.json", f"no case has the profile {run.profile!r}")
     if run.not_compared:
@@ -188,7 +197,7 @@ def _short(value: object) -> str:
 
 def _sets(archived: _Archived) -> Iterator[Finding]:
     """Hold the images against each other again, as the suites ask."""
-    wanted = []
+    wanted: list[SetRecord] = []
     for place, suite in archived.suites.items():
         cases = {case.id: case for case in archived.run.cases if case.path == place}
         if cases:

@@ -21,6 +21,7 @@ _PIECE = 2**20
 _MOST_TIMES_LARGER = 100
 """How many times a member may grow: we store, and re-packing shrinks our JSON to a twentieth."""
 _ALWAYS_ALLOWED = 2**20
+_UNREADABLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, zlib.error)
 
 
 def pack(folder: Path, target: Path) -> None:
@@ -92,14 +93,7 @@ def _extract(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> 
                 if left < 0:
                     break
                 to.write(piece)
-    except (
-        zipfile.BadZipFile,
-        NotImplementedError,
-        RuntimeError,
-        EOFError,
-        OSError,
-        zlib.error,
-    ) as error:
+    except _UNREADABLE as error:
         yield Finding("unreadable", member.filename, f"cannot be unpacked: {error}")
     else:
         if left:

@@ -70,7 +70,8 @@ class Rejudging:
         judged = len(self.run.cases) - len(self.unchecked) - len(self.attested)
         yield f"{judged:,} of {len(self.run.cases):,} cases were judged again from their images"
         if self.attested:
-            yield f"no image was made of {first_of(self.attested, _LISTED)}: the record's word alone"
+            none = first_of(self.attested, _LISTED)
+            yield f"no image was made of {none}: the record's word alone"
         if self.tests:
             yield (
                 f"recipe and gates of {first_of(self.tests, _LISTED)} are those of a test's code: "
@@ -160,7 +161,7 @@ class Rejudging:
         found = asked.model_copy(update={"elements": tuple(bare), **fields})
         found = _scored(found, case, now)
         after = tuple(each for each in asked.reasons if each.code == _AFTER)
-        update = {
+        update: dict[str, object] = {
             "reasons": (*found.reasons, *after),
             "passed": found.passed and not after,
         }
@@ -184,7 +185,13 @@ class Rejudging:
 def _without_image(record: CaseRecord) -> CaseRecord:
     """Return what a record may say of a case of which there is no image: that it failed."""
     nothing = dict.fromkeys(("image", "width", "height", "mode", "baseline", "difference"))
-    update = {**nothing, "verdict": Verdict.ERROR, "passed": False, "metrics": {}, "content": {}}
+    update: dict[str, object] = {
+        **nothing,
+        "verdict": Verdict.ERROR,
+        "passed": False,
+        "metrics": {},
+        "content": {},
+    }
     return record.model_copy(update=update)
 
 

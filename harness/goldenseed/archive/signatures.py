@@ -43,9 +43,9 @@ def check_signatures(
     if findings:
         return LevelResult.of(Level.SIGNATURE, findings), fingerprints
     if not trusted:
-        why = [f"it is signed, by {each.fingerprint}" for each in signers.values()]
-        why.append("no trusted key was given, so nobody vouches for that key")
-        return LevelResult.not_checked(Level.SIGNATURE, *why), ()
+        said = [f"it is signed, by {each.fingerprint}" for each in signers.values()]
+        said.append("no trusted key was given, so nobody vouches for that key")
+        return LevelResult.not_checked(Level.SIGNATURE, *said), ()
     notes = [f"signed by the trusted key {each}" for each in fingerprints]
     others = [each.fingerprint for each in signers.values() if each not in believed]
     notes += [f"also signed by {each}, which was not named as trusted" for each in others]

@@ -41,9 +41,8 @@ def read_manifests(root: Path, tree: Tree) -> Manifests:
     findings = []
     for name in (layout.MANIFEST, layout.TAG_MANIFEST):
         try:
-            found[name] = (
-                read_manifest(root / name, layout.TEXT_LIMIT) if name in tree.files else {}
-            )
+            if name in tree.files:
+                found[name] = read_manifest(root / name, layout.TEXT_LIMIT)
         except GoldenseedError as error:
             line = f"line {error.line} " if error.line else ""
             findings.append(Finding("bad_manifest", name, f"{line}{error.what}"))
