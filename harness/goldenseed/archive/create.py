@@ -136,7 +136,7 @@ def _describe(bag: Path, run: RunRecord) -> None:
     for name, data in (
         (layout.MANIFEST, written_manifest(_digests(bag, tuple(payload)))),
         (layout.DECLARATION, DECLARED.encode()),
-        (layout.BAG_INFO, documents.bag_info(run, payload)),
+        (layout.BAG_INFO, documents.bag_info(run, documents.oxum(payload))),
         (layout.INSTRUCTIONS, documents.instructions()),
         (layout.CRATE, documents.crate(run, payload)),
     ):

@@ -57,12 +57,24 @@ def _wheel_sha256() -> str | None:
     return found if isinstance(found, str) else None
 
 
-def bag_info(run: RunRecord, payload: Mapping[str, int]) -> bytes:
-    """Write ``bag-info.txt``: what BagIt's tools show, and the format's version."""
+OXUM = "Payload-Oxum: "
+"""What BagIt calls the bytes and the number of the files of the payload: ``472932.54``."""
+
+
+def oxum(payload: Mapping[str, int]) -> str:
+    """Write that of a payload, from bytes by path."""
+    return f"{sum(payload.values())}.{len(payload)}"
+
+
+def bag_info(run: RunRecord, size: str) -> bytes:
+    """Write ``bag-info.txt``: what BagIt's tools show, and the format's version.
+
+    ``size`` is what ``oxum`` makes of the payload.
+    """
     lines = (
         ("Bagging-Date", f"{run.finished or run.started:%Y-%m-%d}"),
         ("External-Identifier", run.run_id),
-        ("Payload-Oxum", f"{sum(payload.values())}.{len(payload)}"),
+        (OXUM.removesuffix(": "), size),
         ("Goldenseed-Archive-Version", str(FORMAT_VERSION)),
     )
     return "".join(f"{name}: {value}\n" for name, value in lines).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,7 +16,7 @@ from goldenseed.archive.findings import Finding, Level, LevelResult, Status
 from goldenseed.archive.kept_files import check_kept_files
 from goldenseed.archive.locks import check_locks
 from goldenseed.archive.payload import baseline_files, run_files
-from goldenseed.archive.project import SUITE_SUFFIX, put_up
+from goldenseed.archive.project import SUITE_SUFFIX, put_up, read_project
 from goldenseed.archive.rejudging import Rejudging
 from goldenseed.archive.tree import Tree
 from goldenseed.baselines.store import BaselineStore
@@ -27,12 +28,12 @@ from goldenseed.runs.parts import SetRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.sets import judge_sets
 from goldenseed.suite.cases import Suite
-from goldenseed.suite.loading import load_suite
 
 _VERSION = "tool.pytest-goldenseed"
 _IN_WORDS = frozenset({"detail", "diagnosis", "words"})
 """What another release may say in other words, or know more of."""
 _LISTED = 5
+_OWN = (layout.PACKAGE, layout.MODELS, layout.SCOPE, layout.SUMMARY)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class _Archived:
     run: RunRecord
     store: BaselineStore
     suites: Mapping[str, Suite]
+    project: set[str]
+    """The files that the suites and tests of the project are, and name."""
     left_out: tuple[str, ...]
     notes: list[str] = field(default_factory=list)
 
@@ -71,7 +74,7 @@ def check_judgement(root: Path, tree: Tree, tell_run: Callable[[str], object]) -
             *_cases(archived, rejudging, _IN_WORDS if other else frozenset()),
             *_sets(archived),
             *check_locks(archived.run, archived.suites),
-            *_documents(archived, other=other),
+            *_documents(archived, tree, other=other),
         ]
     notes = (*archived.notes, *rejudging.notes())
     result = LevelResult.of(Level.JUDGEMENT, findings, notes)
@@ -91,10 +94,11 @@ def _read(root: Path, tree: Tree, project: Path) -> _Archived:
         raise GoldenseedError("does not say which cases were left out", path=root / layout.SCOPE)
     project.mkdir()
     places = put_up(root, tree.files, project)
-    suites = {place: load_suite(project / place) for place in places}
+    files, suites = read_project(project, places)
     notes = [f"left out when the archive was made: {len(left_out)} cases"] if left_out else []
     store = BaselineStore(root / layout.BASELINES)
-    return _Archived(root, raw, run, store, suites, tuple(left_out), notes)
+    by_place = {each.path.relative_to(project.absolute()).as_posix(): each for each in suites}
+    return _Archived(root, raw, run, store, by_place, {*files.kept}, tuple(left_out), notes)
 
 
 def _other_release(archived: _Archived) -> bool:
@@ -119,11 +123,12 @@ def _payload(archived: _Archived, tree: Tree) -> Iterator[Finding]:
     baselines, entries = baseline_files(
         archived.run, tuple(archived.suites.values()), archived.store
     )
-    needed = {*run_files(archived.run, archived.folder), *baselines, *entries}
+    needed = {*run_files(archived.run, archived.folder), *baselines, *entries, *_OWN}
+    needed |= {f"{layout.PROJECT}/{place}" for place in archived.project}
     for name in sorted(needed - {*tree.files}):
         yield Finding("missing_file", name, "is named by the record, and not there")
     for name in tree.files:
-        if name.startswith((f"{layout.RUN}/", f"{layout.BASELINES}/")) and name not in needed:
+        if name.startswith(f"{layout.PAYLOAD}/") and name not in needed:
             yield Finding("foreign_file", name, "is named by nothing in the archive")
 
 
@@ -170,12 +175,12 @@ def _cases(
     for record, raw in zip(archived.run.cases, archived.raw["cases"], strict=True):
         name = f"{record.suite}::{record.id}"
         stated = record.model_copy(update={"passed": bool(raw.get("passed"))})
+        yield from (Finding(code, name, what) for code, what in rejudging.told(stated))
         try:
-            expected, told = rejudging.again(stated, cases.get((record.path, record.id)))
+            expected = rejudging.again(stated, cases.get((record.path, record.id)))
         except GoldenseedError as error:
             yield Finding("cannot_judge", name, error.what)
             continue
-        yield from (Finding(code, name, what) for code, what in told)
         yield from _differing(name, stated, expected, in_words)
 
 
@@ -211,24 +216,23 @@ def _sets(archived: _Archived) -> Iterator[Finding]:
         yield Finding("set_differs", f"sets.{place}", what)
 
 
-def _documents(archived: _Archived, *, other: bool) -> Iterator[Finding]:
+def _text(archived: _Archived, name: str) -> bytes:
+    try:
+        return read_regular(archived.root / name, layout.TEXT_LIMIT)
+    except GoldenseedError:
+        return b""  # level 1 says why
+
+
+def _documents(archived: _Archived, tree: Tree, *, other: bool) -> Iterator[Finding]:
     """Hold what describes the archive against what is in it."""
-    payload = {
-        file.relative_to(archived.root).as_posix(): file.stat().st_size
-        for file in (archived.root / layout.PAYLOAD).rglob("*")
-        if file.is_file()
-    }
+    payload = [name for name in tree.files if name.startswith(f"{layout.PAYLOAD}/")]
+    size = re.search(rb"(?m)^Payload-Oxum: (\S+)$", _text(archived, layout.BAG_INFO))  # level 2's
     wanted = {
-        layout.BAG_INFO: documents.bag_info(archived.run, payload),
+        layout.BAG_INFO: documents.bag_info(archived.run, size[1].decode() if size else ""),
         layout.CRATE: documents.crate(archived.run, payload),
     }
     if not other:
         wanted[layout.SUMMARY] = documents.summary(archived.run)
     for name, text in wanted.items():
-        try:
-            found = read_regular(archived.root / name, layout.TEXT_LIMIT)
-        except GoldenseedError as error:
-            yield Finding("unreadable", name, error.what)
-            continue
-        if found != text:
+        if _text(archived, name) != text:
             yield Finding("document_differs", name, "does not say what is in the archive")

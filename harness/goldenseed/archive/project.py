@@ -146,7 +146,7 @@ def put_up(archive: Path, names: Iterable[str], target: Path) -> tuple[str, ...]
     """Put up the archived project in ``target``, an empty file in each weights' place.
 
     A suite is read only where what it names is there; nothing reads a weight. Returns the places of
-    the suites.
+    the suites, and of what no suite is needed to name: tests.
 
     Raises:
         GoldenseedError: the list of the models' files is damaged, or names a place outside.
@@ -163,7 +163,12 @@ def put_up(archive: Path, names: Iterable[str], target: Path) -> tuple[str, ...]
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
-    return tuple(place for place in places if place.endswith(SUITE_SUFFIX))
+    return tuple(place for place in places if _is_first(place))
+
+
+def _is_first(place: str) -> bool:
+    """Whether a file is one that a run has cases of: a suite, or a test's module."""
+    return place.endswith((SUITE_SUFFIX, ".py"))
 
 
 def read_models(archive: Path) -> dict[str, int]:

@@ -81,8 +81,15 @@ class Rejudging:
             names = [name for name, each in self.unchecked.items() if each == why]
             yield f"not judged again: {first_of(names, _LISTED)}: {why}"
 
-    def again(self, record: CaseRecord, case: Case | None) -> tuple[CaseRecord, tuple[Told, ...]]:
-        """Return the record as it ought to be, and what else is wrong with it.
+    def told(self, record: CaseRecord) -> Iterator[Told]:
+        """Say what is wrong with a record by itself and beside its files."""
+        yield from _passes_by_tries(record)
+        yield from _trace(record, self.run.options)
+        if record.pixels_sha256 is not None:
+            yield from self._kept(record)
+
+    def again(self, record: CaseRecord, case: Case | None) -> CaseRecord:
+        """Return the record as it ought to be.
 
         What cannot be found again (times, what was in force, why nothing was made) is as stated.
         ``case`` is the suite's; None for the image of a test. Raises GoldenseedError where the
@@ -90,22 +97,20 @@ class Rejudging:
         """
         name = f"{record.suite}::{record.id}"
         asked = self._asked(record, case)
-        told = (*_passes_by_tries(record), *_trace(record, self.run.options))
         if case is None and not record.path.endswith(SUITE_SUFFIX):
             self.tests.append(name)
         if record.pixels_sha256 is None:
             self.attested.append(name)
-            return _without_image(asked), told
-        told = (*told, *self._kept(record))
+            return _without_image(asked)
         unmeasurable = _unmeasurable(record, case)
         if unmeasurable is not None:
             self.unchecked[name] = unmeasurable
-            return asked, told
+            return asked
         if record.verdict is Verdict.ERROR:
             self.attested.append(name)
-            return asked.model_copy(update={"passed": False}), told
+            return asked.model_copy(update={"passed": False})
         shutil.rmtree(self.scratch, ignore_errors=True)
-        return self._judged(asked, case), told
+        return self._judged(asked, case)
 
     def _asked(self, record: CaseRecord, case: Case | None) -> CaseRecord:
         """Return the record with all that its suite decides."""

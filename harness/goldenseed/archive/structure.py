@@ -8,7 +8,7 @@ from pathlib import Path
 
 from goldenseed.archive import layout
 from goldenseed.archive.bag import DECLARED, digests_of, read_manifest
-from goldenseed.archive.documents import instructions
+from goldenseed.archive.documents import OXUM, instructions, oxum
 from goldenseed.archive.findings import Finding, Level, LevelResult
 from goldenseed.archive.tree import Tree
 from goldenseed.core.errors import GoldenseedError
@@ -114,11 +114,15 @@ def _declared(root: Path, tree: Tree) -> Iterator[Finding]:
         if name in tree.files and read_regular(root / name, layout.TEXT_LIMIT) != text:
             yield Finding("other_text", name, "is not what an archive of this format has there")
     if layout.BAG_INFO in tree.files:
-        found = read_regular(root / layout.BAG_INFO, _INFO_LIMIT)
+        found = _info(root)
         wanted = f"Goldenseed-Archive-Version: {layout.FORMAT_VERSION}\n"
         if wanted.encode() not in found:
             what = f"does not say that the format has version {layout.FORMAT_VERSION}"
             yield Finding("other_version", layout.BAG_INFO, what)
+
+
+def _info(root: Path) -> bytes:
+    return read_regular(root / layout.BAG_INFO, _INFO_LIMIT)
 
 
 def check_fixity(root: Path, tree: Tree, manifests: Manifests) -> LevelResult:
@@ -133,6 +137,11 @@ def check_fixity(root: Path, tree: Tree, manifests: Manifests) -> LevelResult:
             what = f"has the digest {digest[:12]}…, and was archived with {listed[name][:12]}…"
             findings.append(Finding("digest_differs", name, what))
         checked += 1
+    payload = {k: v for k, v in tree.files.items() if k.startswith(f"{layout.PAYLOAD}/")}
+    line = f"{OXUM}{oxum(payload)}\n".encode()
+    if layout.BAG_INFO in tree.files and line not in _info(root):
+        what = f"does not say that the payload is {oxum(payload)}"
+        findings.append(Finding("payload_differs", layout.BAG_INFO, what))
     if not names:
         findings.append(Finding("nothing_listed", layout.MANIFEST, "no file has a digest"))
     notes = (f"{checked:,} files have the digests they were archived with",)
