@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldenseed.baselines.changes import text_of
+from goldenseed.baselines.changes import entry_text
 from goldenseed.baselines.contents import Contents, Name, Stranger
 from goldenseed.baselines.entry import BaselineEntry, ProfileBaseline
 from goldenseed.baselines.places import Places, exclusive
@@ -94,7 +94,7 @@ def prune_baselines(places: Places, gone: Collection[Name], profiles: Collection
         plan = plan_pruning(places, gone, profiles)
         for each in plan.entries:
             if each.left is not None:
-                write_atomically(each.path, text_of(each.left))
+                write_atomically(each.path, entry_text(each.left))
         remove_files(each.path for each in plan.entries if each.left is None)
         remove_files(plan.files)
         _remove_empty({*(each.path.parent for each in plan.entries), *_parents(plan.files)})

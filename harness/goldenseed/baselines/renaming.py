@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from goldenseed.baselines.candidate import Signature
-from goldenseed.baselines.changes import text_of
+from goldenseed.baselines.changes import entry_text
 from goldenseed.baselines.contents import Name
 from goldenseed.baselines.entry import BaselineEntry, Renamed
 from goldenseed.baselines.places import Places, exclusive, refuse_links
@@ -39,7 +39,7 @@ def rename(
         for (old, new), (_, path) in zip(pairs, paths, strict=True):
             entry = _moved(places, old, new, signature, run_id)
             if entry is not None:
-                written[path] = text_of(entry)
+                written[path] = entry_text(entry)
         for path, text in written.items():
             write_atomically(path, text)
         remove_files(old for old, _ in paths)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from goldenseed.baselines.changes import text_of
+from goldenseed.baselines.changes import entry_text
 from goldenseed.baselines.decisions import Decision, decisions_of, earlier_versions
 from goldenseed.baselines.entry import (
     AcceptedImage,
@@ -195,7 +195,7 @@ def _decisions(entry: BaselineEntry, store: BaselineStore) -> list[Decision]:
 
 
 def _document(entry: BaselineEntry, store: BaselineStore, *, history: bool) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(text_of(entry))
+    document: dict[str, Any] = json.loads(entry_text(entry))
     if history:
         document["decisions"] = [
             {**asdict(each), "at": each.at.isoformat()} for each in _decisions(entry, store)

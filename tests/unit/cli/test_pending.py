@@ -12,7 +12,7 @@ import pytest
 
 from commands import goldenseed
 from goldenseed.baselines.candidate import Signature
-from goldenseed.baselines.changes import text_of
+from goldenseed.baselines.changes import entry_text
 from goldenseed.baselines.entry import (
     AcceptedImage,
     BaselineEntry,
@@ -73,7 +73,7 @@ def decide(project: Path, case: CaseRecord, *, rejected: bool = False) -> None:
     entry = BaselineEntry(suite=case.suite, case=case.id, profiles={profile: baseline})
     file = project / "baselines" / case.suite / f"{case.id}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(text_of(entry))
+    file.write_bytes(entry_text(entry))
 
 
 def test_what_shares_a_cause_is_one_decision_and_the_worst_comes_first(project: Path):
