@@ -47,6 +47,10 @@ class Place:
         words = ("goldenseed", "accept", shlex.quote(self.run), case)
         return (*words, *self._folder, "--reason", REASON)
 
+    def rerunning(self, path: str, case: str) -> tuple[str, ...]:
+        """Return the words that run one case again, by its file from pytest's root and its id."""
+        return ("pytest", shlex.quote(f"{path}::{case}"))
+
     def calibrating(self, suite: str, case: str, harmless: str) -> tuple[str, ...]:
         """Return the words that measure a case of a suite's file, under named harmless changes."""
         words = ("goldenseed", "calibrate", shlex.quote(suite), shlex.quote(case), *self._folder)
