@@ -19,7 +19,7 @@ from goldenseed.reporting.comparison import comparison_blocks
 from goldenseed.reporting.documents import comparison_document
 from goldenseed.reporting.html import write_report
 from goldenseed.reporting.terminal import block_lines
-from goldenseed.reporting.view import Block, run_view
+from goldenseed.reporting.view import run_view
 from goldenseed.reporting.words import visible
 from goldenseed.runs.comparison import (
     RunComparison,
@@ -33,6 +33,7 @@ from goldenseed.runs.comparison import (
 from goldenseed.runs.folder import RECORD
 from goldenseed.runs.movement import movement_of
 from goldenseed.runs.pairing import CasePair, differences_by_pair, environments_of
+from goldenseed.runs.parts import Block
 
 _HEAD_BYTES = 400
 

@@ -137,7 +137,7 @@ def _tables(run: RunView, published: Published, room: int) -> Iterator[str]:
 
 
 def _table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], total: int, noun: str, room: int
+    head: Sequence[str], rows: Iterable[Iterable[str]], total: int, noun: str, room: int
 ) -> Iterator[str]:
     """Yield the first rows below their head, in ``room`` bytes, and how many are left."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]

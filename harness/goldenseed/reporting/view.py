@@ -31,22 +31,13 @@ from goldenseed.reporting.words import (
     told,
 )
 from goldenseed.runs.grouping import equal_pixels
+from goldenseed.runs.parts import Block as Block  # noqa: PLC0414 - the page has it from here
 from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
 from goldenseed.verdict.model import CALIBRATION, PASSING, Verdict
 
 _ACCEPTABLE = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN, Verdict.MATCH)
 _KEYS = 3
 """How many keys off their lock, or cases, a sentence names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Sentences, and a table with its details below them."""
-
-    sentences: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
-    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +180,11 @@ class RunView:
     remarks: tuple[str, ...]
     """What is odd of images and their making, each once, with the cases it is said of."""
     place: Place
+
+    @property
+    def notes(self) -> tuple[Block, ...]:
+        """What a verb that is no test session found beside its cases."""
+        return self.record.verb.notes if self.record.verb else ()
 
     @property
     def cases(self) -> Iterator[CaseView]:
