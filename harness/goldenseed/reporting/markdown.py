@@ -17,6 +17,7 @@ from goldenseed.reporting.sets import SetView
 from goldenseed.reporting.view import CaseView, RunView
 from goldenseed.reporting.words import capitalised, count_of, shortened, visible
 from goldenseed.reporting.worst import worst_of_each
+from goldenseed.runs.parts import Block
 
 SHOWN_CASES = 20
 """How many cases are named, the worst of every failing verdict."""
@@ -77,8 +78,37 @@ def summary_markdown(run: RunView, published: Published = NOWHERE) -> str:
     heading = f"## Golden images: {_plain(capitalised(run.outcome), longest=_LONGEST_NOTE)}"
     before = [heading, *_shared(run), *_changes(run), *_notes(run), _counts(run)]
     after = [*_commands(run), *_links(published), " · ".join(_origin(run))]
-    room = LONGEST_BYTES - sum(len(each.encode()) + 2 for each in (*before, *after))
+    room = LONGEST_BYTES - _length((*before, *after))
+    before += _blocks_within(run.notes, room // 3)
+    room = LONGEST_BYTES - _length((*before, *after))
     return "\n\n".join([*before, *_tables(run, published, room), *after]) + "\n"
+
+
+def _length(parts: Iterable[str]) -> int:
+    return sum(len(each.encode()) + 2 for each in parts)
+
+
+def _blocks_within(blocks: Iterable[Block], room: int) -> list[str]:
+    """Write what a verb found beside its cases, as much as ``room`` bytes take, and say if more."""
+    written: list[str] = []
+    for part in (part for block in blocks for part in _block(block)):
+        room -= _length((part,))
+        if room < 0:
+            return [*written, "… and more in the report."]
+        written.append(part)
+    return written
+
+
+def _block(block: Block) -> Iterator[str]:
+    if block.sentences:
+        yield "\n".join(f"{_plain(each, longest=_LONGEST_NOTE)}  " for each in block.sentences)
+    if block.rows:
+        columns = block.columns or ("",) * len(block.rows[0])
+        rows = (map(_plain, row) for row in block.rows)
+        yield from _table(columns, rows, len(block.rows), "rows ", LONGEST_BYTES)
+    if block.details:
+        details = (_plain(each, longest=_LONGEST_NOTE) for each in block.details[:SHOWN_CASES])
+        yield "\n".join(f"- {each}" for each in details)
 
 
 def _shared(run: RunView) -> Iterator[str]:
@@ -201,7 +231,8 @@ def _commands(run: RunView) -> Iterator[str]:
     lines = [" ".join(run.place.rerunning(case.record.path, case.record.id)) for case in failing]
     if any(case.accept and not case.record.passed for case in run.cases):
         lines.append(" ".join(run.place.accepting()))
-    text = "\n".join(visible(line, lines=False) for line in lines if len(line) < _LONGEST_COMMAND)
+    kept = (line for line in lines if 0 < len(line) <= _LONGEST_COMMAND)
+    text = "\n".join(visible(line, lines=False) for line in kept)
     if text:
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
         yield f"{fence}sh\n{text}\n{fence}"

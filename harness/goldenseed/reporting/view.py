@@ -197,7 +197,7 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
 
     ``place`` is for the commands it offers: by default the run's id, with the default folders.
     """
-    place = place or Place(run.run_id)
+    place = replace(place or Place(run.run_id), of_a_suite=not run.verb or run.verb.of_a_suite)
     found: dict[Verdict, list[CaseView]] = {verdict: [] for verdict in WORST_FIRST}
     views = [
         case_view(case, place, folder, anchor=anchor, slug=slug)
