@@ -106,9 +106,11 @@ def _block(block: Block) -> Iterator[str]:
         columns = block.columns or ("",) * len(block.rows[0])
         rows = (map(_plain, row) for row in block.rows)
         yield from _table(columns, rows, len(block.rows), "rows ", LONGEST_BYTES)
-    if block.details:
-        details = (_plain(each, longest=_LONGEST_NOTE) for each in block.details[:SHOWN_CASES])
+    texts = [each for each in block.details if "\n" not in each]
+    if texts:
+        details = (_plain(each, longest=_LONGEST_NOTE) for each in texts[:SHOWN_CASES])
         yield "\n".join(f"- {each}" for each in details)
+    yield from (_fenced(each) for each in block.details if "\n" in each)
 
 
 def _shared(run: RunView) -> Iterator[str]:
@@ -153,9 +155,10 @@ def _tables(run: RunView, published: Published, room: int) -> Iterator[str]:
     worst = worst_of_each(loud, SHOWN_CASES)
     pictured = set(map(id, worst_of_each(worst, PICTURED) if published.folder else ()))
     pictures = ("Accepted · now · difference",) if pictured else ()
+    prompts = ("Prompt",) if any(case.prompt is not None for case in worst) else ()
     yield from _table(
-        ("Case", "Verdict", *pictures, "Prompt", "Why"),
-        (_case(case, published, pictured) for case in worst),
+        ("Case", "Verdict", *pictures, *prompts, "Why"),
+        (_case(case, published, pictured, prompt=bool(prompts)) for case in worst),
         len(loud),
         "",
         room * 3 // 4,
@@ -185,7 +188,9 @@ def _table(
         yield f"… and {total - shown:,} more {noun}in the report."
 
 
-def _case(case: CaseView, published: Published, pictured: set[int]) -> Iterator[str]:
+def _case(
+    case: CaseView, published: Published, pictured: set[int], *, prompt: bool
+) -> Iterator[str]:
     """Yield the cells of a case; those of the ``pictured`` (by identity) have its pictures."""
     address = published.address(f"index.html#{case.anchor}")
     yield f'<a href="{address}">{_code(case.name)}</a>' if address else _code(case.name)
@@ -194,7 +199,8 @@ def _case(case: CaseView, published: Published, pictured: set[int]) -> Iterator[
         shown = (case.baseline, case.current, case.difference) if id(case) in pictured else ()
         found = [each for each in shown if each is not None and each.found]
         yield " ".join(_picture(each, published, address) for each in found)
-    yield "" if case.prompt is None else _code(case.prompt)
+    if prompt:
+        yield "" if case.prompt is None else _code(case.prompt)
     yield "<br>".join(map(_plain, _why(case)))
 
 
@@ -234,8 +240,13 @@ def _commands(run: RunView) -> Iterator[str]:
     kept = (line for line in lines if 0 < len(line) <= _LONGEST_COMMAND)
     text = "\n".join(visible(line, lines=False) for line in kept)
     if text:
-        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-        yield f"{fence}sh\n{text}\n{fence}"
+        yield _fenced(text, "sh")
+
+
+def _fenced(text: str, language: str = "") -> str:
+    """Put lines in a block that none of them ends."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n{visible(text)}\n{fence}"
 
 
 def _links(published: Published) -> Iterator[str]:

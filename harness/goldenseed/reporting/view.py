@@ -33,9 +33,11 @@ from goldenseed.reporting.words import (
 from goldenseed.runs.grouping import equal_pixels
 from goldenseed.runs.parts import Block as Block  # noqa: PLC0414 - the page has it from here
 from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
-from goldenseed.verdict.model import CALIBRATION, PASSING, Verdict
+from goldenseed.verdict.model import CALIBRATION, CONTENT, PASSING, Verdict
 
 _ACCEPTABLE = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN, Verdict.MATCH)
+_FAILS_OTHERWISE = {CONTENT, "run_failed", "passes_every_gate"}
+"""The reasons that fail a case although its verdict could pass."""
 _KEYS = 3
 """How many keys off their lock, or cases, a sentence names."""
 
@@ -96,7 +98,8 @@ class CaseView:
     def shortfall(self) -> str | None:
         """That the case fails although its verdict could pass and nothing else is wrong."""
         record = self.record
-        if record.passed or record.breaks_content or record.verdict not in PASSING:
+        otherwise = any(each.code in _FAILS_OTHERWISE for each in record.reasons)
+        if record.passed or otherwise or record.verdict not in PASSING:
             return None
         return f"{record.verdict} is not enough for what --golden-require asks"
 

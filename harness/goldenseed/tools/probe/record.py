@@ -47,15 +47,14 @@ def tried_record(
 
 
 def _case(change: str, pair: JudgedPair) -> CaseRecord:
-    """Return the record of an image with the change in its id, before its other alternatives."""
-    judged = pair.judged
-    name, _, inside = judged.id.partition("[")
-    given = inside.removesuffix("]").split(",")
-    place = len(given) - len(judged.alternatives) - 1
-    bracket = ",".join([*given[:place], change, *given[place:]])
-    return judged.model_copy(
-        update={
-            "id": f"{name}[{bracket}]",
-            "alternatives": {CHANGE: change, **judged.alternatives},
-        }
-    )
+    return as_alternative(pair.judged, CHANGE, change)
+
+
+def as_alternative(case: CaseRecord, axis: str, name: str) -> CaseRecord:
+    """Return a record with one more alternative, in its id before those that it has already."""
+    before, _, inside = case.id.partition("[")
+    given = inside.removesuffix("]").split(",") if inside else []
+    place = max(0, len(given) - len(case.alternatives) - 1)
+    bracket = ",".join([*given[:place], name, *given[place:]])
+    alternatives = {axis: name, **case.alternatives}
+    return case.model_copy(update={"id": f"{before}[{bracket}]", "alternatives": alternatives})
