@@ -76,7 +76,7 @@ def summary_markdown(run: RunView, published: Published = NOWHERE) -> str:
     No character of prompts and messages acts as Markdown or HTML, pings anybody or links anywhere.
     """
     heading = f"## Golden images: {_plain(capitalised(run.outcome), longest=_LONGEST_NOTE)}"
-    before = [heading, *_shared(run), *_changes(run), *_notes(run), _counts(run)]
+    before = [heading, *_shared(run), *_changes(run), *_notes(run), *_counts(run)]
     after = [*_commands(run), *_links(published), " · ".join(_origin(run))]
     room = LONGEST_BYTES - _length((*before, *after))
     before += _blocks_within(run.notes, room // 3)
@@ -142,11 +142,12 @@ def _notes(run: RunView) -> Iterator[str]:
         yield f"> … and {count_of(len(notes) - _NOTES, 'more note')} in the report."
 
 
-def _counts(run: RunView) -> str:
+def _counts(run: RunView) -> Iterator[str]:
     rows = [f"| {each.verdict} | {len(each.cases):,} | {each.meaning} |" for each in run.sections]
     if left_out := len(run.record.not_compared):
         rows.append(f"| not compared | {left_out:,} | No image was held against anything. |")
-    return "\n".join(["| Verdict | Cases | |", "|---|--:|---|", *rows])
+    if rows:
+        yield "\n".join(["| Verdict | Cases | |", "|---|--:|---|", *rows])
 
 
 def _tables(run: RunView, published: Published, room: int) -> Iterator[str]:
@@ -173,7 +174,7 @@ def _table(
     head: Sequence[str], rows: Iterable[Iterable[str]], total: int, noun: str, room: int
 ) -> Iterator[str]:
     """Yield the first rows below their head, in ``room`` bytes, and how many are left."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines = ["| " + " | ".join(map(_plain, head)) + " |", "|" + "---|" * len(head)]
     room -= sum(len(line.encode()) + 1 for line in lines)
     for row in islice(rows, SHOWN_CASES):
         line = "| " + " | ".join(row) + " |"
