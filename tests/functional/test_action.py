@@ -253,9 +253,14 @@ def test_no_input_reaches_a_shell_but_by_the_environment():
 def test_the_gitlab_job_leaves_what_its_artifacts_name(project: Project):
     job = yaml.safe_load((ROOT / ".gitlab/goldenseed.yml").read_text("utf-8"))[".goldenseed"]
     folder = Path(sys.executable).parent
+    (project.path / "test_it.py").write_text(
+        "from PIL import Image\n\n"
+        "def test_it(golden_image):\n    golden_image.check(Image.new('RGB', (8, 8)))\n"
+    )
     environment = {
         **job["variables"],
-        "GOLDEN_ARGUMENTS": "-k blue",
+        "GOLDEN_ARGUMENTS": "-p no:cacheprovider -k it",
+        "GOLDEN_SUITES": "test_it.py",
         "PATH": f"{folder}:{os.environ['PATH']}",
         "HOME": str(project.path),
         "CI": "true",
@@ -275,5 +280,5 @@ def test_the_gitlab_job_leaves_what_its_artifacts_name(project: Project):
     artifacts = job["artifacts"]
     assert (project.path / artifacts["reports"]["junit"]).is_file()
     (issue,) = json.loads((project.path / artifacts["reports"]["codequality"]).read_text())
-    assert (issue["severity"], issue["location"]["path"]) == ("minor", "tiny.suite.yaml")
+    assert (issue["severity"], issue["location"]["path"]) == ("minor", "test_it.py")
     assert (project.path / artifacts["paths"][0] / "latest/index.html").is_file()

@@ -16,11 +16,11 @@ from goldenseed.reporting.commands import Place
 from goldenseed.reporting.diagnosis import Why, environment_sentence, grouping_sentences, why
 from goldenseed.reporting.elements import ElementsView, elements_view
 from goldenseed.reporting.links import Picture, anchors, case_anchor, picture_of
+from goldenseed.reporting.meanings import meaning
 from goldenseed.reporting.numbers import MetricRow, metric_rows
 from goldenseed.reporting.sets import SetView, set_views
 from goldenseed.reporting.sheets import Sheet, sheets_of
 from goldenseed.reporting.words import (
-    MEANINGS,
     WORST_FIRST,
     About,
     Told,
@@ -120,11 +120,8 @@ class Section:
 
     verdict: Verdict
     cases: tuple[CaseView, ...]
-
-    @property
-    def meaning(self) -> str:
-        """What the verdict means, in a sentence."""
-        return MEANINGS[self.verdict]
+    meaning: str
+    """What the verdict means here, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +213,11 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
         shared=grouping_sentences(run.cases),
         environment=environment_sentence(run.cases),
         locks=tuple(LockView(suite, tuple(differences)) for suite, differences in by_suite),
-        sections=tuple(Section(each, tuple(cases)) for each, cases in found.items() if cases),
+        sections=tuple(
+            Section(each, tuple(cases), meaning(each, run.verb))
+            for each, cases in found.items()
+            if cases
+        ),
         sets=set_views(run, folder),
         sheets=sheets_of(views),
         remarks=tuple(_remarks(run)),
