@@ -32,6 +32,13 @@ _HOW = {
     Kind.ERROR: ("failed", "failed"),
 }
 """What is said of one case, and of several."""
+_LIMITED = {
+    "embeddings_distance": (Stage.PROMPT_EMBEDDINGS,),
+    "denoiser_distance": (Stage.DENOISER_OUTPUT,),
+    "latents_distance": (Stage.DENOISING_STEP, Stage.LATENTS_BEFORE_VAE),
+    "decoded_distance": (Stage.VAE_OUTPUT, Stage.FLOAT_IMAGE),
+}
+"""Measures along the trace that are relative distances, and the stages they are taken at."""
 _IMPLIED_BY_TORCH = ("torch.version", "torch.git_version", "torch.build.")
 _GROWTH = {
     GrowthKind.ROUNDING_LIKE: "growing as rounding does",
@@ -86,6 +93,24 @@ def why(diagnosis: Diagnosis, *, moved: bool = True) -> Why:
             if each.distance is not None
         ),
     )
+
+
+def stage_limits(case: CaseRecord) -> Iterator[tuple[int, float]]:
+    """Yield how far rounding may go at a stage, by the stage's place in ``Why.points``.
+
+    The verdict's reasons have them; a stage that rounding does not decide on has none.
+    """
+    found = case.diagnosis and case.diagnosis.first_divergence
+    limits = {
+        stage: each.limit
+        for each in case.reasons
+        if each.code == "tolerance" and isinstance(each.limit, float)
+        for stage in _LIMITED.get(each.metric or "", ())
+    }
+    known = [each for each in (found.distances if found else ()) if each.distance is not None]
+    for place, each in enumerate(known):
+        if each.stage in limits:
+            yield place, limits[each.stage]
 
 
 def _believed(cause: RankedCause) -> str:
