@@ -68,6 +68,7 @@ REFUSED = [
     "probe nothing.suite.yaml",
     "reject a --reason x",
     "report nothing",
+    "review nothing",
     "runs --reports nothing",
     "schema nothing",
     "selfcheck nothing.suite.yaml",

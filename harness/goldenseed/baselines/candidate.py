@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +77,16 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """What somebody decided of one image, and why."""
+
+    candidate: Candidate
+    reason: str
+    accepts: bool
+    """Whether the image is accepted; else it is rejected."""
+
+
+@dataclass(frozen=True)
 class Signature:
     """Who changes what is accepted, why and when."""
 
@@ -104,7 +114,7 @@ class Signature:
         return cls(by.strip(), reason.strip(), at.astimezone(UTC).replace(microsecond=0))
 
 
-def refuse_rivals(candidates: Sequence[Candidate]) -> None:
+def refuse_rivals(candidates: Iterable[Candidate]) -> None:
     """Raise GoldenseedError if two different images would each replace what one profile accepts."""
     rivals: defaultdict[str, set[str]] = defaultdict(set)
     for candidate in candidates:
@@ -113,7 +123,7 @@ def refuse_rivals(candidates: Sequence[Candidate]) -> None:
         if len(digests) > 1:
             raise GoldenseedError(
                 f"{name}: {len(digests)} different images are to be accepted at once",
-                fix="choose one of them, or add them all as alternatives",
+                fix="choose one of them, or accept them without replacing what is accepted",
             )
 
 

@@ -21,7 +21,7 @@ from goldenseed.baselines.places import Places
 from goldenseed.baselines.reading import ENTRY_LIMIT_BYTES, read_entry
 from goldenseed.baselines.rejections import Rejections, overruled, rejections_of
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import pretty_json, write_atomically
+from goldenseed.core.files import pretty_json, write_all
 
 
 class Outcome(StrEnum):
@@ -60,6 +60,9 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
     accepting a whole run again never drops the alternatives of a case nor who accepted it first.
     The same pixels from another recipe take the place of the old ones even if ``add``. A trace is
     added to what was accepted without one. No image may be given that is rejected.
+
+    The images of the recipe that was accepted last come first: the first stands for the case where
+    only one can.
     """
     known = next((old for old in baseline.accepted if _same(old, image)), None)
     if known is not None:
@@ -68,9 +71,10 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
         old for old in baseline.accepted if add and old.pixels_sha256 != image.pixels_sha256
     )
     remaining = {old.pixels_sha256 for old in (*kept, image)}
+    ordered = sorted((*kept, image), key=lambda old: old.recipe_sha256 != image.recipe_sha256)
     return Change(
         ProfileBaseline(
-            accepted=(*kept, image),
+            accepted=tuple(ordered),
             rejected=baseline.rejected,
             overruled=baseline.overruled,
             tolerance=baseline.tolerance if add else None,
@@ -152,6 +156,8 @@ class Step:
     path: Path
     """The entry's file."""
     change: Change
+    rejects: bool = False
+    """Whether the image was to be rejected, whatever came of it."""
     overruled: Rejections = ()
     """Rejections of these pixels that this took back, in whichever profile."""
     accepted_elsewhere: tuple[str, ...] = ()
@@ -188,21 +194,18 @@ class Plan:
 
     def write(self) -> None:
         """Replace each changed entry, atomically; GoldenseedError if one cannot be written."""
-        texts = {path: _text(entry) for path, entry in self.entries.items()}
-        for path, text in texts.items():
-            write_atomically(path, text)
+        write_all({path: _text(entry) for path, entry in self.entries.items()})
 
 
 def make_plan(
     places: Places,
     proposals: Sequence[tuple[Candidate, Proposed]],
     change: Callable[[ProfileBaseline, Proposed], Change],
-    overruling: Signature | None = None,
 ) -> Plan:
     """Apply ``change`` to the entries of the proposals, one after the other, in memory.
 
-    Whoever signs ``overruling`` takes back every rejection of their images first. The caller holds
-    the lock, so that the entries stay as they are read here.
+    Whoever signed an accepted image takes back every rejection of it first. The caller holds the
+    lock, so that the entries stay as they are read here.
 
     Raises:
         GoldenseedError: an unsafe name, an entry that cannot be read, or text that is no Unicode.
@@ -214,18 +217,43 @@ def make_plan(
     for candidate, proposed in proposals:
         path = places.entry(candidate.suite, candidate.case)
         before = entries.get(path) or _entry(path, candidate)
-        rejections = rejections_of(before, candidate.pixels_sha256) if overruling else ()
-        entry = overruled(before, rejections, overruling) if overruling else before
+        entry = before
+        rejections: Rejections = ()
+        if isinstance(proposed, AcceptedImage):
+            rejections = rejections_of(before, candidate.pixels_sha256)
+            entry = overruled(before, rejections, _signature(proposed))
         result = change(entry.profiles.get(candidate.profile, ProfileBaseline()), proposed)
         profiles = {**entry.profiles, candidate.profile: result.baseline}
         entries[path] = entry.model_copy(update={"profiles": profiles})
-        steps.append(Step(candidate, path, result, rejections, _elsewhere(entry, candidate)))
+        steps.append(
+            Step(
+                candidate,
+                path,
+                result,
+                rejects=isinstance(proposed, RejectedImage),
+                overruled=rejections,
+                accepted_elsewhere=_elsewhere(entry, candidate),
+            )
+        )
         if rejections or result.outcome is not Outcome.UNCHANGED:
             changed[path] = None
     plan = Plan(tuple(steps), {path: entries[path] for path in changed})
     for entry in plan.entries.values():
         _text(entry)  # refuses what no UTF-8 file can hold, or nobody would read
     return plan
+
+
+def _signature(image: AcceptedImage) -> Signature:
+    return Signature(image.accepted_by, image.reason, image.accepted_at)
+
+
+def decided(
+    baseline: ProfileBaseline, image: AcceptedImage | RejectedImage, *, add: bool
+) -> Change:
+    """Accept or reject ``image``, by what it is."""
+    if isinstance(image, RejectedImage):
+        return rejected(baseline, image)
+    return accepted(baseline, image, add=add)
 
 
 def _entry(path: Path, candidate: Candidate) -> BaselineEntry:
@@ -254,6 +282,9 @@ def _text(entry: BaselineEntry) -> bytes:
             del image["file_sha256"]
             if not image["elements"]:
                 del image["elements"]
+        for image in (*profile["rejected"], *profile.get("overruled", ())):
+            if image["environment_sha256"] is None:
+                del image["environment_sha256"]
     text = pretty_json(document)
     if len(text) > ENTRY_LIMIT_BYTES:
         raise GoldenseedError(

@@ -124,6 +124,8 @@ class RejectedImage(_Document):
     rejected_at: AwareDatetime
     rejected_by: str
     reason: str
+    environment_sha256: Sha256 | None = None
+    """Where it was made; None where an earlier release, which did not say, rejected it."""
 
 
 class OverruledRejection(RejectedImage):
@@ -154,6 +156,13 @@ class ProfileBaseline(_Document):
             *(image.pixels_sha256 for image in self.accepted),
             *(image.pixels_sha256 for image in self.rejected),
         )
+
+    def environments(self) -> tuple[str, ...]:
+        """Return the digests of the environments in which the images named here were made."""
+        made = dict.fromkeys(each.environment_sha256 for each in self.accepted)
+        refused = (*self.rejected, *self.overruled)
+        found = (*made, *(each.environment_sha256 for each in refused))
+        return tuple(dict.fromkeys(filter(None, found)))
 
     def traces(self) -> tuple[str, ...]:
         """Return the digests of the traces named here."""

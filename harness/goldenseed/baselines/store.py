@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenseed.baselines import changes, stored
 from goldenseed.baselines.candidate import (
     Candidate,
+    Decision,
     Measurement,
     Signature,
     refuse_rivals,
 )
 from goldenseed.baselines.changes import Outcome, Step, make_plan
-from goldenseed.baselines.entry import AcceptedImage, BaselineEntry
+from goldenseed.baselines.entry import BaselineEntry
 from goldenseed.baselines.places import Places, exclusive, refuse_links
 from goldenseed.baselines.reading import read_entry
 from goldenseed.baselines.rejections import Rejections, refuse, rejections_of
 from goldenseed.baselines.verified import Verified
-from goldenseed.baselines.verifying import accepted_image, rejected_image, verified_element
-from goldenseed.core.files import json_sha256, remove_leftovers
+from goldenseed.baselines.verifying import (
+    accepted_image,
+    accepted_modes,
+    measured_parts,
+    parts_of,
+    rejected_image,
+    verified_element,
+)
+from goldenseed.core.files import MANY, flush, json_sha256, remove_leftovers
 from goldenseed.trace.files import digest_of
 from goldenseed.trace.stages import Trace
 
@@ -32,7 +41,7 @@ if TYPE_CHECKING:
 
     from goldenseed.core.elements import Content
 
-__all__ = ["BaselineStore", "Candidate", "Outcome", "Step"]
+__all__ = ["BaselineStore", "Candidate", "Decision", "Outcome", "Step"]
 
 LOCK_TIMEOUT_SECONDS = 60.0
 
@@ -148,30 +157,16 @@ class BaselineStore:
                 cannot be read, the lock cannot be had, or the folder cannot be written.
 
         """
-        signature = Signature.checked(by, reason, now)
-        if not add:
-            refuse_rivals(candidates)
-        proposals = [(each, accepted_image(each, signature)) for each in candidates]
-        with self._writing(path for each in candidates for path in self._parts_of(each)):
-            refuse(self.rejected(c for c in candidates if (c.suite, c.case) not in overruling))
-            plan = make_plan(
-                self._places,
-                proposals,
-                lambda old, image: changes.accepted(old, image, add=add),
-                signature,
-            )
-            for step in plan.steps:
-                self._store_parts(step)
-            plan.write()
-        return plan.steps
+        accepted = [Decision(each, reason, accepts=True) for each in candidates]
+        return self.decide(accepted, by=by, replace=not add, overruling=overruling, now=now)
 
     def rejected(self, candidates: Iterable[Candidate]) -> tuple[tuple[Candidate, Rejections], ...]:
         """Return those of the candidates that somebody rejected, in whichever profile."""
-        found = (
-            (each, rejections_of(self.entry(each.suite, each.case), each.pixels_sha256))
+        return tuple(
+            (each, found)
             for each in candidates
+            if (found := rejections_of(self.entry(each.suite, each.case), each.pixels_sha256))
         )
-        return tuple((each, rejections) for each, rejections in found if rejections)
 
     def reject(
         self,
@@ -181,16 +176,61 @@ class BaselineStore:
         reason: str,
         now: datetime | None = None,
     ) -> tuple[Step, ...]:
-        """Put images on their profile's reject list, which also ends their acceptance there.
+        """Put images on their profile's reject list, and end their acceptance there.
 
         Arguments and errors are those of ``accept``; rejecting twice changes nothing.
         """
-        signature = Signature.checked(by, reason, now)
-        proposals = [(each, rejected_image(each, signature)) for each in candidates]
-        with self._writing(self.entry_path(each.suite, each.case) for each in candidates):
-            plan = make_plan(self._places, proposals, changes.rejected)
-            plan.write()
+        rejected = [Decision(each, reason, accepts=False) for each in candidates]
+        return self.decide(rejected, by=by, now=now)
+
+    def decide(
+        self,
+        decisions: Sequence[Decision],
+        *,
+        by: str,
+        replace: bool = False,
+        overruling: Collection[tuple[str, str]] = (),
+        now: datetime | None = None,
+        guard: Callable[[], None] = lambda: None,
+        dry_run: bool = False,
+    ) -> tuple[Step, ...]:
+        """Accept and reject images, each for a reason of its own, all of them or none.
+
+        With ``replace`` an image takes the place of what its profile accepts. ``guard`` is called
+        under the lock, and may raise what stops everything; with ``dry_run`` nothing is locked or
+        written. All else is as of ``accept``.
+        """
+        signed = {each.reason: Signature.checked(by, each.reason, now) for each in decisions}
+        accepted = [each.candidate for each in decisions if each.accepts]
+        if replace:
+            refuse_rivals(accepted)
+        verified = {True: accepted_image, False: rejected_image}
+        proposals = [
+            (each.candidate, verified[each.accepts](each.candidate, signed[each.reason]))
+            for each in decisions
+        ]
+        paths = (
+            path
+            for each in decisions
+            for path in parts_of(self._places, each.candidate, accepts=each.accepts)
+        )
+        with nullcontext() if dry_run else self._writing(paths):
+            guard()
+            refuse(self.rejected(c for c in accepted if (c.suite, c.case) not in overruling))
+            plan = make_plan(self._places, proposals, partial(changes.decided, add=not replace))
+            if not dry_run:
+                durable = len(plan.entries) < MANY
+                for step in plan.steps:
+                    self._store_parts(step, durable=durable)
+                if not durable:
+                    flush()
+                plan.write()
         return plan.steps
+
+    def files_of(self, steps: Iterable[Step]) -> tuple[Path, ...]:
+        """Return the files that hold what the steps came to: entries, and all that these name."""
+        found = (parts_of(self._places, each.candidate, accepts=not each.rejects) for each in steps)
+        return tuple(path for path in dict.fromkeys(chain.from_iterable(found)) if path.exists())
 
     def measured(self, found: Sequence[Measurement], *, by: str) -> None:
         """Keep what was measured of cases and accept their modes, one write an entry.
@@ -204,9 +244,10 @@ class BaselineStore:
 
         """
         proposals = [
-            (each.unchanged, (each.tolerance, _modes(each, by), each.exact)) for each in found
+            (each.unchanged, (each.tolerance, accepted_modes(each, by), each.exact))
+            for each in found
         ]
-        with self._writing(path for each in found for path in self._parts_measured(each)):
+        with self._writing(path for each in found for path in measured_parts(self._places, each)):
             refuse(self.rejected(mode for each in found for mode in each.modes))
             plan = make_plan(self._places, proposals, lambda old, new: changes.measured(old, *new))
             for each in found:
@@ -229,30 +270,18 @@ class BaselineStore:
             remove_leftovers(self.root, older_than_seconds=0.0)
             yield
 
-    def _parts_of(self, *candidates: Candidate) -> Iterator[Path]:
-        """Yield every file that accepting the candidates may write."""
-        for each in candidates:
-            yield self.entry_path(each.suite, each.case)
-            yield from (self._places.element(*picture) for picture in each.pictures)
-            yield self._places.environment(json_sha256(each.environment))
-            if each.trace is not None:
-                yield self._places.trace(digest_of(each.trace))
-
-    def _parts_measured(self, found: Measurement) -> Iterator[Path]:
-        """Yield every file that keeping a measurement may write."""
-        yield from self._parts_of(found.unchanged, *found.modes)
-        yield from (self._places.environment(json_sha256(each)) for each in found.environments)
-        if found.exact_trace is not None:
-            yield self._places.trace(digest_of(found.exact_trace))
-
-    def _store_parts(self, step: Step) -> None:
+    def _store_parts(self, step: Step, *, durable: bool) -> None:
         """Write what the entry is about to name."""
         candidate = step.candidate
-        self._store_image(candidate)
+        if step.rejects:
+            if step.outcome is Outcome.REJECTED:
+                stored.store_environment(self._places, candidate.environment)
+            return
+        self._store_image(candidate, durable=durable)
         if step.names_environment(json_sha256(candidate.environment)):
             stored.store_environment(self._places, candidate.environment)
         if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):
-            stored.store_trace(self._places, candidate.trace)
+            stored.store_trace(self._places, candidate.trace, durable=durable)
 
     def _store_candidate(self, candidate: Candidate) -> None:
         """Write all of a candidate that an entry may name."""
@@ -261,13 +290,7 @@ class BaselineStore:
         if candidate.trace is not None:
             stored.store_trace(self._places, candidate.trace)
 
-    def _store_image(self, candidate: Candidate) -> None:
+    def _store_image(self, candidate: Candidate, *, durable: bool = True) -> None:
         for sha256, mode in candidate.pictures:
             verified = partial(verified_element, candidate, sha256)
-            stored.store_element(self._places, sha256, mode, verified)
-
-
-def _modes(found: Measurement, by: str) -> tuple[AcceptedImage, ...]:
-    reason = f"a mode of {found.tolerance.images} calibration runs"
-    signature = Signature.checked(by, reason, found.tolerance.measured_at)
-    return tuple(accepted_image(mode, signature) for mode in found.modes)
+            stored.store_element(self._places, sha256, mode, verified, durable=durable)

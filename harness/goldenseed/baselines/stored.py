@@ -98,10 +98,17 @@ def _decoded(places: Places, pixels_sha256: str, data: bytes) -> Image.Image:
     return image
 
 
-def store_element(places: Places, sha256: str, mode: str, made: Callable[[], Content]) -> None:
-    """Write a picture, as the smallest PNG Pillow makes, or tensor, unless a whole one is there.
+def store_element(
+    places: Places,
+    sha256: str,
+    mode: str,
+    made: Callable[[], Content],
+    *,
+    durable: bool = True,
+) -> None:
+    """Write a picture, as a small PNG, or tensor, unless a whole one is there.
 
-    ``made`` returns it, and has verified its digest.
+    ``made`` returns it, and has verified its digest; ``durable`` is as of ``write_atomically``.
 
     Raises:
         GoldenseedError: it cannot be written; then no part of it is there.
@@ -113,7 +120,7 @@ def store_element(places: Places, sha256: str, mode: str, made: Callable[[], Con
         element(places, sha256, mode)
     except GoldenseedError:
         data = encoded(made(), compress_level=pixels.SMALL)
-        write_atomically(places.element(sha256, mode), data)
+        write_atomically(places.element(sha256, mode), data, durable=durable)
 
 
 def _unreadable(path: Path, error: GoldenseedError) -> GoldenseedError:
@@ -161,7 +168,7 @@ def trace_file(
     return data
 
 
-def store_trace(places: Places, path: Path) -> None:
+def store_trace(places: Places, path: Path, *, durable: bool = True) -> None:
     """Copy a trace from a run's folder, unless a whole copy is stored already.
 
     Raises:
@@ -169,7 +176,7 @@ def store_trace(places: Places, path: Path) -> None:
 
     """
     if not _is_whole_trace(places, digest_of(path)):
-        write_atomically(places.trace(digest_of(path)), small_file(path))
+        write_atomically(places.trace(digest_of(path)), small_file(path), durable=durable)
 
 
 def _is_whole_trace(places: Places, trace_sha256: str) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldenseed.baselines.candidate import Candidate, Signature
+from goldenseed.baselines.candidate import Candidate, Decision, Measurement, Signature
 from goldenseed.baselines.entry import AcceptedElement, AcceptedImage, RejectedImage
+from goldenseed.baselines.places import Places
 from goldenseed.core.elements import (
     MOST,
     content_sha256,
@@ -170,7 +171,39 @@ def rejected_image(candidate: Candidate, signature: Signature) -> RejectedImage:
         rejected_at=signature.at,
         rejected_by=signature.by,
         reason=signature.reason,
+        environment_sha256=json_sha256(candidate.environment),
     )
+
+
+def accepted_modes(found: Measurement, by: str) -> tuple[AcceptedImage, ...]:
+    """Verify the modes of a measurement likewise, accepted when it was taken."""
+    reason = f"a mode of {found.tolerance.images} calibration runs"
+    signature = Signature.checked(by, reason, found.tolerance.measured_at)
+    return tuple(accepted_image(mode, signature) for mode in found.modes)
+
+
+def parts_of(places: Places, candidate: Candidate, *, accepts: bool = True) -> Iterator[Path]:
+    """Yield every file that accepting or rejecting the candidate may write."""
+    yield places.entry(candidate.suite, candidate.case)
+    yield places.environment(json_sha256(candidate.environment))
+    if accepts:
+        yield from (places.element(*picture) for picture in candidate.pictures)
+        if candidate.trace is not None:
+            yield places.trace(digest_of(candidate.trace))
+
+
+def decided_parts(places: Places, decision: Decision) -> Iterator[Path]:
+    """Yield every file that applying the decision may write."""
+    return parts_of(places, decision.candidate, accepts=decision.accepts)
+
+
+def measured_parts(places: Places, found: Measurement) -> Iterator[Path]:
+    """Yield every file that keeping a measurement may write."""
+    for each in (found.unchanged, *found.modes):
+        yield from parts_of(places, each)
+    yield from (places.environment(json_sha256(each)) for each in found.environments)
+    if found.exact_trace is not None:
+        yield places.trace(digest_of(found.exact_trace))
 
 
 def _altered(candidate: Candidate, what: str, file: Path | None = None) -> GoldenseedError:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from goldenseed.baselines.rejections import in_words
-from goldenseed.baselines.store import BaselineStore, Candidate, Outcome, Step
+from goldenseed.baselines.store import BaselineStore, Outcome, Step
 from goldenseed.cli.common import (
     Baselines,
     By,
@@ -24,17 +23,50 @@ from goldenseed.cli.common import (
 )
 from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.runs.candidates import candidates_of, open_candidates, who_accepts
-from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.review.commit import Committing
+from goldenseed.review.decisions import Marked, Place, marked, read_decisions
+from goldenseed.review.desk import Applied, Desk
+from goldenseed.runs.candidates import open_cases, who_accepts
+from goldenseed.runs.record import CaseRecord
+
+_HOW = 'goldenseed accept RUN SUITE::CASE --reason "…", or goldenseed accept --from decisions.json'
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Verify everything, say what would be, write nothing.")
+]
+Commit = Annotated[
+    bool,
+    typer.Option("--commit", help="Make one git commit of the baselines that this changes."),
+]
 
 
 def accept(
-    run: Run,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            help="A run's id, a unique beginning of it, latest, or path.", show_default=False
+        ),
+    ] = None,
     cases: Cases = None,
     *,
-    reason: Reason,
-    add: Annotated[
-        bool, typer.Option("--add", help="Keep what is accepted and accept this image as well.")
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            "--reason",
+            help="Why: kept in the baseline for ever; with --from, of decisions without one.",
+            show_default=False,
+        ),
+    ] = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Apply a decisions.json, as a report exports it: accept, reject and skip.",
+            show_default=False,
+        ),
+    ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Accept the images in place of what is accepted so far."),
     ] = False,
     overrule: Annotated[
         bool,
@@ -42,31 +74,48 @@ def accept(
             "--overrule-rejection", help="Accept the cases named by their ids though rejected."
         ),
     ] = False,
+    dry_run: DryRun = False,
+    commit: Commit = False,
     by: By = None,
     reports: Reports = Path("reports"),
     baselines: Baselines = Path("baselines"),
+    _add: Annotated[bool, typer.Option("--add", hidden=True)] = False,
 ) -> None:
-    """Accept images of RUN as baselines: the named CASES, else all that are not identical.
+    """Accept images of RUN beside what is accepted: the named CASES, else all not identical.
 
     A rejected image is never accepted unless its case is named and the rejection is overruled.
     """
-    record, folder = find_run(run, reports)
-    choice = choose_cases(record, cases)
-    if overrule and not choice.named:
-        raise GoldenseedError(
-            "--overrule-rejection wants its case named by its whole id",
-            fix="goldenseed accept RUN SUITE::CASE --overrule-rejection --reason WHY",
-        )
+    if decisions is not None and cases:
+        raise GoldenseedError("--from has the cases: name none beside it")
+    if replace and _add:
+        raise GoldenseedError("--add keeps what --replace takes away: leave one of them out")
+    if run is None and decisions is None:
+        raise GoldenseedError("accept wants a run, or --from decisions.json", fix=_HOW)
+    if reason is None and decisions is None:
+        raise GoldenseedError("--reason is missing", fix=_HOW)
+    document = None if decisions is None else read_decisions(decisions)
+    record, folder = find_run(run or (document.run if document else ""), reports)
     store = BaselineStore(baselines)
-    candidates, left_out = _decided_on(record, folder, choice, store)
-    done = store.accept(
-        candidates,
-        by=by or who_accepts(Path.cwd()),
-        reason=reason,
-        add=add,
-        overruling={(case.suite, case.id) for case in choice.named} if overrule else (),
+    desk = Desk(record, folder, store, by or who_accepts(Path.cwd()), Path.cwd(), replace=replace)
+    committing = Committing.checked(store) if commit and not dry_run else None
+    if document is None or decisions is None:
+        chosen, left_out, named = _decided_on(desk, choose_cases(record, cases), "accept", reason)
+        if overrule and not named:
+            raise GoldenseedError(
+                "--overrule-rejection wants its case named by its whole id",
+                fix="goldenseed accept RUN SUITE::CASE --overrule-rejection --reason WHY",
+            )
+    else:
+        chosen, left_out = marked(document, record, decisions), ()
+        named = frozenset(each.decision.place for each in chosen)
+    done = desk.apply(
+        chosen,
+        default_reason=reason or "",
+        overruling=named if overrule else (),
+        dry_run=dry_run,
     )
-    _tell(done, left_out, {(case.suite, case.id): case for case in record.cases})
+    _tell(done, chosen, left_out, dry_run=dry_run)
+    _commit(committing, desk, done)
 
 
 def reject(
@@ -74,6 +123,8 @@ def reject(
     cases: Cases = None,
     *,
     reason: Reason,
+    dry_run: DryRun = False,
+    commit: Commit = False,
     by: By = None,
     reports: Reports = Path("reports"),
     baselines: Baselines = Path("baselines"),
@@ -84,41 +135,57 @@ def reject(
             "reject wants its cases named", fix="goldenseed reject RUN SUITE::CASE --reason WHY"
         )
     record, folder = find_run(run, reports)
-    choice = choose_cases(record, cases)
     store = BaselineStore(baselines)
-    candidates, left_out = _decided_on(record, folder, choice, store)
-    done = store.reject(candidates, by=by or who_accepts(Path.cwd()), reason=reason)
-    _tell(done, left_out)
+    desk = Desk(record, folder, store, by or who_accepts(Path.cwd()), Path.cwd())
+    committing = Committing.checked(store) if commit and not dry_run else None
+    chosen, left_out, _ = _decided_on(desk, choose_cases(record, cases), "reject", reason)
+    done = desk.apply(chosen, dry_run=dry_run)
+    _tell(done, chosen, left_out, dry_run=dry_run)
+    _commit(committing, desk, done)
 
 
 def _decided_on(
-    record: RunRecord, folder: Path, choice: Choice, store: BaselineStore
-) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
-    """Return what was chosen, and a line on what is left out of it since no one named it."""
-    matched, left_out = open_candidates(record, folder, choice.matched, store)
-    candidates = (*candidates_of(record, folder, choice.named), *matched)
-    if not candidates:
+    desk: Desk, choice: Choice, decision: Literal["accept", "reject"], reason: str | None
+) -> tuple[tuple[Marked, ...], tuple[str, ...], frozenset[Place]]:
+    """Mark what was chosen; return a line on what is left out, and the cases that were named."""
+    matched, left_out = open_cases(desk.record, desk.folder, choice.matched, desk.store)
+    if not (choice.named or matched):
         raise GoldenseedError(
-            f"nothing to decide on in {record.run_id}: {'; '.join(left_out)}",
+            f"nothing to decide on in {desk.record.run_id}: {'; '.join(left_out)}",
             fix="name the case if you mean one of them",
         )
-    return candidates, left_out
+    chosen = tuple(Marked.of(case, decision, reason or "") for case in (*choice.named, *matched))
+    return chosen, left_out, frozenset((case.path, case.id) for case in choice.named)
+
+
+def _commit(committing: Committing | None, desk: Desk, done: Applied) -> None:
+    if committing is None:
+        return
+    made = committing.commit(desk.record, done.steps, desk.by)
+    say(f"committed {made[:12]}" if made else "nothing to commit: git has it already")
 
 
 def _tell(
-    done: Iterable[Step],
-    left_out: Iterable[str],
-    cases: Mapping[tuple[str, str], CaseRecord] = MappingProxyType({}),
+    done: Applied, chosen: Sequence[Marked], left_out: Iterable[str], *, dry_run: bool
 ) -> None:
     """Say what became of each image, and of those newly accepted what is odd of them."""
+    for line in done.notes:
+        say(f"note: {line}", err=True)
     for line in left_out:
         say(line)
-    for step in done:
+    cases = {(each.case.suite, each.case.id): each.case for each in chosen}
+    for step in done.steps:
         case = cases.get((step.candidate.suite, step.candidate.case))
-        noted = _doubts(case) if case and step.outcome is not Outcome.UNCHANGED else ()
-        say(f"{step.outcome.value} {step.candidate.name}")
+        new = not step.rejects and step.outcome is not Outcome.UNCHANGED
+        noted = _doubts(case) if case and new else ()
+        say(f"{'would be ' if dry_run else ''}{step.outcome.value} {step.candidate.name}")
         for line in (*_consequences(step), *noted):
             say(f"  {line}")
+    skipped = sum(each.decision.decision == "skip" for each in chosen)
+    if skipped:
+        say(f"skipped {skipped:,}")
+    if dry_run:
+        say("nothing was written: --dry-run")
 
 
 def _doubts(case: CaseRecord) -> Iterator[str]:

@@ -114,7 +114,7 @@ Device = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why: kept in the baseline for ever.")]
 By = Annotated[
-    str | None, typer.Option("--by", help="Who, if not git's user.name.", show_default=False)
+    str | None, typer.Option("--by", help="Who, if not git's identity.", show_default=False)
 ]
 Run = Annotated[str, typer.Argument(help="A run's id, a unique beginning of it, latest, or path.")]
 Cases = Annotated[

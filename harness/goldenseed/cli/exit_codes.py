@@ -32,6 +32,7 @@ FOUND: Mapping[str, str] = {
     "probe": "the same once more gave other pixels",
     "reject": "",
     "report": "",
+    "review": "",
     "runs": "",
     "schema": "",
     "selfcheck": "a wrong image passes every gate of a case",

@@ -19,6 +19,7 @@ from goldenseed.cli import (
     lock,
     probe,
     report,
+    review,
     runs,
     schema,
     selfcheck,
@@ -49,6 +50,7 @@ app.command("lock")(lock.lock)
 app.command("probe")(probe.probe)
 app.command("reject")(reject.reject)
 app.command("report")(report.report)
+app.command("review")(review.review)
 app.command("runs")(runs.runs)
 app.command("schema")(schema.schema)
 app.command("selfcheck")(selfcheck.selfcheck)

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from goldenseed.baselines.entry import BaselineEntry
 from goldenseed.cli.output import say_json
 from goldenseed.images.compare import ComparisonDocument
+from goldenseed.review.decisions import Decisions
 from goldenseed.runs.record import RunRecord
 from goldenseed.suite.schema import SuiteFile
 
@@ -28,15 +29,16 @@ def suite_json_schema() -> dict[str, JsonValue]:
 
 def schema(
     of: Annotated[
-        Literal["suite", "run", "baseline", "comparison"],
+        Literal["suite", "run", "baseline", "comparison", "decisions"],
         typer.Argument(help="Which file's schema."),
     ] = "suite",
 ) -> None:
-    """Print a JSON Schema: of the suite file (for editors), run.json, a baseline, or compare."""
+    """Print a JSON Schema: of the suite file (for editors) or another file."""
     documents = {
         "suite": suite_json_schema,
         "run": RunRecord.model_json_schema,
         "baseline": BaselineEntry.model_json_schema,
         "comparison": ComparisonDocument.model_json_schema,
+        "decisions": Decisions.model_json_schema,
     }
     say_json(documents[of](), indent=2)

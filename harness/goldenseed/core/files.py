@@ -12,8 +12,8 @@ import secrets
 import stat
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,6 +28,9 @@ TEMPORARY_PREFIX = ".tmp-"
 
 DEPTH_LIMIT = 100
 """Levels of nesting that canonical JSON accepts; it also ends a value that contains itself."""
+
+MANY = 50
+"""So many files are flushed to the disk together, which also flushes those of others."""
 
 _FIXES = {
     errno.ENOSPC: "free some disk space and run it again",
@@ -55,26 +58,66 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
             and no temporary file is left.
 
     """
-    try:
-        _make_folder(path.parent, durable=durable)
-        temporary = path.parent / (
-            f"{TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident()}-{secrets.token_hex(8)}"
-        )
-        try:
-            _write_new(temporary, data, mode=_mode_of(path), durable=durable)
-            temporary.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+    with _named(path), ExitStack() as leftovers:
+        temporary = _write_beside(path, data, durable=durable)
+        leftovers.callback(temporary.unlink, missing_ok=True)
+        temporary.replace(path)
         if durable:
             _flush_folder(path.parent)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into an error that names ``path``, and what to do."""
+    try:
+        yield
     except OSError as error:
         raise GoldenseedError(
             f"cannot be written: {words_of(error)}",
             path=path,
             fix=_FIXES.get(error.errno or 0, "see that the folder exists and can be written"),
         ) from error
+
+
+def _write_beside(path: Path, data: bytes, *, durable: bool) -> Path:
+    """Write ``data`` into a temporary file in the folder of ``path``; none is left if it fails."""
+    _make_folder(path.parent, durable=durable)
+    name = f"{TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident()}-{secrets.token_hex(8)}"
+    temporary = path.parent / name
+    try:
+        _write_new(temporary, data, mode=_mode_of(path), durable=durable)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def write_all(files: Mapping[Path, bytes]) -> None:
+    """Write each file as ``write_atomically`` does, flushed to the disk all at once where many.
+
+    Flushing one by one takes some 10 ms a file. All are written before the first takes its place,
+    and which did stays so if the next cannot. Raises as ``write_atomically``.
+    """
+    if len(files) < MANY:
+        for path, data in files.items():
+            write_atomically(path, data)
+        return
+    with ExitStack() as leftovers:
+        beside: dict[Path, Path] = {}
+        for path, data in files.items():
+            with _named(path):
+                beside[path] = _write_beside(path, data, durable=False)
+            leftovers.callback(beside[path].unlink, missing_ok=True)
+        flush()
+        for path, temporary in beside.items():
+            with _named(path):
+                temporary.replace(path)
+        flush()
+
+
+def flush() -> None:
+    """Flush everything that was written to the disk, where the system can."""
+    getattr(os, "sync", lambda: None)()
 
 
 def _make_folder(folder: Path, *, durable: bool) -> None:
@@ -96,8 +139,7 @@ def _mode_of(path: Path) -> int | None:
 
 
 def _write_new(path: Path, data: bytes, *, mode: int | None, durable: bool) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    with os.fdopen(handle, "wb") as file:
+    with path.open("xb") as file:
         file.write(data)
         file.flush()
         if mode is not None:
@@ -236,8 +278,7 @@ def inside(root: Path, relative: str) -> Path:
             character, or half a surrogate pair.
 
     """
-    what = _unsafe(relative)
-    if what is not None:
+    if (what := _unsafe(relative)) is not None:
         raise GoldenseedError(
             f"the path {relative!r} {what}",
             fix=f"give a path relative to {root} with forward slashes, and without '..'",

@@ -33,8 +33,11 @@ PIXEL_LIMIT = 64 * 2**20
 FAST = 1
 """zlib level for images of a run: written once, read once, seldom kept."""
 
-SMALL = 9
-"""zlib level for accepted images: kept for years."""
+SMALL = 5
+"""zlib level for accepted images, which are kept for years.
+
+Level 9 took fourteen times as long for 5 % less (51 pictures of 128x128 pixels).
+"""
 
 _SAVE_AS = "save the image as 8-bit L, LA, RGB or RGBA, or 16-bit grey"
 _RESTORE = "restore the file from version control, or generate the image again"

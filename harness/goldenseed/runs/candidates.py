@@ -42,10 +42,10 @@ def read_git_state(folder: Path) -> GitState | None:
 
 
 def who_accepts(folder: Path) -> str:
-    """Return git's ``user.name`` as seen from ``folder``, else the login name.
+    """Return git's identity as seen from ``folder``, ``Ada <ada@example.org>``, else the login.
 
-    The name goes into the baseline's entry, beside the reason, and so into the repository, where
-    the commit would show the same name.
+    It goes into the baseline's entry, beside the reason, and so into the repository, where the
+    commit would show the same.
     """
     try:
         import git
@@ -53,7 +53,10 @@ def who_accepts(folder: Path) -> str:
         return _login()
     try:
         with git.Repo(folder, search_parent_directories=True) as repository:
-            return str(repository.config_reader().get_value("user", "name", default=_login()))
+            reader = repository.config_reader()
+            name = str(reader.get_value("user", "name", default=_login()))
+            email = str(reader.get_value("user", "email", default=""))
+            return f"{name} <{email}>" if email else name
     except (git.GitError, OSError):
         return _login()
 
@@ -86,21 +89,28 @@ def candidates_of(
 def open_candidates(
     run: RunRecord, folder: Path, cases: Sequence[CaseRecord], store: BaselineStore
 ) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
-    """Turn those records into candidates on which nothing stands in the way of deciding.
+    """Turn what ``open_cases`` leaves of the records into candidates, with its lines."""
+    chosen, lines = open_cases(run, folder, cases, store)
+    return candidates_of(run, folder, chosen), lines
+
+
+def open_cases(
+    run: RunRecord, folder: Path, cases: Sequence[CaseRecord], store: BaselineStore
+) -> tuple[tuple[CaseRecord, ...], tuple[str, ...]]:
+    """Return the cases on which nothing stands in the way of deciding.
 
     Returns them, and a line on what was left out and why: cases in error, and rejected images.
     Raises as ``candidates_of``.
     """
     sound = [case for case in cases if case.verdict is not Verdict.ERROR]
     errors = [case for case in cases if case.verdict is Verdict.ERROR]
-    candidates = candidates_of(run, folder, sound)
-    rejected = store.rejected(candidates)
-    names = {each.name for each, _ in rejected}
+    rejected = store.rejected(candidates_of(run, folder, sound))
+    names = {(each.suite, each.case) for each, _ in rejected}
     lines = [f"left out {each.name}: {in_words(rejections)}" for each, rejections in rejected]
     if errors:
         listed = first_of([f"{case.suite}::{case.id}" for case in errors], _LISTED)
         lines.append(f"left out {len(errors)} with the verdict error: {listed}")
-    return tuple(each for each in candidates if each.name not in names), tuple(lines)
+    return tuple(case for case in sound if (case.suite, case.id) not in names), tuple(lines)
 
 
 def _candidate(run: RunRecord, folder: Path, case: CaseRecord) -> Candidate:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from goldenseed.baselines.entry import ProfileBaseline
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.runs.record import Try
 from goldenseed.verdict.model import Verdict
-from two_runs import Run, picture
+from two_runs import AVX512, Run, picture
 
 PROFILE = "cpu-x86_64-avx512"
 SEED = "apple[seed=1]"
@@ -171,13 +172,50 @@ def test_rejecting_what_was_never_accepted_says_only_that(desk: Desk):
     assert desk.decide("reject", f"fruit::{SEED}") == [f"rejected fruit::{SEED} in {PROFILE}"]
 
 
-def test_accepting_another_image_says_which_is_no_longer_accepted(desk: Desk):
-    desk.decide("accept", f"fruit::{SEED}", reason="first look")
+def another_run(desk: Desk, level: int = 9, **fields: Any) -> None:
     other = Run(desk.root / "reports" / "other", profile=PROFILE)
-    other.case(SEED, picture(9), suite="fruit")
+    other.case(SEED, picture(level), suite="fruit", **fields)
     other.stored()
-    _, ended = desk.run("accept", "other", SEED, "--reason", "new VAE")
+
+
+def test_accepting_another_image_keeps_what_is_accepted(desk: Desk):
+    desk.decide("accept", f"fruit::{SEED}", reason="first look")
+    another_run(desk)
+    said = desk.run("accept", "other", SEED, "--reason", "new VAE")
+    assert said == [f"added fruit::{SEED} in {PROFILE}"]
+    assert [each.reason for each in desk.baseline().accepted] == ["first look", "new VAE"]
+
+
+def test_replacing_is_asked_for_and_says_which_is_no_longer_accepted(desk: Desk):
+    desk.decide("accept", f"fruit::{SEED}", reason="first look")
+    another_run(desk)
+    _, ended = desk.run("accept", "other", SEED, "--reason", "new VAE", "--replace")
     assert ended.endswith(": first look")
+    assert [each.reason for each in desk.baseline().accepted] == ["new VAE"]
+
+
+def test_an_image_of_the_present_recipe_stands_for_the_case(desk: Desk):
+    desk.decide("accept", f"fruit::{SEED}", reason="20 steps")
+    another_run(desk, recipe={"call": {"num_inference_steps": 30}})
+    desk.run("accept", "other", SEED, "--reason", "30 steps")
+    assert [each.reason for each in desk.baseline().accepted] == ["30 steps", "20 steps"]
+
+
+def test_nothing_is_accepted_from_an_incomplete_run(desk: Desk):
+    record = desk.root / "reports" / "run" / "run.json"
+    record.write_text(record.read_text().replace('"complete":true', '"complete":false'))
+    said, _ = desk.decide("accept", f"fruit::{SEED}", code=2)
+    assert said == "goldenseed: the run run is incomplete: nothing of it is accepted"
+    assert not list(desk.accepted())
+    assert desk.decide("reject", f"fruit::{SEED}") == [f"rejected fruit::{SEED} in {PROFILE}"]
+
+
+def test_a_rejection_keeps_where_the_image_was_made(desk: Desk):
+    desk.decide("reject", f"fruit::{SEED}")
+    (rejected,) = desk.baseline().rejected
+    store = BaselineStore(desk.root / "baselines")
+    assert rejected.environment_sha256
+    assert store.environment(rejected.environment_sha256) == AVX512
 
 
 def test_what_is_odd_of_an_image_is_said_when_it_is_accepted(desk: Desk):

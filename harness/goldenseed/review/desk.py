@@ -1,0 +1,86 @@
+"""Where decisions on a run's images become changes of the baselines: all of them, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldenseed.baselines.store import BaselineStore, Decision, Step
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.review.decisions import Marked, Place
+from goldenseed.runs.acceptable import check_acceptable
+from goldenseed.runs.candidates import candidates_of
+from goldenseed.runs.record import RunRecord
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of decisions."""
+
+    steps: tuple[Step, ...] = ()
+    """One for each that is not skipped, in their order."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A run that is decided on, by whom and with what effect."""
+
+    record: RunRecord
+    folder: Path
+    store: BaselineStore
+    by: str
+    here: Path
+    """From where suites are looked for, as of ``check_acceptable``."""
+    replace: bool = False
+    """Whether an accepted image takes the place of what its profile accepts."""
+
+    def apply(
+        self,
+        decided: Sequence[Marked],
+        *,
+        default_reason: str = "",
+        overruling: Collection[Place] = (),
+        guard: Callable[[], None] = lambda: None,
+        dry_run: bool = False,
+    ) -> Applied:
+        """Accept and reject as decided; the others are skipped.
+
+        Everything is verified before anything is written, and ``guard`` is asked once more under
+        the store's lock. ``default_reason`` is for decisions without one, and ``overruling`` names
+        the cases whose images are accepted although they are rejected.
+
+        Raises:
+            GoldenseedError: one of them cannot be; then none is.
+
+        """
+        chosen = [each for each in decided if each.decision.decision != "skip"]
+        for each in chosen:
+            if not (each.decision.reason.strip() or default_reason.strip()):
+                raise GoldenseedError(
+                    f"{each.case.suite}::{each.case.id}: the reason is empty",
+                    fix="give one: others will ask for it later",
+                )
+        cases = [each.case for each in chosen]
+        accepted = [each.case for each in chosen if each.decision.decision == "accept"]
+        notes = check_acceptable(self.record, accepted, self.store, self.here)
+        decisions = [
+            Decision(
+                candidate,
+                each.decision.reason.strip() or default_reason,
+                accepts=each.decision.decision == "accept",
+            )
+            for each, candidate in zip(
+                chosen, candidates_of(self.record, self.folder, cases), strict=True
+            )
+        ]
+        steps = self.store.decide(
+            decisions,
+            by=self.by,
+            replace=self.replace,
+            overruling={(c.suite, c.id) for c in cases if (c.path, c.id) in overruling},
+            guard=guard,
+            dry_run=dry_run,
+        )
+        return Applied(steps, notes)
