@@ -91,8 +91,9 @@ def _commands(group: CauseGroup, place: Place) -> Iterator[str]:
     if len(names) > _IN_A_COMMAND:
         yield f"decide  in the report, then {' '.join(place.deciding())}"
         return
-    yield f"accept  {' '.join(place.accepting(*names))}"
-    yield f"reject  {' '.join(place.rejecting(*names))}"
+    for verb, words in (("accept", place.accepting(*names)), ("reject", place.rejecting(*names))):
+        if words:
+            yield f"{verb}  {' '.join(words)}"
 
 
 def _document(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -171,3 +172,32 @@ class Extent(Document):
     tests: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Of names in the baselines that are those of test files of which every test was run: the
     tests that did not pass, as their images are called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Sentences, and a table with its details below them."""
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
+    sentences: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    details: tuple[str, ...] = ()
+
+
+class VerbRecord(Document):
+    """What a verb that is no test session did, and what it found beside its cases."""
+
+    name: Literal["calibrate", "compare", "diff", "probe", "selfcheck"]
+    passed: bool
+    """Whether its exit code was 0."""
+    outcome: str | None = None
+    """What came of it in a few words; None where that of its cases says it."""
+    notes: tuple[Block, ...] = ()
+    """What stands above the cases."""
+
+    @property
+    def of_a_suite(self) -> bool:
+        """Whether the images are those that a suite asks for, so that they may be accepted."""
+        return self.name == "diff"

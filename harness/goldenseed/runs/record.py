@@ -31,13 +31,13 @@ from goldenseed.runs.parts import (
     Seconds,
     SetRecord,
     Try,
+    VerbRecord,
 )
 from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
 SCHEMA_VERSION = 1
 """What ``RunRecord.schema_version`` says; raised when a field changes its meaning."""
-
 EnvironmentValue = str | int | float | bool | None
 
 _FOLDER_NAME = r"^[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
@@ -228,11 +228,10 @@ class CaseRecord(Document):
         self, verdict: Verdict, reason: Reason, error: str | None = None
     ) -> CaseRecord:
         """Return what is known of the case where it could not be held against another."""
-        update = dict.fromkeys(("trace_file", "layers_file", "diagnosis", "image", "baseline"))
+        none = ("trace_file", "layers_file", "diagnosis", "image", "baseline", "difference")
         return self.model_copy(
             update={
-                **update,
-                "difference": None,
+                **dict.fromkeys(none),
                 "metrics": {},
                 "verdict": verdict,
                 "passed": False,
@@ -274,6 +273,8 @@ class RunRecord(Document):
     """The sets of the suites that ran, in the order of the suites."""
     extent: Extent | None = None
     """How much of the project it ran; None where that is not on record."""
+    verb: VerbRecord | None = None
+    """What made it, where that is no test session."""
     warnings: dict[str, int] = Field(default_factory=dict)
     """What other packages warned of while images were made, numbers left out, and how often."""
 
