@@ -20,6 +20,8 @@ class Place:
     """The run's id where it lies in the default folder, else the path of its folder."""
     baselines: str | None = None
     """Their folder, where it is not the default one."""
+    of_a_suite: bool = True
+    """Whether its cases are those of suites: nothing else is accepted, measured or run again."""
 
     @classmethod
     def of(cls, run_id: str, *, reports: Path, baselines: Path, root: Path) -> Place:
@@ -43,12 +45,20 @@ class Place:
 
         The reason is left to whoever decides.
         """
+        if not self.of_a_suite:
+            return ()
         case = "SUITE::CASE…" if name is None else shlex.quote(name)
         words = ("goldenseed", "accept", shlex.quote(self.run), case)
         return (*words, *self._folder, "--reason", REASON)
 
+    def rerunning(self, path: str, case: str) -> tuple[str, ...]:
+        """Return the words that run one case again, by its file from pytest's root and its id."""
+        return ("pytest", shlex.quote(f"{path}::{case}")) if self.of_a_suite else ()
+
     def calibrating(self, suite: str, case: str, harmless: str) -> tuple[str, ...]:
         """Return the words that measure a case of a suite's file, under named harmless changes."""
+        if not self.of_a_suite:
+            return ()
         words = ("goldenseed", "calibrate", shlex.quote(suite), shlex.quote(case), *self._folder)
         return (*words, "--harmless", shlex.quote(harmless)) if harmless else words
 

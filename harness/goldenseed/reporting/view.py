@@ -31,22 +31,15 @@ from goldenseed.reporting.words import (
     told,
 )
 from goldenseed.runs.grouping import equal_pixels
+from goldenseed.runs.parts import Block as Block  # noqa: PLC0414 - the page has it from here
 from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
-from goldenseed.verdict.model import CALIBRATION, PASSING, Verdict
+from goldenseed.verdict.model import CALIBRATION, CONTENT, PASSING, Verdict
 
 _ACCEPTABLE = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN, Verdict.MATCH)
+_FAILS_OTHERWISE = {CONTENT, "run_failed", "passes_every_gate"}
+"""The reasons that fail a case although its verdict could pass."""
 _KEYS = 3
 """How many keys off their lock, or cases, a sentence names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Sentences, and a table with its details below them."""
-
-    sentences: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
-    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +98,8 @@ class CaseView:
     def shortfall(self) -> str | None:
         """That the case fails although its verdict could pass and nothing else is wrong."""
         record = self.record
-        if record.passed or record.breaks_content or record.verdict not in PASSING:
+        otherwise = any(each.code in _FAILS_OTHERWISE for each in record.reasons)
+        if record.passed or otherwise or record.verdict not in PASSING:
             return None
         return f"{record.verdict} is not enough for what --golden-require asks"
 
@@ -191,6 +185,11 @@ class RunView:
     place: Place
 
     @property
+    def notes(self) -> tuple[Block, ...]:
+        """What a verb that is no test session found beside its cases."""
+        return self.record.verb.notes if self.record.verb else ()
+
+    @property
     def cases(self) -> Iterator[CaseView]:
         """All cases, the worst first."""
         return (case for section in self.sections for case in section.cases)
@@ -201,7 +200,7 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
 
     ``place`` is for the commands it offers: by default the run's id, with the default folders.
     """
-    place = place or Place(run.run_id)
+    place = replace(place or Place(run.run_id), of_a_suite=not run.verb or run.verb.of_a_suite)
     found: dict[Verdict, list[CaseView]] = {verdict: [] for verdict in WORST_FIRST}
     views = [
         case_view(case, place, folder, anchor=anchor, slug=slug)
