@@ -94,7 +94,8 @@ def review(
     if len(what or ()) == _FOLDERS:
         if commit or replace:
             raise GoldenseedError("two folders are only decided on", fix=f"{_APPLY} has --commit")
-        desk: Desk | FolderDesk = _of_folders(*map(Path, what or ()), gates, reports, who)
+        a, b = map(Path, what or ())
+        desk: Desk | FolderDesk = _of_folders(a, b, gates, reports, who)
     else:
         desk = _of_run(what or ["latest"], gates, reports, baselines, who)
         desk = dataclasses.replace(desk, replace=replace)
