@@ -72,3 +72,44 @@ def _give_up(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def violations(page: Chrome) -> list[str]:
+    """What axe-core finds against WCAG 2.2 AA and good practice, a line for each element."""
+    source = (Path(__file__).parent / "axe" / "axe.min.js").read_text("utf-8")
+    page.execute_script(source)
+    found = page.execute_async_script(
+        "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']})"
+        ".then(r => done(r.violations), e => done([{id: String(e), nodes: []}]))"
+    )
+    return [f"{each['id']}: {node['html'][:160]}" for each in found for node in each["nodes"]] + [
+        each["id"] for each in found if not each["nodes"]
+    ]
+
+
+@contextmanager
+def seen_at(page: Chrome, width: int, *, dark: bool = False, height: int = 900) -> Iterator[None]:
+    """Look at a page in another width and colour scheme."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+    try:
+        yield
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def settled(page: Chrome, condition: str, *arguments: object, seconds: float = 10) -> object:
+    """Wait until a script's expression is true and return it; fails with what it was last."""
+    from selenium.common.exceptions import TimeoutException
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    def look(found: Chrome) -> object:
+        return found.execute_script(f"return {condition}", *arguments)
+
+    try:
+        return WebDriverWait(page, seconds, poll_frequency=0.03).until(look)
+    except TimeoutException:
+        pytest.fail(f"never: {condition}, but {look(page)!r}")

@@ -51,9 +51,26 @@ class Place:
         words = ("goldenseed", "accept", shlex.quote(self.run), case)
         return (*words, *self._folder, "--reason", REASON)
 
-    def rerunning(self, path: str, case: str) -> tuple[str, ...]:
-        """Return the words that run one case again, by its file from pytest's root and its id."""
-        return ("pytest", shlex.quote(f"{path}::{case}")) if self.of_a_suite else ()
+    def rejecting(self, name: str) -> tuple[str, ...]:
+        """Return the words that declare ``suite::case`` wrong, the reason left open likewise."""
+        if not self.of_a_suite:
+            return ()
+        words = ("goldenseed", "reject", shlex.quote(self.run), shlex.quote(name))
+        return (*words, *self._folder, "--reason", REASON)
+
+    def deciding(self) -> tuple[str, ...]:
+        """Return the words that apply the decisions which the page exported."""
+        if not self.of_a_suite:
+            return ()
+        words = ("goldenseed", "accept", shlex.quote(self.run), "--from", "decisions.json")
+        return (*words, *self._folder)
+
+    def running(self, suite: str, case: str, *, deep: bool = False) -> tuple[str, ...]:
+        """Return the words that run a case of a suite's file again, every layer traced if deep."""
+        if not self.of_a_suite:
+            return ()
+        words = ("pytest", shlex.quote(f"{suite}::{case}"))
+        return (*words, "--golden-trace=deep") if deep else words
 
     def calibrating(self, suite: str, case: str, harmless: str) -> tuple[str, ...]:
         """Return the words that measure a case of a suite's file, under named harmless changes."""

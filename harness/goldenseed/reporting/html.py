@@ -1,21 +1,21 @@
-"""The report: one page beside the run's images, which works from a file and without scripts."""
+"""The report: a page beside the run's images, which works from a file and without scripts."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenseed.core.files import write_atomically
-from goldenseed.reporting.elements import ElementsView
-from goldenseed.reporting.numbers import content_in_words, scalar, seconds
+from goldenseed.reporting.links import Picture
+from goldenseed.reporting.numbers import content_in_words, seconds
+from goldenseed.reporting.page_data import environment_changes, flat
+from goldenseed.reporting.page_parts import PIXELS_BYTES, Parts, data_uri, parts_of
 from goldenseed.reporting.view import Block, RunView
 from goldenseed.reporting.words import capitalised, count_of, shortened, suites_of, visible
 
@@ -24,97 +24,98 @@ if TYPE_CHECKING:
 
 _TEMPLATES = "templates"
 _PAGE = "report.html.jinja"
-WIDTH = 320
-HEIGHT = 72
-_LEFT = 34
-_LOWEST = -9
-"""A plot's bottom, as a power of ten; smaller distances are drawn there."""
-_HIGHEST = 0.3
-_TICKS = (-8, -6, -4, -2)
+_SCRIPTS = (
+    "base", "parts", "rows", "address", "plots", "pixels", "maps", "flip", "zoom", "views", "stage",
+    "detail", "decisions", "deciding", "grid", "filters", "keys", "sheet", "start",
+)  # fmt: skip
+"""In the order in which they build on each other."""
+_CARDS = 60
+"""Cases that readers without scripts see in full, the worst first."""
+_PICTURED = 10
+"""Of these, how many bring their pictures along in a page that holds everything."""
+_LINES = 2_000
+"""Cases that they see in a line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """Relative distances over the stages, on a logarithmic scale, in the units of an SVG."""
-
-    dots: tuple[tuple[float, float, str], ...]
-    """Each stage's place from the left and from the top, and its label."""
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = _LEFT
-
-    @property
-    def line(self) -> str:
-        """The dots joined, as an SVG polyline has them."""
-        return " ".join(f"{x},{y}" for x, y, _ in self.dots)
-
-    @property
-    def ticks(self) -> tuple[tuple[float, str], ...]:
-        """Heights of the scale's lines, with their labels."""
-        return tuple((_height(10.0**power), f"1e{power}") for power in _TICKS)
-
-
-def plot_of(points: Sequence[tuple[str, float]]) -> Plot | None:
-    """Lay out the distances of the stages; None where fewer than two have one."""
-    if len(points) < 2:  # noqa: PLR2004 - one dot is no curve
-        return None
-    step = (WIDTH - _LEFT - 6) / (len(points) - 1)
-    return Plot(
-        tuple(
-            (
-                round(_LEFT + number * step, 1),
-                _height(distance),
-                f"{stage}: {f'{distance:.1e}' if distance else 'identical'}",
-            )
-            for number, (stage, distance) in enumerate(points)
-        )
-    )
-
-
-def curve_of(elements: ElementsView) -> Plot | None:
-    """Lay out the elements' distances likewise; None where none moved, or there is one alone."""
-    moved = any(distance for _, distance in elements.curve)
-    return plot_of(elements.curve) if moved else None
-
-
-def _height(distance: float) -> float:
-    power = math.log10(distance) if distance > 0 else _LOWEST
-    share = (min(max(power, _LOWEST), _HIGHEST) - _LOWEST) / (_HIGHEST - _LOWEST)
-    return round(HEIGHT - 4 - share * (HEIGHT - 8), 1)
-
-
-def write_report(run: RunView, folder: Path, *, notes: Sequence[Block] = ()) -> Path:
-    """Write ``index.html`` into the run's folder and return its path.
+def write_report(
+    run: RunView, folder: Path, *, notes: Sequence[Block] = (), single: bool = False
+) -> Path:
+    """Write ``index.html`` and ``data/`` into the run's folder, and return the page's path.
 
     The page makes no request beyond the folder, and its content security policy keeps it from
-    making any. ``notes`` are shown above the cases.
+    making any; what serves it to decide asks otherwise (``docs/reports.md``). ``notes`` are shown
+    above the cases. With ``single`` the page holds everything, as far as 64 MiB of pictures go.
     """
+    parts = parts_of(run, folder, single=single)
     path = folder / "index.html"
-    write_atomically(path, render(run, notes=notes).encode("utf-8"), durable=False)
+    page = _render(run, parts, notes, folder if single else None)
+    parts.write(folder)
+    write_atomically(path, page.encode("utf-8"), durable=False)
     return path
 
 
 def render(run: RunView, *, notes: Sequence[Block] = ()) -> str:
-    """Return the page of a run whose view was made with its folder."""
+    """Return the page of a run whose view was made with its folder; what lies beside is left."""
+    return _render(run, parts_of(run, None, single=False), notes, None)
+
+
+def _render(run: RunView, parts: Parts, notes: Sequence[Block], embedded: Path | None) -> str:
     from markupsafe import Markup
 
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = _asset("report.css"), _script()
+    cases = list(run.cases)
     return _template().render(
         run=run,
         record=run.record,
         suites=suites_of(run.record),
         shares=list(_shares(run)),
-        notes=[*(lock.block for lock in run.locks), *_said(run), *notes],
-        # Only the two files of this package are exempt from escaping, and the policy names them.
+        changes=environment_changes([case.record for case in cases if case.loud]),
+        notes=notes,
+        found=[*(lock.block for lock in run.locks), *_said(run)],
+        cards=cases[:_CARDS],
+        lines=cases[_CARDS : _CARDS + _LINES],
+        more=max(0, len(cases) - _CARDS - _LINES),
+        single=embedded is not None,
+        pictured=_PICTURED if embedded else _CARDS,
+        source=_embedded(embedded) if embedded else _linked,
+        unlinked=_linked,
+        without_pixels=parts.left_out,
+        mebibytes=PIXELS_BYTES >> 20,
+        # Exempt from escaping: this package's own files, which the policy names, and JSON in which
+        # no character is markup.
+        parts={name: Markup(text) for name, text in parts.inline.items()},  # noqa: S704
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
         policy=_policy(style, script),
     )
 
 
+def _linked(picture: Picture) -> str:
+    return picture.url
+
+
+def _embedded(folder: Path) -> Callable[[Picture], str]:
+    return cache(partial(_or_nothing, folder))
+
+
+def _or_nothing(folder: Path, picture: Picture) -> str:
+    return data_uri(folder, picture) or picture.url
+
+
 def _said(run: RunView) -> Iterator[Block]:
     if run.remarks:
         yield Block(sentences=run.remarks)
+    if warned := run.record.warnings:
+        total = count_of(sum(warned.values()), "warning")
+        yield Block(
+            sentences=(f"{total} of other packages while images were made",),
+            columns=("times", "warning"),
+            rows=tuple((f"{count:,}", kind) for count, kind in _by_count(warned)),
+        )
+
+
+def _by_count(counts: Mapping[str, int]) -> list[tuple[int, str]]:
+    return sorted(((count, kind) for kind, count in counts.items()), reverse=True)
 
 
 def _shares(run: RunView) -> Iterator[tuple[str, float, float]]:
@@ -143,9 +144,11 @@ def _template() -> Template:
         "begin": capitalised,
         "content": content_in_words,
         "count": count_of,
-        "fields": lambda document: sorted(_flat(document)),
-        "plot": plot_of,
-        "curve": curve_of,
+        "fields": lambda document: sorted(flat(document)),
+        "few": lambda values, count: list(islice(values, count)),
+        "packages": lambda rows, wanted: [
+            row for row in rows if row[0].startswith("package.") is wanted
+        ],
         "seconds": seconds,
         "short": shortened,
     }
@@ -157,30 +160,31 @@ def _shown(value: object) -> object:
     return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-def _flat(document: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Lay a nested document out as dotted names and values."""
-    for name, value in document.items():
-        dotted = f"{prefix}{name}"
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{dotted}.")
-        elif isinstance(value, str | int | float | bool) or value is None:
-            yield dotted, scalar(value)
-        else:
-            yield dotted, json.dumps(value, ensure_ascii=False, default=str)
+@cache
+def _script() -> str:
+    names = ("panzoom/panzoom.min.js", *(f"scripts/{name}.js" for name in _SCRIPTS))
+    return "\n".join(map(_asset, names))
 
 
+@cache
 def _asset(name: str) -> str:
-    return resources.files("goldenseed.reporting").joinpath(_TEMPLATES, name).read_text("utf-8")
+    place = resources.files("goldenseed.reporting").joinpath(_TEMPLATES, *name.split("/"))
+    return place.read_text("utf-8")
 
 
 def _policy(style: str, script: str) -> str:
-    """Allow this page's own style, script and images (``file:`` has no origin), nothing else."""
+    """Allow this page's own style, script and images (``file:`` has no origin), nothing else.
+
+    What the script itself loads (``strict-dynamic``) is the data beside the page. To the server
+    that a page came from it may connect, which it does only where that server asks it to.
+    """
     return "; ".join(
         (
             "default-src 'none'",
-            "img-src 'self' file:",
+            "img-src 'self' file: data:",
             f"style-src '{_digest(style)}'",
-            f"script-src '{_digest(script)}'",
+            f"script-src '{_digest(script)}' 'strict-dynamic'",
+            "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",
         )

@@ -235,7 +235,7 @@ def _set(found: SetView) -> Iterator[str]:
 def _commands(run: RunView) -> Iterator[str]:
     """Yield what may be copied: the worst failing case once more, and its image accepted."""
     failing = worst_of_each((case for case in run.cases if not case.record.passed), 1)
-    lines = [" ".join(run.place.rerunning(case.record.path, case.record.id)) for case in failing]
+    lines = [" ".join(run.place.running(case.record.path, case.record.id)) for case in failing]
     if any(case.accept and not case.record.passed for case in run.cases):
         lines.append(" ".join(run.place.accepting()))
     kept = (line for line in lines if 0 < len(line) <= _LONGEST_COMMAND)

@@ -11,35 +11,37 @@ from itertools import groupby
 from pathlib import Path
 
 from goldenseed.core.listing import first_of
-from goldenseed.environment.lock import MOST_ROWS, LockDifference, value_in_words
+from goldenseed.reporting.blocks import Block, LockView
 from goldenseed.reporting.commands import Place
 from goldenseed.reporting.diagnosis import Why, environment_sentence, grouping_sentences, why
 from goldenseed.reporting.elements import ElementsView, elements_view
 from goldenseed.reporting.links import Picture, anchors, case_anchor, picture_of
+from goldenseed.reporting.meanings import meaning
 from goldenseed.reporting.numbers import MetricRow, metric_rows
 from goldenseed.reporting.sets import SetView, set_views
 from goldenseed.reporting.sheets import Sheet, sheets_of
 from goldenseed.reporting.words import (
-    MEANINGS,
     WORST_FIRST,
     About,
     Told,
-    count_of,
     name_of,
     outcome,
     pixels_in_words,
     told,
 )
+from goldenseed.reporting.worst import badness
 from goldenseed.runs.grouping import equal_pixels
-from goldenseed.runs.parts import Block as Block  # noqa: PLC0414 - the page has it from here
 from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
 from goldenseed.verdict.model import CALIBRATION, CONTENT, PASSING, Verdict
+
+__all__ = ["Block", "CaseView", "LockView", "RunView", "Section", "case_view", "run_view"]
 
 _ACCEPTABLE = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN, Verdict.MATCH)
 _FAILS_OTHERWISE = {CONTENT, "run_failed", "passes_every_gate"}
 """The reasons that fail a case although its verdict could pass."""
-_KEYS = 3
-"""How many keys off their lock, or cases, a sentence names."""
+_LEVELS = 255
+_CASES = 3
+"""How many cases a sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class CaseView:
     moved: str | None
     accept: tuple[str, ...]
     """The shell's words, quoted, for accepting the image; () where none should be."""
+    reject: tuple[str, ...]
+    """The same for declaring it wrong."""
     calibrate: tuple[str, ...]
     """The same for measuring whether what moved it is noise."""
 
@@ -109,6 +113,17 @@ class CaseView:
         return self.record.verdict not in PASSING[:2] or not self.record.passed
 
     @property
+    def distance(self) -> float:
+        """How far the image is from the accepted one, 0 … 2: 1 - SSIM, else its mean difference.
+
+        0 where nothing was measured.
+        """
+        metrics = self.record.metrics
+        if "ssim" in metrics:
+            return 1 - metrics["ssim"]
+        return metrics.get("mean_difference", 0.0) / _LEVELS
+
+    @property
     def comparable(self) -> bool:
         """Whether baseline and current can be laid over each other."""
         return bool(self.baseline and self.current and self.baseline.found and self.current.found)
@@ -120,49 +135,8 @@ class Section:
 
     verdict: Verdict
     cases: tuple[CaseView, ...]
-
-    @property
-    def meaning(self) -> str:
-        """What the verdict means, in a sentence."""
-        return MEANINGS[self.verdict]
-
-
-@dataclass(frozen=True, slots=True)
-class LockView:
-    """A suite whose environment is not the locked one."""
-
-    suite: str
-    differences: tuple[LockDifference, ...]
-
-    @property
-    def headline(self) -> str:
-        """In how many keys it differs."""
-        keys = count_of(len(self.differences), "key")
-        return f"the environment differs from the lock of {self.suite} in {keys}"
-
-    @property
-    def sentence(self) -> str:
-        """The same with the first few keys."""
-        named = [
-            f"{each.key} {value_in_words(each.expected)} → {value_in_words(each.found)}"
-            for each in self.differences
-        ]
-        return f"{self.headline}: {first_of(named, _KEYS)}"
-
-    @property
-    def block(self) -> Block:
-        """The same with a table of the keys."""
-        rows = [
-            (each.key, value_in_words(each.expected), value_in_words(each.found))
-            for each in self.differences[:MOST_ROWS]
-        ]
-        more = len(self.differences) - MOST_ROWS
-        return Block(
-            sentences=(self.headline,),
-            columns=("key", "expected", "found"),
-            rows=tuple(rows),
-            details=(f"… and {more} more",) if more > 0 else (),
-        )
+    meaning: str
+    """What the verdict means here, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +150,7 @@ class RunView:
     environment: str | None
     locks: tuple[LockView, ...]
     sections: tuple[Section, ...]
-    """The cases by verdict, the worst first."""
+    """The cases by verdict, the worst first; of one verdict those farthest beyond a gate first."""
     sets: tuple[SetView, ...]
     sheets: tuple[Sheet, ...]
     """The cases of each entry with alternatives, in the run's order."""
@@ -208,6 +182,8 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
     ]
     for view in views:
         found[view.record.verdict].append(view)
+    for alike in found.values():
+        alike.sort(key=lambda each: badness(each.record), reverse=True)
     ordered = sorted(run.lock_differences, key=lambda each: (each.suite, each.key))
     by_suite = groupby(ordered, lambda each: each.suite)
     return RunView(
@@ -216,7 +192,11 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
         shared=grouping_sentences(run.cases),
         environment=environment_sentence(run.cases),
         locks=tuple(LockView(suite, tuple(differences)) for suite, differences in by_suite),
-        sections=tuple(Section(each, tuple(cases)) for each, cases in found.items() if cases),
+        sections=tuple(
+            Section(each, tuple(cases), meaning(each, run.verb))
+            for each, cases in found.items()
+            if cases
+        ),
         sets=set_views(run, folder),
         sheets=sheets_of(views),
         remarks=tuple(_remarks(run)),
@@ -233,7 +213,7 @@ def _remarks(run: RunRecord) -> Iterator[str]:
         for remark in case.remarks:
             said.setdefault(remark, []).append(name_of(case))
     for text, names in said.items():
-        yield f"{text} ({first_of(names, _KEYS)})"
+        yield f"{text} ({first_of(names, _CASES)})"
 
 
 def case_view(
@@ -268,6 +248,7 @@ def case_view(
         why=why(case.diagnosis, moved=not same) if case.diagnosis else None,
         moved="no pixel changed" if same else pixels_in_words(case.metrics),
         accept=_accept(case, place),
+        reject=_reject(case, place),
         calibrate=_calibrate(case, place),
     )
 
@@ -291,6 +272,12 @@ def _accept(case: CaseRecord, place: Place) -> tuple[str, ...]:
     if case.verdict not in _ACCEPTABLE or case.breaks_content:
         return ()
     return place.accepting(name_of(case))
+
+
+def _reject(case: CaseRecord, place: Place) -> tuple[str, ...]:
+    """Return the command that declares a case's image wrong; () where there is none, or it is."""
+    decided = case.verdict in {Verdict.ERROR, Verdict.REJECTED} or case.pixels_sha256 is None
+    return () if decided else place.rejecting(name_of(case))
 
 
 def _calibrate(case: CaseRecord, place: Place) -> tuple[str, ...]:

@@ -18,17 +18,15 @@ _BY_PIXELS = ("ssim", "mean_difference", "peak_difference")
 
 
 def worst_of_each(cases: Iterable[CaseView], most: int) -> list[CaseView]:
-    """Choose at most ``most`` cases, the worst of each verdict in turn, failing cases first.
+    """Choose at most ``most`` of the cases of a view, of each verdict in turn, failing ones first.
 
-    No verdict hides another, however many cases have it. They come back verdict by verdict in the
-    order in which the verdicts came, the worst of each first.
+    No verdict hides another, however many cases have it. They come back verdict by verdict, each
+    in the order given.
     """
     groups: dict[tuple[int, str], list[CaseView]] = {}
     for case in cases:
         groups.setdefault((_rank(case), case.record.verdict), []).append(case)
     ordered = sorted(groups, key=lambda each: each[0])
-    for alike in groups.values():
-        alike.sort(key=lambda case: badness(case.record), reverse=True)
     taken = dict.fromkeys(groups, 0)
     for rank in sorted({rank for rank, _ in groups}):
         _share(most - sum(taken.values()), [key for key in groups if key[0] == rank], groups, taken)

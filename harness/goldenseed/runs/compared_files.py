@@ -12,7 +12,8 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.compare import ImageComparison, Outcome
 from goldenseed.images.folders import FilePair
 from goldenseed.images.terms import Terms
-from goldenseed.runs.record import BaselineUsed, CaseRecord, MaskUsed
+from goldenseed.runs.parts import MaskUsed
+from goldenseed.runs.record import BaselineUsed, CaseRecord
 from goldenseed.runs.stored import Pictures
 from goldenseed.suite.recipes import recipe_sha256
 from goldenseed.verdict.model import Reason, Verdict

@@ -14,8 +14,8 @@ from goldenseed.diagnosis.divergence import first_differing_layer, layer_in_word
 from goldenseed.images.gates import DEFAULT
 from goldenseed.runs.judging import judged_fields
 from goldenseed.runs.pairing import CasePair, Pairing, pair_cases
-from goldenseed.runs.parts import ElementRecord, VerbRecord
-from goldenseed.runs.record import CaseRecord, MaskUsed, RunRecord
+from goldenseed.runs.parts import ElementRecord, MaskUsed, VerbRecord
+from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.stored import Pictures, stored_evidence, stored_mask
 from goldenseed.suite.cases import Limit
 from goldenseed.tolerance.tolerance import assumed_tolerance

@@ -96,14 +96,17 @@ class RunWriter:
         self._journal.write(case.model_dump_json().encode() + b"\n")
         self._journal.flush()
 
-    def finish(self, *, finished: datetime, complete: bool) -> RunRecord:
-        """Write the whole record and delete the journal."""
+    def finish(
+        self, *, finished: datetime, complete: bool, warnings: Mapping[str, int] | None = None
+    ) -> RunRecord:
+        """Write the whole record and delete the journal; ``warnings`` are other packages'."""
         self._journal.close()
         journal = self.folder / JOURNAL
         self._record = self._record.model_copy(
             update={
                 "finished": finished,
                 "complete": complete,
+                "warnings": dict(warnings or {}),
                 **_read_journal(journal),
             }
         )

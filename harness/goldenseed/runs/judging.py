@@ -14,8 +14,8 @@ from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.diagnosis.explain import diagnose
 from goldenseed.runs.made import Made, mask_for
-from goldenseed.runs.parts import ElementRecord
-from goldenseed.runs.record import BaselineUsed, CaseRecord, EnvironmentValue, MaskUsed
+from goldenseed.runs.parts import ElementRecord, MaskUsed
+from goldenseed.runs.record import BaselineUsed, CaseRecord, EnvironmentValue
 from goldenseed.runs.stored import Pictures
 from goldenseed.suite.cases import Limit
 from goldenseed.suite.masking import MaskSpec
@@ -71,6 +71,8 @@ def judged_fields(
         profile=against.profile or "unknown",
         pixels_sha256=whole,
         accepted_at=at,
+        accepted_by=against.by,
+        reason=against.why,
         image=None if before is None else pictures.keep(before, against.pixels_sha256),
         run=against.run,
     )

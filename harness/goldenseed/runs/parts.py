@@ -38,6 +38,17 @@ class ElementRecord(Document):
     """A copy of the accepted one, relative to the run's folder."""
 
 
+class MaskUsed(Document):
+    """Which pixels of a case did not count."""
+
+    source: str | None = None
+    """The mask's file as the suite names it."""
+    ignore: tuple[tuple[int, int, int, int], ...] = ()
+    """Left, top, width and height of each region that was ignored."""
+    image: str
+    """Mask and regions as one picture, white where pixels counted; relative to the folder."""
+
+
 class Try(Document):
     """What came of one try at a case that was run more than once."""
 

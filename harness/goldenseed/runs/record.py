@@ -23,6 +23,7 @@ from goldenseed.environment.lock import LockDifference
 from goldenseed.runs.parts import (
     Document,
     ElementRecord,
+    MaskUsed,
     NotCompared,
     Seconds,
     SetRecord,
@@ -59,18 +60,10 @@ class BaselineUsed(Document):
     image: str | None = None
     """A copy inside the run's folder, relative to it, or None where it could not be copied."""
     run: str | None = None
-    """The run whose image stands in the baseline's place, where two runs are compared."""
-
-
-class MaskUsed(Document):
-    """Which pixels of a case did not count."""
-
-    source: str | None = None
-    """The mask's file as the suite names it."""
-    ignore: tuple[tuple[int, int, int, int], ...] = ()
-    """Left, top, width and height of each region that was ignored."""
-    image: str
-    """Mask and regions as one picture, white where pixels counted; relative to the folder."""
+    """The run whose image stands in for it, where two runs are compared."""
+    accepted_by: str | None = None
+    reason: str | None = None
+    """Who accepted it and why; None of older records and of a run's image."""
 
 
 class InputUsed(Document):
@@ -282,6 +275,8 @@ class RunRecord(Document):
     """The sets of the suites that ran, in the order of the suites."""
     verb: VerbRecord | None = None
     """What made it, where that is no test session."""
+    warnings: dict[str, int] = Field(default_factory=dict)
+    """What other packages warned of while images were made, numbers left out, and how often."""
 
     def environment_of(self, case: CaseRecord) -> dict[str, EnvironmentValue]:
         """Return the environment in which ``case`` ran; raises ``GoldenseedError`` if unknown."""

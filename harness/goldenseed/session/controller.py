@@ -120,7 +120,7 @@ class Controller:
         """
         writer = self._ensure_writer()
         shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
-        run = writer.finish(finished=datetime.now(UTC), complete=complete)
+        run = writer.finish(finished=datetime.now(UTC), complete=complete, warnings=self._warned)
         self._try(partial(self._judge_sets, run, writer))
         self.notes += told(self._warned)
         run = writer.record

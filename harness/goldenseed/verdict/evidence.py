@@ -85,8 +85,10 @@ class Evidence:
     unusable: Unusable | None = None
     """Why what the pipeline returned is no image, where that is so."""
     at: datetime | None = None
+    by: str | None = None  # who accepted it, and why; None if nobody did
+    why: str | None = None
     run: str | None = None
-    """The run that left it; None where it is accepted, or was just made."""
+    """The run that left it, if one did."""
 
     @classmethod
     def of_image(cls, image: Image, pixels_sha256: str, **more: Any) -> Evidence:
@@ -179,6 +181,8 @@ def accepted_evidence(store: BaselineStore, profile: str, accepted: AcceptedImag
         read_trace=partial(_accepted_trace, store, accepted, readers),
         read_environment=partial(store.environment, accepted.environment_sha256),
         at=accepted.accepted_at,
+        by=accepted.accepted_by,
+        why=accepted.reason,
     )
 
 

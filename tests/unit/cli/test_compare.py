@@ -68,6 +68,7 @@ def test_a_report_has_every_pair_with_its_pictures(folders: tuple[Path, Path], t
         assert decode(report / str(picture)).size == (16, 16)
     summary = (report / "summary.md").read_text()
     assert "1 identical, 1 within gates, 1 beyond gate, 1 missing" in summary
+    assert "| warn | 1 | Something differs, and every gate holds. |" in summary
     assert "gates&#58; max&#95;peak&#95;difference 1 (default)" in summary
     assert "far.png" in (report / "index.html").read_text()
 

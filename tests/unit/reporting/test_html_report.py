@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import html
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from goldenseed.reporting import case_anchor, write_report
+from goldenseed.reporting.html import _SCRIPTS
 from goldenseed.reporting.html import render as page_of
 from goldenseed.reporting.view import Block, run_view
 from goldenseed.runs.record import RunRecord
@@ -22,12 +25,12 @@ BASELINE = case("drift").model_dump()["baseline"]
 class Page(HTMLParser):
     """The tags of a page with their attributes, and its text outside style and script."""
 
-    def __init__(self, html: str) -> None:
+    def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
         self._inside = ""
-        self.feed(html)
+        self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
@@ -55,9 +58,18 @@ def test_the_report_is_written_into_the_runs_folder(tmp_path: Path) -> None:
 
 def test_cases_come_worst_first(tmp_path: Path) -> None:
     page = Page(render(stored(tmp_path), tmp_path))
-    assert page.all("section", "data-verdict") == [
+    verdicts = [name.removeprefix("case tone-") for name in map(str, page.all("article", "class"))]
+    assert list(dict.fromkeys(verdicts)) == [
         "drift", "error", "incomparable", "rejected", "new", "warn", "match", "identical",
     ]  # fmt: skip
+
+
+def test_of_one_verdict_the_case_that_moved_farthest_comes_first() -> None:
+    near, far = (
+        case("drift", id=name, metrics={"ssim": ssim, "mean_difference": 1.0})
+        for name, ssim in (("near", 0.99), ("far", 0.2))
+    )
+    assert [each.record.id for each in run_view(run(near, far)).cases] == ["far", "near"]
 
 
 def test_every_case_has_its_anchor(tmp_path: Path) -> None:
@@ -69,8 +81,8 @@ def test_every_case_has_its_anchor(tmp_path: Path) -> None:
 
 def test_no_two_elements_share_an_id(tmp_path: Path) -> None:
     record = stored(tmp_path)
-    html = render(run(*record.cases, *record.cases), tmp_path)
-    ids = [attrs["id"] for _, attrs in Page(html).tags if "id" in attrs]
+    page = render(run(*record.cases, *record.cases), tmp_path)
+    ids = [attrs["id"] for _, attrs in Page(page).tags if "id" in attrs]
     assert len(ids) == len(set(ids))
 
 
@@ -90,8 +102,8 @@ def test_hostile_text_adds_no_element_and_no_attribute(tmp_path: Path, prompt: s
 
 def test_no_control_character_reaches_the_page(tmp_path: Path) -> None:
     text = "".join(map(chr, (*range(32), 127, 0x85, 0x202E, 0x2066)))
-    html = render(run(case("drift", prompt=text, error=text)), tmp_path)
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\x85\u202e\u2066]", html)
+    page = render(run(case("drift", prompt=text, error=text)), tmp_path)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\x85\u202e\u2066]", page)
 
 
 def test_pictures_are_linked_beside_the_page_with_their_size(tmp_path: Path) -> None:
@@ -177,7 +189,8 @@ def test_the_page_holds_everything_but_the_pictures(tmp_path: Path) -> None:
 
 def test_the_policy_forbids_every_script_but_the_pages_own(tmp_path: Path) -> None:
     (policy,) = re.findall(r'Security-Policy" content="([^"]*)"', render(run(case()), tmp_path))
-    assert re.search(r"script-src &#39;sha256-[A-Za-z0-9+/=]{44}&#39;;", policy)
+    (allowed,) = re.findall(r"script-src ([^;]*);", html.unescape(policy))
+    assert re.fullmatch(r"'sha256-[A-Za-z0-9+/=]{44}' 'strict-dynamic'", allowed)
     assert "default-src &#39;none&#39;" in policy
     assert "unsafe" not in policy
 
@@ -213,3 +226,21 @@ def test_importing_the_package_needs_neither_numpy_nor_pillow_nor_jinja() -> Non
     code = f"import goldenseed.reporting, sys; print({heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_every_script_is_part_of_the_page() -> None:
+    folder = resources.files("goldenseed.reporting").joinpath("templates/scripts")
+    assert sorted(each.name for each in folder.iterdir()) == sorted(f"{n}.js" for n in _SCRIPTS)
+
+
+def test_what_other_packages_warned_of_is_told_above_the_cases(tmp_path: Path) -> None:
+    page = render(run(case(), warnings={"UserWarning (a/b.py): <old>": 12}), tmp_path)
+    above = page[: page.index('id="cases"')]
+    assert "12 warnings of other packages while images were made" in above
+    assert "<td>12</td><td>UserWarning (a/b.py): &lt;old&gt;</td>" in above
+
+
+def test_who_accepted_the_baseline_and_why_is_told(tmp_path: Path) -> None:
+    used = BASELINE | {"accepted_by": "Ada", "reason": "the <first> apple"}
+    page = Page(render(run(case("drift", baseline=used)), tmp_path))
+    assert "by Ada in cpu-x86_64-avx512: the <first> apple" in page.text

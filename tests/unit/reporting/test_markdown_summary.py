@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.reporting import run_view, write_summary
@@ -125,6 +127,22 @@ def test_ten_thousand_cases_with_hostile_names_fit_a_comment(
     assert {"drift", "error", "incomparable", "rejected", "new"} <= shown
     assert "more in the report." in text
     assert "more notes in the report." in text
+
+
+def test_of_ten_thousand_hostile_cases_nothing_becomes_markup_but_our_own(hostile: RunView):
+    text = written(hostile, Published("https://x.org/r/"))
+    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    tokens = [t for each in parser.parse(text) for t in (each, *(each.children or ()))]
+    kinds = {each.type for each in tokens}
+    assert not kinds & {"link_open", "image", "em_open", "s_open", "html_block", "code_inline"}
+    own = re.compile(
+        r"</?(code|a)>|<br>|<a href=\"https://x\.org/r/index\.html(#[\w.~-]+)?\">"
+        r"|<img src=\"https://x\.org/r/images/[0-9a-f]{64}\.png\" width=\"72\" alt=\"[a-z]+\">"
+    )
+    markup = {each.content for each in tokens if each.type == "html_inline"}
+    assert not [each for each in markup if not own.fullmatch(each)]
+    rows = sum(each.type == "tr_open" for each in tokens)
+    assert rows >= 1 + len(hostile.sections) + 1 + 10
 
 
 def test_where_the_report_can_be_read_cases_and_pictures_are_linked(tmp_path: Path):

@@ -106,7 +106,7 @@ def test_the_summary_lists_all_but_those_that_hold(tmp_path: Path):
 
 def test_the_page_shows_the_worst_pair_the_broken_sets_first(tmp_path: Path):
     page = render(run_view(a_run(tmp_path), tmp_path))
-    section = page[page.index('class="sets"') : page.index('id="cases"')]
+    section = page[page.index('<details class="fold sets"') : page.index('id="cases"')]
     names = ("broken", "hurt", "held", "part", "waiting")
     places = [section.index(f"consistency {name}<") for name in names]
     assert places == sorted(places)

@@ -1,0 +1,83 @@
+// What was decided of which case: kept in memory and where the browser allows it, exported as
+// decisions.json, and sent to the review server where one serves this page.
+((page) => {
+  const token = document.documentElement.dataset.review;
+  const found = new Map(); // row's index → {decision, reason, outcome, message}
+  const undoable = [];
+  page.reviewing = Boolean(token);
+  page.decisionOf = (row) => found.get(row.index);
+  page.decided = () => found;
+
+  const wanted = (row) => ({ suite: row.path, case: row.id, pixels_sha256: row.sha });
+  const key = () => `decisions:${page.data.run}`;
+
+  page.document = (rows) => ({
+    format: "goldenseed-decisions", version: 1, run: page.data.run,
+    decisions: rows.map((row) => ({ ...wanted(row), decision: found.get(row.index).decision, reason: found.get(row.index).reason })),
+  });
+
+  const keep = () => page.remember(key(), page.document(page.rows.filter((row) => found.has(row.index))).decisions);
+
+  // Take up decisions of the same pixels, by suite file and case.
+  function take(decisions) {
+    const known = new Map(page.rows.map((row) => [`${row.path}\n${row.id}`, row]));
+    for (const each of decisions ?? []) {
+      const row = known.get(`${each.suite}\n${each.case}`);
+      if (row && row.sha === each.pixels_sha256) found.set(row.index, { decision: each.decision, reason: each.reason });
+    }
+  }
+
+  async function ask(options) {
+    const answer = await fetch("api/decisions", { ...options, headers: { ...options?.headers, "X-Goldenseed-Token": token } });
+    if (!answer.ok) throw new Error(`the review server answers ${answer.status}: ${(await answer.text()).slice(0, 300)}`);
+    return answer.json();
+  }
+
+  page.recallDecisions = async () => {
+    take(page.reviewing ? (await ask()).decisions : page.recall(key()));
+  };
+
+  // Whether a decision can be made of a row at all.
+  page.allows = (row, decision) => (decision === "accept" ? row.acceptable : decision === "reject" ? row.rejectable : Boolean(row.sha));
+
+  page.record = async (rows, decision, reason) => {
+    undoable.push(rows.map((row) => [row.index, found.get(row.index)]));
+    for (const row of rows) found.set(row.index, { decision, reason });
+    if (!page.reviewing) { keep(); return []; }
+    const places = new Map(rows.map((row) => [`${row.path}\n${row.id}`, row]));
+    try {
+      const answer = await ask({ method: "POST", body: JSON.stringify(page.document(rows)), headers: { "Content-Type": "application/json" } });
+      const refused = answer.results.filter((each) => each.outcome === "refused");
+      for (const each of refused) {
+        const row = places.get(`${each.suite}\n${each.case}`);
+        if (row) found.delete(row.index);
+      }
+      return refused.map((each) => `${each.case}: ${each.message}`);
+    } catch (error) {
+      for (const row of rows) found.delete(row.index);
+      throw error;
+    }
+  };
+
+  // Take the last decision back; the server has applied its decisions already.
+  page.undo = () => {
+    if (page.reviewing) return false;
+    const last = undoable.pop();
+    for (const [index, before] of last ?? []) {
+      if (before) found.set(index, before); else found.delete(index);
+    }
+    keep();
+    return Boolean(last);
+  };
+
+  page.export = () => {
+    const rows = page.rows.filter((row) => found.has(row.index));
+    const text = JSON.stringify(page.document(rows), null, 2);
+    const link = page.el("a", { download: "decisions.json" });
+    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  };
+})(window.goldenseed);
