@@ -30,7 +30,9 @@ def folder(accepted_project: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """A project with two runs, of which the second has lost a case, and some pictures."""
     folder = tmp_path_factory.mktemp("codes") / "project"
     shutil.copytree(accepted_project, folder, symlinks=True)
-    (run,) = [path for path in (folder / "reports").iterdir() if not path.is_symlink()]
+    (run,) = [
+        path for path in (folder / "reports").iterdir() if path.is_dir() and not path.is_symlink()
+    ]
     run.rename(folder / "reports" / "a")
     text = (folder / "reports" / "a" / "run.json").read_text()
     (folder / "reports" / "a" / "run.json").write_text(text.replace(run.name, "a"))
@@ -48,6 +50,7 @@ FINE = [
     "compare black.png black.png",
     "diff a a --no-report",
     "env",
+    "history",
     "report a",
     "runs",
     "schema suite",
@@ -63,6 +66,7 @@ REFUSED = [
     "diff a nothing",
     "env --diff nothing",
     "env --suite nothing.suite.yaml",
+    "history nothing",
     "init nothing",
     "lock nothing.suite.yaml",
     "probe nothing.suite.yaml",

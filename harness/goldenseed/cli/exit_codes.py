@@ -27,6 +27,7 @@ FOUND: Mapping[str, str] = {
     "compare": "a pair is beyond a gate, incomparable or incomplete",
     "diff": "a case moved beyond the tolerance, could not be compared, or only one run has it",
     "env": "with `--diff`, a key differs",
+    "history": "",
     "init": "",
     "lock": "with `--check`, the environment is not the locked one",
     "probe": "the same once more gave other pixels",

@@ -15,6 +15,7 @@ from goldenseed.cli import (
     compare,
     diff,
     env,
+    history,
     init,
     lock,
     probe,
@@ -45,6 +46,7 @@ app.command("calibrate")(calibrate.calibrate)
 app.command("compare")(compare.compare)
 app.command("diff")(diff.diff)
 app.command("env")(env.env)
+app.command("history")(history.history)
 app.command("init")(init.init)
 app.command("lock")(lock.lock)
 app.command("probe")(probe.probe)

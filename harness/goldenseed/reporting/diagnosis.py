@@ -39,7 +39,7 @@ _LIMITED = {
     "decoded_distance": (Stage.VAE_OUTPUT, Stage.FLOAT_IMAGE),
 }
 """Measures along the trace that are relative distances, and the stages they are taken at."""
-_IMPLIED_BY_TORCH = ("torch.version", "torch.git_version", "torch.build.")
+IMPLIED_BY_TORCH = ("torch.version", "torch.git_version", "torch.build.")
 _GROWTH = {
     GrowthKind.ROUNDING_LIKE: "growing as rounding does",
     GrowthKind.CONSTANT: "there from the start",
@@ -142,7 +142,7 @@ def environment_in_words(
     named = {(each.key, each.old, each.new) for each in explaining}
     ruled_out = sum((each.key, each.old, each.new) not in named for each in known)
     if any(each.key == "package.torch" for each in explaining):
-        explaining = [each for each in explaining if not each.key.startswith(_IMPLIED_BY_TORCH)]
+        explaining = [each for each in explaining if not each.key.startswith(IMPLIED_BY_TORCH)]
     named_keys = dict.fromkeys(key for each in blamed for key in each.keys)
     places = {key: place for place, key in enumerate(named_keys)}
     explaining.sort(

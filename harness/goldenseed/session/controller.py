@@ -13,6 +13,7 @@ from typing import Any
 from goldenseed.baselines.store import BaselineStore, Outcome
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.lock import LockDifference
+from goldenseed.history.keeping import remember
 from goldenseed.reporting.annotations import annotations_of, github_lines, repository_prefix
 from goldenseed.reporting.commands import Place
 from goldenseed.reporting.html import write_report
@@ -124,6 +125,7 @@ class Controller:
         self._try(partial(self._judge_sets, run, writer))
         self.notes += told(self._warned)
         run = writer.record
+        self._remember(run)
         view = self.view = run_view(run, writer.folder, place=self._place)
         for step in (
             partial(write_report, view, writer.folder),
@@ -140,6 +142,15 @@ class Controller:
         """Look for what is left of suites and tests that are gone, where no case ended."""
         nothing = RunRecord(run_id=self._run_id, started=self._started, complete=True)
         self._try(partial(self._check_unreferenced, nothing, extent))
+
+    def _remember(self, run: RunRecord) -> None:
+        """Add the run to the history; no run is worse for one that cannot be kept."""
+        try:
+            said = remember(run, self._options.reports)
+        except (GoldenseedError, OSError) as error:
+            said = str(error)
+        if said:
+            self.note(f"WARNING {said}")
 
     def _try(self, step: Callable[[], object]) -> None:
         try:

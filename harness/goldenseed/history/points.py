@@ -1,0 +1,172 @@
+"""What the history keeps of a run: one point for each case, made from the run's record alone."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.keys import EnvironmentValue
+from goldenseed.images.metrics import METRICS
+from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.verdict.model import Verdict
+
+LOAD, GENERATE = "load_seconds", "generate_seconds"
+SECONDS = (LOAD, GENERATE)
+"""The measures of time; the others are of the image."""
+DEFAULT_MEASURE = "mean_difference"
+"""What is plotted where nothing is asked for: every image that is not identical has it."""
+UNKNOWN_PROFILE = "unknown"
+_DIGITS = 6
+"""Significant digits that are kept of a value."""
+
+Environment = Mapping[str, EnvironmentValue]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Series:
+    """What makes a case the same one over time: the name its baseline goes by, and the profile.
+
+    Where the suite's file lies is no part of it.
+    """
+
+    suite: str
+    case: str
+    profile: str
+
+    @property
+    def name(self) -> str:
+        """The case with its suite: ``shapes::red-apple[seed=1024]``."""
+        return f"{self.suite}::{self.case}"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One case in one run."""
+
+    run: str
+    at: datetime
+    """When the run began."""
+    commit: str | None
+    """The 40-hex commit id; a ``+`` follows where tracked files differed from it."""
+    verdict: Verdict
+    passed: bool
+    pixels: str | None
+    """The SHA-256 of the image; None where none was made."""
+    trace: str | None
+    """One SHA-256 of the digests of all its stages; None without a trace."""
+    accepted: str | None
+    """The SHA-256 of the accepted image it was held against."""
+    recipe: str
+    code: bool
+    """Whether code that is no part of the recipe may have made the image: a test's own."""
+    environment: str | None
+    """The SHA-256 of the fingerprint; None where it is not on record."""
+    in_force: Environment
+    """What was otherwise inside the pipeline's call; normally empty."""
+    divergence: str | None
+    """The first stage that differs from the accepted trace: ``denoising_step[3]``."""
+    pairs: int
+    """How many times the case was made again within the run."""
+    flickers: int
+    """How many of these gave other pixels than the try before."""
+    values: Mapping[str, float] = field(default_factory=dict)
+    """Measure to value: metrics, ``content.NAME``, ``STAGE[INDEX]``, seconds."""
+
+    def value(self, measure: str) -> float | None:
+        """Return a measure's value; of an identical image its metrics are the best there are."""
+        found = self.values.get(measure)
+        if found is None and self.verdict is Verdict.IDENTICAL and measure in METRICS:
+            best = METRICS[measure].best
+            return best if math.isfinite(best) else None
+        return found
+
+
+def is_of_images(run: RunRecord) -> bool:
+    """Whether the run made its images itself, in the project's own way.
+
+    Two runs that were compared and the trials of a probe are no part of a case's history.
+    """
+    return not {"compared", "change"} & run.options.keys()
+
+
+def points_of(run: RunRecord) -> Iterator[tuple[Series, Point]]:
+    """Yield the points of a run, in the order of its cases."""
+    commit = f"{run.git.commit}{'+' if run.git.dirty else ''}" if run.git else None
+    for case in run.cases:
+        profile = case.profile or run.profile or UNKNOWN_PROFILE
+        images = [each.pixels_sha256 for each in case.tries if each.pixels_sha256]
+        yield (
+            Series(case.suite, case.id, profile),
+            Point(
+                run=run.run_id,
+                at=run.started,
+                commit=commit,
+                verdict=case.verdict,
+                passed=case.passed,
+                pixels=case.pixels_sha256,
+                trace=_trace_sha256(case),
+                accepted=case.baseline.pixels_sha256 if case.baseline else None,
+                recipe=case.recipe_sha256,
+                code=not case.path.endswith(".suite.yaml"),
+                environment=case.environment_sha256 if _environment(run, case) else None,
+                in_force=case.in_force,
+                divergence=_divergence(case),
+                pairs=max(0, len(images) - 1),
+                flickers=sum(a != b for a, b in pairwise(images)),
+                values={name: _rounded(value) for name, value in _values(case)},
+            ),
+        )
+
+
+def environments_of(run: RunRecord) -> dict[str, Environment]:
+    """Return the fingerprints in which cases of the run were made, by their digests."""
+    found = {case.environment_sha256: _environment(run, case) for case in run.cases}
+    return {digest: each for digest, each in found.items() if digest and each}
+
+
+def _environment(run: RunRecord, case: CaseRecord) -> Environment | None:
+    try:
+        return run.environment_of(case) if case.environment_sha256 else None
+    except GoldenseedError:  # an altered record: what it does not tell is not known
+        return None
+
+
+def _values(case: CaseRecord) -> Iterator[tuple[str, float]]:
+    yield from case.metrics.items()
+    yield from ((f"content.{name}", value) for name, value in case.content.items())
+    yield from _distances(case).items()
+    if case.seconds.load:  # of most cases 0: the model was loaded for another one
+        yield LOAD, case.seconds.load
+    if case.seconds.generate:
+        yield GENERATE, case.seconds.generate
+
+
+def _distances(case: CaseRecord) -> dict[str, float]:
+    """Return how far each stage is from the accepted one; of several sources the farthest."""
+    found = case.diagnosis and case.diagnosis.first_divergence
+    distances: dict[str, float] = {}
+    for each in found.distances if found else ():
+        if each.distance is not None:
+            name = f"{each.stage.value}[{each.index}]"
+            distances[name] = max(each.distance, distances.get(name, 0.0))
+    return distances
+
+
+def _divergence(case: CaseRecord) -> str | None:
+    found = case.diagnosis and case.diagnosis.first_divergence
+    return f"{found.stage.value}[{found.index}]" if found else None
+
+
+def _trace_sha256(case: CaseRecord) -> str | None:
+    if not case.trace:
+        return None
+    return hashlib.sha256("\n".join(each.sha256 for each in case.trace).encode()).hexdigest()
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")

@@ -1,0 +1,233 @@
+"""The file of the history: filled twice, copied, cut, damaged, newer, busy or not to be written."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.history import database
+from goldenseed.history.asked import Told, chosen, told
+from goldenseed.history.database import VERSION, History
+from goldenseed.history.keeping import ReadIn, add_runs, read_in, remember, with_history
+from made_history import digest_of, made, run_on, written
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    return folder
+
+
+def asked(reports: Path, *measures: str) -> tuple[Told, ...]:
+    def work(history: History) -> tuple[Told, ...]:
+        return told(history, chosen(history, lambda _: True), measures)
+
+    return with_history(reports, work)[0]
+
+
+def runs_of(reports: Path) -> list[str]:
+    return [point.run for each in asked(reports) for point in each.points]
+
+
+def read(reports: Path, *, anew: bool = False) -> ReadIn:
+    return with_history(reports, lambda history: read_in(history, reports, anew=anew))[0]
+
+
+def test_what_is_put_in_comes_out_again(reports: Path):
+    case = made("new", mean=0.25, steps=(1e-7, 2e-7), in_force={"call.guidance_scale": 4.0})
+    assert remember(run_on(0, case), reports) is None
+    (found,) = asked(reports, "mean_difference", "denoising_step[1]", "nothing")
+    (point,) = found.points
+    assert point.values == {
+        "mean_difference": 0.25,
+        "denoising_step[1]": 2e-7,
+        "generate_seconds": 1.0,
+    }
+    assert (point.pixels, point.recipe) == (digest_of("new"), digest_of("recipe"))
+    assert point.in_force == {"call.guidance_scale": 4.0}
+    assert set(found.measures) >= {"mean_difference", "denoising_step[0]", "generate_seconds"}
+
+
+def test_a_run_that_is_put_in_twice_is_in_once_as_it_is_now(reports: Path):
+    remember(run_on(0, made(), made(name="pear")), reports)
+    remember(run_on(0, made("new", mean=0.5)), reports)
+    (found,) = asked(reports, "mean_difference")
+    assert [point.values["mean_difference"] for point in found.points] == [0.5]
+
+
+def test_points_come_in_the_order_of_time_whenever_they_were_put_in(reports: Path):
+    for day in (2, 0, 1):
+        remember(run_on(day, made()), reports)
+    assert runs_of(reports) == sorted(runs_of(reports))
+
+
+def test_runs_that_lack_are_read_from_their_folders_and_deleted_ones_stay(reports: Path):
+    runs = [run_on(day, made()) for day in range(3)]
+    written(reports, *runs)
+    assert read(reports).added == 3
+    shutil.rmtree(reports / runs[0].run_id)
+    assert read(reports).added == 0
+    assert read(reports, anew=True).added == 2
+    assert runs_of(reports) == [run.run_id for run in runs]
+
+
+def test_runs_that_have_not_ended_and_comparisons_are_no_points(reports: Path):
+    compared = run_on(1, made(), options={"compared": "b with a"})
+    written(reports, compared, run_on(0, made()))
+    (reports / run_on(0).run_id / "cases.jsonl").write_text("")
+    assert read(reports).added == 0
+    assert asked(reports) == ()
+
+
+def test_a_record_that_cannot_be_read_is_named_and_the_others_are_in(reports: Path):
+    written(reports, run_on(0, made()))
+    (reports / "broken").mkdir()
+    (reports / "broken" / "run.json").write_text("{")
+    done = read(reports)
+    assert done.added == 1
+    assert "broken" in done.notes[0]
+
+
+def test_a_run_from_elsewhere_is_added(reports: Path, tmp_path: Path):
+    written(tmp_path / "ci", run_on(5, made()))
+    folder = tmp_path / "ci" / run_on(5).run_id
+    with_history(reports, lambda history: add_runs(history, [folder]))
+    assert runs_of(reports) == [run_on(5).run_id]
+
+
+def _garbage(path: Path) -> None:
+    path.write_bytes(b"no database at all" * 100)
+
+
+def _half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _middle(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[4096 : len(data)] = b"\xa5" * (len(data) - 4096)
+    path.write_bytes(data)
+
+
+def _sql(*statements: str) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+
+    return damage
+
+
+DAMAGES = {
+    "garbage": _garbage,
+    "half of it": _half,
+    "its pages overwritten": _middle,
+    "a table gone": _sql("DROP TABLE environments"),
+    "an unknown verdict": _sql("UPDATE points SET verdict = 'splendid'"),
+    "measures that are no JSON": _sql("UPDATE points SET measures = '{'"),
+    "a time that is none": _sql("UPDATE runs SET at = 'yesterday'"),
+    "environments that are no JSON": _sql("UPDATE environments SET keys = '['"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_file_is_made_anew_from_the_runs_and_kept_aside(
+    reports: Path, damage: Callable[[Path], None]
+):
+    runs = [run_on(day, made("new", mean=0.5)) for day in range(4)]
+    written(reports, *runs)
+    read(reports)
+    path = reports / database.NAME
+    damage(path)
+    damaged = path.read_bytes()
+
+    def work(history: History) -> tuple[Told, ...]:
+        read_in(history, reports)
+        return told(history, chosen(history, lambda _: True), ["mean_difference"])
+
+    (found,), said = with_history(reports, work)
+    assert len(found.points) == 4
+    assert said is not None
+    assert "was damaged" in said
+    (aside,) = reports.glob("history.sqlite.damaged-*")
+    assert aside.name in said
+    assert aside.read_bytes() == damaged
+
+
+def test_a_damaged_file_at_the_end_of_a_run_is_said_and_the_run_is_in_the_new_one(reports: Path):
+    _garbage(reports / database.NAME)
+    said = remember(run_on(0, made()), reports)
+    assert said is not None
+    assert "`goldenseed history` reads the earlier runs" in said
+    assert runs_of(reports) == [run_on(0).run_id]
+
+
+def test_a_newer_file_is_refused_and_left_as_it_is(reports: Path):
+    remember(run_on(0, made()), reports)
+    path = reports / database.NAME
+    _sql(f"PRAGMA user_version = {VERSION + 1}")(path)
+    before = path.read_bytes()
+    with pytest.raises(GoldenseedError, match=r"newer release.*version 2, and this one reads 1"):
+        remember(run_on(1, made()), reports)
+    assert path.read_bytes() == before
+
+
+def test_another_programs_database_is_refused_and_left_as_it_is(reports: Path):
+    path = reports / database.NAME
+    _sql("CREATE TABLE theirs (a)")(path)
+    before = path.read_bytes()
+    with pytest.raises(GoldenseedError, match="another program's"):
+        remember(run_on(0, made()), reports)
+    assert path.read_bytes() == before
+
+
+def test_sessions_that_end_at_once_are_all_in(reports: Path):
+    runs = [run_on(day, *(made(name=str(each)) for each in range(20))) for day in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda run: remember(run, reports), runs)) == {None}
+    assert all(len(each.points) == 16 for each in asked(reports))
+
+
+def test_a_file_that_stays_busy_is_said_and_no_damage(
+    reports: Path, monkeypatch: pytest.MonkeyPatch
+):
+    remember(run_on(0, made()), reports)
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(reports / database.NAME, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(GoldenseedError, match="locked"):
+            remember(run_on(1, made()), reports)
+    assert runs_of(reports) == [run_on(0).run_id]
+
+
+def test_a_write_that_fails_half_way_leaves_nothing_of_the_run(reports: Path):
+    remember(run_on(0, made()), reports)
+    odd = made(name="pear").model_copy(update={"suite": "\ud800"})
+    with pytest.raises(GoldenseedError):
+        remember(run_on(1, made(), odd), reports)
+    assert runs_of(reports) == [run_on(0).run_id]
+
+
+def test_a_folder_that_is_not_there_is_an_error_and_no_traceback(tmp_path: Path):
+    with pytest.raises(GoldenseedError, match="unable to open"):
+        remember(run_on(0, made()), tmp_path / "nowhere")
+
+
+def test_stages_of_identical_images_are_at_0_where_their_trace_is_the_accepted_one(reports: Path):
+    for day in range(2):
+        remember(run_on(day, made()), reports)
+    remember(run_on(2, made("new", mean=0.5, steps=(1e-7, 2e-7))), reports)
+    (found,) = asked(reports, "denoising_step[1]")
+    assert [each.value("denoising_step[1]") for each in found.points] == [0, 0, 2e-7]
+    remember(run_on(3, made(trace=made("other").trace)), reports)
+    (found,) = asked(reports, "denoising_step[1]")
+    assert [each.value("denoising_step[1]") for each in found.points] == [None, None, 2e-7, None]
