@@ -22,8 +22,8 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.images.terms import terms_of
 from goldenseed.reporting.commands import Place
-from goldenseed.reporting.html import write_report
 from goldenseed.reporting.view import run_view
+from goldenseed.reporting.writing import write_presentations
 from goldenseed.review.commit import Committing, message_of
 from goldenseed.review.desk import Desk
 from goldenseed.review.folders import FolderDesk, compared, decidable
@@ -111,7 +111,7 @@ def review(
             asked = walk(going_on, view, desk.folder, lambda: Terminal(pictures))
             say("" if asked else "nothing asks for a decision")
         else:
-            write_report(view, desk.folder)  # what lies there may be of anybody
+            write_presentations(view, desk.folder)  # what lies there may be of anybody
             _serve(going_on, desk.folder, port, browse=not no_open)
     going_on.close()
     _end(going_on, desk, committing)
