@@ -157,7 +157,7 @@ def test_printed_commands_name_folders_that_are_not_the_default_ones(project: Pr
     command = f"goldenseed accept out/ci/{run} 'tiny::red-apple[seed=1]' --baselines gold --reason"
     result.stdout.fnmatch_lines([f"*accept  {command.replace('[', '?').replace(']', '?')} *"])
     page = (project.path / "out/ci" / run / "index.html").read_text()
-    assert "<span>--baselines</span> <span>gold</span>" in page
+    assert " --baselines gold --reason " in page
     words = ("accept", f"out/ci/{run}", "tiny::red-apple[seed=1]", "--baselines", "gold")
     done = project.command(*words, "--reason", "it is right")
     assert done.returncode == 0, done.stderr

@@ -123,7 +123,7 @@ def _kept(
 
 
 def _notes(a: Path, b: Path, terms: Terms, unread: Mapping[str, int]) -> tuple[str, ...]:
-    said = [f"A  {a}", f"B  {b}", gate_line(terms.limits)]
+    said = [f"A: {a}", f"B: {b}", gate_line(terms.limits)]
     return (*said, not_looked_at(unread)) if unread else tuple(said)
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from goldenseed.core.changes import old_and_new
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import write_atomically
+from goldenseed.core.listing import first_of
 from goldenseed.reporting.links import Picture
-from goldenseed.reporting.packages import package_changes
+from goldenseed.reporting.page_data import environment_changes
 from goldenseed.reporting.sets import SetView
 from goldenseed.reporting.view import CaseView, RunView
 from goldenseed.reporting.words import capitalised, count_of, shortened, visible
@@ -30,6 +31,7 @@ _LONGEST_TEXT = 160
 _LONGEST_NOTE = 400
 _LONGEST_COMMAND = 1000
 _NOTES = 8
+_PACKAGE = "package."
 _PACKAGES = 12
 _REASONS = 4
 _STRUCTURAL = re.compile(r"[\\`*_\[\]<>|&~$:@!#\n\r\t]|(?<=www)\.")
@@ -121,13 +123,15 @@ def _shared(run: RunView) -> Iterator[str]:
 
 def _changes(run: RunView) -> Iterator[str]:
     """Say which packages and what else changed since the images were accepted."""
-    changes = package_changes(run.record)
+    found = environment_changes([case.record for case in run.cases if case.loud])
+    packages = [each for each in found if each[0].startswith(_PACKAGE)]
+    packages.sort(key=lambda each: each[0].removeprefix(_PACKAGE) not in _TELLING)
     named = [
-        f"{_code(name)} {_plain(old_and_new(old, new))}" for name, old, new in changes[:_PACKAGES]
+        f"{_code(key.removeprefix(_PACKAGE))} {_plain(old_and_new(old, new))}"
+        for key, old, new, _ in packages
     ]
     if named:
-        more = f", and {len(changes) - _PACKAGES} more" if len(changes) > _PACKAGES else ""
-        yield f"Packages, accepted → now: {', '.join(named)}{more}"
+        yield f"Packages, accepted → now: {first_of(named, _PACKAGES)}"
     if run.environment:
         changed = _plain(run.environment, longest=_LONGEST_NOTE)
         yield f"Environment of the cases that moved, accepted → now: {changed}"

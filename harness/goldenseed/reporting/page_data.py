@@ -33,7 +33,7 @@ def rows_document(run: RunView, cases: Sequence[Row], per_part: int) -> dict[str
 
     ``cases`` are in the order in which their details lie in parts of ``per_part``.
     """
-    groups = cause_groups([case for case, _ in cases])
+    groups = cause_groups([case for case, _ in cases], run.record.verb)
     group_of = {id(case): n for n, group in enumerate(groups) for case in group.cases}
     columns = [_row(case, pixels, group_of[id(case)]) for case, pixels in cases]
     names = {key: list(dict.fromkeys(row[key] for row in columns)) for key in _NAMED}

@@ -27,7 +27,7 @@ def write_presentations(
 
     ``prefix`` is of ``annotations_of``. Raises GoldenseedError where the folder takes no file.
     """
-    page = write_report(run, folder, notes=run.notes)
+    page = write_report(run, folder)
     write_summary(run, folder, published)
     write_for_services(run, folder, prefix=prefix)
     return page

@@ -77,7 +77,8 @@ def _told(found: ImageComparison) -> tuple[str, ...]:
 
 def _reasons(found: ImageComparison, terms: Terms) -> list[Reason]:
     if told := _told(found):
-        return [Reason(code=found.outcome.value, detail=told[0])]
+        unreadable = found.outcome is Outcome.ERROR
+        return [Reason(code="unreadable" if unreadable else found.outcome.value, detail=told[0])]
     if found.outcome is Outcome.IDENTICAL:
         return [Reason(code="identical")]
     broken = [

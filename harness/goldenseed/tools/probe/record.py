@@ -8,6 +8,7 @@ from datetime import datetime
 from goldenseed.runs.comparison import JudgedPair, RunComparison
 from goldenseed.runs.parts import VerbRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.verdict.model import PASSING
 
 CHANGE = "change"
 """The axis along which the cases of such a record are alternatives of each other."""
@@ -47,7 +48,10 @@ def tried_record(
 
 
 def _case(change: str, pair: JudgedPair) -> CaseRecord:
-    return as_alternative(pair.judged, CHANGE, change)
+    """Return the record of an image, which passes as it would in a session: the verb judges."""
+    passed = pair.judged.verdict in PASSING
+    judged = pair.judged.model_copy(update={"passed": passed})
+    return as_alternative(judged, CHANGE, change)
 
 
 def as_alternative(case: CaseRecord, axis: str, name: str) -> CaseRecord:

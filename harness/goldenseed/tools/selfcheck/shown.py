@@ -51,7 +51,7 @@ class Shown:
             mode=wrong.mode,
             verdict=trial.verdict,
             passed=False,
-            reasons=(Reason(code=PASSES, detail=f"{trial.wrong}: it passes every gate"),),
+            reasons=(Reason(code=PASSES, detail=trial.wrong),),
             metrics=dict(trial.metrics),
             limits={name: limit.value for name, limit in right.limits.items()},
             limit_sources={name: limit.source for name, limit in right.limits.items()},
