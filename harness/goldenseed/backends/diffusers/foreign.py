@@ -12,6 +12,8 @@ from functools import partial
 from types import CodeType, FunctionType
 from typing import Any, Final
 
+from goldenseed.backends.diffusers.written import written
+
 LIBRARIES: Final = frozenset(
     {
         "accelerate",
@@ -100,14 +102,21 @@ def name_of(called: Any) -> str:
 
 
 def code_sha256(function: Any) -> str:
-    """Digest what a function does: its bytecode, constants, defaults and what it closes over."""
-    digest = hashlib.sha256()
+    """Digest what a function does: its source, its defaults and what it closes over.
+
+    ``s0123abcd`` is the same under every Python; ``0123abcd`` is of bytecode, where the source of
+    a part of it is not there, as of what was typed in or made by ``exec``.
+    """
+    digest, mark = hashlib.sha256(), "s"
     for text in _told_by(function, 0):
-        digest.update(text.encode() + b"\n")
-    return digest.hexdigest()[:_DIGITS]
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
+        mark = "" if text == _COMPILED else mark
+    return mark + digest.hexdigest()[:_DIGITS]
 
 
 _DEEPEST: Final = 3
+_COMPILED: Final = "bytecode"
+"""Stands before what another Python compiles otherwise."""
 
 
 def _told_by(function: Any, depth: int) -> Iterator[str]:
@@ -118,7 +127,12 @@ def _told_by(function: Any, depth: int) -> Iterator[str]:
     if depth and home_of(function).partition(".")[0] in LIBRARIES:
         yield f"{home_of(function)}.{function.__qualname__}"
         return
-    yield from _code(function.__code__)
+    source = written(function.__code__)
+    if source is None:
+        yield _COMPILED
+        yield from _code(function.__code__)
+    else:
+        yield source
     cells = _closed_over(function)
     for value in (
         *(function.__defaults__ or ()),
