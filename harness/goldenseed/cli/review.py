@@ -19,10 +19,11 @@ from goldenseed.cli.accept import Commit
 from goldenseed.cli.common import Baselines, By, Reports, find_run
 from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.history.keeping import recall
 from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.images.terms import terms_of
 from goldenseed.reporting.commands import Place
-from goldenseed.reporting.view import run_view
+from goldenseed.reporting.view import RunView, run_view
 from goldenseed.reporting.writing import write_presentations
 from goldenseed.review.commit import Committing, message_of
 from goldenseed.review.desk import Desk
@@ -100,8 +101,7 @@ def review(
         desk = _of_run(what or ["latest"], gates, reports, baselines, who)
         desk = dataclasses.replace(desk, replace=replace)
     committing = Committing.checked(baselines) if commit else None
-    place = Place.of_folder(desk.folder, baselines)
-    view = decidable(run_view(desk.record, desk.folder, place=place), desk.folder)
+    view = _view(desk, reports, baselines)
     going_on = Review(desk)
     say(f"{desk.record.run_id}: {view.outcome}")
     if not desk.record.complete:
@@ -115,6 +115,16 @@ def review(
             _serve(going_on, desk.folder, port, browse=not no_open)
     going_on.close()
     _end(going_on, desk, committing)
+
+
+def _view(desk: Desk | FolderDesk, reports: Path, baselines: Path) -> RunView:
+    place = Place.of_folder(desk.folder, baselines)
+    view = decidable(run_view(desk.record, desk.folder, place=place), desk.folder)
+    try:
+        return dataclasses.replace(view, history=recall(desk.record, reports))
+    except GoldenseedError as error:
+        say(f"goldenseed: without its history: {error}", err=True)
+        return view
 
 
 def _of_folders(a: Path, b: Path, gates: Path | None, reports: Path, who: str) -> FolderDesk:
