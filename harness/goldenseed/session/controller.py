@@ -116,7 +116,7 @@ class Controller:
         self._remember(run)
         view = self.view = run_view(run, writer.folder, place=self._place)
         for step in (
-            partial(write_report, view, writer.folder),
+            partial(write_report, view, writer.folder, single=self._options.report == "single"),
             partial(write_summary, view, writer.folder),
             writer.point_latest,
             partial(self._update, run, writer.folder),
