@@ -211,3 +211,27 @@ def test_what_another_command_decided_meanwhile_is_refused_on_the_page(
         assert "Refused" in said
         assert "meanwhile: rejected by Ada <ada@example.org>: blur" in said
     assert drifted.reasons("red-apple[seed=1]")[1] == ["blur"]
+
+
+def test_what_the_page_on_disk_exported_is_applied_by_accept(
+    drifted: Drifted, browser: Chrome, tmp_path: Path
+):
+    from commands import goldenseed
+
+    browser.get((drifted.root / "reports" / "latest" / "index.html").as_uri())
+    wait(browser, "return document.documentElement.dataset.ready")
+    browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    press(browser, "jX")
+    press(browser, "a")
+    wait(browser, "return document.querySelector('dialog[open] input')")
+    press(browser, "the new weights are meant\n")
+    wait(browser, "return goldenseed.decided().size === 4")
+    press(browser, "e")
+    browser.execute_async_script("setTimeout(arguments[0], 500)")
+    done = goldenseed(drifted.root, "accept", "--from", str(tmp_path / "decisions.json"))
+    assert done.returncode == 0, done.stderr
+    for case in drifted.run.cases:
+        assert drifted.reasons(case.id)[0][-1] == "the new weights are meant"
+    browser.execute_script("localStorage.clear()")
