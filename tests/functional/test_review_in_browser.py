@@ -232,3 +232,25 @@ def test_two_folders_of_images_are_decided_on_in_the_same_page(tmp_path: Path, b
     assert "2 of 2 were accepted" in done.stdout
     for name in ("wall.png", "door.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_what_the_page_on_disk_exported_is_applied_by_accept(
+    drifted: Drifted, browser: Chrome, tmp_path: Path
+):
+    browser.get((drifted.root / "reports" / "latest" / "index.html").as_uri())
+    wait(browser, "return document.documentElement.dataset.ready")
+    browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    press(browser, "jX")
+    press(browser, "a")
+    wait(browser, "return document.querySelector('dialog[open] input')")
+    press(browser, "the new weights are meant\n")
+    wait(browser, "return goldenseed.decided().size === 4")
+    press(browser, "e")
+    browser.execute_async_script("setTimeout(arguments[0], 500)")
+    done = goldenseed(drifted.root, "accept", "--from", str(tmp_path / "decisions.json"))
+    assert done.returncode == 0, done.stderr
+    for case in drifted.run.cases:
+        assert drifted.reasons(case.id)[0][-1] == "the new weights are meant"
+    browser.execute_script("localStorage.clear()")
