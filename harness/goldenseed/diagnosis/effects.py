@@ -203,6 +203,7 @@ _FAMILIES: Final = (
     ),
     _family(r"torch\.(version|git_version|build\..*)", Cause.PACKAGES, COMPUTED, 15),
     _family(r"scheduler\..*", Cause.SCHEDULER, SCHEDULE, RECORDED, Size.ANY),
+    _family(r"guider\..*", Cause.GUIDANCE, GUIDANCE, RECORDED, Size.ANY),
     _family(r"call\.\w+\.rows", Cause.GUIDANCE, GUIDANCE | DENOISER, RECORDED, Size.ANY),
     _family(r"call\.guidance_scale", Cause.GUIDANCE, GUIDANCE - SWITCHED, RECORDED, Size.ANY),
     _family(

@@ -125,6 +125,10 @@ MODEL_KEYS: Final = (
         "the pipeline",
         follows=LIBRARIES,
     ),
+    loaded_key("guider.{component}.class", "a guider's class", "type()", since=3),
+    loaded_key(
+        "guider.{component}.config.{field}", "one field of its configuration", "config", since=3
+    ),
     loaded_key("scheduler.class", "the scheduler's class", "type()"),
     new_key("scheduler.methods", "its methods that are not its library's", "its class"),
     new_key(

@@ -24,7 +24,6 @@ from goldenseed.history.rows import (
 )
 from goldenseed.runs.record import RunRecord
 
-NAME: Final = "history.sqlite"
 VERSION: Final = 1
 """What ``PRAGMA user_version`` says; raised when a reader of this release would be misled."""
 _APPLICATION: Final = 0x676F6C64
@@ -128,6 +127,16 @@ class History:
                 for number, *row in rows:
                     found[number].append(point(row, asked))
         return found
+
+    def start_of(self, number: int, count: int) -> datetime | None:
+        """Return when the last ``count`` runs of a series began; None of one with fewer."""
+        rows = self._connection.execute(
+            "SELECT at FROM runs WHERE id IN (SELECT run FROM points WHERE series = ?)"
+            " ORDER BY at DESC LIMIT 1 OFFSET ?",
+            (number, count - 1),
+        )
+        with _sound():
+            return next((datetime.fromisoformat(at) for (at,) in rows), None)
 
     def environments(self, digests: frozenset[str]) -> dict[str, Environment]:
         """Return fingerprints by their digests."""

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 _TEMPLATES = "templates"
 _PAGE = "report.html.jinja"
 _SCRIPTS = (
-    "base", "parts", "rows", "address", "plots", "pixels", "maps", "flip", "zoom", "views", "stage",
-    "detail", "decisions", "deciding", "grid", "filters", "keys", "sheet", "start",
+    "base", "parts", "rows", "address", "plots", "history", "pixels", "maps", "flip", "zoom",
+    "views", "stage", "detail", "decisions", "deciding", "grid", "filters", "keys", "sheet",
+    "start",
 )  # fmt: skip
 """In the order in which they build on each other."""
 _CARDS = 60
@@ -62,7 +63,8 @@ def render(run: RunView, *, notes: Sequence[Block] = ()) -> str:
 def _render(run: RunView, parts: Parts, notes: Sequence[Block], embedded: Path | None) -> str:
     from markupsafe import Markup
 
-    style, script = _asset("report.css"), _script()
+    style = _asset("uplot/uPlot.min.css") + _asset("report.css")
+    script = _script()
     cases = list(run.cases)
     return _template().render(
         run=run,
@@ -162,7 +164,8 @@ def _shown(value: object) -> object:
 
 @cache
 def _script() -> str:
-    names = ("panzoom/panzoom.min.js", *(f"scripts/{name}.js" for name in _SCRIPTS))
+    libraries = ("panzoom/panzoom.min.js", "uplot/uPlot.iife.min.js")
+    names = (*libraries, *(f"scripts/{name}.js" for name in _SCRIPTS))
     return "\n".join(map(_asset, names))
 
 

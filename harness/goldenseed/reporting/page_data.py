@@ -12,6 +12,7 @@ from typing import Any
 
 from goldenseed.reporting.causes import cause_groups
 from goldenseed.reporting.diagnosis import stage_limits
+from goldenseed.reporting.history_data import past_of, suite_histories
 from goldenseed.reporting.links import Picture
 from goldenseed.reporting.numbers import MetricRow, content_in_words, scalar, seconds
 from goldenseed.reporting.view import CaseView, RunView
@@ -45,6 +46,7 @@ def rows_document(run: RunView, cases: Sequence[Row], per_part: int) -> dict[str
         "groups": [each.title for each in groups],
         "names": names,
         "command": " ".join(run.place.deciding()),
+        "suites": suite_histories(run.history.values()),
         "columns": {
             key: [places[key][row[key]] if key in _NAMED else row[key] for row in columns]
             for key in (columns[0] if columns else ())
@@ -116,6 +118,7 @@ def case_document(case: CaseView, run: RunView) -> dict[str, Any]:
         "why": _why(case),
         "metrics": [_metric(each) for each in case.metrics],
         "content": content_in_words(case.content),
+        "history": past_of(run.history, record.suite, record.id),
         "facts": list(_facts(case)),
         "recipe": [record.recipe_sha256, sorted(flat(record.recipe))],
         "commands": list(_commands(case, run)),

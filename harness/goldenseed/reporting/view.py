@@ -5,12 +5,13 @@ Names, prompts and messages are as the record has them: a presentation makes the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
 from goldenseed.core.listing import first_of
+from goldenseed.history.asked import Past
 from goldenseed.reporting.blocks import Block, LockView
 from goldenseed.reporting.commands import Place
 from goldenseed.reporting.diagnosis import Why, environment_sentence, grouping_sentences, why
@@ -154,6 +155,8 @@ class RunView:
     remarks: tuple[str, ...]
     """What is odd of images and their making, each once, with the cases it is said of."""
     place: Place
+    history: Mapping[tuple[str, str], Past] = field(default_factory=dict)
+    """What the history tells of cases, by suite and id; empty where none is kept."""
 
     @property
     def cases(self) -> Iterator[CaseView]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 from goldenseed.baselines.store import BaselineStore, Outcome
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.lock import LockDifference
-from goldenseed.history.keeping import remember
+from goldenseed.history.asked import Past
+from goldenseed.history.keeping import recall, remember
 from goldenseed.reporting.commands import Place
 from goldenseed.reporting.html import write_report
 from goldenseed.reporting.markdown import write_summary
@@ -113,8 +115,9 @@ class Controller:
         self._try(partial(self._judge_sets, run, writer))
         self.notes += told(self._warned)
         run = writer.record
-        self._remember(run)
-        view = self.view = run_view(run, writer.folder, place=self._place)
+        pasts = self._remember(run)
+        view = run_view(run, writer.folder, place=self._place)
+        view = self.view = replace(view, history=pasts)
         for step in (
             partial(write_report, view, writer.folder),
             partial(write_summary, view, writer.folder),
@@ -130,14 +133,15 @@ class Controller:
         nothing = RunRecord(run_id=self._run_id, started=self._started, complete=True)
         self._try(partial(self._check_unreferenced, nothing, extent))
 
-    def _remember(self, run: RunRecord) -> None:
-        """Add the run to the history; no run is worse for one that cannot be kept."""
+    def _remember(self, run: RunRecord) -> Mapping[tuple[str, str], Past]:
+        """Add the run to the history and tell of its cases; no run is worse where that fails."""
         try:
-            said = remember(run, self._options.reports)
+            if said := remember(run, self._options.reports):
+                self.note(f"WARNING {said}")
+            return recall(run, self._options.reports)
         except (GoldenseedError, OSError) as error:
-            said = str(error)
-        if said:
-            self.note(f"WARNING {said}")
+            self.note(f"WARNING {error}")
+            return {}
 
     def _try(self, step: Callable[[], object]) -> None:
         try:

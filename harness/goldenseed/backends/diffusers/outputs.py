@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
-_PICTURES = ("images", "image", "frames", "rgb")
+_PICTURES = ("images", "image", "frames", "videos", "rgb")
 """What diffusers' outputs call their pictures; where there are several, what comes first."""
 _BESIDE = {"rgb": ("depth",)}
 """What else of an output counts beside its pictures."""

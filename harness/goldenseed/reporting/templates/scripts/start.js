@@ -112,6 +112,7 @@
       page.rows = page.unpack(page.data);
       await page.recallDecisions().catch((error) => console.warn(error.message));
       page.makeFilters();
+      page.showSuites(byId("suites-past"), page.data.suites);
       follow();
       addEventListener("hashchange", follow);
     } catch (error) {
