@@ -11,7 +11,7 @@ from typing import Any
 
 from fuzz.mutations import VALUES, Changes, as_json, edited_bytes, put
 from fuzz.records import a_run, few_cases
-from goldenseed.history.asked import told
+from goldenseed.history.asked import pasts_of
 from goldenseed.history.database import NAME, History
 from goldenseed.history.document import series_document
 from goldenseed.history.keeping import with_history
@@ -59,7 +59,7 @@ def a_history() -> bytes:
 
 def _asked(history: History) -> Any:
     series = history.series()
-    return [series_document(each) for each in told(history, series, ("ssim", "peak_difference"))]
+    return [series_document(each) for each in pasts_of(history, series, ("ssim", "peak_difference"))]
 
 
 def history(changes: Changes, folder: Path) -> None:
