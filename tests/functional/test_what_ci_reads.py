@@ -159,7 +159,6 @@ def test_printed_commands_name_folders_that_are_not_the_default_ones(project: Pr
     result.stdout.fnmatch_lines([f"*accept  {command.replace('[', '?').replace(']', '?')} *"])
     page = (project.path / "out/ci" / run / "index.html").read_text()
     assert f"<code>{command}" in html.unescape(page)
-    assert " --baselines gold --reason " in page
     words = ("accept", f"out/ci/{run}", "tiny::red-apple[seed=1]", "--baselines", "gold")
     done = project.command(*words, "--reason", "it is right")
     assert done.returncode == 0, done.stderr

@@ -78,10 +78,10 @@ def summary_markdown(run: RunView, published: Published = NOWHERE) -> str:
     No character of prompts and messages acts as Markdown or HTML, pings anybody or links anywhere.
     """
     heading = f"## Golden images: {_plain(capitalised(run.outcome), longest=_LONGEST_NOTE)}"
-    before = [heading, *_shared(run), *_changes(run), *_notes(run), *_counts(run)]
+    said = _within([*_shared(run), *_changes(run), *_notes(run)], LONGEST_BYTES // 3)
+    found = _within((part for block in run.notes for part in _block(block)), LONGEST_BYTES // 4)
+    before = [heading, *_cut_short(run), *said, *_counts(run), *found]
     after = [*_commands(run), *_links(published), " · ".join(_origin(run))]
-    room = LONGEST_BYTES - _length((*before, *after))
-    before += _blocks_within(run.notes, room // 3)
     room = LONGEST_BYTES - _length((*before, *after))
     return "\n\n".join([*before, *_tables(run, published, room), *after]) + "\n"
 
@@ -90,10 +90,10 @@ def _length(parts: Iterable[str]) -> int:
     return sum(len(each.encode()) + 2 for each in parts)
 
 
-def _blocks_within(blocks: Iterable[Block], room: int) -> list[str]:
-    """Write what a verb found beside its cases, as much as ``room`` bytes take, and say if more."""
+def _within(parts: Iterable[str], room: int) -> list[str]:
+    """Take as many parts as ``room`` bytes hold, and say if there are more."""
     written: list[str] = []
-    for part in (part for block in blocks for part in _block(block)):
+    for part in parts:
         room -= _length((part,))
         if room < 0:
             return [*written, "… and more in the report."]
@@ -102,6 +102,7 @@ def _blocks_within(blocks: Iterable[Block], room: int) -> list[str]:
 
 
 def _block(block: Block) -> Iterator[str]:
+    """Write what a verb found beside its cases."""
     if block.sentences:
         yield "\n".join(f"{_plain(each, longest=_LONGEST_NOTE)}  " for each in block.sentences)
     if block.rows:
@@ -137,9 +138,13 @@ def _changes(run: RunView) -> Iterator[str]:
         yield f"Environment of the cases that moved, accepted → now: {changed}"
 
 
-def _notes(run: RunView) -> Iterator[str]:
+def _cut_short(run: RunView) -> Iterator[str]:
     if not run.record.complete:
         yield "> **This run was cut short.** Cases may be missing: do not read it as a pass."
+
+
+def _notes(run: RunView) -> Iterator[str]:
+    """Say which environments are off their lock, and what is odd of images."""
     notes = (*(lock.sentence for lock in run.locks), *run.remarks)
     yield from (f"> {_plain(each, longest=_LONGEST_NOTE)}" for each in notes[:_NOTES])
     if len(notes) > _NOTES:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dis import get_instructions
 from functools import partial
-from types import CodeType, FunctionType
+from types import CodeType, FrameType, FunctionType
 from typing import Any, Final
 
 from goldenseed.backends.diffusers.written import written
@@ -214,3 +214,18 @@ def foreign_functions(modules: Iterable[str]) -> Iterator[str]:
             top = home_of(value).partition(".")[0] if known else ""
             if known and top not in _IMPORTED and top not in sys.stdlib_module_names:
                 yield f"{name}.{attribute} = {name_of(value)}"
+
+
+_CALLBACKS: Final = ("callback_on_step_end", "callback")
+
+
+def callback_around(frame: FrameType | None) -> str | None:
+    """Name what is called between the steps of the pipeline's call that ``frame`` is within."""
+    while frame is not None:
+        for name in _CALLBACKS:
+            if name in frame.f_code.co_varnames and (found := frame.f_locals.get(name)) is not None:
+                return None if home_of(found).startswith("goldenseed.") else name_of(found)
+        if frame.f_code.co_name == "__call__" and "prompt" in frame.f_code.co_varnames:
+            return None
+        frame = frame.f_back
+    return None

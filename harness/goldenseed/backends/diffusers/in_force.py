@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from itertools import groupby
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.digests import plain_dtype
-from goldenseed.backends.diffusers.foreign import home_of, name_of
+from goldenseed.backends.diffusers.foreign import callback_around
 from goldenseed.backends.diffusers.part import Part, Reading
 from goldenseed.backends.diffusers.tensors import readable
 from goldenseed.backends.diffusers.trace import compiled
@@ -189,7 +188,7 @@ class _Calls:
         """Note what one call is given; a pre-hook."""
         given = args[0] if args else next(iter(kwargs.values()), ())
         if not self._rows:
-            self._callback = _callback_of(sys._getframe(1))  # noqa: SLF001 - no signature tells it
+            self._callback = callback_around(sys._getframe(1))  # noqa: SLF001 - no signature tells it
         self._rows.append(len(given) if getattr(given, "ndim", 1) else 1)
         self._guidance.append(self._state.get("_guidance_scale"))
 
@@ -203,21 +202,6 @@ class _Calls:
         if self._callback:
             found["pipeline.callback"] = self._callback
         return found
-
-
-_CALLBACKS: Final = ("callback_on_step_end", "callback")
-
-
-def _callback_of(frame: FrameType | None) -> str | None:
-    """Name what is called between the steps of the pipeline's call that ``frame`` is within."""
-    while frame is not None:
-        for name in _CALLBACKS:
-            if name in frame.f_code.co_varnames and (found := frame.f_locals.get(name)) is not None:
-                return None if home_of(found).startswith("goldenseed.") else name_of(found)
-        if frame.f_code.co_name == "__call__" and "prompt" in frame.f_code.co_varnames:
-            return None
-        frame = frame.f_back
-    return None
 
 
 def _is_encoder(name: str) -> bool:
