@@ -59,7 +59,9 @@ def a_history() -> bytes:
 
 def _asked(history: History) -> Any:
     series = history.series()
-    return [series_document(each) for each in pasts_of(history, series, ("ssim", "peak_difference"))]
+    return [
+        series_document(each) for each in pasts_of(history, series, ("ssim", "peak_difference"))
+    ]
 
 
 def history(changes: Changes, folder: Path) -> None:
