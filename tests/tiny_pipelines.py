@@ -310,3 +310,13 @@ def _t5_tokenizer() -> T5TokenizerFast:
         single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)]
     )
     return T5TokenizerFast(tokenizer_object=tokenizer, extra_ids=0, model_max_length=64)
+
+
+def as_modular(folder: Path, whole: Path) -> Path:
+    """Save the parts of the pipeline in ``whole`` as a modular one; its index holds ``folder``."""
+    from diffusers import ModularPipeline
+
+    made = ModularPipeline.from_pretrained(str(whole))
+    made.load_components()
+    made.save_pretrained(str(folder.resolve()), overwrite_modular_index=True)
+    return folder

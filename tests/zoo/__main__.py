@@ -26,11 +26,11 @@ def _in_children(
 ) -> None:
     """Try each class in a process of its own, forked from this one, which has the libraries."""
     _import_libraries()
-    from diffusers import pipelines
+    import diffusers
 
     for name in names:
         began = time.monotonic()
-        getattr(pipelines, name)  # whose module is then imported in every child from here on
+        getattr(diffusers, name, None)  # whose module is then imported in every child from here on
         child = os.fork()
         if child == 0:
             status = 1
@@ -76,21 +76,21 @@ def _child(work: Path, name: str, kind: str, trying: Callable[[str], dict[str, A
 
 
 def _sweep(names: list[str], work: Path) -> None:
-    from tests.zoo.classes import ENTRIES
+    from tests.zoo.modular import ALL as ENTRIES
     from tests.zoo.trying import try_class
 
     _in_children(names, work, "plain", lambda name: try_class(name, ENTRIES[name], work / name))
 
 
 def _sweep_alone(names: list[str], work: Path) -> None:
-    from tests.zoo.classes import ENTRIES
+    from tests.zoo.modular import ALL as ENTRIES
     from tests.zoo.trying import alone
 
     _in_children(names, work, "alone", lambda name: alone(name, ENTRIES[name], work / name))
 
 
 def _sweep_written(names: list[str], work: Path) -> None:
-    from tests.zoo.classes import ENTRIES
+    from tests.zoo.modular import ALL as ENTRIES
     from tests.zoo.trying import try_written
 
     built = [name for name in names if (work / name / "model").is_dir()]
@@ -118,8 +118,8 @@ def main() -> None:
     parser.add_argument("--missing", action="store_true", help="only what has no result yet")
     parser.add_argument("--seen", action="store_true", help="without every third class")
     asked = parser.parse_args()
-    from tests.zoo.classes import ENTRIES
     from tests.zoo.kinds import held_out
+    from tests.zoo.modular import ALL as ENTRIES
 
     apart = held_out() if asked.seen else ()
     names = [name for name in asked.only or sorted(ENTRIES) if name not in apart]

@@ -101,3 +101,20 @@ def pictures(side: int) -> dict[str, Any]:
         "mask": drawn("L", 0, 255, (0.3, 0.2, 0.8, 0.7), side),
         "control": drawn("RGB", (0, 0, 0), (255, 255, 255), plain, side),
     }
+
+
+@dataclass(frozen=True)
+class ModularEntry(Entry):
+    """A modular pipeline, saved of a pipeline of the class ``of`` with the same components."""
+
+    of: str = ""
+
+    def save(self, cls: str, folder: Path) -> None:
+        """Build the pipeline and write its parts, and the index of its blocks, into ``folder``."""
+        import diffusers
+
+        whole = folder.with_name("whole")
+        super().save(self.of, whole)
+        made = diffusers.ModularPipeline.from_pretrained(str(whole))
+        made.load_components()
+        made.save_pretrained(str(folder.resolve()), overwrite_modular_index=True)

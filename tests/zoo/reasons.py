@@ -42,16 +42,11 @@ REASONS = {
         "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
     ),
     "KolorsPAGPipeline": "not built small: it needs `sentencepiece` and a trained tokenizer",
-    "JoyImageEditPlusPipeline": "not tried: it enlarges its pictures to a megapixel, which is slow",
     "HunyuanImageRefinerPipeline": "not built small yet: its latents have another layout",
     "StableDiffusionInpaintPipelineLegacy": (
         "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
     ),
     "ZImageOmniPipeline": "it turns its pictures into bfloat16 itself: not tried in float32",
-    "VisualClozePipeline": (
-        "a place in its list of pictures is empty, which `inputs` cannot say: give it as a "
-        "function of your own"
-    ),
     "StableDiffusionPix2PixZeroPipeline": (
         "it is called twice, `invert` first: `before` says so, and this sweep does not"
     ),

@@ -31,7 +31,7 @@ __all__ = [
 KEYS: Final = (*PROCESS_KEYS, *MODEL_KEYS)
 """Every key that this release writes into a fingerprint."""
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of fingerprints: it is raised with new keys, whose ``since`` names it."""
 
 UNREADABLE: Final = "unreadable: "

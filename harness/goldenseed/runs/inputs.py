@@ -55,7 +55,7 @@ def with_accepted_inputs(case: Case, store: BaselineStore, profile: str) -> Case
 
     def found(value: InputValue) -> InputValue:
         if isinstance(value, tuple):
-            return tuple(map(found, value))
+            return tuple(None if each is None else found(each) for each in value)
         return _accepted(case, value, store, profile) if isinstance(value, InputCase) else value
 
     return replace(case, inputs={name: found(each) for name, each in case.inputs.items()})

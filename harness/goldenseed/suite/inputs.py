@@ -45,10 +45,10 @@ class InputSection(Section):
     """The tensor's name in a `.safetensors` file; needed where it holds several."""
 
 
-_Item = Annotated[Annotated[NonEmpty, PLAIN] | Annotated[InputSection, SECTION], CHOICE]
+_Item = Annotated[Annotated[NonEmpty | None, PLAIN] | Annotated[InputSection, SECTION], CHOICE]
 _Row = Annotated[tuple[_Item, ...], Field(strict=False, min_length=1)]
 _ItemOrRow = Annotated[
-    Annotated[NonEmpty, PLAIN] | Annotated[InputSection, SECTION] | Annotated[_Row, LIST],
+    Annotated[NonEmpty | None, PLAIN] | Annotated[InputSection, SECTION] | Annotated[_Row, LIST],
     CHOICE_OR_LIST,
 ]
 _Rows = Annotated[tuple[_ItemOrRow, ...], Field(strict=False, min_length=1)]
@@ -127,7 +127,8 @@ class InputCase:
         return {"case": self.source}
 
 
-InputValue = InputFile | InputCase | tuple["InputValue", ...]
+InputValue = InputFile | InputCase | tuple["InputValue | None", ...]
+"""A place in a list may be empty."""
 
 
 def input_values(
@@ -137,7 +138,7 @@ def input_values(
 
     def value(of: Any, line: int) -> InputValue:
         if isinstance(of, tuple):
-            return tuple(value(each, line) for each in of)
+            return tuple(None if each is None else value(each, line) for each in of)
         section = of if isinstance(of, InputSection) else InputSection(file=of)
         if section.file is None:
             return InputCase(section.case or "", section.mode, suite, line)
@@ -157,7 +158,8 @@ def input_files(
             yield name, value
             return
         for number, each in enumerate(value):
-            yield from files(f"{name}[{number}]", each)
+            if each is not None:
+                yield from files(f"{name}[{number}]", each)
 
     for name, value in inputs.items():
         yield from files(name, value)
@@ -166,8 +168,10 @@ def input_files(
 def describe_inputs(inputs: Mapping[str, InputValue]) -> dict[str, JsonValue]:
     """Return what the recipe says of all inputs; ``GoldenseedError`` where one cannot be read."""
 
-    def of(value: InputValue) -> JsonValue:
-        return [of(each) for each in value] if isinstance(value, tuple) else value.description
+    def of(value: InputValue | None) -> JsonValue:
+        if isinstance(value, tuple):
+            return [of(each) for each in value]
+        return None if value is None else value.description
 
     return {name: of(value) for name, value in inputs.items()}
 
@@ -204,6 +208,7 @@ def each_item(
     """Yield what stands in lists of lists at ``place`` of a suite's data, each with its place."""
     if isinstance(value, list):
         for index, each in enumerate(value):
-            yield from each_item((*place, index), each)
+            if each is not None:
+                yield from each_item((*place, index), each)
     else:
         yield place, value

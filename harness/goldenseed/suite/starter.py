@@ -33,7 +33,9 @@ class ModelFacts:
 
 def read_model_facts(folder: Path) -> ModelFacts:
     """Read the facts of a diffusers model's folder; ``GoldenseedError`` if it is none."""
+    modular = folder / "modular_model_index.json"
     index = folder / "model_index.json"
+    index = index if index.is_file() or not modular.is_file() else modular
     if not index.is_file():
         raise GoldenseedError(
             "this is no diffusers model: it has no model_index.json",

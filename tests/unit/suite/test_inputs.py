@@ -81,6 +81,19 @@ def test_inputs_of_the_case_take_the_place_of_the_defaults_one_by_one(load: Load
     ]
 
 
+def test_a_place_in_a_list_may_be_empty_and_counts(load: Load):
+    case = load("{image: [[a.png, a.png], [a.png, null]]}")
+    assert [name for name, _ in input_files(case.inputs)] == [
+        "image[0][0]",
+        "image[0][1]",
+        "image[1][0]",
+    ]
+    one = recipe_of(case)["inputs"]["image"][0][0]
+    assert recipe_of(case)["inputs"] == {"image": [[one, one], [one, None]]}
+    fewer = load("{image: [[a.png, a.png], [a.png]]}")
+    assert recipe_sha256(recipe_of(fewer)) != recipe_sha256(recipe_of(case))
+
+
 def test_lists_and_lists_of_lists_keep_their_order(load: Load):
     case = load("{image: [[a.png, {file: a.png, mode: L}], a.png]}")
     assert [name for name, _ in input_files(case.inputs)] == [

@@ -33,8 +33,8 @@ def as_python(value: JsonValue, parameter: inspect.Parameter) -> Any:
     return value
 
 
-def given_input(value: InputValue, pipeline: Any, device: str) -> Any:
-    """Decode an input: a Pillow image, a tensor on ``device``, or lists of them.
+def given_input(value: InputValue | None, pipeline: Any, device: str) -> Any:
+    """Decode an input: a Pillow image, a tensor on ``device``, or lists of them and of None.
 
     Numbers that are no whole ones are given in the pipeline's dtype.
 
@@ -42,6 +42,8 @@ def given_input(value: InputValue, pipeline: Any, device: str) -> Any:
         GoldenseedError: a file cannot be read, or is not what the recipe says any more.
 
     """
+    if value is None:
+        return None
     if isinstance(value, tuple):
         return [given_input(each, pipeline, device) for each in value]
     if isinstance(value, InputCase):

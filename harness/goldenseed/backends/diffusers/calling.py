@@ -12,6 +12,12 @@ from goldenseed.backends.diffusers.before import earlier_calls
 from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.diffusers.in_force import InForce
 from goldenseed.backends.diffusers.layers import recorded_layers
+from goldenseed.backends.diffusers.modular import (
+    called,
+    empty_parts,
+    is_of_blocks,
+    taken_by_blocks,
+)
 from goldenseed.backends.diffusers.noise import generator_for, noise_of
 from goldenseed.backends.diffusers.outputs import Returned, elements_of, returned_by
 from goldenseed.backends.diffusers.places import did_you_mean
@@ -52,6 +58,8 @@ def parameters_of(pipeline: Any) -> dict[str, inspect.Parameter]:
     A class of the user's own that takes ``**options`` hands them to the class it is derived from.
     In one of diffusers they are for arguments it no longer has, and all others are ignored.
     """
+    if is_of_blocks(pipeline):
+        return dict(taken_by_blocks(pipeline))
     found: dict[str, inspect.Parameter] = dict(inspect.signature(pipeline).parameters)
     for base in type(pipeline).__mro__[1:]:
         own = not type(pipeline).__module__.startswith(("diffusers.", "goldenseed."))
@@ -118,7 +126,7 @@ class PipelineCall:
                 for each in earlier:
                     given |= each.result(given)
                 taken = {name: value for name, value in given.items() if name in known}
-                output = self._pipeline(**{**arguments, **taken})
+                output = called(self._pipeline, {**arguments, **taken})
         except GoldenseedError:
             raise
         except Exception as error:
@@ -149,7 +157,7 @@ class PipelineCall:
         situation = Situation(case, self._device)
         return failure(error, situation, case.suite.path, case.line) or _failure(
             case,
-            f"{self._name} raised {type(error).__name__}: {error}",
+            f"{self._name} raised {type(error).__name__}: {error}{empty_parts(self._pipeline)}",
             "correct the case's call, or see the original traceback with pytest --tb=long",
         )
 

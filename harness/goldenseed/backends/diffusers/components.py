@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.as_loaded import LoadingReport
 from goldenseed.backends.diffusers.failures import absent_packages_fault
-from goldenseed.backends.diffusers.part_files import check_part, check_weights, read_object
+from goldenseed.backends.diffusers.part_files import (
+    check_part,
+    check_weights,
+    class_in,
+    read_object,
+)
 from goldenseed.backends.diffusers.places import did_you_mean, dtype_argument, local_folder
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
@@ -23,14 +28,6 @@ if TYPE_CHECKING:
     from goldenseed.suite.model import ModelSpec
     from goldenseed.suite.part_specs import ComponentSpec
 
-_CLASS_FIELDS = (
-    ("config.json", ("_class_name", "architectures")),
-    ("scheduler_config.json", ("_class_name",)),
-    ("guider_config.json", ("_class_name",)),
-    ("tokenizer_config.json", ("tokenizer_class",)),
-    ("preprocessor_config.json", ("image_processor_type", "feature_extractor_type")),
-)
-"""Where the folder of a part says its class, the surest first."""
 _PLAIN_TYPES = (bool, int, float, str, "bool", "int", "float", "str")
 
 
@@ -68,7 +65,7 @@ def _checked(
     if not folder.is_dir():
         what = f"there is no folder {spec.subfolder or spec.source!r} for `{spec.name}`"
         raise GoldenseedError(what, path=suite, line=spec.line, fix="correct it, or put it there")
-    class_name = spec.class_name or _class_in(folder) or classes.get(spec.name)
+    class_name = spec.class_name or class_in(folder) or classes.get(spec.name)
     if class_name is None:
         what = f"nothing tells of which class the `{spec.name}` in {spec.source!r} is"
         fix = "add `class: …`; or name the folder that holds its config.json"
@@ -78,31 +75,23 @@ def _checked(
     return CheckedPart(spec, folder, class_name, tuple(weights), pickles)
 
 
-def _class_in(folder: Path) -> str | None:
-    for file, fields in _CLASS_FIELDS:
-        if (folder / file).is_file():
-            config = read_object(folder / file, missing="")
-            for field in fields:
-                named = config.get(field)
-                named = named[0] if isinstance(named, list) and named else named
-                if isinstance(named, str):
-                    return named
-    return None
-
-
 def check_slots(pipeline: Any, model: ModelSpec, suite: Path) -> None:
-    """Refuse components and dtypes of parts that the pipeline's class does not have, by name."""
-    if pipeline.__name__.startswith("AutoPipeline"):
+    """Refuse components and dtypes of parts that a pipeline does not have, by name.
+
+    ``pipeline`` is its class, or a modular one itself, whose blocks decide.
+    """
+    own_name = getattr(pipeline, "__name__", type(pipeline).__name__)
+    if own_name.startswith("AutoPipeline"):
         return  # which class it makes depends on what it is given
     slots = slots_of(pipeline)
     dtypes = ((name, model.lines.get("dtype")) for name, _ in model.dtypes)
     for name, line in (*((each.name, each.line) for each in model.components), *dtypes):
         if name not in slots:
             raise GoldenseedError(
-                f"{pipeline.__name__} has no component {name!r}",
+                f"{own_name} has no component {name!r}",
                 path=suite,
                 line=line,
-                fix=_another(pipeline.__name__, name) or did_you_mean(name, list(slots)),
+                fix=_another(own_name, name) or did_you_mean(name, list(slots)),
             )
     own = {each.name for each in model.components if each.dtype is not None}
     if twice := [name for name, _ in model.dtypes if name in own]:
@@ -112,10 +101,14 @@ def check_slots(pipeline: Any, model: ModelSpec, suite: Path) -> None:
 
 
 def slots_of(pipeline: Any) -> tuple[str, ...]:
-    """Return the names of the components that a class of pipelines is made of."""
+    """Return the components that a class of pipelines is made of, or a modular one, by name."""
+    if isinstance(pipeline, type):
+        cls: Any = pipeline
+    else:
+        return tuple(pipeline.components)
     return tuple(
         name
-        for name, each in inspect.signature(pipeline.__init__).parameters.items()
+        for name, each in inspect.signature(cls.__init__).parameters.items()
         if name != "self" and each.annotation not in _PLAIN_TYPES and each.kind.value in (1, 3)
     )
 

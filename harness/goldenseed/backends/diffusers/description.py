@@ -58,7 +58,6 @@ def _code_or_files(model: ModelSpec, path: Path, digests: FileDigests) -> Enviro
     if model.factory is not None:
         return {"model.factory_sha256": model.factory.sha256}
     checked, parts = check_all(model, path)
-    whole = ((file.relative_to(checked.folder).as_posix(), file) for file in files_of(checked))
     others = (
         (f"{part.spec.part}/{file.relative_to(part.folder).as_posix()}", file)
         for part in parts
@@ -67,18 +66,25 @@ def _code_or_files(model: ModelSpec, path: Path, digests: FileDigests) -> Enviro
     code = {"model.pipeline_sha256": model.pipeline_sha256} if model.pipeline_sha256 else {}
     return {
         **code,
-        **digests.of((f"model_file.{name}", file) for name, file in (*whole, *others)),
+        **digests.of(
+            (f"model_file.{name}", file) for name, file in (*files_of(checked).items(), *others)
+        ),
     }
 
 
-def files_of(checked: CheckedModel) -> tuple[Path, ...]:
-    """List the model's index and every file of its components that loading may look at, sorted."""
-    return tuple(sorted({checked.folder / MODEL_INDEX, *_component_files(checked)}))
+def files_of(checked: CheckedModel) -> Mapping[str, Path]:
+    """Name the model's index and every file of its components that loading may look at, sorted.
 
-
-def _component_files(checked: CheckedModel) -> Iterator[Path]:
-    for name in checked.components:
-        yield from _files_in(checked.folder / name, checked.weights)
+    The index of a modular pipeline is left out: it holds where it was saved. What it decides is
+    read of the loaded pipeline: classes of parts and blocks, and options.
+    """
+    index = {} if checked.blocks is not None else {MODEL_INDEX: checked.folder / MODEL_INDEX}
+    parts = {
+        f"{name}/{file.relative_to(checked.folder_of(name)).as_posix()}": file
+        for name in checked.components
+        for file in _files_in(checked.folder_of(name), checked.weights)
+    }
+    return dict(sorted({**index, **parts}.items()))
 
 
 def _files_in(folder: Path, weights: Collection[Path]) -> Iterator[Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.failures import Situation, failure
+from goldenseed.backends.diffusers.modular import hide_progress
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.factory import FactorySpec, module_sha256
@@ -95,8 +96,7 @@ def _ready(made: Any, factory: FactorySpec, suite: Path, device: str) -> Any:
         )
     if not hasattr(made, "components"):
         return Made(made)
-    if hasattr(made, "set_progress_bar_config"):
-        made.set_progress_bar_config(disable=True)
+    hide_progress(made)
     return made.to(device) if hasattr(made, "to") else made
 
 

@@ -19,6 +19,7 @@ from goldenseed.backends.diffusers.places import did_you_mean
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import canonical_json
 from goldenseed.environment.offline import offline
+from goldenseed.suite.parts import Role, role_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,11 @@ class Loaded:
     def __post_init__(self) -> None:
         """Find who holds the scheduler: a combined pipeline hands it to those it is made of."""
         inner = (each for each in vars(self.pipeline).values() if hasattr(each, "scheduler"))
+        self._guiders = {
+            name: each
+            for name, each in getattr(self.pipeline, "components", {}).items()
+            if role_of(name) is Role.GUIDER and each is not None
+        }
         # What was put on the object may call the object it was put on: no copy will do.
         self._first_state = fresh_copy(self.scheduler) if _has_own_methods(self.scheduler) else None
         self._holders = [
@@ -60,7 +66,7 @@ class Loaded:
         ]
 
     def wear(self, case: Case) -> None:
-        """Give the pipeline a fresh scheduler and the adapters of the case, and no others."""
+        """Give the pipeline a fresh scheduler, fresh guiders and the adapters of the case alone."""
         if self.scheduler is not None:
             pristine = self.pristine(case)
             used_itself = self._first_state is not None and pristine is self.scheduler
@@ -74,6 +80,8 @@ class Loaded:
                 line=case.line,
                 fix="remove the scheduler",
             )
+        for name, guider in self._guiders.items():
+            setattr(self.pipeline, name, fresh_copy(guider))
         check_inputs(self.pipeline, case)
         wanted = tuple(each for each in case.adapters if not each.fused)
         if wanted == self.adapters:

@@ -10,9 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.as_loaded import LoadingReport, loading_reports, names_in_words
-from goldenseed.backends.diffusers.components import check_slots, load_components
+from goldenseed.backends.diffusers.components import check_slots, load_components, slots_of
 from goldenseed.backends.diffusers.factory import build, own_class
 from goldenseed.backends.diffusers.failures import Situation, absent_packages_fault, failure
+from goldenseed.backends.diffusers.modular import (
+    hide_progress,
+    is_of_blocks,
+    parts_of,
+    pipeline_of_blocks,
+)
 from goldenseed.backends.diffusers.places import dtype_argument, dtype_for
 from goldenseed.backends.diffusers.quantising import as_option, check_quantised, quantizations
 from goldenseed.backends.protocol import GenerationError
@@ -77,28 +83,37 @@ def _of_folders(
         if model.pipeline and "." in model.pipeline
         else _pipeline_class(diffusers, model.pipeline or whole.pipeline, whole)
     )
-    check_slots(cls, model, path)
-    own = {each.spec.name: each.class_name for each in parts}
-    quantised = quantizations(model, {**whole.classes, **own}, path)
-    wide = dtype == dtype_for("float64")
-    dtypes = {} if wide else {name: dtype_for(each) for name, each in model.dtypes}
-    own_dtypes = {each.spec.part: _own_dtype(each, dtypes, dtype, wide=wide) for each in parts}
     common: dict[str, Any] = {"variant": model.variant}
     if model.allow_new_weights:
         # Only so do the libraries fill missing weights; else they leave them without memory.
         common["low_cpu_mem_usage"] = False
     try:
-        loaded = cls.from_pretrained(
-            str(whole.folder),
-            **{dtype_argument(cls): {"default": dtype, **dtypes} if dtypes else dtype},
-            use_safetensors=None if whole.pickles else True,
-            local_files_only=True,
-            trust_remote_code=False,
-            **common,
-            **({"device_map": model.device_map} if model.device_map else {}),
-            **as_option({name: quantised[name] for name in quantised.keys() - own.keys()}),
-            **load_components(parts, own_dtypes, reports, path, quantised, **common),
-        )
+        modular = pipeline_of_blocks(cls, whole, model, path) if is_of_blocks(cls) else None
+        check_slots(cls if modular is None else modular, model, path)
+        if modular is not None:
+            named = {each.spec.name for each in parts}
+            parts = (*parts_of(whole, slots_of(modular), named), *parts)
+        own = {each.spec.name: each.class_name for each in parts}
+        quantised = quantizations(model, {**whole.classes, **own}, path)
+        wide = dtype == dtype_for("float64")
+        dtypes = {} if wide else {name: dtype_for(each) for name, each in model.dtypes}
+        own_dtypes = {each.spec.part: _own_dtype(each, dtypes, dtype, wide=wide) for each in parts}
+        made = load_components(parts, own_dtypes, reports, path, quantised, **common)
+        if modular is not None:
+            loaded = modular
+            loaded.update_components(**made)
+        else:
+            loaded = cls.from_pretrained(
+                str(whole.folder),
+                **{dtype_argument(cls): {"default": dtype, **dtypes} if dtypes else dtype},
+                use_safetensors=None if whole.pickles else True,
+                local_files_only=True,
+                trust_remote_code=False,
+                **common,
+                **({"device_map": model.device_map} if model.device_map else {}),
+                **as_option({name: quantised[name] for name in quantised.keys() - own.keys()}),
+                **made,
+            )
         check_quantised(loaded, quantised, model, path)
         if model.device_map is None and model.offload == "none":
             loaded = loaded.to(device)
@@ -111,7 +126,7 @@ def _of_folders(
             path=whole.folder,
             fix="check that the model is complete and that this diffusers release knows it",
         ) from error
-    loaded.set_progress_bar_config(disable=True)
+    hide_progress(loaded)
     return loaded
 
 

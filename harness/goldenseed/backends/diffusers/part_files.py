@@ -21,6 +21,15 @@ _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _PLAIN_FILES = ("Tokenizer", "TokenizerFast", "Processor", "ProcessorFast", "ProcessorPil")
 _PLAIN_INFIXES = ("FeatureExtractor", "ImageProcessor", "Tokenizer")
 
+_CLASS_FIELDS = (
+    ("config.json", ("_class_name", "architectures")),
+    ("scheduler_config.json", ("_class_name",)),
+    ("guider_config.json", ("_class_name",)),
+    ("tokenizer_config.json", ("tokenizer_class",)),
+    ("preprocessor_config.json", ("image_processor_type", "feature_extractor_type")),
+)
+"""Where the folder of a part says its class, the surest first."""
+
 
 def check_safetensors(file: Path) -> None:
     """Check that a safetensors file's header is well formed and fits the file's size exactly.
@@ -167,3 +176,16 @@ def read_object(file: Path, *, missing: str) -> dict[str, Any]:
             "is not a JSON object", path=file, fix="copy or download the model again"
         )
     return found
+
+
+def class_in(folder: Path) -> str | None:
+    """Return the class that the folder of a part says it is; None where it does not tell."""
+    for file, fields in _CLASS_FIELDS:
+        if (folder / file).is_file():
+            config = read_object(folder / file, missing="")
+            for field in fields:
+                named = config.get(field)
+                named = named[0] if isinstance(named, list) and named else named
+                if isinstance(named, str):
+                    return named
+    return None

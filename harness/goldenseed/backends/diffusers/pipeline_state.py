@@ -16,13 +16,16 @@ from goldenseed.backends.diffusers.foreign import (
     replaced_on,
 )
 from goldenseed.backends.diffusers.held import library_hooks, moves_only, plain_attributes
+from goldenseed.backends.diffusers.modular import blocks_of
 from goldenseed.backends.diffusers.processors import (
     processors_in,
     processors_of,
     processors_sha256,
 )
+from goldenseed.backends.diffusers.tokenizer_state import settings_of
 from goldenseed.core.files import sha256_hex
 from goldenseed.environment.keys import EnvironmentValue, guarded, plain
+from goldenseed.suite.parts import Role, role_of
 
 if TYPE_CHECKING:
     import torch
@@ -126,6 +129,9 @@ def describe_state(pipeline: Any, scheduler: Any) -> Iterator[tuple[str, Environ
     yield "pipeline.fused_loras", guarded(lambda: getattr(pipeline, "num_fused_loras", 0))
     for name, component in sorted(pipeline.components.items()):
         yield from _attention(name, component)
+        if role_of(name) is Role.GUIDER and component is not None:
+            yield f"guider.{name}.class", type(component).__name__
+            yield from _configured(f"guider.{name}", component)
     yield from _exchanged(pipeline, scheduler)
     if scheduler is not None:
         yield from _scheduler(scheduler)
@@ -136,7 +142,7 @@ def describe_state(pipeline: Any, scheduler: Any) -> Iterator[tuple[str, Environ
 
 def _exchanged(pipeline: Any, scheduler: Any) -> Iterator[tuple[str, EnvironmentValue]]:
     """Yield the keys of methods and functions that others have put in the places of their own."""
-    parts = [pipeline, *_helpers(pipeline)]
+    parts = [pipeline, *_helpers(pipeline), *blocks_of(pipeline)]
     classes = [
         type(part)
         for component in (*parts, *pipeline.components.values(), scheduler)
@@ -196,11 +202,18 @@ def _attributes_sha256(parts: Iterable[Any]) -> str:
         [
             type(part).__name__,
             [each for each in plain_attributes(part) if not each[0].startswith("_")],
-            {key: str(value) for key, value in part.config.items() if not key.startswith("_")},
+            {key: str(value) for key, value in _options(part) if not key.startswith("_")},
         ]
         for part in parts
     ]
     return sha256_hex(json.dumps(told, sort_keys=True).encode())
+
+
+def _options(part: Any) -> Iterator[tuple[str, Any]]:
+    """Yield a part's options, but for where a modular pipeline would load its components from."""
+    for key, value in (getattr(part, "config", None) or {}).items():
+        if not (isinstance(value, list | tuple) and value and isinstance(value[-1], dict)):
+            yield key, value
 
 
 def describe_tokenizers(pipeline: Any) -> Iterator[tuple[str, EnvironmentValue]]:
@@ -234,13 +247,17 @@ def _offload(pipeline: Any) -> str:
     return ", ".join(sorted(found)) or "none"
 
 
+def _configured(prefix: str, part: Any) -> Iterator[tuple[str, EnvironmentValue]]:
+    for field, value in part.config.items():
+        if not field.startswith("_"):
+            yield f"{prefix}.config.{field}", _compact(value)
+
+
 def _scheduler(scheduler: Any) -> Iterator[tuple[str, EnvironmentValue]]:
     import torch
 
     yield "scheduler.class", type(scheduler).__name__
-    for field, value in scheduler.config.items():
-        if not field.startswith("_"):
-            yield f"scheduler.config.{field}", _compact(value)
+    yield from _configured("scheduler", scheduler)
     if hasattr(scheduler, "step"):
         parameters = inspect.signature(scheduler.step).parameters
         yield "scheduler.step_takes_generator", "generator" in parameters
@@ -258,6 +275,7 @@ def _tokenizer(name: str, tokenizer: Any) -> Iterator[tuple[str, EnvironmentValu
         "vocabulary_size": lambda: len(tokenizer),
         "maximum_length": lambda: tokenizer.model_max_length,
         "sha256": lambda: sha256_hex(_rules(tokenizer).encode()),
+        "settings": lambda: settings_of(tokenizer),
     }
     for field, read in fields.items():
         yield f"tokenizer.{name}.{field}", guarded(read)

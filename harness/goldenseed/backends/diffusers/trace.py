@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any
 
 from goldenseed.backends.diffusers.denoising import scheduler_watchers, watch_denoiser
+from goldenseed.backends.diffusers.modular import blocks_of
 from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.backends.diffusers.watching import MethodWatch, watch_attribute
 from goldenseed.suite.parts import Role, is_denoiser, made_by, role_of
@@ -34,6 +35,7 @@ class Tracing:
         self._names = tuple(sorted(getattr(pipeline, "components", {})))
         self._watches: dict[tuple[str, type], _Watch] = {}
         self._noise = _NoiseWatch(self._recorder)
+        self._blocks = blocks_of(pipeline)
 
     @contextmanager
     def recorded(self) -> Iterator[Recorder]:
@@ -47,7 +49,7 @@ class Tracing:
         try:
             with ExitStack() as restore:
                 components = self._components()
-                self._noise.begin(restore, (self._pipeline, *components.values()))
+                self._noise.begin(restore, (self._pipeline, *self._blocks, *components.values()))
                 watched: set[int] = set()
                 for name, component in components.items():
                     if component is not None and id(component) not in watched:

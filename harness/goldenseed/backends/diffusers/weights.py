@@ -12,7 +12,6 @@ from goldenseed.backends.diffusers.part_files import check_part, check_weights, 
 from goldenseed.core.errors import GoldenseedError
 
 MODEL_INDEX = "model_index.json"
-_MODULAR_INDEX = "modular_model_index.json"
 _LIBRARIES = frozenset({"diffusers", "transformers"})
 """Beside the modules of diffusers' own pipelines."""
 _LONGEST_NAME = 100
@@ -37,6 +36,14 @@ class CheckedModel:
     """The folders, by name, of which anything is loaded."""
     classes: Mapping[str, str] = field(default_factory=dict)
     """The class of each component of the model, loaded from here or not."""
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    """Of a modular pipeline: where each component lies that is loaded."""
+    blocks: str | None = None
+    """Of a modular pipeline: the class of its blocks, empty where its index names none."""
+
+    def folder_of(self, component: str) -> Path:
+        """Return where a component lies: in the folder of its name, if nothing tells otherwise."""
+        return self.folders.get(component, self.folder / component)
 
 
 def check_model(
@@ -67,12 +74,6 @@ def _check_pipeline(
     folder: Path, variant: str | None, deepest: int, without: Collection[str] = ()
 ) -> tuple[str, Mapping[str, str], list[Path]]:
     """Check a pipeline's folder; return its class, its components' classes and all weight files."""
-    if (folder / _MODULAR_INDEX).exists() and not (folder / MODEL_INDEX).exists():
-        raise GoldenseedError(
-            "is a modular pipeline, which is not loaded yet",
-            path=folder / _MODULAR_INDEX,
-            fix=f"use a folder of the same model that has a {MODEL_INDEX}",
-        )
     index = read_object(folder / MODEL_INDEX, missing="a diffusers model folder has this file")
     pipeline = index.get("_class_name")
     if isinstance(pipeline, list) or (folder / "pipeline.py").exists():
@@ -105,20 +106,23 @@ def _components(folder: Path, index: dict[str, Any]) -> Iterator[tuple[str, str,
     for name, value in index.items():
         match value:
             case [str(library), str(class_name)] if not name.startswith("_"):
-                plain = all(
-                    each.isidentifier() and len(each) <= _LONGEST_NAME for each in (name, library)
-                )
-                if not plain:
-                    raise GoldenseedError(
-                        f"component {name[:_LONGEST_NAME]!r} has a name, or a library, that is no "
-                        "plain word",
-                        path=folder / MODEL_INDEX,
-                        fix="save the model again with save_pretrained",
-                    )
+                check_names(folder / MODEL_INDEX, name, library)
                 yield name, library, class_name
 
 
-def _check_library(component: Path, library: str) -> None:
+def check_names(index: Path, component: str, *others: object) -> None:
+    """Refuse a component of ``index`` whose name, library or class is no plain word."""
+    for each in (component, *others):
+        if not isinstance(each, str) or not each.isidentifier() or len(each) > _LONGEST_NAME:
+            raise GoldenseedError(
+                f"component {component[:_LONGEST_NAME]!r} has a name, or a library, that is no "
+                "plain word",
+                path=index,
+                fix="save the model again with save_pretrained",
+            )
+
+
+def check_library(index: Path, component: str, library: str) -> None:
     """Refuse any other module: to load a part is to import its library, and so to run it.
 
     diffusers before 0.42 imports whatever a model names, from the folder of the suite too.
@@ -134,9 +138,8 @@ def _check_library(component: Path, library: str) -> None:
     ):
         return
     raise GoldenseedError(
-        f"component {component.name!r} comes from {library[:_LONGEST_NAME]!r}, whose code is never "
-        "run",
-        path=component.parent / MODEL_INDEX,
+        f"component {component!r} comes from {library[:_LONGEST_NAME]!r}, whose code is never run",
+        path=index,
         fix="use a model whose parts come from diffusers and transformers",
     )
 
@@ -157,7 +160,7 @@ def _check_component(
             path=component / f"{library}.py",
             fix="use a model whose parts come from diffusers and transformers",
         )
-    _check_library(component, library)
+    check_library(component.parent / MODEL_INDEX, component.name, library)
     if _PIPELINE in class_name or (component / MODEL_INDEX).exists():
         if not deepest:
             raise GoldenseedError(
