@@ -12,7 +12,16 @@ from typing import Final
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.history.points import GENERATE, LOAD, Environment, Point, Series
-from goldenseed.history.rows import POINTS, TABLES, columns, compact, key, point, stamp
+from goldenseed.history.rows import (
+    POINTS,
+    TABLES,
+    columns,
+    compact,
+    fingerprint_of,
+    key,
+    point,
+    stamp,
+)
 from goldenseed.runs.record import RunRecord
 
 VERSION: Final = 1
@@ -150,7 +159,7 @@ class History:
                 "SELECT keys FROM environments WHERE sha256 = ?", (digest,)
             ).fetchone()
             with _sound():
-                found[digest] = dict(json.loads(row[0]))
+                found[digest] = fingerprint_of(row[0])
         return found
 
     @contextmanager
@@ -224,8 +233,8 @@ def _told(path: Path) -> Iterator[None]:
     """Raise SQLite's errors as ours."""
     try:
         yield
-    except UnicodeDecodeError as error:  # of a message that quotes the file
-        raise DamagedError(str(error)) from error
+    except UnicodeDecodeError as error:  # what SQLite says of a broken file quotes it
+        raise DamagedError(f"its structure is no text ({error.reason})") from error
     except (sqlite3.ProgrammingError, sqlite3.NotSupportedError):
         raise
     except sqlite3.DatabaseError as error:
@@ -244,5 +253,12 @@ def _sound() -> Iterator[None]:
     """Take what no release wrote for damage."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as error:
         raise DamagedError(str(error)) from error
