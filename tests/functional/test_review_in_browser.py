@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -232,3 +233,29 @@ def test_two_folders_of_images_are_decided_on_in_the_same_page(tmp_path: Path, b
     assert "2 of 2 were accepted" in done.stdout
     for name in ("wall.png", "door.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_what_a_page_on_disk_exports_is_applied(drifted: Drifted, tmp_path: Path, browser: Chrome):
+    case, *_ = (each.id for each in drifted.run.cases)
+    page = (drifted.root / "reports" / "latest" / "index.html").resolve().as_uri()
+    browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    browser.get(f"{page}#red-apple-1")
+    wait(browser, "return window.goldenseed?.opened?.id")
+    press(browser, "A")
+    wait(browser, "return document.querySelector('dialog[open] input')")
+    press(browser, "the new weights are right\n")
+    wait(browser, "return window.goldenseed.decided().size === 4")
+    press(browser, "e")
+    file = tmp_path / "decisions.json"
+    until = time.monotonic() + SECONDS
+    while not file.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+
+    done = goldenseed(drifted.root, "accept", "--from", str(file), "--by", "ada", "--commit")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # the suite was found, and has these recipes
+    assert done.stdout.count("added tiny::") == 4
+    assert drifted.reasons(case)[0][-1] == "the new weights are right"

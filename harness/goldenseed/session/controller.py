@@ -131,7 +131,7 @@ class Controller:
         view = run_view(run, writer.folder, place=self._place)
         view = self.view = replace(view, history=pasts)
         for step in (
-            partial(write_report, view, writer.folder),
+            partial(write_report, view, writer.folder, single=self._options.report == "single"),
             partial(write_summary, view, writer.folder),
             partial(write_for_services, view, writer.folder, prefix=self.prefix),
             writer.point_latest,
