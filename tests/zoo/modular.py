@@ -18,6 +18,8 @@ _OF = {
     "QwenImageLayeredModularPipeline": "QwenImageLayeredPipeline",
     "QwenImage21ModularPipeline": "QwenImage21Pipeline",
     "ZImageModularPipeline": "ZImagePipeline",
+    "LTXModularPipeline": "LTXPipeline",
+    "WanModularPipeline": "WanPipeline",
 }
 """The class to the one that its parts are built for."""
 _GUIDED = ("true_cfg_scale", "guidance_scale", "cfg_normalization", "cfg_truncation")
