@@ -33,7 +33,13 @@ def _entry(cls: str, of: str) -> ModularEntry:
         left_out = (*left_out, "max_sequence_length")
     call = {name: value for name, value in whole.call.items() if name not in left_out}
     return ModularEntry(
-        whole.components, call, whole.inputs, whole.prompt, whole.tensors, whole.side, of
+        whole.components,
+        call,
+        whole.inputs,
+        whole.prompt,
+        whole.tensors,
+        whole.side,
+        of=of,
     )
 
 
