@@ -50,7 +50,7 @@ def test_a_broken_limit_fails_a_case_that_is_identical(project: Project):
     assert reason["value"] == case["content"]["sharpness"]
     assert (reason["limit"], reason["source"]) == (1e6, "suite")
     report = (project.path / "reports" / "latest" / "index.html").read_text()
-    assert report.count("the image breaks a limit on its content") == 4
+    assert report.count('<p class="alarm">Fails: the image breaks a limit on its content') == 4
     assert "(min 1000000)" in report
     summary = (project.path / "reports" / "latest" / "summary.md").read_text()
     assert "content&#58; sharpness" in summary

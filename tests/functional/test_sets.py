@@ -74,7 +74,7 @@ def test_a_broken_set_fails_the_session_although_every_case_passes(project: Proj
     images = [
         case["image"] for case in project.record()["cases"] if case["id"].startswith("red-apple")
     ]
-    section = page[page.index('class="sets"') : page.index('id="cases"')]
+    section = page[page.index('class="fold sets"') : page.index('id="cases"')]
     assert all(image in section for image in images)
 
 

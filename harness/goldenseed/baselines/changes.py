@@ -194,7 +194,7 @@ class Plan:
 
     def write(self) -> None:
         """Replace each changed entry, atomically; GoldenseedError if one cannot be written."""
-        write_all({path: _text(entry) for path, entry in self.entries.items()})
+        write_all({path: entry_text(entry) for path, entry in self.entries.items()})
 
 
 def make_plan(
@@ -239,7 +239,7 @@ def make_plan(
             changed[path] = None
     plan = Plan(tuple(steps), {path: entries[path] for path in changed})
     for entry in plan.entries.values():
-        _text(entry)  # refuses what no UTF-8 file can hold, or nobody would read
+        entry_text(entry)  # refuses what no UTF-8 file can hold, or nobody would read
     return plan
 
 
@@ -272,7 +272,8 @@ def _elsewhere(entry: BaselineEntry, candidate: Candidate) -> tuple[str, ...]:
     )
 
 
-def _text(entry: BaselineEntry) -> bytes:
+def entry_text(entry: BaselineEntry) -> bytes:
+    """Write an entry as its file has it; raises GoldenseedError for one that nobody would read."""
     document = entry.model_dump(mode="json")
     for profile in document["profiles"].values():
         for name in ("tolerance", "exact", "overruled"):

@@ -23,6 +23,7 @@ class ExitCode(IntEnum):
 
 FOUND: Mapping[str, str] = {
     "accept": "",
+    "archive": "",
     "calibrate": "",
     "compare": "a pair is beyond a gate, incomparable or incomplete",
     "diff": "a case moved beyond the tolerance, could not be compared, or only one run has it",

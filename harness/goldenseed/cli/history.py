@@ -21,7 +21,7 @@ from goldenseed.images.metrics import METRICS
 from goldenseed.reporting.words import count_of, visible
 
 if TYPE_CHECKING:
-    from goldenseed.history.asked import Told
+    from goldenseed.history.asked import Past
     from goldenseed.history.database import History
     from goldenseed.history.keeping import ReadIn
 
@@ -115,9 +115,9 @@ def _ask(
     *,
     rebuild: bool,
     whole: bool,
-) -> tuple[ReadIn, tuple[Told, ...]]:
+) -> tuple[ReadIn, tuple[Past, ...]]:
     """Bring the history up to date and ask it."""
-    from goldenseed.history.asked import chosen, told
+    from goldenseed.history.asked import chosen, pasts_of
     from goldenseed.history.keeping import add_runs, read_in
 
     read = read_in(history, reports, anew=rebuild)
@@ -135,7 +135,7 @@ def _ask(
             f"nothing that was measured is called {min(lost)!r}", fix=f"there is {named}"
         )
     measures = wanted.metrics or (sorted(known) if whole and closely else [DEFAULT_MEASURE])
-    return read, told(history, found, measures, since=wanted.since, closely=closely)
+    return read, pasts_of(history, found, measures, since=wanted.since, closely=closely)
 
 
 def _nothing(there: Sequence[Series], reports: Path) -> GoldenseedError:
@@ -149,7 +149,7 @@ def _nothing(there: Sequence[Series], reports: Path) -> GoldenseedError:
     return GoldenseedError("the history has no such case", path=reports, fix=fix)
 
 
-def _lines(told: Sequence[Told], wanted: _Wanted, reports: Path) -> Iterator[str]:
+def _lines(told: Sequence[Past], wanted: _Wanted, reports: Path) -> Iterator[str]:
     from goldenseed.history.asked import whole
     from goldenseed.reporting.history import list_lines, plot_lines, series_lines
 
@@ -169,7 +169,7 @@ def _lines(told: Sequence[Told], wanted: _Wanted, reports: Path) -> Iterator[str
         yield from list_lines(told)
 
 
-def _document(told: Sequence[Told], wanted: _Wanted, *, points: bool) -> dict[str, Any]:
+def _document(told: Sequence[Past], wanted: _Wanted, *, points: bool) -> dict[str, Any]:
     from goldenseed.history.document import series_document
 
     return {

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import traceback
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from goldenseed.cli import (
     accept,
+    archive,
     calibrate,
     compare,
     diff,
@@ -42,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("accept")(accept.accept)
+app.add_typer(archive.app)
 app.command("calibrate")(calibrate.calibrate)
 app.command("compare")(compare.compare)
 app.command("diff")(diff.diff)
@@ -78,10 +80,18 @@ def _options(
     """Take what stands before the verb."""
 
 
+def _defaults() -> dict[str, Any]:
+    """Return what the ini file says, by verb, and by the verbs below `archive`."""
+    names, inner = (
+        tuple(each.name or "" for each in of.registered_commands) for of in (app, archive.app)
+    )
+    return {**ini_defaults(names), "archive": ini_defaults(inner)}
+
+
 def main() -> None:
     """Run the command; one message on what a user can mend, and ``ExitCode`` for the outcome."""
     try:
-        app(default_map=ini_defaults(each.name or "" for each in app.registered_commands))
+        app(default_map=_defaults())
     except GoldenseedError as error:
         say(f"goldenseed: {error}", err=True)
         sys.exit(ExitCode.REFUSED)

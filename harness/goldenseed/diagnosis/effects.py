@@ -49,6 +49,8 @@ EVERYWHERE: Final = frozenset(Place)
 COMPUTED: Final = EVERYWHERE - {Place.TOKEN_IDS, Place.PIXELS}
 """Where floating-point numbers are computed: the levels follow from equal floats by one rule."""
 
+_BETWEEN_STEPS: Final = frozenset({Place.LATER_NOISE, Place.LATER_STEP, Place.BEFORE_VAE})
+
 _PLACES_OF: Final[Mapping[Role, frozenset[Place]]] = MappingProxyType(
     {
         Role.TOKENIZER: frozenset({Place.TOKEN_IDS}),
@@ -204,6 +206,9 @@ _FAMILIES: Final = (
     _family(r"guider\..*", Cause.GUIDANCE, GUIDANCE, RECORDED, Size.ANY),
     _family(r"call\.\w+\.rows", Cause.GUIDANCE, GUIDANCE | DENOISER, RECORDED, Size.ANY),
     _family(r"call\.guidance_scale", Cause.GUIDANCE, GUIDANCE - SWITCHED, RECORDED, Size.ANY),
+    _family(
+        r"pipeline\.callback", Cause.CALLBACK, _BETWEEN_STEPS, 0.9 * RECORDED, Size.ANY
+    ),
     _family(r"generation\.batch", Cause.BATCH, EVERYWHERE, RECORDED, Size.ANY),
     _family(
         r"generation\.generator", Cause.SEED, NOISE | {Place.LATER_STEP}, RECORDED, Size.ANY

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from goldenseed.environment.fingerprint import Value
 
 KEYS: Final = ("pipeline.methods", "pipeline.functions")
-_ENTRY: Final = re.compile(r"(?P<place>.+?) = (?P<by>.+?)(@(?P<code>[0-9a-f]+))?( x \d+)?")
+_ENTRY: Final = re.compile(r"(?P<place>.+?) = (?P<by>.+?)(@(?P<code>s?[0-9a-f]+))?( x \d+)?")
 _GIVEN: Final = effects.TEXT | {Place.TOKEN_IDS, Place.CONDITIONING}
 _STARTED: Final = effects.NOISE | {Place.CONDITIONING}
 _DECODED: Final = effects.VAE | effects.CONVERSION
@@ -82,9 +82,13 @@ def foreign(findings: Findings) -> tuple[Foreign, ...]:
     )
 
 
-def acts_at(findings: Findings, place: Place) -> bool:
-    """Say whether a foreign method or function that is new on record can act at a place."""
-    return any(place in each.effect.places for each in foreign(findings))
+def acts_at(findings: Findings, place: Place, *, by_name: bool = False) -> bool:
+    """Say whether a foreign method or function that is new on record can act at a place.
+
+    With ``by_name`` only one whose name says that it acts there, as ``__call__`` does not.
+    """
+    found = (each.effect.places for each in foreign(findings))
+    return any(place in each and not (by_name and each == effects.EVERYWHERE) for each in found)
 
 
 def effect_of_name(name: str) -> Effect:

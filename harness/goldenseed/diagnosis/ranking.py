@@ -157,25 +157,34 @@ def _hidden(findings: Findings) -> Iterator[_Claim]:
     record is, the reason is unknown.
     """
     explained = False
+    drawn = _drawn_anew(findings)
     for place in findings.hidden:
         shares = _shares(findings, place, _by_cause(findings, place, ON_RECORD))
         for cause, each in shares.found.items():
             if cause not in OF_ROUNDING and _is_certain(findings, place, shares, cause):
-                explained = True
-                kept = _ASIDE if findings.image is None else 1.0
+                # That several images are drawn is what was done; a foreign method, who may have.
+                aside = drawn is not None and shares.weights[cause] < _CERTAIN
+                explained = explained or not aside
+                kept = _ASIDE if findings.image is None or aside else 1.0
                 yield cause, shares.of(cause) * kept, [*each, _not_seen(place, findings.image)]
     if findings.image is not None and not explained:
-        yield from _another_draw(findings, findings.image)
+        yield from _another_draw(findings, findings.image, drawn)
 
 
-def _another_draw(findings: Findings, image: TraceMeasure) -> Iterator[_Claim]:
-    """Yield why an image from a batch is another one, if nothing on record beside the batch is.
+def _drawn_anew(findings: Findings) -> Root | None:
+    """Return the noise that was drawn for several images, if one of them is of another draw.
 
-    Noise that is drawn for several images is another draw for each but the first, and in later
-    steps for all; pictures of two draws are far apart.
+    Noise that is drawn for several is another draw for each but the first, and in later steps for
+    all; pictures of two draws are far apart.
     """
     drawn = next((root for root in findings.roots if root.place is Place.NOISE), None)
-    if drawn is None or image.value < _TWO_DRAWS:
+    far = findings.image is not None and findings.image.value >= _TWO_DRAWS
+    return drawn if far else None
+
+
+def _another_draw(findings: Findings, image: TraceMeasure, drawn: Root | None) -> Iterator[_Claim]:
+    """Yield why an image from a batch is another one, if nothing on record beside the batch is."""
+    if drawn is None:
         yield Cause.UNKNOWN, 1 - _ASIDE, [_not_seen(findings.roots[0], image)]
         return
     suspected = _by_cause(findings, drawn, RULES)
@@ -267,13 +276,17 @@ def _named(cause: Cause, share: float, suspicions: Sequence[Suspicion]) -> Ranke
     details = dict.fromkeys(
         each.words for each in suspicions if each.words and each.weight >= strongest
     )
-    detail = ", ".join(list(details)[:_DETAILS_SHOWN])
+    details = dict.fromkeys(list(details)[:_DETAILS_SHOWN])
+    detail = ", ".join(details)
     if not detail:
         detail = next((each.words for each in suspicions if each.words), "")
     evidence = dict.fromkeys(sentence for each in suspicions for sentence in each.evidence)
+    shown = tuple(evidence)[:_EVIDENCE_SHOWN]
+    told = [each for each in suspicions if each.words in details or {*each.evidence} & {*shown}]
     return RankedCause(
         cause=cause,
         confidence=round(share, 2),
-        evidence=tuple(evidence)[:_EVIDENCE_SHOWN],
+        evidence=shown,
         words=f"{cause.words}: {detail}" if detail else cause.words,
+        keys=tuple(dict.fromkeys(key for each in told for key in each.keys)),
     )

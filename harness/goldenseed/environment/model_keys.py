@@ -160,6 +160,14 @@ MODEL_KEYS: Final = (
         "the tokenizer",
         follows=_TOKENIZERS,
     ),
+    loaded_key(
+        "tokenizer.{component}.settings",
+        "on which side it pads and cuts, with what; digests of templates and of Python's rules",
+        "the tokenizer",
+        locked=False,
+        since=3,
+        follows=_TOKENIZERS,
+    ),
     _call(
         AUTOCAST,
         "the dtype in which autocast computes what it can, inside the call",
@@ -184,6 +192,12 @@ MODEL_KEYS: Final = (
         "its arguments, tensors by shape and digest",
         since=2,
         follows=LIBRARIES,
+    ),
+    _call(
+        "pipeline.callback",
+        "what is called between the steps, and by whom it was written",
+        "the pipeline's call",
+        since=3,
     ),
     _call(
         "call.guidance_scale",

@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from goldenseed.history.changes import Change, changes_of
-from goldenseed.history.points import GENERATE, SECONDS, Point, Series
+from goldenseed.history.points import (
+    DEFAULT_MEASURE,
+    GENERATE,
+    SECONDS,
+    Point,
+    Series,
+    points_of,
+)
 from goldenseed.history.stability import Records, Stability, stability_of
 from goldenseed.images.metrics import METRICS
+from goldenseed.runs.record import RunRecord
 from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
     from goldenseed.history.database import History
 
+MOST_RUNS: Final = 100
+LEAST_RUNS: Final = 10
+MOST_POINTS: Final = 100_000
+"""How many runs of each case, and points of all, a page gets."""
+
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Past:
     """A series and what is to be told of it."""
 
     series: Series
@@ -41,14 +54,14 @@ def chosen(history: History, choose: Callable[[Series], bool]) -> dict[Series, i
     return {each: number for each, number in history.series().items() if choose(each)}
 
 
-def told(
+def pasts_of(
     history: History,
     series: Mapping[Series, int],
     measures: Sequence[str] = (),
     *,
     since: datetime | None = None,
     closely: bool = True,
-) -> tuple[Told, ...]:
+) -> tuple[Past, ...]:
     """Tell of some series; of one without a point since ``since`` nothing is told.
 
     ``measures`` are read for each point. ``closely`` also looks for changes of level in them and
@@ -64,7 +77,7 @@ def told(
         if points := found[number]:
             points = _with_equal_traces(points, asked)
             said.append(
-                Told(
+                Past(
                     series=each,
                     points=tuple(points),
                     stability=stability_of(points, records),
@@ -73,6 +86,23 @@ def told(
                 )
             )
     return tuple(said)
+
+
+def recent(history: History, run: RunRecord) -> dict[tuple[str, str], Past]:
+    """Tell of the cases of a run, by suite and id, in the profile in which each was made.
+
+    Of a run of many cases the last few runs of each, so that a page of them stays small.
+    """
+    own = {series for series, _ in points_of(run)}
+    wanted = chosen(history, own.__contains__)
+    firsts: dict[str, int] = {}
+    for series, number in wanted.items():
+        firsts.setdefault(series.suite, number)
+    count = min(MOST_RUNS, max(LEAST_RUNS, MOST_POINTS // max(1, len(wanted))))
+    starts = [history.start_of(number, count) for number in firsts.values()]
+    since = None if None in starts else min(filter(None, starts), default=None)
+    found = pasts_of(history, wanted, [DEFAULT_MEASURE], since=since, closely=False)
+    return {(each.series.suite, each.series.case): each for each in found}
 
 
 def _with_equal_traces(points: Sequence[Point], asked: Iterable[str]) -> list[Point]:
@@ -96,7 +126,7 @@ def _with_equal_traces(points: Sequence[Point], asked: Iterable[str]) -> list[Po
     ]
 
 
-def whole(told: Sequence[Told], measure: str) -> tuple[tuple[datetime, float], ...]:
+def whole(told: Sequence[Past], measure: str) -> tuple[tuple[datetime, float], ...]:
     """Return one value for each run over many series: of seconds the sum, else the worst.
 
     In the order of time; runs in which nothing has the measure are left out.

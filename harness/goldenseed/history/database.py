@@ -12,10 +12,18 @@ from typing import Final
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.history.points import GENERATE, LOAD, Environment, Point, Series
-from goldenseed.history.rows import POINTS, TABLES, columns, compact, key, point, stamp
+from goldenseed.history.rows import (
+    POINTS,
+    TABLES,
+    columns,
+    compact,
+    fingerprint_of,
+    key,
+    point,
+    stamp,
+)
 from goldenseed.runs.record import RunRecord
 
-NAME: Final = "history.sqlite"
 VERSION: Final = 1
 """What ``PRAGMA user_version`` says; raised when a reader of this release would be misled."""
 _APPLICATION: Final = 0x676F6C64
@@ -120,6 +128,16 @@ class History:
                     found[number].append(point(row, asked))
         return found
 
+    def start_of(self, number: int, count: int) -> datetime | None:
+        """Return when the last ``count`` runs of a series began; None of one with fewer."""
+        rows = self._connection.execute(
+            "SELECT at FROM runs WHERE id IN (SELECT run FROM points WHERE series = ?)"
+            " ORDER BY at DESC LIMIT 1 OFFSET ?",
+            (number, count - 1),
+        )
+        with _sound():
+            return next((datetime.fromisoformat(at) for (at,) in rows), None)
+
     def environments(self, digests: frozenset[str]) -> dict[str, Environment]:
         """Return fingerprints by their digests."""
         found: dict[str, Environment] = {}
@@ -128,7 +146,7 @@ class History:
                 "SELECT keys FROM environments WHERE sha256 = ?", (digest,)
             ).fetchone()
             with _sound():
-                found[digest] = dict(json.loads(row[0]))
+                found[digest] = fingerprint_of(row[0])
         return found
 
     @contextmanager
@@ -202,6 +220,8 @@ def _told(path: Path) -> Iterator[None]:
     """Raise SQLite's errors as ours."""
     try:
         yield
+    except UnicodeDecodeError as error:  # what SQLite says of a broken file quotes it
+        raise DamagedError(f"its structure is no text ({error.reason})") from error
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
             raise DamagedError(str(error)) from error
@@ -218,5 +238,12 @@ def _sound() -> Iterator[None]:
     """Take what no release wrote for damage."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as error:
         raise DamagedError(str(error)) from error

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from goldenseed.history.asked import Told
+from goldenseed.history.asked import Past
 from goldenseed.history.changes import Change
 
 
-def series_document(told: Told, *, points: bool = True) -> dict[str, Any]:
+def series_document(told: Past, *, points: bool = True) -> dict[str, Any]:
     """Lay out what is told of a series; without ``points`` only the last of them."""
     shown = told.points if points else told.points[-1:]
     stability = told.stability

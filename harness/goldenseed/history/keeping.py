@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
@@ -15,10 +15,12 @@ from goldenseed.runs.folder import JOURNAL, RECORD, load_run
 from goldenseed.runs.record import RunRecord
 
 if TYPE_CHECKING:
+    from goldenseed.history.asked import Past
     from goldenseed.history.database import History
 
 T = TypeVar("T")
 
+FILE: Final = "history.sqlite"
 _BESIDE = ("-journal", "-wal", "-shm")
 """What SQLite keeps beside its file, which belongs to the damaged one."""
 _NAMED = 3
@@ -44,6 +46,18 @@ def remember(run: RunRecord, reports: Path) -> str | None:
     return said and f"{said}; `goldenseed history` reads the earlier runs from their folders"
 
 
+def recall(run: RunRecord, reports: Path) -> Mapping[tuple[str, str], Past]:
+    """Tell of the cases of a run, as its page shows them; nothing where no history is kept.
+
+    Raises GoldenseedError where there is one that cannot be read.
+    """
+    from goldenseed.history.asked import recent
+
+    if not (reports / FILE).exists() or not is_of_images(run):
+        return {}
+    return with_history(reports, lambda history: recent(history, run))[0]
+
+
 def with_history(reports: Path, work: Callable[[History], T]) -> tuple[T, str | None]:
     """Do ``work`` on the history in ``reports``; of a damaged one it is done again on a new one.
 
@@ -54,13 +68,13 @@ def with_history(reports: Path, work: Callable[[History], T]) -> tuple[T, str | 
 
     """
     try:
-        from goldenseed.history.database import NAME, DamagedError, opened
+        from goldenseed.history.database import DamagedError, opened
     except ImportError as error:
         raise GoldenseedError(
             f"no history is kept: this Python was built without SQLite ({error})",
             fix="use a Python that has the module sqlite3",
         ) from None
-    path = reports / NAME
+    path = reports / FILE
     before = _inode(path)
     try:
         with opened(path) as history:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from goldenseed.core.changes import changed
 from goldenseed.environment.fingerprint import KeyDifference
 from goldenseed.environment.keys import Kind
-from goldenseed.history.asked import Told
+from goldenseed.history.asked import Past
 from goldenseed.history.changes import Certainty, Change
 from goldenseed.history.points import SECONDS
 from goldenseed.history.stability import LEAST_PAIRS, Stability
@@ -35,7 +35,7 @@ _COMMIT = 10
 Values = Sequence[tuple[datetime, float]]
 
 
-def list_lines(told: Sequence[Told]) -> Iterator[str]:
+def list_lines(told: Sequence[Past]) -> Iterator[str]:
     """Yield one line a case and profile: last verdict, stability, last change of its image."""
     rows = [("case", "profile", "last", "runs", "stability", "last change")]
     for each in told:
@@ -57,7 +57,7 @@ def list_lines(told: Sequence[Told]) -> Iterator[str]:
         yield "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def series_lines(told: Told, measures: Sequence[str]) -> Iterator[str]:
+def series_lines(told: Past, measures: Sequence[str]) -> Iterator[str]:
     """Yield what is told of one case in one profile, with a plot for each measure."""
     first, last = told.points[0], told.last
     yield f"{told.series.name}  {told.series.profile}"

@@ -32,7 +32,7 @@ def case_slug(case_id: str) -> str:
     plain = _PLAIN.fullmatch(case_id)
     if plain and len(case_id) <= _LONGEST:
         return f"{plain['name']}-{plain['seed']}"
-    return _with_digest(re.sub(r"[a-z_]+=", "", case_id), case_id)
+    return _with_digest(re.sub(r"(?<![a-z_])[a-z_]+=", "", case_id), case_id)
 
 
 def case_anchor(case: CaseRecord) -> str:

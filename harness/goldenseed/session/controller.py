@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,11 +14,14 @@ from typing import Any
 from goldenseed.baselines.store import BaselineStore, Outcome
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.lock import LockDifference
-from goldenseed.history.keeping import remember
+from goldenseed.history.asked import Past
+from goldenseed.history.keeping import recall, remember
+from goldenseed.reporting.annotations import annotations_of, github_lines, repository_prefix
 from goldenseed.reporting.commands import Place
 from goldenseed.reporting.html import write_report
 from goldenseed.reporting.markdown import write_summary
 from goldenseed.reporting.view import RunView, run_view
+from goldenseed.reporting.writing import write_for_services
 from goldenseed.runs.candidates import open_candidates, read_git_state, who_accepts
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.made import pending
@@ -67,6 +71,16 @@ class Controller:
         """Whether any case has ended."""
         return self._writer is not None
 
+    @property
+    def prefix(self) -> str:
+        """Pytest's root as seen from the root of the repository around it."""
+        return repository_prefix(self._root)
+
+    def annotations(self, report: str) -> Iterator[str]:
+        """Yield what GitHub is told of the run, where it is to be told; ``report`` is the page."""
+        if self._options.annotated and self.view is not None:
+            yield from github_lines(annotations_of(self.view, self.prefix), report)
+
     def note(self, line: str) -> None:
         """Keep a line for the end of the session."""
         self.notes.append(line)
@@ -113,11 +127,13 @@ class Controller:
         self._try(partial(self._judge_sets, run, writer))
         self.notes += told(self._warned)
         run = writer.record
-        self._remember(run)
-        view = self.view = run_view(run, writer.folder, place=self._place)
+        pasts = self._remember(run)
+        view = run_view(run, writer.folder, place=self._place)
+        view = self.view = replace(view, history=pasts)
         for step in (
-            partial(write_report, view, writer.folder),
+            partial(write_report, view, writer.folder, single=self._options.report == "single"),
             partial(write_summary, view, writer.folder),
+            partial(write_for_services, view, writer.folder, prefix=self.prefix),
             writer.point_latest,
             partial(self._update, run, writer.folder),
             partial(self._check_unreferenced, run, extent),
@@ -130,14 +146,15 @@ class Controller:
         nothing = RunRecord(run_id=self._run_id, started=self._started, complete=True)
         self._try(partial(self._check_unreferenced, nothing, extent))
 
-    def _remember(self, run: RunRecord) -> None:
-        """Add the run to the history; no run is worse for one that cannot be kept."""
+    def _remember(self, run: RunRecord) -> Mapping[tuple[str, str], Past]:
+        """Add the run to the history and tell of its cases; no run is worse where that fails."""
         try:
-            said = remember(run, self._options.reports)
+            if said := remember(run, self._options.reports):
+                self.note(f"WARNING {said}")
+            return recall(run, self._options.reports)
         except (GoldenseedError, OSError) as error:
-            said = str(error)
-        if said:
-            self.note(f"WARNING {said}")
+            self.note(f"WARNING {error}")
+            return {}
 
     def _try(self, step: Callable[[], object]) -> None:
         try:

@@ -43,10 +43,28 @@ OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
         "Folder in which runs are written, relative to pytest's root (default: reports).",
     ),
     (
+        "report",
+        "folder",
+        ("folder", "single"),
+        (
+            "Write the page with its data and pictures beside it (folder, the default), or with "
+            "everything in one file (single)."
+        ),
+    ),
+    (
         "unreferenced",
         "ignore",
         ("ignore", "warn", "fail"),
         "What to do about baselines that no case of their suite refers to (default: ignore).",
+    ),
+    (
+        "annotations",
+        "auto",
+        ("auto", "github", "off"),
+        (
+            "Write what fails as annotations of GitHub's workflows: auto (default: where "
+            "GITHUB_ACTIONS is set), github, or off."
+        ),
     ),
     (
         "trace",

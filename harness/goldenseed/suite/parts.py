@@ -138,10 +138,12 @@ class Given(StrEnum):
     SIZE = "size"
     """The image's size, or where in it each row lies."""
     TEXT_POSITIONS = "text_positions"
+    LABEL = "label"
+    """The number of a class of pictures."""
     OTHER = "other"
 
 
-MADE_OF_NOTHING: Final = frozenset({Given.GUIDANCE, Given.SIZE, Given.TEXT_POSITIONS})
+MADE_OF_NOTHING: Final = frozenset({Given.GUIDANCE, Given.SIZE, Given.TEXT_POSITIONS, Given.LABEL})
 """What is made of no embedding and no latents: another value is a change of its own."""
 BY_POSITION: Final[Mapping[str, str]] = MappingProxyType({"0": "sample", "1": "timestep"})
 """What the arguments are called that denoisers are given by position."""
@@ -156,8 +158,15 @@ _GIVEN_WHOLE: Final = (
 )
 _GIVEN_AT_LAST: Final = (
     (Given.GUIDANCE, ("guidance",)),
-    (Given.SIZE, ("time_ids", "img_ids", "size")),
+    (
+        Given.SIZE,
+        (
+            *("time_ids", "img_ids", "size", "image_meta_size"),
+            *("original_size", "target_size", "crop_coords"),
+        ),
+    ),
     (Given.TEXT_POSITIONS, ("txt_ids",)),
+    (Given.LABEL, ("class_labels",)),
 )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 from toy_pipeline import ENVIRONMENT, Toy, evidence, recorded
 
+from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.diagnosis.evidence import Sides
 from goldenseed.diagnosis.explain import explain
 from goldenseed.diagnosis.foreign import effect_of_name
@@ -84,6 +86,55 @@ def test_a_call_that_may_do_anything_goes_before_weights_that_are_the_same():
 def test_what_a_foreign_call_did_is_named_where_the_trace_shows_it():
     found = told(Toy(guidance=5.0), **{METHODS: "Any.__call__ = app.call@01234567 x 1"})
     assert causes(found)[:2] == [Cause.GUIDANCE, Cause.PATCH]
+
+
+def test_another_text_is_named_before_the_method_that_gave_it():
+    by_call = told(Toy(token=8), **{METHODS: "Any.encode_prompt = app.cached@01234567 x 1"})
+    assert causes(by_call)[:2] == [Cause.PROMPT, Cause.PATCH]
+
+
+def test_of_a_batch_whose_picture_is_another_draw_the_batch_is_named_before_the_call():
+    found = told(Toy(batch=4, seed=2), **{METHODS: "Any.__call__ = app.call@01234567 x 1"})
+    assert causes(found)[:2] == [Cause.BATCH, Cause.PATCH]
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [("crop_coords", Cause.INPUT), ("class_labels", Cause.INPUT), ("rope", Cause.PATCH)],
+)
+def test_a_size_told_to_the_denoiser_is_what_a_foreign_call_did(name: str, first: Cause):
+    def telling(value: float) -> Trace:
+        recorder = Recorder()
+        recorder.add(Stage.DENOISER_INPUT, f"unet.{name}", torch.full((2, 2), value))
+        return recorder.trace
+
+    sides = evidence(Toy(encoder=1.0))
+    environments = (
+        {**ENVIRONMENT, "fingerprint.version": 2},
+        {**ENVIRONMENT, "fingerprint.version": 2, METHODS: "Any.__call__ = app.call@01234567 x 1"},
+    )
+    found = explain(
+        Sides(
+            *(
+                replace(side, environment=environment, trace=(*telling(value), *recorded(toy)))
+                for side, environment, value, toy in zip(
+                    (sides.accepted, sides.present), environments, (0.0, 8.0),
+                    (Toy(), Toy(weight=1.1)), strict=True,
+                )
+            )
+        )
+    )  # fmt: skip
+    assert causes(found)[0] is first
+
+
+@pytest.mark.parametrize(("distance", "dtype"), [(1.66e-3, "bfloat16"), (2.08e-4, "float16")])
+def test_noise_that_was_rounded_to_a_narrower_dtype_is_told_by_how_far_it_moved(
+    distance: float, dtype: str
+):
+    method = {METHODS: "Any.prepare_latents = app.drawn@01234567 x 1"}
+    found = told(Toy(noise_rounding=distance), **method)
+    assert causes(found)[:2] == [Cause.NOISE, Cause.PATCH]
+    assert f"rounding to {dtype}" in found.causes[0].words
 
 
 def test_a_component_whose_digest_changed_goes_before_any_foreign_method():

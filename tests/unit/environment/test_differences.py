@@ -150,3 +150,28 @@ def test_a_package_that_reads_texts_moves_no_rounding():
     assert [each.key for each in found.substance] == ["package.ftfy"]
     assert not found.rounding
     assert not recorded(old, {**old, "package.ftfy": "6.3", "cpu.threads": 2}).substance
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "differs"),
+    [
+        ("P.encode = app.f@0123abcd x 1", "P.encode = app.f@s76543210 x 1", False),
+        ("P.encode = app.f@0123abcd x 1", "P.encode = app.g@s76543210 x 1", True),
+        ("P.encode = app.f@0123abcd x 1", None, True),
+    ],
+)
+def test_of_a_record_that_knows_code_by_its_bytecode_the_names_alone_count(
+    before: str, now: str | None, differs: bool
+):
+    old = {"fingerprint.version": 2, "pipeline.methods": before}
+    new = {"fingerprint.version": 3, "pipeline.methods": now}
+    found = {each.key for each in environment_differences(old, new)}
+    assert ("pipeline.methods" in found) is differs
+
+
+def test_two_digests_of_source_that_differ_are_other_code():
+    old, new = (
+        {"fingerprint.version": 3, "pipeline.methods": f"P.encode = app.f@{each} x 1"}
+        for each in ("s0123abcd", "s76543210")
+    )
+    assert [each.key for each in environment_differences(old, new)] == ["pipeline.methods"]

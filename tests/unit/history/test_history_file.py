@@ -13,9 +13,9 @@ import pytest
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.history import database
-from goldenseed.history.asked import Told, chosen, told
+from goldenseed.history.asked import Past, chosen, pasts_of
 from goldenseed.history.database import VERSION, History
-from goldenseed.history.keeping import ReadIn, add_runs, read_in, remember, with_history
+from goldenseed.history.keeping import FILE, ReadIn, add_runs, read_in, remember, with_history
 from made_history import digest_of, made, run_on, written
 
 
@@ -26,9 +26,9 @@ def reports(tmp_path: Path) -> Path:
     return folder
 
 
-def asked(reports: Path, *measures: str) -> tuple[Told, ...]:
-    def work(history: History) -> tuple[Told, ...]:
-        return told(history, chosen(history, lambda _: True), measures)
+def asked(reports: Path, *measures: str) -> tuple[Past, ...]:
+    def work(history: History) -> tuple[Past, ...]:
+        return pasts_of(history, chosen(history, lambda _: True), measures)
 
     return with_history(reports, work)[0]
 
@@ -136,6 +136,9 @@ DAMAGES = {
     "measures that are no JSON": _sql("UPDATE points SET measures = '{'"),
     "a time that is none": _sql("UPDATE runs SET at = 'yesterday'"),
     "environments that are no JSON": _sql("UPDATE environments SET keys = '['"),
+    "environments of lists": _sql("UPDATE environments SET keys = '[[\"a\", [1]]]'"),
+    "endlessly many pairs": _sql("UPDATE points SET pairs = 1e999"),
+    "more flickers than pairs": _sql("UPDATE points SET flickers = 7, pairs = 2"),
 }
 
 
@@ -146,13 +149,13 @@ def test_a_damaged_file_is_made_anew_from_the_runs_and_kept_aside(
     runs = [run_on(day, made("new", mean=0.5)) for day in range(4)]
     written(reports, *runs)
     read(reports)
-    path = reports / database.NAME
+    path = reports / FILE
     damage(path)
     damaged = path.read_bytes()
 
-    def work(history: History) -> tuple[Told, ...]:
+    def work(history: History) -> tuple[Past, ...]:
         read_in(history, reports)
-        return told(history, chosen(history, lambda _: True), ["mean_difference"])
+        return pasts_of(history, chosen(history, lambda _: True), ["mean_difference"])
 
     (found,), said = with_history(reports, work)
     assert len(found.points) == 4
@@ -164,7 +167,7 @@ def test_a_damaged_file_is_made_anew_from_the_runs_and_kept_aside(
 
 
 def test_a_damaged_file_at_the_end_of_a_run_is_said_and_the_run_is_in_the_new_one(reports: Path):
-    _garbage(reports / database.NAME)
+    _garbage(reports / FILE)
     said = remember(run_on(0, made()), reports)
     assert said is not None
     assert "`goldenseed history` reads the earlier runs" in said
@@ -173,7 +176,7 @@ def test_a_damaged_file_at_the_end_of_a_run_is_said_and_the_run_is_in_the_new_on
 
 def test_a_newer_file_is_refused_and_left_as_it_is(reports: Path):
     remember(run_on(0, made()), reports)
-    path = reports / database.NAME
+    path = reports / FILE
     _sql(f"PRAGMA user_version = {VERSION + 1}")(path)
     before = path.read_bytes()
     with pytest.raises(GoldenseedError, match=r"newer release.*version 2, and this one reads 1"):
@@ -182,7 +185,7 @@ def test_a_newer_file_is_refused_and_left_as_it_is(reports: Path):
 
 
 def test_another_programs_database_is_refused_and_left_as_it_is(reports: Path):
-    path = reports / database.NAME
+    path = reports / FILE
     _sql("CREATE TABLE theirs (a)")(path)
     before = path.read_bytes()
     with pytest.raises(GoldenseedError, match="another program's"):
@@ -202,7 +205,7 @@ def test_a_file_that_stays_busy_is_said_and_no_damage(
 ):
     remember(run_on(0, made()), reports)
     monkeypatch.setattr(database, "_BUSY_SECONDS", 0.1)
-    with closing(sqlite3.connect(reports / database.NAME, isolation_level=None)) as other:
+    with closing(sqlite3.connect(reports / FILE, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(GoldenseedError, match="locked"):
             remember(run_on(1, made()), reports)

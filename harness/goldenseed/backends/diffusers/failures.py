@@ -6,6 +6,7 @@ import importlib.metadata
 import re
 from dataclasses import dataclass
 from traceback import walk_tb
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.protocol import GenerationError
@@ -81,22 +82,38 @@ def _packages(error: Exception) -> tuple[str, str] | None:
         if absent and package:
             what = f"the package {package} is not installed: {said}"
             return what, f"pip install {package.partition('.')[0]}"
-    elif (
-        not isinstance(error, AttributeError)
-        or _OF_A_PLAIN_TYPE.search(said)
-        or _raised_in(error) not in _LIBRARIES
-    ):
+    if not _do_not_fit(error, said):
         return None
     versions = " and ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES)
     what = f"{versions} do not fit together here: {type(error).__name__}: {said}"
     return what, "install releases of the two that were made for each other, as in the suite's lock"
 
 
+def _do_not_fit(error: Exception, said: str) -> bool:
+    """Say whether one of the two libraries lacks what the other asks it for.
+
+    A name that is not where they import it from, or an attribute of an object of theirs. What
+    somebody else's code asks them for, or they of somebody else's object, is no doing of theirs.
+    """
+    if isinstance(error, ImportError):
+        return error.name is None or {_top(error.name), _raised_in(error)} <= set(_LIBRARIES)
+    if not isinstance(error, AttributeError) or _OF_A_PLAIN_TYPE.search(said):
+        return False
+    asked = error.obj
+    home = getattr(asked, "__name__" if isinstance(asked, ModuleType) else "__module__", "")
+    known = asked is None or _top(str(home)) in _LIBRARIES
+    return known and _raised_in(error) in _LIBRARIES
+
+
 def _raised_in(error: Exception) -> str:
     """Name the package whose code raised; torch's modules raise for whoever asks them."""
     frames = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
-    packages = [str(name).partition(".")[0] for name in frames]
-    return next((each for each in reversed(packages) if each != "torch"), "")
+    packages = [_top(str(name)) for name in frames]
+    return next((each for each in reversed(packages) if each not in {"torch", "importlib"}), "")
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _is_out_of_memory(error: Exception) -> bool:

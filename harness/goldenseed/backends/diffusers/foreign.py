@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dis import get_instructions
 from functools import partial
-from types import CodeType, FunctionType
+from types import CodeType, FrameType, FunctionType
 from typing import Any, Final
+
+from goldenseed.backends.diffusers.written import written
 
 LIBRARIES: Final = frozenset(
     {
@@ -100,14 +102,21 @@ def name_of(called: Any) -> str:
 
 
 def code_sha256(function: Any) -> str:
-    """Digest what a function does: its bytecode, constants, defaults and what it closes over."""
-    digest = hashlib.sha256()
+    """Digest what a function does: its source, its defaults and what it closes over.
+
+    ``s0123abcd`` is the same under every Python; ``0123abcd`` is of bytecode, where the source of
+    a part of it is not there, as of what was typed in or made by ``exec``.
+    """
+    digest, mark = hashlib.sha256(), "s"
     for text in _told_by(function, 0):
-        digest.update(text.encode() + b"\n")
-    return digest.hexdigest()[:_DIGITS]
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
+        mark = "" if text == _COMPILED else mark
+    return mark + digest.hexdigest()[:_DIGITS]
 
 
 _DEEPEST: Final = 3
+_COMPILED: Final = "bytecode"
+"""Stands before what another Python compiles otherwise."""
 
 
 def _told_by(function: Any, depth: int) -> Iterator[str]:
@@ -118,7 +127,12 @@ def _told_by(function: Any, depth: int) -> Iterator[str]:
     if depth and home_of(function).partition(".")[0] in LIBRARIES:
         yield f"{home_of(function)}.{function.__qualname__}"
         return
-    yield from _code(function.__code__)
+    source = written(function.__code__)
+    if source is None:
+        yield _COMPILED
+        yield from _code(function.__code__)
+    else:
+        yield source
     cells = _closed_over(function)
     for value in (
         *(function.__defaults__ or ()),
@@ -200,3 +214,18 @@ def foreign_functions(modules: Iterable[str]) -> Iterator[str]:
             top = home_of(value).partition(".")[0] if known else ""
             if known and top not in _IMPORTED and top not in sys.stdlib_module_names:
                 yield f"{name}.{attribute} = {name_of(value)}"
+
+
+_CALLBACKS: Final = ("callback_on_step_end", "callback")
+
+
+def callback_around(frame: FrameType | None) -> str | None:
+    """Name what is called between the steps of the pipeline's call that ``frame`` is within."""
+    while frame is not None:
+        for name in _CALLBACKS:
+            if name in frame.f_code.co_varnames and (found := frame.f_locals.get(name)) is not None:
+                return None if home_of(found).startswith("goldenseed.") else name_of(found)
+        if frame.f_code.co_name == "__call__" and "prompt" in frame.f_code.co_varnames:
+            return None
+        frame = frame.f_back
+    return None

@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     import torch
 
 _METHODS: Final = ("forward", "__call__", "decode", "encode")
+_AROUND: Final = (
+    *("__", "from_", "load_", "save_", "push_", "set_", "enable_", "disable_", "register_"),
+    *("_init", "_load", "_set_", "_abc", "to", "extra_repr", "reset_parameters", "gradient_"),
+)
+"""How names of methods begin that take no part in computing."""
+_OF_ALL_MODELS: Final = (
+    *("torch.", "transformers.modeling_", "transformers.utils.", "transformers.integrations."),
+    *("diffusers.models.modeling_utils", "diffusers.configuration_utils", "diffusers.loaders"),
+    *("huggingface_hub.", "peft.", "typing", "abc", "builtins"),
+)
 _HOOKS: Final = ("_forward_pre_hooks", "_forward_hooks")
 _MOVING: Final = ("Align", "Offload", "LazyPrefetch", "Sequential")
 """Parts of names of hooks of accelerate and diffusers that only move weights."""
@@ -98,10 +108,29 @@ def forwards_of(module: torch.nn.Module) -> str | None:
     for part in module.modules():
         cls = type(part)
         if cls not in foreign:
-            foreign[cls] = tuple(foreign_methods(cls, _METHODS))
+            foreign[cls] = tuple(foreign_methods(cls, _methods_of(cls)))
         found += foreign[cls]
         found += replaced_on(part)
     return listed(found)
+
+
+def _methods_of(cls: type) -> set[str]:
+    """Name the methods by which parts of a class may compute; of torch's, the first that is called.
+
+    What they were loaded or are switched with is told of where it is kept.
+    """
+    own = (vars(base) for base in _own_classes(cls))
+    names = {name for held in own for name in held if not name.startswith(_AROUND)}
+    return names.union(_METHODS)
+
+
+def _own_classes(cls: type) -> list[type]:
+    """Return the classes of which a part is that are not torch's, nor those of all models."""
+    return [
+        base
+        for base in cls.__mro__
+        if base is not object and not base.__module__.startswith(_OF_ALL_MODELS)
+    ]
 
 
 def switches_of(module: torch.nn.Module) -> str | None:
@@ -193,9 +222,10 @@ def adapters_of(module: torch.nn.Module) -> str | None:
 class Look:
     """Tells cheaply whether a component is still as it was when this was made.
 
-    It sees an attribute that is new or has gone, another value of one of a model's own parts (a
-    layer of torch keeps what it was made with), hooks on parts, and tensors that were written to
-    or exchanged: some 30 microseconds for the 200 parts and 200 tensors of a small denoiser.
+    It sees another method of a class, an attribute that is new or has gone, another value of one of
+    a model's own parts (a layer of torch keeps what it was made with), hooks on parts, and tensors
+    that were written to or exchanged: some 30 microseconds for the 200 parts and 200 tensors of a
+    small denoiser.
     """
 
     def __init__(self, module: torch.nn.Module) -> None:
@@ -211,6 +241,8 @@ class Look:
             if (names := _values_of(own))
         ]
         self._classes = tuple({type(each) for each in parts})
+        bases = {base for each in self._classes for base in _own_classes(each)}
+        self._methods = [vars(base) for base in sorted(bases, key=repr)]
         self._tensors = (*module.parameters(), *module.buffers())
         self._address = torch.Tensor.data_ptr
         # What moves weights gives them other addresses in every call.
@@ -238,6 +270,7 @@ class Look:
             values,
             list(map(_TRAINING, self._dicts)),
             [each.forward for each in self._classes],
+            [list(each.values()) for each in self._methods],
             id(root.get("_internal_dict")),
         )
 

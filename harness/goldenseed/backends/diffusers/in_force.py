@@ -7,6 +7,7 @@ compute: at the denoiser's first call and at the VAE's first decode.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
@@ -14,6 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.digests import plain_dtype
+from goldenseed.backends.diffusers.foreign import callback_around
 from goldenseed.backends.diffusers.part import Part, Reading
 from goldenseed.backends.diffusers.tensors import readable
 from goldenseed.backends.diffusers.trace import compiled
@@ -180,10 +182,13 @@ class _Calls:
         self._state = state
         self._rows: list[int] = []
         self._guidance: list[object] = []
+        self._callback: str | None = None
 
     def note(self, _module: Any, args: Any, kwargs: Any) -> None:
         """Note what one call is given; a pre-hook."""
         given = args[0] if args else next(iter(kwargs.values()), ())
+        if not self._rows:
+            self._callback = callback_around(sys._getframe(1))  # noqa: SLF001 - no signature tells it
         self._rows.append(len(given) if getattr(given, "ndim", 1) else 1)
         self._guidance.append(self._state.get("_guidance_scale"))
 
@@ -194,6 +199,8 @@ class _Calls:
         found = {f"call.{self._name}.rows": _runs(self._rows)}
         if isinstance(self._guidance[0], int | float):
             found["call.guidance_scale"] = _runs(self._guidance)
+        if self._callback:
+            found["pipeline.callback"] = self._callback
         return found
 
 

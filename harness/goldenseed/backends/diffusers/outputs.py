@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from goldenseed.backends.protocol import Element, GenerationError, Unusable
 from goldenseed.core.elements import MOST, TENSOR_MODES
@@ -142,6 +142,12 @@ def to_image(pixels: Array) -> Image:
     return Image.fromarray(levels.squeeze(-1) if levels.shape[-1] == 1 else levels)
 
 
+_REMEDIES: Final = {
+    "float16": "try bfloat16 or float32, for float16 overflows in many VAEs; or ",
+    "bfloat16": "try float32; or ",
+}
+
+
 def _check_finite(values: Array, returned: Returned, pipeline: str, dtype: str) -> None:
     import numpy as np
 
@@ -153,8 +159,8 @@ def _check_finite(values: Array, returned: Returned, pipeline: str, dtype: str) 
     black = "; saved, the image would be black there" if returned.is_picture else ""
     error = GenerationError(
         f"{pipeline} returned {kind} in {share:.1%} of {what}{black}",
-        fix=f"use another dtype than {dtype} (float16 overflows in many VAEs), "
-        "or see whether the weights are sound",
+        fix=_REMEDIES.get(dtype, "") + "see in the report from which stage on, and whether the "
+        "weights, adapters and patches of that part are sound",
     )
     error.unusable = Unusable.NOT_FINITE
     raise error

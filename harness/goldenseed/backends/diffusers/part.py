@@ -102,7 +102,7 @@ class Part:
         if vars(module).get("peft_config") or self._adapters:
             adapters = adapters_of(module)
             if adapters != self._adapters:
-                found[f"{model}.adapters"] = adapters or "none"
+                found[f"{model}.adapters"] = adapters or "switched off"
         return found
 
     def _held_since(self) -> Reading:

@@ -22,6 +22,7 @@ from goldenseed.backends.diffusers.processors import (
     processors_of,
     processors_sha256,
 )
+from goldenseed.backends.diffusers.tokenizer_state import settings_of
 from goldenseed.core.files import sha256_hex
 from goldenseed.environment.keys import EnvironmentValue, guarded, plain
 from goldenseed.suite.parts import Role, role_of
@@ -274,6 +275,7 @@ def _tokenizer(name: str, tokenizer: Any) -> Iterator[tuple[str, EnvironmentValu
         "vocabulary_size": lambda: len(tokenizer),
         "maximum_length": lambda: tokenizer.model_max_length,
         "sha256": lambda: sha256_hex(_rules(tokenizer).encode()),
+        "settings": lambda: settings_of(tokenizer),
     }
     for field, read in fields.items():
         yield f"tokenizer.{name}.{field}", guarded(read)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from goldenseed.diagnosis.effects import touches
 from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.foreign import acts_at
+from goldenseed.diagnosis.meaning import meaning_of
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Root
 from goldenseed.diagnosis.suspicion import LIKELY, POSSIBLE, Size, Suspicion, fit
+
+_OF_A_SENSITIVE_MODEL = 3
+"""How many times rounding's limit a model exceeds that strengthens what it is given."""
 
 
 def computed_otherwise(
@@ -21,9 +26,27 @@ def computed_otherwise(
     if digests and all(map(findings.same_key, digests)):
         words = "changed after they were loaded"
         sentences.append("its weights were the same when they were loaded")
-        told = any(map(findings.otherwise, parts)) or acts_at(findings, root.place)
+        told = (
+            any(map(findings.otherwise, parts))
+            or acts_at(findings, root.place)
+            or _rounds_otherwise(findings, root)
+        )
         weight *= 0.05 if told else 0.8
     yield Suspicion(cause, weight, words, tuple(sentences))
     reduced = fit(Size.REDUCED, findings, root)
     yield Suspicion(Cause.MATMUL_PRECISION, POSSIBLE / 2 * reduced, "", (evidence,))
     yield Suspicion(Cause.DTYPE, POSSIBLE / 4, "", (evidence,))
+
+
+def _rounds_otherwise(findings: Findings, root: Root) -> bool:
+    """Say whether a setting of the arithmetic is on record that may have moved a root so far.
+
+    A model that multiplies the least difference exceeds a limit that was derived of most.
+    """
+    beyond = root.beyond
+    near = beyond is not None and beyond.value <= _OF_A_SENSITIVE_MODEL * (beyond.limit or 0.0)
+    effects = (meaning_of(each, findings) for each in findings.keys.values())
+    return near and any(
+        each is not None and each.size is Size.ROUNDING and touches(each.places, root)
+        for each in effects
+    )

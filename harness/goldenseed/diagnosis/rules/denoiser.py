@@ -23,7 +23,7 @@ from goldenseed.diagnosis.suspicion import (
     Suspicion,
     is_rounding,
 )
-from goldenseed.suite.parts import BY_POSITION, Given, Role, given_as
+from goldenseed.suite.parts import BY_POSITION, MADE_OF_NOTHING, Given, Role, given_as
 from goldenseed.tolerance.mixtures import guidance_of
 from goldenseed.trace.distances import either
 from goldenseed.trace.stages import Stage
@@ -96,13 +96,21 @@ def _given(findings: Findings, root: Root) -> Iterator[Suspicion]:
             told = unseen and acts_at(findings, root.place)
             yield Suspicion(cause, LIKELY / 2 if told else SHOWN, "", (evidence,))
         else:
-            yield Suspicion(Cause.INPUT, _unless_declared(findings), _input(part), (evidence,))
+            weight = _unless_declared(findings, kind)
+            yield Suspicion(Cause.INPUT, weight, _input(part), (evidence,))
 
 
-def _unless_declared(findings: Findings) -> float:
-    """Weigh that nobody asked for another input: what is on record of who did says more."""
-    declared = any(field.startswith("call.") for field in findings.fields)
-    return LIKELY / 2 if declared or acts_at(findings, Place.CONDITIONING) else SHOWN
+def _unless_declared(findings: Findings, kind: Given = Given.OTHER) -> float:
+    """Weigh that nobody asked for another input: what is on record of who did says more.
+
+    But for sizes and the like, that a foreign ``__call__`` says nothing of: they are what was done.
+    """
+    if any(field.startswith("call.") for field in findings.fields):
+        return LIKELY / 2
+    if not acts_at(findings, Place.CONDITIONING):
+        return SHOWN
+    told = acts_at(findings, Place.CONDITIONING, by_name=True)
+    return 2 * LIKELY if kind in MADE_OF_NOTHING and not told else LIKELY / 2
 
 
 def _input(part: str) -> str:

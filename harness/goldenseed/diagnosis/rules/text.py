@@ -35,6 +35,10 @@ def _token_ids(findings: Findings, root: Root) -> Iterator[Suspicion]:
     if _rows_alone(root):
         return
     prompt, tokenizer = _odds(findings, root)
+    if _cut_or_padded(root):
+        tokenizer = SHOWN
+    elif _shown_by_the_others(findings, root):
+        prompt = SHOWN
     evidence = "the token ids differ"
     if findings.recipes_known and "prompt" not in findings.fields:
         evidence += ", although the recipe's prompt is the same"
@@ -89,6 +93,19 @@ def _odds(findings: Findings, root: Root) -> tuple[float, float]:
     elif all(findings.same_key(f"tokenizer.{each}.sha256") for each in root.parts):
         tokenizer *= 0.8
     return prompt, tokenizer
+
+
+def _shown_by_the_others(findings: Findings, root: Root) -> bool:
+    """Say whether every tokenizer that differs is the same on record, and alike for other texts.
+
+    So long as no package that touches texts differs either, it was given another text.
+    """
+    same_ones = all(findings.same_key(f"tokenizer.{each}.sha256") for each in root.parts)
+    upgraded = any(key.startswith(("package.", "tokenizer.")) for key in findings.keys)
+    alike = {either(pair).key.part for pair in root.pairs if same(pair)}
+    # Before padding, which pipelines ask for too, another text has another length.
+    whole = not root.one_sided and len(root.reshaped) < len(root.differing)
+    return same_ones and whole and not upgraded and alike.issuperset(root.parts)
 
 
 def _cut_or_padded(root: Root) -> bool:

@@ -42,6 +42,20 @@ def raised_by(module: str, message: str) -> Fault:
     return hook
 
 
+class Wrapper:
+    """Something of the user's in the place of a part."""
+
+
+def asked_for_another(_module: Any, *_: Any) -> None:
+    names: dict[str, Any] = {"__name__": "diffusers.pipelines.of_today"}
+    exec("def ask(part):\n    return part.config", names)
+    names["ask"](Wrapper())
+
+
+def importing_what_is_gone(*_: Any) -> None:
+    from transformers import what_an_application_wants  # noqa: F401
+
+
 def unrepeatable(*_: Any) -> None:
     torch.zeros(4).put_(torch.tensor([1, 1]), torch.ones(2))
 
@@ -81,6 +95,8 @@ def unrepeatable(*_: Any) -> None:
             "raised AttributeError: 'Hook' object",
             "correct the case's call",
         ),
+        (asked_for_another, "raised AttributeError: 'Wrapper' object", "correct the case's call"),
+        (importing_what_is_gone, "raised ImportError: cannot import", "correct the case's call"),
         (
             raising(ModuleNotFoundError("No module named 'ftfy'", name="ftfy")),
             "the package ftfy is not installed",

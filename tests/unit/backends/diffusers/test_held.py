@@ -107,6 +107,24 @@ def test_a_forward_on_a_part_or_on_its_class_is_named(
     assert held(pipeline.unet)["forwards"].startswith(f"UNet2DConditionModel.forward = {__name__}.")
 
 
+def test_any_method_of_a_part_s_class_is_named_and_seen_to_be_exchanged(
+    pipeline: Any, monkeypatch: pytest.MonkeyPatch
+):
+    from diffusers.models.attention_processor import Attention
+
+    look = Look(pipeline.unet)
+    own = Attention.get_attention_scores
+    monkeypatch.setattr(
+        Attention, "get_attention_scores", lambda *args, **kwargs: own(*args, **kwargs) * 0.9
+    )
+    assert not look.holds_the_same()
+    assert held(pipeline.unet)["forwards"].startswith(
+        f"Attention.get_attention_scores = {__name__}."
+    )
+    monkeypatch.undo()
+    assert look.holds_the_same()
+
+
 def test_methods_and_functions_of_the_pipeline_are_named(
     pipeline: Any, monkeypatch: pytest.MonkeyPatch
 ):

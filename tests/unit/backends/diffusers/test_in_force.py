@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from tiny_suites import one_case
 
 from goldenseed.backends.diffusers.backend import DiffusersBackend
+from goldenseed.backends.diffusers.foreign import callback_around
 from goldenseed.backends.diffusers.in_force import differing
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.suite.loading import load_suite
@@ -154,6 +156,31 @@ def test_what_a_model_holds_is_read_again_where_it_is_changed_inside_the_call(
     case: Any, change: Change, key: str
 ):
     assert key in made_with(case, change)[0]
+
+
+@pytest.mark.parametrize("name", ["callback_on_step_end", "callback"])
+def test_what_is_called_between_the_steps_is_named(name: str):
+    def shown(*_: Any) -> dict[str, Any]:
+        return {}
+
+    class Pipeline:
+        def __call__(
+            self, prompt: str, callback_on_step_end: Any = None, callback: Any = None
+        ) -> str | None:
+            return callback_around(sys._getframe())
+
+    called = Pipeline()
+    assert called("a", **{name: None}) is None
+    assert str(called("a", **{name: shown})).startswith(f"{__name__}.")
+
+
+def test_a_callback_that_an_application_brings_is_in_force_inside_the_call(case: Any):
+    def call(own: Callable[..., Any], **arguments: Any) -> Any:
+        return own(**arguments, callback_on_step_end=lambda *_: {})
+
+    backend = DiffusersBackend(device="cpu", prepare=lambda each: call_otherwise(each, call))
+    found = differing(backend.generate(case).in_force, backend.fingerprint())
+    assert "<lambda>" in str(found["pipeline.callback"])
 
 
 def test_guidance_that_ends_within_the_call_is_told_by_rows_and_scale(case: Any):

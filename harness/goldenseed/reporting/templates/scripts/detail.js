@@ -87,11 +87,9 @@
 
   // A place for the history of the case, filled where the data have it.
   function past(details) {
-    const section = el("section", { class: "history", "aria-label": "History of this case", hidden: true });
-    if (details.history?.length && page.plotHistory) {
-      section.hidden = false;
-      page.plotHistory(section, details.history);
-    }
+    if (!details.history?.length) return null;
+    const section = el("section", { class: "history", "aria-label": "History of this case" });
+    page.plotHistory(section, details.history);
     return section;
   }
 

@@ -1,0 +1,1 @@
+"""Archives of runs that a stranger can check years later, offline and without torch."""

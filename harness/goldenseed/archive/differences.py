@@ -1,0 +1,67 @@
+"""Two JSON values held against each other, numbers as far as another machine may compute them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterator
+from itertools import zip_longest
+
+RELATIVE = 1e-6
+"""How far a metric may be from what another machine's NumPy makes of the same pixels."""
+ABSOLUTE = 1e-9
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+_ABSENT = object()
+
+
+def differences(
+    found: object, wanted: object, without: Collection[str] = (), place: str = ""
+) -> Iterator[tuple[str, object, object]]:
+    """Yield the dotted place of each difference, with both values; keys in ``without`` are left.
+
+    Texts may differ in the last digit of the numbers that stand in them.
+    """
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for key in {**found, **wanted}:
+            if key not in without:
+                inner = f"{place}.{key}" if place else str(key)
+                values = found.get(key, _ABSENT), wanted.get(key, _ABSENT)
+                said, is_so = map(_plain, values)
+                yield from differences(said, is_so, without, inner)
+    elif isinstance(found, list) and isinstance(wanted, list):
+        if len(found) != len(wanted):
+            yield place, f"{len(found)} of them", f"{len(wanted)}"
+        for index, values in enumerate(zip_longest(found, wanted)):
+            yield from differences(*values, without, f"{place}.{index}" if place else str(index))
+    elif not same(found, wanted):
+        yield place, found, wanted
+
+
+def _plain(value: object) -> object:
+    return None if value is _ABSENT else value
+
+
+def same(found: object, wanted: object) -> bool:
+    """Whether two values are the same, as far as machines may differ."""
+    if isinstance(found, bool) or isinstance(wanted, bool):
+        return found is wanted
+    if isinstance(found, int | float) and isinstance(wanted, int | float):
+        return math.isclose(found, wanted, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    if isinstance(found, str) and isinstance(wanted, str):
+        return found == wanted or _same_text(found, wanted)
+    return found == wanted
+
+
+def _same_text(found: str, wanted: str) -> bool:
+    """Whether texts are the same but for the last digit of fractions in them."""
+    if _NUMBER.sub("#", found) != _NUMBER.sub("#", wanted):
+        return False
+    pairs = zip(_NUMBER.findall(found), _NUMBER.findall(wanted), strict=True)
+    return all(a == b or ("." in a and "." in b and _near(a, b)) for a, b in pairs)
+
+
+def _near(a: str, b: str) -> bool:
+    mantissa, _, exponent = a.partition("e")
+    digits = len(mantissa.partition(".")[2])
+    step = 10.0 ** (int(exponent or 0) - digits)
+    return abs(float(a) - float(b)) <= 1.01 * step

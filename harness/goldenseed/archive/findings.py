@@ -1,0 +1,96 @@
+"""What a verifier answers: numbered levels, each passed, failed or not checked, with findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class Level(IntEnum):
+    """What is verified, in this order."""
+
+    STRUCTURE = 1
+    FIXITY = 2
+    SIGNATURE = 3
+    JUDGEMENT = 4
+
+
+class Status(StrEnum):
+    """What came of a level."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_CHECKED = "not checked"
+
+
+QUESTIONS = {
+    Level.STRUCTURE: "Are all files there, and no others?",
+    Level.FIXITY: "Is every file the one that was archived?",
+    Level.SIGNATURE: "Did somebody whom you trust sign it?",
+    Level.JUDGEMENT: "Do the images bear out what the record says?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be."""
+
+    code: str
+    """What kind: ``extra_file``, ``digest_differs``, ``verdict_differs``, …"""
+    place: str
+    """The file inside the archive, or the case: ``tiny::red-apple[seed=1]``."""
+    what: str
+    """A sentence for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelResult:
+    """What came of one level."""
+
+    level: Level
+    status: Status
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was shown, or why it was not checked, a sentence each."""
+
+    @classmethod
+    def of(
+        cls, level: Level, findings: Sequence[Finding], notes: Sequence[str] = ()
+    ) -> LevelResult:
+        """Make the result of a level that was checked."""
+        status = Status.FAILED if findings else Status.PASSED
+        return cls(level, status, tuple(findings), tuple(notes))
+
+    @classmethod
+    def not_checked(cls, level: Level, *why: str) -> LevelResult:
+        """Make the result of a level that was not."""
+        return cls(level, Status.NOT_CHECKED, (), why)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """All that verifying one archive found."""
+
+    archive: str
+    """Its path, as the caller named it."""
+    digest: str | None
+    """The SHA-256 of its ``tagmanifest-sha256.txt``, which stands for all of it; None without."""
+    levels: tuple[LevelResult, ...]
+    run_id: str | None = None
+    signers: tuple[str, ...] = ()
+    """The fingerprints of the trusted keys that signed it."""
+
+    def of(self, level: Level) -> LevelResult:
+        """Return what came of one level."""
+        return next(each for each in self.levels if each.level is level)
+
+    @property
+    def first_failed(self) -> Level | None:
+        """The lowest level that failed."""
+        return next((each.level for each in self.levels if each.status is Status.FAILED), None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every level that was asked for passed."""
+        return all(each.status is Status.PASSED for each in self.levels)

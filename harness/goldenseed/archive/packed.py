@@ -1,0 +1,100 @@
+"""Archives as one zip file: written alike on every machine, and unpacked with suspicion."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from goldenseed.archive.findings import Finding
+from goldenseed.archive.layout import MOST_FILES
+from goldenseed.archive.tree import path_problem, read_tree
+from goldenseed.core.errors import GoldenseedError
+
+SUFFIX = ".zip"
+_TIME = (1980, 1, 1, 0, 0, 0)
+_MODE = (stat.S_IFREG | 0o644) << 16
+_PIECE = 2**20
+_MOST_TIMES_LARGER = 100
+"""How many times a member may grow: we store, and re-packing shrinks our JSON to a twentieth."""
+_ALWAYS_ALLOWED = 2**20
+_UNREADABLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, zlib.error)
+
+
+def pack(folder: Path, target: Path) -> None:
+    """Write the folder's files into one zip file: sorted, stored, without times of their own."""
+    with zipfile.ZipFile(target, "x", zipfile.ZIP_STORED, allowZip64=True) as packed:
+        for name, size in read_tree(folder).files.items():
+            member = zipfile.ZipInfo(name, _TIME)
+            member.external_attr, member.create_system, member.file_size = _MODE, 3, size
+            with packed.open(member, "w") as to, (folder / name).open("rb") as file:
+                shutil.copyfileobj(file, to, _PIECE)
+
+
+def unpacked(path: Path, target: Path) -> tuple[Finding, ...]:
+    """Unpack into the empty folder ``target`` what is safe; return what is wrong with the rest.
+
+    Raises GoldenseedError for what is no zip file.
+    """
+    try:
+        with zipfile.ZipFile(path) as packed:
+            members = packed.infolist()
+            findings = list(_findings(members, packed, path))
+            bad = {each.place for each in findings}
+            for member in members:
+                if member.filename not in bad and not member.is_dir():
+                    findings += _extract(packed, member, target)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        raise GoldenseedError(
+            f"is no zip file that can be read: {error}", path=path, fix="fetch the archive again"
+        ) from error
+    return tuple(findings)
+
+
+def _findings(
+    members: list[zipfile.ZipInfo], packed: zipfile.ZipFile, path: Path
+) -> Iterator[Finding]:
+    if len(members) > MOST_FILES:
+        raise GoldenseedError(f"holds more than {MOST_FILES:,} files", path=path)
+    seen: set[str] = set()
+    if packed.comment:
+        yield Finding("extra_bytes", "", "the zip file has a comment")
+    for member in members:
+        name = member.orig_filename
+        problem = path_problem(name.rstrip("/"))
+        if problem or name != member.filename:
+            yield Finding("unsafe_name", member.filename, problem or "has two names")
+        elif member.is_dir():
+            yield Finding("extra_folder", name, "is a folder of its own")
+        elif name in seen:
+            yield Finding("duplicate_member", name, "is in the zip file twice")
+        elif stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
+            yield Finding("link", name, "is a link or a device, no file")
+        elif member.flag_bits & 1:
+            yield Finding("encrypted", name, "is encrypted")
+        elif member.file_size > max(_ALWAYS_ALLOWED, member.compress_size * _MOST_TIMES_LARGER):
+            times = f"{member.file_size // max(1, member.compress_size):,} times"
+            yield Finding("zip_bomb", name, f"would be {times} as large once unpacked")
+        seen.add(name)
+
+
+def _extract(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> Iterator[Finding]:
+    """Write one member; never more than its header announces."""
+    place = target / member.filename
+    left = member.file_size
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with packed.open(member) as file, place.open("xb") as to:
+            while piece := file.read(_PIECE):
+                left -= len(piece)
+                if left < 0:
+                    break
+                to.write(piece)
+    except _UNREADABLE as error:
+        yield Finding("unreadable", member.filename, f"cannot be unpacked: {error}")
+    else:
+        if left:
+            yield Finding("unreadable", member.filename, "is not as large as announced")

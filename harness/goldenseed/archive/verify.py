@@ -1,0 +1,109 @@
+"""Verifying an archive: its levels one after the other, every finding of each."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Collection, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from goldenseed.archive.findings import Finding, Level, LevelResult, Status, Verification
+from goldenseed.archive.judgement import check_judgement
+from goldenseed.archive.packed import unpacked
+from goldenseed.archive.structure import check_fixity, check_structure, read_manifests
+from goldenseed.archive.tree import Tree, read_tree
+from goldenseed.core.errors import GoldenseedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from goldenseed.archive.keys import PublicKey
+
+_UNSAFE = "the archive holds what must not be followed or opened: see level 1"
+
+
+def verify(
+    path: Path,
+    *,
+    trusted: Sequence[PublicKey] = (),
+    levels: Collection[Level] = tuple(Level),
+) -> Verification:
+    """Verify an archive, a folder or a zip file; nothing in it is trusted.
+
+    ``trusted`` are the keys of those whom the caller believes. Raises GoldenseedError where there
+    is no archive at ``path`` at all; whatever is wrong with one is a finding.
+    """
+    with _folder(path) as (folder, packing):
+        found = verify_folder(folder, trusted=trusted, levels=levels, name=str(path))
+    return _with_packing(found, packing)
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[tuple[Path, tuple[Finding, ...]]]:
+    if path.is_dir():
+        yield path, ()
+        return
+    if not path.is_file():
+        raise GoldenseedError("no archive here", path=path, fix="name its folder or its zip file")
+    with tempfile.TemporaryDirectory(prefix="goldenseed-") as made:
+        yield Path(made), unpacked(path, Path(made))
+
+
+def _with_packing(found: Verification, packing: tuple[Finding, ...]) -> Verification:
+    """Add what is wrong with a zip file itself to level 1."""
+    if not packing:
+        return found
+    levels = tuple(
+        LevelResult.of(each.level, (*packing, *each.findings))
+        if each.level is Level.STRUCTURE
+        else each
+        for each in found.levels
+    )
+    return Verification(found.archive, found.digest, levels, found.run_id, found.signers)
+
+
+def verify_folder(
+    folder: Path,
+    *,
+    trusted: Sequence[PublicKey] = (),
+    levels: Collection[Level] = tuple(Level),
+    name: str = "",
+) -> Verification:
+    """Verify an archive that lies in a folder; see ``verify``."""
+    tree = read_tree(folder)
+    manifests = read_manifests(folder, tree)
+    signers: tuple[str, ...] = ()
+    run_id: list[str] = []
+
+    def signature() -> LevelResult:
+        nonlocal signers
+        from goldenseed.archive.signatures import check_signatures
+
+        result, signers = check_signatures(folder, tree, manifests, trusted)
+        return result
+
+    checks: dict[Level, Callable[[], LevelResult]] = {
+        Level.STRUCTURE: lambda: check_structure(folder, tree, manifests),
+        Level.FIXITY: lambda: check_fixity(folder, tree, manifests),
+        Level.SIGNATURE: signature,
+        Level.JUDGEMENT: lambda: check_judgement(folder, tree, run_id.append),
+    }
+    results = tuple(
+        _checked(level, check, tree) for level, check in checks.items() if level in levels
+    )
+    return Verification(name, manifests.digest, results, next(iter(run_id), None), signers)
+
+
+def _checked(level: Level, check: Callable[[], LevelResult], tree: Tree) -> LevelResult:
+    """Check one level; what its content raises is a finding, never a pass."""
+    if tree.unsafe and level is not Level.STRUCTURE:
+        return LevelResult.not_checked(level, _UNSAFE)
+    try:
+        return check()
+    except GoldenseedError as error:
+        place = "" if error.path is None else Path(error.path).name
+        return LevelResult.of(level, [Finding("unreadable", place, error.what)])
+    except Exception as error:  # noqa: BLE001 - whatever a hostile archive raises, it does not pass
+        what = f"cannot be checked: {type(error).__name__}: {error}"
+        return LevelResult(level, Status.FAILED, (Finding("unreadable", "", what[:500]),))

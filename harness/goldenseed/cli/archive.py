@@ -1,0 +1,202 @@
+"""``goldenseed archive``: runs that a stranger can check years later, offline and without torch."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from goldenseed.archive.findings import Level, Status, Verification
+from goldenseed.baselines.store import BaselineStore
+from goldenseed.cli.common import Baselines, Reports, Run, find_run
+from goldenseed.cli.exit_codes import ExitCode
+from goldenseed.cli.output import say, say_json
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import write_atomically
+
+if TYPE_CHECKING:
+    from goldenseed.archive.keys import Signer
+
+app = typer.Typer(
+    name="archive",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Archive runs so that anybody can check them, offline and without torch.",
+)
+KEY_VARIABLE = "GOLDENSEED_ARCHIVE_KEY"
+NOT_CHECKED = 10
+"""What ``verify`` ends with where no level failed and one was not checked.
+
+Added to the number of the first level that failed it says which that was: 11 to 14.
+"""
+
+
+@app.command("create")
+def create(
+    run: Run = "latest",
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            help="A new folder, or a file that ends in .zip; by default RUN.goldenseed.",
+            show_default=False,
+        ),
+    ] = None,
+    key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--key",
+            help=f"A private key to sign with; several are several signers. ${KEY_VARIABLE}, if "
+            "set, holds one as text.",
+            show_default=False,
+        ),
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Archive a run that left cases of its suites out.")
+    ] = False,
+    root: Annotated[
+        Path, typer.Option("--root", help="The folder that was pytest's root.")
+    ] = Path(),
+    reports: Reports = Path("reports"),
+    baselines: Baselines = Path("baselines"),
+) -> None:
+    """Archive RUN with all it was judged by: a folder or a zip file, the same bytes each time."""
+    from goldenseed.archive.create import create as create_archive
+    from goldenseed.archive.packed import SUFFIX, pack
+
+    record, folder = find_run(run, reports)
+    target = output or Path(f"{record.run_id}.goldenseed")
+    signers = _signers(key or [])
+    packed = target.suffix == SUFFIX
+    if packed and target.exists():
+        raise GoldenseedError("is there already", path=target, fix="name another with --output")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tmp-") as made:
+        place = Path(made) / "archive" if packed else target
+        remarks = create_archive(
+            record,
+            folder,
+            place,
+            root=root,
+            store=BaselineStore(baselines),
+            signers=signers,
+            partial=partial,
+        )
+        if packed:
+            pack(place, Path(made) / target.name)
+            (Path(made) / target.name).rename(target)
+    say(f"archive  {target}")
+    for signer in signers:
+        say(f"signed by {signer.public.fingerprint}")
+    for remark in remarks:
+        say(remark)
+
+
+def _signers(paths: list[Path]) -> tuple[Signer, ...]:
+    from goldenseed.archive.keys import read_signer, signer_of
+
+    found = [read_signer(path) for path in paths]
+    text = os.environ.get(KEY_VARIABLE)
+    if text:
+        found.append(signer_of(f"{text.strip()}\n".encode(), f"${KEY_VARIABLE}"))
+    return tuple(found)
+
+
+@app.command("keygen")
+def keygen(
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", help="Where to write KEY; KEY.pub beside it.")
+    ],
+) -> None:
+    """Make a key to sign archives with: ECDSA P-256, in OpenSSH's form."""
+    from goldenseed.archive.keys import generate
+
+    public = generate(output)
+    say(f"private  {output}  (keep it to yourself)")
+    say(f"public   {output}.pub  {public.fingerprint}")
+
+
+@app.command("verify")
+def verify(
+    path: Annotated[Path, typer.Argument(help="An archive: its folder or its zip file.")],
+    *,
+    trusted_key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--trusted-key",
+            help="A public key that you trust: a .pub file, a PEM file, or OpenSSH's allowed "
+            "signers. Never take it from the archive.",
+            show_default=False,
+        ),
+    ] = None,
+    levels: Annotated[
+        str, typer.Option("--levels", help="Which levels to check, parted by commas.")
+    ] = "1,2,3,4",
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--certificate", help="Write the answer as a page.", show_default=False),
+    ] = None,
+    statement: Annotated[
+        Path | None,
+        typer.Option(
+            "--statement",
+            help="Write the answer as an in-toto statement (SVR), not signed.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Check an archive: structure, fixity, signature and judgement, each with all its findings.
+
+    Exit code 0: every level passed. 11 to 14: that level is the first that failed. 10: none failed,
+    and not all were checked.
+    """
+    from goldenseed.archive.certificate import certificate_html
+    from goldenseed.archive.keys import read_trusted
+    from goldenseed.archive.reports import (
+        verification_document,
+        verification_lines,
+        verification_statement,
+    )
+    from goldenseed.archive.verify import verify as verify_archive
+
+    trusted = tuple(key for each in trusted_key or [] for key in read_trusted(each))
+    found = verify_archive(path, trusted=trusted, levels=_levels(levels))
+    if as_json:
+        say_json(verification_document(found))
+    else:
+        for line in verification_lines(found):
+            say(line)
+    if certificate is not None:
+        write_atomically(certificate, certificate_html(found).encode())
+        say(f"certificate  {certificate}", err=as_json)
+    if statement is not None:
+        write_atomically(statement, verification_statement(found))
+        say(f"statement  {statement}", err=as_json)
+    code = exit_code(found)
+    if code:
+        raise typer.Exit(code)
+
+
+def exit_code(found: Verification) -> int:
+    """Return 0 where all passed, 10 where something was not checked, else 10 + the failed level."""
+    if found.first_failed is not None:
+        return NOT_CHECKED + found.first_failed
+    unchecked = any(each.status is Status.NOT_CHECKED for each in found.levels)
+    return NOT_CHECKED if unchecked else ExitCode.FINE
+
+
+def _levels(text: str) -> tuple[Level, ...]:
+    try:
+        return tuple(Level(int(each)) for each in text.split(","))
+    except ValueError:
+        raise GoldenseedError(
+            f"--levels is {text!r}", fix="give numbers from 1 to 4, parted by commas: 1,2,4"
+        ) from None

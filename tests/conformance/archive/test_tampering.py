@@ -1,0 +1,248 @@
+"""Every kind of tampering is found, at the level that docs/archive-format.md names."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tampering import KINDS, RUN, Tampering, flipped, of_run, read, saved_again
+
+from goldenseed.archive import documents, layout, ssh_signatures
+from goldenseed.archive.attestations import write_attestations
+from goldenseed.archive.bag import digests_of, written_manifest
+from goldenseed.archive.findings import Level, Status, Verification
+from goldenseed.archive.keys import Signer, generate, read_signer, read_trusted
+from goldenseed.archive.ssh_signatures import armoured_signature
+from goldenseed.archive.tree import read_tree
+from goldenseed.archive.verify import verify
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.runs.folder import load_run
+
+HERE = Path(__file__).parent
+_CHEAP = (Level.STRUCTURE, Level.FIXITY, Level.SIGNATURE)
+_JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.none())
+GOOD = sorted(HERE.glob("good-*.zip"))
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("good")
+    with zipfile.ZipFile(GOOD[-1]) as packed:
+        packed.extractall(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    path = tmp_path_factory.mktemp("keys") / "signer"
+    generate(path)
+    return read_signer(path)
+
+
+@pytest.fixture
+def bag(good: Path, tmp_path: Path) -> Iterator[Path]:
+    shutil.copytree(good, tmp_path / "bag")
+    yield tmp_path / "bag"
+    subprocess.run(["rm", "-rf", tmp_path / "bag"], check=True)  # Python's own cannot go that deep
+
+
+def sealed(bag: Path, signer: Signer | None = None) -> None:
+    """Write all that follows from the payload anew, as somebody who knows the format would."""
+    payload = {k: v for k, v in read_tree(bag).files.items() if k.startswith("data/")}
+    try:
+        run = load_run(bag / layout.RUN)
+    except GoldenseedError:
+        run = None
+    if run is not None and (bag / layout.SUMMARY).exists():
+        (bag / layout.SUMMARY).write_bytes(documents.summary(run))
+        payload[layout.SUMMARY] = (bag / layout.SUMMARY).stat().st_size
+        (bag / layout.BAG_INFO).write_bytes(documents.bag_info(run, documents.oxum(payload)))
+        (bag / layout.CRATE).write_bytes(documents.crate(run, payload))
+    info = (bag / layout.BAG_INFO).read_text()
+    size = f"{documents.OXUM}{documents.oxum(payload)}"
+    (bag / layout.BAG_INFO).write_text(re.sub(rf"{documents.OXUM}\S+", size, info))
+    (bag / layout.MANIFEST).write_bytes(written_manifest(_digests(bag, payload)))
+    if signer is not None:
+        for path in (bag / layout.ATTESTATIONS).glob("*.sigstore.json"):
+            path.unlink()
+        if not any((bag / layout.ATTESTATIONS).iterdir()):
+            (bag / layout.ATTESTATIONS).rmdir()
+            if run is not None:
+                write_attestations(bag, [signer])
+    manifests = ("tagmanifest-sha256.txt", "data/")
+    tags = [name for name in read_tree(bag).files if not name.startswith(manifests)]
+    data = written_manifest(_digests(bag, tags))
+    (bag / layout.TAG_MANIFEST).write_bytes(data)
+    if signer is not None:
+        (bag / layout.signature_name(1)).write_bytes(armoured_signature(signer, data))
+
+
+def _digests(bag: Path, names: Iterable[str]) -> dict[str, str]:
+    return {name: each for name, each in digests_of(bag, names) if isinstance(each, str)}
+
+
+def codes(found: Verification, level: int) -> set[str]:
+    return {each.code for each in found.of(Level(level)).findings}
+
+
+@pytest.mark.parametrize("archive", GOOD, ids=lambda path: path.stem)
+def test_archives_of_every_version_of_the_format_verify(archive: Path) -> None:
+    found = verify(archive, trusted=read_trusted(HERE / "signer.pub"))
+    assert [each.status for each in found.levels] == [Status.PASSED] * 4
+    assert len(found.signers) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_an_edit_is_found_at_its_level(kind: Tampering, bag: Path) -> None:
+    kind.edit(bag)
+    found = verify(bag, levels=(Level.STRUCTURE, Level.FIXITY))
+    assert found.first_failed == kind.found
+    assert kind.code in codes(found, kind.found)
+
+
+SEALABLE = [each for each in KINDS if each.found == 2 or each.lied]
+
+
+@pytest.mark.parametrize("kind", SEALABLE[:3], ids=lambda kind: kind.name)
+def test_an_edit_with_new_manifests_is_not_the_trusted_signers(kind: Tampering, bag: Path) -> None:
+    kind.edit(bag)
+    sealed(bag)
+    found = verify(
+        bag,
+        trusted=read_trusted(HERE / "signer.pub"),
+        levels=(Level.STRUCTURE, Level.FIXITY, Level.SIGNATURE),
+    )
+    assert found.of(Level.FIXITY).status is Status.PASSED
+    assert "not_trusted" in codes(found, 3)
+
+
+@pytest.mark.parametrize("kind", SEALABLE, ids=lambda kind: kind.name)
+def test_a_lie_of_the_trusted_signer_is_found_by_judging_again(
+    kind: Tampering, bag: Path, signer: Signer
+) -> None:
+    kind.edit(bag)
+    sealed(bag, signer)
+    found = verify(bag, trusted=[signer.public])
+    assert found.of(Level.FIXITY).status is Status.PASSED
+    if kind.lied is None:
+        assert found.first_failed is None
+    else:
+        assert found.of(Level.SIGNATURE).status is Status.PASSED or kind.lied == "unreadable"
+        assert kind.lied in codes(found, 4)
+
+
+def test_the_same_pixels_saved_again_fail_in_fixity_and_not_in_judgement(bag: Path) -> None:
+    saved_again(bag)
+    found = verify(bag, trusted=read_trusted(HERE / "signer.pub"))
+    assert [each.status for each in found.levels] == [
+        Status.PASSED,
+        Status.FAILED,
+        Status.PASSED,
+        Status.PASSED,
+    ]
+
+
+@pytest.mark.parametrize("name", zipfile.ZipFile(GOOD[-1]).namelist())
+def test_one_flipped_bit_in_any_file_is_found(name: str, bag: Path) -> None:
+    flipped(name)(bag)
+    levels = (Level.STRUCTURE, Level.FIXITY, Level.SIGNATURE)
+    found = verify(bag, trusted=read_trusted(HERE / "signer.pub"), levels=levels)
+    assert found.first_failed is not None
+
+
+def test_a_trusted_key_is_told_by_its_bytes_alone(
+    bag: Path, signer: Signer, tmp_path: Path
+) -> None:
+    line = (HERE / "signer.pub").read_text().split(" ")
+    (tmp_path / "signer.pub").write_text(f"{signer.public.line} {line[2]}")
+    found = verify(bag, trusted=read_trusted(tmp_path / "signer.pub"), levels=[Level.SIGNATURE])
+    assert codes(found, 3) == {"not_trusted"}
+
+
+def test_a_signature_for_another_purpose_is_none(
+    bag: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(ssh_signatures, "NAMESPACE", "file")
+        sealed(bag, signer)
+    found = verify(bag, trusted=[signer.public], levels=[Level.SIGNATURE])
+    assert "bad_signature" in codes(found, 3)
+
+
+def test_an_envelope_of_another_run_is_found(bag: Path, signer: Signer, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(bag, other)
+    of_run(lambda run: run.update(run_id="another"))(other)
+    for each in (bag, other):
+        sealed(each, signer)
+    name = f"{layout.ATTESTATIONS}/test-result.sigstore.json"
+    shutil.copyfile(other / name, bag / name)
+    tags = [n for n in read_tree(bag).files if not n.startswith(("tagmanifest", "data/"))]
+    data = written_manifest(_digests(bag, tags))
+    (bag / layout.TAG_MANIFEST).write_bytes(data)
+    (bag / layout.signature_name(1)).write_bytes(armoured_signature(signer, data))
+    found = verify(bag, trusted=[signer.public])
+    assert found.first_failed == Level.SIGNATURE
+    assert codes(found, 3) == {"attestation_differs"}
+
+
+def test_an_unsigned_archive_is_not_checked_without_a_key_and_fails_with_one(
+    bag: Path, signer: Signer
+) -> None:
+    shutil.rmtree(bag / layout.ATTESTATIONS)
+    (bag / layout.signature_name(1)).unlink()
+    sealed(bag)
+    assert verify(bag).of(Level.SIGNATURE).status is Status.NOT_CHECKED
+    assert verify(bag, trusted=[signer.public]).first_failed == Level.SIGNATURE
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_no_random_edit_passes_or_crashes(data: st.DataObject, good: Path, tmp_path: Path) -> None:
+    bag = tmp_path / "edited"
+    shutil.rmtree(bag, ignore_errors=True)
+    shutil.copytree(good, bag)
+    name = data.draw(st.sampled_from(sorted(read_tree(bag).files)))
+    old = (bag / name).read_bytes()
+    start = data.draw(st.integers(0, len(old)))
+    end = data.draw(st.integers(start, min(len(old), start + 99)))
+    new = old[:start] + data.draw(st.binary(max_size=9)) + old[end:]
+    (bag / name).write_bytes(new)
+    found = verify(bag, trusted=read_trusted(HERE / "signer.pub"), levels=_CHEAP)
+    assert (found.first_failed is None) == (new == old)
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_no_edit_of_the_record_crashes_the_judge(
+    data: st.DataObject, good: Path, tmp_path: Path
+) -> None:
+    bag = tmp_path / "edited"
+    if not bag.exists():
+        shutil.copytree(good, bag)
+    document = read(good / RUN)
+    place, found = document, None
+    while isinstance(place, dict | list) and place:
+        found, key = (
+            place,
+            data.draw(
+                st.sampled_from(list(place) if isinstance(place, dict) else range(len(place)))
+            ),
+        )
+        place = place[key]
+    found[key] = data.draw(_JSON)
+    (bag / RUN).write_text(json.dumps(document))
+    result = verify(bag, levels=[Level.JUDGEMENT]).of(Level.JUDGEMENT)
+    assert not any("cannot be checked" in each.what for each in result.findings)
