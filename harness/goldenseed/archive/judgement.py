@@ -102,16 +102,21 @@ def _read(root: Path, tree: Tree, project: Path) -> _Archived:
 
 
 def _other_release(archived: _Archived) -> bool:
-    """Whether another release judged the run: it may word its reasons otherwise."""
-    here = documents.package_version()
-    by = {str(each.get(_VERSION, "unknown")) for each in _environments(archived.run)}
-    others = sorted(by - {here})
-    if others:
-        archived.notes.append(
-            f"the run was judged by release {', '.join(others)} and again by {here}: what they say "
-            "in words, and their diagnoses, were not compared"
-        )
-    return bool(others)
+    """Whether other code than this judged the run or made the archive: it may say less, or more."""
+    ours = documents.package_document()
+    here = f"{ours['version']} ({str(ours['files_sha256'])[:12]})"
+    made = read_json(archived.root / layout.PACKAGE, layout.TEXT_LIMIT)
+    known = made if isinstance(made, dict) else {}
+    maker = f"{known.get('version')} ({str(known.get('files_sha256'))[:12]})"
+    judges = {str(each.get(_VERSION, "unknown")) for each in _environments(archived.run)}
+    if maker == here and judges <= {ours["version"]}:
+        return False
+    by = ", ".join(sorted(judges))
+    archived.notes.append(
+        f"the run was judged by release {by}, archived by {maker} and judged again by {here}: what "
+        "they say in words, their diagnoses and summaries were not compared"
+    )
+    return True
 
 
 def _environments(run: RunRecord) -> Iterable[Mapping[str, object]]:
