@@ -74,6 +74,18 @@ def test_what_its_baselines_became_after_a_run_is_not_in_its_archive(folder: Pat
     assert {case["verdict"] for case in record["cases"]} == {"new"}
 
 
+def test_archives_in_a_folder_are_listed_as_they_say(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "made", tmp_path / "a")
+    goldenseed(folder, "archive", "create", "--output", str(tmp_path / "b.zip"))
+    (tmp_path / "c.zip").write_bytes(b"no archive")
+    trusted = ("--trusted-key", str(folder / "key.pub"))
+    first, second = goldenseed(
+        folder, "archive", "list", str(tmp_path), *trusted
+    ).stdout.splitlines()
+    assert (first[:1], "tiny  4 new  signed by SHA256:" in first) == ("a", True)
+    assert (second[:5], second.endswith("4 new  not signed")) == ("b.zip", True)
+
+
 def test_a_run_whose_suite_changed_since_is_not_archived(project: Path) -> None:
     suite = project / "tiny.suite.yaml"
     suite.write_text(suite.read_text().replace("min_ssim: 0.999", "min_ssim: 0.5"))

@@ -10,35 +10,60 @@ from itertools import zip_longest
 RELATIVE = 1e-6
 """How far a metric may be from what another machine's NumPy makes of the same pixels."""
 ABSOLUTE = 1e-9
+WHOLE = frozenset(
+    {"alternatives", "content", "content_limits", "in_force", "limit_sources", "limits", "recipe"}
+)
+"""The keys of a record below which nothing may be left out: who drops a gate hides it."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 _ABSENT = object()
 
 
 def differences(
-    found: object, wanted: object, without: Collection[str] = (), place: str = ""
+    found: object,
+    wanted: object,
+    without: Collection[str] = (),
+    place: str = "",
+    *,
+    unsaid: bool = False,
 ) -> Iterator[tuple[str, object, object]]:
     """Yield the dotted place of each difference, with both values; keys in ``without`` are left.
 
-    Texts may differ in the last digit of the numbers that stand in them.
+    With ``unsaid`` a key that ``found`` lacks is no difference, but for those of ``WHOLE``; else it
+    counts as None. Texts may differ in the last digit of the numbers that stand in them.
     """
     if isinstance(found, dict) and isinstance(wanted, dict):
         for key in {**found, **wanted}:
-            if key not in without:
+            if key not in without and (key in found or not unsaid):
                 inner = f"{place}.{key}" if place else str(key)
                 values = found.get(key, _ABSENT), wanted.get(key, _ABSENT)
                 said, is_so = map(_plain, values)
-                yield from differences(said, is_so, without, inner)
+                yield from differences(
+                    said, is_so, without, inner, unsaid=unsaid and key not in WHOLE
+                )
     elif isinstance(found, list) and isinstance(wanted, list):
         if len(found) != len(wanted):
             yield place, f"{len(found)} of them", f"{len(wanted)}"
         for index, values in enumerate(zip_longest(found, wanted)):
-            yield from differences(*values, without, f"{place}.{index}" if place else str(index))
+            inner = f"{place}.{index}" if place else str(index)
+            yield from differences(*values, without, inner, unsaid=unsaid)
     elif not same(found, wanted):
         yield place, found, wanted
 
 
 def _plain(value: object) -> object:
     return None if value is _ABSENT else value
+
+
+def as_written(document: object, written: object) -> object:
+    """Return ``document`` without the keys that ``written``, the same as it was read, lacks.
+
+    A record of an earlier release says nothing of what it did not know.
+    """
+    if isinstance(document, dict) and isinstance(written, dict):
+        return {k: as_written(v, written[k]) for k, v in document.items() if k in written}
+    if isinstance(document, list) and isinstance(written, list):
+        return [as_written(*each) for each in zip(document, written, strict=False)]
+    return document
 
 
 def same(found: object, wanted: object) -> bool:

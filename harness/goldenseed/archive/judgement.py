@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from goldenseed.archive import documents, layout
-from goldenseed.archive.differences import differences
+from goldenseed.archive.differences import as_written, differences
 from goldenseed.archive.findings import Finding, Level, LevelResult, Status
 from goldenseed.archive.kept_files import check_kept_files
 from goldenseed.archive.locks import check_locks
@@ -72,7 +72,7 @@ def check_judgement(root: Path, tree: Tree, tell_run: Callable[[str], object]) -
             *_accounted(archived),
             *_overall(archived),
             *_cases(archived, rejudging, _IN_WORDS if other else frozenset()),
-            *_sets(archived),
+            *_sets(archived, other=other),
             *check_locks(archived.run, archived.suites),
             *_documents(archived, tree, other=other),
         ]
@@ -102,16 +102,21 @@ def _read(root: Path, tree: Tree, project: Path) -> _Archived:
 
 
 def _other_release(archived: _Archived) -> bool:
-    """Whether another release judged the run: it may word its reasons otherwise."""
-    here = documents.package_version()
-    by = {str(each.get(_VERSION, "unknown")) for each in _environments(archived.run)}
-    others = sorted(by - {here})
-    if others:
-        archived.notes.append(
-            f"the run was judged by release {', '.join(others)} and again by {here}: what they say "
-            "in words, and their diagnoses, were not compared"
-        )
-    return bool(others)
+    """Whether other code than this judged the run or made the archive: it may say less, or more."""
+    ours = documents.package_document()
+    here = f"{ours['version']} ({str(ours['files_sha256'])[:12]})"
+    made = read_json(archived.root / layout.PACKAGE, layout.TEXT_LIMIT)
+    known = made if isinstance(made, dict) else {}
+    maker = f"{known.get('version')} ({str(known.get('files_sha256'))[:12]})"
+    judges = {str(each.get(_VERSION, "unknown")) for each in _environments(archived.run)}
+    if maker == here and judges <= {ours["version"]}:
+        return False
+    by = ", ".join(sorted(judges))
+    archived.notes.append(
+        f"the run was judged by release {by}, archived by {maker} and judged again by {here}: what "
+        "they say in words, their diagnoses and summaries were not compared"
+    )
+    return True
 
 
 def _environments(run: RunRecord) -> Iterable[Mapping[str, object]]:
@@ -181,15 +186,23 @@ def _cases(
         except GoldenseedError as error:
             yield Finding("cannot_judge", name, error.what)
             continue
-        yield from _differing(name, stated, expected, in_words)
+        yield from _differing(name, (stated, raw), expected, in_words)
 
 
 def _differing(
-    name: str, stated: CaseRecord, expected: CaseRecord, in_words: frozenset[str]
+    name: str,
+    stated: tuple[CaseRecord, object],
+    expected: CaseRecord,
+    in_words: frozenset[str],
 ) -> Iterator[Finding]:
-    """Name each field in which a record is not what its image and its suite make of it."""
-    found, wanted = (each.model_dump(mode="json") for each in (stated, expected))
-    for place, said, is_so in differences(found, wanted, in_words):
+    """Name each field in which a record is not what its image and its suite make of it.
+
+    ``stated`` is the record and the JSON that it was read from.
+    """
+    record, raw = stated
+    found, wanted = (each.model_dump(mode="json") for each in (record, expected))
+    said_then = as_written(found, raw) if in_words else found
+    for place, said, is_so in differences(said_then, wanted, in_words, unsaid=bool(in_words)):
         key = place.partition(".")[0]
         what = f"the record says {place} {_short(said)}, and it is {_short(is_so)}"
         yield Finding(f"{key}_differs", name, what)
@@ -200,7 +213,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 100 else f"{text[:99]}…"  # noqa: PLR2004 - a line
 
 
-def _sets(archived: _Archived) -> Iterator[Finding]:
+def _sets(archived: _Archived, *, other: bool) -> Iterator[Finding]:
     """Hold the images against each other again, as the suites ask."""
     wanted: list[SetRecord] = []
     for place, suite in archived.suites.items():
@@ -211,7 +224,7 @@ def _sets(archived: _Archived) -> Iterator[Finding]:
     expected = [each.model_dump(mode="json") for each in wanted]
     for each in (*found, *expected):
         each["error"] = bool(each.get("error"))  # its words name places of the machine
-    for place, said, is_so in differences(found, expected):
+    for place, said, is_so in differences(found, expected, unsaid=other):
         what = f"the record says {_short(said)}, and it is {_short(is_so)}"
         yield Finding("set_differs", f"sets.{place}", what)
 

@@ -25,6 +25,7 @@ _ARCHIVED = (Suite, InputFile, MaskSpec, NoiseSpec)
 """What names files that are archived; what else a suite names is a model's, and described."""
 _CONFIGURATION = ("model_index.json", "config.json", "scheduler_config.json")
 _CONFIGURATION_LIMIT = 2**20
+_MOST_MODEL_FILES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,8 @@ def read_models(archive: Path) -> dict[str, int]:
     found = read_json(path, TEXT_LIMIT)
     if not isinstance(found, dict) or not all(type(size) is int for size in found.values()):
         raise GoldenseedError("is no list of files with their bytes", path=path)
+    if len(found) > _MOST_MODEL_FILES:
+        raise GoldenseedError(f"lists more than {_MOST_MODEL_FILES:,} files", path=path)
     return found
 
 

@@ -123,6 +123,29 @@ def keygen(
     say(f"public   {output}.pub  {public.fingerprint}")
 
 
+@app.command("list")
+def list_archives(
+    folder: Annotated[Path, typer.Argument(help="A folder in which archives lie.")],
+    *,
+    trusted_key: Annotated[
+        list[Path] | None,
+        typer.Option("--trusted-key", help="A public key that you trust.", show_default=False),
+    ] = None,
+) -> None:
+    """List the archives in FOLDER as they say: date, profile, suites, outcome, signer.
+
+    Of what they hold nothing is verified: see `goldenseed archive verify`.
+    """
+    from goldenseed.archive.keys import read_trusted
+    from goldenseed.archive.listing import listed
+
+    if not folder.is_dir():
+        raise GoldenseedError("is no folder", path=folder, fix="name the folder of the archives")
+    trusted = tuple(key for each in trusted_key or [] for key in read_trusted(each))
+    for each in listed(folder, trusted):
+        say(each.line)
+
+
 @app.command("verify")
 def verify(
     path: Annotated[Path, typer.Argument(help="An archive: its folder or its zip file.")],

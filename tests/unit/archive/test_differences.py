@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from goldenseed.archive.differences import differences, same
+from goldenseed.archive.differences import as_written, differences, same
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,20 @@ def test_each_difference_is_named_by_its_place() -> None:
         "c",
         "d",
     }
+
+
+def test_a_key_that_an_older_record_did_not_know_is_no_difference_but_a_gate_is() -> None:
+    found = {"verdict": "warn", "baseline": {"profile": "x"}, "limits": {}}
+    wanted = {
+        "verdict": "warn",
+        "baseline": {"profile": "x", "reason": "new"},
+        "limits": {"min_ssim": 0.9},
+        "added": 1,
+    }
+    assert [each[0] for each in differences(found, wanted, unsaid=True)] == ["limits.min_ssim"]
+    assert len(list(differences(found, wanted))) == 3
+
+
+def test_what_a_reader_adds_to_a_record_was_not_written_there() -> None:
+    read = {"a": 1, "new": None, "list": [{"b": 2, "new": None}]}
+    assert as_written(read, {"a": 1, "list": [{"b": 2}]}) == {"a": 1, "list": [{"b": 2}]}

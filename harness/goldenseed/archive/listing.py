@@ -1,0 +1,100 @@
+"""What archives say of themselves, in a list: nothing is verified but whose signature it is."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from goldenseed.archive import layout
+from goldenseed.archive.packed import SUFFIX
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import read_regular
+from goldenseed.runs.folder import RECORD_LIMIT_BYTES, load_run
+from goldenseed.runs.record import RunRecord
+
+if TYPE_CHECKING:
+    from goldenseed.archive.keys import PublicKey
+
+_RECORD = f"{layout.RUN}/run.json"
+_SIGNATURE = layout.signature_name(1)
+_SMALL = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One archive, as it says."""
+
+    path: Path
+    run: RunRecord | None
+    signer: str
+    """The first signer's fingerprint where that is a trusted key; else that it is not."""
+    problem: str = ""
+
+    @property
+    def line(self) -> str:
+        """The archive in a line: path, date, profile, suites, outcome, signer."""
+        if self.run is None:
+            return f"{self.path.name}  {self.problem}"
+        suites = ", ".join(dict.fromkeys(case.suite for case in self.run.cases)) or "no suite"
+        counts = ", ".join(f"{n} {verdict.value}" for verdict, n in self.run.counts().items())
+        when = f"{self.run.started:%Y-%m-%d %H:%M}"
+        parts = (self.path.name, when, self.run.profile or "unknown", suites, counts, self.signer)
+        return "  ".join(parts)
+
+
+def listed(folder: Path, trusted: Sequence[PublicKey]) -> Iterator[Listed]:
+    """Yield the archives that lie in ``folder``, folders and zip files, by name."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and (path / layout.TAG_MANIFEST).is_file():
+            yield _listed(path, path, trusted)
+        elif path.suffix == SUFFIX and zipfile.is_zipfile(path):
+            with tempfile.TemporaryDirectory(prefix="goldenseed-") as made:
+                try:
+                    found = _extracted(path, Path(made))
+                except (GoldenseedError, zipfile.BadZipFile, OSError, RuntimeError) as error:
+                    yield Listed(path, None, "", f"cannot be read: {error}")
+                    continue
+                if found:
+                    yield _listed(path, Path(made), trusted)
+
+
+def _extracted(path: Path, target: Path) -> bool:
+    """Take out what a list needs; say whether it is an archive."""
+    limits = {_RECORD: RECORD_LIMIT_BYTES, layout.TAG_MANIFEST: layout.TEXT_LIMIT}
+    limits[_SIGNATURE] = _SMALL
+    with zipfile.ZipFile(path) as packed:
+        names = {*packed.namelist()}
+        for name, limit in limits.items():
+            if name in names:
+                with packed.open(name) as file:
+                    data = file.read(limit + 1)
+                if len(data) > limit:
+                    raise GoldenseedError(f"{name} is too large")
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                (target / name).write_bytes(data)
+    return layout.TAG_MANIFEST in names
+
+
+def _listed(path: Path, root: Path, trusted: Sequence[PublicKey]) -> Listed:
+    try:
+        return Listed(path, load_run(root / layout.RUN), _signer(root, trusted))
+    except GoldenseedError as error:
+        return Listed(path, None, "", f"cannot be read: {error.what}")
+
+
+def _signer(root: Path, trusted: Sequence[PublicKey]) -> str:
+    if not (root / _SIGNATURE).is_file():
+        return "not signed"
+    if not trusted:
+        return "signed, by nobody known"
+    from goldenseed.archive.ssh_signatures import read_signature
+
+    signature = read_signature(read_regular(root / _SIGNATURE, _SMALL))
+    data = read_regular(root / layout.TAG_MANIFEST, layout.TEXT_LIMIT)
+    if signature.key in trusted and signature.fault(data) is None:
+        return f"signed by {signature.key.fingerprint}"
+    return "signed, by nobody trusted"
