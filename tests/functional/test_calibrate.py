@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from goldenseed.runs.folder import load_run
+
 if TYPE_CHECKING:
     from functional.conftest import Project
 
@@ -186,6 +188,12 @@ def test_cases_with_different_schedulers_are_calibrated_together(
     done = project.command("calibrate", "tiny.suite.yaml", "-n", "2")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("2 images, all identical") == 2
+    (folder,) = (project.path / "reports").glob("calibrate-*")
+    assert f"report  reports/{folder.name}/index.html" in done.stdout
+    record = load_run(folder)
+    assert {case.id for case in record.cases} == {"red-apple[run-2,seed=1]", "euler[run-2,seed=1]"}
+    assert {case.verdict.value for case in record.cases} == {"identical"}
+    assert "2 cases measured by 2 runs&#58; 2 identical" in (folder / "summary.md").read_text()
     found = [
         json.loads((project.path / "baselines" / "tiny" / f"{case}[seed=1].json").read_text())
         for case in ("red-apple", "euler")

@@ -85,7 +85,15 @@ def test_the_report_shows_the_other_run_in_the_baseline_s_place(project: Project
         assert place is not None
         assert decode(folder / place).size == (32, 32)
         assert place in (folder / "index.html").read_text()
-    assert "which together: " in (folder / "index.html").read_text()
+    page, summary = (folder / "index.html").read_text(), (folder / "summary.md").read_text()
+    assert "which together: " in page
+    assert "which together&#58; " in summary
+    assert "environments&#58; both " in summary
+    for name in ("index.html", "summary.md"):
+        (folder / name).unlink()
+    assert project.command("report", str(folder)).returncode == 0
+    assert (folder / "index.html").read_text() == page
+    assert (folder / "summary.md").read_text() == summary
 
 
 def test_the_report_of_a_comparison_lands_among_the_runs_and_images_can_be_accepted_from_it(

@@ -60,6 +60,10 @@ FINE = [
 REFUSED = [
     "accept nothing --reason x",
     "accept a nothing --reason x",
+    "archive create nothing",
+    "archive keygen --output no.png",
+    "archive verify nothing",
+    "archive verify black.png",
     "calibrate nothing.suite.yaml",
     "compare black.png no.png",
     "compare black.png nothing.png",
@@ -102,7 +106,8 @@ def test_what_cannot_be_done_ends_with_2_and_says_why(folder: Path, words: str):
 
 def test_each_verb_was_tried():
     tried = {words.split()[0] for words in (*FINE, *REFUSED)}
-    assert set(FOUND) == {each.name for each in app.registered_commands} <= tried
+    groups = {each.typer_instance.info.name for each in app.registered_groups}
+    assert set(FOUND) == {each.name for each in app.registered_commands} | groups <= tried
 
 
 def test_decisions_and_locks_end_with_0_and_a_difference_with_1(project: Project):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.pixels import decode
+from goldenseed.runs.folder import load_run
 from goldenseed.suite.loading import load_suite
 from goldenseed.tools.probe.change import Change
 from goldenseed.tools.probe.probing import Probe
@@ -128,6 +130,26 @@ def test_each_change_leaves_a_run_that_diff_takes(place: Path, found: dict[str, 
     assert f"paired 1: 1 {found['bfloat16']['verdict']}" in result.stdout
     assert "float32" in result.stdout
     assert "bfloat16" in result.stdout
+
+
+def test_the_page_shows_each_image_against_the_unchanged_one(
+    place: Path, found: dict[str, Any], probed: subprocess.CompletedProcess[str]
+):
+    (folder,) = place.glob("reports/probe-*")
+    assert f"report  reports/{folder.name}/index.html" in probed.stdout
+    record = load_run(folder)
+    cases = {case.alternatives["change"]: case for case in record.cases}
+    assert set(cases) == {name for name, each in found.items() if each["verdict"]}
+    moved = cases["bfloat16"]
+    assert (moved.id, moved.verdict) == ("cartoon[bfloat16,seed=1]", found["bfloat16"]["verdict"])
+    assert moved.baseline is not None
+    for picture in (moved.image, moved.baseline.image, moved.difference):
+        assert decode(folder / str(picture)).size == (32, 32)
+    assert record.environment_of(moved) != record.environment
+    summary = (folder / "summary.md").read_text()
+    assert summary.startswith("## Golden images: Moves ")
+    assert "| bfloat16 | " in summary
+    assert "goldenseed accept" not in (folder / "index.html").read_text()
 
 
 def test_the_table_is_left_as_markdown(place: Path, found: dict[str, Any]):

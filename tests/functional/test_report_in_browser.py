@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
+from goldenseed.cli.main import app
 from goldenseed.reporting import run_view, write_report
 from goldenseed.runs.record import CaseRecord
 from goldenseed.verdict.model import Reason, Verdict
@@ -390,3 +393,36 @@ def test_strings_of_100_kb_are_shown_as_text_and_widen_nothing(
     assert page.execute_script(shown) == long
     assert page.execute_script("return document.querySelectorAll('main b').length") == 0
     settled(page, f"{TOO_WIDE}.length === 0", seconds=2)
+
+
+@pytest.fixture
+def compared(tmp_path: Path) -> Path:
+    """The page of ``goldenseed compare`` on two folders with a hostile name."""
+    for folder, level in (("a", 20), ("b", 60)):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (16, 16), (10, 20, 30)).save(tmp_path / folder / "same.png")
+        Image.new("RGB", (16, 16), (10, level, 30)).save(tmp_path / folder / "<b>far #1.png")
+    folders = [str(tmp_path / each) for each in ("a", "b")]
+    done = CliRunner().invoke(app, ["compare", *folders, "--report", str(tmp_path / "report")])
+    assert done.exit_code == 1, done.output
+    return tmp_path / "report/index.html"
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1400, False), (400, True)])
+def test_what_a_verb_found_is_shown_on_the_same_page_and_decided_nowhere(
+    browser: Chrome, compared: Path, width: int, *, dark: bool
+):
+    with seen_at(browser, width, dark=dark):
+        page = opened(browser, compared)
+        assert page.execute_script(f"return {TOO_WIDE}") == []
+        assert violations(page) == []
+        text = page.execute_script("return document.body.innerText")
+        assert "2 pairs: 1 identical, 1 beyond gate" in text
+        assert "max_peak_difference 1 (default)" in text
+        assert "Beyond a gate" in text
+        click(page, ".tile a")
+        assert "<b>far #1.png" in str(settled(page, OPEN))
+        shown = page.execute_script("return document.querySelector('#detail').innerText")
+        assert "goldenseed accept" not in shown
+        assert "goldenseed reject" not in shown
+        assert [each for each in page.get_log("browser") if each["level"] == "SEVERE"] == []

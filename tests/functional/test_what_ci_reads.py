@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import html
+import json
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -164,3 +169,37 @@ def test_printed_commands_name_folders_that_are_not_the_default_ones(project: Pr
     assert len(done.stdout.splitlines()) == 1
     assert (project.path / "gold").is_dir()
     assert not (project.path / "baselines").exists()
+
+
+def test_in_a_workflow_what_fails_is_annotated_at_its_line(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    (project.path / ".git").mkdir()
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    result = project.run("-k", "apple and 1")
+    (line,) = [each for each in result.outlines if each.startswith("::")]
+    assert line.startswith("::error file=tiny.suite.yaml,line=8,title=golden new%3A tiny%3A%3Ared")
+    (issue,) = json.loads((project.path / "reports/latest/code-quality.json").read_text())
+    assert issue["location"] == {"path": "tiny.suite.yaml", "lines": {"begin": 8}}
+    assert "1 of 1 fail" in (project.path / "reports/latest/badge.svg").read_text()
+    result = project.run("-k", "apple and 1", "--golden-annotations=off")
+    assert not [each for each in result.outlines if each.startswith("::")]
+
+
+@pytest.mark.parametrize(("browser", "code"), [("echo opened %s", 0), ("/nowhere/browser", 2)])
+def test_the_page_is_opened_in_the_browser_that_is_named(project: Project, browser: str, code: int):
+    """In a process of its own, because Python looks for browsers once a process."""
+    project.accept_all()
+    page = (project.path / "reports/latest/index.html").resolve()
+    program = Path(sys.executable).with_name("goldenseed")
+    done = subprocess.run(
+        [program, "report", "--open"],
+        cwd=project.path,
+        env={"BROWSER": browser, "PATH": "/nowhere" if code else os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert (f"opened {page.as_uri()}" in done.stdout) is not bool(code)
+    assert ("no browser could be started" in done.stderr) is bool(code)

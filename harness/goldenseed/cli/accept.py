@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,11 +24,12 @@ from goldenseed.cli.common import (
 )
 from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.review.commit import Committing
+from goldenseed.review.commit import Committing, message_of, message_of_folders
 from goldenseed.review.decisions import Marked, Place, marked, read_decisions
 from goldenseed.review.desk import Applied, Desk
+from goldenseed.review.folders import is_of_folders, take_over
 from goldenseed.runs.candidates import open_cases, who_accepts
-from goldenseed.runs.record import CaseRecord
+from goldenseed.runs.record import CaseRecord, RunRecord
 
 _HOW = 'goldenseed accept RUN SUITE::CASE --reason "…", or goldenseed accept --from decisions.json'
 DryRun = Annotated[
@@ -95,9 +97,12 @@ def accept(
         raise GoldenseedError("--reason is missing", fix=_HOW)
     document = None if decisions is None else read_decisions(decisions)
     record, folder = find_run(run or (document.run if document else ""), reports)
-    store = BaselineStore(baselines)
-    desk = Desk(record, folder, store, by or who_accepts(Path.cwd()), Path.cwd(), replace=replace)
-    committing = Committing.checked(store) if commit and not dry_run else None
+    if document is not None and decisions is not None and is_of_folders(record):
+        _take_over(record, marked(document, record, decisions), dry_run, commit, by)
+        return
+    desk = _desk(record, folder, baselines, by)
+    desk = dataclasses.replace(desk, replace=replace)
+    committing = Committing.checked(baselines) if commit and not dry_run else None
     if document is None or decisions is None:
         chosen, left_out, named = _decided_on(desk, choose_cases(record, cases), "accept", reason)
         if overrule and not named:
@@ -118,6 +123,31 @@ def accept(
     _commit(committing, desk, done)
 
 
+def _desk(record: RunRecord, folder: Path, baselines: Path, by: str | None) -> Desk:
+    who = by or who_accepts(Path.cwd())
+    return Desk(record, folder, BaselineStore(baselines), who, Path.cwd())
+
+
+def _take_over(
+    record: RunRecord,
+    decided: Sequence[Marked],
+    dry_run: bool,  # noqa: FBT001 - an option
+    commit: bool,  # noqa: FBT001 - likewise
+    by: str | None,
+) -> None:
+    """Copy accepted pictures of one folder over those of the other, and say which."""
+    root = Path(record.options["a"])
+    committing = Committing.checked(root) if commit and not dry_run else None
+    files = take_over(record, decided, dry_run=dry_run)
+    for path in files:
+        say(f"{'would write' if dry_run else 'wrote'} {path}")
+    say(f"{len(files):,} of {len(decided):,} were accepted; nothing else is changed")
+    if committing is not None:
+        message = message_of_folders(record, decided, by or who_accepts(Path.cwd()))
+        made = committing.commit(files, message)
+        say(f"committed {made[:12]}" if made else "nothing to commit: git has it already")
+
+
 def reject(
     run: Run,
     cases: Cases = None,
@@ -135,9 +165,8 @@ def reject(
             "reject wants its cases named", fix="goldenseed reject RUN SUITE::CASE --reason WHY"
         )
     record, folder = find_run(run, reports)
-    store = BaselineStore(baselines)
-    desk = Desk(record, folder, store, by or who_accepts(Path.cwd()), Path.cwd())
-    committing = Committing.checked(store) if commit and not dry_run else None
+    desk = _desk(record, folder, baselines, by)
+    committing = Committing.checked(baselines) if commit and not dry_run else None
     chosen, left_out, _ = _decided_on(desk, choose_cases(record, cases), "reject", reason)
     done = desk.apply(chosen, dry_run=dry_run)
     _tell(done, chosen, left_out, dry_run=dry_run)
@@ -161,7 +190,8 @@ def _decided_on(
 def _commit(committing: Committing | None, desk: Desk, done: Applied) -> None:
     if committing is None:
         return
-    made = committing.commit(desk.record, done.steps, desk.by)
+    files = desk.store.files_of(done.steps)
+    made = committing.commit(files, message_of(desk.record, done.steps, desk.by))
     say(f"committed {made[:12]}" if made else "nothing to commit: git has it already")
 
 

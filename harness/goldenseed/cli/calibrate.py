@@ -9,13 +9,14 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.baselines.candidate import Measurement
-from goldenseed.baselines.entry import Pattern
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import Baselines, By, Device, Reports, choose_changes, choose_suite_cases
 from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.reporting.calibration import calibration_lines, calibration_record
+from goldenseed.reporting.writing import write_verb
 from goldenseed.runs.candidates import who_accepts
+from goldenseed.runs.comparison import StoredRun
 from goldenseed.runs.folder import new_run_id
 from goldenseed.runs.inputs import refuse_accepted_inputs
 from goldenseed.suite.loading import load_suite
@@ -66,11 +67,13 @@ def calibrate(
     chosen = choose_suite_cases(loaded, cases)
     refuse_accepted_inputs(chosen, "calibrate")
     store = BaselineStore(baselines)
+    began = datetime.now(UTC)
+    folder = reports / f"calibrate-{new_run_id(began)}"
     calibration = Calibration(
         probe=Probe(
             suite=loaded,
             cases=chosen,
-            folder=reports / f"calibrate-{new_run_id(datetime.now(UTC))}",
+            folder=folder,
             device=device,
             timeout_seconds=timeout,
         ),
@@ -80,19 +83,11 @@ def calibrate(
         exact=exact,
     )
     who = by or who_accepts(Path.cwd())
-    found = calibration.run(who, lambda line: say(line, err=True))
+    runs: list[StoredRun] = []
+    found = calibration.run(who, lambda line: say(line, err=True), runs.append)
     store.measured(found, by=who)
-    for each in found:
-        say(f"{each.unchanged.name}: {_in_words(each)}")
-
-
-def _in_words(found: Measurement) -> str:
-    kept = found.tolerance
-    match kept.pattern:
-        case Pattern.IDENTICAL:
-            return f"{kept.images} images, all identical"
-        case Pattern.MODES:
-            return f"{kept.images} images in modes, {len(found.modes)} newly accepted"
-        case Pattern.ENVELOPE:
-            limits = ", ".join(f"{name} {limit:.3g}" for name, limit in kept.limits.items())
-            return f"{kept.images} images in an envelope: {limits}"
+    for line in calibration_lines(found):
+        say(line)
+    ended = datetime.now(UTC)
+    record = calibration_record(runs, found, folder, started=began, finished=ended)
+    say(f"report  {write_verb(record, folder)}")

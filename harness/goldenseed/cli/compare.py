@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +12,20 @@ import typer
 
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
+from goldenseed.cli.report_folder import check_report_folder
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.compare import ComparisonDocument, ImageComparison, Outcome
-from goldenseed.images.folders import judge_files, not_looked_at, pair_files, usable_cores
+from goldenseed.images.folders import FilePair, judge_files, not_looked_at, pair_files, usable_cores
 from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.images.terms import Region, Terms, terms_of
 from goldenseed.reporting.comparison import gate_line, pair_counts, pair_lines
 from goldenseed.reporting.words import visible
+from goldenseed.reporting.writing import write_verb
+from goldenseed.runs.compared_files import SUITE, case_of_files
+from goldenseed.runs.folder import new_run_id
+from goldenseed.runs.parts import Block, VerbRecord
+from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.runs.stored import Pictures
 
 _REGION = 4
 
@@ -56,6 +64,10 @@ def compare(
         int | None,
         typer.Option("--jobs", min=1, help="Processes; by default one a core.", show_default=False),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Folder for a report with pictures.", show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Judge images by pixels alone: identical, within the gates, or beyond a gate.
@@ -70,17 +82,67 @@ def compare(
         mask=mask,
         ignore=[_region(text) for text in ignore or ()],
     )
+    began = datetime.now(UTC)
+    if report is not None:
+        folders = [each for each in (a, b) if each.is_dir()]
+        check_report_folder(report, f"{SUITE}-", compared=folders)
     found = pair_files(a, b)
     counts: Counter[Outcome] = Counter()
+    cases: list[CaseRecord] = []
     judged = judge_files(found.pairs, terms, jobs=jobs or usable_cores())
-    counted = _counted(judged, counts)
+    kept = (
+        judged
+        if report is None
+        else _kept(zip(found.pairs, judged, strict=True), terms, report, cases)
+    )
+    counted = _counted(kept, counts)
     if as_json:
         document = _document(a, b, terms, tuple(counted), found.not_looked_at)
         say_json(document.model_dump(mode="json"))
     else:
         _say(counted, counts, terms, found.not_looked_at)
+    if report is not None:
+        notes = _notes(a, b, terms, found.not_looked_at)
+        record = _record(cases, counts, notes, began)
+        say(f"report  {write_verb(record, report)}", err=as_json)
     if code := _exit_code(counts):
         raise typer.Exit(code)
+
+
+def _kept(
+    judged: Iterable[tuple[FilePair, ImageComparison]],
+    terms: Terms,
+    folder: Path,
+    cases: list[CaseRecord],
+) -> Iterator[ImageComparison]:
+    """Keep the pictures of each pair as it is judged, and add its record to ``cases``."""
+    pictures = Pictures(folder)
+    for pair, found in judged:
+        cases.append(case_of_files(pair, found, terms, pictures))
+        yield found
+
+
+def _notes(a: Path, b: Path, terms: Terms, unread: Mapping[str, int]) -> tuple[str, ...]:
+    said = [f"A: {a}", f"B: {b}", gate_line(terms.limits)]
+    return (*said, not_looked_at(unread)) if unread else tuple(said)
+
+
+def _record(
+    cases: Iterable[CaseRecord], counts: Counter[Outcome], notes: tuple[str, ...], began: datetime
+) -> RunRecord:
+    return RunRecord(
+        run_id=f"{SUITE}-{new_run_id(began)}",
+        started=began,
+        finished=datetime.now(UTC),
+        complete=True,
+        cases=tuple(cases),
+        verb=VerbRecord(
+            name="compare",
+            passed=not _exit_code(counts),
+            outcome=pair_counts(counts),
+            notes=(Block(notes),),
+        ),
+    )
 
 
 def _say(

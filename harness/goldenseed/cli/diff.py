@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,29 +12,22 @@ import typer
 from goldenseed.cli.common import Reports, find_run
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
-from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import open_regular
-from goldenseed.reporting.commands import Place
+from goldenseed.cli.report_folder import check_report_folder
 from goldenseed.reporting.comparison import comparison_blocks
 from goldenseed.reporting.documents import comparison_document
-from goldenseed.reporting.html import write_report
 from goldenseed.reporting.terminal import block_lines
-from goldenseed.reporting.view import Block, run_view
 from goldenseed.reporting.words import visible
+from goldenseed.reporting.writing import write_verb
 from goldenseed.runs.comparison import (
-    RunComparison,
     StoredRun,
     compare_runs,
     comparison_id,
     comparison_record,
     layer_lines,
-    write_comparison_record,
 )
-from goldenseed.runs.folder import RECORD
 from goldenseed.runs.movement import movement_of
 from goldenseed.runs.pairing import CasePair, differences_by_pair, environments_of
-
-_HEAD_BYTES = 400
+from goldenseed.runs.parts import Block, VerbRecord
 
 RunA = Annotated[str, typer.Argument(help="The run in the baseline's place: path, id, latest.")]
 RunB = Annotated[str, typer.Argument(help="The run that is judged.")]
@@ -67,9 +60,10 @@ def diff(
     """
     began = datetime.now(UTC)
     a, b = (StoredRun(*find_run(name, reports)) for name in (run_a, run_b))
-    folder = report or reports / comparison_id(a.record, b.record)
+    run_id = comparison_id(a.record, b.record)
+    folder = report or reports / run_id
     if not no_report:
-        _refuse_to_overwrite(folder, a, b)
+        check_report_folder(folder, run_id, compared=(a.folder, b.folder))
     found = compare_runs(a, b, pictures=None if no_report else folder, progress=_shown)
     differences = differences_by_pair(a.record, b.record, found.pairing.pairs)
     environments = environments_of(found.pairing.pairs, differences)
@@ -82,47 +76,20 @@ def diff(
         blocks = comparison_blocks(found, environments, movement)
         for line in (*block_lines(blocks), *map(visible, layers)):
             say(line)
-    if not no_report:
-        notes = tuple(comparison_blocks(found, environments, movement, every_case=False))
-        page = _write_report(found, folder, began, notes)
-        say(f"report  {page}", err=as_json)
     unpaired = found.pairing.only_in_a or found.pairing.only_in_b
-    if not found.same or (unpaired and not common):
+    same = found.same and (common or not unpaired)
+    if not no_report:
+        notes = [*comparison_blocks(found, environments, movement, every_case=False)]
+        verb = VerbRecord(name="diff", passed=same, notes=(*notes, *_layers(layers)))
+        record = comparison_record(found, started=began, finished=datetime.now(UTC), verb=verb)
+        say(f"report  {write_verb(record, folder)}", err=as_json)
+    if not same:
         raise typer.Exit(ExitCode.FOUND)
 
 
-def _refuse_to_overwrite(folder: Path, a: StoredRun, b: StoredRun) -> None:
-    """Keep a report out of folders that hold something else, above all the runs themselves."""
-    if not folder.exists():
-        return
-    place = folder.resolve()
-    if place in {a.folder.resolve(), b.folder.resolve()}:
-        raise GoldenseedError(
-            "is the folder of a run that is compared", path=folder, fix="name another folder"
-        )
-    ours = (folder / RECORD).is_file() and comparison_id(a.record, b.record) in _head(
-        folder / RECORD
-    )
-    if not folder.is_dir() or (any(folder.iterdir()) and not ours):
-        raise GoldenseedError(
-            "holds something that is not this report", path=folder, fix="name an empty folder"
-        )
-
-
-def _head(file: Path) -> str:
-    """Read where a record names its run: nothing here depends on how long it is."""
-    with open_regular(file) as stream:
-        return stream.read(_HEAD_BYTES).decode(errors="replace")
-
-
-def _write_report(
-    found: RunComparison, folder: Path, began: datetime, notes: Sequence[Block]
-) -> Path:
-    record = comparison_record(found, started=began, finished=datetime.now(UTC))
-    write_comparison_record(record, folder)
-    return write_report(
-        run_view(record, folder, place=Place.of_folder(folder)), folder, notes=notes
-    )
+def _layers(lines: Sequence[str]) -> Iterator[Block]:
+    if lines:
+        yield Block(("at which layer the deep traces part:",), details=tuple(lines))
 
 
 def _shown(pairs: Iterable[CasePair]) -> Iterable[CasePair]:

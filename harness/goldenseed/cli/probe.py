@@ -15,7 +15,9 @@ from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import pretty_json, write_atomically
 from goldenseed.reporting.documents import probe_document
-from goldenseed.reporting.probe import probe_lines, probe_markdown
+from goldenseed.reporting.probe import probe_blocks, probe_markdown, probe_record
+from goldenseed.reporting.terminal import block_lines
+from goldenseed.reporting.writing import write_verb
 from goldenseed.runs.folder import new_run_id
 from goldenseed.runs.inputs import refuse_accepted_inputs
 from goldenseed.suite.loading import load_suite
@@ -60,7 +62,8 @@ def probe(
     loaded = load_suite(suite)
     chosen_cases = choose_suite_cases(loaded, cases, at_most=CASES)
     refuse_accepted_inputs(chosen_cases, "probe")
-    folder = reports / f"probe-{new_run_id(datetime.now(UTC))}"
+    began = datetime.now(UTC)
+    folder = reports / f"probe-{new_run_id(began)}"
     asked = Probe(
         suite=loaded,
         cases=chosen_cases,
@@ -75,10 +78,14 @@ def probe(
     document = probe_document(tried)
     write_atomically(folder / "probe.json", pretty_json(document), durable=False)
     write_atomically(folder / "probe.md", probe_markdown(tried).encode(), durable=False)
-    lines = [json.dumps(document, indent=1)] if as_json else probe_lines(tried)
+    record = probe_record(tried, folder, started=began, finished=datetime.now(UTC))
+    page = write_verb(record, folder) if record else None
+    lines = [json.dumps(document, indent=1)] if as_json else block_lines(probe_blocks(tried))
     for line in lines:
         say(line)
     say(f"runs  {folder}", err=as_json)
+    if page:
+        say(f"report  {page}", err=as_json)
     if not repeats_itself(tried):
         raise typer.Exit(ExitCode.FOUND)
 

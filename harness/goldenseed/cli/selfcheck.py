@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,15 +14,19 @@ from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import Baselines
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
+from goldenseed.cli.report_folder import check_report_folder
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import parse_gate, parse_limit
 from goldenseed.reporting.documents import selfcheck_document
-from goldenseed.reporting.selfcheck import selfcheck_lines
+from goldenseed.reporting.selfcheck import selfcheck_lines, selfcheck_record
+from goldenseed.reporting.writing import write_verb
+from goldenseed.runs.folder import new_run_id
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
 from goldenseed.tools.selfcheck.baseline_cases import Right, find_right
 from goldenseed.tools.selfcheck.check import self_check
 from goldenseed.tools.selfcheck.findings import findings
+from goldenseed.tools.selfcheck.shown import Shown
 
 
 def selfcheck(
@@ -34,6 +39,10 @@ def selfcheck(
             help="The profile whose images are used, if not the one with the most cases.",
             show_default=False,
         ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Folder for a report with pictures.", show_default=False),
     ] = None,
     baselines: Baselines = Path("baselines"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
@@ -59,13 +68,36 @@ def selfcheck(
             path=baselines,
             fix="name another profile with --profile, or accept images first",
         )
-    check = self_check(loaded.name, chosen, right, store, left_out=left_out, progress=_shown)
+    began = datetime.now(UTC)
+    shown = None
+    if report is not None:
+        check_report_folder(report, "selfcheck-", compared=(store.root,))
+        shown = Shown(loaded, report)
+    check = self_check(
+        loaded.name,
+        chosen,
+        right,
+        store,
+        left_out=left_out,
+        progress=_shown,
+        seen=shown or (lambda *_: None),
+    )
     found = findings(check)
     if as_json:
         say_json(selfcheck_document(check, found))
     else:
         for line in selfcheck_lines(check, found):
             say(line)
+    if report is not None and shown is not None:
+        record = selfcheck_record(
+            check,
+            found,
+            shown.cases,
+            run_id=f"selfcheck-{new_run_id(began)}",
+            started=began,
+            finished=datetime.now(UTC),
+        )
+        say(f"report  {write_verb(record, report)}", err=as_json)
     if check.passed:
         raise typer.Exit(ExitCode.FOUND)
 

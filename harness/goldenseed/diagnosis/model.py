@@ -85,6 +85,8 @@ class RankedCause(_Document):
     evidence: tuple[str, ...]
     words: str
     """The cause in this very case: ``guidance scale, about 4 → 6``."""
+    keys: tuple[str, ...] = ()
+    """The keys of the fingerprint that words and evidence name; older records list none."""
 
 
 class ChangedKey(_Document):

@@ -276,13 +276,17 @@ def _named(cause: Cause, share: float, suspicions: Sequence[Suspicion]) -> Ranke
     details = dict.fromkeys(
         each.words for each in suspicions if each.words and each.weight >= strongest
     )
-    detail = ", ".join(list(details)[:_DETAILS_SHOWN])
+    details = dict.fromkeys(list(details)[:_DETAILS_SHOWN])
+    detail = ", ".join(details)
     if not detail:
         detail = next((each.words for each in suspicions if each.words), "")
     evidence = dict.fromkeys(sentence for each in suspicions for sentence in each.evidence)
+    shown = tuple(evidence)[:_EVIDENCE_SHOWN]
+    told = [each for each in suspicions if each.words in details or {*each.evidence} & {*shown}]
     return RankedCause(
         cause=cause,
         confidence=round(share, 2),
-        evidence=tuple(evidence)[:_EVIDENCE_SHOWN],
+        evidence=shown,
         words=f"{cause.words}: {detail}" if detail else cause.words,
+        keys=tuple(dict.fromkeys(key for each in told for key in each.keys)),
     )

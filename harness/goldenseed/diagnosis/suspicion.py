@@ -36,6 +36,8 @@ class Suspicion:
     words: str
     """The cause in this very case, without its name: ``about 4 → 6``; empty if no more is known."""
     evidence: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    """The keys of the fingerprint that it rests on."""
 
 
 Rule = Callable[[Findings, Root], Iterator[Suspicion]]

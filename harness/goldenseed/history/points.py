@@ -89,9 +89,9 @@ class Point:
 def is_of_images(run: RunRecord) -> bool:
     """Whether the run made its images itself, in the project's own way.
 
-    Two runs that were compared and the trials of a probe are no part of a case's history.
+    What a verb found, and the trials of a probe, are no part of a case's history.
     """
-    return not {"compared", "change"} & run.options.keys()
+    return run.verb is None and not {"compared", "change"} & run.options.keys()
 
 
 def points_of(run: RunRecord) -> Iterator[tuple[Series, Point]]:

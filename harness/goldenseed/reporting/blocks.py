@@ -7,19 +7,12 @@ from dataclasses import dataclass
 from goldenseed.core.listing import first_of
 from goldenseed.environment.lock import MOST_ROWS, LockDifference, value_in_words
 from goldenseed.reporting.words import count_of
+from goldenseed.runs.parts import Block
+
+__all__ = ["Block", "LockView"]
 
 _KEYS = 3
 """How many keys off their lock a sentence names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Sentences, and a table with its details below them."""
-
-    sentences: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
-    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from goldenseed.reporting.words import MEANINGS, WORST_FIRST, capitalised, place_of, shortened
+from goldenseed.reporting.meanings import meaning
+from goldenseed.reporting.words import WORST_FIRST, capitalised, place_of, shortened
 from goldenseed.runs.grouping import Group, Kind, grouped
+from goldenseed.runs.parts import VerbRecord
 from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
@@ -34,18 +36,20 @@ class CauseGroup:
     """The worst first."""
 
 
-def cause_groups(cases: Sequence[CaseView]) -> tuple[CauseGroup, ...]:
+def cause_groups(
+    cases: Sequence[CaseView], verb: VerbRecord | None = None
+) -> tuple[CauseGroup, ...]:
     """Group all cases, given worst first; the group with the worst case comes first.
 
     Cases with a diagnosis are grouped as the headline groups them, the others by what is said of
-    them.
+    them; ``verb`` is what judged them, if no session did.
     """
     diagnosed = {
         id(case): title for title, alike in _diagnosed(cases) for case in alike
     }  # by identity: a record may hold one case twice
     found: dict[str, list[CaseView]] = {}
     for case in cases:
-        found.setdefault(diagnosed.get(id(case.record)) or _title(case), []).append(case)
+        found.setdefault(diagnosed.get(id(case.record)) or _title(case, verb), []).append(case)
     order = {id(case): place for place, case in enumerate(cases)}
     groups = [CauseGroup(title, tuple(alike)) for title, alike in found.items()]
     groups.sort(
@@ -74,7 +78,7 @@ def _why(group: Group) -> str:
     return f"{where}, likely cause: {group.words}" if group.causes else f"{where}, cause not known"
 
 
-def _title(case: CaseView) -> str:
+def _title(case: CaseView, verb: VerbRecord | None) -> str:
     """Say what is known of a case without a diagnosis, its numbers left out."""
     record = case.record
     if record.error:
@@ -85,7 +89,7 @@ def _title(case: CaseView) -> str:
         return f"Incomparable: {_alike(case.others[0].words)}"
     if record.breaks_content:
         return "Breaks a limit on its content"
-    return MEANINGS[record.verdict].removesuffix(".")
+    return meaning(record.verdict, verb).removesuffix(".")
 
 
 def _alike(text: str) -> str:

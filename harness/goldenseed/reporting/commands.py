@@ -20,6 +20,8 @@ class Place:
     """The run's id where it lies in the default folder, else the path of its folder."""
     baselines: str | None = None
     """Their folder, where it is not the default one."""
+    of_a_suite: bool = True
+    """Whether its cases are those of suites: nothing else is accepted, measured or run again."""
 
     @classmethod
     def of(cls, run_id: str, *, reports: Path, baselines: Path, root: Path) -> Place:
@@ -43,28 +45,37 @@ class Place:
 
         The reason is left to whoever decides.
         """
+        if not self.of_a_suite:
+            return ()
         case = "SUITE::CASE…" if name is None else shlex.quote(name)
         words = ("goldenseed", "accept", shlex.quote(self.run), case)
         return (*words, *self._folder, "--reason", REASON)
 
     def rejecting(self, name: str) -> tuple[str, ...]:
         """Return the words that declare ``suite::case`` wrong, the reason left open likewise."""
+        if not self.of_a_suite:
+            return ()
         words = ("goldenseed", "reject", shlex.quote(self.run), shlex.quote(name))
         return (*words, *self._folder, "--reason", REASON)
 
     def deciding(self) -> tuple[str, ...]:
         """Return the words that apply the decisions which the page exported."""
+        if not self.of_a_suite:
+            return ()
         words = ("goldenseed", "accept", shlex.quote(self.run), "--from", "decisions.json")
         return (*words, *self._folder)
 
-    @staticmethod
-    def running(suite: str, case: str, *, deep: bool = False) -> tuple[str, ...]:
+    def running(self, suite: str, case: str, *, deep: bool = False) -> tuple[str, ...]:
         """Return the words that run a case of a suite's file again, every layer traced if deep."""
+        if not self.of_a_suite:
+            return ()
         words = ("pytest", shlex.quote(f"{suite}::{case}"))
         return (*words, "--golden-trace=deep") if deep else words
 
     def calibrating(self, suite: str, case: str, harmless: str) -> tuple[str, ...]:
         """Return the words that measure a case of a suite's file, under named harmless changes."""
+        if not self.of_a_suite:
+            return ()
         words = ("goldenseed", "calibrate", shlex.quote(suite), shlex.quote(case), *self._folder)
         return (*words, "--harmless", shlex.quote(harmless)) if harmless else words
 

@@ -10,11 +10,11 @@ from goldenseed.environment.keys import Kind
 from goldenseed.images.compare import ImageComparison, Outcome
 from goldenseed.reporting.diagnosis import grouping_sentences
 from goldenseed.reporting.numbers import metric_label, number, scalar
-from goldenseed.reporting.view import Block
 from goldenseed.reporting.words import WORST_FIRST, beyond_gate, count_of, name_of, told, visible
 from goldenseed.runs.comparison import HELD, JudgedPair, RunComparison, StoredRun
 from goldenseed.runs.movement import FieldSplit, Movement
 from goldenseed.runs.pairing import Environments
+from goldenseed.runs.parts import Block
 from goldenseed.runs.record import CaseRecord
 from goldenseed.suite.cases import Limit
 from goldenseed.verdict.model import Verdict

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -144,13 +143,13 @@ def environment_in_words(
     ruled_out = sum((each.key, each.old, each.new) not in named for each in known)
     if any(each.key == "package.torch" for each in explaining):
         explaining = [each for each in explaining if not each.key.startswith(IMPLIED_BY_TORCH)]
-    told = "\n".join(
-        dict.fromkeys(line for each in blamed for line in (each.words, *each.evidence))
+    named_keys = dict.fromkeys(key for each in blamed for key in each.keys)
+    places = {key: place for place, key in enumerate(named_keys)}
+    explaining.sort(
+        key=lambda each: (not each.key.startswith("package."), places.get(each.key, len(places)))
     )
-    places = {each: _place_in(told, each) for each in explaining}
-    explaining.sort(key=lambda each: (not each.key.startswith("package."), places[each]))
-    guilty = [each for each in explaining if places[each] >= 0]
-    others = [each for each in explaining if places[each] < 0]
+    guilty = [each for each in explaining if each.key in places]
+    others = [each for each in explaining if each.key not in places]
     shown = [*guilty, *others][: max(_KEYS, len(guilty))]
     parts = [changed(each.key.removeprefix("package."), each.old, each.new) for each in shown]
     if len(explaining) > len(shown):
@@ -160,13 +159,6 @@ def environment_in_words(
         takes = count_of(ruled_out, f"{other}difference takes", f"{other}differences take")
         parts.append(f"{takes} no effect where the images part")
     return ", ".join(parts) or None
-
-
-def _place_in(text: str, key: ChangedKey) -> int:
-    """Say where a text names a key, as a package without that word; -1 where it does not."""
-    name = re.escape(key.key.removeprefix("package."))
-    found = re.search(rf"(?<![\w.-]){name}(?![\w-]|\.\w)", text)
-    return found.start() if found else -1
 
 
 def environment_sentence(cases: Sequence[CaseRecord]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from importlib import resources
 from itertools import islice
@@ -38,29 +38,27 @@ _LINES = 2_000
 """Cases that they see in a line."""
 
 
-def write_report(
-    run: RunView, folder: Path, *, notes: Sequence[Block] = (), single: bool = False
-) -> Path:
+def write_report(run: RunView, folder: Path, *, single: bool = False) -> Path:
     """Write ``index.html`` and ``data/`` into the run's folder, and return the page's path.
 
     The page makes no request beyond the folder, and its content security policy keeps it from
-    making any; what serves it to decide asks otherwise (``docs/reports.md``). ``notes`` are shown
-    above the cases. With ``single`` the page holds everything, as far as 64 MiB of pictures go.
+    making any; what serves it to decide asks otherwise (``docs/reports.md``). With ``single`` the
+    page holds everything, as far as 64 MiB of pictures go.
     """
     parts = parts_of(run, folder, single=single)
     path = folder / "index.html"
-    page = _render(run, parts, notes, folder if single else None)
+    page = _render(run, parts, folder if single else None)
     parts.write(folder)
     write_atomically(path, page.encode("utf-8"), durable=False)
     return path
 
 
-def render(run: RunView, *, notes: Sequence[Block] = ()) -> str:
+def render(run: RunView) -> str:
     """Return the page of a run whose view was made with its folder; what lies beside is left."""
-    return _render(run, parts_of(run, None, single=False), notes, None)
+    return _render(run, parts_of(run, None, single=False), None)
 
 
-def _render(run: RunView, parts: Parts, notes: Sequence[Block], embedded: Path | None) -> str:
+def _render(run: RunView, parts: Parts, embedded: Path | None) -> str:
     from markupsafe import Markup
 
     style = _asset("uplot/uPlot.min.css") + _asset("report.css")
@@ -72,7 +70,7 @@ def _render(run: RunView, parts: Parts, notes: Sequence[Block], embedded: Path |
         suites=suites_of(run.record),
         shares=list(_shares(run)),
         changes=environment_changes([case.record for case in cases if case.loud]),
-        notes=notes,
+        notes=run.notes,
         found=[*(lock.block for lock in run.locks), *_said(run)],
         cards=cases[:_CARDS],
         lines=cases[_CARDS : _CARDS + _LINES],

@@ -16,7 +16,7 @@ from goldenseed.reporting.history_data import past_of, suite_histories
 from goldenseed.reporting.links import Picture
 from goldenseed.reporting.numbers import MetricRow, content_in_words, scalar, seconds
 from goldenseed.reporting.view import CaseView, RunView
-from goldenseed.reporting.words import About, Told, name_of, place_of, shortened
+from goldenseed.reporting.words import About, Told, place_of, shortened
 from goldenseed.runs.record import CaseRecord
 from goldenseed.verdict.model import Verdict
 
@@ -34,7 +34,7 @@ def rows_document(run: RunView, cases: Sequence[Row], per_part: int) -> dict[str
 
     ``cases`` are in the order in which their details lie in parts of ``per_part``.
     """
-    groups = cause_groups([case for case, _ in cases])
+    groups = cause_groups([case for case, _ in cases], run.record.verb)
     group_of = {id(case): n for n, group in enumerate(groups) for case in group.cases}
     columns = [_row(case, pixels, group_of[id(case)]) for case, pixels in cases]
     names = {key: list(dict.fromkeys(row[key] for row in columns)) for key in _NAMED}
@@ -87,10 +87,9 @@ def _row(case: CaseView, pixels: int, group: int) -> dict[str, Any]:
 
 
 def _flags(case: CaseView) -> int:
-    decidable = case.record.pixels_sha256 is not None and case.record.verdict is not Verdict.ERROR
     return (
         _ACCEPTABLE * bool(case.accept)
-        | _REJECTABLE * (decidable and case.record.verdict is not Verdict.REJECTED)
+        | _REJECTABLE * bool(case.reject)
         | _FAILS * (not case.record.passed)
         | _STANDS_IN * bool(case.fallback)
     )
@@ -232,10 +231,9 @@ def _facts(case: CaseView) -> Iterator[tuple[str, str]]:
 
 def _commands(case: CaseView, run: RunView) -> Iterator[tuple[str, str]]:
     record, place = case.record, run.place
-    rejects = _flags(case) & _REJECTABLE
     for label, words in (
         ("accept", case.accept),
-        ("reject", place.rejecting(name_of(record)) if rejects else ()),
+        ("reject", case.reject),
         ("run again", place.running(record.path, record.id)),
         ("trace every layer", place.running(record.path, record.id, deep=True)),
         ("calibrate", case.calibrate),

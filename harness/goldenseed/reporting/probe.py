@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
 
 from goldenseed.reporting.numbers import number
-from goldenseed.reporting.terminal import table
 from goldenseed.reporting.words import shortened, visible
+from goldenseed.runs.parts import Block, VerbRecord
+from goldenseed.runs.record import RunRecord
 from goldenseed.tools.probe.probing import Tried, by_movement, repeats_itself
+from goldenseed.tools.probe.record import tried_record
 
 _METRICS = (
     ("peak_difference", max, "max"),
@@ -24,10 +28,32 @@ _HEAD = ("change", "verdict", *(label for _, _, label in _METRICS), "what")
 _LONGEST_REASON = 200
 
 
-def probe_lines(tried: Sequence[Tried]) -> list[str]:
-    """Return the table and what follows from it, for the terminal; the same in a pipe."""
-    rows = [_row(each) for each in tried]
-    return [*table(_HEAD, rows), "", *_conclusions(tried)]
+def probe_blocks(tried: Sequence[Tried]) -> tuple[Block, ...]:
+    """Return the table and what follows from it."""
+    rows = tuple(_row(each) for each in tried)
+    return Block(columns=_HEAD, rows=rows), Block(tuple(_conclusions(tried)))
+
+
+def probe_record(
+    tried: Sequence[Tried], folder: Path, *, started: datetime, finished: datetime
+) -> RunRecord | None:
+    """Describe what was found as a run; None where nothing could be compared."""
+    compared = [(each.change.name, each.comparison) for each in tried if each.comparison]
+    if not compared:
+        return None
+    return tried_record(
+        compared,
+        compared[0][1].a.record,
+        run_id=folder.name,
+        started=started,
+        finished=finished,
+        verb=VerbRecord(
+            name="probe",
+            passed=repeats_itself(tried),
+            outcome="; ".join(_conclusions(tried)) or "no change could be compared",
+            notes=probe_blocks(tried)[:1],
+        ),
+    )
 
 
 def probe_markdown(tried: Sequence[Tried]) -> str:

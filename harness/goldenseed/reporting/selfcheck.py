@@ -1,13 +1,16 @@
-"""A self-check of gates, as lines for the terminal."""
+"""A self-check of gates, as lines for the terminal and as the record of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from goldenseed.core.listing import first_of
 from goldenseed.reporting.numbers import number
-from goldenseed.reporting.terminal import table
+from goldenseed.reporting.terminal import block_lines
 from goldenseed.reporting.words import count_of, visible
+from goldenseed.runs.parts import Block, VerbRecord
+from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.tools.selfcheck.check import SelfCheck
 from goldenseed.tools.selfcheck.findings import Findings, Room, Share
 
@@ -18,14 +21,53 @@ _NAMED = 5
 
 def selfcheck_lines(check: SelfCheck, found: Findings) -> list[str]:
     """Return the table of wrong images by gates, and what follows; the same text in a pipe."""
+    told = block_lines(_findings(check, found))
+    return [*told, "", *(visible(line, lines=False) for line in _proposal(check, found))]
+
+
+def selfcheck_record(
+    check: SelfCheck,
+    found: Findings,
+    cases: Sequence[CaseRecord],
+    *,
+    run_id: str,
+    started: datetime,
+    finished: datetime,
+) -> RunRecord:
+    """Describe a self-check as a run whose ``cases`` are the wrong images that pass every gate."""
+    first, *rest = _proposal(check, found)
+    tried, passing = found.tests, len(check.passed)
+    many = f"{passing:,} of {count_of(tried, 'wrong image')} would pass every gate"
+    none = f"every one of {count_of(tried, 'wrong image')} fails a gate"
+    return RunRecord(
+        run_id=run_id,
+        started=started,
+        finished=finished,
+        complete=True,
+        profile=check.profile,
+        cases=tuple(cases),
+        verb=VerbRecord(
+            name="selfcheck",
+            passed=not passing,
+            outcome=(many if passing else none) if tried else "no wrong image could be tried",
+            notes=(
+                *_findings(check, found),
+                Block((first,), details=("\n".join(rest),) if rest else ()),
+            ),
+        ),
+    )
+
+
+def _findings(check: SelfCheck, found: Findings) -> Iterator[Block]:
+    """Yield what was tried, the tables, and what follows from them."""
     where = f"{check.suite}: {count_of(len(check.cases), 'case')}"
     tried = f"{count_of(found.tests, 'wrong image')} tried, {_sources(check)}"
-    lines = [f"{where} accepted in {check.profile}, {tried}"]
+    yield Block((f"{where} accepted in {check.profile}, {tried}",))
     if found.tests:
-        lines += ["", *table(("wrong image", "tests", "fail", *check.limits), _rows(check, found))]
-        lines += ["", *table(_ROOM, [_room(check, room) for room in found.rooms])]
-    lines += ["", *_conclusions(check, found), "", *_proposal(check, found)]
-    return [visible(line, lines=False) for line in lines]
+        head = ("wrong image", "tests", "fail", *check.limits)
+        yield Block(columns=head, rows=tuple(_rows(check, found)))
+        yield Block(columns=_ROOM, rows=tuple(_room(check, room) for room in found.rooms))
+    yield Block(tuple(_conclusions(check, found)))
 
 
 def passing_line(check: SelfCheck) -> str:

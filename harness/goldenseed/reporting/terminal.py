@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from goldenseed.core.listing import first_of
 from goldenseed.reporting.diagnosis import Why
-from goldenseed.reporting.view import Block, CaseView, RunView
+from goldenseed.reporting.view import CaseView, RunView
 from goldenseed.reporting.words import About, Told, count_of, visible
+from goldenseed.runs.parts import Block
 from goldenseed.runs.record import BaselineUsed
 from goldenseed.verdict.model import Verdict
 

@@ -17,11 +17,11 @@ from goldenseed.reporting.commands import Place
 from goldenseed.reporting.diagnosis import Why, environment_sentence, grouping_sentences, why
 from goldenseed.reporting.elements import ElementsView, elements_view
 from goldenseed.reporting.links import Picture, anchors, case_anchor, picture_of
+from goldenseed.reporting.meanings import meaning
 from goldenseed.reporting.numbers import MetricRow, metric_rows
 from goldenseed.reporting.sets import SetView, set_views
 from goldenseed.reporting.sheets import Sheet, sheets_of
 from goldenseed.reporting.words import (
-    MEANINGS,
     WORST_FIRST,
     About,
     Told,
@@ -30,13 +30,16 @@ from goldenseed.reporting.words import (
     pixels_in_words,
     told,
 )
+from goldenseed.reporting.worst import badness
 from goldenseed.runs.grouping import equal_pixels
 from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
-from goldenseed.verdict.model import CALIBRATION, PASSING, Verdict
+from goldenseed.verdict.model import CALIBRATION, CONTENT, PASSING, Verdict
 
 __all__ = ["Block", "CaseView", "LockView", "RunView", "Section", "case_view", "run_view"]
 
 _ACCEPTABLE = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN, Verdict.MATCH)
+_FAILS_OTHERWISE = {CONTENT, "run_failed", "passes_every_gate"}
+"""The reasons that fail a case although its verdict could pass."""
 _LEVELS = 255
 _CASES = 3
 """How many cases a sentence names."""
@@ -67,6 +70,8 @@ class CaseView:
     moved: str | None
     accept: tuple[str, ...]
     """The shell's words, quoted, for accepting the image; () where none should be."""
+    reject: tuple[str, ...]
+    """The same for declaring it wrong."""
     calibrate: tuple[str, ...]
     """The same for measuring whether what moved it is noise."""
 
@@ -98,7 +103,8 @@ class CaseView:
     def shortfall(self) -> str | None:
         """That the case fails although its verdict could pass and nothing else is wrong."""
         record = self.record
-        if record.passed or record.breaks_content or record.verdict not in PASSING:
+        otherwise = any(each.code in _FAILS_OTHERWISE for each in record.reasons)
+        if record.passed or otherwise or record.verdict not in PASSING:
             return None
         return f"{record.verdict} is not enough for what --golden-require asks"
 
@@ -130,11 +136,8 @@ class Section:
 
     verdict: Verdict
     cases: tuple[CaseView, ...]
-
-    @property
-    def meaning(self) -> str:
-        """What the verdict means, in a sentence."""
-        return MEANINGS[self.verdict]
+    meaning: str
+    """What the verdict means here, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ class RunView:
     environment: str | None
     locks: tuple[LockView, ...]
     sections: tuple[Section, ...]
-    """The cases by verdict, the worst first; of one verdict those that moved farthest first."""
+    """The cases by verdict, the worst first; of one verdict those farthest beyond a gate first."""
     sets: tuple[SetView, ...]
     sheets: tuple[Sheet, ...]
     """The cases of each entry with alternatives, in the run's order."""
@@ -157,6 +160,11 @@ class RunView:
     place: Place
     history: Mapping[tuple[str, str], Past] = field(default_factory=dict)
     """What the history tells of cases, by suite and id; empty where none is kept."""
+
+    @property
+    def notes(self) -> tuple[Block, ...]:
+        """What a verb that is no test session found beside its cases."""
+        return self.record.verb.notes if self.record.verb else ()
 
     @property
     def cases(self) -> Iterator[CaseView]:
@@ -169,7 +177,7 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
 
     ``place`` is for the commands it offers: by default the run's id, with the default folders.
     """
-    place = place or Place(run.run_id)
+    place = replace(place or Place(run.run_id), of_a_suite=not run.verb or run.verb.of_a_suite)
     found: dict[Verdict, list[CaseView]] = {verdict: [] for verdict in WORST_FIRST}
     views = [
         case_view(case, place, folder, anchor=anchor, slug=slug)
@@ -178,7 +186,7 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
     for view in views:
         found[view.record.verdict].append(view)
     for alike in found.values():
-        alike.sort(key=lambda each: -each.distance)
+        alike.sort(key=lambda each: badness(each.record), reverse=True)
     ordered = sorted(run.lock_differences, key=lambda each: (each.suite, each.key))
     by_suite = groupby(ordered, lambda each: each.suite)
     return RunView(
@@ -187,7 +195,11 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
         shared=grouping_sentences(run.cases),
         environment=environment_sentence(run.cases),
         locks=tuple(LockView(suite, tuple(differences)) for suite, differences in by_suite),
-        sections=tuple(Section(each, tuple(cases)) for each, cases in found.items() if cases),
+        sections=tuple(
+            Section(each, tuple(cases), meaning(each, run.verb))
+            for each, cases in found.items()
+            if cases
+        ),
         sets=set_views(run, folder),
         sheets=sheets_of(views),
         remarks=tuple(_remarks(run)),
@@ -239,6 +251,7 @@ def case_view(
         why=why(case.diagnosis, moved=not same) if case.diagnosis else None,
         moved="no pixel changed" if same else pixels_in_words(case.metrics),
         accept=_accept(case, place),
+        reject=_reject(case, place),
         calibrate=_calibrate(case, place),
     )
 
@@ -262,6 +275,12 @@ def _accept(case: CaseRecord, place: Place) -> tuple[str, ...]:
     if case.verdict not in _ACCEPTABLE or case.breaks_content:
         return ()
     return place.accepting(name_of(case))
+
+
+def _reject(case: CaseRecord, place: Place) -> tuple[str, ...]:
+    """Return the command that declares a case's image wrong; () where there is none, or it is."""
+    decided = case.verdict in {Verdict.ERROR, Verdict.REJECTED} or case.pixels_sha256 is None
+    return () if decided else place.rejecting(name_of(case))
 
 
 def _calibrate(case: CaseRecord, place: Place) -> tuple[str, ...]:

@@ -116,6 +116,8 @@ def suites_of(run: RunRecord) -> list[str]:
 
 def outcome(run: RunRecord) -> str:
     """Say in a few words how a run ended: ``6 of 32 cases fail``, ``cut short: no cases``."""
+    if run.verb is not None and run.verb.outcome is not None:
+        return run.verb.outcome
     total = len(run.cases)
     expected = sum(not case.passed and case.xfail is not None for case in run.cases)
     failed = sum(not case.passed for case in run.cases) - expected

@@ -74,8 +74,15 @@ def candidates_of(
     """Turn records of ``run``, which lies in ``folder``, into candidates.
 
     Raises ``GoldenseedError`` for a case without an image, one whose environment was not recorded,
-    and one whose profile is not that of its environment.
+    and one whose profile is not that of its environment; and where no suite asks for the images.
     """
+    if run.verb is not None and not run.verb.of_a_suite:
+        raise GoldenseedError(
+            f"{run.run_id} is what `goldenseed {run.verb.name}` left, and none of its images is "
+            "one that a suite asks for",
+            path=folder,
+            fix="run the suite, and accept from that run",
+        )
     return tuple(_candidate(run, folder, case) for case in cases)
 
 

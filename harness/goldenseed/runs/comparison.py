@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import inside, write_atomically
+from goldenseed.core.files import inside
 from goldenseed.diagnosis.divergence import first_differing_layer, layer_in_words
 from goldenseed.images.gates import DEFAULT
-from goldenseed.runs.folder import RECORD
 from goldenseed.runs.judging import judged_fields
 from goldenseed.runs.pairing import CasePair, Pairing, pair_cases
-from goldenseed.runs.parts import ElementRecord, MaskUsed
+from goldenseed.runs.parts import ElementRecord, MaskUsed, VerbRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.stored import Pictures, stored_evidence, stored_mask
 from goldenseed.suite.cases import Limit
@@ -203,10 +202,13 @@ def comparison_id(a: RunRecord, b: RunRecord) -> str:
     return f"diff-{a.run_id}-{b.run_id}"
 
 
-def comparison_record(found: RunComparison, *, started: datetime, finished: datetime) -> RunRecord:
+def comparison_record(
+    found: RunComparison, *, started: datetime, finished: datetime, verb: VerbRecord | None = None
+) -> RunRecord:
     """Describe the comparison as the run B would have been, had A been its baselines.
 
     A case that only B has is ``new``; one that only A has is an ``error``: it must not pass.
+    ``verb`` is what was found beside the cases.
     """
     a, b = found.a.record, found.b.record
     unpaired = (
@@ -221,14 +223,9 @@ def comparison_record(found: RunComparison, *, started: datetime, finished: date
             "complete": a.complete and b.complete,
             "options": {"compared": f"{b.run_id} with {a.run_id}", "require": "match"},
             "cases": (*(pair.judged for pair in found.pairs), *unpaired),
+            "verb": verb,
         }
     )
-
-
-def write_comparison_record(record: RunRecord, folder: Path) -> None:
-    """Write ``run.json``, so that every verb that takes a run takes the comparison."""
-    data = record.model_dump_json(indent=1).encode() + b"\n"
-    write_atomically(folder / RECORD, data, durable=False)
 
 
 def _missing_in_b(case: CaseRecord, b: RunRecord) -> CaseRecord:

@@ -148,6 +148,12 @@ def _point_latest(reports: Path, run_id: str) -> None:
     temporary.replace(link)
 
 
+def write_run(record: RunRecord, folder: Path) -> None:
+    """Write ``run.json`` for a verb, so that every verb that takes a run takes what it found."""
+    data = record.model_dump_json(indent=1).encode() + b"\n"
+    write_atomically(folder / RECORD, data, durable=False)
+
+
 def load_run(path: Path) -> RunRecord:
     """Read a run from its folder (or its ``run.json``), a cut-short one included.
 

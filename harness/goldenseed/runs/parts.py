@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -118,3 +119,40 @@ class SetRecord(Document):
     """Why some or all of it could not be judged: ``3 of 8 cases ran``."""
     error: str | None = None
     """What went wrong while it was judged."""
+
+
+class Seconds(Document):
+    """Wall-clock seconds a case took."""
+
+    load: float = 0.0
+    generate: float = 0.0
+    compare: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Sentences, and a table with its details below them."""
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
+    sentences: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    details: tuple[str, ...] = ()
+
+
+class VerbRecord(Document):
+    """What a verb that is no test session did, and what it found beside its cases."""
+
+    name: Literal["calibrate", "compare", "diff", "probe", "selfcheck"]
+    passed: bool
+    """Whether its exit code was 0."""
+    outcome: str | None = None
+    """What came of it in a few words; None where that of its cases says it."""
+    notes: tuple[Block, ...] = ()
+    """What stands above the cases."""
+
+    @property
+    def of_a_suite(self) -> bool:
+        """Whether the images are those that a suite asks for, so that they may be accepted."""
+        return self.name == "diff"

@@ -20,13 +20,21 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.diagnosis.model import Diagnosis
 from goldenseed.environment.lock import LockDifference
-from goldenseed.runs.parts import Document, ElementRecord, MaskUsed, NotCompared, SetRecord, Try
+from goldenseed.runs.parts import (
+    Document,
+    ElementRecord,
+    MaskUsed,
+    NotCompared,
+    Seconds,
+    SetRecord,
+    Try,
+    VerbRecord,
+)
 from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
 SCHEMA_VERSION = 1
 """What ``RunRecord.schema_version`` says; raised when a field changes its meaning."""
-
 EnvironmentValue = str | int | float | bool | None
 
 _FOLDER_NAME = r"^[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
@@ -69,14 +77,6 @@ class InputUsed(Document):
     """The digest of the decoded values."""
     file: str
     """A copy, relative to the run's folder: of a picture a PNG as it was given."""
-
-
-class Seconds(Document):
-    """Wall-clock seconds a case took."""
-
-    load: float = 0.0
-    generate: float = 0.0
-    compare: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +230,10 @@ class CaseRecord(Document):
         self, verdict: Verdict, reason: Reason, error: str | None = None
     ) -> CaseRecord:
         """Return what is known of the case where it could not be held against another."""
-        update = dict.fromkeys(("trace_file", "layers_file", "diagnosis", "image", "baseline"))
+        none = ("trace_file", "layers_file", "diagnosis", "image", "baseline", "difference")
         return self.model_copy(
             update={
-                **update,
-                "difference": None,
+                **dict.fromkeys(none),
                 "metrics": {},
                 "verdict": verdict,
                 "passed": False,
@@ -274,6 +273,8 @@ class RunRecord(Document):
     """The cases that were selected and gave no image that anything was held against."""
     sets: tuple[SetRecord, ...] = ()
     """The sets of the suites that ran, in the order of the suites."""
+    verb: VerbRecord | None = None
+    """What made it, where that is no test session."""
     warnings: dict[str, int] = Field(default_factory=dict)
     """What other packages warned of while images were made, numbers left out, and how often."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,10 +16,12 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.lock import LockDifference
 from goldenseed.history.asked import Past
 from goldenseed.history.keeping import recall, remember
+from goldenseed.reporting.annotations import annotations_of, github_lines, repository_prefix
 from goldenseed.reporting.commands import Place
 from goldenseed.reporting.html import write_report
 from goldenseed.reporting.markdown import write_summary
 from goldenseed.reporting.view import RunView, run_view
+from goldenseed.reporting.writing import write_for_services
 from goldenseed.runs.candidates import open_candidates, read_git_state, who_accepts
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.made import pending
@@ -68,6 +70,16 @@ class Controller:
     def began(self) -> bool:
         """Whether any case has ended."""
         return self._writer is not None
+
+    @property
+    def prefix(self) -> str:
+        """Pytest's root as seen from the root of the repository around it."""
+        return repository_prefix(self._root)
+
+    def annotations(self, report: str) -> Iterator[str]:
+        """Yield what GitHub is told of the run, where it is to be told; ``report`` is the page."""
+        if self._options.annotated and self.view is not None:
+            yield from github_lines(annotations_of(self.view, self.prefix), report)
 
     def note(self, line: str) -> None:
         """Keep a line for the end of the session."""
@@ -121,6 +133,7 @@ class Controller:
         for step in (
             partial(write_report, view, writer.folder, single=self._options.report == "single"),
             partial(write_summary, view, writer.folder),
+            partial(write_for_services, view, writer.folder, prefix=self.prefix),
             writer.point_latest,
             partial(self._update, run, writer.folder),
             partial(self._check_unreferenced, run, extent),

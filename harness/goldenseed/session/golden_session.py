@@ -242,7 +242,7 @@ class GoldenSession:
         if self._controller.view is not None:
             for line in summary_lines(self._controller.view, self._telling.report):
                 terminalreporter.write_line(line)
-        for line in self._controller.notes:
+        for line in (*self._controller.notes, *self._controller.annotations(self._telling.report)):
             terminalreporter.write_line(line)
 
     def _make_backend(self) -> Backends:

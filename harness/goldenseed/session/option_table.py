@@ -58,6 +58,15 @@ OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
         "What to do about baselines that no case of their suite refers to (default: ignore).",
     ),
     (
+        "annotations",
+        "auto",
+        ("auto", "github", "off"),
+        (
+            "Write what fails as annotations of GitHub's workflows: auto (default: where "
+            "GITHUB_ACTIONS is set), github, or off."
+        ),
+    ),
+    (
         "trace",
         "on",
         ("off", "on", "deep"),

@@ -25,6 +25,7 @@ class Options:
     reports: Path
     report: str
     unreferenced: str
+    annotations: str
     trace: str
     device: str
     """As the user wrote it: one device, or several with commas."""
@@ -33,6 +34,12 @@ class Options:
     def first_device(self) -> str:
         """Where to generate in a process that has no device of its own."""
         return self.device.partition(",")[0]
+
+    @property
+    def annotated(self) -> bool:
+        """Whether what fails is written as annotations too."""
+        in_workflow = os.environ.get("GITHUB_ACTIONS") == "true"
+        return self.annotations == "github" or (self.annotations == "auto" and in_workflow)
 
     @property
     def updated(self) -> frozenset[Verdict]:

@@ -20,7 +20,8 @@ from goldenseed.images.gates import default_limits
 from goldenseed.runs.inputs import kept_inputs, names_cases, with_accepted_inputs
 from goldenseed.runs.judging import Judging
 from goldenseed.runs.made import Made, case_profile, limit_fields, limits_of, pending
-from goldenseed.runs.record import CaseRecord, EnvironmentValue, Seconds
+from goldenseed.runs.parts import Seconds
+from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.runs.scoring import with_content
 from goldenseed.session.distribution import RUNNING, marked
 from goldenseed.session.lock_check import LockCheck

@@ -9,8 +9,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from goldenseed.cli.main import app
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.pixels import decode
 from goldenseed.images.compare import ComparisonDocument
 from goldenseed.images.folders import usable_cores
+from goldenseed.runs.folder import load_run
 
 COMMAND = [sys.executable, "-c", "from goldenseed.cli.main import main; main()", "compare"]
 
@@ -44,6 +47,52 @@ def test_judges_folders_pair_by_pair(folders: tuple[Path, Path]):
     assert "same.png" not in text
     assert "4 pairs: 1 identical, 1 within gates, 1 beyond gate, 1 missing" in text
     assert "gates: max_peak_difference 1 (default); the tolerance is unknown" in text
+
+
+def test_a_report_has_every_pair_with_its_pictures(folders: tuple[Path, Path], tmp_path: Path):
+    report = tmp_path / "report"
+    code, text = run(*folders, "--report", report, "--ignore", "0,0,8,4")
+    assert (code, text.splitlines()[-1]) == (1, f"report  {report / 'index.html'}")
+    record = load_run(report)
+    cases = {case.id: case for case in record.cases}
+    assert {name: (case.verdict.value, case.passed) for name, case in cases.items()} == {
+        "deep/same.png": ("identical", True),
+        "far.png": ("drift", False),
+        "gone.png": ("error", False),
+        "near.png": ("warn", True),
+    }
+    far = cases["far.png"]
+    assert far.baseline is not None
+    assert far.masked is not None
+    for picture in (far.image, far.baseline.image, far.difference, far.masked.image):
+        assert decode(report / str(picture)).size == (16, 16)
+    summary = (report / "summary.md").read_text()
+    assert "1 identical, 1 within gates, 1 beyond gate, 1 missing" in summary
+    assert "| warn | 1 | Something differs, and every gate holds. |" in summary
+    assert "gates&#58; max&#95;peak&#95;difference 1 (default)" in summary
+    assert "far.png" in (report / "index.html").read_text()
+
+
+def test_a_report_may_be_written_again_but_over_nothing_else(
+    folders: tuple[Path, Path], tmp_path: Path
+):
+    report = tmp_path / "report"
+    assert [run(*folders, "--report", report)[0] for _ in range(2)] == [1, 1]
+    for other in (folders[0], folders[1] / "deep", tmp_path):
+        before = sorted(other.rglob("*"))
+        with pytest.raises(GoldenseedError, match=r"compared|holds something"):
+            app(["compare", *map(str, folders), "--report", str(other)], standalone_mode=False)
+        assert sorted(other.rglob("*")) == before
+
+
+def test_what_is_no_image_of_a_suite_is_neither_offered_nor_accepted(
+    folders: tuple[Path, Path], tmp_path: Path
+):
+    run(*folders, "--report", tmp_path / "report")
+    assert "goldenseed accept" not in (tmp_path / "report/index.html").read_text()
+    command = ["accept", f"{tmp_path}/report", "compare::far.png", "--reason", "it is right"]
+    with pytest.raises(GoldenseedError, match="none of its images is one that a suite asks for"):
+        app(command, standalone_mode=False)
 
 
 def test_prints_a_document_that_its_schema_takes(folders: tuple[Path, Path]):

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from goldenseed.cli.main import app
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.pixels import decode
+from goldenseed.runs.folder import load_run
 
 REPOSITORY = Path(__file__).parents[3]
 SHAPES = REPOSITORY / "suites" / "shapes.suite.yaml"
@@ -49,6 +51,27 @@ def test_the_gates_of_the_embedded_suite_fail_every_wrong_image():
     assert found["passed"] is True
     assert found["tests"] == found["table"]["black"]["any"]["tests"] * 12 + 18
     assert found["proposed"] == {"max_peak_difference": 1, "max_changed_fraction": 0.017}
+
+
+def test_a_report_shows_the_wrong_images_that_pass_and_says_the_rest(blunted: Path, tmp_path: Path):
+    report = tmp_path / "report"
+    code, text = run("--report", str(report), suite=blunted)
+    assert (code, text.splitlines()[-1]) == (1, f"report  {report / 'index.html'}")
+    record = load_run(report)
+    assert record.verb is not None
+    assert not record.verb.passed
+    assert "red-apple[contrast-80,seed=9999]" in {case.id for case in record.cases}
+    for case in record.cases:
+        assert not case.passed
+        assert case.baseline is not None
+        for picture in (case.image, case.baseline.image, case.difference):
+            assert decode(report / str(picture)).size == (128, 128)
+    summary = (report / "summary.md").read_text()
+    assert "would pass every gate\n" in summary
+    assert "passes every gate&#58; shift-4" in summary
+    assert "--golden-require" not in summary
+    assert "```\ngates:\n  fail:\n    max_peak_difference: 1\n" in summary
+    assert "faintest wrong image" in (report / "index.html").read_text()
 
 
 def test_a_wrong_image_that_passes_is_exit_code_1_and_named(blunted: Path):

@@ -84,9 +84,13 @@ def test_a_trace_alone_tells_the_cause(toy: Toy, cause: Cause, least: float):
 def test_a_key_of_the_fingerprint_that_fits_is_the_cause(
     toy: Toy, keys: dict[str, object], cause: Cause
 ):
-    found, confidence, _ = first(explain(evidence(toy, **keys)))  # type: ignore[arg-type]
+    diagnosis = explain(evidence(toy, **keys))  # type: ignore[arg-type]
+    found, confidence, _ = first(diagnosis)
     assert found is cause
     assert confidence > 0.75
+    rests_on = set(diagnosis.causes[0].keys)
+    assert rests_on
+    assert rests_on <= {key.replace("__", ".") for key in keys}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from goldenseed.history.points import Point, Series, environments_of, is_of_images, points_of
+from goldenseed.runs.parts import VerbRecord
 from goldenseed.verdict.model import Verdict
 from made_history import digest_of, made, run_on
 
@@ -70,4 +71,6 @@ def test_an_environment_that_is_not_on_record_is_not_known():
 @pytest.mark.parametrize("options", [{"compared": "b with a"}, {"change": "threads-2"}])
 def test_comparisons_and_trials_are_no_history(options: dict[str, str]):
     assert not is_of_images(run_on(0, options=options))
+    verb = VerbRecord(name="calibrate", passed=True)
+    assert not is_of_images(run_on(0).model_copy(update={"verb": verb}))
     assert is_of_images(run_on(0, options={"require": "warn"}))

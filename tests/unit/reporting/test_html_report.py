@@ -14,7 +14,8 @@ from PIL import Image
 from goldenseed.reporting import case_anchor, write_report
 from goldenseed.reporting.html import _SCRIPTS
 from goldenseed.reporting.html import render as page_of
-from goldenseed.reporting.view import Block, run_view
+from goldenseed.reporting.view import run_view
+from goldenseed.runs.parts import Block, VerbRecord
 from goldenseed.runs.record import RunRecord
 from goldenseed.verdict.model import Reason
 from tests.unit.reporting.recorded import HOSTILE_PROMPTS, case, run, stored
@@ -47,8 +48,8 @@ class Page(HTMLParser):
         return [attrs[attribute] for tag, attrs in self.tags if tag == name and attribute in attrs]
 
 
-def render(record: RunRecord, folder: Path, **notes: list[Block]) -> str:
-    return page_of(run_view(record, folder), **notes)
+def render(record: RunRecord, folder: Path) -> str:
+    return page_of(run_view(record, folder))
 
 
 def test_the_report_is_written_into_the_runs_folder(tmp_path: Path) -> None:
@@ -196,8 +197,9 @@ def test_the_policy_forbids_every_script_but_the_pages_own(tmp_path: Path) -> No
 
 
 def test_notes_stand_above_the_cases_as_text_and_tables(tmp_path: Path) -> None:
-    notes = [Block(("A  one",), ("key",), (("<i>cell</i>",),), ("<b>B</b>  \x1b[31mtwo",))]
-    page = render(run(case()), tmp_path, notes=notes)
+    notes = (Block(("A  one",), ("key",), (("<i>cell</i>",),), ("<b>B</b>  \x1b[31mtwo",)),)
+    verb = VerbRecord(name="diff", passed=True, notes=notes)
+    page = render(run(case(), verb=verb), tmp_path)
     above = page[: page.index('id="cases"')]
     assert "<p>A  one</p>" in above
     assert "<td>&lt;i&gt;cell&lt;/i&gt;</td>" in above

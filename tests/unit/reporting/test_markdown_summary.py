@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
+from goldenseed.core.errors import GoldenseedError
 from goldenseed.reporting import run_view, write_summary
 from goldenseed.reporting import summary_markdown as written
-from goldenseed.reporting.markdown import SHOWN_CASES
+from goldenseed.reporting.markdown import LONGEST_BYTES, SHOWN_CASES, Published
+from goldenseed.reporting.view import RunView
 from goldenseed.runs.record import RunRecord
-from tests.unit.reporting.recorded import HOSTILE_PROMPTS, case, record, run
+from tests.unit.reporting.recorded import HOSTILE_PROMPTS, case, record, run, stored
 
 
 def summary_markdown(found: RunRecord) -> str:
@@ -87,3 +91,98 @@ def test_a_passing_verdict_below_what_is_required_says_why_it_fails() -> None:
 def test_the_summary_is_written_beside_the_report(tmp_path: Path) -> None:
     view = run_view(record())
     assert write_summary(view, tmp_path).read_text("utf-8") == written(view)
+
+
+HOSTILE = "".join(HOSTILE_PROMPTS)
+SIZES = {"pull request": 65_536, "job": 1 << 20}
+
+
+@pytest.fixture(scope="module")
+def hostile() -> RunView:
+    """10,000 cases of every failing verdict with long and hostile names, messages and remarks."""
+    verdicts = ("drift", "error", "incomparable", "rejected", "new", "warn")
+    kinds = [case(each, suite=HOSTILE, prompt=HOSTILE * 20) for each in verdicts]
+    cases = tuple(
+        kinds[number % len(kinds)].model_copy(
+            update={
+                "id": f"{HOSTILE}[seed={number}]",
+                "error": HOSTILE,
+                "remarks": (f"{number}{HOSTILE}",),
+            }
+        )
+        for number in range(10_000)
+    )
+    return run_view(record().model_copy(update={"cases": cases}))
+
+
+@pytest.mark.parametrize("published", [Published(), Published("https://x.org/r/")])
+def test_ten_thousand_cases_with_hostile_names_fit_a_comment(
+    hostile: RunView, published: Published
+):
+    """Both limits are GitHub's: of a comment in characters, of a job's summary in bytes."""
+    text = written(hostile, published)
+    assert len(text.encode()) <= LONGEST_BYTES < min(SIZES.values())
+    rows = [line for line in text.splitlines() if line.startswith(("| <code>", "| <a "))]
+    shown = {row.split(" | ")[1] for row in rows}
+    assert {"drift", "error", "incomparable", "rejected", "new"} <= shown
+    assert "more in the report." in text
+    assert "more notes in the report." in text
+
+
+def test_of_ten_thousand_hostile_cases_nothing_becomes_markup_but_our_own(hostile: RunView):
+    text = written(hostile, Published("https://x.org/r/"))
+    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    tokens = [t for each in parser.parse(text) for t in (each, *(each.children or ()))]
+    kinds = {each.type for each in tokens}
+    assert not kinds & {"link_open", "image", "em_open", "s_open", "html_block", "code_inline"}
+    own = re.compile(
+        r"</?(code|a)>|<br>|<a href=\"https://x\.org/r/index\.html(#[\w.~-]+)?\">"
+        r"|<img src=\"https://x\.org/r/images/[0-9a-f]{64}\.png\" width=\"72\" alt=\"[a-z]+\">"
+    )
+    markup = {each.content for each in tokens if each.type == "html_inline"}
+    assert not [each for each in markup if not own.fullmatch(each)]
+    rows = sum(each.type == "tr_open" for each in tokens)
+    assert rows >= 1 + len(hostile.sections) + 1 + 10
+
+
+def test_where_the_report_can_be_read_cases_and_pictures_are_linked(tmp_path: Path):
+    run = stored(tmp_path)
+    view = run_view(run, tmp_path)
+    text = written(view, Published("https://x.org/r", download="https://x.org/d.zip"))
+    drift = next(each for each in view.cases if each.record.verdict == "drift")
+    assert f'<a href="https://x.org/r/index.html#{drift.anchor}"><code>' in text
+    assert drift.baseline is not None
+    picture = f'<img src="https://x.org/r/{drift.baseline.url}" width="72" alt="baseline">'
+    assert picture in text
+    assert '<a href="https://x.org/d.zip">Download</a>' in text
+
+
+def test_without_an_address_nothing_is_linked():
+    assert "href" not in summary_markdown(record())
+    assert "<img" not in summary_markdown(record())
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", 'https://x.org/"><b>', "reports/x"])
+def test_what_is_no_address_is_refused(address: str):
+    with pytest.raises(GoldenseedError, match="no address of a report"):
+        Published(address)
+
+
+def test_the_commands_run_the_worst_case_again_and_accept():
+    text = summary_markdown(record())
+    block = text.split("```sh\n")[1].split("\n```")[0].splitlines()
+    assert block[0].startswith("pytest 'moved.suite.yaml::")
+    assert block[1].startswith(f"goldenseed accept {record().run_id} SUITE::CASE… --reason")
+
+
+def test_no_name_ends_the_block_of_commands():
+    text = summary_markdown(run(case("drift", id="```\n# owned [seed=1]")))
+    (block,) = [line for line in text.splitlines() if line.startswith("pytest ")]
+    fences = [line for line in text.splitlines() if line.startswith("````")]
+    assert "owned" in block
+    assert len(fences) == 2
+
+
+def test_packages_that_changed_are_listed_first_with_both_releases():
+    text = summary_markdown(record())
+    assert "Packages, accepted → now: <code>diffusers</code> 0.41.0 → 0.42.1" in text

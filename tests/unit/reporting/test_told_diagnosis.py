@@ -187,9 +187,8 @@ def test_what_the_causes_rest_on_is_never_among_those_left_out():
         ChangedKey(key=key, old="1", new="2", explains=True)
         for key in ("package.tokenizers", "cpu.threads")
     ]
-    cause = FOUND.causes[0].model_copy(
-        update={"words": "tokenizer: tokenizers 1 → 2", "evidence": ("cpu.threads 1 → 2",)}
-    )
+    rests_on = tuple(each.key for each in guilty)
+    cause = FOUND.causes[0].model_copy(update={"keys": rests_on})
     line = environment_in_words([*many, *guilty], blamed=[cause])
     assert line == "tokenizers 1 → 2, cpu.threads 1 → 2, a0 1 → 2, a1 1 → 2, 7 more"
 
@@ -199,7 +198,7 @@ def test_a_key_is_not_taken_for_another_that_begins_like_it():
         ChangedKey(key=f"package.{name}", old="1", new="2", explains=True)
         for name in ("a", "b", "c", "d", "torch", "torchvision")
     ]
-    cause = FOUND.causes[0].model_copy(update={"words": "torchvision 1 → 2", "evidence": ()})
+    cause = FOUND.causes[0].model_copy(update={"keys": ("package.torchvision",)})
     line = environment_in_words(keys, blamed=[cause]) or ""
     assert line.startswith("torchvision 1 → 2, a 1 → 2, ")
     assert "torch 1" not in line

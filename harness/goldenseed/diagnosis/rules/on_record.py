@@ -158,7 +158,8 @@ def patched(findings: Findings, root: Root) -> Iterator[Suspicion]:
     for each in foreign(findings):
         if effects.touches(each.effect.places, root):
             evidence = f"{each.key} in the fingerprint: {each.words}"
-            yield Suspicion(each.effect.cause, each.effect.weight * weigh, each.words, (evidence,))
+            weight = each.effect.weight * weigh
+            yield Suspicion(each.effect.cause, weight, each.words, (evidence,), (each.key,))
 
 
 def explains(key: str, findings: Findings, roots: Sequence[Root]) -> bool:
@@ -189,7 +190,8 @@ def _suspicion(
         evidence.append(
             f"which hardly explains a relative distance of {root.distance:.1e} at {root.place}"
         )
-    return Suspicion(effect.cause, weight, _short(words, effect), tuple(evidence))
+    keys = (difference.key,)
+    return Suspicion(effect.cause, weight, _short(words, effect), tuple(evidence), keys)
 
 
 def _short(words: str, effect: Effect) -> str:

@@ -52,8 +52,13 @@ class Calibration:
     exact: bool = False
     """Whether the images are made in float64 too."""
 
-    def run(self, by: str, tell: Callable[[str], None]) -> tuple[Measurement, ...]:
-        """Make all images and measure each case.
+    def run(
+        self,
+        by: str,
+        tell: Callable[[str], None],
+        hand: Callable[[StoredRun], None] = lambda _run: None,
+    ) -> tuple[Measurement, ...]:
+        """Make all images and measure each case; ``hand`` is given the runs, the unchanged first.
 
         Raises:
             GoldenseedError: before any image is made, where the suite cannot be calibrated, a case
@@ -66,6 +71,8 @@ class Calibration:
         for case in self.probe.cases:
             self._seen(case, unchanged)
         changed = [run for each in harmless for run in self._changed(each, tell)]
+        for run in (*unchanged, *changed):
+            hand(run)
         found = _Found(
             unchanged,
             changed,

@@ -21,7 +21,8 @@ from goldenseed.core.files import json_sha256
 from goldenseed.environment.profile import profile_slug
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.made import Made, case_profile, pending
-from goldenseed.runs.record import CaseRecord, EnvironmentValue, Seconds
+from goldenseed.runs.parts import Seconds
+from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.runs.stored import Pictures
 from goldenseed.suite.loading import load_suite
 from goldenseed.tools.probe.change import (

@@ -145,7 +145,7 @@ class Probe:
             return Tried(change, skipped=run.record.options.get(SKIPPED, "nothing was made"))
         if (meanwhile := _changed_files(unchanged, run)) is not None:
             return Tried(change, failed=f"{meanwhile} changed while the changes were tried")
-        return Tried(change, comparison=compare_runs(unchanged, run))
+        return Tried(change, comparison=compare_runs(unchanged, run, pictures=self.folder))
 
     def _stored(self, name: str) -> StoredRun:
         return StoredRun(load_run(self.folder / name), self.folder / name)

@@ -106,11 +106,13 @@ def self_check(
     left_out: Iterable[LeftOut] = (),
     others: Sequence[Right] | None = None,
     progress: Callable[[Sequence[Right]], Iterable[Right]] = iter,
+    seen: Callable[[Right, Image, Trial, Image], object] = lambda *_: None,
 ) -> SelfCheck:
     """Put wrong images in the place of each right one, and judge them as a run would be judged.
 
     ``others`` are the cases whose images serve as wrong ones, if not those of ``right``; all seeds
-    are fixed. ``GoldenseedError`` for an image, a gate or a content score that cannot be had.
+    are fixed. ``seen`` is told of each trial, with the right image and the wrong one.
+    ``GoldenseedError`` for an image, a gate or a content score that cannot be had.
     """
     load = lru_cache(maxsize=_IMAGES_HELD)(store.image)
     neighbours = Neighbours(right if others is None else others)
@@ -125,6 +127,7 @@ def self_check(
                 missing.append(LeftOut(each.case.id, wrong, name))
             else:
                 trials.append(_trial(each, name, wrong, reference, mask))
+                seen(each, image, trials[-1], wrong)
         if each.reach and not each.measured:
             other = rounded_otherwise(image, ROUNDED_SHARE)
             rounded.append(_trial(each, "rounded", other, reference, mask))
