@@ -30,7 +30,8 @@ def write_presentations(
 ) -> Path:
     """Write page, summary, code quality report and badge of a run; return the page's path.
 
-    ``prefix`` is of ``annotations_of``, ``single`` of ``write_report``. Raises GoldenseedError where the folder takes no file.
+    ``prefix`` is of ``annotations_of``, ``single`` of ``write_report``. Raises
+    GoldenseedError where the folder takes no file.
     """
     page = write_report(run, folder, single=single)
     write_summary(run, folder, published)
