@@ -68,7 +68,7 @@ def test_a_broken_set_fails_the_session_although_every_case_passes(project: Proj
         ]
     )
     summary = (project.path / "reports/latest/summary.md").read_text()
-    assert "all 4 cases pass, 1 set is broken" in summary
+    assert "All 4 cases pass, 1 set is broken" in summary
     assert "<code>apples</code> | consistency | broken" in summary
     page = (project.path / "reports/latest/index.html").read_text()
     images = [

@@ -25,6 +25,9 @@ def report(
     run: Run = "latest",
     *,
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    single: Annotated[
+        bool, typer.Option("--single", help="Write a page that holds its data and pictures.")
+    ] = False,
     url: Annotated[
         str | None,
         typer.Option(
@@ -60,7 +63,7 @@ def report(
     except GoldenseedError as error:
         say(f"goldenseed: without its history: {error}", err=True)
     prefix = repository_prefix(Path.cwd())
-    page = write_presentations(view, folder, prefix=prefix, published=published)
+    page = write_presentations(view, folder, prefix=prefix, published=published, single=single)
     for line in summary_lines(view, str(page)):
         say(line)
     if annotations:

@@ -21,13 +21,19 @@ from goldenseed.runs.record import RunRecord
 
 
 def write_presentations(
-    run: RunView, folder: Path, *, prefix: str = "", published: Published = NOWHERE
+    run: RunView,
+    folder: Path,
+    *,
+    prefix: str = "",
+    published: Published = NOWHERE,
+    single: bool = False,
 ) -> Path:
     """Write page, summary, code quality report and badge of a run; return the page's path.
 
-    ``prefix`` is of ``annotations_of``. Raises GoldenseedError where the folder takes no file.
+    ``prefix`` is of ``annotations_of``, ``single`` of ``write_report``. Raises
+    GoldenseedError where the folder takes no file.
     """
-    page = write_report(run, folder)
+    page = write_report(run, folder, single=single)
     write_summary(run, folder, published)
     write_for_services(run, folder, prefix=prefix)
     return page

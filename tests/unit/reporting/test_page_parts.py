@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from goldenseed.cli.main import app
 from goldenseed.reporting import page_parts, run_view, write_report
 from goldenseed.reporting.page_parts import as_json, parts_of
+from goldenseed.runs.folder import write_run
 from tests.unit.reporting.recorded import HOSTILE_PROMPTS, case, record, run, stored
 
 
@@ -68,3 +71,13 @@ def test_parts_of_an_earlier_page_are_deleted(tmp_path: Path) -> None:
     ]
     write_report(run_view(run(case()), tmp_path), tmp_path)
     assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_the_command_writes_a_page_by_itself_and_takes_its_data_away(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    write_run(stored(folder), folder)
+    for options, data in (((), 1), (("--single",), 0)):
+        done = CliRunner().invoke(app, ["report", str(folder), *options])
+        assert done.exit_code == 0, done.output
+        assert len(list((folder / "data").iterdir())) == data
+    assert 'id="part-pixels-000"' in (folder / "index.html").read_text()
