@@ -11,10 +11,10 @@ from typing import Any
 
 from fuzz.mutations import VALUES, Changes, as_json, edited_bytes, put
 from fuzz.records import a_run, few_cases
-from goldenseed.history.asked import told
-from goldenseed.history.database import NAME, History
+from goldenseed.history.asked import pasts_of
+from goldenseed.history.database import History
 from goldenseed.history.document import series_document
-from goldenseed.history.keeping import with_history
+from goldenseed.history.keeping import FILE, with_history
 from goldenseed.history.points import environments_of, points_of
 from goldenseed.review.decisions import marked, read_decisions
 from goldenseed.runs.record import RunRecord
@@ -52,22 +52,24 @@ def a_history() -> bytes:
         with_history(
             Path(place), lambda each: each.add(run, tuple(points_of(run)), environments_of(run))
         )
-        with closing(sqlite3.connect(Path(place) / NAME)) as connection:
+        with closing(sqlite3.connect(Path(place) / FILE)) as connection:
             connection.execute("VACUUM")
-        return (Path(place) / NAME).read_bytes()
+        return (Path(place) / FILE).read_bytes()
 
 
 def _asked(history: History) -> Any:
     series = history.series()
-    return [series_document(each) for each in told(history, series, ("ssim", "peak_difference"))]
+    return [
+        series_document(each) for each in pasts_of(history, series, ("ssim", "peak_difference"))
+    ]
 
 
 def history(changes: Changes, folder: Path) -> None:
     """Read all that a history tells, of a file with bytes or with single values edited."""
     if changes[-1][1] % 2:
-        put(folder, NAME, edited_bytes(a_history(), changes))
+        put(folder, FILE, edited_bytes(a_history(), changes))
     else:
-        _with_other_values(put(folder, NAME, a_history()), changes)
+        _with_other_values(put(folder, FILE, a_history()), changes)
     with_history(folder, _asked)
 
 
