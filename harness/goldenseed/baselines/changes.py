@@ -187,14 +187,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps, and every entry that they change, by its file."""
+    """The steps, and what every entry's file that they change is to hold."""
 
     steps: tuple[Step, ...]
-    entries: Mapping[Path, BaselineEntry]
+    entries: Mapping[Path, bytes]
 
     def write(self) -> None:
         """Replace each changed entry, atomically; GoldenseedError if one cannot be written."""
-        write_all({path: entry_text(entry) for path, entry in self.entries.items()})
+        write_all(self.entries)
 
 
 def make_plan(
@@ -237,10 +237,8 @@ def make_plan(
         )
         if rejections or result.outcome is not Outcome.UNCHANGED:
             changed[path] = None
-    plan = Plan(tuple(steps), {path: entries[path] for path in changed})
-    for entry in plan.entries.values():
-        entry_text(entry)  # refuses what no UTF-8 file can hold, or nobody would read
-    return plan
+    # Written here already: this refuses what no UTF-8 file can hold, or nobody would read.
+    return Plan(tuple(steps), {path: entry_text(entries[path]) for path in changed})
 
 
 def _signature(image: AcceptedImage) -> Signature:
