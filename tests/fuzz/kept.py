@@ -52,9 +52,9 @@ def a_history() -> bytes:
         with_history(
             Path(place), lambda each: each.add(run, tuple(points_of(run)), environments_of(run))
         )
-        with closing(sqlite3.connect(Path(place) / NAME)) as connection:
+        with closing(sqlite3.connect(Path(place) / FILE)) as connection:
             connection.execute("VACUUM")
-        return (Path(place) / NAME).read_bytes()
+        return (Path(place) / FILE).read_bytes()
 
 
 def _asked(history: History) -> Any:
