@@ -51,6 +51,8 @@ FINE = [
     "diff a a --no-report",
     "env",
     "history",
+    "pending a",
+    "prune a",
     "report a",
     "runs",
     "schema suite",
@@ -73,6 +75,8 @@ REFUSED = [
     "history nothing",
     "init nothing",
     "lock nothing.suite.yaml",
+    "pending nothing",
+    "prune nothing",
     "probe nothing.suite.yaml",
     "reject a --reason x",
     "report nothing",
@@ -92,7 +96,9 @@ def test_what_is_done_and_finds_nothing_ends_with_0(folder: Path, words: str):
     assert (done.returncode, done.stderr) == (ExitCode.FINE, "")
 
 
-@pytest.mark.parametrize("words", ["compare black.png white.png", "diff a b --no-report"])
+@pytest.mark.parametrize(
+    "words", ["compare black.png white.png", "diff a b --no-report", "pending b"]
+)
 def test_what_finds_a_difference_ends_with_1(folder: Path, words: str):
     assert goldenseed(folder, *words.split()).returncode == ExitCode.FOUND
 

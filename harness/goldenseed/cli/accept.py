@@ -23,6 +23,7 @@ from goldenseed.cli.common import (
     find_run,
 )
 from goldenseed.cli.output import say
+from goldenseed.cli.renamed import accept_renamed
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.review.commit import Committing, message_of, message_of_folders
 from goldenseed.review.decisions import Marked, Place, marked, read_decisions
@@ -76,6 +77,13 @@ def accept(
             "--overrule-rejection", help="Accept the cases named by their ids though rejected."
         ),
     ] = False,
+    renamed: Annotated[
+        bool,
+        typer.Option(
+            "--renamed",
+            help="Move baselines of the same recipe to the present names of their cases.",
+        ),
+    ] = False,
     dry_run: DryRun = False,
     commit: Commit = False,
     by: By = None,
@@ -95,6 +103,11 @@ def accept(
         raise GoldenseedError("accept wants a run, or --from decisions.json", fix=_HOW)
     if reason is None and decisions is None:
         raise GoldenseedError("--reason is missing", fix=_HOW)
+    if renamed:
+        if decisions is not None or commit or dry_run:
+            raise GoldenseedError("--renamed goes with none of --from, --commit and --dry-run")
+        _rename(run, cases, reason, by=by, reports=reports, baselines=baselines)
+        return
     document = None if decisions is None else read_decisions(decisions)
     record, folder = find_run(run or (document.run if document else ""), reports)
     if document is not None and decisions is not None and is_of_folders(record):
@@ -121,6 +134,23 @@ def accept(
     )
     _tell(done, chosen, left_out, dry_run=dry_run)
     _commit(committing, desk, done)
+
+
+def _rename(
+    run: str | None,
+    cases: list[str] | None,
+    reason: str | None,
+    *,
+    by: str | None,
+    reports: Path,
+    baselines: Path,
+) -> None:
+    """Move baselines to what their cases are called now; nothing new is accepted."""
+    if run is None or reason is None:
+        raise GoldenseedError("--renamed wants a run and a reason", fix=_HOW)
+    record, _ = find_run(run, reports)
+    signer = by or who_accepts(Path.cwd())
+    accept_renamed(record, cases, BaselineStore(baselines), by=signer, reason=reason)
 
 
 def _desk(record: RunRecord, folder: Path, baselines: Path, by: str | None) -> Desk:
