@@ -6,6 +6,7 @@ An xdist controller collects nothing: what tells it of golden cases are their re
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,7 +85,7 @@ class Watch:
         self.narrowed = False
         """Whether tests that were collected were left out."""
         self.not_passed: set[str] = set()
-        """The files of which a test did not pass."""
+        """The node ids of the tests that did not pass."""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -112,14 +113,21 @@ class Watch:
 
         return group_scheduler(config, log)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Look at the names of golden images while all tests are there, selected or not."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Iterator[None]:
+        """Look at the names of golden images while all tests are there, selected or not.
+
+        A plugin that shares tests among jobs may drop the others without a word.
+        """
+        collected = len(items)
         found = [item for item in items if FIXTURE in getattr(item, "fixturenames", ())]
         if found:
             from goldenseed.session.naming import find_rivals
 
             find_rivals(found)
+        yield
+        if len(items) < collected:
+            self.pytest_deselected()
 
     def pytest_deselected(self) -> None:
         """Remember that tests were left out."""
@@ -162,7 +170,7 @@ class Watch:
         if report.when != "setup" or not report.passed:
             self.ended.add(report.nodeid)
         if report.failed or report.skipped:
-            self.not_passed.add(report.nodeid.partition("::")[0])
+            self.not_passed.add(report.nodeid)
         crashed = str(report.when) == "???" and report.failed
         if crashed and f"{SUITE_SUFFIX}::" not in report.nodeid:
             self.lost_something = True

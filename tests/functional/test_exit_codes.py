@@ -51,6 +51,8 @@ FINE = [
     "diff a a --no-report",
     "env",
     "history",
+    "pending a",
+    "prune a",
     "report a",
     "runs",
     "schema suite",
@@ -60,6 +62,10 @@ FINE = [
 REFUSED = [
     "accept nothing --reason x",
     "accept a nothing --reason x",
+    "archive create nothing",
+    "archive keygen --output no.png",
+    "archive verify nothing",
+    "archive verify black.png",
     "calibrate nothing.suite.yaml",
     "compare black.png no.png",
     "compare black.png nothing.png",
@@ -69,6 +75,8 @@ REFUSED = [
     "history nothing",
     "init nothing",
     "lock nothing.suite.yaml",
+    "pending nothing",
+    "prune nothing",
     "probe nothing.suite.yaml",
     "reject a --reason x",
     "report nothing",
@@ -88,7 +96,9 @@ def test_what_is_done_and_finds_nothing_ends_with_0(folder: Path, words: str):
     assert (done.returncode, done.stderr) == (ExitCode.FINE, "")
 
 
-@pytest.mark.parametrize("words", ["compare black.png white.png", "diff a b --no-report"])
+@pytest.mark.parametrize(
+    "words", ["compare black.png white.png", "diff a b --no-report", "pending b"]
+)
 def test_what_finds_a_difference_ends_with_1(folder: Path, words: str):
     assert goldenseed(folder, *words.split()).returncode == ExitCode.FOUND
 
@@ -102,7 +112,8 @@ def test_what_cannot_be_done_ends_with_2_and_says_why(folder: Path, words: str):
 
 def test_each_verb_was_tried():
     tried = {words.split()[0] for words in (*FINE, *REFUSED)}
-    assert set(FOUND) == {each.name for each in app.registered_commands} <= tried
+    groups = {each.typer_instance.info.name for each in app.registered_groups}
+    assert set(FOUND) == {each.name for each in app.registered_commands} | groups <= tried
 
 
 def test_decisions_and_locks_end_with_0_and_a_difference_with_1(project: Project):

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import git
 import pytest
+from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from browser import chromium
+from commands import goldenseed
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.runs.folder import load_run
 from goldenseed.runs.record import RunRecord
@@ -28,6 +31,23 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
 SECONDS = 60
+
+
+@contextmanager
+def reviewing(folder: Path, *arguments: str) -> Iterator[Reviewing]:
+    """Start the command; killed at the end, if it was not ended before."""
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("goldenseed"), "review", *arguments, "--no-open"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield Reviewing(process)
+    finally:
+        process.kill()
+        process.wait()
 
 
 @dataclass(frozen=True)
@@ -46,23 +66,6 @@ class Drifted:
         assert entry is not None
         (profile,) = entry.profiles.values()
         return [each.reason for each in profile.accepted], [e.reason for e in profile.rejected]
-
-    @contextmanager
-    def review(self, *arguments: str) -> Iterator[Reviewing]:
-        """Start the command; killed at the end, if it was not ended before."""
-        program = Path(sys.executable).with_name("goldenseed")
-        process = subprocess.Popen(
-            [program, "review", "--no-open", *arguments],
-            cwd=self.root,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            yield Reviewing(process)
-        finally:
-            process.kill()
-            process.wait()
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def open_case(page: Chrome, link: str, case: str) -> None:
 
 def test_one_is_accepted_and_one_rejected_in_a_real_browser(drifted: Drifted, browser: Chrome):
     first, second, third, fourth = (case.id for case in drifted.run.cases)
-    with drifted.review("--commit") as review:
+    with reviewing(drifted.root, "--commit") as review:
         open_case(browser, review.link(), "red-apple-1")
         assert "Accepted" in decide(browser, "a", "the new weights are right")
         assert drifted.reasons(first) == (
@@ -184,7 +187,7 @@ def test_one_is_accepted_and_one_rejected_in_a_real_browser(drifted: Drifted, br
 
 def test_a_killed_review_has_done_what_the_page_was_told(drifted: Drifted, browser: Chrome):
     first = drifted.run.cases[0].id
-    with drifted.review("--by", "ada") as review:
+    with reviewing(drifted.root, "--by", "ada") as review:
         open_case(browser, review.link(), "red-apple-1")
         assert "Accepted" in decide(browser, "a", "right")
         os.kill(review.process.pid, signal.SIGKILL)
@@ -193,7 +196,7 @@ def test_a_killed_review_has_done_what_the_page_was_told(drifted: Drifted, brows
         assert "Nothing was decided" in decide(browser, "r", "wrong")
     assert drifted.reasons(first)[0][-1] == "right"
     assert not list((drifted.root / "baselines").rglob(".tmp-*"))
-    with drifted.review("--by", "ada") as review:
+    with reviewing(drifted.root, "--by", "ada") as review:
         open_case(browser, review.link(), "red-apple-1")
         wait(browser, "return window.goldenseed.decided().size === 1")
 
@@ -201,9 +204,7 @@ def test_a_killed_review_has_done_what_the_page_was_told(drifted: Drifted, brows
 def test_what_another_command_decided_meanwhile_is_refused_on_the_page(
     drifted: Drifted, browser: Chrome
 ):
-    from commands import goldenseed
-
-    with drifted.review("--by", "ada") as review:
+    with reviewing(drifted.root, "--by", "ada") as review:
         open_case(browser, review.link(), "red-apple-1")
         done = goldenseed(drifted.root, "reject", "latest", "red-apple[seed=1]", "--reason", "blur")
         assert done.returncode == 0, done.stderr
@@ -211,3 +212,50 @@ def test_what_another_command_decided_meanwhile_is_refused_on_the_page(
         assert "Refused" in said
         assert "meanwhile: rejected by Ada <ada@example.org>: blur" in said
     assert drifted.reasons("red-apple[seed=1]")[1] == ["blur"]
+
+
+def test_two_folders_of_images_are_decided_on_in_the_same_page(tmp_path: Path, browser: Chrome):
+    for side, level in (("a", 0), ("b", 90)):
+        (tmp_path / side).mkdir()
+        Image.new("RGB", (64, 64), (level, 60, 60)).save(tmp_path / side / "wall.png")
+        Image.new("RGB", (64, 64), (60, level, 60)).save(tmp_path / side / "door.png")
+    before = (tmp_path / "a" / "wall.png").read_bytes()
+    with reviewing(tmp_path, "a", "b", "--by", "ada") as review:
+        browser.get(review.link())
+        wait(browser, "return window.goldenseed?.rows?.length === 2")
+        press(browser, "j")
+        assert "Accepted" in decide(browser, "A", "repainted")
+        said = review.stop()
+    assert (tmp_path / "a" / "wall.png").read_bytes() == before
+    found = re.search(r"goldenseed accept --from '(\S+)'", said)
+    assert found is not None, said
+    done = goldenseed(tmp_path, "accept", "--from", found[1])
+    assert "2 of 2 were accepted" in done.stdout
+    for name in ("wall.png", "door.png"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_what_a_page_on_disk_exports_is_applied(drifted: Drifted, tmp_path: Path, browser: Chrome):
+    case, *_ = (each.id for each in drifted.run.cases)
+    page = (drifted.root / "reports" / "latest" / "index.html").resolve().as_uri()
+    browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    browser.get(f"{page}#red-apple-1")
+    wait(browser, "return window.goldenseed?.opened?.id")
+    press(browser, "A")
+    wait(browser, "return document.querySelector('dialog[open] input')")
+    press(browser, "the new weights are right\n")
+    wait(browser, "return window.goldenseed.decided().size === 4")
+    press(browser, "e")
+    file = tmp_path / "decisions.json"
+    until = time.monotonic() + SECONDS
+    while not file.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+
+    done = goldenseed(drifted.root, "accept", "--from", str(file), "--by", "ada", "--commit")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # the suite was found, and has these recipes
+    assert done.stdout.count("added tiny::") == 4
+    assert drifted.reasons(case)[0][-1] == "the new weights are right"

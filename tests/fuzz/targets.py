@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from fuzz.kept import decisions, history
 from fuzz.models import component, model
 from fuzz.mutations import Changes
 from fuzz.pictures import input_picture, mask, picture, png
@@ -33,6 +34,7 @@ TARGETS: dict[str, Target] = {
     for each in (
         *(suite, suite_files, suite_of_code, gates, run, report, journal, entry, decision),
         *(calibration, trace, layers, environment, lock, npy, safetensors),
+        *(decisions, history),
         *(picture, png, input_picture, mask, model, component),
     )
 }

@@ -162,7 +162,7 @@ class Rejudging:
         ]
         fields = judged_fields(now, judgement, pictures, bare)
         options = self.run.options
-        enough = passing(options.get("require", PASSING[-1]), options.get("update", "none"))
+        enough = passing(options.get("require", PASSING[-1])).intersection(PASSING)
         fields |= {"passed": judgement.verdict in enough, "masked": masked, "error": None}
         found = asked.model_copy(update={"elements": tuple(bare), **fields})
         found = _scored(found, case, now)

@@ -274,7 +274,7 @@ def _elsewhere(entry: BaselineEntry, candidate: Candidate) -> tuple[str, ...]:
 
 def entry_text(entry: BaselineEntry) -> bytes:
     """Write an entry as its file has it; raises GoldenseedError for one that nobody would read."""
-    document = entry.model_dump(mode="json")
+    document = entry.model_dump(mode="json", exclude=None if entry.renamed else {"renamed"})
     for profile in document["profiles"].values():
         for name in ("tolerance", "exact", "overruled"):
             if not profile[name]:

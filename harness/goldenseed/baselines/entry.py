@@ -174,6 +174,19 @@ class ProfileBaseline(_Document):
         return next((each for each in self.accepted if each.pixels_sha256 == pixels_sha256), None)
 
 
+class Renamed(_Document):
+    """That the baselines of a case were kept under another name before, and who moved them."""
+
+    suite: str
+    case: str
+    """What they were called."""
+    run_id: str
+    """The run in which the case was seen under its present name."""
+    renamed_at: AwareDatetime
+    renamed_by: str
+    reason: str
+
+
 class BaselineEntry(_Document):
     """Everything known about one case, by profile."""
 
@@ -181,3 +194,5 @@ class BaselineEntry(_Document):
     suite: str
     case: str
     profiles: dict[ProfileSlug, ProfileBaseline]
+    renamed: tuple[Renamed, ...] = ()
+    """What the case was called before, the latest last; the file has the key where there are."""

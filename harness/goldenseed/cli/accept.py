@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,12 +23,14 @@ from goldenseed.cli.common import (
     find_run,
 )
 from goldenseed.cli.output import say
+from goldenseed.cli.renamed import accept_renamed
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.review.commit import Committing
+from goldenseed.review.commit import Committing, message_of, message_of_folders
 from goldenseed.review.decisions import Marked, Place, marked, read_decisions
 from goldenseed.review.desk import Applied, Desk
+from goldenseed.review.folders import is_of_folders, take_over
 from goldenseed.runs.candidates import open_cases, who_accepts
-from goldenseed.runs.record import CaseRecord
+from goldenseed.runs.record import CaseRecord, RunRecord
 
 _HOW = 'goldenseed accept RUN SUITE::CASE --reason "…", or goldenseed accept --from decisions.json'
 DryRun = Annotated[
@@ -74,6 +77,13 @@ def accept(
             "--overrule-rejection", help="Accept the cases named by their ids though rejected."
         ),
     ] = False,
+    renamed: Annotated[
+        bool,
+        typer.Option(
+            "--renamed",
+            help="Move baselines of the same recipe to the present names of their cases.",
+        ),
+    ] = False,
     dry_run: DryRun = False,
     commit: Commit = False,
     by: By = None,
@@ -93,11 +103,19 @@ def accept(
         raise GoldenseedError("accept wants a run, or --from decisions.json", fix=_HOW)
     if reason is None and decisions is None:
         raise GoldenseedError("--reason is missing", fix=_HOW)
+    if renamed:
+        if decisions is not None or commit or dry_run:
+            raise GoldenseedError("--renamed goes with none of --from, --commit and --dry-run")
+        _rename(run, cases, reason, by=by, reports=reports, baselines=baselines)
+        return
     document = None if decisions is None else read_decisions(decisions)
     record, folder = find_run(run or (document.run if document else ""), reports)
-    store = BaselineStore(baselines)
-    desk = Desk(record, folder, store, by or who_accepts(Path.cwd()), Path.cwd(), replace=replace)
-    committing = Committing.checked(store) if commit and not dry_run else None
+    if document is not None and decisions is not None and is_of_folders(record):
+        _take_over(record, marked(document, record, decisions), dry_run, commit, by)
+        return
+    desk = _desk(record, folder, baselines, by)
+    desk = dataclasses.replace(desk, replace=replace)
+    committing = Committing.checked(baselines) if commit and not dry_run else None
     if document is None or decisions is None:
         chosen, left_out, named = _decided_on(desk, choose_cases(record, cases), "accept", reason)
         if overrule and not named:
@@ -118,6 +136,48 @@ def accept(
     _commit(committing, desk, done)
 
 
+def _rename(
+    run: str | None,
+    cases: list[str] | None,
+    reason: str | None,
+    *,
+    by: str | None,
+    reports: Path,
+    baselines: Path,
+) -> None:
+    """Move baselines to what their cases are called now; nothing new is accepted."""
+    if run is None or reason is None:
+        raise GoldenseedError("--renamed wants a run and a reason", fix=_HOW)
+    record, _ = find_run(run, reports)
+    signer = by or who_accepts(Path.cwd())
+    accept_renamed(record, cases, BaselineStore(baselines), by=signer, reason=reason)
+
+
+def _desk(record: RunRecord, folder: Path, baselines: Path, by: str | None) -> Desk:
+    who = by or who_accepts(Path.cwd())
+    return Desk(record, folder, BaselineStore(baselines), who, Path.cwd())
+
+
+def _take_over(
+    record: RunRecord,
+    decided: Sequence[Marked],
+    dry_run: bool,  # noqa: FBT001 - an option
+    commit: bool,  # noqa: FBT001 - likewise
+    by: str | None,
+) -> None:
+    """Copy accepted pictures of one folder over those of the other, and say which."""
+    root = Path(record.options["a"])
+    committing = Committing.checked(root) if commit and not dry_run else None
+    files = take_over(record, decided, dry_run=dry_run)
+    for path in files:
+        say(f"{'would write' if dry_run else 'wrote'} {path}")
+    say(f"{len(files):,} of {len(decided):,} were accepted; nothing else is changed")
+    if committing is not None:
+        message = message_of_folders(record, decided, by or who_accepts(Path.cwd()))
+        made = committing.commit(files, message)
+        say(f"committed {made[:12]}" if made else "nothing to commit: git has it already")
+
+
 def reject(
     run: Run,
     cases: Cases = None,
@@ -135,9 +195,8 @@ def reject(
             "reject wants its cases named", fix="goldenseed reject RUN SUITE::CASE --reason WHY"
         )
     record, folder = find_run(run, reports)
-    store = BaselineStore(baselines)
-    desk = Desk(record, folder, store, by or who_accepts(Path.cwd()), Path.cwd())
-    committing = Committing.checked(store) if commit and not dry_run else None
+    desk = _desk(record, folder, baselines, by)
+    committing = Committing.checked(baselines) if commit and not dry_run else None
     chosen, left_out, _ = _decided_on(desk, choose_cases(record, cases), "reject", reason)
     done = desk.apply(chosen, dry_run=dry_run)
     _tell(done, chosen, left_out, dry_run=dry_run)
@@ -161,7 +220,8 @@ def _decided_on(
 def _commit(committing: Committing | None, desk: Desk, done: Applied) -> None:
     if committing is None:
         return
-    made = committing.commit(desk.record, done.steps, desk.by)
+    files = desk.store.files_of(done.steps)
+    made = committing.commit(files, message_of(desk.record, done.steps, desk.by))
     say(f"committed {made[:12]}" if made else "nothing to commit: git has it already")
 
 

@@ -5,30 +5,20 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from goldenseed.archive.certificate import certificate_html
-from goldenseed.archive.create import create as create_archive
 from goldenseed.archive.findings import Level, Status, Verification
-from goldenseed.archive.keys import (
-    PublicKey,
-    Signer,
-    generate,
-    read_signer,
-    read_trusted,
-    signer_of,
-)
-from goldenseed.archive.packed import SUFFIX, pack
-from goldenseed.archive.reports import verification_document, verification_lines
-from goldenseed.archive.verify import verify as verify_archive
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import Baselines, Reports, Run, find_run
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import write_atomically
+
+if TYPE_CHECKING:
+    from goldenseed.archive.keys import Signer
 
 app = typer.Typer(
     name="archive",
@@ -39,6 +29,11 @@ app = typer.Typer(
     help="Archive runs so that anybody can check them, offline and without torch.",
 )
 KEY_VARIABLE = "GOLDENSEED_ARCHIVE_KEY"
+NOT_CHECKED = 10
+"""What ``verify`` ends with where no level failed and one was not checked.
+
+Added to the number of the first level that failed it says which that was: 11 to 14.
+"""
 
 
 @app.command("create")
@@ -72,6 +67,9 @@ def create(
     baselines: Baselines = Path("baselines"),
 ) -> None:
     """Archive RUN with all it was judged by: a folder or a zip file, the same bytes each time."""
+    from goldenseed.archive.create import create as create_archive
+    from goldenseed.archive.packed import SUFFIX, pack
+
     record, folder = find_run(run, reports)
     target = output or Path(f"{record.run_id}.goldenseed")
     signers = _signers(key or [])
@@ -101,6 +99,8 @@ def create(
 
 
 def _signers(paths: list[Path]) -> tuple[Signer, ...]:
+    from goldenseed.archive.keys import read_signer, signer_of
+
     found = [read_signer(path) for path in paths]
     text = os.environ.get(KEY_VARIABLE)
     if text:
@@ -116,6 +116,8 @@ def keygen(
     ],
 ) -> None:
     """Make a key to sign archives with: ECDSA P-256, in OpenSSH's form."""
+    from goldenseed.archive.keys import generate
+
     public = generate(output)
     say(f"private  {output}  (keep it to yourself)")
     say(f"public   {output}.pub  {public.fingerprint}")
@@ -156,9 +158,16 @@ def verify(
     Exit code 0: every level passed. 11 to 14: that level is the first that failed. 10: none failed,
     and not all were checked.
     """
-    trusted: tuple[PublicKey, ...] = tuple(
-        key for each in trusted_key or [] for key in read_trusted(each)
+    from goldenseed.archive.certificate import certificate_html
+    from goldenseed.archive.keys import read_trusted
+    from goldenseed.archive.reports import (
+        verification_document,
+        verification_lines,
+        verification_statement,
     )
+    from goldenseed.archive.verify import verify as verify_archive
+
+    trusted = tuple(key for each in trusted_key or [] for key in read_trusted(each))
     found = verify_archive(path, trusted=trusted, levels=_levels(levels))
     if as_json:
         say_json(verification_document(found))
@@ -169,8 +178,6 @@ def verify(
         write_atomically(certificate, certificate_html(found).encode())
         say(f"certificate  {certificate}", err=as_json)
     if statement is not None:
-        from goldenseed.archive.reports import verification_statement
-
         write_atomically(statement, verification_statement(found))
         say(f"statement  {statement}", err=as_json)
     code = exit_code(found)
@@ -181,9 +188,9 @@ def verify(
 def exit_code(found: Verification) -> int:
     """Return 0 where all passed, 10 where something was not checked, else 10 + the failed level."""
     if found.first_failed is not None:
-        return ExitCode.LEVEL + found.first_failed
+        return NOT_CHECKED + found.first_failed
     unchecked = any(each.status is Status.NOT_CHECKED for each in found.levels)
-    return ExitCode.LEVEL if unchecked else ExitCode.FINE
+    return NOT_CHECKED if unchecked else ExitCode.FINE
 
 
 def _levels(text: str) -> tuple[Level, ...]:

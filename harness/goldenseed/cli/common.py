@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from goldenseed.cli.settings import pytest_root
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.runs.folder import load_run
+from goldenseed.runs.orphans import Project
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.tools.probe.changes import all_changes, change_named
 from goldenseed.verdict.model import Verdict
@@ -148,6 +150,12 @@ def find_run(name: str, reports: Path) -> tuple[RunRecord, Path]:
             fix="name a run that is there, or `latest`; --reports names another folder",
         )
     return load_run(found[0]), found[0]
+
+
+def project_here(baselines: Path) -> Project:
+    """Describe the project that pytest would run here, and whose baselines lie in that folder."""
+    root, place = pytest_root(Path.cwd()), Path.cwd() / baselines
+    return Project(root, place, (root, place.parent))
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,6 @@ class ExitCode(IntEnum):
     """Not done: an option is wrong, a file is missing or unreadable, nothing is to be judged."""
     FAULT = 3
     """A fault of goldenseed itself; its traceback is on standard error."""
-    LEVEL = 10
-    """Of `archive verify`: no level failed, and one was not checked; and added to the number of the
-    first level that failed: 11 to 14."""
     INTERRUPTED = 130
     """Stopped by Ctrl-C, as a shell has it."""
 
@@ -34,7 +31,9 @@ FOUND: Mapping[str, str] = {
     "history": "",
     "init": "",
     "lock": "with `--check`, the environment is not the locked one",
+    "pending": "a case waits for a decision",
     "probe": "the same once more gave other pixels",
+    "prune": "without `--yes`, there is something to delete",
     "reject": "",
     "report": "",
     "review": "",

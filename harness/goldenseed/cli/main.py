@@ -19,7 +19,9 @@ from goldenseed.cli import (
     history,
     init,
     lock,
+    pending,
     probe,
+    prune,
     report,
     review,
     runs,
@@ -51,7 +53,9 @@ app.command("env")(env.env)
 app.command("history")(history.history)
 app.command("init")(init.init)
 app.command("lock")(lock.lock)
+app.command("pending")(pending.pending)
 app.command("probe")(probe.probe)
+app.command("prune")(prune.prune)
 app.command("reject")(reject.reject)
 app.command("report")(report.report)
 app.command("review")(review.review)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import webbrowser
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +18,16 @@ from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.accept import Commit
 from goldenseed.cli.common import Baselines, By, Reports, find_run
 from goldenseed.cli.output import say
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.history.keeping import recall
+from goldenseed.images.metrics import DEFAULT_METRICS
+from goldenseed.images.terms import terms_of
 from goldenseed.reporting.commands import Place
-from goldenseed.reporting.html import write_report
-from goldenseed.reporting.view import run_view
-from goldenseed.review.commit import Committing
+from goldenseed.reporting.view import RunView, run_view
+from goldenseed.reporting.writing import write_presentations
+from goldenseed.review.commit import Committing, message_of
 from goldenseed.review.desk import Desk
+from goldenseed.review.folders import FolderDesk, compared, decidable
 from goldenseed.review.pictures import Way
 from goldenseed.review.server import ReviewServer
 from goldenseed.review.session import Review
@@ -28,16 +35,20 @@ from goldenseed.review.terminal import walk
 from goldenseed.review.tty import Terminal
 from goldenseed.runs.candidates import who_accepts
 
+_FOLDERS = 2
+_APPLY = "goldenseed accept --from"
+
 
 def review(
-    run: Annotated[
-        str, typer.Argument(help="A run's id, a unique beginning of it, latest, or path.")
-    ] = "latest",
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN | A B]",
+            help="A run's id, a unique beginning of it, latest, or path; or two folders of images.",
+            show_default="latest",
+        ),
+    ] = None,
     *,
-    replace: Annotated[
-        bool,
-        typer.Option("--replace", help="Accept images in place of what is accepted so far."),
-    ] = False,
     terminal: Annotated[
         bool, typer.Option("--terminal", help="Decide here, one key a case, without a browser.")
     ] = False,
@@ -47,6 +58,18 @@ def review(
             "--pictures",
             help="How this terminal shows pictures.",
             show_default="what it is found to be able to",
+        ),
+    ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Accept images in place of what is accepted so far."),
+    ] = False,
+    gates: Annotated[
+        Path | None,
+        typer.Option(
+            "--gates",
+            help="YAML file with `gates:`, for two folders.",
+            show_default=False,
         ),
     ] = None,
     no_open: Annotated[
@@ -66,29 +89,70 @@ def review(
     """Serve the report of RUN to browsers of this machine, and apply what is decided there.
 
     With --terminal the same is decided here. Each decision is applied as it is made; Ctrl-C ends
-    the review.
+    the review. Of two folders A and B, decisions are kept in a file, which `accept --from` applies.
     """
-    record, folder = find_run(run, reports)
-    store = BaselineStore(baselines)
-    desk = Desk(record, folder, store, by or who_accepts(Path.cwd()), Path.cwd(), replace=replace)
-    committing = Committing.checked(store) if commit else None
+    who = by or who_accepts(Path.cwd())
+    if len(what or ()) == _FOLDERS:
+        if commit or replace:
+            raise GoldenseedError("two folders are only decided on", fix=f"{_APPLY} has --commit")
+        a, b = map(Path, what or ())
+        desk: Desk | FolderDesk = _of_folders(a, b, gates, reports, who)
+    else:
+        desk = _of_run(what or ["latest"], gates, reports, baselines, who)
+        desk = dataclasses.replace(desk, replace=replace)
+    committing = Committing.checked(baselines) if commit else None
+    view = _view(desk, reports, baselines)
     going_on = Review(desk)
-    view = run_view(record, folder, place=Place.of_folder(folder, baselines))
-    say(f"{record.run_id}: {view.outcome}")
-    if not record.complete:
+    say(f"{desk.record.run_id}: {view.outcome}")
+    if not desk.record.complete:
         say("the run is incomplete: nothing of it can be accepted")
     with suppress(KeyboardInterrupt):
         if terminal:
-            asked = walk(going_on, view, folder, lambda: Terminal(pictures))
+            asked = walk(going_on, view, desk.folder, lambda: Terminal(pictures))
             say("" if asked else "nothing asks for a decision")
         else:
-            write_report(view, folder)  # what lies there may be of anybody
-            _serve(going_on, folder, port, browse=not no_open)
+            write_presentations(view, desk.folder)  # what lies there may be of anybody
+            _serve(going_on, desk.folder, port, browse=not no_open)
     going_on.close()
-    counts = Counter("rejected" if each.rejects else "accepted" for each in going_on.steps)
-    say(f"accepted {counts['accepted']:,}, rejected {counts['rejected']:,}")
-    if committing is not None:
-        made = committing.commit(record, going_on.steps, desk.by)
+    _end(going_on, desk, committing)
+
+
+def _view(desk: Desk | FolderDesk, reports: Path, baselines: Path) -> RunView:
+    place = Place.of_folder(desk.folder, baselines)
+    view = decidable(run_view(desk.record, desk.folder, place=place), desk.folder)
+    try:
+        return dataclasses.replace(view, history=recall(desk.record, reports))
+    except GoldenseedError as error:
+        say(f"goldenseed: without its history: {error}", err=True)
+        return view
+
+
+def _of_folders(a: Path, b: Path, gates: Path | None, reports: Path, who: str) -> FolderDesk:
+    terms = terms_of(metrics=DEFAULT_METRICS, gates=gates, mask=None, ignore=[])
+    return FolderDesk(*compared(a, b, terms, reports), who)
+
+
+def _of_run(
+    what: Sequence[str], gates: Path | None, reports: Path, baselines: Path, who: str
+) -> Desk:
+    if len(what) > 1:
+        raise GoldenseedError("review takes one run, or two folders")
+    if gates is not None:
+        raise GoldenseedError("--gates is for two folders: a suite has its own")
+    record, folder = find_run(what[0], reports)
+    return Desk(record, folder, BaselineStore(baselines), who, Path.cwd())
+
+
+def _end(going_on: Review, desk: Desk | FolderDesk, committing: Committing | None) -> None:
+    """Say what was decided, where it is, and commit it where that was asked for."""
+    counts = Counter(each.rejects for applied in going_on.done for each in applied.done)
+    say(f"accepted {counts[False]:,}, rejected {counts[True]:,}")
+    if isinstance(desk, FolderDesk) and counts:
+        say(f"kept in {desk.file}; to take over what was accepted:\n{_APPLY} '{desk.file}'")
+    if committing is not None and isinstance(desk, Desk):
+        steps = [step for applied in going_on.done for step in applied.steps]
+        files = desk.store.files_of(steps)
+        made = committing.commit(files, message_of(desk.record, steps, desk.by))
         say(f"committed {made[:12]}" if made else "nothing to commit")
 
 

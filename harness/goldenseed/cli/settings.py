@@ -72,6 +72,18 @@ def ini_settings(folder: Path) -> Mapping[str, str]:
     return {name: _as_given(name, text, root, folder) for name, text in found.items()}
 
 
+def pytest_root(folder: Path) -> Path:
+    """Return the root that a pytest started in ``folder`` takes: that of its ini file, or there.
+
+    Raises:
+        GoldenseedError: pytest would not read the file either.
+
+    """
+    places = (base / name for base in (folder, *folder.parents) for name in _FILES)
+    file, _ = _chosen(each for each in places if each.is_file())
+    return folder if file is None else file.parent
+
+
 def _chosen(candidates: Iterable[Path]) -> tuple[Path | None, Mapping[str, Any]]:
     """Find the one file that pytest reads, and its settings."""
     read = ((file, _read(file)) for file in candidates)

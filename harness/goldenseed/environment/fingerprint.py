@@ -111,7 +111,7 @@ def _is_of_other_code(old: Mapping[str, Value], new: Mapping[str, Value], key: s
 
     What holds such digests as a digest itself tells nothing then.
     """
-    versions = [int(each.get(VERSION_KEY) or 1) for each in (old, new)]
+    versions = [_version(each) for each in (old, new)]
     if all(each >= _BYTECODE for each in versions) or all(each < _BYTECODE for each in versions):
         return False
     if key.endswith(".processors_sha256"):
@@ -133,8 +133,14 @@ def _is_unknown(key: str, environment: Mapping[str, Value]) -> bool:
     if key in environment:
         return False
     declared = declaration_of(key)
-    version = int(environment.get(VERSION_KEY) or 1)
-    return key.startswith("call.") or (declared is not None and declared.since > version)
+    later = declared is not None and declared.since > _version(environment)
+    return key.startswith("call.") or later
+
+
+def _version(environment: Mapping[str, Value]) -> int:
+    """Return which keys a fingerprint could have; what is no version is that of the oldest."""
+    found = environment.get(VERSION_KEY)
+    return found if isinstance(found, int) else 1
 
 
 def moving_differences(

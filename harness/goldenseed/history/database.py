@@ -12,7 +12,16 @@ from typing import Final
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.history.points import GENERATE, LOAD, Environment, Point, Series
-from goldenseed.history.rows import POINTS, TABLES, columns, compact, key, point, stamp
+from goldenseed.history.rows import (
+    POINTS,
+    TABLES,
+    columns,
+    compact,
+    fingerprint_of,
+    key,
+    point,
+    stamp,
+)
 from goldenseed.runs.record import RunRecord
 
 VERSION: Final = 1
@@ -137,7 +146,7 @@ class History:
                 "SELECT keys FROM environments WHERE sha256 = ?", (digest,)
             ).fetchone()
             with _sound():
-                found[digest] = dict(json.loads(row[0]))
+                found[digest] = fingerprint_of(row[0])
         return found
 
     @contextmanager
@@ -211,6 +220,8 @@ def _told(path: Path) -> Iterator[None]:
     """Raise SQLite's errors as ours."""
     try:
         yield
+    except UnicodeDecodeError as error:  # what SQLite says of a broken file quotes it
+        raise DamagedError(f"its structure is no text ({error.reason})") from error
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
             raise DamagedError(str(error)) from error
@@ -227,5 +238,12 @@ def _sound() -> Iterator[None]:
     """Take what no release wrote for damage."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as error:
         raise DamagedError(str(error)) from error

@@ -77,6 +77,11 @@ def point(row: Sequence[Any], asked: Sequence[str]) -> Point:
     ]
     in_force, divergence, pairs, flickers, load, generate, *measured = row[11:]
     values = {LOAD: load, GENERATE: generate, **dict(zip(asked, measured, strict=False))}
+    if not 0 <= flickers <= pairs <= _MOST_PAIRS:
+        raise ValueError(f"{flickers} flickers of {pairs} pairs")
+    texts = (commit, environment, divergence, *map(_unpacked, (pixels, trace, accepted, recipe)))
+    if not all(each is None or isinstance(each, str) for each in texts):
+        raise TypeError("a number where there should be a text")
     return Point(
         run=str(run),
         at=datetime.fromisoformat(at),
@@ -89,12 +94,24 @@ def point(row: Sequence[Any], asked: Sequence[str]) -> Point:
         recipe=_unpacked(recipe) or "",
         code=bool(code),
         environment=environment,
-        in_force=json.loads(in_force) if in_force else {},
+        in_force=fingerprint_of(in_force) if in_force else {},
         divergence=divergence,
         pairs=int(pairs),
         flickers=int(flickers),
         values={name: float(value) for name, value in values.items() if value is not None},
     )
+
+
+_MOST_PAIRS: Final = 2**31
+_PLAIN: Final = (bool, int, float, str, type(None))
+
+
+def fingerprint_of(text: str) -> dict[str, Any]:
+    """Parse keys and their plain values; ValueError or TypeError for anything else."""
+    found = json.loads(text)
+    if not isinstance(found, dict) or not all(isinstance(each, _PLAIN) for each in found.values()):
+        raise TypeError("no keys with plain values")
+    return found
 
 
 def stamp(at: datetime) -> str:

@@ -40,23 +40,16 @@ class Place:
             folder.name, reports=here / folder.parent, baselines=here / baselines, root=here
         )
 
-    def accepting(self, name: str | None = None) -> tuple[str, ...]:
+    def accepting(self, *names: str) -> tuple[str, ...]:
         """Return the shell's words, quoted, that accept ``suite::case``, or a placeholder for it.
 
         The reason is left to whoever decides.
         """
-        if not self.of_a_suite:
-            return ()
-        case = "SUITE::CASE…" if name is None else shlex.quote(name)
-        words = ("goldenseed", "accept", shlex.quote(self.run), case)
-        return (*words, *self._folder, "--reason", REASON)
+        return self._decided("accept", names)
 
-    def rejecting(self, name: str) -> tuple[str, ...]:
+    def rejecting(self, *names: str) -> tuple[str, ...]:
         """Return the words that declare ``suite::case`` wrong, the reason left open likewise."""
-        if not self.of_a_suite:
-            return ()
-        words = ("goldenseed", "reject", shlex.quote(self.run), shlex.quote(name))
-        return (*words, *self._folder, "--reason", REASON)
+        return self._decided("reject", names)
 
     def deciding(self) -> tuple[str, ...]:
         """Return the words that apply the decisions which the page exported."""
@@ -64,6 +57,13 @@ class Place:
             return ()
         words = ("goldenseed", "accept", shlex.quote(self.run), "--from", "decisions.json")
         return (*words, *self._folder)
+
+    def _decided(self, verb: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not self.of_a_suite:
+            return ()
+        cases = map(shlex.quote, names) if names else ("SUITE::CASE…",)
+        words = ("goldenseed", verb, shlex.quote(self.run), *cases)
+        return (*words, *self._folder, "--reason", REASON)
 
     def running(self, suite: str, case: str, *, deep: bool = False) -> tuple[str, ...]:
         """Return the words that run a case of a suite's file again, every layer traced if deep."""
@@ -78,6 +78,15 @@ class Place:
             return ()
         words = ("goldenseed", "calibrate", shlex.quote(suite), shlex.quote(case), *self._folder)
         return (*words, "--harmless", shlex.quote(harmless)) if harmless else words
+
+    def renaming(self, *names: str) -> tuple[str, ...]:
+        """Return the words that move baselines to the names their cases have now."""
+        words = ("goldenseed", "accept", shlex.quote(self.run), *map(shlex.quote, names))
+        return (*words, "--renamed", *self._folder, "--reason", REASON)
+
+    def pruning(self) -> tuple[str, ...]:
+        """Return the words that list what of the baselines belongs to nothing."""
+        return ("goldenseed", "prune", shlex.quote(self.run), *self._folder)
 
     @property
     def _folder(self) -> tuple[str, ...]:

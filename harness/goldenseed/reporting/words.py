@@ -119,7 +119,9 @@ def outcome(run: RunRecord) -> str:
     if run.verb is not None and run.verb.outcome is not None:
         return run.verb.outcome
     total = len(run.cases)
-    expected = sum(not case.passed and case.xfail is not None for case in run.cases)
+    spared = [case for case in run.cases if not case.passed and case.xfail is not None]
+    expected = len(spared)
+    quarantined = sum(case.in_quarantine for case in spared)
     failed = sum(not case.passed for case in run.cases) - expected
     if not total:
         words = "no cases"
@@ -129,8 +131,10 @@ def outcome(run: RunRecord) -> str:
         words = f"{total - expected:,} of {count_of(total, 'case passes', 'cases pass')}"
     else:
         words = f"all {total:,} cases pass" if total > 1 else "the one case passes"
-    if expected:
-        words += f", {count_of(expected, 'fails', 'fail')} behind an xfail mark"
+    if quarantined:
+        words += f", {count_of(quarantined, 'fails', 'fail')} in quarantine"
+    if marked := expected - quarantined:
+        words += f", {count_of(marked, 'fails', 'fail')} behind an xfail mark"
     if run.not_compared:
         words += f", {len(run.not_compared):,} not compared"
     if broken := sum(not each.passed for each in run.sets):

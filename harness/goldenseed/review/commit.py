@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldenseed.baselines.store import BaselineStore, Outcome, Step
+from goldenseed.baselines.store import Outcome, Step
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.core.listing import first_of
 from goldenseed.reporting.words import visible
+from goldenseed.review.decisions import Marked
 from goldenseed.runs.record import RunRecord
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ _NAMED = 3
 class Committing:
     """A repository that was seen to be able to take a commit of the baselines."""
 
-    store: BaselineStore
+    root: Path
+    """The folder in which the files lie."""
 
     @classmethod
-    def checked(cls, store: BaselineStore) -> Committing:
+    def checked(cls, root: Path) -> Committing:
         """See that a commit will be possible, before anything is decided.
 
         Raises:
@@ -42,7 +44,7 @@ class Committing:
         """
         import git
 
-        with _repository(store.root) as repository:
+        with _repository(root) as repository:
             folder = Path(repository.git_dir)
             under_way = [name for name in _UNDER_WAY if (folder / name).exists()]
             if under_way:
@@ -55,16 +57,16 @@ class Committing:
                 repository.git.var("GIT_COMMITTER_IDENT")
             except git.GitCommandError as error:
                 raise _refused(error, "git knows no identity to commit with") from None
-            if repository.ignored(str(store.root.resolve() / "images")):
+            if repository.ignored(str(root.resolve() / "images")):
                 raise GoldenseedError(
-                    "git ignores the baselines",
-                    path=store.root,
+                    "git ignores the files to be committed",
+                    path=root,
                     fix="take them out of .gitignore, or leave out --commit",
                 )
-        return cls(store)
+        return cls(root)
 
-    def commit(self, run: RunRecord, steps: Sequence[Step], by: str) -> str | None:
-        """Commit the files of the steps and nothing else; return its id, None if all is committed.
+    def commit(self, files: Sequence[Path], message: str) -> str | None:
+        """Commit the files and nothing else; return its id, None if all is committed already.
 
         What else is staged stays so.
 
@@ -74,17 +76,15 @@ class Committing:
         """
         import git
 
-        files = self.store.files_of(steps)
         if not files:
             return None
-        with _repository(self.store.root) as repository, _listed(files) as listed:
+        with _repository(self.root) as repository, _listed(files) as listed:
             arguments = (f"--pathspec-from-file={listed}", "--pathspec-file-nul")
             with repository.git.custom_environment(GIT_LITERAL_PATHSPECS="1"):
                 try:
                     if not _changed(repository, files):
                         return None
                     repository.git.add(*arguments)
-                    message = message_of(run, steps, by)
                     repository.git.commit("--only", "--quiet", "-m", message, *arguments)
                 except git.GitCommandError as error:
                     raise _refused(
@@ -147,6 +147,25 @@ def message_of(run: RunRecord, steps: Sequence[Step], by: str) -> str:
         f"Fingerprint: {first_of(list(made), _NAMED)}",
         "",
         *map(_line, steps),
+    ]
+    return "\n".join(visible(line, lines=False) for line in lines)
+
+
+def message_of_folders(run: RunRecord, decided: Sequence[Marked], by: str) -> str:
+    """Return the message for pictures of one folder that were taken over into another."""
+    accepted = [each for each in decided if each.decision.decision == "accept"]
+    images = "image" if len(accepted) == 1 else "images"
+    lines = [
+        f"Accept {len(accepted):,} {images} of {Path(run.options['b']).name}",
+        "",
+        f"Decided-by: {by}",
+        f"Run: {run.run_id}",
+        "",
+        *(
+            f"{each.decision.decision} {each.case.id} {each.decision.pixels_sha256[:_SHOWN]}…: "
+            f"{each.decision.reason}"
+            for each in decided
+        ),
     ]
     return "\n".join(visible(line, lines=False) for line in lines)
 

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldenseed.baselines.store import BaselineStore, Decision, Step
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.review.decisions import Marked, Place
+from goldenseed.review.decisions import CaseDecision, Marked, Place
+from goldenseed.review.standing import as_it_stands, decided_before
 from goldenseed.runs.acceptable import check_acceptable
 from goldenseed.runs.candidates import candidates_of
-from goldenseed.runs.record import RunRecord
+from goldenseed.runs.folder import load_run
+from goldenseed.runs.record import CaseRecord, RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of one decision that was applied."""
+
+    rejects: bool
+    words: str
+
+
+def reasons_given(decided: Iterable[Marked], default: str = "") -> None:
+    """Raise GoldenseedError for what is accepted or rejected without a reason."""
+    for each in decided:
+        made = each.decision.decision != "skip"
+        if made and not (each.decision.reason.strip() or default.strip()):
+            raise GoldenseedError(
+                f"{each.case.suite}::{each.case.id}: the reason is empty",
+                fix="give one: others will ask for it later",
+            )
 
 
 @dataclass(frozen=True)
 class Applied:
     """What came of decisions."""
 
-    steps: tuple[Step, ...] = ()
+    done: tuple[Done, ...] = ()
     """One for each that is not skipped, in their order."""
+    steps: tuple[Step, ...] = ()
+    """What was done in the store, likewise."""
     notes: tuple[str, ...] = ()
 
 
@@ -56,12 +79,7 @@ class Desk:
 
         """
         chosen = [each for each in decided if each.decision.decision != "skip"]
-        for each in chosen:
-            if not (each.decision.reason.strip() or default_reason.strip()):
-                raise GoldenseedError(
-                    f"{each.case.suite}::{each.case.id}: the reason is empty",
-                    fix="give one: others will ask for it later",
-                )
+        reasons_given(chosen, default_reason)
         cases = [each.case for each in chosen]
         accepted = [each.case for each in chosen if each.decision.decision == "accept"]
         notes = check_acceptable(self.record, accepted, self.store, self.here)
@@ -83,4 +101,21 @@ class Desk:
             guard=guard,
             dry_run=dry_run,
         )
-        return Applied(steps, notes)
+        done = tuple(Done(rejects=each.rejects, words=each.outcome.value) for each in steps)
+        return Applied(done, steps, notes)
+
+    def decided(self) -> Iterator[CaseDecision]:
+        """Yield what the baselines say was accepted or rejected from this very run."""
+        return decided_before(self.record, self.store)
+
+    def watched(self, case: CaseRecord) -> tuple[Path, ...]:
+        """Return the case's entry."""
+        return (self.store.entry_path(case.suite, case.id),)
+
+    def standing(self, case: CaseRecord) -> str:
+        """Say how the baselines have the case's image by now."""
+        return as_it_stands(self.store, case)
+
+    def read_again(self) -> Desk:
+        """Return the same with the run's record as it is now."""
+        return replace(self, record=load_run(self.folder))

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Literal
+from typing import Literal, Protocol, Self
 
-from goldenseed.baselines.entry import AcceptedImage, RejectedImage
-from goldenseed.baselines.store import BaselineStore, Step
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.review.decisions import (
     CaseDecision,
@@ -22,8 +20,8 @@ from goldenseed.review.decisions import (
     by_place,
     problem,
 )
-from goldenseed.review.desk import Desk
-from goldenseed.runs.folder import RECORD, load_run
+from goldenseed.review.desk import Applied
+from goldenseed.runs.folder import RECORD
 from goldenseed.runs.record import CaseRecord, RunRecord
 
 _PAGES = 100
@@ -31,8 +29,10 @@ _PAGES = 100
 
 Became = Literal["accepted", "rejected", "skipped", "refused"]
 
-Stamp = tuple[int, int, int] | None
-"""Inode, time and size of a file, by which a change of it is seen; None where it is not there."""
+FileStamp = tuple[int, int, int] | None
+"""Inode, time and size, by which a change of a file is seen; None where it is not there."""
+Stamp = tuple[CaseDecision | FileStamp, ...]
+"""What was decided of a case, and the files that another decision would change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,57 @@ class Result:
     message: str = ""
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp(path: Path) -> FileStamp:
     try:
         found = path.stat()
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+class Deciding(Protocol):
+    """What is decided on, and where decisions go: ``Desk``, ``FolderDesk``."""
+
+    @property
+    def record(self) -> RunRecord:
+        """The run whose images are shown."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """The run's."""
+        ...
+
+    @property
+    def by(self) -> str:
+        """Who decides."""
+        ...
+
+    def apply(
+        self,
+        decided: Sequence[Marked],
+        *,
+        overruling: Collection[Place] = (),
+        guard: Callable[[], None] = lambda: None,
+    ) -> Applied:
+        """Apply all decisions, or raise GoldenseedError and apply none."""
+        ...
+
+    def decided(self) -> Iterable[CaseDecision]:
+        """Return what was decided of the run before."""
+        ...
+
+    def watched(self, case: CaseRecord) -> Iterable[Path]:
+        """Return the files that another decision on the case would change."""
+        ...
+
+    def standing(self, case: CaseRecord) -> str:
+        """Say what became of the case meanwhile."""
+        ...
+
+    def read_again(self) -> Self:
+        """Return the same with the run's record as it is now."""
+        ...
 
 
 class Review:
@@ -60,14 +105,16 @@ class Review:
     in another page or by another command, is refused there until it has been shown again.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Deciding) -> None:
         self._desk = desk
         self._lock = Lock()
         self._read = _stamp(desk.folder / RECORD)
         self._pages: dict[str, dict[Place, Stamp]] = {}
-        self._decided: dict[Place, CaseDecision] = dict(decided_before(desk.record, desk.store))
-        self.steps: list[Step] = []
-        """What was written, in order."""
+        self._decided = {each.place: each for each in desk.decided()}
+        self._rejected: set[Place] = set()
+        """What was rejected in this review, and may be accepted by whoever changes their mind."""
+        self.done: list[Applied] = []
+        """What was applied, in order."""
 
     @property
     def by(self) -> str:
@@ -133,22 +180,23 @@ class Review:
         """Apply decisions at once or, where one of them cannot be, by halves."""
         if not todo:
             return {}
-        own = {place for place, each in self._decided.items() if each.decision == "reject"}
+        guard = partial(self._guard, todo, seen)
         try:
-            done = self._desk.apply(todo, overruling=own, guard=partial(self._guard, todo, seen))
+            applied = self._desk.apply(todo, overruling=frozenset(self._rejected), guard=guard)
         except (GoldenseedError, OSError) as error:
             if len(todo) == 1:
                 return {todo[0].decision.place: _result(todo[0].decision, "refused", str(error))}
             half = len(todo) // 2
             return self._applied(todo[:half], seen) | self._applied(todo[half:], seen)
-        self.steps += done.steps
+        self.done.append(applied)
         results = {}
-        for each, step in zip(todo, done.steps, strict=True):
+        for each, done in zip(todo, applied.done, strict=True):
             place = each.decision.place
-            seen[place] = self._stamp_of(each.case)
             self._decided[place] = each.decision
-            outcome: Became = "rejected" if step.rejects else "accepted"
-            results[place] = _result(each.decision, outcome, step.outcome.value)
+            seen[place] = self._stamp_of(each.case)
+            (self._rejected.add if done.rejects else self._rejected.discard)(place)
+            outcome: Became = "rejected" if done.rejects else "accepted"
+            results[place] = _result(each.decision, outcome, done.words)
         return results
 
     def _guard(self, todo: Iterable[Marked], seen: Mapping[Place, Stamp]) -> None:
@@ -181,66 +229,24 @@ class Review:
         return seen.get((case.path, case.id)) != self._stamp_of(case)
 
     def _meanwhile(self, case: CaseRecord) -> str:
-        now = _as_it_stands(self._desk.store, case)
+        now = self._desk.standing(case)
         return f"somebody decided on {case.suite}::{case.id} meanwhile: {now}; load the page again"
 
     def _look_again(self) -> None:
         """Read the run's record anew where its file is another one by now."""
         stamp = _stamp(self._desk.folder / RECORD)
         if stamp != self._read:
-            self._desk = replace(self._desk, record=load_run(self._desk.folder))
+            self._desk = self._desk.read_again()
             self._read = stamp
 
     def _stamps(self) -> dict[Place, Stamp]:
         return {(c.path, c.id): self._stamp_of(c) for c in self._desk.record.cases}
 
     def _stamp_of(self, case: CaseRecord) -> Stamp:
-        return _stamp(self._desk.store.entry_path(case.suite, case.id))
+        decided = self._decided.get((case.path, case.id))
+        made = None if decided is None or decided.decision == "skip" else decided
+        return made, *map(_stamp, self._desk.watched(case))
 
 
 def _result(decision: CaseDecision, outcome: Became, message: str = "") -> Result:
     return Result(decision.suite, decision.case, outcome, message)
-
-
-def decided_before(run: RunRecord, store: BaselineStore) -> Iterator[tuple[Place, CaseDecision]]:
-    """Yield what the baselines say was accepted or rejected from this very run."""
-    for case in run.cases:
-        found = _standing(store, case)
-        if found is not None and case.pixels_sha256 is not None and found[1].run_id == run.run_id:
-            decision, image = found
-            yield (
-                (case.path, case.id),
-                CaseDecision(
-                    suite=case.path,
-                    case=case.id,
-                    pixels_sha256=case.pixels_sha256,
-                    decision=decision,
-                    reason=image.reason,
-                ),
-            )
-
-
-def _standing(
-    store: BaselineStore, case: CaseRecord
-) -> tuple[Literal["accept", "reject"], AcceptedImage | RejectedImage] | None:
-    """Return how the baselines have the image of a case by now, and what they say of it."""
-    entry = store.entry(case.suite, case.id)
-    for baseline in entry.profiles.values() if entry else ():
-        for rejected in baseline.rejected:
-            if rejected.pixels_sha256 == case.pixels_sha256:
-                return "reject", rejected
-    for baseline in entry.profiles.values() if entry else ():
-        accepted = baseline.accepted_with(case.pixels_sha256 or "")
-        if accepted is not None:
-            return "accept", accepted
-    return None
-
-
-def _as_it_stands(store: BaselineStore, case: CaseRecord) -> str:
-    """Say what somebody else decided."""
-    match _standing(store, case):
-        case _, AcceptedImage() as image:
-            return f"accepted by {image.accepted_by}: {image.reason}"
-        case _, RejectedImage() as image:
-            return f"rejected by {image.rejected_by}: {image.reason}"
-    return "its baseline is another now"

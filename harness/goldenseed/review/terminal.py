@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside
+from goldenseed.reporting.causes import cause_groups
 from goldenseed.reporting.links import Picture
 from goldenseed.reporting.terminal import failure_text
 from goldenseed.reporting.view import CaseView, RunView
@@ -59,12 +60,13 @@ class Stop:
 
 
 def stops_of(view: RunView, decided: Sequence[CaseDecision]) -> tuple[Stop, ...]:
-    """Return the cases that ask for a decision and have none, group by group."""
+    """Return the cases that ask for a decision and have none, grouped by cause as on the page."""
     done = {each.place for each in decided if each.decision != "skip"}
-    asked = (
-        (section.meaning, [c for c in section.cases if _asks(c, done)]) for section in view.sections
-    )
-    groups = [(title, cases) for title, cases in asked if cases]
+    groups = [
+        (group.title, cases)
+        for group in cause_groups(list(view.cases))
+        if (cases := [case for case in group.cases if _asks(case, done)])
+    ]
     return tuple(
         Stop(case, title, number) for number, (title, cases) in enumerate(groups) for case in cases
     )

@@ -14,7 +14,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_json, read_regular, write_atomically
 from goldenseed.core.strict_json import parse
 from goldenseed.environment.lock import LockDifference
-from goldenseed.runs.parts import NotCompared, SetRecord
+from goldenseed.runs.parts import Extent, NotCompared, SetRecord
 from goldenseed.runs.record import (
     SCHEMA_VERSION,
     CaseRecord,
@@ -90,6 +90,10 @@ class RunWriter:
         together = dict.fromkeys((*self._record.lock_differences, *differences))
         self._record = self._record.model_copy(update={"lock_differences": tuple(together)})
         self._write_record(self._record)
+
+    def add_extent(self, extent: Extent) -> None:
+        """Record how much of the project was run; written with the rest by ``finish``."""
+        self._record = self._record.model_copy(update={"extent": extent})
 
     def add(self, case: CaseRecord | NotCompared) -> None:
         """Append one try at a case, or one that was left out; it survives this process now."""

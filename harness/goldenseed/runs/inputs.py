@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular, write_atomically
 from goldenseed.core.tensor_files import Tensor
-from goldenseed.runs.record import InputUsed
+from goldenseed.runs.parts import InputUsed
 from goldenseed.suite.decoding import LARGEST_TENSOR
 from goldenseed.suite.inputs import InputCase, InputFile, InputValue, input_files
 from goldenseed.verdict.evidence import reference_to

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +13,7 @@ from goldenseed.core.elements import content_sha256, is_tensor, kind_of, sequenc
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.profile import PORTABLE, profile_slug
 from goldenseed.images.gates import default_limits
-from goldenseed.runs.parts import ElementRecord
+from goldenseed.runs.parts import ElementRecord, Quarantined
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.runs.stored import Pictures, kept_layers, kept_trace
 from goldenseed.suite.cases import Limit
@@ -29,16 +30,18 @@ if TYPE_CHECKING:
     from goldenseed.core.elements import Content
     from goldenseed.suite.cases import Case
     from goldenseed.suite.masking import MaskSpec
+    from goldenseed.suite.quarantine import Quarantine
     from goldenseed.trace.digesting import Recording
 
 
 _LOOKS = 7
 
 
-def pending(case: Case, path: str) -> CaseRecord:
+def pending(case: Case, path: str, today: date | None = None) -> CaseRecord:
     """Return what is known of a case of the file ``path`` before it runs; it counts as failed.
 
-    With an ``error`` where an input cannot be read: then there is nothing to run.
+    With an ``error`` where an input cannot be read: then there is nothing to run. A quarantine is
+    over from its day on: ``today`` is the day in UTC, by default the clock's.
     """
     unreadable = None
     try:
@@ -53,11 +56,20 @@ def pending(case: Case, path: str) -> CaseRecord:
         recipe=recipe,
         recipe_sha256=recipe_sha256(recipe),
         alternatives=dict(case.alternatives),
+        quarantine=_quarantined(case.quarantine, today or datetime.now(UTC).date()),
         **limit_fields(limits_of(case)),
         verdict=Verdict.ERROR,
         passed=False,
     )
     return record if unreadable is None else record.failed("unusable_input", unreadable)
+
+
+def _quarantined(found: Quarantine | None, today: date) -> Quarantined | None:
+    if found is None:
+        return None
+    day = found.until.isoformat()
+    over = today >= found.until
+    return Quarantined(owner=found.owner, reason=found.reason, until=day, over=over)
 
 
 def case_profile(case: Case, environment: Mapping[str, EnvironmentValue]) -> str:

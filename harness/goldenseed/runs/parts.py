@@ -65,6 +65,32 @@ class Try(Document):
     error: str | None = None
 
 
+class Seconds(Document):
+    """Wall-clock seconds a case took."""
+
+    load: float = 0.0
+    generate: float = 0.0
+    compare: float = 0.0
+
+
+class Quarantined(Document):
+    """By whose leave a case may fail without failing the session."""
+
+    owner: str
+    reason: str
+    until: str
+    """The first day on which it fails again, in UTC: ``2026-12-31``."""
+    over: bool = False
+    """Whether that day had come when the case was run."""
+
+    @property
+    def words(self) -> str:
+        """What the suite says, in a sentence."""
+        if self.over:
+            return f"its quarantine ended on {self.until} ({self.owner}: {self.reason})"
+        return f"in quarantine until {self.until} ({self.owner}: {self.reason})"
+
+
 class NotCompared(Document):
     """A case that was selected, and of which no image was held against anything."""
 
@@ -74,6 +100,19 @@ class NotCompared(Document):
     line: int | None = None
     why: str
     """What pytest says of it: ``skipped: too slow for this machine``."""
+
+
+class InputUsed(Document):
+    """A picture or tensor that the pipeline was given."""
+
+    argument: str
+    """The pipeline's keyword, and the place in a list: ``image``, ``control_image[1]``."""
+    source: str
+    """The file as the suite names it."""
+    sha256: str
+    """The digest of the decoded values."""
+    file: str
+    """A copy, relative to the run's folder: of a picture a PNG as it was given."""
 
 
 class SetResult(Document):
@@ -121,12 +160,18 @@ class SetRecord(Document):
     """What went wrong while it was judged."""
 
 
-class Seconds(Document):
-    """Wall-clock seconds a case took."""
+class Extent(Document):
+    """How much of its project a session ran: what it did not meet may be gone."""
 
-    load: float = 0.0
-    generate: float = 0.0
-    compare: float = 0.0
+    whole: bool
+    """Whether it ran all that the project's settings say, and every test of it."""
+    narrowed: str | None = None
+    """What left something out, where it was not whole: ``-k``, ``a path``, ``tests left out``."""
+    failed: int = 0
+    """How many tests failed, golden or not."""
+    tests: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Of names in the baselines that are those of test files of which every test was run: the
+    tests that did not pass, as their images are called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,11 @@ from goldenseed.environment.lock import LockDifference
 from goldenseed.runs.parts import (
     Document,
     ElementRecord,
+    Extent,
+    InputUsed,
     MaskUsed,
     NotCompared,
+    Quarantined,
     Seconds,
     SetRecord,
     Try,
@@ -64,19 +67,6 @@ class BaselineUsed(Document):
     accepted_by: str | None = None
     reason: str | None = None
     """Who accepted it and why; None of older records and of a run's image."""
-
-
-class InputUsed(Document):
-    """A picture or tensor that the pipeline was given."""
-
-    argument: str
-    """The pipeline's keyword, and the place in a list: ``image``, ``control_image[1]``."""
-    source: str
-    """The file as the suite names it."""
-    sha256: str
-    """The digest of the decoded values."""
-    file: str
-    """A copy, relative to the run's folder: of a picture a PNG as it was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +165,8 @@ class CaseRecord(Document):
     """What is odd of the image or its making and changes no verdict, a sentence each."""
     xfail: str | None = None
     """The reason of the xfail mark that the case bears, where pytest went by it; may be empty."""
+    quarantine: Quarantined | None = None
+    """By whose leave it may fail; the verdict and ``passed`` are as ever."""
     retried: bool = False
     """Whether a plugin ran the case once more because of what came of it."""
     tries: tuple[Try, ...] = ()
@@ -219,6 +211,12 @@ class CaseRecord(Document):
     def unstable(self) -> bool:
         """Whether its tries did not all come to the same verdict and the same pixels."""
         return len({(each.verdict, each.pixels_sha256) for each in self.tries}) > 1
+
+    @property
+    def in_quarantine(self) -> bool:
+        """Whether it fails, and is to fail nothing: what somebody rejected is not spared."""
+        spared = self.quarantine is not None and not self.quarantine.over
+        return spared and not self.passed and self.verdict is not Verdict.REJECTED
 
     def failed(self, code: str, message: str) -> CaseRecord:
         """Return the record with the verdict ``error``, and what went wrong."""
@@ -273,6 +271,8 @@ class RunRecord(Document):
     """The cases that were selected and gave no image that anything was held against."""
     sets: tuple[SetRecord, ...] = ()
     """The sets of the suites that ran, in the order of the suites."""
+    extent: Extent | None = None
+    """How much of the project it ran; None where that is not on record."""
     verb: VerbRecord | None = None
     """What made it, where that is no test session."""
     warnings: dict[str, int] = Field(default_factory=dict)

@@ -25,7 +25,8 @@ from goldenseed.reporting.writing import write_for_services
 from goldenseed.runs.candidates import open_candidates, read_git_state, who_accepts
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.made import pending
-from goldenseed.runs.parts import NotCompared, SetRecord
+from goldenseed.runs.orphans import Project
+from goldenseed.runs.parts import Extent, NotCompared, SetRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.sets import judge_sets
 from goldenseed.session.distribution import RUNNING
@@ -33,7 +34,7 @@ from goldenseed.session.foreign import told
 from goldenseed.session.gate_check import GateCheck, Memory
 from goldenseed.session.naming import unrepeated
 from goldenseed.session.options import Options
-from goldenseed.session.unreferenced import Extent, unreferenced
+from goldenseed.session.unreferenced import unreferenced
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
 
@@ -116,13 +117,14 @@ class Controller:
         self._ensure_writer().add(record.model_copy(update={"retried": True}))
         return True
 
-    def finish(self, *, complete: bool, extent: Extent) -> None:
+    def finish(self, *, complete: bool, extent: Extent, project: Project) -> None:
         """Close the record, write report and summary, accept and check as the options say.
 
         What cannot be done is noted and fails the session; the rest is done all the same.
         """
         writer = self._ensure_writer()
         shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
+        writer.add_extent(extent)
         run = writer.finish(finished=datetime.now(UTC), complete=complete, warnings=self._warned)
         self._try(partial(self._judge_sets, run, writer))
         self.notes += told(self._warned)
@@ -131,20 +133,22 @@ class Controller:
         view = run_view(run, writer.folder, place=self._place)
         view = self.view = replace(view, history=pasts)
         for step in (
-            partial(write_report, view, writer.folder),
+            partial(write_report, view, writer.folder, single=self._options.report == "single"),
             partial(write_summary, view, writer.folder),
             partial(write_for_services, view, writer.folder, prefix=self.prefix),
             writer.point_latest,
             partial(self._update, run, writer.folder),
-            partial(self._check_unreferenced, run, extent),
+            partial(self._check_unreferenced, run, project),
             partial(self._check_gates, run),
         ):
             self._try(step)
 
-    def finish_without_cases(self, extent: Extent) -> None:
+    def finish_without_cases(self, extent: Extent, project: Project) -> None:
         """Look for what is left of suites and tests that are gone, where no case ended."""
-        nothing = RunRecord(run_id=self._run_id, started=self._started, complete=True)
-        self._try(partial(self._check_unreferenced, nothing, extent))
+        nothing = RunRecord(
+            run_id=self._run_id, started=self._started, complete=True, extent=extent
+        )
+        self._try(partial(self._check_unreferenced, nothing, project))
 
     def _remember(self, run: RunRecord) -> Mapping[tuple[str, str], Past]:
         """Add the run to the history and tell of its cases; no run is worse where that fails."""
@@ -236,13 +240,15 @@ class Controller:
         changed = sum(result.outcome is not Outcome.UNCHANGED for result in accepted)
         self.note(f"accepted {changed} images into {self._options.baselines.name}/")
 
-    def _check_unreferenced(self, run: RunRecord, extent: Extent) -> None:
-        """Say which baselines belong to nothing any more."""
-        if self._options.unreferenced == "ignore" or not run.complete:
+    def _check_unreferenced(self, run: RunRecord, project: Project) -> None:
+        """Say which baselines belong to nothing any more, or to a case by another name."""
+        asked = self._options.unreferenced
+        if not run.complete:
             return
-        fails = self._options.unreferenced == "fail"
-        for line in unreferenced(run, self._store, extent):
-            self.note(f"{'ERROR' if fails else 'WARNING'} {line}")
+        place = self._place or Place(run.run_id)
+        for each in unreferenced(run, self._store, project, place, asked=asked != "ignore"):
+            fails = asked == "fail" and each.orphaned
+            self.note(f"{'ERROR' if fails else 'WARNING'} {each.text}")
             self.failed_after_all |= fails
 
 

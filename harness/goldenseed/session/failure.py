@@ -93,14 +93,32 @@ def settle(item: pytest.Item, record: CaseRecord, said_of: Callable[[CaseRecord]
     records = item.stash.setdefault(RECORDS, [])
     records.append(record)
     if not record.passed:
-        raise GoldenFailure(said_of(record))
+        raise _failure(record, said_of(record))
     if record.verdict is Verdict.WARN:
         said = said_of(record)
         try:
             warnings.warn(GoldenWarning(said.text), stacklevel=2)
         except GoldenWarning:  # under -W error
             records[-1] = record.model_copy(update={"passed": False})
-            raise GoldenFailure(said) from None
+            raise _failure(record, said) from None
+
+
+def _failure(record: CaseRecord, said: Said) -> BaseException:
+    """Return what ends a test that did not pass: behind a quarantine it fails nothing.
+
+    What somebody rejected is no failure that comes and goes, so a quarantine is not for it. Under
+    pytest's ``--runxfail`` nothing is spared.
+    """
+    quarantine = record.quarantine
+    if quarantine is not None and quarantine.over:
+        text, line = f"{said.text}\n{quarantine.words}", f"{said.line}; {quarantine.words}"
+        return GoldenFailure(Said(text, line))
+    if quarantine is not None and record.in_quarantine:
+        try:
+            pytest.xfail(f"{quarantine.words}: {said.line}")
+        except pytest.xfail.Exception as spared:
+            return spared
+    return GoldenFailure(said)
 
 
 def show_traceback(item: pytest.Item, error: BaseException) -> None:

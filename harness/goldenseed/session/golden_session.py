@@ -33,7 +33,7 @@ from goldenseed.session.options import check_one_case, read_options
 from goldenseed.session.progress import Progress
 from goldenseed.session.reports import outcome_of, pending_of_test
 from goldenseed.session.telling import Telling, write_system_out
-from goldenseed.session.unreferenced import Extent
+from goldenseed.session.unreferenced import Seen, extent_of, project_of
 from goldenseed.session.worker import Worker
 
 if TYPE_CHECKING:
@@ -86,11 +86,11 @@ class GoldenSession:
         self._visible = os.environ.get(VISIBLE)
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
         cache = getattr(config, "cache", None)  # not there under -p no:cacheprovider
-        store = BaselineStore(self._options.baselines, verified=_verified_in(cache))
+        self._store = BaselineStore(self._options.baselines, verified=_verified_in(cache))
         self.worker = Worker(
             root=config.rootpath,
             folder=self._telling.folder,
-            store=store,
+            store=self._store,
             passing=self._options.passing,
             backend=self._make_backend,
             locks=LockCheck(strict=self._options.environment == "strict"),
@@ -104,7 +104,7 @@ class GoldenSession:
                 run_id=self.run_id,
                 started=started,
                 options=self._options,
-                store=store,
+                store=self._store,
                 memory=cache,
                 place=self._telling.place,
             )
@@ -217,16 +217,19 @@ class GoldenSession:
             or self._watch.selected - self._watch.ended
         )
         try:
-            extent = Extent.of(
-                self._config,
+            seen = Seen(
                 narrowed=self._watch.narrowed,
                 selected=self._watch.selected,
                 not_passed=self._watch.not_passed,
+                failed=session.testsfailed,
             )
+            project = project_of(self._config, self._store)
+            extent = extent_of(self._config, seen, project, self._store)
             if self._controller.began:
-                self._controller.finish(complete=not cut_short, extent=extent)
+                complete = not cut_short
+                self._controller.finish(complete=complete, extent=extent, project=project)
             elif not cut_short or exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-                self._controller.finish_without_cases(extent)
+                self._controller.finish_without_cases(extent, project)
         except (GoldenseedError, OSError) as error:
             self._controller.note(f"ERROR {error}")
             self._controller.failed_after_all = True

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.names import escaped, fitting, is_cut, unescaped
+from goldenseed.core.names import escaped, fitting
 
 RIVAL = pytest.StashKey[str]()
 """Of a test whose images would be called like another's: why it cannot be run."""
@@ -30,21 +30,13 @@ def suite_of(config: pytest.Config, path: Path) -> str:
     return fitting(".".join(parts), suite=True)
 
 
-def file_of(config: pytest.Config, suite: str) -> Path | None:
-    """Return the test file that ``suite_of`` names so, existing or not; None if it cannot tell."""
-    if is_cut(suite):
-        return None
-    relative = "/".join(unescaped(part) for part in suite.split("."))
-    found = [base / f"{relative}.py" for base in _bases(config)]
-    return next((file for file in found if file.is_file()), found[0])
-
-
 def _base(config: pytest.Config, path: Path) -> Path:
     """Return the folder that a test's name begins below, whatever ``--rootdir`` says."""
-    return next((each for each in _bases(config) if path.is_relative_to(each)), config.rootpath)
+    return next((each for each in bases_of(config) if path.is_relative_to(each)), config.rootpath)
 
 
-def _bases(config: pytest.Config) -> list[Path]:
+def bases_of(config: pytest.Config) -> list[Path]:
+    """Return the folders below which the names of tests begin, most likely first."""
     folder = config.getoption("golden_baselines") or config.getini("golden_baselines")
     above = (config.rootpath / folder).parent
     return [*([config.inipath.parent] if config.inipath else []), above, config.rootpath]
@@ -60,6 +52,13 @@ def case_of(item: pytest.Item, name: str | None = None) -> str:
         own = escaped(name, _IN_NAME)
         test = f"{test}-{own}" if "[" in test else f"{test}[{own}]"
     return fitting(test)
+
+
+def case_at(config: pytest.Config, nodeid: str) -> str:
+    """Name the first image of a test by its node id; of one that is repeated, of all its kind."""
+    test, bracket, parameters = nodeid.partition("::")[2].partition("[")
+    parameters = "" if repetitions(config) > 1 else bracket + parameters
+    return fitting(escaped(f"{test.replace('::', '.')}{parameters}", _IN_TEST))
 
 
 def owner_of(item: pytest.Item) -> str:

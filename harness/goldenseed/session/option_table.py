@@ -43,6 +43,15 @@ OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
         "Folder in which runs are written, relative to pytest's root (default: reports).",
     ),
     (
+        "report",
+        "folder",
+        ("folder", "single"),
+        (
+            "Write the page with its data and pictures beside it (folder, the default), or with "
+            "everything in one file (single)."
+        ),
+    ),
+    (
         "unreferenced",
         "ignore",
         ("ignore", "warn", "fail"),

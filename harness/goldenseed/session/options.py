@@ -23,6 +23,7 @@ class Options:
     environment: str
     baselines: Path
     reports: Path
+    report: str
     unreferenced: str
     annotations: str
     trace: str

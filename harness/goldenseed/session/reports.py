@@ -80,6 +80,9 @@ def _as_pytest_has_it(
     """Add what pytest makes of a case by its marks: no record says that a failed case passed."""
     if hasattr(report, "wasxfail"):
         why = str(report.wasxfail or "")
+        if record.quarantine and record.in_quarantine:
+            remarks = (*record.remarks, f"fails {record.quarantine.words}")
+            return record.model_copy(update={"xfail": why, "remarks": remarks})
         how = "passes in spite of its xfail mark" if record.passed else "fails behind an xfail mark"
         remarks = (*record.remarks, f"{how}: {why}" if why else how)
         return record.model_copy(update={"xfail": why, "remarks": remarks})

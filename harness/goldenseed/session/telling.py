@@ -92,6 +92,8 @@ class Telling:
             yield from ((f"golden_{k}", str(v)) for k, v in numbers.items() if v is not None)
         if case.why and case.why.likely:
             yield "golden_cause", case.why.likely
+        if record.quarantine is not None:
+            yield "golden_quarantine", record.quarantine.words
         yield "golden_run", self.run_id
         images = {
             "image": record.image,

@@ -23,6 +23,7 @@ from goldenseed.suite.model import (
     NoiseSpec,
     SchedulerSpec,
 )
+from goldenseed.suite.quarantine import Quarantine
 
 Prompt = str | tuple[str, ...] | None
 Kind = Literal["consistency", "diversity"]
@@ -72,6 +73,7 @@ class Template:
     before: tuple[BeforeSpec, ...] = ()
     alternatives: Mapping[str, str] = field(default_factory=dict)
     """Where an entry varies: which alternative of each axis it is, by name."""
+    quarantine: Quarantine | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,6 +204,8 @@ class Case:
     """Methods of the pipeline to call before its own call, in this order."""
     alternatives: Mapping[str, str] = field(default_factory=dict)
     """Which alternative of each axis it is, by name."""
+    quarantine: Quarantine | None = None
+    """Until when it may fail without failing the session."""
 
     @property
     def scheduler(self) -> SchedulerSpec | None:
@@ -251,6 +255,7 @@ def _expand(suite: Suite, template: Template, model: ModelSpec) -> Iterator[Case
             template.inputs,
             template.before,
             template.alternatives,
+            template.quarantine,
         )
 
 

@@ -42,6 +42,7 @@ from goldenseed.suite.model import (
 )
 from goldenseed.suite.model_schema import CaseModelSection, ModelSection, SchedulerSection
 from goldenseed.suite.put_together import parsed_adapters, parsed_parts, plain_dtype
+from goldenseed.suite.quarantine import Quarantine
 from goldenseed.suite.schema import (
     CaseSection,
     DefaultsSection,
@@ -215,6 +216,7 @@ def _templates(
             mask=mask_spec(document, ("cases", index), case, mask),
             inputs=merged(inputs, _inputs(document, ("cases", index), case)),
             before=before_specs(case.before),
+            quarantine=Quarantine.of(case.quarantine),
         )
         for index, case in enumerate(section.cases)
     )

@@ -23,6 +23,7 @@ from goldenseed.suite.model_schema import (
     QuantizationSection,
     VaeSection,
 )
+from goldenseed.suite.quarantine import QuarantineSection
 from goldenseed.suite.sections import (
     CHOICE,
     LIST,
@@ -175,6 +176,8 @@ class CaseSection(Section):
     """Limits on what is in the image, over those of the suite, name by name."""
     marks: Marks = ()
     """pytest marks, besides those of `defaults`."""
+    quarantine: QuarantineSection | None = None
+    """Lets the case fail without failing the session, until a date."""
 
 
 class SuiteFile(Section):
@@ -237,6 +240,7 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("cases", "model"): CaseModelSection,
         ("cases", "model", "adapters"): AdapterSection,
         ("cases", "gates"): GatesSection,
+        ("cases", "quarantine"): QuarantineSection,
         ("cases", "noise"): NoiseFileSection,
         ("cases", "content", "*"): ContentLimitSection,
     }

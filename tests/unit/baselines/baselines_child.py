@@ -14,9 +14,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from baselines_world import NOON, World
+from baselines_world import CPU, NOON, SUITE, World
 
+from goldenseed.baselines.candidate import Signature
 from goldenseed.baselines.places import Places, exclusive
+from goldenseed.baselines.pruning import prune_baselines
+from goldenseed.baselines.renaming import rename
 from goldenseed.core.errors import GoldenseedError
 
 
@@ -64,6 +67,33 @@ def _killed_at_flush(number: int) -> None:
     os.fsync = fsync
 
 
+def prune_and_die_at_deletion(world: World, number: str, *cases: str) -> None:
+    """Prune cases, and be killed where the ``number``-th file would be deleted."""
+    _killed_at_deletion(int(number))
+    ready()
+    prune_baselines(Places(world.store.root), {(SUITE, case) for case in cases}, {CPU})
+
+
+def rename_and_die_at_deletion(world: World, number: str, old: str, new: str) -> None:
+    """Rename a case, and be killed where the ``number``-th file would be deleted."""
+    _killed_at_deletion(int(number))
+    ready()
+    signature = Signature("child", "a new name", NOON)
+    rename(Places(world.store.root), [((SUITE, old), (SUITE, new))], signature, "a-run")
+
+
+def _killed_at_deletion(number: int) -> None:
+    remaining = itertools.count(number, -1)
+    unlink = os.unlink
+
+    def deleted(path: Path, **more: int) -> None:
+        if ".lock" not in Path(path).parts and next(remaining) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        unlink(path, **more)
+
+    os.unlink = deleted
+
+
 def accept_on_full_disk(world: World, limit_bytes: str, colour: str) -> None:
     """Accept where no file can grow beyond a limit."""
     candidate = world.candidate(colour, torch=colour)
@@ -91,6 +121,8 @@ VERBS: dict[str, Callable[..., None]] = {
         add,
         die_at_flush,
         measure_and_die_at_flush,
+        prune_and_die_at_deletion,
+        rename_and_die_at_deletion,
         accept_on_full_disk,
         hold_the_lock,
     )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import git
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from goldenseed.baselines.candidate import Candidate
+from goldenseed.baselines.candidate import Candidate, Signature
+from goldenseed.baselines.places import Places
+from goldenseed.baselines.renaming import rename
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.main import app
 from goldenseed.core.errors import GoldenseedError
@@ -101,3 +105,60 @@ def test_a_reason_cannot_steer_the_terminal(baselines: Path):
     text = "\n".join(shown(baselines, "red-apple"))
     assert "\x1b" not in text
     assert "⟨U+001B⟩[2Jgone" in text
+
+
+def test_each_image_says_from_which_run_and_where_it_was_made(baselines: Path):
+    lines = shown(baselines, "red-apple")
+    (line, *_) = [line for line in lines if "fingerprint" in line]
+    digest = json_sha256({"device.type": "cpu"})[:12]
+    assert line.strip() == f"run 20261120T151233Z-3f9a, fingerprint {digest}…"
+    (baselines / "environments" / f"{json_sha256({'device.type': 'cpu'})}.json").unlink()
+    assert "cannot be read" in "\n".join(shown(baselines, "red-apple"))
+
+
+def test_the_history_has_what_git_alone_knows_any_more(baselines: Path, tmp_path: Path):
+    store = BaselineStore(baselines)
+    commit(tmp_path)
+    first = store.entry("shapes", "red-apple[seed=1]")
+    assert first is not None
+    replaced = first.profiles[PROFILES[0]].accepted[0]
+    image = Image.new("RGB", (8, 8), (99, 0, 0))
+    (tmp_path / "new.png").write_bytes(encode_png(image))
+    candidate = Candidate(
+        suite="shapes",
+        case="red-apple[seed=1]",
+        profile=PROFILES[0],
+        image=tmp_path / "new.png",
+        pixels_sha256=pixels_sha256(image),
+        recipe=replaced.recipe,
+        recipe_sha256=replaced.recipe_sha256,
+        environment={"device.type": "cpu"},
+        run_id="later",
+    )
+    store.accept([candidate], by="Grace", reason="crisper")
+    store.reject([candidate], by="Grace", reason="too crisp")
+    commit(tmp_path)
+    old, new = ("shapes", "red-apple[seed=1]"), ("fruit", "apple[seed=1]")
+    rename(Places(baselines), [(old, new)], Signature.checked("Ada", "clearer", None), "last")
+    said = "\n".join(shown(baselines, "apple*", "--history"))
+    assert "called shapes::red-apple[seed=1] until" in said
+    assert f"Ada: seen on {PROFILES[0]}  (no longer in the entry)" in said
+    assert "Grace: too crisp\n" in said
+    assert "Ada: from shapes::red-apple[seed=1]: clearer" in said
+    document = json.loads("\n".join(shown(baselines, "apple*", "--history", "--json")))
+    decisions = document["cases"][0]["decisions"]
+    assert [each["at"] for each in decisions] == sorted(each["at"] for each in decisions)
+    assert [each["stands"] for each in decisions].count(False) == 1
+
+
+def test_without_git_the_history_is_the_entrys(baselines: Path):
+    lines = shown(baselines, "red-apple", "--history")
+    assert len(lines[lines.index("  decisions") + 1 :]) == len(PROFILES)
+
+
+def commit(folder: Path) -> None:
+    repository = git.Repo.init(folder)
+    with repository.config_writer() as config:
+        config.set_value("user", "name", "Ada").set_value("user", "email", "ada@example.org")
+    repository.git.add(".")
+    repository.git.commit("-q", "-m", "baselines")

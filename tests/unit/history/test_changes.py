@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from goldenseed.history.changes import ACCEPTED, IMAGE, TRACE, Certainty, Change, changes_of
 from goldenseed.history.points import environments_of, points_of
 from goldenseed.history.stability import Records
-from goldenseed.runs.record import BaselineUsed, RunRecord, Seconds
+from goldenseed.runs.parts import Seconds
+from goldenseed.runs.record import BaselineUsed, RunRecord
 from made_history import PROFILE, START, digest_of, made, run_on
 
 NEWER = {"package.diffusers": "0.31.0"}

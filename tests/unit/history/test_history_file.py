@@ -136,6 +136,9 @@ DAMAGES = {
     "measures that are no JSON": _sql("UPDATE points SET measures = '{'"),
     "a time that is none": _sql("UPDATE runs SET at = 'yesterday'"),
     "environments that are no JSON": _sql("UPDATE environments SET keys = '['"),
+    "environments of lists": _sql("UPDATE environments SET keys = '[[\"a\", [1]]]'"),
+    "endlessly many pairs": _sql("UPDATE points SET pairs = 1e999"),
+    "more flickers than pairs": _sql("UPDATE points SET flickers = 7, pairs = 2"),
 }
 
 

@@ -112,7 +112,7 @@ def test_nothing_is_decided_where_there_is_no_repository(tmp_path: Path):
 
 def test_nothing_is_decided_where_git_ignores_the_baselines(project: Reviewed):
     (project.root / ".gitignore").write_text("baselines/\n")
-    assert "git ignores the baselines" in run(project, "accept", "run", "--reason", "x y", code=2)
+    assert "git ignores the files" in run(project, "accept", "run", "--reason", "x y", code=2)
     assert not project.written()
 
 

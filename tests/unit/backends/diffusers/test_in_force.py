@@ -15,7 +15,8 @@ from diffusers.models.attention_processor import AttnProcessor
 from tiny_suites import one_case
 
 from goldenseed.backends.diffusers.backend import DiffusersBackend
-from goldenseed.backends.diffusers.in_force import _callback_of, differing
+from goldenseed.backends.diffusers.foreign import callback_around
+from goldenseed.backends.diffusers.in_force import differing
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.suite.loading import load_suite
 from goldenseed.tools.probe.change import call_otherwise
@@ -166,7 +167,7 @@ def test_what_is_called_between_the_steps_is_named(name: str):
         def __call__(
             self, prompt: str, callback_on_step_end: Any = None, callback: Any = None
         ) -> str | None:
-            return _callback_of(sys._getframe())
+            return callback_around(sys._getframe())
 
     called = Pipeline()
     assert called("a", **{name: None}) is None

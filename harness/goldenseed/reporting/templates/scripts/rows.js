@@ -18,18 +18,19 @@
         acceptable: Boolean(flags & ACCEPTABLE), rejectable: Boolean(flags & REJECTABLE),
         fails: Boolean(flags & FAILS), standsIn: Boolean(flags & STANDS_IN),
         rank: WORST_FIRST.indexOf(named("verdict")), prompt: columns.prompt[index],
-        text: `${suite}::${id} ${columns.prompt[index]}`.toLowerCase(),
+        name: sortable(`${suite}\n${id}`), text: `${suite}::${id} ${columns.prompt[index]}`.toLowerCase(),
       };
     });
   };
 
-  const { compare } = new Intl.Collator("en", { numeric: true });
-  const byName = (a, b) => (a.suite === b.suite ? 0 : compare(a.suite, b.suite)) || compare(a.id, b.id);
+  // Names by which seed=7 stands before seed=1024.
+  const sortable = (text) => text.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(12, "0"));
+  const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
   page.ORDERS = {
     worst: { label: "worst first", compare: (a, b) => a.rank - b.rank || b.distance - a.distance },
     far: { label: "farthest first", compare: (a, b) => b.distance - a.distance },
     near: { label: "nearest first", compare: (a, b) => a.distance - b.distance },
-    name: { label: "by suite and name", compare: byName },
+    name: { label: "by suite and name", compare: (a, b) => compare(a.name, b.name) },
     metric: { label: "by deciding metric", compare: (a, b) => compare(a.metric, b.metric) || b.distance - a.distance },
     cause: { label: "by cause", compare: (a, b) => a.group - b.group || b.distance - a.distance },
   };

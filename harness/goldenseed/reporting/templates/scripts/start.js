@@ -13,7 +13,12 @@
     if (!quiet) page.remark(page.state);
     page.showDeck();
   };
-  page.redraw = () => { page.refresh(true); if (page.opened) markDecided(); };
+  page.redraw = () => {
+    const row = document.activeElement?.closest?.("#grid") && page.focused();
+    page.refresh(true);
+    if (row) page.focusOn(row);
+    if (page.opened) markDecided();
+  };
 
   function markDecided() {
     const place = detail.querySelector(".decided"), found = page.decisionOf(page.opened);
@@ -85,7 +90,8 @@
   // On to the first that is not decided yet, after those that just were.
   page.afterDeciding = (rows) => {
     const before = page.shownRows, last = Math.max(...rows.map((row) => before.indexOf(row)));
-    const next = before.slice(last + 1).find((row) => !page.decisionOf(row)) ?? before.find((row) => !page.decisionOf(row) && row.sha && row.verdict !== "identical");
+    const open = (row) => !page.decisionOf(row) && row.sha && row.verdict !== "identical";
+    const next = before.slice(last + 1).find(open) ?? before.find(open);
     page.redraw();
     if (page.opened && rows.includes(page.opened) && next) page.open(next, { step: false });
     else if (page.opened) markDecided();

@@ -79,7 +79,7 @@
       const clipped = Math.ceil(255 / slope);
       caption.textContent = over !== null ? `White in a colour where the two differ by more than ${page.count(over, "level")}`
         : slope === 1 ? "Absolute difference of baseline and current, as it is"
-        : `Difference of baseline and current × ${slope}: one level shows as ${slope} of 255${clipped < 255 ? `, ${page.count(clipped, "level")} or more as full` : ""}`;
+        : `Difference of baseline and current × ${slope}: one level shows as ${slope} of 255${clipped > 1 ? `, ${page.count(clipped, "level")} or more as full` : ""}`;
     }
     paint();
     const found = pane(caption, layers);

@@ -15,25 +15,26 @@
   // panes: elements .pane with one .layer each, all of one picture size. Returns what the keys use.
   page.inStep = (panes, width, height) => {
     const all = panes.map((pane) => ({ pane, layer: pane.querySelector(".layer") }));
-    let base = 1, following = false;
+    let base = fitted(panes[0], width, height);
+    const aim = () => ({ scale: (looked.scale ?? base) / base, x: looked.scale === null ? 0 : looked.x * base, y: looked.scale === null ? 0 : looked.y * base });
     const marks = all.map(({ layer }) => layer.appendChild(page.el("span", { class: "mark", "aria-hidden": "true", hidden: true })));
 
     for (const each of all) {
-      each.zoom = window.Panzoom(each.layer, { maxScale: MOST, minScale: 0.25, step: 0.4, cursor: "crosshair", animate: false, noBind: false });
+      const { scale, x, y } = aim();
+      each.zoom = window.Panzoom(each.layer, { maxScale: MOST, minScale: 0.25, step: 0.4, cursor: "crosshair", animate: false, silent: true, startScale: scale, startX: x, startY: y });
+      setTimeout(() => each.zoom.setOptions({ silent: false })); // once it has begun, which it would tell
       each.pane.addEventListener("wheel", (event) => { event.preventDefault(); each.zoom.zoomWithWheel(event); }, { passive: false });
       each.layer.addEventListener("panzoomchange", ({ detail }) => {
         Object.assign(looked, { scale: detail.scale * base, x: detail.x / base, y: detail.y / base });
-        if (following) return;
-        following = true;
         for (const other of all) if (other !== each) place(other, detail.scale, detail.x, detail.y);
-        following = false;
         show();
       });
     }
 
+    // Silently: what one pane tells of itself the others follow, and tell nobody.
     function place({ zoom }, scale, x, y) {
-      zoom.zoom(scale, { animate: false });
-      zoom.pan(x, y, { animate: false });
+      zoom.zoom(scale, { animate: false, silent: true });
+      zoom.pan(x, y, { animate: false, silent: true });
     }
 
     function show() {
@@ -50,9 +51,8 @@
         layer.style.height = `${height * base}px`;
         pane.style.height = `${height * base}px`;
       }
-      following = true;
-      for (const each of all) place(each, (looked.scale ?? base) / base, looked.scale === null ? 0 : looked.x * base, looked.scale === null ? 0 : looked.y * base);
-      following = false;
+      const { scale, x, y } = aim();
+      for (const each of all) place(each, scale, x, y);
       show();
     }
 
@@ -61,7 +61,7 @@
       fit,
       closer: () => by(1.5),
       farther: () => by(1 / 1.5),
-      whole: () => { page.unzoom(); fit(); page.unzoom(); },
+      whole: () => { page.unzoom(); fit(); },
       // The picture's pixel under a point of the screen, or null.
       pixelAt: (pane, clientX, clientY) => {
         const box = pane.querySelector(".layer").getBoundingClientRect();

@@ -1,0 +1,178 @@
+"""A run archived and checked as a stranger would: by our command, and by others' tools."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import bagit
+import pytest
+
+from commands import goldenseed
+
+CASE = "tiny::red-apple[seed=1]"
+
+
+@pytest.fixture(scope="module")
+def folder(accepted_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with one run, archived as a folder `made` and signed; read only."""
+    folder = tmp_path_factory.mktemp("archiving") / "project"
+    shutil.copytree(accepted_project, folder, symlinks=True)
+    for words in (
+        "archive keygen --output key",
+        "archive create latest --key key --output made",
+    ):
+        done = goldenseed(folder, *words.split())
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def project(folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "project", symlinks=True))
+
+
+def test_an_archive_is_verified_by_one_command_and_a_trusted_key(folder: Path) -> None:
+    done = goldenseed(folder, *["archive", "verify", "made", "--trusted-key", "key.pub", "--json"])
+    document = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert document["verified"] is True
+    assert [each["status"] for each in document["levels"]] == ["passed"] * 4
+    assert goldenseed(folder, "archive", "verify", "made").returncode == 10
+
+
+def test_verifying_imports_neither_torch_nor_a_library_of_models(folder: Path) -> None:
+    script = (
+        "import sys\nfrom goldenseed.cli.main import main\n"
+        "heavy = ('torch', 'diffusers', 'transformers')\n"
+        "sys.modules.update(dict.fromkeys(heavy))\n"  # an import of one of them raises
+        "sys.argv = ['goldenseed', 'archive', 'verify', 'made', '--trusted-key', 'key.pub']\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_same_run_gives_the_same_bytes(folder: Path) -> None:
+    for name in ("one.zip", "two.zip"):
+        done = goldenseed(folder, "archive", "create", "--key", "key", "--output", name)
+        assert done.returncode == 0
+    assert (folder / "one.zip").read_bytes() == (folder / "two.zip").read_bytes()
+    done = goldenseed(folder, "archive", "verify", "one.zip", "--trusted-key", "key.pub")
+    assert done.returncode == 0
+
+
+def test_what_its_baselines_became_after_a_run_is_not_in_its_archive(folder: Path) -> None:
+    assert not (folder / "made/data/baselines").exists()  # the run accepted them, and met none
+    record = json.loads((folder / "made/data/run/run.json").read_text())
+    assert {case["verdict"] for case in record["cases"]} == {"new"}
+
+
+def test_a_run_whose_suite_changed_since_is_not_archived(project: Path) -> None:
+    suite = project / "tiny.suite.yaml"
+    suite.write_text(suite.read_text().replace("min_ssim: 0.999", "min_ssim: 0.5"))
+    done = goldenseed(project, "archive", "create", "--output", "other")
+    assert done.returncode == 2
+    assert "limits.min_ssim" in done.stderr
+    assert not (project / "other").exists()
+    assert not list(project.glob(".tmp-*"))
+
+
+def test_cases_that_were_left_out_are_named_for_ever(project: Path) -> None:
+    path = project / "reports/latest/run.json"
+    record = json.loads(path.read_text())
+    record["cases"] = [each for each in record["cases"] if each["id"] != "red-apple[seed=1]"]
+    path.write_text(json.dumps(record))
+    done = goldenseed(project, "archive", "create", "--output", "other")
+    assert (done.returncode, CASE in done.stderr) == (2, True)
+    words = "archive create --partial --key key --output other"
+    assert goldenseed(project, *words.split()).returncode == 0
+    done = goldenseed(project, *["archive", "verify", "other", "--trusted-key", "key.pub"])
+    assert done.returncode == 10
+    assert "left out when the archive was made: 1 cases" in done.stdout
+
+
+def test_the_certificate_says_in_words_what_was_shown(folder: Path, tmp_path: Path) -> None:
+    page, statement = tmp_path / "certificate.html", tmp_path / "svr.json"
+    words = ("--trusted-key", "key.pub", "--certificate", str(page), "--statement", str(statement))
+    goldenseed(folder, "archive", "verify", "made", *words)
+    assert "<h1>Verified</h1>" in page.read_text()
+    assert "What this does not show" in page.read_text()
+    predicate = json.loads(statement.read_text())["predicate"]
+    assert "GOLDENSEED_JUDGEMENT_PASSED" in predicate["properties"]
+
+
+def test_bagit_and_sha256sum_take_it(folder: Path) -> None:
+    bagit.Bag(str(folder / "made")).validate()
+    for manifest in ("tagmanifest-sha256.txt", "manifest-sha256.txt"):
+        _run(folder / "made", "sha256sum", "--check", "--strict", "--quiet", manifest)
+
+
+def test_openssh_and_openssl_take_its_signatures(folder: Path, tmp_path: Path) -> None:
+    made, public = folder / "made", (folder / "key.pub").read_text()
+    (tmp_path / "signers").write_text(f"me {public}")
+    name = "tagmanifest-sha256.txt"
+    signers = ("-f", str(tmp_path / "signers"), "-I", "me", "-n", "goldenseed-archive")
+    words = ("ssh-keygen", "-Y", "verify", *signers, "-s", f"{name}.sig")
+    _run(made, *words, given=(made / name).read_bytes())
+    (tmp_path / "key.pem").write_bytes(
+        _run(folder, "ssh-keygen", "-e", "-m", "PKCS8", "-f", "key.pub")
+    )
+    for file in sorted((made / "attestations").iterdir()):
+        envelope = json.loads(file.read_text())["dsseEnvelope"]
+        payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
+        data = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+        (tmp_path / "data").write_bytes(data)
+        (tmp_path / "signature").write_bytes(base64.b64decode(envelope["signatures"][0]["sig"]))
+        _run(
+            tmp_path,
+            *[
+                "openssl",
+                "dgst",
+                "-sha256",
+                "-verify",
+                "key.pem",
+                "-signature",
+                "signature",
+                "data",
+            ],
+        )
+
+
+def test_a_key_of_openssh_signs_and_what_openssh_signed_is_believed(project: Path) -> None:
+    _run(project, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "edward")
+    words = "archive create --key key --key edward --output two"
+    assert goldenseed(project, *words.split()).returncode == 0
+    done = goldenseed(project, *["archive", "verify", "two", "--trusted-key", "edward.pub"])
+    assert done.returncode == 0
+    assert "also signed by" in done.stdout
+    made = project / "made"
+    for left in (*(made / "attestations").iterdir(), made / "tagmanifest-sha256.txt.sig"):
+        left.unlink()
+    (made / "attestations").rmdir()
+    tags = ["bag-info.txt", "bagit.txt", "manifest-sha256.txt", "ro-crate-metadata.json"]
+    text = _run(made, "sha256sum", "VERIFY.txt", *tags)
+    (made / "tagmanifest-sha256.txt").write_bytes(text)
+    sign = ("-Y", "sign", "-q", "-n", "goldenseed-archive", "-f", "../edward")
+    _run(made, "ssh-keygen", *sign, "tagmanifest-sha256.txt")
+    done = goldenseed(project, *["archive", "verify", "made", "--trusted-key", "edward.pub"])
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_key_from_the_environment_signs(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOLDENSEED_ARCHIVE_KEY", (project / "key").read_text())
+    assert goldenseed(project, "archive", "create", "--output", "other").returncode == 0
+    words = "archive verify other --trusted-key key.pub"
+    assert goldenseed(project, *words.split()).returncode == 0
+
+
+def _run(folder: Path, *words: str, given: bytes | None = None) -> bytes:
+    done = subprocess.run(words, cwd=folder, input=given, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -1,0 +1,88 @@
+"""Zip files that were made to harm, or to show one thing and hold another."""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from goldenseed.archive.packed import pack, unpacked
+from goldenseed.core.errors import GoldenseedError
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    (tmp_path / "target").mkdir()
+    return tmp_path / "target"
+
+
+def packed(tmp_path: Path, *members: tuple[str | zipfile.ZipInfo, bytes]) -> Path:
+    path = tmp_path / "archive.zip"
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as file:
+        warnings.simplefilter("ignore", UserWarning)  # of names that are there twice
+        for name, data in members:
+            file.writestr(name, data, zipfile.ZIP_DEFLATED)
+    return path
+
+
+def test_a_folder_is_packed_to_the_same_bytes_and_comes_back(tmp_path: Path, target: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "b").write_bytes(b"b")
+    (folder / "inner" / "a").write_bytes(b"a" * 3_000_000)
+    pack(folder, tmp_path / "one.zip")
+    os.utime(folder / "b", (0, 0))
+    (folder / "b").chmod(0o600)
+    pack(folder, tmp_path / "two.zip")
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    assert unpacked(tmp_path / "one.zip", target) == ()
+    assert (target / "inner" / "a").read_bytes() == b"a" * 3_000_000
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "a/../../outside", "C:/x", "a\\b", "."])
+def test_no_member_leaves_the_folder(name: str, tmp_path: Path, target: Path) -> None:
+    found = unpacked(packed(tmp_path, (name, b"x"), ("good", b"y")), target)
+    assert [each.code for each in found] == ["unsafe_name"]
+    assert [each.name for each in target.iterdir()] == ["good"]
+    assert {each.name for each in tmp_path.iterdir()} == {"archive.zip", "target"}
+
+
+def test_of_a_member_that_is_there_twice_neither_counts(tmp_path: Path, target: Path) -> None:
+    found = unpacked(packed(tmp_path, ("a", b"x"), ("a", b"y")), target)
+    assert [each.code for each in found] == ["duplicate_member"]
+    assert not list(target.iterdir())
+
+
+def test_what_grows_without_measure_is_not_unpacked(tmp_path: Path, target: Path) -> None:
+    found = unpacked(packed(tmp_path, ("bomb", bytes(20_000_000))), target)
+    assert [each.code for each in found] == ["zip_bomb"]
+    assert not list(target.iterdir())
+
+
+def test_a_header_that_lies_about_the_size_is_found(tmp_path: Path, target: Path) -> None:
+    path = packed(tmp_path, ("a", os.urandom(5000)))
+    data = bytearray(path.read_bytes())
+    entry = data.rindex(b"PK\x01\x02")
+    data[entry + 24 : entry + 28] = (10).to_bytes(4, "little")
+    path.write_bytes(data)
+    assert [each.code for each in unpacked(path, target)] == ["unreadable"]
+
+
+def test_links_folders_and_comments_are_found(tmp_path: Path, target: Path) -> None:
+    link = zipfile.ZipInfo("link")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    path = packed(tmp_path, (link, b"/etc/passwd"), ("folder/", b""))
+    with zipfile.ZipFile(path, "a") as file:
+        file.comment = b"more"
+    assert {each.code for each in unpacked(path, target)} == {"link", "extra_folder", "extra_bytes"}
+    assert not list(target.iterdir())
+
+
+def test_what_is_no_zip_file_is_refused(tmp_path: Path, target: Path) -> None:
+    (tmp_path / "x.zip").write_bytes(b"PK\x03\x04 no")
+    with pytest.raises(GoldenseedError, match="no zip file"):
+        unpacked(tmp_path / "x.zip", target)
