@@ -27,9 +27,10 @@ if TORCHAO:  # before any session of these tests, which would forget its modules
 needs_torchao = pytest.mark.skipif(
     not TORCHAO, reason="torchao quantises, and is no dependency of the tests"
 )
-ABSENT = [
-    each for each in ("torchao", "bitsandbytes") if importlib.util.find_spec(each) is None
-] or [pytest.param("", marks=pytest.mark.skip(reason="all backends are installed"))]
+PACKAGES = {"torchao": "torchao", "bitsandbytes": "bitsandbytes", "optimum": "optimum-quanto"}
+ABSENT = [each for each in PACKAGES if importlib.util.find_spec(each) is None] or [
+    pytest.param("", marks=pytest.mark.skip(reason="all backends are installed"))
+]
 
 
 def write(project: Project, model: str, source: str = "  source: model\n") -> None:
@@ -45,13 +46,15 @@ def said(project: Project, model: str, **source: str) -> str:
     return " ".join(text.split())
 
 
-@pytest.mark.parametrize("backend", ABSENT)
-def test_a_missing_package_is_named_before_anything_is_loaded(project: Project, backend: str):
+@pytest.mark.parametrize("module", ABSENT)
+def test_a_missing_package_is_named_before_anything_is_loaded(project: Project, module: str):
+    package = PACKAGES[module]
+    backend = package.removeprefix("optimum-")
     (project.path / "empty").mkdir()  # of which loading would tell
     source = "  source: empty\n"
     found = said(project, f"  quantization: {{backend: {backend}}}\n", source=source)
     assert f"quantised.suite.yaml:4: `model.quantization` by {backend} needs the package" in found
-    assert f"fix: pip install {backend}" in found
+    assert f"fix: pip install {package}" in found
 
 
 @pytest.mark.parametrize(

@@ -407,3 +407,22 @@ def test_what_a_verb_found_is_shown_on_the_same_page_and_decided_nowhere(
         assert "goldenseed accept" not in shown
         assert "goldenseed reject" not in shown
         assert [each for each in page.get_log("browser") if each["level"] == "SEVERE"] == []
+
+
+def test_strings_of_100_kb_are_shown_as_text_and_widen_nothing(
+    browser: Chrome, tmp_path: Path
+) -> None:
+    long = "<b>&" + "y" * 100_000
+    record = run(
+        case("drift", id=long, prompt=long, error=long, suite=f"s{long}"),
+        case("error", id="other", error=long),
+        environment={"key": long, long: "value"},
+    )
+    page = opened(browser, write_report(run_view(record), tmp_path))
+    settled(page, f"{TOO_WIDE}.length === 0", seconds=2)
+    page.execute_script("goldenseed.open(goldenseed.rows[0])")
+    settled(page, "document.querySelector('.prompt bdi')")
+    shown = "return document.querySelector('.prompt bdi').textContent"
+    assert page.execute_script(shown) == long
+    assert page.execute_script("return document.querySelectorAll('main b').length") == 0
+    settled(page, f"{TOO_WIDE}.length === 0", seconds=2)

@@ -153,12 +153,15 @@ def test_a_warning_is_named_at_the_end_among_whatever_else_was_warned_of(project
 
 
 def test_printed_commands_name_folders_that_are_not_the_default_ones(project: Project):
-    result = project.run("-k", "apple and 1", "--golden-reports=out/ci", "--golden-baselines=gold")
+    options = ("--golden-reports=out/ci", "--golden-baselines=gold", "--golden-report=single")
+    result = project.run("-k", "apple and 1", *options)
     (run,) = [path.name for path in (project.path / "out/ci").glob("2*")]
     command = f"goldenseed accept out/ci/{run} 'tiny::red-apple[seed=1]' --baselines gold --reason"
     result.stdout.fnmatch_lines([f"*accept  {command.replace('[', '?').replace(']', '?')} *"])
     page = (project.path / "out/ci" / run / "index.html").read_text()
     assert f"<code>{command}" in html.unescape(page)
+    assert 'id="part-pixels-000"' in page
+    assert not (project.path / "out/ci" / run / "data").exists()
     words = ("accept", f"out/ci/{run}", "tiny::red-apple[seed=1]", "--baselines", "gold")
     done = project.command(*words, "--reason", "it is right")
     assert done.returncode == 0, done.stderr

@@ -12,9 +12,9 @@ from typing import Any
 from fuzz.mutations import VALUES, Changes, as_json, edited_bytes, put
 from fuzz.records import a_run, few_cases
 from goldenseed.history.asked import pasts_of
-from goldenseed.history.database import NAME, History
+from goldenseed.history.database import History
 from goldenseed.history.document import series_document
-from goldenseed.history.keeping import with_history
+from goldenseed.history.keeping import FILE, with_history
 from goldenseed.history.points import environments_of, points_of
 from goldenseed.review.decisions import marked, read_decisions
 from goldenseed.runs.record import RunRecord
@@ -52,9 +52,9 @@ def a_history() -> bytes:
         with_history(
             Path(place), lambda each: each.add(run, tuple(points_of(run)), environments_of(run))
         )
-        with closing(sqlite3.connect(Path(place) / NAME)) as connection:
+        with closing(sqlite3.connect(Path(place) / FILE)) as connection:
             connection.execute("VACUUM")
-        return (Path(place) / NAME).read_bytes()
+        return (Path(place) / FILE).read_bytes()
 
 
 def _asked(history: History) -> Any:
@@ -67,9 +67,9 @@ def _asked(history: History) -> Any:
 def history(changes: Changes, folder: Path) -> None:
     """Read all that a history tells, of a file with bytes or with single values edited."""
     if changes[-1][1] % 2:
-        put(folder, NAME, edited_bytes(a_history(), changes))
+        put(folder, FILE, edited_bytes(a_history(), changes))
     else:
-        _with_other_values(put(folder, NAME, a_history()), changes)
+        _with_other_values(put(folder, FILE, a_history()), changes)
     with_history(folder, _asked)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from fuzz.mutations import Changes, as_json, edited_bytes, put
 from goldenseed.backends.diffusers.description import files_of
+from goldenseed.backends.diffusers.modular_index import check_modular
 from goldenseed.backends.diffusers.weights import check_model
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.pipelines import size_multiple
@@ -105,6 +106,32 @@ def model(changes: Changes, folder: Path) -> None:
         damaged if chosen == names[-1] else whole,
     )
     read_model(folder)
+
+
+MODULAR: dict[str, Any] = {
+    "_class_name": "StableDiffusionXLModularPipeline",
+    "_blocks_class_name": "StableDiffusionXLAutoBlocks",
+    "unet": [
+        "diffusers",
+        "UNet2DConditionModel",
+        {
+            "type_hint": ["diffusers", "UNet2DConditionModel"],
+            "repo": "",
+            "subfolder": "unet",
+            "variant": None,
+        },
+    ],
+    "guider": [None, None, {"type_hint": ["diffusers", "ClassifierFreeGuidance"]}],
+}
+
+
+def modular_index(changes: Changes, folder: Path) -> None:
+    """Damage a modular pipeline's index and check its folder, alone and beside another."""
+    put(folder, "modular_model_index.json", as_json(MODULAR, changes))
+    put(folder, "unet/config.json", json.dumps(MODEL["unet/config.json"]).encode())
+    whole = safetensors_file(json.dumps(HEADER).encode())
+    put(folder, "unet/diffusion_pytorch_model.safetensors", whole)
+    files_of(check_modular(folder, reach=folder.parent if changes[0][1] % 2 else None))
 
 
 def read_model(folder: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fuzz.kept import decisions, history
-from fuzz.models import component, model
+from fuzz.models import component, model, modular_index
 from fuzz.mutations import Changes
 from fuzz.pictures import input_picture, mask, picture, png
 from fuzz.records import (
@@ -35,6 +35,6 @@ TARGETS: dict[str, Target] = {
         *(suite, suite_files, suite_of_code, gates, run, report, journal, entry, decision),
         *(calibration, trace, layers, environment, lock, npy, safetensors),
         *(decisions, history),
-        *(picture, png, input_picture, mask, model, component),
+        *(picture, png, input_picture, mask, model, component, modular_index),
     )
 }

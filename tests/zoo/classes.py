@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.zoo import flux, kandinsky, older, own_transformers, stable_diffusion
+from tests.zoo import flux, kandinsky, older, own_transformers, stable_diffusion, video
 from tests.zoo.entry import Entry
 
 ENTRIES: dict[str, Entry] = {
@@ -11,4 +11,5 @@ ENTRIES: dict[str, Entry] = {
     **kandinsky.ENTRIES,
     **own_transformers.ENTRIES,
     **older.ENTRIES,
+    **video.ENTRIES,
 }

@@ -43,6 +43,8 @@ class Entry:
     """Shapes of what ``tensor`` names; the values are normal and always the same."""
     side: int = 64
     """Height and width of the pictures that are given, in pixels; ``SMALL`` has a quarter."""
+    dtype: str = "float32"
+    """Of the weights; some classes compute in one alone."""
 
     def save(self, cls: str, folder: Path) -> None:
         """Build the pipeline ``cls`` with fixed random weights and write it into ``folder``."""
@@ -62,7 +64,7 @@ class Entry:
             case["inputs"] = dict(self.inputs)
         return {
             "suite": cls,
-            "model": {"source": "model"},
+            "model": {"source": "model", "dtype": self.dtype},
             "defaults": {"call": dict(self.call)},
             "cases": [case],
         }

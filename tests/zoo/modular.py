@@ -18,6 +18,8 @@ _OF = {
     "QwenImageLayeredModularPipeline": "QwenImageLayeredPipeline",
     "QwenImage21ModularPipeline": "QwenImage21Pipeline",
     "ZImageModularPipeline": "ZImagePipeline",
+    "LTXModularPipeline": "LTXPipeline",
+    "WanModularPipeline": "WanPipeline",
 }
 """The class to the one that its parts are built for."""
 _GUIDED = ("true_cfg_scale", "guidance_scale", "cfg_normalization", "cfg_truncation")
@@ -31,7 +33,13 @@ def _entry(cls: str, of: str) -> ModularEntry:
         left_out = (*left_out, "max_sequence_length")
     call = {name: value for name, value in whole.call.items() if name not in left_out}
     return ModularEntry(
-        whole.components, call, whole.inputs, whole.prompt, whole.tensors, whole.side, of
+        whole.components,
+        call,
+        whole.inputs,
+        whole.prompt,
+        whole.tensors,
+        whole.side,
+        of=of,
     )
 
 

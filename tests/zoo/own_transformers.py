@@ -251,9 +251,11 @@ def _qwen(folder: Path, *, control: int | None = None, sees: bool = False) -> di
 def _layered(folder: Path) -> dict[str, Any]:
     from diffusers import QwenImageTransformer2DModel
 
-    vae = parts.qwen_vae(levels=5, input_channels=4)
+    # Of eight channels: four would be taken for latents where the picture has alpha.
+    vae = parts.qwen_vae(8, levels=4, input_channels=4)
+    shape = _QWEN | {"in_channels": 32, "out_channels": 8}
     transformer = QwenImageTransformer2DModel(
-        **_QWEN, use_additional_t_cond=True, use_layer3d_rope=True
+        **shape, use_additional_t_cond=True, use_layer3d_rope=True
     )
     return {**_qwen(folder, sees=True), "vae": vae, "transformer": transformer.eval()}
 
@@ -730,7 +732,7 @@ ENTRIES = {
     "ZImageControlNetInpaintPipeline": Entry(
         partial(_z_image, control=33), size(64, **_Z), _IN | _BY
     ),
-    "ZImageOmniPipeline": Entry(_z_omni, size(64, **_Z), {"image": [PICTURE]}),
+    "ZImageOmniPipeline": Entry(_z_omni, size(64, **_Z), {"image": [PICTURE]}, dtype="bfloat16"),
     "HiDreamImagePipeline": Entry(_hidream, size(64, max_sequence_length=64)),
     "OmniGenPipeline": Entry(_omnigen, size(32, guidance_scale=2.5)),
     "PRXPipeline": Entry(_prx, size(32, use_resolution_binning=False)),

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.zoo.classes import ENTRIES
 from tests.zoo.entry import Entry
 from tests.zoo.kinds import exported, held_out, kind_of
+from tests.zoo.modular import ALL, MODULAR
 from tests.zoo.reasons import REASONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "pipelines.md"
@@ -24,21 +24,24 @@ STAGES = (
     "float_image",
 )
 """The stages whose absence a row tells."""
-_HEAD = ("class", "makes", "is given", "runs", "again", "other instructions", "changed", "lacks")
+_HEAD = (
+    *("class", "makes", "is given", "runs", "again", "other instructions", "changed", "lacks"),
+    "init",
+)
 
 
 def row(name: str, work: Path) -> tuple[str, ...]:
     """Return the cells of a class's row."""
-    entry, kind = ENTRIES.get(name), kind_of(name)
+    entry, kind = ALL.get(name), "video" if name in _VIDEOS else kind_of(name)
     given = needs(entry) if entry else ""
     plain = _result(work, name, "plain")
     reason = REASONS.get(name, "")
-    if kind not in {"image", "several", "embeddings"}:
-        return name, kind, given, f"not tried here: {_OTHER[kind]}", "", "", "", ""
+    if kind not in {"image", "several", "embeddings"} and plain is None:
+        return name, kind, given, f"not tried here: {_OTHER[kind]}", *[""] * 5
     if reason or plain is None:
-        return name, kind, given, f"no: {reason or 'not tried'}", "", "", "", ""
+        return name, kind, given, f"no: {reason or 'not tried'}", *[""] * 5
     if "error" in plain:
-        return name, kind, given, f"no: {_plainly(plain['error'])}", "", "", "", ""
+        return name, kind, given, f"no: {_plainly(plain['error'])}", *[""] * 4, _init(name, work)
     other = _result(work, name, "other") or {}
     lacks = ", ".join(each for each in STAGES if each not in plain["stages"])
     return (
@@ -50,7 +53,20 @@ def row(name: str, work: Path) -> tuple[str, ...]:
         other.get("verdict", ""),
         _changed(plain["changed"]),
         lacks,
+        _init(name, work),
     )
+
+
+_VIDEOS = ("LTXModularPipeline", "WanModularPipeline")
+"""Of the modular classes, of which `kinds` knows nothing."""
+
+
+def _init(name: str, work: Path) -> str:
+    """Say what became of the suite that ``goldenseed init`` writes, if it was run."""
+    found = _result(work, name, "init") or {}
+    if "error" in found:
+        return f"no: {_plainly(found['error'])}"
+    return str(found.get("verdict", "")).removeprefix("needs: ")
 
 
 _OTHER = {
@@ -130,6 +146,19 @@ def summary(names: Iterable[str], work: Path) -> str:
     )
 
 
+def _written(work: Path) -> str:
+    """Count what became of the suites that ``goldenseed init`` writes."""
+    found = [_result(work, name, "init") for name in ALL]
+    tried = [each for each in found if each is not None]
+    ran = sum(each.get("verdict") == "identical" for each in tried)
+    needs = sum(str(each.get("verdict", "")).startswith("needs: ") for each in tried)
+    return (
+        f"Of {len(tried)} saved models, {ran} ran by the suite that it writes, and were identical "
+        f"when run again; {needs} more need what it names; {len(tried) - ran - needs} failed, each "
+        "as its row says."
+    )
+
+
 def write(work: Path) -> None:
     """Put the table into the page, the classes that no rule was made on apart."""
     image = [name for name in exported() if kind_of(name) == "image"]
@@ -143,6 +172,9 @@ def write(work: Path) -> None:
         *table(apart, work),
         "\n## What makes no single image\n\n",
         *table(rest, work),
+        f"\n## Modular pipelines\n\n{summary(MODULAR, work)}\n\n",
+        *table(MODULAR, work),
+        f"\n## What `goldenseed init` writes\n\n{_written(work)}\n",
     ]
     text = PAGE.read_text(encoding="utf-8")
     before, _, after = text.partition(BEGIN)

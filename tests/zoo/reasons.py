@@ -46,7 +46,6 @@ REASONS = {
     "StableDiffusionInpaintPipelineLegacy": (
         "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
     ),
-    "ZImageOmniPipeline": "it turns its pictures into bfloat16 itself: not tried in float32",
     "StableDiffusionPix2PixZeroPipeline": (
         "it is called twice, `invert` first: `before` says so, and this sweep does not"
     ),

@@ -109,20 +109,26 @@ OF_SMALL = frozenset(
 """Arguments that only a small model needs: real ones have the sizes, words and layers."""
 
 
+_FEW_STEPS = 4
+"""Of which a strength of 0.3, the least default, leaves one."""
+
+
 def try_written(cls: str, entry: Entry, home: Path) -> dict[str, Any]:
     """Run the first case of the suite that ``goldenseed init`` writes, accept it, and run it again.
 
-    Two steps in place of twenty, and what the small model needs.
+    A few steps in place of twenty, and what the small model needs.
     """
     import yaml
 
+    if not (home / "model").is_dir():
+        entry.save(cls, home / "model")
     facts = read_model_facts(home / "model")
     if needs := needs_of(facts):
         return {"verdict": f"needs: {needs[0]}"}
     written = starter_suite(name=cls, source="model", revision=None, facts=facts, inputs="init")
     document = yaml.safe_load(written)
     call = document["defaults"]["call"] or {}
-    call |= {name: 2 for name in call if name.endswith("num_inference_steps")}
+    call |= {name: _FEW_STEPS for name in call if name.endswith("num_inference_steps")}
     call |= {name: value for name, value in entry.call.items() if name in OF_SMALL}
     document["defaults"]["call"] = call
     (home / "init").mkdir(exist_ok=True)

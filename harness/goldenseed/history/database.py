@@ -30,11 +30,24 @@ _APPLICATION: Final = 0x676F6C64
 """What ``PRAGMA application_id`` says, so that no other program's file is taken for ours."""
 _BUSY_SECONDS: Final = 10.0
 """How long one writer waits for another."""
-_DAMAGED: Final = frozenset(
-    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_FORMAT}
+_NO_DAMAGE: Final = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_AUTH,
+    }
 )
-"""SQLITE_ERROR is a table or a column that is not there, or a text that is no JSON."""
-
+"""What keeps a sound file from being read or written. Anything else is the file's own fault: a page
+or a schema that is none, a table that is not there, text that is no JSON or not UTF-8."""
 _AT_ONCE: Final = 500
 """How many series one query is for; SQLite has a limit on its variables."""
 
@@ -222,8 +235,10 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except UnicodeDecodeError as error:  # what SQLite says of a broken file quotes it
         raise DamagedError(f"its structure is no text ({error.reason})") from error
-    except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+    except (sqlite3.ProgrammingError, sqlite3.NotSupportedError):
+        raise
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", -1) & 0xFF not in _NO_DAMAGE:
             raise DamagedError(str(error)) from error
         raise GoldenseedError(
             f"the history cannot be kept or read: {error}",

@@ -94,6 +94,6 @@ def _title(case: CaseView, verb: VerbRecord | None) -> str:
 
 def _alike(text: str) -> str:
     """Return the first line of a message without places and numbers, in which cases differ."""
-    line = text.strip().partition("\n")[0]
+    line = text.strip().partition("\n")[0][: 4 * _LONGEST]
     line = re.sub(r"^\S*:\d+: ", "", line)
     return shortened(re.sub(r"\d+(\.\d+)?", "…", line), _LONGEST)

@@ -8,6 +8,7 @@ other site can send, and each page that is shown has a token that no other site 
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Callable
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -83,7 +84,9 @@ class ReviewServer(ThreadingHTTPServer):
             return _among(token, self._sessions) is not None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a browser that hung up."""
+        """Say nothing of a browser that hung up; anything else is a fault of ours, and said."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
 
 def _among(token: str, known: set[str]) -> str | None:

@@ -149,7 +149,7 @@ class QuantizationSection(Section):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
 
-    backend: Literal["torchao", "bitsandbytes"]
+    backend: Literal["torchao", "bitsandbytes", "quanto"]
     """The package that quantises."""
     components: Annotated[tuple[ClassName, ...], Field(strict=False)] = ()
     """Which parts are quantised; by default those that denoise."""

@@ -86,7 +86,7 @@ class QuantizationSpec:
     """How weights are quantised as they are loaded."""
 
     backend: str
-    """``torchao`` or ``bitsandbytes``: the package's name."""
+    """``torchao``, ``bitsandbytes`` or ``quanto``."""
     components: tuple[str, ...] = ()
     """By name; empty for the denoisers."""
     options: Mapping[str, JsonValue] = field(default_factory=dict)

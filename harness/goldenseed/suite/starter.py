@@ -102,7 +102,7 @@ _PLAIN = Signature(
 """What is taken for granted of a pipeline whose class is not known."""
 _EXAMPLES = {
     "class_labels": "[207]",
-    "control_mode": "[0]",
+    "control_mode": "0",
     "gligen_phrases": "[a red apple]",
     "gligen_boxes": "[[0.2, 0.2, 0.7, 0.8]]  # left, top, right, bottom as shares of the sides",
 }
@@ -144,7 +144,9 @@ def _call(facts: ModelFacts) -> str:
     signature = facts.signature or _PLAIN
     arguments = signature.arguments
     all_steps = [name for name in arguments if name.endswith("num_inference_steps")]
-    lines = [f"{name}: 20" for name in all_steps]
+    # A schedule that is given by default is as long as the steps are by default.
+    scheduled = any(name.endswith("_schedule") for name in arguments)
+    lines = [f"{'# ' if scheduled else ''}{name}: 20" for name in all_steps]
     sides = [name for name in ("height", "width") if name in arguments]
     lines += [f"{name}: {facts.size}" if facts.size else f"# {name}: 1024" for name in sides]
     lines += [f"{name}: a red apple on a white table" for name in signature.texts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -134,6 +135,11 @@ DAMAGES = {
     "a table gone": _sql("DROP TABLE environments"),
     "an unknown verdict": _sql("UPDATE points SET verdict = 'splendid'"),
     "measures that are no JSON": _sql("UPDATE points SET measures = '{'"),
+    "text that is not UTF-8": _sql("UPDATE points SET divergence = CAST(x'b9b9' AS TEXT)"),
+    "a name that is not UTF-8": _sql(
+        "PRAGMA writable_schema = 1",
+        "UPDATE sqlite_master SET sql = CAST(x'43b9' AS TEXT) WHERE name = 'points'",
+    ),
     "a time that is none": _sql("UPDATE runs SET at = 'yesterday'"),
     "environments that are no JSON": _sql("UPDATE environments SET keys = '['"),
     "environments of lists": _sql("UPDATE environments SET keys = '[[\"a\", [1]]]'"),
@@ -234,3 +240,22 @@ def test_stages_of_identical_images_are_at_0_where_their_trace_is_the_accepted_o
     remember(run_on(3, made(trace=made("other").trace)), reports)
     (found,) = asked(reports, "denoising_step[1]")
     assert [each.value("denoising_step[1]") for each in found.points] == [None, None, 2e-7, None]
+
+
+def test_bytes_that_are_altered_anywhere_are_damage_or_nothing(reports: Path):
+    run = run_on(0, made("new", mean=0.5), environment={f"key{each}": each for each in range(100)})
+    remember(run, reports)
+    path = reports / FILE
+    whole, draw = path.read_bytes(), random.Random(3)
+
+    def work(history: History) -> bool:
+        pasts_of(history, chosen(history, lambda _: True), ["mean_difference"])
+        read_in(history, reports, anew=True)
+        return True
+
+    for _ in range(60):
+        data = bytearray(whole)
+        for _ in range(draw.choice((1, 3, 20))):
+            data[draw.randrange(100, len(data))] = draw.randrange(256)  # behind the file's header
+        path.write_bytes(data)
+        assert with_history(reports, work)[0]

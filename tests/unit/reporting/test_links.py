@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -46,3 +47,9 @@ def test_a_case_that_is_there_twice_still_has_its_own_anchor() -> None:
 def test_the_bare_slug_links_only_where_it_is_unambiguous() -> None:
     cases = [case("drift", suite="shapes"), case("drift", suite="flux"), case(id="cat[seed=1]")]
     assert [slug for _, slug in anchors(cases)] == [None, None, "cat-1"]
+
+
+def test_a_long_id_takes_no_longer_than_it_is() -> None:
+    began = time.process_time()
+    assert len(case_slug("y" * 1_000_000)) < 100
+    assert time.process_time() - began < 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -138,17 +139,25 @@ def switches_of(module: torch.nn.Module) -> str | None:
         f"{name}={_written(value)}"
         for part in module.modules()
         for name, value in vars(part).items()
-        if value not in (None, False) and _is_switch(name, part) and not callable(value)
+        if _is_switch(name, part) and value not in (None, False) and not callable(value)
     )
 
 
 def _is_switch(name: str, part: Any) -> bool:
-    tiled = vars(part).get("use_tiling", False)
-    return (
-        name in _SWITCHES
-        or any(each in name for each in _OF_CACHES)
-        or (name.startswith(_OF_TILES) and (tiled or not name.startswith("tile_")))
+    return _can_switch(name) and (
+        not name.startswith("tile_") or bool(vars(part).get("use_tiling", False))
     )
+
+
+@lru_cache(maxsize=4096)  # thousands of parts have the same few names
+def _can_switch(name: str) -> bool:
+    cached = any(each in name for each in _OF_CACHES)
+    return name in _SWITCHES or cached or name.startswith(_OF_TILES)
+
+
+@lru_cache(maxsize=4096)
+def _is_passing(name: str) -> bool:
+    return any(each in name for each in _PASSING)
 
 
 def attributes_sha256(module: torch.nn.Module) -> str:
@@ -179,7 +188,7 @@ def plain_attributes(target: Any, *, digits: int = 9) -> list[tuple[str, str]]:
     for name, value in vars(target).items():
         if type(value).__name__ == "dtype":
             found.append((name, str(value)))
-        elif _is_plain(value) and not any(each in name for each in _PASSING):
+        elif _is_plain(value) and not _is_passing(name):
             found.append((name, _written(value, digits)))
     return sorted(found)
 

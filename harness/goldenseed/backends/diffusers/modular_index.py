@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from goldenseed.backends.diffusers.weights import (
 from goldenseed.core.errors import GoldenseedError
 
 MODULAR_INDEX = "modular_model_index.json"
+_VARIANT = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _OWN_BLOCKS = "modular_config.json"
 """Where a folder says which code of its own has its blocks."""
 
@@ -127,19 +129,25 @@ def _entries(index: Path, document: Mapping[str, Any]) -> Iterator[_Entry]:
         told = {key: each for key, each in given.items() if isinstance(each, str) and each}
         source = told.get("pretrained_model_name_or_path", told.get("repo"))
         subfolder, variant = told.get("subfolder", ""), told.get("variant")
+        if variant is not None and not _VARIANT.fullmatch(variant):
+            raise GoldenseedError(
+                f"component {name!r} has the variant {variant[:60]!r}, which is no part of a name",
+                path=index,
+                fix="save the model again with save_pretrained",
+            )
         yield _Entry(name, value[1] or hint[1], source, subfolder, variant)
 
 
 def _place(folder: Path, entry: _Entry, reach: Path | None) -> Path | None:
     """Return where a component lies, or None for an empty one; raises where that is elsewhere."""
     inside = _within(folder, folder / entry.subfolder)
-    if entry.subfolder and inside is not None and inside.is_dir():
+    if entry.subfolder and inside is not None and _is_folder(inside):
         return inside
     if entry.source is None:
         return None
     named = Path(entry.source, entry.subfolder)
     found = _within(reach, named) if reach is not None and named.is_absolute() else None
-    if found is not None and found.is_dir():
+    if found is not None and _is_folder(found):
         return found
     if entry.class_name is None:
         return None  # nor was there one when it was saved, and diffusers leaves it empty
@@ -150,6 +158,14 @@ def _place(folder: Path, entry: _Entry, reach: Path | None) -> Path | None:
         fix=f"copy it to {entry.subfolder or entry.name}/ in the folder, or name it in the suite: "
         f"`components: {{{entry.name}: …}}`",
     )
+
+
+def _is_folder(place: Path) -> bool:
+    """Say whether a folder is there; none is under a name that no file can have."""
+    try:
+        return place.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _within(root: Path, place: Path) -> Path | None:

@@ -18,8 +18,14 @@ from goldenseed.suite.parts import is_denoiser
 if TYPE_CHECKING:
     from goldenseed.suite.model import ModelSpec
 
-_CONFIGS = {"torchao": "TorchAoConfig", "bitsandbytes": "BitsAndBytesConfig"}
+_CONFIGS = {
+    "torchao": "TorchAoConfig",
+    "bitsandbytes": "BitsAndBytesConfig",
+    "quanto": "QuantoConfig",
+}
 """The class of a backend's configuration, in diffusers and in transformers."""
+_PACKAGES = {"quanto": "optimum-quanto"}
+"""Backends whose package has another name."""
 _SWITCHES = ("load_in_4bit", "load_in_8bit")
 """Without one of them bitsandbytes leaves all as it is."""
 
@@ -38,8 +44,8 @@ def check_quantization(model: ModelSpec, device: str, suite: Path, *, wide: bool
     if spec is None:
         return
     backend = f"`model.quantization` by {spec.backend}"
-    for package in (spec.backend, "accelerate"):
-        if importlib.util.find_spec(package) is None:
+    for package in (_PACKAGES.get(spec.backend, spec.backend), "accelerate"):
+        if not _is_installed(package):
             what = f"{backend} needs the package {package}"
             raise model.refusal(suite, "quantization", what, f"pip install {package}")
     if spec.backend == "bitsandbytes" and device.partition(":")[0] == "cpu":
@@ -56,6 +62,12 @@ def check_quantization(model: ModelSpec, device: str, suite: Path, *, wide: bool
         what = f"{backend} needs diffusers 0.34, and here is {diffusers.__version__}"
         raise model.refusal(suite, "quantization", what, "pip install -U diffusers")
     _config(diffusers, model, suite)
+
+
+def _is_installed(package: str) -> bool:
+    parent, _, module = package.partition("-")
+    spec = importlib.util.find_spec(parent)
+    return spec is not None and (not module or bool(importlib.util.find_spec(f"{parent}.{module}")))
 
 
 def quantizations(model: ModelSpec, classes: Mapping[str, str], suite: Path) -> dict[str, Any]:
@@ -133,7 +145,9 @@ def _config(library: ModuleType, model: ModelSpec, suite: Path) -> Any:
             raise model.refusal(suite, "quantization", what, fix)
         own = {"class": kind} if isinstance(kind, str) else kind
         options["quant_type"] = _object(own, model, suite)
-    elif not any(options.get(each) is True for each in _SWITCHES):
+    elif spec.backend == "bitsandbytes" and not any(
+        options.get(each) is True for each in _SWITCHES
+    ):
         what = "bitsandbytes quantises nothing without `load_in_4bit` or `load_in_8bit`"
         raise model.refusal(
             suite, "quantization", what, "add `load_in_4bit: true` or `load_in_8bit: true`"

@@ -113,6 +113,19 @@ def test_a_part_from_elsewhere_is_refused(xl: Path, tmp_path: Path, source: str,
     assert "components: {unet: …}" in (raised.value.fix or "")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("subfolder", "x" * 5000), ("variant", "x" * 5000), ("variant", "../x")]
+)
+def test_a_name_that_no_file_can_have_is_refused(xl: Path, tmp_path: Path, key: str, value: str):
+    def name(index: dict[str, Any]) -> None:
+        index["unet"][2][key] = value
+        index["unet"][2]["pretrained_model_name_or_path"] = "elsewhere"
+
+    edit(xl, name)
+    with pytest.raises(GoldenseedError, match="'unet'"):
+        check_all(one_case(tmp_path, xl.name).model, tmp_path)
+
+
 def test_what_the_suite_names_is_not_looked_for(xl: Path, tmp_path: Path):
     shutil.move(xl / "unet", tmp_path / "mine")
     edit(xl, from_elsewhere("stabilityai/sdxl"))
