@@ -43,7 +43,8 @@ def badge_of(run: RunRecord) -> Badge:
         return Badge(f"{failed:,} of {total:,} fail" if failed else sets, "fail")
     if not run.complete or not total:
         return Badge("no cases" if run.complete else "cut short", "unknown")
-    passed = f"{sum(case.passed for case in run.cases):,} pass"
+    passing = sum(case.passed for case in run.cases)
+    passed = f"{passing:,} pass" if passing == total else f"{passing:,} of {total:,} pass"
     if left_out:
         return Badge(f"{passed}, {left_out:,} not compared", "unknown")
     return Badge(passed, "pass")
