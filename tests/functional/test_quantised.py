@@ -28,9 +28,8 @@ needs_torchao = pytest.mark.skipif(
     not TORCHAO, reason="torchao quantises, and is no dependency of the tests"
 )
 PACKAGES = {"torchao": "torchao", "bitsandbytes": "bitsandbytes", "optimum": "optimum-quanto"}
-ABSENT = [each for each in PACKAGES if importlib.util.find_spec(each) is None] or [
-    pytest.param("", marks=pytest.mark.skip(reason="all backends are installed"))
-]
+ABSENT = [each for each in PACKAGES if importlib.util.find_spec(each) is None]
+ABSENT = ABSENT or [pytest.param("", marks=pytest.mark.skip(reason="all backends are installed"))]
 
 
 def write(project: Project, model: str, source: str = "  source: model\n") -> None:
