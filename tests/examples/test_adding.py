@@ -111,17 +111,16 @@ def test_a_rule_is_a_module_and_its_name_in_the_list(copy: Copy):
 
 def test_a_report_view_is_a_module_and_a_call(copy: Copy, tmp_path: Path):
     copy.add("reporting/table.py", VIEW)
-    verb = "cli/report.py"
     copy.change(
-        verb,
-        "from goldenseed.cli.output import say\n",
-        "from goldenseed.cli.output import say\n"
-        "from goldenseed.reporting.table import write_table\n",
+        "reporting/writing.py",
+        "from goldenseed.reporting.view import RunView, run_view\n",
+        "from goldenseed.reporting.table import write_table\n"
+        "from goldenseed.reporting.view import RunView, run_view\n",
     )
     copy.change(
-        verb,
-        "    write_summary(view, folder)\n",
-        "    write_summary(view, folder)\n    write_table(view, folder)\n",
+        "reporting/writing.py",
+        "    write_summary(run, folder, published)\n",
+        "    write_summary(run, folder, published)\n    write_table(run, folder)\n",
     )
     now = datetime.now(UTC)
     writer = RunWriter(tmp_path / "reports", "a-run", started=now, git=None, options={})

@@ -18,7 +18,7 @@ from tiny_parts import (
     tiny_ip_adapter,
     tiny_t2i_adapter,
 )
-from tiny_pipelines import tiny_lora, tiny_stable_diffusion
+from tiny_pipelines import as_modular, tiny_lora, tiny_stable_diffusion, tiny_stable_diffusion_xl
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -199,6 +199,15 @@ PAGE = (Path(__file__).parents[2] / "docs" / "put-together.md").read_text()
 SHOWN = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
+def modular(folder: Path) -> None:
+    """Put the page's modular pipeline and its guider into ``folder``."""
+    from diffusers import ClassifierFreeGuidance
+
+    whole = tiny_stable_diffusion_xl(folder / "whole")
+    as_modular(folder / "portraits-xl", whole)
+    ClassifierFreeGuidance(guidance_scale=3.0).save_pretrained(folder / "gentle")
+
+
 @pytest.mark.parametrize("number", range(len(SHOWN)))
 def test_every_suite_of_the_page_runs(built: Project, number: int):
     places = {
@@ -213,6 +222,8 @@ def test_every_suite_of_the_page_runs(built: Project, number: int):
     for name, made in places.items():
         (built.path / name).symlink_to(built.path / made)
     (built.path / "parts.suite.yaml").write_text(SHOWN[number])
+    if "portraits-xl" in SHOWN[number]:
+        modular(built.path)
     built.accept_all()
     built.run().assert_outcomes(passed=1)
     assert built.record()["cases"][0]["verdict"] == "identical"
