@@ -235,3 +235,14 @@ def test_a_package_that_differs_alone_is_named_alone():
     found = told(Toy(spacing=11), PACKAGES, package__numpy="2.5.0")
     words = next(each.words for each in found.causes if each.cause is Cause.PACKAGES)
     assert words == "package upgrade: numpy 2.4.6 → 2.5.0"
+
+
+@pytest.mark.parametrize("key", ["scheduler.attributes.sha256", "scheduler.alphas_cumprod_sha256"])
+def test_numbers_that_follow_from_a_scheduler_s_configuration_are_not_told_beside_it(key: str):
+    before: dict[str, Value] = {key: "1" * 64}
+    changed: dict[str, Value] = {key.replace(".", "__"): "2" * 64}
+    beside = told(Toy(spacing=11), before, scheduler__config__beta_end=0.03, **changed).causes[0]
+    assert beside.words == "scheduler: scheduler.config.beta_end 0.02 → 0.03"
+    alone = told(Toy(spacing=11), before, **changed).causes[0]
+    assert alone.cause is Cause.SCHEDULER
+    assert alone.keys == (key,)

@@ -130,6 +130,9 @@ def _cause_of(difference: FieldDifference) -> tuple[Cause, frozenset[Place]] | N
     )
 
 
+_SCHEDULER_IS = ("scheduler.class", "scheduler.config.")
+
+
 def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Suspect every cause that a differing key stands for, if it takes effect at ``root``.
 
@@ -141,8 +144,11 @@ def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
         if not takes_effect(own, findings, root):
             continue
         key, effect, weight = difference.key, own, own.weight * fit(own.size, findings, root)
-        if key.startswith("scheduler.") and key.endswith("_sha256"):
-            effect, weight = _table(effect, findings, root)
+        if key.startswith("scheduler.") and key.endswith("sha256"):
+            if any(each.startswith(_SCHEDULER_IS) for each in findings.keys):
+                continue  # its numbers and tables follow from these
+            if key.endswith("_sha256"):
+                effect, weight = _table(effect, findings, root)
         if effect.cause is Cause.PATCH and is_rounding(findings, root):
             weight *= _OF_A_PATCH
         if weight:
@@ -208,12 +214,10 @@ def _no_gpu(findings: Findings) -> bool:
 
 
 def _table(effect: Effect, findings: Findings, root: Root) -> tuple[Effect, float]:
-    """Judge a scheduler's table: it follows from class and configuration, or was tampered with.
+    """Judge a table of a scheduler whose class and configuration are the same.
 
-    With both the same, tables differ by what the processor makes of a cumulative product (6e-8).
+    Then it differs by what the processor makes of a cumulative product (6e-8), or was tampered with.
     """
-    if any(key.startswith(("scheduler.class", "scheduler.config.")) for key in findings.keys):
-        return effect, 0.0
     rounding = fit(Size.ROUNDING, findings, root)
     if root.beyond is not None and root.place is Place.LATER_STEP:
         return effect, 0.0
