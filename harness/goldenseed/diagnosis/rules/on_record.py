@@ -216,7 +216,7 @@ def _no_gpu(findings: Findings) -> bool:
 def _table(effect: Effect, findings: Findings, root: Root) -> tuple[Effect, float]:
     """Judge a table of a scheduler whose class and configuration are the same.
 
-    Then it differs by what the processor makes of a cumulative product (6e-8), or was tampered with.
+    It differs by what the processor makes of a cumulative product (6e-8), or was tampered with.
     """
     rounding = fit(Size.ROUNDING, findings, root)
     if root.beyond is not None and root.place is Place.LATER_STEP:
