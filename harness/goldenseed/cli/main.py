@@ -4,65 +4,76 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Mapping
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
-from goldenseed.cli import (
-    accept,
-    archive,
-    calibrate,
-    compare,
-    diff,
-    env,
-    history,
-    init,
-    lock,
-    pending,
-    probe,
-    prune,
-    report,
-    review,
-    runs,
-    schema,
-    selfcheck,
-    show,
-)
-from goldenseed.cli import (
-    accept as reject,
-)
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say
 from goldenseed.cli.settings import ini_defaults
 from goldenseed.core.errors import GoldenseedError
 
-app = typer.Typer(
-    name="goldenseed",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command("accept")(accept.accept)
-app.add_typer(archive.app)
-app.command("calibrate")(calibrate.calibrate)
-app.command("compare")(compare.compare)
-app.command("diff")(diff.diff)
-app.command("env")(env.env)
-app.command("history")(history.history)
-app.command("init")(init.init)
-app.command("lock")(lock.lock)
-app.command("pending")(pending.pending)
-app.command("probe")(probe.probe)
-app.command("prune")(prune.prune)
-app.command("reject")(reject.reject)
-app.command("report")(report.report)
-app.command("review")(review.review)
-app.command("runs")(runs.runs)
-app.command("schema")(schema.schema)
-app.command("selfcheck")(selfcheck.selfcheck)
-app.command("show")(show.show)
+VERBS: Final[Mapping[str, str]] = {
+    "accept": "accept:accept",
+    "archive": "archive:app",
+    "calibrate": "calibrate:calibrate",
+    "compare": "compare:compare",
+    "diff": "diff:diff",
+    "env": "env:env",
+    "history": "history:history",
+    "init": "init:init",
+    "lock": "lock:lock",
+    "pending": "pending:pending",
+    "probe": "probe:probe",
+    "prune": "prune:prune",
+    "reject": "accept:reject",
+    "report": "report:report",
+    "review": "review:review",
+    "runs": "runs:runs",
+    "schema": "schema:schema",
+    "selfcheck": "selfcheck:selfcheck",
+    "show": "show:show",
+}
+"""Each verb, and where in ``goldenseed.cli`` its function is, or its app where it has verbs."""
+
+
+def _typer(**options: Any) -> typer.Typer:
+    return typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **options
+    )
+
+
+class _Verbs(TyperGroup):
+    """Imports a verb's module once it is asked for: each needs other parts of the package."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted({*VERBS, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in VERBS and cmd_name not in self.commands:
+            module, _, name = VERBS[cmd_name].partition(":")
+            found = getattr(import_module(f"goldenseed.cli.{module}"), name)
+            if not isinstance(found, typer.Typer):
+                verb, found = found, _typer()
+                found.command(cmd_name)(verb)
+            command: Any = typer.main.get_command(found)
+            self.add_command(command, cmd_name)
+            if ctx.default_map is not None and hasattr(command, "commands"):
+                ctx.default_map[cmd_name] = ini_defaults(command.commands)
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in VERBS:  # the near miss is looked for among those that are known
+            for verb in VERBS:
+                self.get_command(ctx, verb)
+        return super().resolve_command(ctx, args)
+
+
+app = _typer(name="goldenseed", no_args_is_help=True, cls=_Verbs)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 (as click calls it)
@@ -84,18 +95,10 @@ def _options(
     """Take what stands before the verb."""
 
 
-def _defaults() -> dict[str, Any]:
-    """Return what the ini file says, by verb, and by the verbs below `archive`."""
-    names, inner = (
-        tuple(each.name or "" for each in of.registered_commands) for of in (app, archive.app)
-    )
-    return {**ini_defaults(names), "archive": ini_defaults(inner)}
-
-
 def main() -> None:
     """Run the command; one message on what a user can mend, and ``ExitCode`` for the outcome."""
     try:
-        app(default_map=_defaults())
+        app(default_map=ini_defaults(VERBS))
     except GoldenseedError as error:
         say(f"goldenseed: {error}", err=True)
         sys.exit(ExitCode.REFUSED)
