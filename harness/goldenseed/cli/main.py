@@ -29,9 +29,6 @@ from goldenseed.cli import (
     selfcheck,
     show,
 )
-from goldenseed.cli import (
-    accept as reject,
-)
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say
 from goldenseed.cli.settings import ini_defaults
@@ -56,7 +53,7 @@ app.command("lock")(lock.lock)
 app.command("pending")(pending.pending)
 app.command("probe")(probe.probe)
 app.command("prune")(prune.prune)
-app.command("reject")(reject.reject)
+app.command("reject")(accept.reject)
 app.command("report")(report.report)
 app.command("review")(review.review)
 app.command("runs")(runs.runs)
