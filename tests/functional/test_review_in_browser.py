@@ -162,7 +162,7 @@ def test_one_is_accepted_and_one_rejected_in_a_real_browser(drifted: Drifted, br
     first, second, third, fourth = (case.id for case in drifted.run.cases)
     with reviewing(drifted.root, "--commit") as review:
         open_case(browser, review.link(), "red-apple-1")
-        assert "Accepted" in decide(browser, "a", "the new weights are right")
+        assert decide(browser, "a", "the new weights are right") == f"Accepted: {first}"
         assert drifted.reasons(first) == (
             ["--golden-update=missing", "the new weights are right"],
             [],
