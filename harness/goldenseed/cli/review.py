@@ -25,7 +25,6 @@ from goldenseed.review.commit import Committing
 from goldenseed.review.desk import Desk
 from goldenseed.review.folders import FolderDesk, compared, decidable
 from goldenseed.review.pictures import Way
-from goldenseed.review.server import ReviewServer
 from goldenseed.review.session import Review
 from goldenseed.review.terminal import walk
 from goldenseed.review.tty import Terminal
@@ -148,6 +147,8 @@ def _has_screen() -> bool:
 
 def _serve(going_on: Review, folder: Path, port: int, *, browse: bool) -> None:
     """Serve until somebody presses Ctrl-C."""
+    from goldenseed.review.server import ReviewServer  # Python's own takes long to import
+
     with ReviewServer(going_on, folder, port=port) as server:
         server.opened = lambda: say(f"for another browser: {server.link()}")
         link = server.link()
