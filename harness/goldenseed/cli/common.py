@@ -122,6 +122,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Why: kept in the baseline
 By = Annotated[
     str | None, typer.Option("--by", help="Who, if not git's identity.", show_default=False)
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Run = Annotated[str, typer.Argument(help="A run's id, a unique beginning of it, latest, or path.")]
 Cases = Annotated[
     list[str] | None,

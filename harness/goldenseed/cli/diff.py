@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import Reports, find_run
+from goldenseed.cli.common import AsJson, Reports, find_run
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.cli.report_folder import check_report_folder
@@ -50,7 +50,7 @@ def diff(
         bool,
         typer.Option("--common", help="Do not mind cases that only one of the runs has."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: AsJson = False,
     reports: Reports = Path("reports"),
 ) -> None:
     """Compare two runs: which cases moved, how far, and how the environments differ.

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.cli.common import Baselines
+from goldenseed.cli.common import AsJson, Baselines
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.cli.report_folder import check_report_folder
@@ -45,7 +45,7 @@ def selfcheck(
         typer.Option("--report", help="Folder for a report with pictures.", show_default=False),
     ] = None,
     baselines: Baselines = Path("baselines"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Put wrong images in the place of the accepted ones, and see whether the gates of SUITE fail.
 
