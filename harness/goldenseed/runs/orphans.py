@@ -11,7 +11,7 @@ from pathlib import Path
 from goldenseed.baselines.contents import Name
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.names import is_cut, unescaped
+from goldenseed.core.names import SUITE_SUFFIX, is_cut, unescaped
 from goldenseed.environment.profile import PORTABLE, profile_slug
 from goldenseed.runs.parts import NotCompared
 from goldenseed.runs.record import CaseRecord, RunRecord
@@ -20,7 +20,6 @@ from goldenseed.suite.inputs import InputCase, input_files
 from goldenseed.suite.loading import load_suite
 from goldenseed.verdict.model import UPDATED
 
-SUITE_SUFFIX = ".suite.yaml"
 _NO_SUITES = frozenset({"node_modules", "__pycache__"})
 
 
