@@ -222,7 +222,8 @@ def test_two_folders_of_images_are_decided_on_in_the_same_page(tmp_path: Path, b
     before = (tmp_path / "a" / "wall.png").read_bytes()
     with reviewing(tmp_path, "a", "b", "--by", "ada") as review:
         browser.get(review.link())
-        wait(browser, "return window.goldenseed?.rows?.length === 2")
+        wait(browser, "return document.documentElement.dataset.ready")
+        assert browser.execute_script("return window.goldenseed.rows.length") == 2
         press(browser, "j")
         assert "Accepted" in decide(browser, "A", "repainted")
         said = review.stop()
