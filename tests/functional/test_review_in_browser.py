@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -194,11 +195,28 @@ def test_a_killed_review_has_done_what_the_page_was_told(drifted: Drifted, brows
         review.process.wait()
         press(browser, "j")
         assert "Nothing was decided" in decide(browser, "r", "wrong")
+        reopened = "const p = goldenseed; p.open(p.rows.find((row) => row.id === arguments[0]))"
+        browser.execute_script(reopened, first)
+        wait(browser, "return document.querySelector('.decided')?.textContent === 'accept: right'")
+        assert "Nothing was decided" in decide(browser, "r", "wrong")
+        stands = "return [...goldenseed.decided().values()].map((each) => each.decision)"
+        assert browser.execute_script(stands) == ["accept"]
     assert drifted.reasons(first)[0][-1] == "right"
     assert not list((drifted.root / "baselines").rglob(".tmp-*"))
     with reviewing(drifted.root, "--by", "ada") as review:
         open_case(browser, review.link(), "red-apple-1")
         wait(browser, "return window.goldenseed.decided().size === 1")
+
+
+def test_a_review_names_suites_from_the_root_of_the_repository(drifted_once: Path, tmp_path: Path):
+    shutil.copytree(drifted_once, tmp_path / "project", symlinks=True)
+    git.Repo.init(tmp_path)
+    with reviewing(tmp_path / "project", "--by", "ada") as review:
+        review.link()
+        review.stop()
+    written = (tmp_path / "project" / "reports" / "latest" / "code-quality.json").read_bytes()
+    places = {each["location"]["path"] for each in json.loads(written)}
+    assert places == {"project/tiny.suite.yaml"}
 
 
 def test_what_another_command_decided_meanwhile_is_refused_on_the_page(
