@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -162,7 +163,7 @@ def test_one_is_accepted_and_one_rejected_in_a_real_browser(drifted: Drifted, br
     first, second, third, fourth = (case.id for case in drifted.run.cases)
     with reviewing(drifted.root, "--commit") as review:
         open_case(browser, review.link(), "red-apple-1")
-        assert "Accepted" in decide(browser, "a", "the new weights are right")
+        assert decide(browser, "a", "the new weights are right") == f"Accepted: {first}"
         assert drifted.reasons(first) == (
             ["--golden-update=missing", "the new weights are right"],
             [],
@@ -194,11 +195,28 @@ def test_a_killed_review_has_done_what_the_page_was_told(drifted: Drifted, brows
         review.process.wait()
         press(browser, "j")
         assert "Nothing was decided" in decide(browser, "r", "wrong")
+        reopened = "const p = goldenseed; p.open(p.rows.find((row) => row.id === arguments[0]))"
+        browser.execute_script(reopened, first)
+        wait(browser, "return document.querySelector('.decided')?.textContent === 'accept: right'")
+        assert "Nothing was decided" in decide(browser, "r", "wrong")
+        stands = "return [...goldenseed.decided().values()].map((each) => each.decision)"
+        assert browser.execute_script(stands) == ["accept"]
     assert drifted.reasons(first)[0][-1] == "right"
     assert not list((drifted.root / "baselines").rglob(".tmp-*"))
     with reviewing(drifted.root, "--by", "ada") as review:
         open_case(browser, review.link(), "red-apple-1")
         wait(browser, "return window.goldenseed.decided().size === 1")
+
+
+def test_a_review_names_suites_from_the_root_of_the_repository(drifted_once: Path, tmp_path: Path):
+    shutil.copytree(drifted_once, tmp_path / "project", symlinks=True)
+    git.Repo.init(tmp_path)
+    with reviewing(tmp_path / "project", "--by", "ada") as review:
+        review.link()
+        review.stop()
+    written = (tmp_path / "project" / "reports" / "latest" / "code-quality.json").read_bytes()
+    places = {each["location"]["path"] for each in json.loads(written)}
+    assert places == {"project/tiny.suite.yaml"}
 
 
 def test_what_another_command_decided_meanwhile_is_refused_on_the_page(
@@ -222,7 +240,8 @@ def test_two_folders_of_images_are_decided_on_in_the_same_page(tmp_path: Path, b
     before = (tmp_path / "a" / "wall.png").read_bytes()
     with reviewing(tmp_path, "a", "b", "--by", "ada") as review:
         browser.get(review.link())
-        wait(browser, "return window.goldenseed?.rows?.length === 2")
+        wait(browser, "return document.documentElement.dataset.ready")
+        assert browser.execute_script("return window.goldenseed.rows.length") == 2
         press(browser, "j")
         assert "Accepted" in decide(browser, "A", "repainted")
         said = review.stop()

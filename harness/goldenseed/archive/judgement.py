@@ -16,13 +16,14 @@ from goldenseed.archive.findings import Finding, Level, LevelResult, Status
 from goldenseed.archive.kept_files import check_kept_files
 from goldenseed.archive.locks import check_locks
 from goldenseed.archive.payload import baseline_files, run_files
-from goldenseed.archive.project import SUITE_SUFFIX, put_up, read_project
+from goldenseed.archive.project import put_up, read_project
 from goldenseed.archive.rejudging import Rejudging
 from goldenseed.archive.tree import Tree
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_json, read_regular
 from goldenseed.core.listing import first_of
+from goldenseed.core.names import SUITE_SUFFIX
 from goldenseed.runs.folder import load_run
 from goldenseed.runs.parts import SetRecord
 from goldenseed.runs.record import CaseRecord, RunRecord

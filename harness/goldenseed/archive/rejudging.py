@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldenseed.archive.project import SUITE_SUFFIX
 from goldenseed.baselines.candidate import Signature
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.baselines.verifying import accepted_image
@@ -17,6 +16,7 @@ from goldenseed.content.scores import parse_limit_name
 from goldenseed.core.elements import is_tensor
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
+from goldenseed.core.names import SUITE_SUFFIX
 from goldenseed.images.gates import parse_gate
 from goldenseed.images.metrics import look_up
 from goldenseed.images.weights import check_extra

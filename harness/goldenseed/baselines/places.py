@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from goldenseed.core.elements import suffix_of
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import inside, write_atomically
+from goldenseed.core.files import inside, remove_leftovers, write_atomically
 from goldenseed.core.names import RESERVED, name_problem, suite_name_problem
 
 IMAGES = "images"
@@ -20,6 +20,7 @@ ENVIRONMENTS = "environments"
 TRACES = "traces"
 LOCK = ".lock"
 LOCK_FILE = "accept.lock"
+LOCK_TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.02
 
 _ENTRY_SUFFIX = ".json"
@@ -147,6 +148,21 @@ def refuse_links(root: Path, paths: Iterable[Path]) -> None:
                 fix="put a folder or file of its own there; the whole folder of the baselines may "
                 "be a link, no part of it",
             )
+
+
+@contextmanager
+def writing(
+    places: Places, paths: Iterable[Path] = (), *, timeout_seconds: float = LOCK_TIMEOUT_SECONDS
+) -> Iterator[None]:
+    """Hold the lock, and clear away what killed writers left: nobody else is at work.
+
+    None of ``paths``, which are going to be written, may be or lie behind a symbolic link. Raises
+    as ``exclusive`` and ``refuse_links``.
+    """
+    with exclusive(places, timeout_seconds=timeout_seconds):
+        refuse_links(places.root, paths)
+        remove_leftovers(places.root, older_than_seconds=0.0)
+        yield
 
 
 @contextmanager

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import suppress
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from goldenseed.baselines.changes import entry_text
 from goldenseed.baselines.contents import Contents, Name, Stranger
 from goldenseed.baselines.entry import BaselineEntry, ProfileBaseline
-from goldenseed.baselines.places import Places, exclusive
-from goldenseed.baselines.store import LOCK_TIMEOUT_SECONDS
-from goldenseed.core.files import remove_leftovers, write_atomically
-from goldenseed.core.removing import remove_files
+from goldenseed.baselines.places import Places, writing
+from goldenseed.core.files import write_all
+from goldenseed.core.removing import remove_empty, remove_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +87,20 @@ def prune_baselines(places: Places, gone: Collection[Name], profiles: Collection
         GoldenseedError: as ``plan_pruning``, the lock cannot be had, or a file cannot be deleted.
 
     """
-    with exclusive(places, timeout_seconds=LOCK_TIMEOUT_SECONDS):
-        remove_leftovers(places.root, older_than_seconds=0.0)
+    with writing(places):
         plan = plan_pruning(places, gone, profiles)
-        for each in plan.entries:
-            if each.left is not None:
-                write_atomically(each.path, entry_text(each.left))
-        remove_files(each.path for each in plan.entries if each.left is None)
+        entries = plan.entries
+        write_all({each.path: entry_text(each.left) for each in entries if each.left is not None})
+        remove_files(each.path for each in entries if each.left is None)
         remove_files(plan.files)
-        _remove_empty({*(each.path.parent for each in plan.entries), *_parents(plan.files)})
+        remove_empty(path.parent for path in (*(each.path for each in entries), *plan.files))
     return plan
 
 
 def _pruned(
     places: Places, name: Name, entry: BaselineEntry, profiles: Collection[str]
 ) -> Pruned | None:
-    path = places.root / name[0] / f"{name[1]}.json"
+    path = places.entry(*name)
     if set(entry.profiles) <= set(profiles):
         return Pruned(name, path, dict(entry.profiles), None)
     gone = {
@@ -122,14 +118,3 @@ def _pruned(
             update = {"accepted": (), "tolerance": None, "exact": None}
             left[profile] = baseline.model_copy(update=update)
     return Pruned(name, path, gone, entry.model_copy(update={"profiles": left}))
-
-
-def _parents(files: Collection[Path]) -> Iterator[Path]:
-    return (path.parent for path in files)
-
-
-def _remove_empty(folders: Collection[Path]) -> None:
-    """Remove folders that are empty now; one that is not, or cannot be, harms nobody."""
-    for folder in folders:
-        with suppress(OSError):
-            folder.rmdir()

@@ -9,12 +9,11 @@ from goldenseed.baselines.candidate import Signature
 from goldenseed.baselines.changes import entry_text
 from goldenseed.baselines.contents import Name
 from goldenseed.baselines.entry import BaselineEntry, Renamed
-from goldenseed.baselines.places import Places, exclusive, refuse_links
+from goldenseed.baselines.places import Places, writing
 from goldenseed.baselines.reading import read_entry
-from goldenseed.baselines.store import LOCK_TIMEOUT_SECONDS
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import remove_leftovers, write_atomically
-from goldenseed.core.removing import remove_files
+from goldenseed.core.files import write_all
+from goldenseed.core.removing import remove_empty, remove_files
 
 
 def rename(
@@ -31,21 +30,16 @@ def rename(
             new name has an entry in one of the profiles, or the folder cannot be written.
 
     """
-    with exclusive(places, timeout_seconds=LOCK_TIMEOUT_SECONDS):
-        remove_leftovers(places.root, older_than_seconds=0.0)
-        paths = [(places.entry(*old), places.entry(*new)) for old, new in pairs]
-        refuse_links(places.root, (path for pair in paths for path in pair))
+    paths = [(places.entry(*old), places.entry(*new)) for old, new in pairs]
+    with writing(places, (path for pair in paths for path in pair)):
         written: dict[Path, bytes] = {}
         for (old, new), (_, path) in zip(pairs, paths, strict=True):
             entry = _moved(places, old, new, signature, run_id)
             if entry is not None:
                 written[path] = entry_text(entry)
-        for path, text in written.items():
-            write_atomically(path, text)
+        write_all(written)
         remove_files(old for old, _ in paths)
-        for folder in {old.parent for old, _ in paths}:
-            if not any(folder.iterdir()):
-                folder.rmdir()
+        remove_empty(old.parent for old, _ in paths)
 
 
 def _moved(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -20,7 +20,7 @@ from goldenseed.baselines.candidate import (
 )
 from goldenseed.baselines.changes import Outcome, Step, make_plan
 from goldenseed.baselines.entry import BaselineEntry
-from goldenseed.baselines.places import Places, exclusive, refuse_links
+from goldenseed.baselines.places import LOCK_TIMEOUT_SECONDS, Places, writing
 from goldenseed.baselines.reading import read_entry
 from goldenseed.baselines.rejections import Rejections, refuse, rejections_of
 from goldenseed.baselines.verified import Verified
@@ -32,7 +32,7 @@ from goldenseed.baselines.verifying import (
     rejected_image,
     verified_element,
 )
-from goldenseed.core.files import MANY, flush, json_sha256, remove_leftovers
+from goldenseed.core.files import MANY, flush, json_sha256
 from goldenseed.trace.files import digest_of
 from goldenseed.trace.stages import Trace
 
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from goldenseed.core.elements import Content
 
 __all__ = ["BaselineStore", "Candidate", "Decision", "Outcome", "Step"]
-
-LOCK_TIMEOUT_SECONDS = 60.0
 
 
 class BaselineStore:
@@ -259,16 +257,8 @@ class BaselineStore:
                     stored.store_trace(self._places, each.exact_trace)
             plan.write()
 
-    @contextmanager
-    def _writing(self, paths: Iterable[Path]) -> Iterator[None]:
-        """Hold the lock, and clear away what killed writers left: nobody else is at work.
-
-        None of ``paths``, which are going to be written, may be or lie behind a symbolic link.
-        """
-        with exclusive(self._places, timeout_seconds=self._lock_timeout_seconds):
-            refuse_links(self.root, paths)
-            remove_leftovers(self.root, older_than_seconds=0.0)
-            yield
+    def _writing(self, paths: Iterable[Path]) -> AbstractContextManager[None]:
+        return writing(self._places, paths, timeout_seconds=self._lock_timeout_seconds)
 
     def _store_parts(self, step: Step, *, durable: bool) -> None:
         """Write what the entry is about to name."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldenseed.baselines.candidate import Candidate, Decision, Measurement, Signature
+from goldenseed.baselines.candidate import Candidate, Measurement, Signature
 from goldenseed.baselines.entry import AcceptedElement, AcceptedImage, RejectedImage
 from goldenseed.baselines.places import Places
 from goldenseed.core.elements import (
@@ -190,11 +190,6 @@ def parts_of(places: Places, candidate: Candidate, *, accepts: bool = True) -> I
         yield from (places.element(*picture) for picture in candidate.pictures)
         if candidate.trace is not None:
             yield places.trace(digest_of(candidate.trace))
-
-
-def decided_parts(places: Places, decision: Decision) -> Iterator[Path]:
-    """Yield every file that applying the decision may write."""
-    return parts_of(places, decision.candidate, accepts=decision.accepts)
 
 
 def measured_parts(places: Places, found: Measurement) -> Iterator[Path]:

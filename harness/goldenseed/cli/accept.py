@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,10 +21,11 @@ from goldenseed.cli.common import (
     choose_cases,
     find_run,
 )
+from goldenseed.cli.deciding import Commit, DryRun, commit_files, commit_steps, desk_of
 from goldenseed.cli.output import say
 from goldenseed.cli.renamed import accept_renamed
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.review.commit import Committing, message_of, message_of_folders
+from goldenseed.review.commit import Committing, message_of_folders
 from goldenseed.review.decisions import Marked, Place, marked, read_decisions
 from goldenseed.review.desk import Applied, Desk
 from goldenseed.review.folders import is_of_folders, take_over
@@ -33,13 +33,6 @@ from goldenseed.runs.candidates import open_cases, who_accepts
 from goldenseed.runs.record import CaseRecord, RunRecord
 
 _HOW = 'goldenseed accept RUN SUITE::CASE --reason "…", or goldenseed accept --from decisions.json'
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Verify everything, say what would be, write nothing.")
-]
-Commit = Annotated[
-    bool,
-    typer.Option("--commit", help="Make one git commit of the baselines that this changes."),
-]
 
 
 def accept(
@@ -95,14 +88,9 @@ def accept(
 
     A rejected image is never accepted unless its case is named and the rejection is overruled.
     """
-    if decisions is not None and cases:
-        raise GoldenseedError("--from has the cases: name none beside it")
     if replace and _add:
         raise GoldenseedError("--add keeps what --replace takes away: leave one of them out")
-    if run is None and decisions is None:
-        raise GoldenseedError("accept wants a run, or --from decisions.json", fix=_HOW)
-    if reason is None and decisions is None:
-        raise GoldenseedError("--reason is missing", fix=_HOW)
+    _check_given(run, cases, reason, decisions)
     if renamed:
         if decisions is not None or commit or dry_run:
             raise GoldenseedError("--renamed goes with none of --from, --commit and --dry-run")
@@ -110,13 +98,13 @@ def accept(
         return
     document = None if decisions is None else read_decisions(decisions)
     record, folder = find_run(run or (document.run if document else ""), reports)
-    if document is not None and decisions is not None and is_of_folders(record):
-        _take_over(record, marked(document, record, decisions), dry_run, commit, by)
+    decided = marked(document, record, decisions) if document and decisions else None
+    if decided is not None and is_of_folders(record):
+        _take_over(record, decided, dry_run=dry_run, commit=commit, by=by)
         return
-    desk = _desk(record, folder, baselines, by)
-    desk = dataclasses.replace(desk, replace=replace)
+    desk = desk_of(record, folder, baselines, by, replace=replace)
     committing = Committing.checked(baselines) if commit and not dry_run else None
-    if document is None or decisions is None:
+    if decided is None:
         chosen, left_out, named = _decided_on(desk, choose_cases(record, cases), "accept", reason)
         if overrule and not named:
             raise GoldenseedError(
@@ -124,8 +112,8 @@ def accept(
                 fix="goldenseed accept RUN SUITE::CASE --overrule-rejection --reason WHY",
             )
     else:
-        chosen, left_out = marked(document, record, decisions), ()
-        named = frozenset(each.decision.place for each in chosen)
+        chosen, left_out = decided, ()
+        named = frozenset(each.decision.place for each in decided)
     done = desk.apply(
         chosen,
         default_reason=reason or "",
@@ -133,7 +121,19 @@ def accept(
         dry_run=dry_run,
     )
     _tell(done, chosen, left_out, dry_run=dry_run)
-    _commit(committing, desk, done)
+    commit_steps(committing, desk, done.steps)
+
+
+def _check_given(
+    run: str | None, cases: list[str] | None, reason: str | None, decisions: Path | None
+) -> None:
+    """Refuse what is lacking, and what a file of decisions has already."""
+    if decisions is not None and cases:
+        raise GoldenseedError("--from has the cases: name none beside it")
+    if run is None and decisions is None:
+        raise GoldenseedError("accept wants a run, or --from decisions.json", fix=_HOW)
+    if reason is None and decisions is None:
+        raise GoldenseedError("--reason is missing", fix=_HOW)
 
 
 def _rename(
@@ -153,17 +153,8 @@ def _rename(
     accept_renamed(record, cases, BaselineStore(baselines), by=signer, reason=reason)
 
 
-def _desk(record: RunRecord, folder: Path, baselines: Path, by: str | None) -> Desk:
-    who = by or who_accepts(Path.cwd())
-    return Desk(record, folder, BaselineStore(baselines), who, Path.cwd())
-
-
 def _take_over(
-    record: RunRecord,
-    decided: Sequence[Marked],
-    dry_run: bool,  # noqa: FBT001 - an option
-    commit: bool,  # noqa: FBT001 - likewise
-    by: str | None,
+    record: RunRecord, decided: Sequence[Marked], *, dry_run: bool, commit: bool, by: str | None
 ) -> None:
     """Copy accepted pictures of one folder over those of the other, and say which."""
     root = Path(record.options["a"])
@@ -173,9 +164,8 @@ def _take_over(
         say(f"{'would write' if dry_run else 'wrote'} {path}")
     say(f"{len(files):,} of {len(decided):,} were accepted; nothing else is changed")
     if committing is not None:
-        message = message_of_folders(record, decided, by or who_accepts(Path.cwd()))
-        made = committing.commit(files, message)
-        say(f"committed {made[:12]}" if made else "nothing to commit: git has it already")
+        by = by or who_accepts(Path.cwd())
+        commit_files(committing, files, message_of_folders(record, decided, by))
 
 
 def reject(
@@ -195,12 +185,12 @@ def reject(
             "reject wants its cases named", fix="goldenseed reject RUN SUITE::CASE --reason WHY"
         )
     record, folder = find_run(run, reports)
-    desk = _desk(record, folder, baselines, by)
+    desk = desk_of(record, folder, baselines, by)
     committing = Committing.checked(baselines) if commit and not dry_run else None
     chosen, left_out, _ = _decided_on(desk, choose_cases(record, cases), "reject", reason)
     done = desk.apply(chosen, dry_run=dry_run)
     _tell(done, chosen, left_out, dry_run=dry_run)
-    _commit(committing, desk, done)
+    commit_steps(committing, desk, done.steps)
 
 
 def _decided_on(
@@ -215,14 +205,6 @@ def _decided_on(
         )
     chosen = tuple(Marked.of(case, decision, reason or "") for case in (*choice.named, *matched))
     return chosen, left_out, frozenset((case.path, case.id) for case in choice.named)
-
-
-def _commit(committing: Committing | None, desk: Desk, done: Applied) -> None:
-    if committing is None:
-        return
-    files = desk.store.files_of(done.steps)
-    made = committing.commit(files, message_of(desk.record, done.steps, desk.by))
-    say(f"committed {made[:12]}" if made else "nothing to commit: git has it already")
 
 
 def _tell(

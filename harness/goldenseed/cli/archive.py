@@ -11,7 +11,7 @@ import typer
 
 from goldenseed.archive.findings import Level, Status, Verification
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.cli.common import Baselines, Reports, Run, find_run
+from goldenseed.cli.common import AsJson, Baselines, Reports, Run, find_run
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
@@ -174,7 +174,7 @@ def verify(
             show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check an archive: structure, fixity, signature and judgement, each with all its findings.
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from goldenseed.cli.output import say
 from goldenseed.cli.settings import pytest_root
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
 from goldenseed.environment.keys import EnvironmentValue
+from goldenseed.history.keeping import recall
+from goldenseed.reporting.commands import Place
+from goldenseed.reporting.view import RunView, run_view
 from goldenseed.runs.folder import load_run
 from goldenseed.runs.orphans import Project
 from goldenseed.runs.record import CaseRecord, RunRecord
@@ -118,6 +122,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Why: kept in the baseline
 By = Annotated[
     str | None, typer.Option("--by", help="Who, if not git's identity.", show_default=False)
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Run = Annotated[str, typer.Argument(help="A run's id, a unique beginning of it, latest, or path.")]
 Cases = Annotated[
     list[str] | None,
@@ -150,6 +155,18 @@ def find_run(name: str, reports: Path) -> tuple[RunRecord, Path]:
             fix="name a run that is there, or `latest`; --reports names another folder",
         )
     return load_run(found[0]), found[0]
+
+
+def view_with_history(
+    record: RunRecord, folder: Path, *, reports: Path, baselines: Path
+) -> RunView:
+    """Make the view of a run, with what the history tells of its cases; say where that fails."""
+    view = run_view(record, folder, place=Place.of_folder(folder, baselines))
+    try:
+        return replace(view, history=recall(record, reports))
+    except GoldenseedError as error:
+        say(f"goldenseed: without its history: {error}", err=True)
+        return view
 
 
 def project_here(baselines: Path) -> Project:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from goldenseed.cli.common import AsJson
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.cli.report_folder import check_report_folder
@@ -68,7 +69,7 @@ def compare(
         Path | None,
         typer.Option("--report", help="Folder for a report with pictures.", show_default=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Judge images by pixels alone: identical, within the gates, or beyond a gate.
 

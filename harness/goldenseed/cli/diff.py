@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import Reports, find_run
+from goldenseed.cli.common import AsJson, Reports, find_run
 from goldenseed.cli.exit_codes import ExitCode
-from goldenseed.cli.output import say, say_json
+from goldenseed.cli.output import say, say_json, tracked
 from goldenseed.cli.report_folder import check_report_folder
 from goldenseed.reporting.comparison import comparison_blocks
 from goldenseed.reporting.documents import comparison_document
@@ -26,7 +27,7 @@ from goldenseed.runs.comparison import (
     layer_lines,
 )
 from goldenseed.runs.movement import movement_of
-from goldenseed.runs.pairing import CasePair, differences_by_pair, environments_of
+from goldenseed.runs.pairing import differences_by_pair, environments_of
 from goldenseed.runs.parts import Block, VerbRecord
 
 RunA = Annotated[str, typer.Argument(help="The run in the baseline's place: path, id, latest.")]
@@ -50,7 +51,7 @@ def diff(
         bool,
         typer.Option("--common", help="Do not mind cases that only one of the runs has."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: AsJson = False,
     reports: Reports = Path("reports"),
 ) -> None:
     """Compare two runs: which cases moved, how far, and how the environments differ.
@@ -64,7 +65,9 @@ def diff(
     folder = report or reports / run_id
     if not no_report:
         check_report_folder(folder, run_id, compared=(a.folder, b.folder))
-    found = compare_runs(a, b, pictures=None if no_report else folder, progress=_shown)
+    found = compare_runs(
+        a, b, pictures=None if no_report else folder, progress=partial(tracked, doing="comparing")
+    )
     differences = differences_by_pair(a.record, b.record, found.pairing.pairs)
     environments = environments_of(found.pairing.pairs, differences)
     movement = movement_of(found.pairs, differences)
@@ -90,13 +93,3 @@ def diff(
 def _layers(lines: Sequence[str]) -> Iterator[Block]:
     if lines:
         yield Block(("at which layer the deep traces part:",), details=tuple(lines))
-
-
-def _shown(pairs: Iterable[CasePair]) -> Iterable[CasePair]:
-    """Show how far it is where somebody watches standard error."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    quiet = not console.is_terminal
-    return track(pairs, "comparing", console=console, transient=True, disable=quiet)

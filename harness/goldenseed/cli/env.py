@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import Device, Reports, find_run, read_suite_environments
+from goldenseed.cli.common import AsJson, Device, Reports, find_run, read_suite_environments
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
@@ -44,7 +44,7 @@ def env(
             "--diff", help="Compare with a run, or with a file of `goldenseed env --json`."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: AsJson = False,
     device: Device = "auto",
     reports: Reports = Path("reports"),
 ) -> None:

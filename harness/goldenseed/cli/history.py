@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goldenseed.cli.common import Reports, find_run, fits
+from goldenseed.cli.common import AsJson, Reports, find_run, fits
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
@@ -61,7 +61,7 @@ def history(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Read every run folder again.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: AsJson = False,
     reports: Reports = Path("reports"),
 ) -> None:
     """Show how cases went over time: verdicts, distances, seconds, and when something changed.

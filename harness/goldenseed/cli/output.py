@@ -7,10 +7,14 @@ cursor, change the title or hide a line.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from typing import TypeVar
 
 import typer
 
 from goldenseed.reporting.words import visible
+
+T = TypeVar("T")
 
 
 def say(text: str, *, err: bool = False) -> None:
@@ -21,3 +25,13 @@ def say(text: str, *, err: bool = False) -> None:
 def say_json(document: object, *, indent: int = 1) -> None:
     """Write JSON in ASCII, which no terminal misreads and no encoding refuses."""
     typer.echo(json.dumps(document, indent=indent))
+
+
+def tracked(items: Iterable[T], doing: str) -> Iterable[T]:
+    """Show how far it is where somebody watches standard error."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    quiet = not console.is_terminal
+    return track(items, doing, console=console, transient=True, disable=quiet)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.cli.common import Baselines, Reports, find_run
+from goldenseed.cli.common import AsJson, Baselines, Reports, Run, find_run
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.listing import first_of
@@ -32,11 +32,9 @@ _LINE = 160
 
 
 def pending(
-    run: Annotated[
-        str, typer.Argument(help="A run's id, a unique beginning of it, latest, or path.")
-    ] = LATEST,
+    run: Run = LATEST,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: AsJson = False,
     reports: Reports = Path("reports"),
     baselines: Baselines = Path("baselines"),
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import Device, Reports, choose_changes, choose_suite_cases
+from goldenseed.cli.common import AsJson, Device, Reports, choose_changes, choose_suite_cases
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
@@ -43,7 +43,7 @@ def probe(
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at once.")] = 1,
     device: Device = "auto",
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds one change may take.")] = 900,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
     reports: Reports = Path("reports"),
 ) -> None:
     """Rerun a few cases of SUITE with one thing changed at a time, and say what moves the pixels.

@@ -13,7 +13,7 @@ from goldenseed.baselines.contents import Name
 from goldenseed.baselines.places import Places
 from goldenseed.baselines.pruning import Pruned, PrunePlan, plan_pruning, prune_baselines
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.cli.common import Baselines, Reports, find_run, project_here
+from goldenseed.cli.common import AsJson, Baselines, Reports, find_run, project_here
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
@@ -57,7 +57,7 @@ def prune(
     ] = LATEST,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Delete what is listed.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: AsJson = False,
     reports: Reports = Path("reports"),
     baselines: Baselines = Path("baselines"),
 ) -> None:

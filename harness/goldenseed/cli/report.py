@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import webbrowser
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import Baselines, Reports, Run, find_run
+from goldenseed.cli.common import Baselines, Reports, Run, find_run, view_with_history
 from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.history.keeping import recall
 from goldenseed.reporting.annotations import annotations_of, github_lines, repository_prefix
-from goldenseed.reporting.commands import Place
 from goldenseed.reporting.markdown import Published
 from goldenseed.reporting.terminal import summary_lines
-from goldenseed.reporting.view import run_view
 from goldenseed.reporting.writing import write_presentations
 
 
@@ -57,11 +53,7 @@ def report(
     """
     published = Published(url, download_url)
     record, folder = find_run(run, reports)
-    view = run_view(record, folder, place=Place.of_folder(folder, baselines))
-    try:
-        view = replace(view, history=recall(record, reports))
-    except GoldenseedError as error:
-        say(f"goldenseed: without its history: {error}", err=True)
+    view = view_with_history(record, folder, reports=reports, baselines=baselines)
     prefix = repository_prefix(Path.cwd())
     page = write_presentations(view, folder, prefix=prefix, published=published, single=single)
     for line in summary_lines(view, str(page)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 import webbrowser
@@ -14,26 +13,23 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.baselines.store import BaselineStore
-from goldenseed.cli.accept import Commit
-from goldenseed.cli.common import Baselines, By, Reports, find_run
+from goldenseed.cli.common import Baselines, By, Reports, find_run, view_with_history
+from goldenseed.cli.deciding import Commit, commit_steps, desk_of
 from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.history.keeping import recall
 from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.images.terms import terms_of
-from goldenseed.reporting.commands import Place
-from goldenseed.reporting.view import RunView, run_view
+from goldenseed.reporting.annotations import repository_prefix
 from goldenseed.reporting.writing import write_presentations
-from goldenseed.review.commit import Committing, message_of
+from goldenseed.review.commit import Committing
 from goldenseed.review.desk import Desk
 from goldenseed.review.folders import FolderDesk, compared, decidable
 from goldenseed.review.pictures import Way
-from goldenseed.review.server import ReviewServer
 from goldenseed.review.session import Review
 from goldenseed.review.terminal import walk
 from goldenseed.review.tty import Terminal
 from goldenseed.runs.candidates import who_accepts
+from goldenseed.runs.record import RunRecord
 
 _FOLDERS = 2
 _APPLY = "goldenseed accept --from"
@@ -98,10 +94,11 @@ def review(
         a, b = map(Path, what or ())
         desk: Desk | FolderDesk = _of_folders(a, b, gates, reports, who)
     else:
-        desk = _of_run(what or ["latest"], gates, reports, baselines, who)
-        desk = dataclasses.replace(desk, replace=replace)
+        found = _run_of(what or ["latest"], gates, reports)
+        desk = desk_of(*found, baselines, who, replace=replace)
     committing = Committing.checked(baselines) if commit else None
-    view = _view(desk, reports, baselines)
+    view = view_with_history(desk.record, desk.folder, reports=reports, baselines=baselines)
+    view = decidable(view, desk.folder)
     going_on = Review(desk)
     say(f"{desk.record.run_id}: {view.outcome}")
     if not desk.record.complete:
@@ -111,20 +108,11 @@ def review(
             asked = walk(going_on, view, desk.folder, lambda: Terminal(pictures))
             say("" if asked else "nothing asks for a decision")
         else:
-            write_presentations(view, desk.folder)  # what lies there may be of anybody
+            prefix = repository_prefix(Path.cwd())
+            write_presentations(view, desk.folder, prefix=prefix)  # may be of anybody so far
             _serve(going_on, desk.folder, port, browse=not no_open)
     going_on.close()
     _end(going_on, desk, committing)
-
-
-def _view(desk: Desk | FolderDesk, reports: Path, baselines: Path) -> RunView:
-    place = Place.of_folder(desk.folder, baselines)
-    view = decidable(run_view(desk.record, desk.folder, place=place), desk.folder)
-    try:
-        return dataclasses.replace(view, history=recall(desk.record, reports))
-    except GoldenseedError as error:
-        say(f"goldenseed: without its history: {error}", err=True)
-        return view
 
 
 def _of_folders(a: Path, b: Path, gates: Path | None, reports: Path, who: str) -> FolderDesk:
@@ -132,15 +120,12 @@ def _of_folders(a: Path, b: Path, gates: Path | None, reports: Path, who: str) -
     return FolderDesk(*compared(a, b, terms, reports), who)
 
 
-def _of_run(
-    what: Sequence[str], gates: Path | None, reports: Path, baselines: Path, who: str
-) -> Desk:
+def _run_of(what: Sequence[str], gates: Path | None, reports: Path) -> tuple[RunRecord, Path]:
     if len(what) > 1:
         raise GoldenseedError("review takes one run, or two folders")
     if gates is not None:
         raise GoldenseedError("--gates is for two folders: a suite has its own")
-    record, folder = find_run(what[0], reports)
-    return Desk(record, folder, BaselineStore(baselines), who, Path.cwd())
+    return find_run(what[0], reports)
 
 
 def _end(going_on: Review, desk: Desk | FolderDesk, committing: Committing | None) -> None:
@@ -149,11 +134,9 @@ def _end(going_on: Review, desk: Desk | FolderDesk, committing: Committing | Non
     say(f"accepted {counts[False]:,}, rejected {counts[True]:,}")
     if isinstance(desk, FolderDesk) and counts:
         say(f"kept in {desk.file}; to take over what was accepted:\n{_APPLY} '{desk.file}'")
-    if committing is not None and isinstance(desk, Desk):
+    if isinstance(desk, Desk):
         steps = [step for applied in going_on.done for step in applied.steps]
-        files = desk.store.files_of(steps)
-        made = committing.commit(files, message_of(desk.record, steps, desk.by))
-        say(f"committed {made[:12]}" if made else "nothing to commit")
+        commit_steps(committing, desk, steps)
 
 
 def _has_screen() -> bool:
@@ -164,6 +147,8 @@ def _has_screen() -> bool:
 
 def _serve(going_on: Review, folder: Path, port: int, *, browse: bool) -> None:
     """Serve until somebody presses Ctrl-C."""
+    from goldenseed.review.server import ReviewServer  # Python's own takes long to import
+
     with ReviewServer(going_on, folder, port=port) as server:
         server.opened = lambda: say(f"for another browser: {server.link()}")
         link = server.link()

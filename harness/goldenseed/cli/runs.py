@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from goldenseed.cli.common import Reports
+from goldenseed.cli.common import AsJson, Reports
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.reporting.words import WORST_FIRST, outcome, suites_of, visible
@@ -30,7 +28,7 @@ class _Broken:
 
 def runs(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: AsJson = False,
     reports: Reports = Path("reports"),
 ) -> None:
     """List the runs in the reports folder, newest first: when, suites, verdicts, outcome.

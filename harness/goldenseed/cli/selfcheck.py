@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.cli.common import Baselines
+from goldenseed.cli.common import AsJson, Baselines
 from goldenseed.cli.exit_codes import ExitCode
-from goldenseed.cli.output import say, say_json
+from goldenseed.cli.output import say, say_json, tracked
 from goldenseed.cli.report_folder import check_report_folder
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import parse_gate, parse_limit
@@ -23,7 +23,7 @@ from goldenseed.reporting.writing import write_verb
 from goldenseed.runs.folder import new_run_id
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
-from goldenseed.tools.selfcheck.baseline_cases import Right, find_right
+from goldenseed.tools.selfcheck.baseline_cases import find_right
 from goldenseed.tools.selfcheck.check import self_check
 from goldenseed.tools.selfcheck.findings import findings
 from goldenseed.tools.selfcheck.shown import Shown
@@ -45,7 +45,7 @@ def selfcheck(
         typer.Option("--report", help="Folder for a report with pictures.", show_default=False),
     ] = None,
     baselines: Baselines = Path("baselines"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Put wrong images in the place of the accepted ones, and see whether the gates of SUITE fail.
 
@@ -53,11 +53,7 @@ def selfcheck(
     gate of its case. 2: nothing is accepted for the suite, or something cannot be read.
     """
     loaded = load_suite(suite)
-    for gate in loaded.gate_lines:
-        try:
-            parse_limit(parse_gate(gate.name), gate.value)
-        except GoldenseedError as error:
-            raise GoldenseedError(error.what, path=suite, line=gate.line, fix=error.fix) from None
+    _check_gates(loaded)
     store = BaselineStore(baselines)
     chosen = profile or _fullest_profile(loaded, store)
     right, left_out = find_right(loaded, store, profile=chosen)
@@ -79,7 +75,7 @@ def selfcheck(
         right,
         store,
         left_out=left_out,
-        progress=_shown,
+        progress=partial(tracked, doing="checking"),
         seen=shown or (lambda *_: None),
     )
     found = findings(check)
@@ -102,6 +98,17 @@ def selfcheck(
         raise typer.Exit(ExitCode.FOUND)
 
 
+def _check_gates(suite: Suite) -> None:
+    """Refuse gates that nothing can be held against."""
+    for gate in suite.gate_lines:
+        try:
+            parse_limit(parse_gate(gate.name), gate.value)
+        except GoldenseedError as error:
+            raise GoldenseedError(
+                error.what, path=suite.path, line=gate.line, fix=error.fix
+            ) from None
+
+
 def _fullest_profile(suite: Suite, store: BaselineStore) -> str:
     """Return the profile with the most cases that have an accepted image, the first by name."""
     entries = [store.entry(suite.name, case.id) for case in suite.cases]
@@ -120,13 +127,3 @@ def _fullest_profile(suite: Suite, store: BaselineStore) -> str:
             fix="run the suite and accept its images, or name their folder with --baselines",
         )
     return min(counts, key=lambda profile: (-counts[profile], profile))
-
-
-def _shown(right: Sequence[Right]) -> Iterable[Right]:
-    """Show how far it is where somebody watches standard error."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    quiet = not console.is_terminal
-    return track(right, "checking", console=console, transient=True, disable=quiet)

@@ -19,7 +19,7 @@ from goldenseed.baselines.entry import (
     RejectedImage,
 )
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.cli.common import Baselines, Reports, fits
+from goldenseed.cli.common import AsJson, Baselines, Reports, fits
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.profile import fallback_chain
@@ -57,7 +57,7 @@ def show(
             "--history", help="List every decision, also those that git alone has any more."
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: AsJson = False,
     baselines: Baselines = Path("baselines"),
     reports: Reports = Path("reports"),
 ) -> None:

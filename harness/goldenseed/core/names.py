@@ -6,6 +6,8 @@ import re
 import unicodedata
 from hashlib import sha256
 
+SUITE_SUFFIX = ".suite.yaml"
+"""How the name of every suite file ends."""
 RESERVED = frozenset({"images", "environments", "traces"})
 """Folders of the baseline store, beside which each suite has its own."""
 

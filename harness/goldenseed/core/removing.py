@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from goldenseed.core.errors import GoldenseedError
@@ -30,3 +31,10 @@ def remove_files(paths: Iterable[Path]) -> None:
                 fix="see that its folder can be written, and run it again",
             ) from error
     flush()
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders that are empty now; one that is not, or cannot be, harms nobody."""
+    for folder in dict.fromkeys(folders):
+        with suppress(OSError):
+            folder.rmdir()

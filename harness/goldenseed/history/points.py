@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.names import SUITE_SUFFIX
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.images.metrics import METRICS
 from goldenseed.runs.record import CaseRecord, RunRecord
@@ -112,7 +113,7 @@ def points_of(run: RunRecord) -> Iterator[tuple[Series, Point]]:
                 trace=_trace_sha256(case),
                 accepted=case.baseline.pixels_sha256 if case.baseline else None,
                 recipe=case.recipe_sha256,
-                code=not case.path.endswith(".suite.yaml"),
+                code=not case.path.endswith(SUITE_SUFFIX),
                 environment=case.environment_sha256 if _environment(run, case) else None,
                 in_force=case.in_force,
                 divergence=_divergence(case),

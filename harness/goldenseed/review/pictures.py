@@ -17,7 +17,6 @@ ROWS = 16
 """How many lines of the terminal a picture takes at most."""
 _CELL = (10, 20)
 """Pixels of a cell where they have to be known: those of the VT340, which brought Sixel."""
-_GAP = 2
 _CHUNK = 4096
 _BAND = 6
 _SIXEL = re.compile(r"\x1b\[\?([0-9]+;)*4(;[0-9]+)*c")

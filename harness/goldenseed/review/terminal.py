@@ -17,10 +17,8 @@ from goldenseed.reporting.words import count_of, visible
 from goldenseed.review.decisions import CaseDecision, Decisions, Place
 from goldenseed.review.pictures import Way, amplified, drawn, side_by_side
 from goldenseed.review.session import Result, Review
-from goldenseed.verdict.model import Verdict
+from goldenseed.runs.waiting import TO_BE_DECIDED
 
-ASKED = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN)
-"""Verdicts that ask for a decision; what is in error has none, and what is rejected had one."""
 _DECIDED: dict[str, Literal["accept", "reject", "skip"]] = {
     "a": "accept",
     "r": "reject",
@@ -74,7 +72,7 @@ def stops_of(view: RunView, decided: Sequence[CaseDecision]) -> tuple[Stop, ...]
 
 def _asks(case: CaseView, done: set[Place]) -> bool:
     record = case.record
-    there = record.verdict in ASKED and record.pixels_sha256 is not None
+    there = record.verdict in TO_BE_DECIDED and record.pixels_sha256 is not None
     return there and (record.path, record.id) not in done
 
 

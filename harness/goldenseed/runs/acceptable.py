@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
+from goldenseed.core.names import SUITE_SUFFIX
 from goldenseed.runs.inputs import names_cases, with_accepted_inputs
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.suite.document import read_document
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from goldenseed.baselines.store import BaselineStore
     from goldenseed.suite.cases import Case
 
-_SUITE_SUFFIX = ".suite.yaml"
 _NAMED = 3
 """How many fields of a recipe a message names."""
 
@@ -52,7 +52,7 @@ def check_acceptable(
 
 def _lines(ordered: Iterable[CaseRecord], store: BaselineStore, here: Path) -> Iterator[str]:
     for path, cases in groupby(ordered, lambda each: each.path):
-        if not path.endswith(_SUITE_SUFFIX):
+        if not path.endswith(SUITE_SUFFIX):
             continue
         file = suite_file(path, here)
         if file is None or _lacks_model(file):

@@ -62,7 +62,7 @@ class RunWriter:
         self.folder = reports / run_id
         self._reports = reports
         self._record = RunRecord(run_id=run_id, started=started, git=git, options=dict(options))
-        self._write_record(self._record)
+        write_run(self._record, self.folder)
         self._journal = (self.folder / JOURNAL).open("ab")
 
     @property
@@ -83,13 +83,13 @@ class RunWriter:
         else:
             update = {"profile": profile, "environment": environment}
             self._record = self._record.model_copy(update=update)
-        self._write_record(self._record)
+        write_run(self._record, self.folder)
 
     def add_lock_differences(self, differences: Iterable[LockDifference]) -> None:
         """Record what is not as a suite's lock has it; what is known already is not repeated."""
         together = dict.fromkeys((*self._record.lock_differences, *differences))
         self._record = self._record.model_copy(update={"lock_differences": tuple(together)})
-        self._write_record(self._record)
+        write_run(self._record, self.folder)
 
     def add_extent(self, extent: Extent) -> None:
         """Record how much of the project was run; written with the rest by ``finish``."""
@@ -114,23 +114,19 @@ class RunWriter:
                 **_read_journal(journal),
             }
         )
-        self._write_record(self._record, durable=True)
+        write_run(self._record, self.folder, durable=True)
         journal.unlink()
         return self._record
 
     def add_sets(self, sets: Iterable[SetRecord]) -> RunRecord:
         """Record what became of the sets, once the run is finished."""
         self._record = self._record.model_copy(update={"sets": tuple(sets)})
-        self._write_record(self._record, durable=True)
+        write_run(self._record, self.folder, durable=True)
         return self._record
 
     def point_latest(self) -> None:
         """Make ``latest`` a link to this run; GoldenseedError if something else is in its place."""
         _point_latest(self._reports, self.folder.name)
-
-    def _write_record(self, record: RunRecord, *, durable: bool = False) -> None:
-        data = record.model_dump_json(indent=1).encode() + b"\n"
-        write_atomically(self.folder / RECORD, data, durable=durable)
 
 
 def _place(case: CaseRecord | NotCompared) -> tuple[str, int]:
@@ -152,10 +148,10 @@ def _point_latest(reports: Path, run_id: str) -> None:
     temporary.replace(link)
 
 
-def write_run(record: RunRecord, folder: Path) -> None:
-    """Write ``run.json`` for a verb, so that every verb that takes a run takes what it found."""
+def write_run(record: RunRecord, folder: Path, *, durable: bool = False) -> None:
+    """Write ``run.json`` whole; ``durable`` is as of ``write_atomically``."""
     data = record.model_dump_json(indent=1).encode() + b"\n"
-    write_atomically(folder / RECORD, data, durable=False)
+    write_atomically(folder / RECORD, data, durable=durable)
 
 
 def load_run(path: Path) -> RunRecord:

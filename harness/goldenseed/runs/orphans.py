@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from goldenseed.baselines.contents import Name
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.names import is_cut, unescaped
+from goldenseed.core.names import SUITE_SUFFIX, is_cut, unescaped
 from goldenseed.environment.profile import PORTABLE, profile_slug
 from goldenseed.runs.parts import NotCompared
 from goldenseed.runs.record import CaseRecord, RunRecord
@@ -20,7 +20,6 @@ from goldenseed.suite.inputs import InputCase, input_files
 from goldenseed.suite.loading import load_suite
 from goldenseed.verdict.model import UPDATED
 
-SUITE_SUFFIX = ".suite.yaml"
 _NO_SUITES = frozenset({"node_modules", "__pycache__"})
 
 
@@ -41,7 +40,12 @@ class Project:
     @cached_property
     def suites(self) -> Mapping[Path, Suite]:
         """Every suite of the project by its file, run or not; GoldenseedError for one unread."""
-        return {file: load_suite(file) for file in _suite_files(self.root, self.baselines)}
+        return {file: self.suite(file) for file in _suite_files(self.root, self.baselines)}
+
+    @cached_property
+    def suite(self) -> Callable[[Path], Suite]:
+        """Reads a suite of the project, once; raises as ``load_suite``."""
+        return cache(load_suite)
 
     @cached_property
     def needed(self) -> frozenset[Name]:
@@ -134,7 +138,7 @@ def _of_suites(
         file = project.root / place
         if not file.is_file():
             continue
-        suite = load_suite(file)
+        suite = project.suite(file)
         if suite.name == name:
             known = {case.id for case in suite.cases}
             extra = [c for c in store.cases(name) if c not in known and (name, c) not in met]

@@ -15,7 +15,8 @@ from goldenseed.baselines.entry import BaselineEntry
 from goldenseed.baselines.renaming import moved
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.runs.orphans import SUITE_SUFFIX, Orphans, Project
+from goldenseed.core.names import SUITE_SUFFIX
+from goldenseed.runs.orphans import Orphans, Project
 from goldenseed.runs.record import RunRecord
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.recipes import recipe_of, recipe_sha256

@@ -9,7 +9,7 @@ from goldenseed.baselines.store import BaselineStore
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.verdict.model import Verdict
 
-_TO_BE_DECIDED = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN)
+TO_BE_DECIDED = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN)
 """The verdicts about which somebody has to decide; the others pass, or need mending."""
 
 
@@ -40,7 +40,7 @@ def waiting(run: RunRecord, store: BaselineStore) -> Waiting:
     for case in run.cases:
         if case.verdict is Verdict.REJECTED:
             rejected.append(case)
-        elif case.verdict in _TO_BE_DECIDED:
+        elif case.verdict in TO_BE_DECIDED:
             entry = store.entry(case.suite, case.id)
             own = entry.profiles.get(case.profile or "") if entry else None
             found = own.accepted_with(case.pixels_sha256 or "") if own else None

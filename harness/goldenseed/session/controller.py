@@ -13,6 +13,7 @@ from typing import Any
 
 from goldenseed.baselines.store import BaselineStore, Outcome
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.names import SUITE_SUFFIX
 from goldenseed.environment.lock import LockDifference
 from goldenseed.history.asked import Past
 from goldenseed.history.keeping import recall, remember
@@ -107,7 +108,7 @@ class Controller:
         place, _, name = nodeid.partition("::")
         case_id = unrepeated(name.rpartition("@")[0] or name)
         path = self._root / place
-        if not place.endswith(".suite.yaml") or not path.is_file():
+        if not place.endswith(SUITE_SUFFIX) or not path.is_file():
             return False
         suite = load_suite(path)
         case = next((case for case in suite.cases if case.id == case_id), None)
@@ -170,7 +171,9 @@ class Controller:
     def _suites_of(self, run: RunRecord) -> Mapping[str, Suite]:
         """Return the suites of the run by place, read once."""
         if self._suites is None:
-            places = dict.fromkeys(case.path for case in run.cases if _is_suite(case.path))
+            places = dict.fromkeys(
+                case.path for case in run.cases if case.path.endswith(SUITE_SUFFIX)
+            )
             lost = [place for place in places if not (self._root / place).is_file()]
             for place in lost:
                 self.note(
@@ -250,7 +253,3 @@ class Controller:
             fails = asked == "fail" and each.orphaned
             self.note(f"{'ERROR' if fails else 'WARNING'} {each.text}")
             self.failed_after_all |= fails
-
-
-def _is_suite(path: str) -> bool:
-    return path.endswith(".suite.yaml")

@@ -2,6 +2,7 @@
 ((page) => {
   const { el, byId } = page;
   const VERBS = { accept: "Accept", reject: "Reject", skip: "Skip" };
+  const DONE = { accept: "Accepted", reject: "Rejected", skip: "Skipped" };
   const reasons = [];
   page.selection = new Set();
 
@@ -39,7 +40,7 @@
     page.say(`${VERBS[decision]}: ${named(rows)}${page.reviewing ? " …" : ""}`);
     try {
       const refused = await page.record(rows, decision, reason);
-      page.say(refused.length ? `Refused: ${refused.join("; ")}` : page.reviewing ? `${VERBS[decision]}ed: ${named(rows)}`.replace("eed", "ed").replace("Skiped", "Skipped") : `${VERBS[decision]}: ${named(rows)}`);
+      page.say(refused.length ? `Refused: ${refused.join("; ")}` : `${(page.reviewing ? DONE : VERBS)[decision]}: ${named(rows)}`);
     } catch (error) {
       page.say(`Nothing was decided: ${error.message}`);
     }

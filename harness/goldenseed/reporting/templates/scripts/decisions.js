@@ -40,34 +40,37 @@
   // Whether a decision can be made of a row at all.
   page.allows = (row, decision) => (decision === "accept" ? row.acceptable : decision === "reject" ? row.rejectable : Boolean(row.sha));
 
+  // What stood before a decision that was refused, or is taken back, stands again.
+  function putBack(before) {
+    for (const [index, decided] of before) {
+      if (decided) found.set(index, decided); else found.delete(index);
+    }
+  }
+
   page.record = async (rows, decision, reason) => {
-    undoable.push(rows.map((row) => [row.index, found.get(row.index)]));
+    const before = new Map(rows.map((row) => [row.index, found.get(row.index)]));
     for (const row of rows) found.set(row.index, { decision, reason });
-    if (!page.reviewing) { keep(); return []; }
+    if (!page.reviewing) { undoable.push(before); keep(); return []; }
     const places = new Map(rows.map((row) => [`${row.path}\n${row.id}`, row]));
     try {
       const answer = await ask({ method: "POST", body: JSON.stringify(page.document(rows)), headers: { "Content-Type": "application/json" } });
       const refused = answer.results.filter((each) => each.outcome === "refused");
       for (const each of refused) {
         const row = places.get(`${each.suite}\n${each.case}`);
-        if (row) found.delete(row.index);
+        if (row) putBack([[row.index, before.get(row.index)]]);
       }
       return refused.map((each) => `${each.case}: ${each.message}`);
     } catch (error) {
-      for (const row of rows) found.delete(row.index);
+      putBack(before);
       throw error;
     }
   };
 
   // Take the last decision back; the server has applied its decisions already.
   page.undo = () => {
-    if (page.reviewing) return false;
-    const last = undoable.pop();
-    for (const [index, before] of last ?? []) {
-      if (before) found.set(index, before); else found.delete(index);
-    }
+    if (page.reviewing) return;
+    putBack(undoable.pop() ?? []);
     keep();
-    return Boolean(last);
   };
 
   page.export = () => {

@@ -3,7 +3,7 @@
   const { byId } = page;
   const MOST = 500;
 
-  const chosen = () => (page.opened ? [page.opened] : page.shownRows).slice(0, MOST);
+  const asked = () => (page.opened ? [page.opened] : page.shownRows);
   function fill(pairs, left) {
     byId("sheet").replaceChildren(...pairs.map(([row, details]) => page.printedCase(row, details)),
       left > 0 ? page.el("p", null, `… and ${page.count(left, "case")} more`) : "");
@@ -11,9 +11,9 @@
 
   // With the button whatever is shown is loaded first.
   async function print() {
-    const rows = chosen(), pairs = [];
+    const rows = asked().slice(0, MOST), pairs = [];
     for (const row of rows) pairs.push([row, await page.details(row)]);
-    fill(pairs, (page.opened ? 1 : page.shownRows.length) - rows.length);
+    fill(pairs, asked().length - rows.length);
     await Promise.all([...document.querySelectorAll("#sheet img")].map((image) => { image.loading = "eager"; return image.decode().catch(() => null); }));
     window.print();
   }
@@ -22,8 +22,8 @@
   // With the browser's own key there is no time to load: what is at hand is printed.
   addEventListener("beforeprint", () => {
     if (byId("sheet").childElementCount || !page.data) return;
-    const rows = chosen(), ready = rows.map((row) => [row, page.ready(page.partOf(row))]).filter(([, part]) => part);
-    fill(ready.map(([row, part]) => [row, part[row.index % page.data.per_part]]), page.shownRows.length - ready.length);
+    const ready = asked().slice(0, MOST).map((row) => [row, page.ready(page.partOf(row))]).filter(([, part]) => part);
+    fill(ready.map(([row, part]) => [row, part[row.index % page.data.per_part]]), asked().length - ready.length);
     for (const image of document.querySelectorAll("#sheet img")) image.loading = "eager";
     for (const each of document.querySelectorAll("#environment")) each.open = true;
   });

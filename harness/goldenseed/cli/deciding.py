@@ -1,0 +1,46 @@
+"""What the verbs that decide share: options, where they decide on a run, the commit at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goldenseed.baselines.store import BaselineStore, Step
+from goldenseed.cli.output import say
+from goldenseed.review.commit import Committing, message_of
+from goldenseed.review.desk import Desk
+from goldenseed.runs.candidates import who_accepts
+from goldenseed.runs.record import RunRecord
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Verify everything, say what would be, write nothing.")
+]
+Commit = Annotated[
+    bool,
+    typer.Option("--commit", help="Make one git commit of the baselines that this changes."),
+]
+
+
+def desk_of(
+    record: RunRecord, folder: Path, baselines: Path, by: str | None, *, replace: bool = False
+) -> Desk:
+    """Return where it is decided on a run, by git's identity unless ``by`` says who."""
+    who = by or who_accepts(Path.cwd())
+    return Desk(record, folder, BaselineStore(baselines), who, Path.cwd(), replace=replace)
+
+
+def commit_steps(committing: Committing | None, desk: Desk, steps: Sequence[Step]) -> None:
+    """Commit what decisions changed, where that was asked for, and say so."""
+    if committing is not None:
+        commit_files(
+            committing, desk.store.files_of(steps), message_of(desk.record, steps, desk.by)
+        )
+
+
+def commit_files(committing: Committing, files: Sequence[Path], message: str) -> None:
+    """Commit files, and say so; raises as ``Committing.commit``."""
+    made = committing.commit(files, message)
+    say(f"committed {made[:12]}" if made else "nothing to commit: git has it already")
