@@ -92,7 +92,8 @@ def plot_lines(
     least, most = min(v for _, v in values), max(v for _, v in values)
     lacking = f", {of - len(values):,} without" if len(values) < of else ""
     if least == most:
-        yield f"  {measure}{unit}: {_value(measure, least)} in all {len(values):,} runs{lacking}"
+        runs = f"all {len(values):,} runs" if len(values) > 1 else "one run"
+        yield f"  {measure}{unit}: {_value(measure, least)} in {runs}{lacking}"
         return
     above = [v for _, v in values if v > 0]
     logarithmic = least >= 0 and max(above) >= _DECADES * min(above)
