@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,59 @@ def test_what_is_no_zip_file_is_refused(tmp_path: Path, target: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"PK\x03\x04 no")
     with pytest.raises(GoldenseedError, match="no zip file"):
         unpacked(tmp_path / "x.zip", target)
+
+
+def with_a_gap(data: bytes) -> bytes:
+    """Put bytes between the files and the directory, which says where it begins."""
+    last = data.rindex(b"PK\x05\x06")
+    start = int.from_bytes(data[last + 16 : last + 20], "little")
+    moved = (start + 6).to_bytes(4, "little")
+    return data[:start] + b"hidden" + data[start : last + 16] + moved + data[last + 20 :]
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        lambda data: b"hidden" + data,
+        lambda data: data + b"hidden",
+        lambda data: data + bytes(5000),
+        with_a_gap,
+    ],
+)
+def test_bytes_that_are_of_no_file_are_found(
+    tmp_path: Path, target: Path, add: Callable[[bytes], bytes]
+) -> None:
+    path = packed(tmp_path, ("a", b"x" * 100), ("b", b"y"))
+    path.write_bytes(add(path.read_bytes()))
+    assert [each.code for each in unpacked(path, target)] == ["extra_bytes"]
+
+
+def test_a_comment_or_a_long_extra_field_of_a_file_is_found(tmp_path: Path, target: Path) -> None:
+    member = zipfile.ZipInfo("a")
+    member.comment = b"hidden"
+    assert [each.code for each in unpacked(packed(tmp_path, (member, b"x")), target)] == [
+        "extra_bytes"
+    ]
+
+
+def test_what_is_written_as_a_stream_has_no_such_bytes(tmp_path: Path, target: Path) -> None:
+    class Pipe(io.RawIOBase):
+        """Takes what is written, and cannot go back: each file is described behind it."""
+
+        def __init__(self) -> None:
+            self.data = b""
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: object) -> int:
+            taken = bytes(data)  # type: ignore[call-overload]
+            self.data += taken
+            return len(taken)
+
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as file:  # type: ignore[arg-type]
+        file.writestr("a", b"x" * 1000)
+        file.writestr("b", b"y")
+    (tmp_path / "streamed.zip").write_bytes(pipe.data)
+    assert unpacked(tmp_path / "streamed.zip", target) == ()
