@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,9 +77,26 @@ def parts_of(run: RunView, folder: Path | None, *, single: bool) -> Parts:
 
 
 def as_json(document: Any) -> str:
-    """Write JSON in ASCII in which nothing ends a script element or begins a comment."""
-    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+    """Write JSON in ASCII in which nothing ends a script element or begins a comment.
+
+    What is no finite number, as the distance of a stage that holds NaN, is written as a word.
+    """
+    try:
+        text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        text = json.dumps(_in_words(document), separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _in_words(document: Any) -> Any:
+    """Put words in the place of numbers that JSON has not: those of a run's record."""
+    if isinstance(document, float) and not math.isfinite(document):
+        return "NaN" if math.isnan(document) else "Infinity" if document > 0 else "-Infinity"
+    if isinstance(document, dict):
+        return {key: _in_words(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [_in_words(each) for each in document]
+    return document
 
 
 def _wanted(case: CaseView, *, single: bool) -> list[Picture]:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from goldenseed.cli.main import app
 from goldenseed.reporting import page_parts, run_view, write_report
 from goldenseed.reporting.page_parts import as_json, parts_of
-from goldenseed.runs.folder import write_run
+from goldenseed.runs.folder import load_run, write_run
 from tests.unit.reporting.recorded import HOSTILE_PROMPTS, case, record, run, stored
 
 
@@ -81,3 +81,27 @@ def test_the_command_writes_a_page_by_itself_and_takes_its_data_away(tmp_path: P
         assert done.exit_code == 0, done.output
         assert len(list((folder / "data").iterdir())) == data
     assert 'id="part-pixels-000"' in (folder / "index.html").read_text()
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_a_number_that_json_has_not_is_written_as_a_word(word: str) -> None:
+    text = as_json([{"a": (float(word), 1.5, "NaN-ish", None)}])
+    assert json.loads(text, parse_constant=pytest.fail) == [{"a": [word, 1.5, "NaN-ish", None]}]
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity"])
+def test_a_distance_that_is_no_finite_number_is_told_and_not_drawn_as_identical(
+    tmp_path: Path, word: str
+) -> None:
+    write_run(stored(tmp_path), tmp_path)
+    document = json.loads((tmp_path / "run.json").read_text())
+    (first, *_) = [each for each in document["cases"] if each["diagnosis"]]
+    first["diagnosis"]["first_divergence"]["distances"][-1]["distance"] = word
+    (tmp_path / "run.json").write_text(json.dumps(document))
+    parts = parts_of(run_view(load_run(tmp_path), tmp_path), tmp_path, single=True)
+    shown = [
+        point[1]
+        for case in json.loads(parts.inline["cases-000"], parse_constant=pytest.fail)
+        for point in (case["why"] or {}).get("points", ())
+    ]
+    assert word in shown

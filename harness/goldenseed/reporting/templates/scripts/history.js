@@ -3,7 +3,7 @@
   const { el } = page;
   const HEIGHT = 130, DAY = 10;
   const when = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ");
-  const number = (value) => (value === 0 ? "0" : Math.abs(value) < 0.001 ? value.toExponential(1) : value.toPrecision(3));
+  const number = (value) => (typeof value === "string" ? value : value === 0 ? "0" : Math.abs(value) < 0.001 ? value.toExponential(1) : value.toPrecision(3));
   const column = (values, times) => (values.length === 1 ? times.map(() => values[0]) : values);
   const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 

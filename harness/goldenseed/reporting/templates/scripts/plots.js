@@ -2,12 +2,13 @@
 ((page) => {
   const WIDTH = 640, HEIGHT = 150, LEFT = 40, BOTTOM = 8, LOWEST = -9, HIGHEST = 0.3;
 
+  // What is no finite number comes as a word, and lies as far off as anything can.
   const height = (value) => {
-    const power = value > 0 ? Math.log10(value) : LOWEST;
+    const power = typeof value === "string" ? HIGHEST : value > 0 ? Math.log10(value) : LOWEST;
     const share = (Math.min(Math.max(power, LOWEST), HIGHEST) - LOWEST) / (HIGHEST - LOWEST);
     return HEIGHT - BOTTOM - share * (HEIGHT - 2 * BOTTOM);
   };
-  const shown = (value) => (value ? value.toExponential(1) : "identical");
+  const shown = (value) => (typeof value === "string" ? value : value ? value.toExponential(1) : "identical");
 
   // points: [[stage, relative distance]]; limits: [[place among the points, limit]].
   page.plotCurve = (points, limits, label) => {
