@@ -164,15 +164,12 @@ class History:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Cursor]:
-        """Do all that follows, or nothing; waits for another writer."""
-        cursor = self._connection.cursor()
-        cursor.execute("BEGIN IMMEDIATE")
-        try:
-            yield cursor
-        except BaseException:
-            cursor.execute("ROLLBACK")
-            raise
-        cursor.execute("COMMIT")
+        """Do all that follows, or nothing; waits for another writer.
+
+        Where the disk is full, SQLite has rolled back itself: the connection knows whether it has.
+        """
+        with self._connection:
+            yield self._connection.execute("BEGIN IMMEDIATE")
 
     def prepare(self) -> None:
         """Make the tables of a new file; refuse another program's and a newer release's."""
