@@ -198,12 +198,12 @@ class History:
             )
 
     def _kind(self) -> tuple[int, int, int]:
-        one = self._connection.execute
-        return (
-            int(one("PRAGMA user_version").fetchone()[0]),
-            int(one("PRAGMA application_id").fetchone()[0]),
-            int(one("SELECT count(*) FROM sqlite_master").fetchone()[0]),
+        """Return version, application and number of tables, as they were at one moment."""
+        ((version, application, tables),) = self._connection.execute(
+            "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_master)"
+            " FROM pragma_user_version, pragma_application_id"
         )
+        return int(version), int(application), int(tables)
 
 
 @contextmanager
