@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenseed.archive import layout
-from goldenseed.archive.packed import SUFFIX
+from goldenseed.archive.packed import SUFFIX, UNREADABLE
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
 from goldenseed.runs.folder import RECORD_LIMIT_BYTES, load_run
@@ -51,11 +51,11 @@ def listed(folder: Path, trusted: Sequence[PublicKey]) -> Iterator[Listed]:
     for path in sorted(folder.iterdir()):
         if path.is_dir() and (path / layout.TAG_MANIFEST).is_file():
             yield _listed(path, path, trusted)
-        elif path.suffix == SUFFIX and zipfile.is_zipfile(path):
+        elif path.suffix == SUFFIX and path.is_file() and zipfile.is_zipfile(path):
             with tempfile.TemporaryDirectory(prefix="goldenseed-") as made:
                 try:
                     found = _extracted(path, Path(made))
-                except (GoldenseedError, zipfile.BadZipFile, OSError, RuntimeError) as error:
+                except (GoldenseedError, *UNREADABLE) as error:
                     yield Listed(path, None, "", f"cannot be read: {error}")
                     continue
                 if found:
