@@ -45,6 +45,12 @@ def test_an_archive_is_verified_by_one_command_and_a_trusted_key(folder: Path) -
     assert goldenseed(folder, "archive", "verify", "made").returncode == 10
 
 
+def test_an_archive_of_which_one_level_was_asked_for_is_not_called_verified(folder: Path) -> None:
+    done = goldenseed(folder, *["archive", "verify", "made", "--levels", "1"])
+    assert done.returncode == 0
+    assert done.stdout.startswith("made: nothing failed; not checked: level 2, 3, 4\n")
+
+
 def test_verifying_imports_neither_torch_nor_a_library_of_models(folder: Path) -> None:
     script = (
         "import sys\nfrom goldenseed.cli.main import main\n"
