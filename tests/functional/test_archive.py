@@ -65,6 +65,15 @@ def test_verifying_imports_neither_torch_nor_a_library_of_models(folder: Path) -
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_without_the_extra_a_signature_is_not_checked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    done = goldenseed(folder, *["archive", "verify", "made", "--levels", "3"])
+    assert done.returncode == 10
+    assert "pip install 'pytest-goldenseed[archive]'" in done.stdout
+
+
 def test_the_same_run_gives_the_same_bytes(folder: Path) -> None:
     for name in ("one.zip", "two.zip"):
         done = goldenseed(folder, "archive", "create", "--key", "key", "--output", name)

@@ -31,7 +31,10 @@ def check_signatures(
     if not names and not trusted:
         why = "nobody signed it, and no trusted key was given"
         return LevelResult.not_checked(Level.SIGNATURE, why), ()
-    needs_cryptography()
+    try:
+        needs_cryptography()
+    except GoldenseedError as error:
+        return LevelResult.not_checked(Level.SIGNATURE, str(error)), ()
     signers, findings = _signers(root, names)
     findings += _attested(root, tree, signers)
     believed = tuple(dict.fromkeys(each for each in signers.values() if each in trusted))
