@@ -101,6 +101,19 @@ def test_archives_in_a_folder_are_listed_as_they_say(folder: Path, tmp_path: Pat
     assert (second[:5], second.endswith("4 new  not signed")) == ("b.zip", True)
 
 
+def test_no_text_of_an_archive_makes_a_line_of_its_own(project: Path) -> None:
+    name = "x\n3 signature  PASSED"
+    (project / "made" / name).write_text("")
+    record = project / "made/data/run/run.json"
+    document = json.loads(record.read_text())
+    document["profile"] = "x\nmade  signed by SHA256:x"
+    record.write_text(json.dumps(document))
+    done = goldenseed(project, "archive", "verify", "made")
+    assert not any(line.startswith("3 signature  PASSED") for line in done.stdout.splitlines())
+    lines = goldenseed(project, "archive", "list", ".").stdout.splitlines()
+    assert [line for line in lines if line.startswith("made")] == lines[:1]
+
+
 def test_a_run_whose_suite_changed_since_is_not_archived(project: Path) -> None:
     suite = project / "tiny.suite.yaml"
     suite.write_text(suite.read_text().replace("min_ssim: 0.999", "min_ssim: 0.5"))

@@ -16,6 +16,7 @@ from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import write_atomically
+from goldenseed.reporting.words import visible
 
 if TYPE_CHECKING:
     from goldenseed.archive.keys import Signer
@@ -143,7 +144,7 @@ def list_archives(
         raise GoldenseedError("is no folder", path=folder, fix="name the folder of the archives")
     trusted = tuple(key for each in trusted_key or [] for key in read_trusted(each))
     for each in listed(folder, trusted):
-        say(each.line)
+        say(visible(each.line, lines=False))
 
 
 @app.command("verify")
@@ -196,7 +197,7 @@ def verify(
         say_json(verification_document(found))
     else:
         for line in verification_lines(found):
-            say(line)
+            say(visible(line, lines=False))
     if certificate is not None:
         write_atomically(certificate, certificate_html(found).encode())
         say(f"certificate  {certificate}", err=as_json)
