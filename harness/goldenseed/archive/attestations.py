@@ -39,8 +39,7 @@ def statements_of(root: Path) -> dict[str, dict[str, Any]]:
     """
     run = load_run(root / layout.RUN)
     manifest = read_manifest(root / layout.MANIFEST, layout.TEXT_LIMIT)
-    record = f"{layout.RUN}/run.json"
-    subject = {"name": record, "digest": {"sha256": manifest.get(record, "")}}
+    subject = {"name": layout.RECORD, "digest": {"sha256": manifest.get(layout.RECORD, "")}}
     images = [
         {"name": f"{layout.RUN}/{case.image}", "digest": {"sha256": digest}}
         for case in run.cases
@@ -120,7 +119,7 @@ def _environment(run: RunRecord) -> dict[str, Any]:
 def _model_signing(root: Path, name: str, manifest: Mapping[str, str]) -> dict[str, Any]:
     """Say the digest of every file, but of what is written after it (OpenSSF model-signing 1.0)."""
     later = [layout.ATTESTATIONS, layout.TAG_MANIFEST]
-    later += [layout.signature_name(number) for number in range(1, 17)]
+    later += [layout.signature_name(number) for number in range(1, layout.MOST_SIGNERS + 1)]
     digests = dict(manifest)
     for tag in layout.TAG_FILES:
         digests[tag] = sha256_hex((root / tag).read_bytes())

@@ -33,7 +33,6 @@ _VERSION = "tool.pytest-goldenseed"
 _IN_WORDS = frozenset({"detail", "diagnosis", "words"})
 """What another release may say in other words, or know more of."""
 _LISTED = 5
-_OWN = (layout.PACKAGE, layout.MODELS, layout.SCOPE, layout.SUMMARY)
 
 
 @dataclass(frozen=True)
@@ -85,9 +84,8 @@ def check_judgement(root: Path, tree: Tree, tell_run: Callable[[str], object]) -
 
 
 def _read(root: Path, tree: Tree, project: Path) -> _Archived:
-    folder = root / layout.RUN
-    run = load_run(folder)
-    raw = read_json(folder / "run.json", layout.TEXT_LIMIT)
+    run = load_run(root / layout.RUN)
+    raw = read_json(root / layout.RECORD, layout.TEXT_LIMIT)
     scope = read_json(root / layout.SCOPE, layout.TEXT_LIMIT)
     left_out = scope.get("left_out") if isinstance(scope, dict) else None
     if not isinstance(left_out, list) or not all(isinstance(each, str) for each in left_out):
@@ -128,7 +126,7 @@ def _payload(archived: _Archived, tree: Tree) -> Iterator[Finding]:
     baselines, entries = baseline_files(
         archived.run, tuple(archived.suites.values()), archived.store
     )
-    needed = {*run_files(archived.run, archived.folder), *baselines, *entries, *_OWN}
+    needed = {*run_files(archived.run, archived.folder), *baselines, *entries, *layout.OWN}
     needed |= {f"{layout.PROJECT}/{place}" for place in archived.project}
     for name in sorted(needed - {*tree.files}):
         yield Finding("missing_file", name, "is named by the record, and not there")

@@ -19,7 +19,6 @@ from goldenseed.runs.record import RunRecord
 if TYPE_CHECKING:
     from goldenseed.archive.keys import PublicKey
 
-_RECORD = f"{layout.RUN}/run.json"
 _SIGNATURE = layout.signature_name(1)
 _SMALL = 2**20
 
@@ -64,7 +63,7 @@ def listed(folder: Path, trusted: Sequence[PublicKey]) -> Iterator[Listed]:
 
 def _extracted(path: Path, target: Path) -> bool:
     """Take out what a list needs; say whether it is an archive."""
-    limits = {_RECORD: RECORD_LIMIT_BYTES, layout.TAG_MANIFEST: layout.TEXT_LIMIT}
+    limits = {layout.RECORD: RECORD_LIMIT_BYTES, layout.TAG_MANIFEST: layout.TEXT_LIMIT}
     limits[_SIGNATURE] = _SMALL
     with zipfile.ZipFile(path) as packed:
         names = {*packed.namelist()}
