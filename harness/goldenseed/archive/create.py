@@ -13,7 +13,7 @@ from goldenseed.archive import documents, layout
 from goldenseed.archive.bag import DECLARED, digests_of, written_manifest
 from goldenseed.archive.findings import Finding, Level
 from goldenseed.archive.payload import baseline_files, refuse_absent, run_files
-from goldenseed.archive.project import read_project, written_models
+from goldenseed.archive.project import read_project
 from goldenseed.archive.tree import read_tree
 from goldenseed.archive.verify import verify_folder
 from goldenseed.baselines.changes import entry_text
@@ -75,7 +75,7 @@ def create(
     refuse_absent(copied)
     written = {
         **{place: entry_text(entry) for place, entry in entries.items()},
-        layout.MODELS: written_models(files.models),
+        layout.MODELS: documents.json_text(files.models),
         layout.PACKAGE: documents.json_text(documents.package_document()),
         layout.SCOPE: documents.json_text({"left_out": left_out}),
         layout.SUMMARY: documents.summary(run),

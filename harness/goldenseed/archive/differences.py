@@ -15,7 +15,6 @@ WHOLE = frozenset(
 )
 """The keys of a record below which nothing may be left out: who drops a gate hides it."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
-_ABSENT = object()
 
 
 def differences(
@@ -35,11 +34,8 @@ def differences(
         for key in {**found, **wanted}:
             if key not in without and (key in found or not unsaid):
                 inner = f"{place}.{key}" if place else str(key)
-                values = found.get(key, _ABSENT), wanted.get(key, _ABSENT)
-                said, is_so = map(_plain, values)
-                yield from differences(
-                    said, is_so, without, inner, unsaid=unsaid and key not in WHOLE
-                )
+                values = found.get(key), wanted.get(key)
+                yield from differences(*values, without, inner, unsaid=unsaid and key not in WHOLE)
     elif isinstance(found, list) and isinstance(wanted, list):
         if len(found) != len(wanted):
             yield place, f"{len(found)} of them", f"{len(wanted)}"
@@ -48,10 +44,6 @@ def differences(
             yield from differences(*values, without, inner, unsaid=unsaid)
     elif not same(found, wanted):
         yield place, found, wanted
-
-
-def _plain(value: object) -> object:
-    return None if value is _ABSENT else value
 
 
 def as_written(document: object, written: object) -> object:
