@@ -16,14 +16,16 @@ from goldenseed.archive.findings import Finding, Level, LevelResult, Status
 from goldenseed.archive.kept_files import check_kept_files
 from goldenseed.archive.locks import check_locks
 from goldenseed.archive.payload import baseline_files, run_files
-from goldenseed.archive.project import SUITE_SUFFIX, put_up, read_project
+from goldenseed.archive.project import put_up, read_project
 from goldenseed.archive.rejudging import Rejudging
 from goldenseed.archive.tree import Tree
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_json, read_regular
 from goldenseed.core.listing import first_of
+from goldenseed.reporting.words import name_of
 from goldenseed.runs.folder import load_run
+from goldenseed.runs.orphans import SUITE_SUFFIX
 from goldenseed.runs.parts import SetRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.sets import judge_sets
@@ -165,7 +167,7 @@ def _overall(archived: _Archived) -> Iterator[Finding]:
     if run.cases and run.profile not in {None, *(each.profile for each in run.cases)}:
         yield Finding("profile_differs", "run.json", f"no case has the profile {run.profile!r}")
     if run.not_compared:
-        named = [f"{each.suite}::{each.id} ({each.why})" for each in run.not_compared]
+        named = [f"{name_of(each)} ({each.why})" for each in run.not_compared]
         archived.notes.append(f"not compared in the run: {first_of(named, _LISTED)}")
     if not run.complete:
         archived.notes.append("the run was cut short: the record says so")
@@ -176,7 +178,7 @@ def _cases(
 ) -> Iterator[Finding]:
     cases = {(p, case.id): case for p, suite in archived.suites.items() for case in suite.cases}
     for record, raw in zip(archived.run.cases, archived.raw["cases"], strict=True):
-        name = f"{record.suite}::{record.id}"
+        name = name_of(record)
         stated = record.model_copy(update={"passed": bool(raw.get("passed"))})
         yield from (Finding(code, name, what) for code, what in rejudging.told(stated))
         try:

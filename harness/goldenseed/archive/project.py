@@ -11,14 +11,13 @@ from typing import Any
 from goldenseed.archive.layout import MODELS, PROJECT, TEXT_LIMIT
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, read_json
+from goldenseed.runs.orphans import SUITE_SUFFIX
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.factory import module_file
 from goldenseed.suite.inputs import InputFile
 from goldenseed.suite.loading import load_suite
 from goldenseed.suite.masking import MaskSpec
 from goldenseed.suite.model import ModelSpec, NoiseSpec
-
-SUITE_SUFFIX = ".suite.yaml"
 
 _ARCHIVED = (Suite, InputFile, MaskSpec, NoiseSpec)
 """What names files that are archived; what else a suite names is a model's, and described."""

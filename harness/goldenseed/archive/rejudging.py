@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldenseed.archive.project import SUITE_SUFFIX
 from goldenseed.baselines.candidate import Signature
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.baselines.verifying import accepted_image
@@ -20,10 +19,12 @@ from goldenseed.core.listing import first_of
 from goldenseed.images.gates import parse_gate
 from goldenseed.images.metrics import look_up
 from goldenseed.images.weights import check_extra
+from goldenseed.reporting.words import name_of
 from goldenseed.runs.candidates import candidates_of
 from goldenseed.runs.inputs import names_cases, with_accepted_inputs
 from goldenseed.runs.judging import judged_fields
 from goldenseed.runs.made import limits_of, mask_for, pending
+from goldenseed.runs.orphans import SUITE_SUFFIX
 from goldenseed.runs.parts import MaskUsed
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.scoring import with_content
@@ -96,7 +97,7 @@ class Rejudging:
         ``case`` is the suite's; None for the image of a test. Raises GoldenseedError where the
         image or what it was held against cannot be read.
         """
-        name = f"{record.suite}::{record.id}"
+        name = name_of(record)
         asked = self._asked(record, case)
         if case is None and not record.path.endswith(SUITE_SUFFIX):
             self.tests.append(name)

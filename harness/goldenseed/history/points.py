@@ -11,6 +11,7 @@ from itertools import pairwise
 from goldenseed.core.files import json_sha256, sha256_hex
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.images.metrics import METRICS
+from goldenseed.runs.orphans import SUITE_SUFFIX
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.verdict.model import Verdict
 
@@ -113,7 +114,7 @@ def points_of(run: RunRecord) -> Iterator[tuple[Series, Point]]:
                 trace=_trace_sha256(case),
                 accepted=case.baseline.pixels_sha256 if case.baseline else None,
                 recipe=case.recipe_sha256,
-                code=not case.path.endswith(".suite.yaml"),
+                code=not case.path.endswith(SUITE_SUFFIX),
                 environment=digest if digest in environments else None,
                 in_force=case.in_force,
                 divergence=_divergence(case),
