@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,29 +68,19 @@ def create(
 ) -> None:
     """Archive RUN with all it was judged by: a folder or a zip file, the same bytes each time."""
     from goldenseed.archive.create import create as create_archive
-    from goldenseed.archive.packed import SUFFIX, pack
 
     record, folder = find_run(run, reports)
     target = output or Path(f"{record.run_id}.goldenseed")
     signers = _signers(key or [])
-    packed = target.suffix == SUFFIX
-    if packed and target.exists():
-        raise GoldenseedError("is there already", path=target, fix="name another with --output")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tmp-") as made:
-        place = Path(made) / "archive" if packed else target
-        remarks = create_archive(
-            record,
-            folder,
-            place,
-            root=root,
-            store=BaselineStore(baselines),
-            signers=signers,
-            partial=partial,
-        )
-        if packed:
-            pack(place, Path(made) / target.name)
-            (Path(made) / target.name).rename(target)
+    remarks = create_archive(
+        record,
+        folder,
+        target,
+        root=root,
+        store=BaselineStore(baselines),
+        signers=signers,
+        partial=partial,
+    )
     say(f"archive  {target}")
     for signer in signers:
         say(f"signed by {signer.public.fingerprint}")
