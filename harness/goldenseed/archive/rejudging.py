@@ -89,6 +89,8 @@ class Rejudging:
         yield from _trace(record, self.run.options)
         if record.pixels_sha256 is not None:
             yield from self._kept(record)
+        elif recipe_sha256(record.recipe) != record.recipe_sha256:
+            yield "recipe_differs", "its recipe is not the one that its recipe_sha256 stands for"
 
     def again(self, record: CaseRecord, case: Case | None) -> CaseRecord:
         """Return the record as it ought to be.
