@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from goldenseed.history.asked import Past, whole
@@ -57,11 +57,6 @@ def suite_histories(pasts: Iterable[Past]) -> list[list[Any]]:
             ]
         )
     return found
-
-
-def past_of(pasts: Mapping[tuple[str, str], Past], suite: str, case: str) -> list[Any]:
-    """Return ``case_history`` of one case of many."""
-    return case_history(pasts.get((suite, case)))
 
 
 def _column(points: Sequence[Point], measure: str) -> list[float | None]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from goldenseed.reporting.causes import cause_groups
 from goldenseed.reporting.diagnosis import stage_limits
-from goldenseed.reporting.history_data import past_of, suite_histories
+from goldenseed.reporting.history_data import case_history, suite_histories
 from goldenseed.reporting.links import Picture
 from goldenseed.reporting.numbers import MetricRow, content_in_words, scalar, seconds
 from goldenseed.reporting.view import CaseView, RunView
@@ -117,7 +117,7 @@ def case_document(case: CaseView, run: RunView) -> dict[str, Any]:
         "why": _why(case),
         "metrics": [_metric(each) for each in case.metrics],
         "content": content_in_words(case.content),
-        "history": past_of(run.history, record.suite, record.id),
+        "history": case_history(run.history.get((record.suite, record.id))),
         "facts": list(_facts(case)),
         "recipe": [record.recipe_sha256, sorted(flat(record.recipe))],
         "commands": list(_commands(case, run)),
