@@ -45,6 +45,12 @@ def test_an_archive_is_verified_by_one_command_and_a_trusted_key(folder: Path) -
     assert goldenseed(folder, "archive", "verify", "made").returncode == 10
 
 
+def test_an_archive_of_which_one_level_was_asked_for_is_not_called_verified(folder: Path) -> None:
+    done = goldenseed(folder, *["archive", "verify", "made", "--levels", "1"])
+    assert done.returncode == 0
+    assert done.stdout.startswith("made: nothing failed; not checked: level 2, 3, 4\n")
+
+
 def test_verifying_imports_neither_torch_nor_a_library_of_models(folder: Path) -> None:
     script = (
         "import sys\nfrom goldenseed.cli.main import main\n"
@@ -57,6 +63,15 @@ def test_verifying_imports_neither_torch_nor_a_library_of_models(folder: Path) -
         [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_without_the_extra_a_signature_is_not_checked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    done = goldenseed(folder, *["archive", "verify", "made", "--levels", "3"])
+    assert done.returncode == 10
+    assert "pip install 'pytest-goldenseed[archive]'" in done.stdout
 
 
 def test_the_same_run_gives_the_same_bytes(folder: Path) -> None:
@@ -84,6 +99,19 @@ def test_archives_in_a_folder_are_listed_as_they_say(folder: Path, tmp_path: Pat
     ).stdout.splitlines()
     assert (first[:1], "tiny  4 new  signed by SHA256:" in first) == ("a", True)
     assert (second[:5], second.endswith("4 new  not signed")) == ("b.zip", True)
+
+
+def test_no_text_of_an_archive_makes_a_line_of_its_own(project: Path) -> None:
+    name = "x\n3 signature  PASSED"
+    (project / "made" / name).write_text("")
+    record = project / "made/data/run/run.json"
+    document = json.loads(record.read_text())
+    document["profile"] = "x\nmade  signed by SHA256:x"
+    record.write_text(json.dumps(document))
+    done = goldenseed(project, "archive", "verify", "made")
+    assert not any(line.startswith("3 signature  PASSED") for line in done.stdout.splitlines())
+    lines = goldenseed(project, "archive", "list", ".").stdout.splitlines()
+    assert [line for line in lines if line.startswith("made")] == lines[:1]
 
 
 def test_a_run_whose_suite_changed_since_is_not_archived(project: Path) -> None:

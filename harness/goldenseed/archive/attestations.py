@@ -13,8 +13,9 @@ from goldenseed.archive import layout
 from goldenseed.archive.bag import read_manifest
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256, read_json, sha256_hex
+from goldenseed.reporting.words import name_of
 from goldenseed.runs.folder import load_run
-from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.runs.record import RunRecord
 from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
@@ -39,8 +40,7 @@ def statements_of(root: Path) -> dict[str, dict[str, Any]]:
     """
     run = load_run(root / layout.RUN)
     manifest = read_manifest(root / layout.MANIFEST, layout.TEXT_LIMIT)
-    record = f"{layout.RUN}/run.json"
-    subject = {"name": record, "digest": {"sha256": manifest.get(record, "")}}
+    subject = {"name": layout.RECORD, "digest": {"sha256": manifest.get(layout.RECORD, "")}}
     images = [
         {"name": f"{layout.RUN}/{case.image}", "digest": {"sha256": digest}}
         for case in run.cases
@@ -69,16 +69,12 @@ def _once(subjects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return list({each["name"]: each for each in subjects}.values())
 
 
-def _name(case: CaseRecord) -> str:
-    return f"{case.suite}::{case.id}"
-
-
 def _test_result(run: RunRecord, manifest: Mapping[str, str]) -> dict[str, Any]:
     """Say what passed (in-toto's predicate test-result v0.1)."""
-    warned = [_name(each) for each in run.cases if each.passed and each.verdict is Verdict.WARN]
-    failed = [_name(each) for each in run.cases if not each.passed]
+    warned = [name_of(each) for each in run.cases if each.passed and each.verdict is Verdict.WARN]
+    failed = [name_of(each) for each in run.cases if not each.passed]
     failed += [f"{each.suite}::{each.kind}/{each.id}" for each in run.sets if not each.passed]
-    passed = [_name(each) for each in run.cases if each.passed and _name(each) not in warned]
+    passed = [name_of(each) for each in run.cases if each.passed and name_of(each) not in warned]
     passed += [f"{each.suite}::{each.kind}/{each.id}" for each in run.sets if each.passed]
     result = "FAILED" if failed or not run.complete else "WARNED" if warned else "PASSED"
     suites = sorted(n for n in manifest if n.startswith(f"{layout.PROJECT}/"))
@@ -96,7 +92,7 @@ def _recipes(run: RunRecord) -> dict[str, Any]:
         "run": run.run_id,
         "images": [
             {
-                "case": _name(each),
+                "case": name_of(each),
                 "recipe": each.recipe,
                 "recipeSha256": each.recipe_sha256,
                 "pixelsSha256": each.pixels_sha256,
@@ -120,7 +116,7 @@ def _environment(run: RunRecord) -> dict[str, Any]:
 def _model_signing(root: Path, name: str, manifest: Mapping[str, str]) -> dict[str, Any]:
     """Say the digest of every file, but of what is written after it (OpenSSF model-signing 1.0)."""
     later = [layout.ATTESTATIONS, layout.TAG_MANIFEST]
-    later += [layout.signature_name(number) for number in range(1, 17)]
+    later += [layout.signature_name(number) for number in range(1, layout.MOST_SIGNERS + 1)]
     digests = dict(manifest)
     for tag in layout.TAG_FILES:
         digests[tag] = sha256_hex((root / tag).read_bytes())

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
@@ -18,7 +17,6 @@ from goldenseed.core.reading import open_regular
 DECLARED = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
 _AT_ONCE = 4096
-_PIECE = 2**18
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\r\n]+)")
 
 
@@ -50,15 +48,6 @@ def read_manifest(path: Path, limit_bytes: int) -> dict[str, str]:
     return found
 
 
-def _sha256(file: BinaryIO) -> str:
-    """Digest what is left of a file in pieces; Python lets other threads run meanwhile."""
-    digest, piece = hashlib.sha256(), bytearray(_PIECE)
-    view = memoryview(piece)
-    while size := file.readinto(piece):  # type: ignore[attr-defined]
-        digest.update(view[:size])
-    return digest.hexdigest()
-
-
 def digests_of(root: Path, names: Iterable[str]) -> Iterator[tuple[str, str | GoldenseedError]]:
     """Yield each file's SHA-256, or why it cannot be read; as many at once as there are cores.
 
@@ -68,7 +57,7 @@ def digests_of(root: Path, names: Iterable[str]) -> Iterator[tuple[str, str | Go
     def digest(name: str) -> tuple[str, str | GoldenseedError]:
         try:
             with open_regular(root / name) as file:
-                return name, _sha256(file)
+                return name, hashlib.file_digest(file, "sha256").hexdigest()
         except GoldenseedError as error:
             return name, error
         except (OSError, ValueError) as error:

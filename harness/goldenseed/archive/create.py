@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from goldenseed.archive import documents, layout
 from goldenseed.archive.bag import DECLARED, digests_of, written_manifest
 from goldenseed.archive.findings import Finding, Level
+from goldenseed.archive.packed import SUFFIX, pack
 from goldenseed.archive.payload import baseline_files, refuse_absent, run_files
-from goldenseed.archive.project import read_project, written_models
+from goldenseed.archive.project import read_project
 from goldenseed.archive.tree import read_tree
 from goldenseed.archive.verify import verify_folder
 from goldenseed.baselines.changes import entry_text
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import TEMPORARY_PREFIX
 from goldenseed.core.listing import first_of
 from goldenseed.runs.folder import JOURNAL
 from goldenseed.runs.record import RunRecord
@@ -40,7 +42,7 @@ def create(
     signers: Sequence[Signer] = (),
     partial: bool = False,
 ) -> tuple[str, ...]:
-    """Archive ``run``, which lies in ``folder``, as the new folder ``target``; return remarks.
+    """Archive ``run``, which lies in ``folder``, as ``target``; return remarks.
 
     The same run gives the same bytes, but for signatures with ECDSA where the library draws them
     anew. Everything is verified before ``target`` appears.
@@ -48,7 +50,7 @@ def create(
     Args:
         run: the record.
         folder: what holds its images and traces.
-        target: a path at which nothing is.
+        target: a path at which nothing is: a zip file if it ends in ``.zip``, else a folder.
         root: the folder that was pytest's root, with the suites.
         store: the baselines.
         signers: who signs, in this order.
@@ -63,34 +65,28 @@ def create(
     files, suites = read_project(root, _places(run))
     left_out = _left_out(run, suites)
     if left_out and not partial:
-        raise GoldenseedError(
-            f"the run has nothing of {len(left_out)} cases of its suites: "
-            f"{first_of(left_out, _TOLD)}",
-            path=folder,
-            fix="run the whole suites; or give --partial, and the archive says what is not in it",
-        )
+        raise _incomplete(left_out, folder)
     baselines, entries = baseline_files(run, suites, store)
     copied = {**run_files(run, folder), **baselines}
     copied |= {f"{layout.PROJECT}/{place}": path for place, path in files.kept.items()}
     refuse_absent(copied)
-    written = {
+    content: dict[str, Path | bytes] = {
+        **copied,
         **{place: entry_text(entry) for place, entry in entries.items()},
-        layout.MODELS: written_models(files.models),
+        layout.MODELS: documents.json_text(files.models),
         layout.PACKAGE: documents.json_text(documents.package_document()),
         layout.SCOPE: documents.json_text({"left_out": left_out}),
         layout.SUMMARY: documents.summary(run),
     }
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tmp-") as made:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=TEMPORARY_PREFIX) as made:
         bag = Path(made) / "bag"
-        for place, path in copied.items():
-            _put(bag / place, path)
-        for place, data in written.items():
-            _put(bag / place, data)
+        for place, source in content.items():
+            _put(bag / place, source)
         _describe(bag, run)
         _sign(bag, signers)
         remarks = _checked(bag, signed=bool(signers))
-        bag.rename(target)
+        _packed(bag, target).rename(target)
     return remarks
 
 
@@ -112,6 +108,14 @@ def _left_out(run: RunRecord, suites: Sequence[Suite]) -> list[str]:
     known = {(each.suite, each.id) for each in run.cases}
     known |= {(each.suite, each.id) for each in run.not_compared}
     return [f"{s.name}::{c.id}" for s in suites for c in s.cases if (s.name, c.id) not in known]
+
+
+def _incomplete(left_out: Sequence[str], folder: Path) -> GoldenseedError:
+    return GoldenseedError(
+        f"the run has nothing of {len(left_out)} cases of its suites: {first_of(left_out, _TOLD)}",
+        path=folder,
+        fix="run the whole suites; or give --partial, and the archive says what is not in it",
+    )
 
 
 def _put(place: Path, source: Path | bytes) -> None:
@@ -155,6 +159,15 @@ def _sign(bag: Path, signers: Sequence[Signer]) -> None:
     _put(bag / layout.TAG_MANIFEST, manifest)
     for number, signer in enumerate(signers, 1):
         _put(bag / layout.signature_name(number), armoured_signature(signer, manifest))
+
+
+def _packed(bag: Path, target: Path) -> Path:
+    """Return what ``target`` is to be: the folder itself, or a zip file made of it."""
+    if target.suffix != SUFFIX:
+        return bag
+    packed = bag.with_suffix(SUFFIX)
+    pack(bag, packed)
+    return packed
 
 
 def _checked(bag: Path, *, signed: bool) -> tuple[str, ...]:

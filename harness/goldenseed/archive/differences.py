@@ -14,8 +14,9 @@ WHOLE = frozenset(
     {"alternatives", "content", "content_limits", "in_force", "limit_sources", "limits", "recipe"}
 )
 """The keys of a record below which nothing may be left out: who drops a gate hides it."""
+LITERAL = frozenset({"alternatives", "limit_sources", "recipe", "suite"})
+"""The keys of a record at and below which nothing is computed, so that every digit counts."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
-_ABSENT = object()
 
 
 def differences(
@@ -25,33 +26,34 @@ def differences(
     place: str = "",
     *,
     unsaid: bool = False,
+    literal: bool = False,
 ) -> Iterator[tuple[str, object, object]]:
     """Yield the dotted place of each difference, with both values; keys in ``without`` are left.
 
     With ``unsaid`` a key that ``found`` lacks is no difference, but for those of ``WHOLE``; else it
-    counts as None. Texts may differ in the last digit of the numbers that stand in them.
+    counts as None. Texts may differ in the last digit of the numbers that stand in them, but for
+    those of ``LITERAL``, and with ``literal`` for all.
     """
     if isinstance(found, dict) and isinstance(wanted, dict):
         for key in {**found, **wanted}:
             if key not in without and (key in found or not unsaid):
                 inner = f"{place}.{key}" if place else str(key)
-                values = found.get(key, _ABSENT), wanted.get(key, _ABSENT)
-                said, is_so = map(_plain, values)
+                values = found.get(key), wanted.get(key)
                 yield from differences(
-                    said, is_so, without, inner, unsaid=unsaid and key not in WHOLE
+                    *values,
+                    without,
+                    inner,
+                    unsaid=unsaid and key not in WHOLE,
+                    literal=literal or key in LITERAL,
                 )
     elif isinstance(found, list) and isinstance(wanted, list):
         if len(found) != len(wanted):
             yield place, f"{len(found)} of them", f"{len(wanted)}"
         for index, values in enumerate(zip_longest(found, wanted)):
             inner = f"{place}.{index}" if place else str(index)
-            yield from differences(*values, without, inner, unsaid=unsaid)
-    elif not same(found, wanted):
+            yield from differences(*values, without, inner, unsaid=unsaid, literal=literal)
+    elif found != wanted if literal else not same(found, wanted):
         yield place, found, wanted
-
-
-def _plain(value: object) -> object:
-    return None if value is _ABSENT else value
 
 
 def as_written(document: object, written: object) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import distribution
 from importlib.resources import files
 from pathlib import Path
 
@@ -49,10 +49,7 @@ def package_version() -> str:
 
 
 def _wheel_sha256() -> str | None:
-    try:
-        text = distribution(DISTRIBUTION).read_text("direct_url.json")
-    except PackageNotFoundError:
-        return None
+    text = distribution(DISTRIBUTION).read_text("direct_url.json")
     found = json.loads(text or "{}").get("archive_info", {}).get("hashes", {}).get("sha256")
     return found if isinstance(found, str) else None
 

@@ -91,6 +91,12 @@ class Verification:
         return next((each.level for each in self.levels if each.status is Status.FAILED), None)
 
     @property
-    def complete(self) -> bool:
-        """Whether every level that was asked for passed."""
-        return all(each.status is Status.PASSED for each in self.levels)
+    def unchecked(self) -> tuple[Level, ...]:
+        """The levels of which nothing is known: not checked, or not asked for."""
+        known = {each.level for each in self.levels if each.status is not Status.NOT_CHECKED}
+        return tuple(level for level in Level if level not in known)
+
+    @property
+    def verified(self) -> bool:
+        """Whether every level there is passed."""
+        return self.first_failed is None and not self.unchecked

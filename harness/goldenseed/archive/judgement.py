@@ -24,6 +24,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_json, read_regular
 from goldenseed.core.listing import first_of
 from goldenseed.core.names import SUITE_SUFFIX
+from goldenseed.reporting.words import name_of
 from goldenseed.runs.folder import load_run
 from goldenseed.runs.parts import SetRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
@@ -34,7 +35,6 @@ _VERSION = "tool.pytest-goldenseed"
 _IN_WORDS = frozenset({"detail", "diagnosis", "words"})
 """What another release may say in other words, or know more of."""
 _LISTED = 5
-_OWN = (layout.PACKAGE, layout.MODELS, layout.SCOPE, layout.SUMMARY)
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,8 @@ def check_judgement(root: Path, tree: Tree, tell_run: Callable[[str], object]) -
 
 
 def _read(root: Path, tree: Tree, project: Path) -> _Archived:
-    folder = root / layout.RUN
-    run = load_run(folder)
-    raw = read_json(folder / "run.json", layout.TEXT_LIMIT)
+    run = load_run(root / layout.RUN)
+    raw = read_json(root / layout.RECORD, layout.TEXT_LIMIT)
     scope = read_json(root / layout.SCOPE, layout.TEXT_LIMIT)
     left_out = scope.get("left_out") if isinstance(scope, dict) else None
     if not isinstance(left_out, list) or not all(isinstance(each, str) for each in left_out):
@@ -129,7 +128,7 @@ def _payload(archived: _Archived, tree: Tree) -> Iterator[Finding]:
     baselines, entries = baseline_files(
         archived.run, tuple(archived.suites.values()), archived.store
     )
-    needed = {*run_files(archived.run, archived.folder), *baselines, *entries, *_OWN}
+    needed = {*run_files(archived.run, archived.folder), *baselines, *entries, *layout.OWN}
     needed |= {f"{layout.PROJECT}/{place}" for place in archived.project}
     for name in sorted(needed - {*tree.files}):
         yield Finding("missing_file", name, "is named by the record, and not there")
@@ -168,7 +167,7 @@ def _overall(archived: _Archived) -> Iterator[Finding]:
     if run.cases and run.profile not in {None, *(each.profile for each in run.cases)}:
         yield Finding("profile_differs", "run.json", f"no case has the profile {run.profile!r}")
     if run.not_compared:
-        named = [f"{each.suite}::{each.id} ({each.why})" for each in run.not_compared]
+        named = [f"{name_of(each)} ({each.why})" for each in run.not_compared]
         archived.notes.append(f"not compared in the run: {first_of(named, _LISTED)}")
     if not run.complete:
         archived.notes.append("the run was cut short: the record says so")
@@ -179,7 +178,7 @@ def _cases(
 ) -> Iterator[Finding]:
     cases = {(p, case.id): case for p, suite in archived.suites.items() for case in suite.cases}
     for record, raw in zip(archived.run.cases, archived.raw["cases"], strict=True):
-        name = f"{record.suite}::{record.id}"
+        name = name_of(record)
         stated = record.model_copy(update={"passed": bool(raw.get("passed"))})
         yield from (Finding(code, name, what) for code, what in rejudging.told(stated))
         try:

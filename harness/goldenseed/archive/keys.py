@@ -161,7 +161,7 @@ def _keys(data: bytes) -> Iterator[PublicKey]:
             raise GoldenseedError(f"holds no usable key: {error}") from error
         return
     for line in data.splitlines():
-        words = line.split()
+        words = [] if line.lstrip().startswith(b"#") else line.split()
         for kind, blob in pairwise(words):
             if kind in {ED25519.encode(), P256.encode()}:
                 try:

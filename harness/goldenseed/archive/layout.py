@@ -19,17 +19,21 @@ TAG_FILES = (DECLARATION, BAG_INFO, MANIFEST, INSTRUCTIONS, CRATE)
 
 PAYLOAD = "data"
 RUN = f"{PAYLOAD}/run"
+RECORD = f"{RUN}/run.json"
 BASELINES = f"{PAYLOAD}/baselines"
 PROJECT = f"{PAYLOAD}/project"
 PACKAGE = f"{PAYLOAD}/package.json"
 MODELS = f"{PAYLOAD}/models.json"
 SCOPE = f"{PAYLOAD}/scope.json"
 SUMMARY = f"{PAYLOAD}/summary.md"
+OWN = (PACKAGE, MODELS, SCOPE, SUMMARY)
+"""The files of the payload that are neither the run's nor the project's."""
 
 SIGNATURE_SUFFIX = ".sig"
 NAMESPACE = "goldenseed-archive"
 """What OpenSSH signatures are made for: one for another purpose does not count."""
 
+MOST_SIGNERS = 16
 MOST_FILES = 2_000_000
 DEEPEST = 32
 """How many folders deep a file may lie."""

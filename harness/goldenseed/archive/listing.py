@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenseed.archive import layout
-from goldenseed.archive.packed import SUFFIX
+from goldenseed.archive.packed import SUFFIX, UNREADABLE
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
 from goldenseed.runs.folder import RECORD_LIMIT_BYTES, load_run
@@ -19,7 +19,6 @@ from goldenseed.runs.record import RunRecord
 if TYPE_CHECKING:
     from goldenseed.archive.keys import PublicKey
 
-_RECORD = f"{layout.RUN}/run.json"
 _SIGNATURE = layout.signature_name(1)
 _SMALL = 2**20
 
@@ -51,11 +50,11 @@ def listed(folder: Path, trusted: Sequence[PublicKey]) -> Iterator[Listed]:
     for path in sorted(folder.iterdir()):
         if path.is_dir() and (path / layout.TAG_MANIFEST).is_file():
             yield _listed(path, path, trusted)
-        elif path.suffix == SUFFIX and zipfile.is_zipfile(path):
+        elif path.suffix == SUFFIX and path.is_file() and zipfile.is_zipfile(path):
             with tempfile.TemporaryDirectory(prefix="goldenseed-") as made:
                 try:
                     found = _extracted(path, Path(made))
-                except (GoldenseedError, zipfile.BadZipFile, OSError, RuntimeError) as error:
+                except (GoldenseedError, *UNREADABLE) as error:
                     yield Listed(path, None, "", f"cannot be read: {error}")
                     continue
                 if found:
@@ -64,7 +63,7 @@ def listed(folder: Path, trusted: Sequence[PublicKey]) -> Iterator[Listed]:
 
 def _extracted(path: Path, target: Path) -> bool:
     """Take out what a list needs; say whether it is an archive."""
-    limits = {_RECORD: RECORD_LIMIT_BYTES, layout.TAG_MANIFEST: layout.TEXT_LIMIT}
+    limits = {layout.RECORD: RECORD_LIMIT_BYTES, layout.TAG_MANIFEST: layout.TEXT_LIMIT}
     limits[_SIGNATURE] = _SMALL
     with zipfile.ZipFile(path) as packed:
         names = {*packed.namelist()}

@@ -28,7 +28,18 @@ _HEADER, _ENTRY, _LAST, _LARGE, _DESCRIPTOR = 30, 46, 22, 76, 24
 that in large zip files, and of the longest descriptor behind a file."""
 _DESCRIBED = 8
 _LONGEST_EXTRA = 64
-_UNREADABLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, zlib.error)
+_COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""Others may ask for gigabytes before they give a byte, and raise errors of their own."""
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    struct.error,
+)
+"""What is raised for a zip file, or a member, that is damaged, encrypted or beyond this reader."""
 
 
 def pack(folder: Path, target: Path) -> None:
@@ -54,10 +65,14 @@ def unpacked(path: Path, target: Path) -> tuple[Finding, ...]:
                 what = "the zip file has a comment, or bytes that belong to none of its files"
                 findings.append(Finding("extra_bytes", "", what))
             bad = {each.place for each in findings}
-            for member in members:
-                if member.filename not in bad and not member.is_dir():
-                    findings += _extract(packed, member, target)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as error:
+            good = [each for each in members if each.filename not in bad and not each.is_dir()]
+            size = sum(each.file_size for each in good)
+            if size > max(_ALWAYS_ALLOWED, path.stat().st_size * _MOST_TIMES_LARGER):
+                what = f"would be {size:,} bytes once unpacked"
+                return (*findings, Finding("zip_bomb", "", what))
+            for member in good:
+                findings += _extract(packed, member, target)
+    except UNREADABLE as error:
         raise GoldenseedError(
             f"is no zip file that can be read: {error}", path=path, fix="fetch the archive again"
         ) from error
@@ -69,22 +84,39 @@ def _findings(members: list[zipfile.ZipInfo], path: Path) -> Iterator[Finding]:
         raise GoldenseedError(f"holds more than {MOST_FILES:,} files", path=path)
     seen: set[str] = set()
     for member in members:
-        name = member.orig_filename
-        problem = path_problem(name.rstrip("/"))
-        if problem or name != member.filename:
-            yield Finding("unsafe_name", member.filename, problem or "has two names")
-        elif member.is_dir():
-            yield Finding("extra_folder", name, "is a folder of its own")
-        elif name in seen:
-            yield Finding("duplicate_member", name, "is in the zip file twice")
-        elif stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
-            yield Finding("link", name, "is a link or a device, no file")
-        elif member.flag_bits & 1:
-            yield Finding("encrypted", name, "is encrypted")
-        elif member.file_size > max(_ALWAYS_ALLOWED, member.compress_size * _MOST_TIMES_LARGER):
-            times = f"{member.file_size // max(1, member.compress_size):,} times"
-            yield Finding("zip_bomb", name, f"would be {times} as large once unpacked")
-        seen.add(name)
+        fault = _fault(member, seen)
+        if fault is not None:
+            yield Finding(fault[0], member.filename, fault[1])
+        seen.add(member.orig_filename)
+
+
+def _fault(member: zipfile.ZipInfo, seen: set[str]) -> tuple[str, str] | None:
+    """Say why a member is not unpacked, by a code and a sentence; ``seen`` are those before it."""
+    name = member.orig_filename
+    times = member.file_size // max(1, member.compress_size)
+    problem = path_problem(name.rstrip("/"))
+    rules = (
+        (problem or name != member.filename, "unsafe_name", problem or "has two names"),
+        (member.is_dir(), "extra_folder", "is a folder of its own"),
+        (name in seen, "duplicate_member", "is in the zip file twice"),
+        (
+            stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG),
+            "link",
+            "is a link or a device, no file",
+        ),
+        (member.flag_bits & 1, "encrypted", "is encrypted"),
+        (
+            member.compress_type not in _COMPRESSIONS,
+            "other_compression",
+            "is compressed otherwise than by DEFLATE",
+        ),
+        (
+            member.file_size > max(_ALWAYS_ALLOWED, member.compress_size * _MOST_TIMES_LARGER),
+            "zip_bomb",
+            f"would be {times:,} times as large once unpacked",
+        ),
+    )
+    return next(((code, what) for broken, code, what in rules if broken), None)
 
 
 def _has_more(path: Path, members: list[zipfile.ZipInfo]) -> bool:
@@ -120,7 +152,7 @@ def _extract(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> 
                 if left < 0:
                     break
                 to.write(piece)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         yield Finding("unreadable", member.filename, f"cannot be unpacked: {error}")
     else:
         if left:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -61,17 +60,15 @@ def read_project(root: Path, places: Iterable[str]) -> tuple[ProjectFiles, tuple
             continue
         suite = load_suite(path)
         suites.append(suite)
-        for archived, file in {(_is_archived(owner), file) for owner, file in _paths(suite)}:
+        for archived, file in {
+            (isinstance(owner, _ARCHIVED), file) for owner, file in _paths(suite)
+        }:
             if archived and file.is_file():
                 kept[_relative(root, file)] = file
             elif not archived:
                 models |= _model_files(root, file, kept)
         kept |= _modules(root, suite)
     return ProjectFiles(kept, {k: v for k, v in models.items() if k not in kept}), tuple(suites)
-
-
-def _is_archived(owner: object) -> bool:
-    return isinstance(owner, _ARCHIVED)
 
 
 def _paths(value: Any) -> Iterator[tuple[object, Path]]:
@@ -180,8 +177,3 @@ def read_models(archive: Path) -> dict[str, int]:
     if len(found) > _MOST_MODEL_FILES:
         raise GoldenseedError(f"lists more than {_MOST_MODEL_FILES:,} files", path=path)
     return found
-
-
-def written_models(models: Mapping[str, int]) -> bytes:
-    """Write the list that ``read_models`` reads."""
-    return json.dumps(dict(sorted(models.items())), indent=1, ensure_ascii=False).encode() + b"\n"

@@ -20,6 +20,7 @@ from goldenseed.core.names import SUITE_SUFFIX
 from goldenseed.images.gates import parse_gate
 from goldenseed.images.metrics import look_up
 from goldenseed.images.weights import check_extra
+from goldenseed.reporting.words import name_of
 from goldenseed.runs.candidates import candidates_of
 from goldenseed.runs.inputs import names_cases, with_accepted_inputs
 from goldenseed.runs.judging import judged_fields
@@ -88,6 +89,8 @@ class Rejudging:
         yield from _trace(record, self.run.options)
         if record.pixels_sha256 is not None:
             yield from self._kept(record)
+        elif recipe_sha256(record.recipe) != record.recipe_sha256:
+            yield "recipe_differs", "its recipe is not the one that its recipe_sha256 stands for"
 
     def again(self, record: CaseRecord, case: Case | None) -> CaseRecord:
         """Return the record as it ought to be.
@@ -96,7 +99,7 @@ class Rejudging:
         ``case`` is the suite's; None for the image of a test. Raises GoldenseedError where the
         image or what it was held against cannot be read.
         """
-        name = f"{record.suite}::{record.id}"
+        name = name_of(record)
         asked = self._asked(record, case)
         if case is None and not record.path.endswith(SUITE_SUFFIX):
             self.tests.append(name)

@@ -7,7 +7,7 @@ from typing import Any
 
 from goldenseed.archive.attestations import STATEMENT, VERIFICATION
 from goldenseed.archive.documents import DISTRIBUTION, json_text, package_version
-from goldenseed.archive.findings import QUESTIONS, Level, Status, Verification
+from goldenseed.archive.findings import QUESTIONS, Status, Verification
 from goldenseed.archive.layout import FORMAT_VERSION, TAG_MANIFEST
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.reporting.words import count_of
@@ -20,8 +20,8 @@ def outcome(found: Verification) -> str:
     """Say in a few words what came of it."""
     if found.first_failed is not None:
         return f"FAILED at level {int(found.first_failed)}, {found.first_failed.name.lower()}"
-    unchecked = [str(int(e.level)) for e in found.levels if e.status is Status.NOT_CHECKED]
-    return f"nothing failed; not checked: level {', '.join(unchecked)}" if unchecked else "verified"
+    unchecked = ", ".join(str(int(level)) for level in found.unchecked)
+    return "verified" if found.verified else f"nothing failed; not checked: level {unchecked}"
 
 
 def verification_lines(found: Verification) -> Iterator[str]:
@@ -49,7 +49,7 @@ def verification_document(found: Verification) -> dict[str, Any]:
         "tagmanifest_sha256": found.digest,
         "run": found.run_id,
         "outcome": outcome(found),
-        "verified": found.complete and {e.level for e in found.levels} == {*Level},
+        "verified": found.verified,
         "trusted_signers": list(found.signers),
         "verifier": {"name": DISTRIBUTION, "version": package_version()},
         "levels": [

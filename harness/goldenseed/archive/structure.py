@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from goldenseed.archive import layout
@@ -14,8 +15,6 @@ from goldenseed.archive.tree import Tree
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular, sha256_hex
 
-_SIGNATURES = 16
-"""The most signers of an archive."""
 _INFO_LIMIT = 2**16
 
 
@@ -47,7 +46,7 @@ def read_manifests(root: Path, tree: Tree) -> Manifests:
             line = f"line {error.line} " if error.line else ""
             findings.append(Finding("bad_manifest", name, f"{line}{error.what}"))
     digest = None
-    if layout.TAG_MANIFEST in found and layout.TAG_MANIFEST in tree.files:
+    if layout.TAG_MANIFEST in found:
         digest = sha256_hex(read_regular(root / layout.TAG_MANIFEST, layout.TEXT_LIMIT))
     payload, tags = found.get(layout.MANIFEST, {}), found.get(layout.TAG_MANIFEST, {})
     inside = f"{layout.PAYLOAD}/"
@@ -62,16 +61,16 @@ def read_manifests(root: Path, tree: Tree) -> Manifests:
 
 
 def signature_files(tree: Tree) -> tuple[str, ...]:
-    """Return the names of the signatures that are there, in order."""
-    names = (layout.signature_name(number) for number in range(1, _SIGNATURES + 1))
-    return tuple(name for name in names if name in tree.files)
+    """Return the names of the signatures that are there: from the first on, without a gap."""
+    names = (layout.signature_name(number) for number in range(1, layout.MOST_SIGNERS + 1))
+    return tuple(takewhile(tree.files.__contains__, names))
 
 
 def check_structure(root: Path, tree: Tree, manifests: Manifests) -> LevelResult:
     """Level 1: every expected file is there, none beside them, and every name is plain."""
     findings = [*tree.findings, *manifests.findings]
     listed = manifests.listed
-    needed = {*layout.TAG_FILES, layout.TAG_MANIFEST, *_NEEDED, *listed}
+    needed = {*layout.TAG_FILES, layout.TAG_MANIFEST, layout.RECORD, *layout.OWN, *listed}
     findings += [
         Finding("missing_file", name, "is not there") for name in sorted(needed - {*tree.files})
     ]
@@ -88,15 +87,6 @@ def check_structure(root: Path, tree: Tree, manifests: Manifests) -> LevelResult
     findings += _declared(root, tree)
     many = f"{len(tree.files):,} files of {sum(tree.files.values()):,} bytes, each of them expected"
     return LevelResult.of(Level.STRUCTURE, findings, () if findings else (many,))
-
-
-_NEEDED = (
-    f"{layout.RUN}/run.json",
-    layout.PACKAGE,
-    layout.MODELS,
-    layout.SCOPE,
-    layout.SUMMARY,
-)
 
 
 def _unknown_tags(manifests: Manifests) -> Iterator[Finding]:

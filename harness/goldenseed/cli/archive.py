@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,9 +15,10 @@ from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import write_atomically
+from goldenseed.reporting.words import visible
 
 if TYPE_CHECKING:
-    from goldenseed.archive.keys import Signer
+    from goldenseed.archive.keys import PublicKey, Signer
 
 app = typer.Typer(
     name="archive",
@@ -28,6 +28,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Archive runs so that anybody can check them, offline and without torch.",
 )
+Trusted = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--trusted-key",
+        help="A public key that you trust: a .pub file, a PEM file, or OpenSSH's allowed "
+        "signers. Never take it from the archive.",
+        show_default=False,
+    ),
+]
 KEY_VARIABLE = "GOLDENSEED_ARCHIVE_KEY"
 NOT_CHECKED = 10
 """What ``verify`` ends with where no level failed and one was not checked.
@@ -68,29 +77,19 @@ def create(
 ) -> None:
     """Archive RUN with all it was judged by: a folder or a zip file, the same bytes each time."""
     from goldenseed.archive.create import create as create_archive
-    from goldenseed.archive.packed import SUFFIX, pack
 
     record, folder = find_run(run, reports)
     target = output or Path(f"{record.run_id}.goldenseed")
     signers = _signers(key or [])
-    packed = target.suffix == SUFFIX
-    if packed and target.exists():
-        raise GoldenseedError("is there already", path=target, fix="name another with --output")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tmp-") as made:
-        place = Path(made) / "archive" if packed else target
-        remarks = create_archive(
-            record,
-            folder,
-            place,
-            root=root,
-            store=BaselineStore(baselines),
-            signers=signers,
-            partial=partial,
-        )
-        if packed:
-            pack(place, Path(made) / target.name)
-            (Path(made) / target.name).rename(target)
+    remarks = create_archive(
+        record,
+        folder,
+        target,
+        root=root,
+        store=BaselineStore(baselines),
+        signers=signers,
+        partial=partial,
+    )
     say(f"archive  {target}")
     for signer in signers:
         say(f"signed by {signer.public.fingerprint}")
@@ -127,38 +126,25 @@ def keygen(
 def list_archives(
     folder: Annotated[Path, typer.Argument(help="A folder in which archives lie.")],
     *,
-    trusted_key: Annotated[
-        list[Path] | None,
-        typer.Option("--trusted-key", help="A public key that you trust.", show_default=False),
-    ] = None,
+    trusted_key: Trusted = None,
 ) -> None:
     """List the archives in FOLDER as they say: date, profile, suites, outcome, signer.
 
     Of what they hold nothing is verified: see `goldenseed archive verify`.
     """
-    from goldenseed.archive.keys import read_trusted
     from goldenseed.archive.listing import listed
 
     if not folder.is_dir():
         raise GoldenseedError("is no folder", path=folder, fix="name the folder of the archives")
-    trusted = tuple(key for each in trusted_key or [] for key in read_trusted(each))
-    for each in listed(folder, trusted):
-        say(each.line)
+    for each in listed(folder, _trusted(trusted_key)):
+        say(visible(each.line, lines=False))
 
 
 @app.command("verify")
 def verify(
     path: Annotated[Path, typer.Argument(help="An archive: its folder or its zip file.")],
     *,
-    trusted_key: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--trusted-key",
-            help="A public key that you trust: a .pub file, a PEM file, or OpenSSH's allowed "
-            "signers. Never take it from the archive.",
-            show_default=False,
-        ),
-    ] = None,
+    trusted_key: Trusted = None,
     levels: Annotated[
         str, typer.Option("--levels", help="Which levels to check, parted by commas.")
     ] = "1,2,3,4",
@@ -182,7 +168,6 @@ def verify(
     and not all were checked.
     """
     from goldenseed.archive.certificate import certificate_html
-    from goldenseed.archive.keys import read_trusted
     from goldenseed.archive.reports import (
         verification_document,
         verification_lines,
@@ -190,13 +175,12 @@ def verify(
     )
     from goldenseed.archive.verify import verify as verify_archive
 
-    trusted = tuple(key for each in trusted_key or [] for key in read_trusted(each))
-    found = verify_archive(path, trusted=trusted, levels=_levels(levels))
+    found = verify_archive(path, trusted=_trusted(trusted_key), levels=_levels(levels))
     if as_json:
         say_json(verification_document(found))
     else:
         for line in verification_lines(found):
-            say(line)
+            say(visible(line, lines=False))
     if certificate is not None:
         write_atomically(certificate, certificate_html(found).encode())
         say(f"certificate  {certificate}", err=as_json)
@@ -214,6 +198,12 @@ def exit_code(found: Verification) -> int:
         return NOT_CHECKED + found.first_failed
     unchecked = any(each.status is Status.NOT_CHECKED for each in found.levels)
     return NOT_CHECKED if unchecked else ExitCode.FINE
+
+
+def _trusted(paths: list[Path] | None) -> tuple[PublicKey, ...]:
+    from goldenseed.archive.keys import read_trusted
+
+    return tuple(key for path in paths or () for key in read_trusted(path))
 
 
 def _levels(text: str) -> tuple[Level, ...]:

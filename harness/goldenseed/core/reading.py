@@ -6,13 +6,14 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from goldenseed.core.errors import GoldenseedError
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading; a pipe or a device is refused, and never waited for.
 
     ``GoldenseedError`` for what is no regular file, ``OSError`` where it cannot be opened.

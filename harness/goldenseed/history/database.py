@@ -164,15 +164,12 @@ class History:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Cursor]:
-        """Do all that follows, or nothing; waits for another writer."""
-        cursor = self._connection.cursor()
-        cursor.execute("BEGIN IMMEDIATE")
-        try:
-            yield cursor
-        except BaseException:
-            cursor.execute("ROLLBACK")
-            raise
-        cursor.execute("COMMIT")
+        """Do all that follows, or nothing; waits for another writer.
+
+        Where the disk is full, SQLite has rolled back itself: the connection knows whether it has.
+        """
+        with self._connection:
+            yield self._connection.execute("BEGIN IMMEDIATE")
 
     def prepare(self) -> None:
         """Make the tables of a new file; refuse another program's and a newer release's."""
@@ -201,12 +198,12 @@ class History:
             )
 
     def _kind(self) -> tuple[int, int, int]:
-        one = self._connection.execute
-        return (
-            int(one("PRAGMA user_version").fetchone()[0]),
-            int(one("PRAGMA application_id").fetchone()[0]),
-            int(one("SELECT count(*) FROM sqlite_master").fetchone()[0]),
+        """Return version, application and number of tables, as they were at one moment."""
+        ((version, application, tables),) = self._connection.execute(
+            "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_master)"
+            " FROM pragma_user_version, pragma_application_id"
         )
+        return int(version), int(application), int(tables)
 
 
 @contextmanager

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 
-from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import json_sha256, sha256_hex
 from goldenseed.core.names import SUITE_SUFFIX
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.images.metrics import METRICS
@@ -98,7 +97,9 @@ def is_of_images(run: RunRecord) -> bool:
 def points_of(run: RunRecord) -> Iterator[tuple[Series, Point]]:
     """Yield the points of a run, in the order of its cases."""
     commit = f"{run.git.commit}{'+' if run.git.dirty else ''}" if run.git else None
+    environments = environments_of(run)
     for case in run.cases:
+        digest = case.environment_sha256
         profile = case.profile or run.profile or UNKNOWN_PROFILE
         images = [each.pixels_sha256 for each in case.tries if each.pixels_sha256]
         yield (
@@ -114,7 +115,7 @@ def points_of(run: RunRecord) -> Iterator[tuple[Series, Point]]:
                 accepted=case.baseline.pixels_sha256 if case.baseline else None,
                 recipe=case.recipe_sha256,
                 code=not case.path.endswith(SUITE_SUFFIX),
-                environment=case.environment_sha256 if _environment(run, case) else None,
+                environment=digest if digest in environments else None,
                 in_force=case.in_force,
                 divergence=_divergence(case),
                 pairs=max(0, len(images) - 1),
@@ -125,16 +126,13 @@ def points_of(run: RunRecord) -> Iterator[tuple[Series, Point]]:
 
 
 def environments_of(run: RunRecord) -> dict[str, Environment]:
-    """Return the fingerprints in which cases of the run were made, by their digests."""
-    found = {case.environment_sha256: _environment(run, case) for case in run.cases}
-    return {digest: each for digest, each in found.items() if digest and each}
+    """Return the fingerprints in which cases of the run were made, by their digests.
 
-
-def _environment(run: RunRecord, case: CaseRecord) -> Environment | None:
-    try:
-        return run.environment_of(case) if case.environment_sha256 else None
-    except GoldenseedError:  # an altered record: what it does not tell is not known
-        return None
+    What an altered record does not tell is not among them.
+    """
+    listed = {json_sha256(each): each for each in (run.environment, *run.other_environments)}
+    digests = {case.environment_sha256 for case in run.cases}
+    return {digest: each for digest, each in listed.items() if digest in digests and each}
 
 
 def _values(case: CaseRecord) -> Iterator[tuple[str, float]]:
@@ -166,7 +164,7 @@ def _divergence(case: CaseRecord) -> str | None:
 def _trace_sha256(case: CaseRecord) -> str | None:
     if not case.trace:
         return None
-    return hashlib.sha256("\n".join(each.sha256 for each in case.trace).encode()).hexdigest()
+    return sha256_hex("\n".join(each.sha256 for each in case.trace).encode())
 
 
 def _rounded(value: float) -> float:

@@ -72,14 +72,13 @@ def point(row: Sequence[Any], asked: Sequence[str]) -> Point:
 
     Raises ValueError or TypeError for what no release wrote.
     """
-    (run, at, commit, verdict, passed, pixels, trace, accepted, recipe, code, environment) = row[
-        :11
-    ]
+    run, at, commit, verdict, passed, *packed, code, environment = row[:11]
+    pixels, trace, accepted, recipe = map(_unpacked, packed)
     in_force, divergence, pairs, flickers, load, generate, *measured = row[11:]
     values = {LOAD: load, GENERATE: generate, **dict(zip(asked, measured, strict=False))}
     if not 0 <= flickers <= pairs <= _MOST_PAIRS:
         raise ValueError(f"{flickers} flickers of {pairs} pairs")
-    texts = (commit, environment, divergence, *map(_unpacked, (pixels, trace, accepted, recipe)))
+    texts = (commit, environment, divergence, pixels, trace, accepted, recipe)
     if not all(each is None or isinstance(each, str) for each in texts):
         raise TypeError("a number where there should be a text")
     return Point(
@@ -88,10 +87,10 @@ def point(row: Sequence[Any], asked: Sequence[str]) -> Point:
         commit=commit,
         verdict=Verdict(verdict),
         passed=bool(passed),
-        pixels=_unpacked(pixels),
-        trace=_unpacked(trace),
-        accepted=_unpacked(accepted),
-        recipe=_unpacked(recipe) or "",
+        pixels=pixels,
+        trace=trace,
+        accepted=accepted,
+        recipe=recipe or "",
         code=bool(code),
         environment=environment,
         in_force=fingerprint_of(in_force) if in_force else {},

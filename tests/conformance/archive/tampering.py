@@ -365,6 +365,11 @@ def _kinds() -> Iterator[Tampering]:  # noqa: PLR0915 - a table
     yield record(
         "error's verdict", of_case("odd", verdict="identical", passed=True), "verdict_differs"
     )
+    yield record(
+        "recipe that made no image, by less than a millionth",
+        of_run(lambda run: case(run, "odd")["recipe"].update(seed=9.000001)),
+        "recipe_differs",
+    )
     yield record("alternatives", of_case("apple", alternatives={"a": "b"}), "alternatives_differs")
     yield record(
         "lock's differences", of_run(lambda r: r.update(lock_differences=[])), "lock_concealed"

@@ -158,6 +158,15 @@ def test_one_flipped_bit_in_any_file_is_found(name: str, bag: Path) -> None:
     assert found.first_failed is not None
 
 
+def test_a_signature_that_was_taken_away_before_another_is_missed(bag: Path) -> None:
+    second = bag / layout.signature_name(2)
+    (bag / layout.signature_name(1)).rename(second)
+    found = verify(bag, trusted=read_trusted(HERE / "signer.pub"), levels=[Level.STRUCTURE])
+    assert [(each.code, each.place) for each in found.of(Level.STRUCTURE).findings] == [
+        ("extra_file", second.name)
+    ]
+
+
 def test_a_trusted_key_is_told_by_its_bytes_alone(
     bag: Path, signer: Signer, tmp_path: Path
 ) -> None:

@@ -64,3 +64,9 @@ def test_a_key_that_an_older_record_did_not_know_is_no_difference_but_a_gate_is(
 def test_what_a_reader_adds_to_a_record_was_not_written_there() -> None:
     read = {"a": 1, "new": None, "list": [{"b": 2, "new": None}]}
     assert as_written(read, {"a": 1, "list": [{"b": 2}]}) == {"a": 1, "list": [{"b": 2}]}
+
+
+def test_what_a_suite_names_is_the_same_to_the_last_digit() -> None:
+    found = {"suite": "sd-1.5", "alternatives": {"lora": "v1.0"}, "detail": "0.12"}
+    wanted = {"suite": "sd-1.4", "alternatives": {"lora": "v1.1"}, "detail": "0.13"}
+    assert [place for place, *_ in differences(found, wanted)] == ["suite", "alternatives.lora"]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from goldenseed.archive.listing import listed
 from goldenseed.archive.packed import pack, unpacked
 from goldenseed.core.errors import GoldenseedError
 
@@ -63,6 +64,40 @@ def test_what_grows_without_measure_is_not_unpacked(tmp_path: Path, target: Path
     found = unpacked(packed(tmp_path, ("bomb", bytes(20_000_000))), target)
     assert [each.code for each in found] == ["zip_bomb"]
     assert not list(target.iterdir())
+
+
+def test_what_grows_without_measure_in_many_pieces_is_not_unpacked(
+    tmp_path: Path, target: Path
+) -> None:
+    pieces = [(f"piece{each}", bytes(2**20)) for each in range(20)]
+    found = unpacked(packed(tmp_path, *pieces), target)
+    assert [each.code for each in found] == ["zip_bomb"]
+    assert not list(target.iterdir())
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_is_compressed_in_an_uncommon_way_is_not_unpacked(
+    compression: int, tmp_path: Path, target: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as file:
+        file.writestr("a", os.urandom(5000), compression)
+    data = (tmp_path / "x.zip").read_bytes()
+    (tmp_path / "x.zip").write_bytes(data[:60] + bytes(100) + data[160:])
+    assert [each.code for each in unpacked(tmp_path / "x.zip", target)] == ["other_compression"]
+    assert not list(target.iterdir())
+
+
+@pytest.mark.parametrize("damage", [b"\xff", b"\0"])
+def test_a_damaged_member_is_found_and_listed_as_unreadable(
+    damage: bytes, tmp_path: Path, target: Path
+) -> None:
+    path = packed(tmp_path, ("data/run/run.json", b"{}" + os.urandom(5000)))
+    data = path.read_bytes()
+    path.write_bytes(data[:60] + damage * 100 + data[160:])
+    assert [each.code for each in unpacked(path, target)] == ["unreadable"]
+    os.mkfifo(tmp_path / "pipe.zip")
+    (found,) = listed(tmp_path, ())
+    assert found.problem.startswith("cannot be read")
 
 
 def test_a_header_that_lies_about_the_size_is_found(tmp_path: Path, target: Path) -> None:

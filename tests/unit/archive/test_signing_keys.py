@@ -37,6 +37,13 @@ def test_a_key_is_read_from_every_form_of_it(key: Path, tmp_path: Path) -> None:
     assert read_signer(key).public == public
 
 
+def test_a_key_that_is_commented_out_is_not_trusted(key: Path, tmp_path: Path) -> None:
+    line = Path(f"{key}.pub").read_text()
+    (tmp_path / "signers").write_text(f"#me@us {line} # me {line}")
+    with pytest.raises(GoldenseedError, match="no public key"):
+        read_trusted(tmp_path / "signers")
+
+
 def test_who_trusts_a_private_key_is_told_so(key: Path) -> None:
     with pytest.raises(GoldenseedError, match="private"):
         read_trusted(key)

@@ -218,6 +218,21 @@ def test_a_file_that_stays_busy_is_said_and_no_damage(
     assert runs_of(reports) == [run_on(0).run_id]
 
 
+def test_a_full_disk_is_said_and_no_damage(reports: Path):
+    remember(run_on(0, made()), reports)
+    written(reports, run_on(1, *(made(name=str(each)) for each in range(500))))
+
+    def work(history: History) -> ReadIn:
+        (pages,) = history._connection.execute("PRAGMA page_count").fetchone()
+        history._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+        return read_in(history, reports)
+
+    read, damage = with_history(reports, work)
+    assert damage is None
+    assert "full" in read.notes[0]
+    assert runs_of(reports) == [run_on(0).run_id]
+
+
 def test_a_write_that_fails_half_way_leaves_nothing_of_the_run(reports: Path):
     remember(run_on(0, made()), reports)
     odd = made(name="pear").model_copy(update={"suite": "\ud800"})
