@@ -107,3 +107,29 @@ def tiny_embedding(path: Path, *, seed: int = 0, vectors: int = 2, width: int = 
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({"emb_params": torch.randn((vectors, width), generator=generator)}, path)
     return path
+
+
+def tiny_gguf(path: Path, part: Path, *, kind: str = "Q8_0", without: str = "") -> Path:
+    """Save the weights of the folder ``part`` as a GGUF file, linear layers quantised as ``kind``.
+
+    Those whose names begin with ``without`` are left out, if it is given.
+    """
+    import gguf
+    from safetensors.numpy import load_file
+
+    quantised = gguf.GGMLQuantizationType[kind]
+    block, _ = gguf.GGML_QUANT_SIZES[quantised]
+    writer = gguf.GGUFWriter(path, "tiny")
+    for name, values in sorted(load_file(next(part.glob("*.safetensors"))).items()):
+        if without and name.startswith(without):
+            continue
+        if values.ndim == 2 and values.shape[-1] % block == 0:
+            rows = gguf.quants.quantize(values, quantised)
+            writer.add_tensor(name, rows, raw_dtype=quantised)
+        else:
+            writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
