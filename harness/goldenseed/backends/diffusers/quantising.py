@@ -36,8 +36,7 @@ def check_quantization(model: ModelSpec, suite: Path, *, wide: bool) -> None:
     ``wide`` says that all is computed in float64.
 
     Raises:
-        GoldenseedError: a package is missing, or the backend's configuration does not take what
-            the suite gives it.
+        GoldenseedError: a package is missing, or weights computed in float64 are asked for.
 
     """
     spec = model.quantization
@@ -56,7 +55,6 @@ def check_quantization(model: ModelSpec, suite: Path, *, wide: bool) -> None:
     if not hasattr(diffusers.quantizers, "PipelineQuantizationConfig"):
         what = f"{backend} needs diffusers 0.34, and here is {diffusers.__version__}"
         raise model.refusal(suite, "quantization", what, "pip install -U diffusers")
-    _config(diffusers, model, suite)
 
 
 def _is_installed(package: str) -> bool:
@@ -73,8 +71,8 @@ def quantizations(
     ``classes`` names the class of every part.
 
     Raises:
-        GoldenseedError: the pipeline has no such part, it is no model, or the library that has its
-            class quantises only on an accelerator.
+        GoldenseedError: the pipeline has no such part, it is no model, the library that has its
+            class quantises only on an accelerator, or does not take what the suite gives it.
 
     """
     spec = model.quantization
