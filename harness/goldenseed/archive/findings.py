@@ -14,6 +14,11 @@ class Level(IntEnum):
     FIXITY = 2
     SIGNATURE = 3
     JUDGEMENT = 4
+    REPLAY = 5
+
+
+OFFLINE = tuple(level for level in Level if level is not Level.REPLAY)
+"""The levels that need nothing but the archive: without the model nothing is made again."""
 
 
 class Status(StrEnum):
@@ -29,6 +34,7 @@ QUESTIONS = {
     Level.FIXITY: "Is every file the one that was archived?",
     Level.SIGNATURE: "Did somebody whom you trust sign it?",
     Level.JUDGEMENT: "Do the images bear out what the record says?",
+    Level.REPLAY: "Does the model still make these images?",
 }
 
 
@@ -92,9 +98,10 @@ class Verification:
 
     @property
     def unchecked(self) -> tuple[Level, ...]:
-        """The levels of which nothing is known: not checked, or not asked for."""
+        """The levels of which nothing is known: not checked, or of those offline not asked for."""
         known = {each.level for each in self.levels if each.status is not Status.NOT_CHECKED}
-        return tuple(level for level in Level if level not in known)
+        wanted = {*OFFLINE, *(each.level for each in self.levels)}
+        return tuple(sorted(wanted - known))
 
     @property
     def verified(self) -> bool:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Collection, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldenseed.archive.findings import Finding, Level, LevelResult, Status, Verification
+from goldenseed.archive.findings import (
+    OFFLINE,
+    Finding,
+    Level,
+    LevelResult,
+    Status,
+    Verification,
+)
 from goldenseed.archive.judgement import check_judgement
 from goldenseed.archive.packed import unpacked
 from goldenseed.archive.structure import check_fixity, check_structure, read_manifests
@@ -27,47 +35,63 @@ def verify(
     path: Path,
     *,
     trusted: Sequence[PublicKey] = (),
-    levels: Collection[Level] = tuple(Level),
+    levels: Collection[Level] = OFFLINE,
 ) -> Verification:
     """Verify an archive, a folder or a zip file; nothing in it is trusted.
 
     ``trusted`` are the keys of those whom the caller believes. Raises GoldenseedError where there
     is no archive at ``path`` at all; whatever is wrong with one is a finding.
     """
-    with _folder(path) as (folder, packing):
-        found = verify_folder(folder, trusted=trusted, levels=levels, name=str(path))
-    return _with_packing(found, packing)
+    with opened(path) as archive:
+        return archive.verified(trusted=trusted, levels=levels)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An archive that lies in a folder, as long as it is open."""
+
+    path: Path
+    """As the caller named it."""
+    folder: Path
+    packing: tuple[Finding, ...] = ()
+    """What is wrong with the zip file that it was unpacked from."""
+
+    def verified(
+        self, *, trusted: Sequence[PublicKey], levels: Collection[Level] = OFFLINE
+    ) -> Verification:
+        """Verify it; what is wrong with a zip file itself belongs to level 1."""
+        found = verify_folder(self.folder, trusted=trusted, levels=levels, name=str(self.path))
+        if not self.packing:
+            return found
+        with_packing = tuple(
+            LevelResult.of(each.level, (*self.packing, *each.findings))
+            if each.level is Level.STRUCTURE
+            else each
+            for each in found.levels
+        )
+        return replace(found, levels=with_packing)
 
 
 @contextmanager
-def _folder(path: Path) -> Iterator[tuple[Path, tuple[Finding, ...]]]:
+def opened(path: Path) -> Iterator[Opened]:
+    """Open an archive: a folder as it is, a zip file unpacked into one that is deleted after.
+
+    Raises GoldenseedError where there is neither, or no zip file that can be read.
+    """
     if path.is_dir():
-        yield path, ()
+        yield Opened(path, path)
         return
     if not path.is_file():
         raise GoldenseedError("no archive here", path=path, fix="name its folder or its zip file")
     with tempfile.TemporaryDirectory(prefix="goldenseed-") as made:
-        yield Path(made), unpacked(path, Path(made))
-
-
-def _with_packing(found: Verification, packing: tuple[Finding, ...]) -> Verification:
-    """Add what is wrong with a zip file itself to level 1."""
-    if not packing:
-        return found
-    levels = tuple(
-        LevelResult.of(each.level, (*packing, *each.findings))
-        if each.level is Level.STRUCTURE
-        else each
-        for each in found.levels
-    )
-    return Verification(found.archive, found.digest, levels, found.run_id, found.signers)
+        yield Opened(path, Path(made), unpacked(path, Path(made)))
 
 
 def verify_folder(
     folder: Path,
     *,
     trusted: Sequence[PublicKey] = (),
-    levels: Collection[Level] = tuple(Level),
+    levels: Collection[Level] = OFFLINE,
     name: str = "",
 ) -> Verification:
     """Verify an archive that lies in a folder; see ``verify``."""
