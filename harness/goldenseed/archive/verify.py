@@ -18,7 +18,8 @@ from goldenseed.archive.findings import (
     Verification,
 )
 from goldenseed.archive.judgement import check_judgement
-from goldenseed.archive.packed import unpacked
+from goldenseed.archive.layout import TAG_MANIFEST
+from goldenseed.archive.packed import SUFFIX, unpacked
 from goldenseed.archive.structure import check_fixity, check_structure, read_manifests
 from goldenseed.archive.tree import Tree, read_tree
 from goldenseed.core.errors import GoldenseedError
@@ -70,6 +71,13 @@ class Opened:
             for each in found.levels
         )
         return replace(found, levels=with_packing)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether ``path`` looks like an archive: a folder with its manifest, or a zip file."""
+    if path.is_dir():
+        return (path / TAG_MANIFEST).is_file()
+    return path.suffix == SUFFIX and path.is_file()
 
 
 @contextmanager

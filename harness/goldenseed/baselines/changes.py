@@ -39,6 +39,8 @@ class Outcome(StrEnum):
     """What was measured of the case was added."""
     TRACED = "traced"
     """Accepted already, but without a trace, which was added."""
+    ARCHIVED = "archived"
+    """Accepted already from this run, but not from its archive, whose digest was added."""
     UNCHANGED = "unchanged"
     """It already was so; nothing was written."""
 
@@ -59,14 +61,15 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
     The same pixels made from the same recipe are accepted already: then nothing changes, so that
     accepting a whole run again never drops the alternatives of a case nor who accepted it first.
     The same pixels from another recipe take the place of the old ones even if ``add``. A trace is
-    added to what was accepted without one. No image may be given that is rejected.
+    added to what was accepted without one, and the archive of the run to what was accepted from it.
+    No image may be given that is rejected.
 
     The images of the recipe that was accepted last come first: the first stands for the case where
     only one can.
     """
     known = next((old for old in baseline.accepted if _same(old, image)), None)
     if known is not None:
-        return _traced(baseline, known, image)
+        return _completed(baseline, known, image)
     kept = tuple(
         old for old in baseline.accepted if add and old.pixels_sha256 != image.pixels_sha256
     )
@@ -126,13 +129,21 @@ def rejected(baseline: ProfileBaseline, image: RejectedImage) -> Change:
     )
 
 
-def _traced(baseline: ProfileBaseline, known: AcceptedImage, image: AcceptedImage) -> Change:
-    if known.trace_sha256 is not None or image.trace_sha256 is None:
-        return Change(baseline, Outcome.UNCHANGED)
-    update = {"trace_sha256": image.trace_sha256, "stages_sha256": image.stages_sha256}
-    traced = known.model_copy(update=update)
-    accepted = tuple(traced if old is known else old for old in baseline.accepted)
-    return Change(baseline.model_copy(update={"accepted": accepted}), Outcome.TRACED)
+def _completed(baseline: ProfileBaseline, known: AcceptedImage, image: AcceptedImage) -> Change:
+    """Add to what is accepted already what ``image`` knows and it does not."""
+    update: dict[str, str | None] = {}
+    outcome = Outcome.UNCHANGED
+    if known.archive_sha256 is None and image.archive_sha256 and known.run_id == image.run_id:
+        update["archive_sha256"] = image.archive_sha256
+        outcome = Outcome.ARCHIVED
+    if known.trace_sha256 is None and image.trace_sha256 is not None:
+        update |= {"trace_sha256": image.trace_sha256, "stages_sha256": image.stages_sha256}
+        outcome = Outcome.TRACED
+    if not update:
+        return Change(baseline, outcome)
+    completed = known.model_copy(update=update)
+    accepted = tuple(completed if old is known else old for old in baseline.accepted)
+    return Change(baseline.model_copy(update={"accepted": accepted}), outcome)
 
 
 def _same(old: AcceptedImage, new: AcceptedImage) -> bool:
@@ -279,8 +290,9 @@ def entry_text(entry: BaselineEntry) -> bytes:
                 del profile[name]
         for image in profile["accepted"]:
             del image["file_sha256"]
-            if not image["elements"]:
-                del image["elements"]
+            for name in ("elements", "archive_sha256"):
+                if not image[name]:
+                    del image[name]
         for image in (*profile["rejected"], *profile.get("overruled", ())):
             if image["environment_sha256"] is None:
                 del image["environment_sha256"]

@@ -11,6 +11,7 @@ import typer
 from goldenseed.archive.findings import Level
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.archive_answer import Certificate, Statement, Trusted, answer, trusted_keys
+from goldenseed.cli.chain import chain
 from goldenseed.cli.common import AsJson, Baselines, Reports, Run, find_run
 from goldenseed.cli.output import say
 from goldenseed.cli.replay import replay
@@ -150,6 +151,7 @@ def verify(
 
 
 app.command("replay")(replay)
+app.command("chain")(chain)
 
 
 def _levels(text: str) -> tuple[Level, ...]:

@@ -71,6 +71,19 @@ def stored_evidence(run: RunRecord, folder: Path, case: CaseRecord) -> Evidence:
     )
 
 
+def decoded_evidence(run: RunRecord, folder: Path, case: CaseRecord) -> Evidence:
+    """Describe it likewise, and decode its pictures and tensors at once, which verifies them.
+
+    Raises GoldenseedError where one of them is not what the record says.
+    """
+    evidence = stored_evidence(run, folder, case)
+    for each in evidence.elements:
+        each.read()
+    if not evidence.elements:
+        evidence.image  # noqa: B018 - it is there or raises
+    return evidence
+
+
 def _elements(run: RunRecord, folder: Path, case: CaseRecord) -> tuple[Element, ...]:
     found = sequence_sha256((each.name, each.sha256) for each in case.elements)
     if case.elements and found != case.pixels_sha256:
