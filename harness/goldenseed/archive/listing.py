@@ -80,7 +80,7 @@ def _extracted(path: Path, target: Path) -> bool:
 
 def _listed(path: Path, root: Path, trusted: Sequence[PublicKey]) -> Listed:
     try:
-        return Listed(path, load_run(root / layout.RUN), _signer(root, trusted))
+        return Listed(path, load_run(root / layout.RUN, results_only=True), _signer(root, trusted))
     except GoldenseedError as error:
         return Listed(path, None, "", f"cannot be read: {error.what}")
 
