@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from goldenseed.archive import layout
 from goldenseed.archive.findings import Finding, Level, LevelResult, Status, Verification
-from goldenseed.archive.project import model_places, put_up, read_models, read_project
+from goldenseed.archive.given_models import link_models, other_files
+from goldenseed.archive.project import put_up, read_project
 from goldenseed.archive.tree import read_tree
 from goldenseed.core.changes import changed
 from goldenseed.core.errors import GoldenseedError
@@ -158,8 +158,8 @@ class _Replaying:
         known = {(place, case.id): case for place, suite in by_place for case in suite.cases}
         cases = [known[each.path, each.id] for each in wanted if (each.path, each.id) in known]
         _check(cases, code_is_trusted=code_is_trusted)
-        _link(self._project, _found_models(self._project, cases, self.root, self.how.models))
-        return [*_other_files(self.run, wanted, known)]
+        link_models(self._project, self.root, cases, self.how.models)
+        return [*other_files(self.run, wanted, known)]
 
     def _made(self, wanted: Sequence[CaseRecord]) -> StoredRun:
         """Run pytest over the cases, hermetically; return its run."""
@@ -218,81 +218,6 @@ def _check(cases: Iterable[Case], *, code_is_trusted: bool) -> None:
                 fix="pip install 'pytest-goldenseed[diffusers]'; `goldenseed archive verify` needs "
                 "neither",
             )
-
-
-def _found_models(
-    project: Path, cases: Iterable[Case], root: Path, given: Sequence[Path]
-) -> dict[str, Path]:
-    """Find what lies at each place of a model in the folders that were given."""
-    places = model_places(project, (case.model for case in cases))
-    files = read_models(root)
-    kept = {
-        name.removeprefix(f"{layout.PROJECT}/") for name in read_tree(root / layout.PROJECT).files
-    }
-    found = {}
-    for place in places:
-        inner = [each for each in (*files, *kept) if each == place or each.startswith(f"{place}/")]
-        names = sorted({each.removeprefix(place).strip("/") for each in inner})
-        candidates = [each / place for each in given]
-        candidates += [each for each in given if each.name == Path(place).name]
-        candidates += given if len(places) == 1 else ()
-        there = [each for each in candidates if each.exists()]
-        whole = next((e for e in there if all((e / name).is_file() for name in names)), None)
-        if whole is None:
-            raise _absent(place, names, there, given)
-        found[place] = whole.absolute()
-    return found
-
-
-def _absent(
-    place: str, names: Sequence[str], there: Sequence[Path], given: Sequence[Path]
-) -> GoldenseedError:
-    if there:
-        missing = [name for name in names if not (there[0] / name).is_file()]
-        return GoldenseedError(
-            f"is not the archived {place}: it has no {first_of(missing, _LISTED)}",
-            path=there[0],
-            fix="name the folder of the archived model",
-        )
-    where = f"which is in none of {', '.join(map(str, given))}" if given else "which is needed"
-    return GoldenseedError(
-        f"the run was made with {place}, {where}",
-        fix=f"name it with --model; or a folder in which {place} lies, as it did below pytest's "
-        "root",
-    )
-
-
-def _link(project: Path, models: Mapping[str, Path]) -> None:
-    """Put each model at its place, where empty files stand for it."""
-    for place, source in models.items():
-        target = project / place
-        if target.is_dir():
-            shutil.rmtree(target)
-        else:
-            target.unlink(missing_ok=True)
-        target.symlink_to(source, target_is_directory=source.is_dir())
-
-
-def _other_files(
-    run: RunRecord, wanted: Sequence[CaseRecord], known: Mapping[tuple[str, str], Case]
-) -> Iterator[Finding]:
-    """Name each file of the models given that is not the archived one, before anything is made."""
-    from goldenseed.backends.diffusers.description import read_model_files
-    from goldenseed.environment.file_digests import FileDigests
-
-    digests, told = FileDigests(), set()
-    for record in wanted:
-        case = known.get((record.path, record.id))
-        if case is None or case.model.backend != DIFFUSERS or case.model.factory is not None:
-            continue
-        archived = run.environment_of(record)
-        for key, digest in read_model_files(case, digests).items():
-            _, colon, name = key.partition("_file.")
-            if not colon or key not in archived or archived[key] == digest or key in told:
-                continue
-            told.add(key)
-            what = f"is not the archived file: {changed('SHA-256', archived[key], digest)}"
-            yield Finding("model_differs", name, what)
 
 
 def _left(left: Sequence[CaseRecord], tests: Sequence[CaseRecord]) -> Iterator[str]:
