@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from goldenseed.reporting.words import outcome, suites_of
+from goldenseed.runs.record import RunRecord
+
 
 class Level(IntEnum):
     """What is verified, in this order."""
@@ -75,6 +78,25 @@ class LevelResult:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSaid:
+    """What a record says of its run; level 4 says whether that follows from the images."""
+
+    run_id: str
+    outcome: str
+    """``6 of 32 cases fail (26 identical, 6 drift)``"""
+    made: str
+    """Day, profile and suites."""
+
+    @classmethod
+    def of(cls, run: RunRecord) -> RunSaid:
+        """Take it from the record."""
+        counts = ", ".join(f"{count:,} {verdict.value}" for verdict, count in run.counts().items())
+        suites = ", ".join(suites_of(run)) or "no suite"
+        made = f"{run.started:%Y-%m-%d}, {run.profile or 'no profile'}, {suites}"
+        return cls(run.run_id, f"{outcome(run)}{f' ({counts})' if counts else ''}", made)
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """All that verifying one archive found."""
 
@@ -83,7 +105,8 @@ class Verification:
     digest: str | None
     """The SHA-256 of its ``tagmanifest-sha256.txt``, which stands for all of it; None without."""
     levels: tuple[LevelResult, ...]
-    run_id: str | None = None
+    run: RunSaid | None = None
+    """What its record says of itself; None where that could not be read, or was not asked for."""
     signers: tuple[str, ...] = ()
     """The fingerprints of the trusted keys that signed it."""
 

@@ -14,6 +14,7 @@ from goldenseed.archive.findings import (
     Finding,
     Level,
     LevelResult,
+    RunSaid,
     Status,
     Verification,
 )
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from goldenseed.archive.keys import PublicKey
+    from goldenseed.runs.record import RunRecord
 
 _UNSAFE = "the archive holds what must not be followed or opened: see level 1"
 
@@ -106,7 +108,7 @@ def verify_folder(
     tree = read_tree(folder)
     manifests = read_manifests(folder, tree)
     signers: tuple[str, ...] = ()
-    run_id: list[str] = []
+    runs: list[RunRecord] = []
 
     def signature() -> LevelResult:
         nonlocal signers
@@ -119,12 +121,13 @@ def verify_folder(
         Level.STRUCTURE: lambda: check_structure(folder, tree, manifests),
         Level.FIXITY: lambda: check_fixity(folder, tree, manifests),
         Level.SIGNATURE: signature,
-        Level.JUDGEMENT: lambda: check_judgement(folder, tree, run_id.append),
+        Level.JUDGEMENT: lambda: check_judgement(folder, tree, runs.append),
     }
     results = tuple(
         _checked(level, check, tree) for level, check in checks.items() if level in levels
     )
-    return Verification(name, manifests.digest, results, next(iter(run_id), None), signers)
+    said = next(map(RunSaid.of, runs), None)
+    return Verification(name, manifests.digest, results, said, signers)
 
 
 def _checked(level: Level, check: Callable[[], LevelResult], tree: Tree) -> LevelResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,7 +78,7 @@ def answer(
         for line in verification_lines(found):
             say(visible(line, lines=False))
     if certificate is not None:
-        write_atomically(certificate, certificate_html(found).encode())
+        write_atomically(certificate, certificate_html(found, datetime.now(UTC).date()).encode())
         say(f"certificate  {certificate}", err=as_json)
     if statement is not None:
         write_atomically(statement, verification_statement(found))
