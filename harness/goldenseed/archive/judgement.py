@@ -66,7 +66,7 @@ def check_judgement(root: Path, tree: Tree, tell_run: Callable[[RunRecord], obje
         archived = _read(root, tree, Path(made) / "project")
         tell_run(archived.run)
         other = _other_release(archived)
-        rejudging = Rejudging(archived.run, archived.folder, archived.store, Path(made) / "run")
+        rejudging = Rejudging(archived.run, archived.folder, archived.store)
         findings = [
             *_payload(archived, tree),
             *check_kept_files(root, tree),

@@ -238,7 +238,7 @@ class Pictures:
         """
         if self._folder is None:
             return None
-        place = f"images/{sha256}{suffix_of(kind_of(image)[1])}"
+        place = _place(image, sha256)
         if not (self._folder / place).exists():
             data = self._encoded(image, sha256)
             write_atomically(self._folder / place, data, durable=False)
@@ -272,3 +272,18 @@ class Pictures:
                 self._taken.add(sha256)
                 return data
         return encoded(image)
+
+
+class NamedPictures(Pictures):
+    """Says where ``Pictures`` would keep each, and writes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+
+    def keep(self, image: Content, sha256: str) -> str:
+        """Return the picture's place."""
+        return _place(image, sha256)
+
+
+def _place(image: Content, sha256: str) -> str:
+    return f"images/{sha256}{suffix_of(kind_of(image)[1])}"
