@@ -60,9 +60,8 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
 
     The same pixels made from the same recipe are accepted already: then nothing changes, so that
     accepting a whole run again never drops the alternatives of a case nor who accepted it first.
-    The same pixels from another recipe take the place of the old ones even if ``add``. A trace is
-    added to what was accepted without one, and the archive of the run to what was accepted from it.
-    No image may be given that is rejected.
+    The same pixels from another recipe take the place of the old ones even if ``add``. A trace that
+    was lacking is added, and the archive of the run. No image may be given that is rejected.
 
     The images of the recipe that was accepted last come first: the first stands for the case where
     only one can.
@@ -134,13 +133,10 @@ def _completed(baseline: ProfileBaseline, known: AcceptedImage, image: AcceptedI
     update: dict[str, str | None] = {}
     outcome = Outcome.UNCHANGED
     if known.archive_sha256 is None and image.archive_sha256 and known.run_id == image.run_id:
-        update["archive_sha256"] = image.archive_sha256
-        outcome = Outcome.ARCHIVED
+        update, outcome = {"archive_sha256": image.archive_sha256}, Outcome.ARCHIVED
     if known.trace_sha256 is None and image.trace_sha256 is not None:
         update |= {"trace_sha256": image.trace_sha256, "stages_sha256": image.stages_sha256}
         outcome = Outcome.TRACED
-    if not update:
-        return Change(baseline, outcome)
     completed = known.model_copy(update=update)
     accepted = tuple(completed if old is known else old for old in baseline.accepted)
     return Change(baseline.model_copy(update={"accepted": accepted}), outcome)
@@ -232,7 +228,8 @@ def make_plan(
         rejections: Rejections = ()
         if isinstance(proposed, AcceptedImage):
             rejections = rejections_of(before, candidate.pixels_sha256)
-            entry = overruled(before, rejections, _signature(proposed))
+            by = Signature(proposed.accepted_by, proposed.reason, proposed.accepted_at)
+            entry = overruled(before, rejections, by)
         result = change(entry.profiles.get(candidate.profile, ProfileBaseline()), proposed)
         profiles = {**entry.profiles, candidate.profile: result.baseline}
         entries[path] = entry.model_copy(update={"profiles": profiles})
@@ -250,10 +247,6 @@ def make_plan(
             changed[path] = None
     # Written here already: this refuses what no UTF-8 file can hold, or nobody would read.
     return Plan(tuple(steps), {path: entry_text(entries[path]) for path in changed})
-
-
-def _signature(image: AcceptedImage) -> Signature:
-    return Signature(image.accepted_by, image.reason, image.accepted_at)
 
 
 def decided(
