@@ -159,6 +159,7 @@ def accepted_image(candidate: Candidate, signature: Signature) -> AcceptedImage:
         reason=signature.reason,
         trace_sha256=trace_sha256,
         stages_sha256=of_stages,
+        archive_sha256=candidate.archive_sha256,
     )
 
 
