@@ -13,12 +13,11 @@ from PIL import Image
 
 from goldenseed.reporting import case_anchor, write_report
 from goldenseed.reporting.html import _SCRIPTS
-from goldenseed.reporting.html import render as page_of
 from goldenseed.reporting.view import run_view
 from goldenseed.runs.parts import Block, VerbRecord
 from goldenseed.runs.record import RunRecord
 from goldenseed.verdict.model import Reason
-from tests.unit.reporting.recorded import HOSTILE_PROMPTS, case, run, stored
+from tests.unit.reporting.recorded import HOSTILE_PROMPTS, case, page_of, run, stored
 
 BASELINE = case("drift").model_dump()["baseline"]
 
