@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from importlib import resources
 from itertools import islice
@@ -15,7 +15,7 @@ from goldenseed.core.files import write_atomically
 from goldenseed.reporting.diagnosis import stage_limits
 from goldenseed.reporting.links import Picture
 from goldenseed.reporting.numbers import content_in_words, seconds
-from goldenseed.reporting.page_data import environment_changes, flat
+from goldenseed.reporting.page_data import by_count, environment_changes, flat
 from goldenseed.reporting.page_parts import PIXELS_BYTES, Parts, data_uri, parts_of
 from goldenseed.reporting.plots import Plot, course_of, courses_of_suites, stage_plot
 from goldenseed.reporting.view import Block, CaseView, RunView
@@ -67,6 +67,7 @@ def _render(run: RunView, parts: Parts, embedded: Path | None) -> str:
         record=run.record,
         suites=suites_of(run.record),
         shares=list(_shares(run)),
+        quarantined=[each for each in cases if each.record.quarantine],
         changes=environment_changes([case.record for case in cases if case.loud]),
         notes=run.notes,
         found=[*(lock.block for lock in run.locks), *_said(run)],
@@ -115,12 +116,8 @@ def _said(run: RunView) -> Iterator[Block]:
         yield Block(
             sentences=(f"{total} of other packages while images were made",),
             columns=("times", "warning"),
-            rows=tuple((f"{count:,}", kind) for count, kind in _by_count(warned)),
+            rows=tuple((f"{count:,}", kind) for count, kind in by_count(warned)),
         )
-
-
-def _by_count(counts: Mapping[str, int]) -> list[tuple[int, str]]:
-    return sorted(((count, kind) for kind, count in counts.items()), reverse=True)
 
 
 def _shares(run: RunView) -> Iterator[tuple[str, float, float]]:
@@ -147,6 +144,7 @@ def _template() -> Template:
     )
     environment.filters |= {
         "begin": capitalised,
+        "by_count": by_count,
         "content": content_in_words,
         "count": count_of,
         "fields": lambda document: sorted(flat(document)),
