@@ -36,18 +36,8 @@ def entries(project: Project) -> set[str]:
     }
 
 
-def test_a_renamed_case_is_moved_and_one_that_is_gone_is_pruned(project: Project):
-    project.accept_all()
-    project.edit("id: red-apple", "id: crimson")
-    project.edit("seeds: [1, 2]", "seeds: [1]")
-    result = project.run("--golden-unreferenced=fail")
-    result.assert_outcomes(passed=2, failed=1)
-    said = result.stdout.str()
-    assert "tiny::red-apple[seed=1] → tiny::crimson[seed=1]; to move these: goldenseed" in said
-    assert "1 baselines belong to no case: red-apple[seed=2]" in said
-    refused = project.command("prune")
-    assert refused.returncode == ExitCode.REFUSED
-    assert "1 of its cases failed, tiny::crimson[seed=1] among them" in refused.stderr
+def move_and_commit(project: Project) -> None:
+    """Move what was recognised; it is tried, committed, and the history goes on."""
     renamed = "tiny::red-apple[seed=1] → tiny::crimson[seed=1]"
     pending = project.command("pending").stdout
     assert f"1 case has baselines of the same recipe under another name: {renamed}\n" in pending
@@ -76,6 +66,21 @@ def test_a_renamed_case_is_moved_and_one_that_is_gone_is_pruned(project: Project
     (series,) = told["series"]
     assert len(series["points"]) == 2
     assert project.command("history", "red-apple[seed=1]").returncode == ExitCode.REFUSED
+
+
+def test_a_renamed_case_is_moved_and_one_that_is_gone_is_pruned(project: Project):
+    project.accept_all()
+    project.edit("id: red-apple", "id: crimson")
+    project.edit("seeds: [1, 2]", "seeds: [1]")
+    result = project.run("--golden-unreferenced=fail")
+    result.assert_outcomes(passed=2, failed=1)
+    said = result.stdout.str()
+    assert "tiny::red-apple[seed=1] → tiny::crimson[seed=1]; to move these: goldenseed" in said
+    assert "1 baselines belong to no case: red-apple[seed=2]" in said
+    refused = project.command("prune")
+    assert refused.returncode == ExitCode.REFUSED
+    assert "1 of its cases failed, tiny::crimson[seed=1] among them" in refused.stderr
+    move_and_commit(project)
     project.run().assert_outcomes(passed=3)
     assert set(project.verdicts().values()) == {"identical"}
     shown = project.command("show", "crimson").stdout

@@ -146,7 +146,9 @@ def _ask(
             f"nothing that was measured is called {min(lost)!r}", fix=f"there is {named}"
         )
     measures = wanted.metrics or (sorted(known) if whole and closely else [DEFAULT_MEASURE])
-    return read, pasts_of(history, found, measures, since=wanted.since, closely=closely)
+    return read, pasts_of(
+        history, found, measures, since=wanted.since, closely=closely, levels=closely
+    )
 
 
 def _nothing(there: Sequence[Series], reports: Path) -> GoldenseedError:

@@ -38,10 +38,10 @@ def creeps_of(values: Sequence[float], steps: Sequence[int] = ()) -> tuple[Creep
     """Find a creep at the end of each level of ``values``, which ``steps`` part from each other.
 
     Of stretches that end where the level does, the one with the clearest trend is taken, if that is
-    ``SIGMAS`` beyond chance by the Mann-Kendall test (H. B. Mann, Econometrica 13 (1945), 245; M. G.
-    Kendall, Rank Correlation Methods, 1948), with its variance corrected for numbers that hang
-    together (K. H. Hamed and A. R. Rao, J. Hydrology 204 (1998), 182), and if the numbers move by
-    ``SHARE`` along it (slope: P. K. Sen, J. Am. Stat. Assoc. 63 (1968), 1379).
+    ``SIGMAS`` beyond chance by the Mann-Kendall test (H. B. Mann, Econometrica 13 (1945), 245;
+    M. G. Kendall, Rank Correlation Methods, 1948), with its variance corrected for numbers that
+    hang together (K. H. Hamed and A. R. Rao, J. Hydrology 204 (1998), 182), and if the numbers move
+    by ``SHARE`` along it (slope: P. K. Sen, J. Am. Stat. Assoc. 63 (1968), 1379).
     """
     found = (_at_the_end(values, *level) for level in pairwise((0, *steps, len(values))))
     return tuple(each for each in found if each is not None)
@@ -76,12 +76,14 @@ def trend(values: Sequence[float]) -> float:
     """Return by how many standard deviations the values rise more often than chance has it.
 
     Kendall's S over its deviation, ties and correlation taken into account; negative if they fall.
+    Values that never go back, as no noise does for long, have a trend and nothing else in common.
     """
     n = len(values)
     s = sum((b > a) - (b < a) for a, b in combinations(values, 2))
     ties = (len(list(alike)) for _, alike in groupby(sorted(values)))
-    variance = n * (n - 1) * (2 * n + 5) - sum(t * (t - 1) * (2 * t + 5) for t in ties)
-    variance *= _hang_together(values) / 18
+    pure = n * (n - 1) * (2 * n + 5) - sum(t * (t - 1) * (2 * t + 5) for t in ties)
+    back = any(s * (b - a) < 0 for a, b in pairwise(values))
+    variance = pure / 18 * (_hang_together(values) if back else 1)
     return (s - math.copysign(1, s)) / math.sqrt(variance) if s and variance > 0 else 0.0
 
 

@@ -153,6 +153,8 @@ def change_in_words(change: Change, *, commits: bool = True) -> str:
         level = (
             f" {value_in_words(change.of, change.old)} → {value_in_words(change.of, change.new)}"
         )
+    if change.certainty is Certainty.CREEPING:
+        return f"{change.of}{level}, creeping over {count_of(change.runs, 'run')} from here on"
     parts = ["the recipe"] if change.recipe else []
     if change.differences is None:
         parts.append("where it was made is not on record")
