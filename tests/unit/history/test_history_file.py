@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import shutil
 import sqlite3
@@ -317,3 +318,11 @@ def test_a_case_that_was_renamed_twice_has_all_its_points(reports: Path):
 def test_without_a_history_a_rename_begins_none(reports: Path):
     assert follow(reports, [(("shapes", "a"), ("shapes", "b"), START)]) is None
     assert not (reports / FILE).exists()
+
+
+def test_a_stage_whose_distance_is_no_number_damages_nothing(reports: Path):
+    for day, far in enumerate((1e-7, math.nan, math.inf)):
+        assert remember(run_on(day, made(f"{day}", mean=0.25, steps=(far,))), reports) is None
+    (found,) = asked(reports, "denoising_step[0]", "mean_difference")
+    assert [each.value("denoising_step[0]") for each in found.points] == [1e-7, None, None]
+    assert [each.value("mean_difference") for each in found.points] == [0.25] * 3
