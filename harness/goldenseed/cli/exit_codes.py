@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
 FOUND: Mapping[str, str] = {
     "accept": "",
     "archive": "",
+    "bisect": "the two sides make different images",
     "calibrate": "",
     "compare": "a pair is beyond a gate, incomparable or incomplete",
     "diff": "a case moved beyond the tolerance, could not be compared, or only one run has it",

@@ -20,6 +20,7 @@ from goldenseed.core.errors import GoldenseedError
 VERBS: Final[Mapping[str, str]] = {
     "accept": "accept:accept",
     "archive": "archive:app",
+    "bisect": "bisect:bisect",
     "calibrate": "calibrate:calibrate",
     "compare": "compare:compare",
     "diff": "diff:diff",
