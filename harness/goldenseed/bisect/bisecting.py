@@ -129,8 +129,7 @@ class Bisecting:
 
     def _forced(self, good: Tried, bad: Tried) -> Mapping[str, frozenset[str]]:
         demands = [
-            read_demands(self.trials.environments.of(each.packages).folders)
-            for each in (good, bad)
+            read_demands(self.trials.environments.of(each.packages).folders) for each in (good, bad)
         ]
         sides = Sides(good.packages, bad.packages, *demands)
         return {**{name: frozenset() for name in self.trials.changes}, **sides.forced()}

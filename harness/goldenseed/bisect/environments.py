@@ -32,7 +32,7 @@ _FULL = ("No space left", "os error 28", "Disk quota")
 
 def environments_folder() -> Path:
     """Return where environments are kept, beside the digests of model files."""
-    return cache_folder() / "environments"
+    return cache_folder().with_name("environments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,5 +186,7 @@ def _fix(problem: str) -> str:
     if any(word in problem for word in _FULL):
         return "make room: all environments but those in use are removed already"
     if "build" in problem.lower():
-        return "a package has no wheel for this Python: install its compiler, or pin another release"
+        return (
+            "a package has no wheel for this Python: install its compiler, or pin another release"
+        )
     return "see that the index has these files, or name a folder with --find-links"

@@ -19,6 +19,8 @@ from goldenseed.tools.probe.change import UNCHANGED
 from goldenseed.tools.probe.child import Job
 
 _MESSAGE_LINES = 4
+_NOT_HANDED_ON = dict.fromkeys(("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"))
+"""What would bring other packages in, and keep what Python compiles from being there next time."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Maker:
                 parent=os.getpid(),
             )
             surroundings: dict[str, str] = {**os.environ, **place.variables}
-            for name, value in {**variables, "PYTHONPATH": None, "PYTHONHOME": None}.items():
+            for name, value in {**variables, **_NOT_HANDED_ON}.items():
                 surroundings.pop(name, None)
                 if value is not None:
                     surroundings[name] = value

@@ -84,11 +84,9 @@ def find(atoms: Atoms, attempt: Try) -> Found:
             base = atoms.closed(_joined(culprits))
             if culprits and attempt(base) is Outcome.AFTER:
                 break
-            low, high = _shortest(atoms, line, base, attempt)
-            if high - low > 1 or high == 0:
-                why = "what lies between them cannot be tried"
-                if high == 0:
-                    why = "the changes found so far do not do it, and no others are left"
+            low, high, why = _shortest(atoms, line, base, attempt)
+            if high - low != 1:
+                why = why or "the changes found so far do not do it, and no others are left"
                 return Found(tuple(culprits), suspects=tuple(line[low:high]), reason=why)
             culprits.append(line[high - 1])
             line = line[: high - 1]
@@ -103,21 +101,24 @@ def _joined(groups: Iterable[frozenset[str]]) -> frozenset[str]:
 
 def _shortest(
     atoms: Atoms, line: Sequence[frozenset[str]], base: Changes, attempt: Try
-) -> tuple[int, int]:
+) -> tuple[int, int, str | None]:
     """Return how long a prefix does not make it bad, and the shortest known that does.
 
-    They are neighbours unless what lies between them cannot be tried.
+    They are neighbours unless no prefix between them could be tried, for the reason that is third.
     """
     low, high, mute = 0, len(line), set[int]()
     while True:
         between = [k for k in range(low + 1, high) if k not in mute]
         if not between:
-            return low, high
+            return low, high, "what lies between them cannot be tried"
         weights = [atoms.weight(group) for group in line[low:high]]
         half = sum(weights) / 2
         # Ties go to the shorter prefix: fewer changes resolve more easily.
         chosen = min(between, key=lambda k: (abs(sum(weights[: k - low]) - half), k))
-        outcome = attempt(base | atoms.closed(_joined(line[:chosen])))
+        try:
+            outcome = attempt(base | atoms.closed(_joined(line[:chosen])))
+        except OutOfBudget as over:
+            return low, high, str(over)
         if outcome is Outcome.AFTER:
             high = chosen
         elif outcome.tells:
