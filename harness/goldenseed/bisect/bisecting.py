@@ -103,8 +103,9 @@ class Bisecting:
         except OutOfBudget as over:
             raise GoldenseedError(f"both sides are needed: {over}", fix="allow two more") from None
         sides = [trials.attempt(frozenset()), trials.attempt(everything)]
-        good, bad = (_made(each, side) for each, side in zip(sides, ("good", "bad"), strict=True))
-        trials.reference = good
+        for each, side in zip(sides, ("good", "bad"), strict=True):
+            _check_made(each, side)
+        trials.reference = sides[0].run
         tried = trials.judge(sides[1])
         if tried.comparison is None:
             raise GoldenseedError("the two sides have no case in common")
@@ -169,7 +170,8 @@ class Bisecting:
         return self.trials.attempt(changes).outcome(case)
 
 
-def _made(tried: Tried, side: str) -> StoredRun:
+def _check_made(tried: Tried, side: str) -> None:
+    """Refuse to go on where a side has no images to hold others against."""
     if tried.run is None:
         raise GoldenseedError(
             f"the {side} side cannot make the images: {tried.failed}",
@@ -181,7 +183,6 @@ def _made(tried: Tried, side: str) -> StoredRun:
             f"the {side} side cannot make {broken.id}: {broken.error}",
             fix="name other cases with --case, or another side",
         )
-    return tried.run
 
 
 def _digests(run: StoredRun | None) -> dict[str, str | None]:
@@ -196,8 +197,8 @@ def _notes(trials: Trials, good: Tried, bad: Tried) -> list[str]:
         other = [case for case, pixels in side.expected.items() if made.get(case, pixels) != pixels]
         if other:
             notes.append(
-                f"rebuilt, {side.name} makes other images than it has on record of {', '.join(other)}: "
-                "something besides packages and variables is another one too "
+                f"rebuilt, {side.name} makes other images of {', '.join(other)} than it has on "
+                "record: something besides packages and variables is another one too "
                 "(goldenseed diff names what)"
             )
     return notes

@@ -1,9 +1,9 @@
 """Environments made of packages that are unpacked once, the oldest removed where room is needed.
 
-Each package lies in a folder of its own, hard-linked by uv from its cache, and an environment is an
-interpreter that is told which of these folders to look into. So a swap of one package costs nothing,
-and what Python compiles of a package is there for the next environment: importing diffusers and
-transformers for the first time takes ten times as long as building their environment.
+Each package lies in a folder of its own, hard-linked by uv from its cache, and an environment is
+an interpreter that is told which of these folders to look into. So a swap of one package costs
+nothing, and what Python compiles of a package is there for the next environment: importing diffusers
+and transformers for the first time takes longer than building their environment.
 """
 
 from __future__ import annotations

@@ -31,13 +31,15 @@ class Package:
 
     @property
     def requirement(self) -> str:
-        """The line of a requirements file that installs it."""
-        return f"{self.name} @ {self.url}" if self.url else f"{self.name}=={self.version}"
+        """The line of a requirements file that installs these very files."""
+        if self.url:
+            return f"{self.name} @ {self.url}"
+        return " ".join((self.pin, *(f"--hash=sha256:{each}" for each in self.sha256)))
 
     @property
-    def shown(self) -> str:
-        """Its version for people; one of the same name and version has other files."""
-        return self.version
+    def pin(self) -> str:
+        """The release alone, for people and for a resolver."""
+        return f"{self.name}=={self.version}"
 
     def is_same(self, other: Package | None) -> bool:
         """Whether both are the same release with, as far as is known, the same files."""
@@ -73,11 +75,6 @@ class Packages:
             name: [each.version, each.url or "", *each.sha256] for name, each in self.each.items()
         }
         return json_sha256({"python": self.python or "", "packages": entries})
-
-    @property
-    def requirements(self) -> str:
-        """A requirements file that installs them, to be read without their dependencies."""
-        return "".join(f"{each.requirement}\n" for each in self.each.values())
 
     def differing(self, other: Packages) -> tuple[str, ...]:
         """Name what is another release or is only in one of the two, sorted."""

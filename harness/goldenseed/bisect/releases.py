@@ -35,13 +35,14 @@ def first_bad_release(
             old, new = good.each.get(name), bad.each.get(name)
             if old and new and not (old.url or new.url):
                 base = good.mixed(bad, changed - {name})
-                yield _narrowed(trials, resolver, case, base, old, new)
+                yield _narrowed(trials, resolver, case, base, (old, new))
 
 
 def _narrowed(
-    trials: Trials, resolver: Resolver, case: str, base: Packages, old: Package, new: Package
+    trials: Trials, resolver: Resolver, case: str, base: Packages, ends: tuple[Package, Package]
 ) -> Released:
-    """Halve the releases between ``old`` and ``new``; the other packages stay where they can."""
+    """Halve the releases between the ``ends``; the other packages stay where they can."""
+    old, new = ends
     name = old.name
     between = releases_between(resolver, name, old.version, new.version)
     low, high, mute = -1, len(between), set[int]()

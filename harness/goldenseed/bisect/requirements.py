@@ -10,7 +10,7 @@ from pathlib import Path
 from goldenseed.bisect.packages import Packages, normalised
 
 Demands = Mapping[str, tuple[tuple[str, str], ...]]
-"""Of each package: the packages it needs, each with the versions that will do (``>=0.22,<0.23``)."""
+"""Of each package: those it needs, each with the versions that will do (``>=0.22,<0.23``)."""
 
 
 def read_demands(folders: Iterable[Path]) -> Demands:
@@ -61,7 +61,7 @@ class Sides:
 
     @staticmethod
     def _demanded(own: Packages, other: Packages, demands: Demands) -> Iterator[tuple[str, str]]:
-        """Yield a package of ``own`` with one it needs that ``other``'s version does not satisfy."""
+        """Yield a package of ``own`` with one it needs whose version of ``other`` will not do."""
         for name, needs in demands.items():
             for needed, versions in needs:
                 if fits(versions, own.version(needed)) and not fits(

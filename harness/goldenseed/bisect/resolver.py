@@ -48,14 +48,13 @@ class Uv:
 
     binary: str
     index: Index
-    links: tuple[str, ...] = ()
-    """More places with files: those that requirements files name."""
+    options: tuple[str, ...] = ()
+    """What requirements files say of indexes."""
     timeout_seconds: float = 900.0
 
     def pip(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``uv pip VERB`` with the indexes; does not raise for its exit code."""
-        links = [part for link in self.links for part in ("--find-links", link)]
-        return self.run("pip", verb, *self.index.options, *links, *arguments)
+        return self.run("pip", verb, *self.index.options, *self.options, *arguments)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run uv, which downloads no interpreter."""

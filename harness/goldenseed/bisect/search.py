@@ -1,10 +1,11 @@
 """The search for the changes that move an image: pure, whatever it is that tries them.
 
-Changes are laid out in one line, the most suspicious first. A prefix of the line is tried, chosen so
-that the suspicion before and after it is alike; as soon as the shortest prefix is known that makes the
-image the bad one, its last change is to blame (Zeller and Hildebrandt, "Simplifying and Isolating
-Failure-Inducing Input", 2002, in the form of Junker's QuickXplain, 2004). If that change alone does
-not do it, the others it needs are looked for among those before it, in the same way.
+Changes are laid out in one line, the most suspicious first. A prefix of the line is tried, chosen
+so that the suspicion before and after its end is alike; once the shortest prefix is known that
+makes the image the bad one, its last change is to blame. If that change alone does not do it, the
+others it needs are looked for among those before it, in the same way. That is delta debugging
+(Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002) by halves, as
+Junker's QuickXplain does it ("Preferred Explanations and Relaxations", 2004).
 """
 
 from __future__ import annotations

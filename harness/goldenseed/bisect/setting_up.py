@@ -14,7 +14,7 @@ from goldenseed.bisect.resolver import Resolver, Uv, find_uv
 from goldenseed.bisect.shared import TORCH, link_shared, shared_with_torch
 from goldenseed.bisect.sides import (
     Side,
-    links_of,
+    index_options,
     side_of_environment,
     side_of_file,
     side_of_freeze,
@@ -64,8 +64,8 @@ def set_up(
 
     """
     files = [Path(each) for each in (asked.good, asked.bad) if each and _is_requirements(each)]
-    links = tuple(dict.fromkeys(link for file in files for link in links_of(file)))
-    uv = Uv(find_uv(), pip_index(), links)
+    given = dict.fromkeys(index_options(file) for file in files)
+    uv = Uv(find_uv(), pip_index(), tuple(option for options in given for option in options))
     shared = shared_with_torch(torch=not asked.torch)
     excluded = () if asked.torch else TORCH
     resolver = Resolver(uv, excluded=excluded, builds=asked.builds)

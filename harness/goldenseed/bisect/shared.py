@@ -1,8 +1,8 @@
 """What all environments take from the running interpreter: torch and this package, by links.
 
-A folder of links is put behind an environment's own packages, so that what it has itself goes first.
-Nothing else of the running interpreter is seen: a package that is there by chance (peft, SciPy) would
-change what diffusers does.
+A folder of links is put behind an environment's own packages, so that what it has itself goes
+first. Nothing else of the running interpreter is seen: a package that is there by chance (peft,
+SciPy) would change what diffusers does.
 """
 
 from __future__ import annotations

@@ -17,7 +17,10 @@ from goldenseed.environment.machine import OPTIONAL_PACKAGES, PACKAGES, TOOLS, V
 from goldenseed.runs.record import RunRecord
 
 _PACKAGE = "package."
-_LINKS = re.compile(r"^\s*(?:--find-links|-f)[ =]+(\S+)")
+_INDEX_OPTION = re.compile(
+    r"^\s*(--find-links|-f|--index-url|-i|--extra-index-url|--no-index)(?:[ =]+(\S+))?\s*$"
+)
+_LONG = {"-f": "--find-links", "-i": "--default-index", "--index-url": "--default-index"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,14 @@ def side_of_file(path: Path, resolver: Resolver) -> Side:
     return Side(str(path), resolver.resolve([f"-r {path.absolute()}"]))
 
 
-def links_of(path: Path) -> tuple[str, ...]:
-    """Return where else a requirements file says that files lie, folders beside it absolute."""
-    found = map(_LINKS.match, path.read_text(encoding="utf-8", errors="replace").splitlines())
-    return tuple(_absolute(each[1], path.parent) for each in found if each)
+def index_options(path: Path) -> tuple[str, ...]:
+    """Return what a requirements file says of indexes as options of uv, folders absolute."""
+    found = map(_INDEX_OPTION.match, path.read_text("utf-8", errors="replace").splitlines())
+    options: list[str] = []
+    for each in filter(None, found):
+        name = _LONG.get(each[1], each[1])
+        options += [name] if each[2] is None else [name, _absolute(each[2], path.parent)]
+    return tuple(options)
 
 
 def _absolute(link: str, folder: Path) -> str:
@@ -52,7 +59,7 @@ def _absolute(link: str, folder: Path) -> str:
 
 
 def side_of_run(run: RunRecord, resolver: Resolver) -> Side:
-    """Rebuild the environment of a run from its list of packages, or from what else is on record."""
+    """Rebuild where a run was, by its list of packages or by what else is on record."""
     expected = {case.id: case.pixels_sha256 for case in run.cases if case.pixels_sha256}
     if run.freeze is None:
         side = side_of_environment(run.run_id, run.environment, resolver)
@@ -79,7 +86,7 @@ def side_of_environment(
         raise GoldenseedError(
             f"{name} names no package", fix="name a run, a lock or a requirements file"
         )
-    note = f"{name} lists {len(pins)} packages; what they need besides is taken as the index has it today"
+    note = f"{name} lists {len(pins)} packages; what they need besides is as the index has it today"
     return Side(name, resolver.resolve(pins), variables_of(environment), notes=(note,))
 
 
@@ -123,7 +130,8 @@ def _frozen(freeze: Freeze, resolver: Resolver) -> tuple[Packages, tuple[str, ..
 def _platform_notes(freeze: Freeze) -> Iterator[str]:
     here = read_freeze()
     if freeze.platform != here.platform:
-        yield f"frozen on {freeze.platform}, rebuilt on {here.platform}: the same releases, other files"
+        other = "the same releases, other files"
+        yield f"frozen on {freeze.platform}, rebuilt on {here.platform}: {other}"
     if _minor(freeze.python) != _minor(here.python):
         yield f"frozen with Python {freeze.python}, rebuilt with {here.python}"
     if freeze.local:

@@ -11,7 +11,7 @@ VARIABLE = "env."
 """How the names of changes begin that are environment variables."""
 _COMPUTES = frozenset({*PACKAGES, *OPTIONAL_PACKAGES})
 _ELSEWHERE = 0.05
-"""What a package counts that computes, but nothing at that stage: the record of stages may have gaps."""
+"""What a package counts that computes nothing at that stage: the record may have gaps."""
 _BYSTANDER = 0.2
 """What a package counts that takes no part in images, as far as is known."""
 

@@ -117,6 +117,7 @@ def _tell(tried: Tried) -> None:
     outcomes = ", ".join(dict.fromkeys(each.value for each in tried.outcomes.values()))
     came = tried.failed.splitlines()[-1] if tried.failed else outcomes or "made"
     say(
-        f"  {tried.name}: {came} ({tried.build_seconds:.1f} s to build, {tried.seconds:.1f} s in all)",
+        f"  {tried.name}: {came} "
+        f"({tried.build_seconds:.1f} s to build, {tried.seconds:.1f} s in all)",
         err=True,
     )

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Freeze(BaseModel):
-    """The whole list of packages of an environment: what rebuilds it where indexes keep releases."""
+    """All packages of an environment: what rebuilds it where an index keeps their releases."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

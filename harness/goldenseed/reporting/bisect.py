@@ -1,4 +1,4 @@
-"""Which change moved the images: the path taken and the culprits, for terminal, JSON and the page."""
+"""Which change moved the images: the path taken and the culprits, in words and as JSON."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def _answer_lines(found: Report, answer: Answer) -> Iterator[str]:
     yield from (f"  {line}" for line in _confirmation(answer.found))
     for each in answer.releases:
         if each.last_good != each.first_bad:
-            yield f"  it came with {each.package} {each.first_bad}; {each.last_good} is as before: read what {each.package} {each.first_bad} says of it"
+            yield f"  it came with {each.package} {each.first_bad}; {each.last_good} is as before"
+            yield f"  read what the release notes of {each.package} {each.first_bad} say of it"
         if each.untold:
             yield f"  {', '.join(each.untold)} could not be tried"
 
@@ -110,7 +111,8 @@ def change_in_words(good: Side, bad: Side, change: str) -> str:
 
 def _confirmation(search: Found) -> Iterator[str]:
     if search.confirmed:
-        yield "confirmed both ways: alone on the good side it is as after, without it the bad side is as before"
+        alone = "alone on the good side it is as after"
+        yield f"confirmed both ways: {alone}, and without it the bad side is as before"
     elif search.culprits and not search.suspects:
         alone = search.alone or "not tried"
         without = search.without or "not tried"
@@ -121,7 +123,8 @@ def _confirmation(search: Found) -> Iterator[str]:
 
 def _rest(found: Report) -> Iterator[str]:
     if found.flaky:
-        yield f"one environment makes different images of {first_of(found.flaky, _LISTED)}: nothing can be said of them"
+        flickering = first_of(found.flaky, _LISTED)
+        yield f"one environment makes different images of {flickering}: nothing is said of them"
     if found.unmoved:
         yield f"the same on both sides: {first_of(found.unmoved, _LISTED)}"
     yield from found.notes

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldenseed.bisect.atoms import Atoms
-from goldenseed.bisect.search import Found, OutOfBudget, Outcome, find
+from goldenseed.bisect.search import Found, Outcome, OutOfBudget, find
 
 MANY = 40
 """How many packages differ."""
@@ -67,7 +67,7 @@ def test_a_suspected_culprit_among_forty_takes_two_environments_beside_the_sides
 
 
 @pytest.mark.parametrize("culprit", ["p00", "p17", "p39"])
-def test_an_unsuspected_culprit_among_forty_is_found_in_twelve_environments(culprit):
+def test_an_unsuspected_culprit_among_forty_is_found_in_twelve_environments(culprit: str):
     simulated = Simulated({culprit})
     found = simulated.search(plain(MANY))
     assert found.culprits == (frozenset({culprit}),)
@@ -160,8 +160,11 @@ def test_a_spent_budget_leaves_what_is_known():
     assert len(found.suspects) < MANY
 
 
+Drawn = tuple[Atoms, frozenset[str]]
+
+
 @st.composite
-def atoms_and_culprits(draw: st.DrawFn) -> tuple[Atoms, frozenset[str]]:
+def atoms_and_culprits(draw: st.DrawFn) -> Drawn:
     count = draw(st.integers(1, 20))
     known = names(count)
     forced = {
@@ -175,7 +178,7 @@ def atoms_and_culprits(draw: st.DrawFn) -> tuple[Atoms, frozenset[str]]:
 
 @settings(max_examples=300, deadline=None)
 @given(atoms_and_culprits())
-def test_whatever_is_forced_along_a_smallest_sufficient_set_is_found(drawn):
+def test_whatever_is_forced_along_a_smallest_sufficient_set_is_found(drawn: Drawn):
     atoms, culprits = drawn
     found = Simulated(culprits).search(atoms)
     assert found.alone is Outcome.AFTER
@@ -189,7 +192,7 @@ def test_whatever_is_forced_along_a_smallest_sufficient_set_is_found(drawn):
 
 @settings(max_examples=200, deadline=None)
 @given(atoms_and_culprits())
-def test_the_line_of_changes_has_each_once_and_only_sets_that_can_be_tried(drawn):
+def test_the_line_of_changes_has_each_once_and_only_sets_that_can_be_tried(drawn: Drawn):
     atoms, _ = drawn
     line = atoms.order
     assert sorted(name for group in line for name in group) == sorted(atoms.forced)
