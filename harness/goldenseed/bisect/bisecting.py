@@ -71,14 +71,8 @@ class Bisecting:
             GoldenseedError: a side cannot be built, or cannot make the images.
 
         """
-        trials = self.trials
-        everything = frozenset(trials.changes)
-        if not everything:
-            raise GoldenseedError(
-                f"{trials.good.name} and {trials.bad.name} are the same packages and variables",
-                fix="name two sides that differ",
-            )
-        good, bad = self._ends(everything)
+        trials, everything = self.trials, frozenset(self.trials.changes)
+        good, bad = self.ends()
         flaky = self._flaky(good, bad)
         moved = [case for case, ends in trials.ends.items() if ends.moved and case not in flaky]
         unmoved = tuple(case for case, ends in trials.ends.items() if not ends.moved)
@@ -95,9 +89,14 @@ class Bisecting:
             notes=tuple(_notes(trials, good, bad)),
         )
 
-    def _ends(self, everything: Changes) -> tuple[Tried, Tried]:
-        """Make both sides' images, and remember how each case parts."""
-        trials = self.trials
+    def ends(self) -> tuple[Tried, Tried]:
+        """Make both sides' images, and remember how each case parts; errors as of ``report``."""
+        trials, everything = self.trials, frozenset(self.trials.changes)
+        if not everything:
+            raise GoldenseedError(
+                f"{trials.good.name} and {trials.bad.name} are the same packages and variables",
+                fix="name two sides that differ",
+            )
         try:
             trials.many([(frozenset(), None), (everything, None)])
         except OutOfBudget as over:

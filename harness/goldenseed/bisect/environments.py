@@ -2,8 +2,8 @@
 
 Each package lies in a folder of its own, hard-linked by uv from its cache, and an environment is
 an interpreter that is told which of these folders to look into. So a swap of one package costs
-nothing, and what Python compiles of a package is there for the next environment: importing diffusers
-and transformers for the first time takes longer than building their environment.
+nothing, and what Python compiles of a package is there for the next environment: to import
+diffusers and transformers for the first time takes longer than to build their environment.
 """
 
 from __future__ import annotations

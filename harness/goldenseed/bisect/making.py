@@ -63,28 +63,43 @@ class Maker:
                 device=place.device,
                 parent=os.getpid(),
             )
-            surroundings: dict[str, str] = {**os.environ, **place.variables}
-            for name, value in {**variables, **_NOT_HANDED_ON}.items():
-                surroundings.pop(name, None)
-                if value is not None:
-                    surroundings[name] = value
-            try:
-                ended = subprocess.run(  # noqa: S603
-                    [str(python), "-P", "-s", "-m", "goldenseed.tools.probe.child",
-                     json.dumps(asdict(job))],
-                    env=surroundings,
-                    capture_output=True,
-                    text=True,
-                    errors="replace",
-                    check=False,
-                    timeout=self.timeout_seconds,
-                )  # fmt: skip
-            except subprocess.TimeoutExpired:
-                return f"took longer than {self.timeout_seconds:g} s, the --timeout"
-        if ended.returncode == 0:
-            return None
-        said = ended.stderr.strip().splitlines()[-_MESSAGE_LINES:]
-        return "\n".join(said) or f"the process ended with code {ended.returncode}"
+            given = {**place.variables, **variables}
+            job_text = json.dumps(asdict(job))
+            return ended_with(
+                python, "goldenseed.tools.probe.child", job_text, variables=given,
+                timeout_seconds=self.timeout_seconds,
+            )  # fmt: skip
+
+
+def ended_with(
+    python: Path,
+    module: str,
+    *arguments: str,
+    variables: Mapping[str, str | None],
+    timeout_seconds: float,
+) -> str | None:
+    """Run a module of this package with another Python; return what it said if it failed."""
+    surroundings = dict(os.environ)
+    for name, value in {**variables, **_NOT_HANDED_ON}.items():
+        surroundings.pop(name, None)
+        if value is not None:
+            surroundings[name] = value
+    try:
+        ended = subprocess.run(  # noqa: S603
+            [str(python), "-P", "-s", "-m", module, *arguments],
+            env=surroundings,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=timeout_seconds,
+        )
+    except subprocess.TimeoutExpired:
+        return f"took longer than {timeout_seconds:g} s, the --timeout"
+    if ended.returncode == 0:
+        return None
+    said = ended.stderr.strip().splitlines()[-_MESSAGE_LINES:]
+    return "\n".join(said) or f"the process ended with code {ended.returncode}"
 
 
 def _complete(folder: Path, cases: tuple[str, ...]) -> StoredRun | None:

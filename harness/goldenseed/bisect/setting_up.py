@@ -29,6 +29,8 @@ from goldenseed.runs.record import RunRecord
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.recipes import recipe_of
 
+HERE = "."
+"""The side that is what is installed here."""
 FindRun = Callable[[str], RunRecord]
 
 
@@ -39,7 +41,7 @@ class Asked:
     suite: Suite
     cases: tuple[str, ...]
     good: str | None
-    bad: str | None
+    bad: str
     reports: Path
     baselines: Path
     budget: Budget
@@ -100,7 +102,9 @@ def _side(
     asked: Asked, name: str | None, resolver: Resolver, find_run: FindRun, *, is_good: bool
 ) -> Side:
     if name is None:
-        return _accepted(asked, resolver) if is_good else _here(resolver)
+        return _accepted(asked, resolver)
+    if name == HERE:
+        return _here(resolver)
     path = Path(name)
     try:
         if _is_requirements(name):

@@ -42,5 +42,6 @@ FOUND: Mapping[str, str] = {
     "schema": "",
     "selfcheck": "a wrong image passes every gate of a case",
     "show": "",
+    "upgrade": "an image moves by more than rounding",
 }
 """What the code 1 of each verb says; empty where it has none."""

@@ -38,6 +38,7 @@ VERBS: Final[Mapping[str, str]] = {
     "schema": "schema:schema",
     "selfcheck": "selfcheck:selfcheck",
     "show": "show:show",
+    "upgrade": "upgrade:upgrade",
 }
 """Each verb, and where in ``goldenseed.cli`` its function is, or its app where it has verbs."""
 

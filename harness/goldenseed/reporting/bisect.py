@@ -11,7 +11,8 @@ from goldenseed.bisect.bisecting import Answer, Report
 from goldenseed.bisect.search import Found, Outcome
 from goldenseed.bisect.sides import Side
 from goldenseed.bisect.suspects import VARIABLE
-from goldenseed.bisect.trials import Tried
+from goldenseed.bisect.trials import Trials, Tried
+from goldenseed.bisect.upgrading import Upgrade
 from goldenseed.core.listing import first_of
 from goldenseed.reporting.words import shortened, visible
 from goldenseed.runs.parts import Block, VerbRecord
@@ -209,5 +210,57 @@ def bisect_record(
             passed=not found.moved,
             outcome=outcome_line(found),
             notes=bisect_blocks(found),
+        ),
+    )
+
+
+def upgrade_blocks(found: Upgrade, trials: Trials) -> tuple[Block, ...]:
+    """Return what changes of the packages, and what that does to the images."""
+    rows = tuple(
+        (change_in_words(trials.good, trials.bad, each),) for each in trials.changes[:_MOST_ROWS]
+    )
+    return Block(columns=("what changes",), rows=rows), Block(tuple(_upgrade_lines(found)))
+
+
+_MOST_ROWS = 60
+
+
+def _upgrade_lines(found: Upgrade) -> Iterator[str]:
+    for cases, words in (
+        (found.identical, "identical"),
+        (found.rounded, "only rounding"),
+        (found.moved, "moved"),
+    ):
+        if cases:
+            yield f"{words}: {len(cases)} ({first_of(cases, _LISTED)})"
+
+
+def upgrade_document(found: Upgrade, trials: Trials) -> dict[str, Any]:
+    """Return what was found as JSON data."""
+    return {
+        "from": _side(trials.good),
+        "to": _side(trials.bad),
+        "identical": list(found.identical),
+        "rounding": list(found.rounded),
+        "moved": list(found.moved),
+        "changes": [change_in_words(trials.good, trials.bad, each) for each in trials.changes],
+    }
+
+
+def upgrade_record(
+    found: Upgrade, trials: Trials, *, started: datetime, finished: datetime
+) -> RunRecord:
+    """Describe what an upgrade does as a run, a case for each image made with it."""
+    return tried_record(
+        [("candidate", found.comparison)],
+        found.comparison.a.record,
+        run_id=trials.folder.name,
+        started=started,
+        finished=finished,
+        verb=VerbRecord(
+            name="upgrade",
+            passed=not found.moved,
+            outcome="; ".join(_upgrade_lines(found)),
+            notes=upgrade_blocks(found, trials),
         ),
     )
