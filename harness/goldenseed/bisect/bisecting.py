@@ -77,7 +77,9 @@ class Bisecting:
         moved = [case for case, ends in trials.ends.items() if ends.moved and case not in flaky]
         unmoved = tuple(case for case, ends in trials.ends.items() if not ends.moved)
         forced = self._forced(good, bad)
-        answers = [self._answer(cases, forced, everything) for cases in self._alike(moved)]
+        alike = self._alike(moved)
+        trials.cases = tuple(cases[0] for cases in alike) or trials.cases
+        answers = [self._answer(cases, forced, everything) for cases in alike]
         return Report(
             trials.good,
             trials.bad,

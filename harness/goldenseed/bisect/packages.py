@@ -85,6 +85,10 @@ class Packages:
             if (own := self.each.get(name)) is None or not own.is_same(other.each.get(name))
         )
 
+    def behind(self, other: Packages) -> Packages:
+        """Return ``other``'s packages, and these where it has none of the name."""
+        return Packages.of({**self.each, **other.each}.values(), other.python)
+
     def mixed(self, other: Packages, names: Iterable[str]) -> Packages:
         """Return these packages with those of ``names`` as ``other`` has them."""
         mixture = dict(self.each)

@@ -19,19 +19,25 @@ def read_demands(folders: Iterable[Path]) -> Demands:
 
 
 def _read(folder: Path) -> tuple[str, tuple[tuple[str, str], ...]]:
-    from packaging.requirements import InvalidRequirement, Requirement
-
     text = (folder / "METADATA").read_text(encoding="utf-8", errors="replace")
     headers = HeaderParser().parsestr(text)
+    name = normalised(headers["Name"] or folder.name.partition("-")[0])
+    return name, needed_by(headers.get_all("Requires-Dist", []))
+
+
+def needed_by(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return what a distribution's requirements ask for here, extras left out."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
     needed = []
-    for line in headers.get_all("Requires-Dist", []):
+    for line in lines:
         try:
             wanted = Requirement(line)
         except InvalidRequirement:
             continue
         if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
             needed.append((normalised(wanted.name), str(wanted.specifier)))
-    return normalised(headers["Name"] or folder.name.partition("-")[0]), tuple(needed)
+    return tuple(needed)
 
 
 @dataclass(frozen=True, slots=True)

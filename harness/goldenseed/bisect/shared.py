@@ -13,7 +13,8 @@ from contextlib import suppress
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
 
-from goldenseed.bisect.packages import normalised
+from goldenseed.bisect.packages import Package, Packages, normalised
+from goldenseed.bisect.requirements import Demands, needed_by
 from goldenseed.core.files import json_sha256
 
 TORCH = ("torch", "torchvision", "torchaudio", "triton")
@@ -27,9 +28,17 @@ def shared_with_torch(*, torch: bool) -> tuple[str, ...]:
     return tuple(sorted(_closure([*_OWN, *(TORCH if torch else ())])))
 
 
-def _closure(names: Iterable[str]) -> set[str]:
-    from packaging.requirements import Requirement
+def as_packages(names: Iterable[str]) -> Packages:
+    """Return the distributions as they are here."""
+    return Packages.of(Package(name, distribution(name).version) for name in names)
 
+
+def demands_of(names: Iterable[str]) -> Demands:
+    """Return what the distributions need, as they are here."""
+    return {name: needed_by(distribution(name).requires or ()) for name in names}
+
+
+def _closure(names: Iterable[str]) -> set[str]:
     found: set[str] = set()
     waiting = [normalised(each) for each in names]
     while waiting:
@@ -37,13 +46,9 @@ def _closure(names: Iterable[str]) -> set[str]:
         if name in found:
             continue
         with suppress(PackageNotFoundError):
-            needs = map(Requirement, distribution(name).requires or ())
+            needs = needed_by(distribution(name).requires or ())
             found.add(name)
-            waiting += [
-                normalised(each.name)
-                for each in needs
-                if each.marker is None or each.marker.evaluate({"extra": ""})
-            ]
+            waiting += [needed for needed, _ in needs]
     return found - {"numpy"}  # never torch's to bring: it decides tables of schedulers
 
 
