@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from goldenseed.bisect.atoms import Atoms
+from goldenseed.bisect.dates import neighbours
 from goldenseed.bisect.outcomes import Ends, Parting, parting_of
 from goldenseed.bisect.releases import Released, first_bad_release
 from goldenseed.bisect.requirements import Sides, read_demands
 from goldenseed.bisect.resolver import Resolver
 from goldenseed.bisect.search import Changes, Found, Outcome, OutOfBudget, find
+from goldenseed.bisect.shared import as_packages, demands_of
 from goldenseed.bisect.sides import Side
 from goldenseed.bisect.suspects import suspicion
 from goldenseed.bisect.trials import Trials, Tried
@@ -27,6 +29,9 @@ class Answer:
     """Those for which it was searched with the first of them."""
     parting: Parting
     found: Found
+    good: Side
+    bad: Side
+    """Between which it was found: the sides, or two days between them."""
     releases: tuple[Released, ...] = ()
     """Of each culprit the release with which it came, where there are several between."""
 
@@ -63,6 +68,8 @@ class Bisecting:
     """Whether to go on to the release of a package."""
     patient: bool = True
     """Whether both sides are made twice, to see whether cases flicker."""
+    dates: bool = True
+    """Whether to go along the dates of releases where mixtures do not run."""
 
     def report(self) -> Report:
         """Search for the changes that move each of the cases.
@@ -130,11 +137,16 @@ class Bisecting:
         return tuple(found)
 
     def _forced(self, good: Tried, bad: Tried) -> Mapping[str, frozenset[str]]:
+        """Say what moves together; what a side lacks and shares is the running interpreter's."""
+        environments = self.trials.environments
+        shared, needed = as_packages(environments.links), demands_of(environments.links)
         demands = [
-            read_demands(self.trials.environments.of(each.packages).folders) for each in (good, bad)
+            {**needed, **read_demands(environments.of(each.packages).folders)}
+            for each in (good, bad)
         ]
-        sides = Sides(good.packages, bad.packages, *demands)
-        return {**{name: frozenset() for name in self.trials.changes}, **sides.forced()}
+        forced = Sides(shared.behind(good.packages), shared.behind(bad.packages), *demands).forced()
+        changes = self.trials.changes
+        return {name: forced.get(name, frozenset()) & {*changes} for name in changes}
 
     def _alike(self, moved: Sequence[str]) -> list[tuple[str, ...]]:
         """Group cases that part alike and are made alike: one of each group is searched with."""
@@ -155,17 +167,37 @@ class Bisecting:
     def _answer(
         self, cases: tuple[str, ...], forced: Mapping[str, frozenset[str]], everything: Changes
     ) -> Answer:
-        case, parting = cases[0], self.trials.ends[cases[0]].parting
+        trials, case = self.trials, cases[0]
+        parting = trials.ends[case].parting
         weights = {name: suspicion(name, parting) for name in everything}
         found = find(Atoms(forced, weights), lambda changes: self._outcome(changes, case))
-        answer = Answer(cases, parting, found)
-        if not (self.releases and found.culprits):
-            return answer
+        answer = Answer(cases, parting, found, trials.good, trials.bad)
         try:
-            came = tuple(first_bad_release(self.trials, self.resolver, case, found))
+            if found.stuck and self.dates:
+                return self._between_dates(answer)
+            if self.releases and found.culprits:
+                came = tuple(first_bad_release(trials, self.resolver, case, found))
+                return replace(answer, releases=came)
         except OutOfBudget as over:
             return replace(answer, found=replace(found, reason=str(over)))
-        return replace(answer, releases=came)
+        return answer
+
+    def _between_dates(self, answer: Answer) -> Answer:
+        """Search again between two neighbouring days, where mixtures of the two sides do not run.
+
+        Returns the answer as it was where that comes to nothing.
+        """
+        trials, case = self.trials, answer.cases[0]
+        good, bad = neighbours(trials, self.resolver, case)
+        if (good, bad) == (trials.good, trials.bad):
+            return answer
+        nearer = trials.narrowed(good, bad, (case,))
+        narrow = Bisecting(nearer, self.resolver, self.releases, patient=False, dates=False)
+        again = narrow.report().answers
+        trials.all_tried += nearer.all_tried
+        if not again:
+            return answer
+        return replace(again[0], cases=answer.cases, parting=answer.parting)
 
     def _outcome(self, changes: Changes, case: str) -> Outcome:
         return self.trials.attempt(changes).outcome(case)

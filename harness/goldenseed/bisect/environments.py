@@ -54,6 +54,8 @@ class Environments:
     folder: Path
     shared: Path
     """A folder that every environment has behind its own packages."""
+    links: tuple[str, ...] = ()
+    """The distributions of the running interpreter that lie there."""
     python: str = sys.executable
     least_free_bytes: int = _LEAST_FREE_BYTES
     _one_at_a_time: Lock = field(default_factory=Lock)

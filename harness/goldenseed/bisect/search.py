@@ -11,7 +11,7 @@ Junker's QuickXplain does it ("Preferred Explanations and Relaxations", 2004).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from goldenseed.bisect.atoms import Atoms
@@ -34,6 +34,9 @@ class Outcome(StrEnum):
         """Whether anything follows from it."""
         return self in {Outcome.BEFORE, Outcome.AFTER, Outcome.THIRD}
 
+
+_MUTE = "what lies between them cannot be tried"
+_NOTHING_LEFT = "the changes found so far do not do it, and no others are left"
 
 Try = Callable[[Changes], Outcome]
 """Tries a set of changes on the good side."""
@@ -62,6 +65,9 @@ class Found:
     reason: str | None = None
     """Why it could not end."""
 
+    stuck: bool = False
+    """Whether that was because what lies between could not be tried."""
+
     @property
     def confirmed(self) -> bool:
         """Whether the culprits alone make it bad, and everything but them is good."""
@@ -85,10 +91,11 @@ def find(atoms: Atoms, attempt: Try) -> Found:
             base = atoms.closed(_joined(culprits))
             if culprits and attempt(base) is Outcome.AFTER:
                 break
-            low, high, why = _shortest(atoms, line, base, attempt)
+            low, high, over = _shortest(atoms, line, base, attempt)
             if high - low != 1:
-                why = why or "the changes found so far do not do it, and no others are left"
-                return Found(tuple(culprits), suspects=tuple(line[low:high]), reason=why)
+                why = over or (_MUTE if high else _NOTHING_LEFT)
+                rest = tuple(line[low:high])
+                return Found(tuple(culprits), suspects=rest, reason=why, stuck=over is None)
             culprits.append(line[high - 1])
             line = line[: high - 1]
         return _confirmed(atoms, culprits, attempt)
@@ -105,13 +112,13 @@ def _shortest(
 ) -> tuple[int, int, str | None]:
     """Return how long a prefix does not make it bad, and the shortest known that does.
 
-    They are neighbours unless no prefix between them could be tried, for the reason that is third.
+    They are neighbours unless what lies between could not be tried; third is why no more may be.
     """
     low, high, mute = 0, len(line), set[int]()
     while True:
         between = [k for k in range(low + 1, high) if k not in mute]
         if not between:
-            return low, high, "what lies between them cannot be tried"
+            return low, high, None
         weights = [atoms.weight(group) for group in line[low:high]]
         half = sum(weights) / 2
         # Ties go to the shorter prefix: fewer changes resolve more easily.
@@ -142,5 +149,5 @@ def _confirmed(atoms: Atoms, culprits: Sequence[frozenset[str]], attempt: Try) -
     try:
         without = attempt(atoms.without(names))
     except OutOfBudget as over:
-        return Found(found.culprits, found.along, found.alone, None, found.singly, (), str(over))
-    return Found(found.culprits, found.along, found.alone, without, found.singly)
+        return replace(found, reason=str(over))
+    return replace(found, without=without)

@@ -82,7 +82,7 @@ def set_up(
     trials = Trials(
         good,
         bad,
-        Environments(uv, cache, link_shared(shared, cache / "shared")),
+        Environments(uv, cache, link_shared(shared, cache / "shared"), shared),
         Maker(asked.suite, asked.device, asked.timeout_seconds),
         asked.reports / f"bisect-{name}",
         asked.cases,

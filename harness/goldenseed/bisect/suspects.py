@@ -16,6 +16,11 @@ _BYSTANDER = 0.2
 """What a package counts that takes no part in images, as far as is known."""
 
 
+def computes(change: str) -> bool:
+    """Whether it takes part in computing an image, as far as is known."""
+    return change in _COMPUTES or change.startswith(VARIABLE)
+
+
 def suspicion(change: str, parting: Parting) -> float:
     """Return how much a change is suspected of having made the difference; above zero.
 
@@ -23,7 +28,7 @@ def suspicion(change: str, parting: Parting) -> float:
     """
     key = change if change.startswith(VARIABLE) else f"package.{change}"
     effect = effect_of(key)
-    if effect is None or (key != change and change not in _COMPUTES):
+    if effect is None or not computes(change):
         return _BYSTANDER
     place = placed(parting.stage, parting.index) if parting.stage else None
     if place is None:

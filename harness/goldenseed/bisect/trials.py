@@ -15,7 +15,7 @@ from goldenseed.bisect.outcomes import Ends
 from goldenseed.bisect.packages import Packages
 from goldenseed.bisect.search import Changes, Outcome, OutOfBudget
 from goldenseed.bisect.sides import Side
-from goldenseed.bisect.suspects import VARIABLE
+from goldenseed.bisect.suspects import VARIABLE, computes
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.runs.comparison import RunComparison, StoredRun, compare_runs
@@ -125,6 +125,20 @@ class Trials:
         again = place.with_name(f"{place.name}-again")
         return self.maker.made(built.python, self.cases, again, self._variables(changes))
 
+    def narrowed(self, good: Side, bad: Side, cases: tuple[str, ...]) -> Trials:
+        """Return trials between two other sides, out of the same budget and in the same folder."""
+        return replace(
+            self,
+            good=good,
+            bad=bad,
+            cases=cases,
+            ends={},
+            reference=None,
+            all_tried=[],
+            _memory={},
+            _lock=Lock(),
+        )
+
     def judge(self, tried: Tried) -> Tried:
         """Return it with its outcomes, once both ends are known."""
         if tried.run is None or self.reference is None:
@@ -210,7 +224,7 @@ def named(changes: Changes, everything: Changes) -> str:
     if not changes or not rest:
         return "bad" if changes else "good"
     left_out = len(rest) < len(changes)
-    names = sorted(rest if left_out else changes)
+    names = sorted(rest if left_out else changes, key=lambda each: (not computes(each), each))
     shown = ", ".join(names[:_NAMED])
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"all but {shown}{more}" if left_out else f"{shown}{more}"

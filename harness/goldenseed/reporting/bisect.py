@@ -30,14 +30,14 @@ def bisect_blocks(found: Report) -> tuple[Block, ...]:
     seconds = sum(each.seconds for each in found.tried)
     differ = f"{len(found.changes)} differences between {found.good.name} and {found.bad.name}"
     path = Block((f"{differ}; {len(found.tried)} environments, {seconds:.0f} s",), _HEAD, rows)
-    answers = (Block(tuple(_answer_lines(found, each))) for each in found.answers)
+    answers = (Block(tuple(_answer_lines(each))) for each in found.answers)
     rest = tuple(_rest(found))
     return (path, *answers, *([Block(rest)] if rest else ()))
 
 
 def outcome_line(found: Report) -> str:
     """Say in one line what came of it."""
-    said = dict.fromkeys(_verdict(found, each) for each in found.answers)
+    said = dict.fromkeys(map(_verdict, found.answers))
     if said:
         return "; ".join(said)
     return "the same environment makes different images" if found.flaky else "no image moves"
@@ -64,15 +64,15 @@ def _came(tried: Tried) -> str:
     return ", ".join(f"{number} {each}" for each, number in counts.items())
 
 
-def _answer_lines(found: Report, answer: Answer) -> Iterator[str]:
+def _answer_lines(answer: Answer) -> Iterator[str]:
     cases = first_of(answer.cases, _LISTED)
     where = f", first at {answer.parting.words}" if answer.parting.words else ""
     yield f"{cases}: {answer.parting.verdict}{where}"
-    yield f"  {_verdict(found, answer)}"
+    yield f"  {_verdict(answer)}"
     if answer.found.along:
         yield f"  with it comes what it forces along: {', '.join(sorted(answer.found.along))}"
     for group, outcome in answer.found.singly:
-        yield f"  {_group(found, group)} alone: {outcome}"
+        yield f"  {_group(answer, group)} alone: {outcome}"
     yield from (f"  {line}" for line in _confirmation(answer.found))
     for each in answer.releases:
         if each.last_good != each.first_bad:
@@ -82,20 +82,20 @@ def _answer_lines(found: Report, answer: Answer) -> Iterator[str]:
             yield f"  {', '.join(each.untold)} could not be tried"
 
 
-def _verdict(found: Report, answer: Answer) -> str:
+def _verdict(answer: Answer) -> str:
     search = answer.found
     if search.suspects:
-        groups = [_group(found, each) for each in search.suspects]
-        sure = "".join(f"{_group(found, each)} and " for each in search.culprits)
+        groups = [_group(answer, each) for each in search.suspects]
+        sure = "".join(f"{_group(answer, each)} and " for each in search.culprits)
         return f"{sure}one of {len(groups)}: {first_of(groups, _LISTED)} ({search.reason})"
-    groups = [_group(found, each) for each in search.culprits]
+    groups = [_group(answer, each) for each in search.culprits]
     if search.interaction:
         return f"only together: {' and '.join(groups)}"
     return " and ".join(groups)
 
 
-def _group(found: Report, group: frozenset[str]) -> str:
-    return ", ".join(change_in_words(found.good, found.bad, each) for each in sorted(group))
+def _group(answer: Answer, group: frozenset[str]) -> str:
+    return ", ".join(change_in_words(answer.good, answer.bad, each) for each in sorted(group))
 
 
 def change_in_words(good: Side, bad: Side, change: str) -> str:
@@ -140,7 +140,7 @@ def bisect_document(found: Report) -> dict[str, Any]:
             {"name": each, "words": change_in_words(found.good, found.bad, each)}
             for each in found.changes
         ],
-        "answers": [_answer(found, each) for each in found.answers],
+        "answers": [_answer(each) for each in found.answers],
         "unmoved": list(found.unmoved),
         "flaky": list(found.flaky),
         "environments": [_tried(each) for each in found.tried],
@@ -153,10 +153,11 @@ def _side(side: Side) -> dict[str, Any]:
     return {"name": side.name, "packages": packages, "variables": dict(side.variables)}
 
 
-def _answer(found: Report, answer: Answer) -> dict[str, Any]:
+def _answer(answer: Answer) -> dict[str, Any]:
     search = answer.found
     return {
         "cases": list(answer.cases),
+        "between": [answer.good.name, answer.bad.name],
         "verdict": answer.parting.verdict.value,
         "stage": answer.parting.stage and answer.parting.stage.value,
         "where": answer.parting.words,
@@ -174,7 +175,7 @@ def _answer(found: Report, answer: Answer) -> dict[str, Any]:
              "untold": list(r.untold)}
             for r in answer.releases
         ],
-        "words": _verdict(found, answer),
+        "words": _verdict(answer),
     }  # fmt: skip
 
 
