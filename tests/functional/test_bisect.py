@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from commands import goldenseed
+from goldenseed.bisect.environments import Environments
+from goldenseed.bisect.index import Index
+from goldenseed.bisect.resolver import Resolver, Uv, find_uv
+from goldenseed.bisect.sides import side_of_freeze
+from goldenseed.environment.freeze import Freeze
 from goldenseed.runs.folder import load_run
 from planted_wheels import pure_wheel, wheel_of_installed
 
@@ -63,8 +69,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shop")
     wheels = folder / "wheels"
     for name, versions in FILES.items():
-        for version, text in versions.items():
-            pure_wheel(name, version, wheels, {f"{name}.py": text})
+        for release, text in versions.items():
+            pure_wheel(name, release, wheels, {f"{name}.py": text})
     entry = "[goldenseed.backends]\npainter = painter:Painter\n"
     needs = ("brush", "ink", "frame", "numpy", "pillow")
     pure_wheel(
@@ -85,7 +91,7 @@ def studio(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def requirements(shop: Path, file: Path, **versions: str) -> None:
     pins = {"painter": "1.0", **dict.fromkeys(FILES, "1.0"), **versions}
-    lines = "".join(f"{name}=={version}\n" for name, version in pins.items())
+    lines = "".join(f"{name}=={release}\n" for name, release in pins.items())
     file.write_text(f"--no-index\n--find-links {shop / 'wheels'}\n{lines}")
 
 
@@ -154,3 +160,55 @@ def test_sides_that_are_the_same_are_refused(shop: Path, studio: Path):
     _, told, code = bisected(studio)
     assert code == 2
     assert "the same packages and variables" in told
+
+
+def test_an_upgrade_is_told_case_by_case_and_taken_over_on_request(shop: Path, studio: Path):
+    requirements(shop, studio / "bad.txt", ink="1.1", easel="1.1")
+    (studio / "constraints.txt").write_text("# pinned\nink==1.0\nnumpydoc==1.0\n")
+    arguments = ("--from", "good.txt", "--to", "bad.txt", "--accept")
+    done = goldenseed(studio, "upgrade", "painted.suite.yaml", *arguments)
+    assert done.returncode == 1, done.stderr
+    assert "identical: 1 (red[seed=1])" in done.stdout
+    assert "moved: 1 (blue[seed=1])" in done.stdout
+    lines = (studio / "constraints.txt").read_text().splitlines()
+    assert lines[:3] == ["# pinned", "ink==1.1", "numpydoc==1.0"]
+    assert "easel==1.1" in lines[3:]
+    lock = json.loads((studio / "painted.lock.json").read_text())
+    assert lock["suite"] == "painted"
+    (folder,) = (studio / "reports").glob("bisect-*")
+    assert load_run(folder).verb.name == "upgrade"
+
+
+def test_an_environment_is_rebuilt_from_the_list_that_a_run_records(shop: Path):
+    resolver = Resolver(
+        Uv(find_uv(), Index(), ("--no-index", "--find-links", str(shop / "wheels")))
+    )
+    known = {name: version(name) for name in ("numpy", "pillow")}
+    freeze = Freeze(
+        python="3.1.0",
+        platform="plan9-mips",
+        packages={**known, "ink": "1.1", "studio": "7.0"},
+        local=("studio",),
+    )
+    side = side_of_freeze("there", freeze, resolver)
+    assert {name: each.version for name, each in side.packages.each.items()} == known
+    assert all(each.sha256 for each in side.packages.each.values())
+    told = " ".join(side.notes)
+    assert "plan9-mips" in told
+    assert "Python 3.1.0" in told
+    assert "studio" in told
+
+
+def test_packages_that_were_used_longest_ago_make_room(shop: Path, tmp_path: Path):
+    wheels = ("--no-index", "--find-links", str(shop / "wheels"))
+    uv = Uv(find_uv(), Index(), wheels)
+    ink = [Resolver(uv).resolve([f"ink=={each}"]) for each in ("1.0", "1.1", "1.2")]
+    first = Environments(uv, tmp_path / "cache", shop)
+    for packages in ink[:2]:
+        first.of(packages)
+    full = Environments(uv, tmp_path / "cache", shop, least_free_bytes=1 << 62)
+    built = full.of(ink[1])
+    assert built.folders[0].is_dir()
+    assert sorted(each.name[:7] for each in (tmp_path / "cache/packages").iterdir()) == ["ink-1.1"]
+    again = full.of(ink[2])
+    assert "WET = True" in (again.folders[0] / "ink.py").read_text()
