@@ -19,6 +19,7 @@ from pydantic import (
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.diagnosis.model import Diagnosis
+from goldenseed.environment.freeze import Freeze
 from goldenseed.environment.lock import LockDifference
 from goldenseed.runs.parts import (
     Document,
@@ -267,6 +268,8 @@ class RunRecord(Document):
     """Where the first case ran."""
     other_environments: tuple[dict[str, EnvironmentValue], ...] = ()
     """Where other workers ran, if that differed."""
+    freeze: Freeze | None = None
+    """All packages that were installed, which rebuilds the environment; None of older records."""
     lock_differences: tuple[LockDifference, ...] = ()
     """What was not as the suites' locks have it."""
     options: dict[str, str] = Field(default_factory=dict)
