@@ -15,6 +15,7 @@ from goldenseed.archive.findings import Finding, Level
 from goldenseed.archive.packed import SUFFIX, pack
 from goldenseed.archive.payload import baseline_files, refuse_absent, run_files
 from goldenseed.archive.project import read_project
+from goldenseed.archive.timestamps import stamp
 from goldenseed.archive.tree import read_tree
 from goldenseed.archive.verify import verify_folder
 from goldenseed.baselines.changes import entry_text
@@ -41,6 +42,7 @@ def create(
     store: BaselineStore,
     signers: Sequence[Signer] = (),
     partial: bool = False,
+    timestamp: str | None = None,
 ) -> tuple[str, ...]:
     """Archive ``run``, which lies in ``folder``, as ``target``; return remarks.
 
@@ -55,6 +57,7 @@ def create(
         store: the baselines.
         signers: who signs, in this order.
         partial: archive also a run that left cases of its suites out, which stays on record.
+        timestamp: the address of a time stamp authority to ask; other bytes each time.
 
     Raises:
         GoldenseedError: the run is not finished, left cases out, or no longer follows from what is
@@ -85,6 +88,8 @@ def create(
             _put(bag / place, source)
         _describe(bag, run)
         _sign(bag, signers)
+        if timestamp is not None:
+            stamp(bag, timestamp)
         remarks = _checked(bag, signed=bool(signers))
         _packed(bag, target).rename(target)
     return remarks
@@ -172,7 +177,7 @@ def _packed(bag: Path, target: Path) -> Path:
 
 def _checked(bag: Path, *, signed: bool) -> tuple[str, ...]:
     """Verify what was made, as anybody would; return what could not be checked."""
-    found = verify_folder(bag, trusted=())
+    found = verify_folder(bag)
     findings = [f for level in found.levels for f in level.findings]
     if findings:
         raise GoldenseedError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from goldenseed.archive.findings import Finding, Level, LevelResult
 from goldenseed.archive.keys import P256, PublicKey, needs_cryptography
 from goldenseed.archive.ssh_signatures import read_signature
 from goldenseed.archive.structure import Manifests, signature_files
+from goldenseed.archive.timestamps import check_stamp
 from goldenseed.archive.tree import Tree
+from goldenseed.archive.trust import Trust
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
 
@@ -20,41 +23,59 @@ _SIGNATURE_LIMIT = 2**16
 
 
 def check_signatures(
-    root: Path, tree: Tree, manifests: Manifests, trusted: Sequence[PublicKey]
+    root: Path, tree: Tree, manifests: Manifests, trusted: Trust
 ) -> tuple[LevelResult, tuple[str, ...]]:
-    """Check every signature and attestation; also return the trusted keys that signed.
+    """Check every signature, attestation and time stamp; also return the trusted keys that signed.
 
     A signature stands for the manifest of tag files, and so for all files where level 2 passed.
     Without trusted keys nothing is known of who signed, whatever the archive says.
     """
     names = signature_files(tree)
-    if not names and not trusted:
+    stamped = check_stamp(root, layout.TIME_STAMP in tree.files, trusted.stamp_roots)
+    if not names and not trusted.keys and not stamped.findings:
         why = "nobody signed it, and no trusted key was given"
-        return LevelResult.not_checked(Level.SIGNATURE, why), ()
+        return LevelResult.not_checked(Level.SIGNATURE, why, *stamped.notes), ()
     try:
         needs_cryptography()
     except GoldenseedError as error:
         return LevelResult.not_checked(Level.SIGNATURE, str(error)), ()
     signers, findings = _signers(root, names)
-    findings += _attested(root, tree, signers)
-    believed = tuple(dict.fromkeys(each for each in signers.values() if each in trusted))
-    fingerprints = tuple(each.fingerprint for each in believed)
-    if trusted and not believed:
-        who = ", ".join(each.fingerprint for each in signers.values()) or "nobody"
-        what = f"no trusted key signed it; signed by {who}"
+    findings += [*_attested(root, tree, signers), *stamped.findings]
+    notes, untrusted, believed = _believed(signers, trusted, stamped.when)
+    if trusted.keys and not believed:
+        what = f"no trusted key signed it: {'; '.join(untrusted) or 'nobody did'}"
         findings.append(Finding("not_trusted", layout.signature_name(1), what))
     if findings:
-        return LevelResult.of(Level.SIGNATURE, findings), fingerprints
-    if not trusted:
+        return LevelResult.of(Level.SIGNATURE, findings), believed
+    if not trusted.keys:
         said = [f"it is signed, by {each.fingerprint}" for each in signers.values()]
         said.append("no trusted key was given, so nobody vouches for that key")
-        return LevelResult.not_checked(Level.SIGNATURE, *said), ()
-    notes = [f"signed by the trusted key {each}" for each in fingerprints]
-    others = [each.fingerprint for each in signers.values() if each not in believed]
-    notes += [f"also signed by {each}, which was not named as trusted" for each in others]
+        return LevelResult.not_checked(Level.SIGNATURE, *said, *stamped.notes), ()
+    notes += [f"also signed: {each}" for each in untrusted]
     if manifests.digest is not None:
         notes.append(f"the signature is over {layout.TAG_MANIFEST}, {manifests.digest}")
-    return LevelResult.of(Level.SIGNATURE, [], notes), fingerprints
+    return LevelResult.of(Level.SIGNATURE, [], (*notes, *stamped.notes)), believed
+
+
+def _believed(
+    signers: Mapping[int, PublicKey], trusted: Trust, stamped: datetime | None
+) -> tuple[list[str], list[str], tuple[str, ...]]:
+    """Say of each signer whether the caller trusts it; also return the trusted fingerprints.
+
+    A key that may sign for a time only is asked for the time of a trusted time stamp, if its own
+    attestations lie under that, so that it had signed by then; else for now, as OpenSSH does.
+    """
+    notes, untrusted, believed = [], [], []
+    for key in dict.fromkeys(signers.values()):
+        when = stamped if stamped is not None and key.kind == P256 else datetime.now(UTC)
+        line, fault = trusted.believed(key, when)
+        if line is not None:
+            notes.append(f"signed by the trusted key {line}")
+            believed.append(key.fingerprint)
+        else:
+            why = fault or "was not named as trusted"
+            untrusted.append(f"{key.fingerprint}, which {why}")
+    return notes, untrusted, tuple(believed)
 
 
 def _signers(root: Path, names: Sequence[str]) -> tuple[dict[int, PublicKey], list[Finding]]:

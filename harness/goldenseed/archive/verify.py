@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +13,11 @@ from goldenseed.archive.judgement import check_judgement
 from goldenseed.archive.packed import unpacked
 from goldenseed.archive.structure import check_fixity, check_structure, read_manifests
 from goldenseed.archive.tree import Tree, read_tree
+from goldenseed.archive.trust import NOBODY, Trust
 from goldenseed.core.errors import GoldenseedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from goldenseed.archive.keys import PublicKey
 
 _UNSAFE = "the archive holds what must not be followed or opened: see level 1"
 
@@ -26,12 +25,12 @@ _UNSAFE = "the archive holds what must not be followed or opened: see level 1"
 def verify(
     path: Path,
     *,
-    trusted: Sequence[PublicKey] = (),
+    trusted: Trust = NOBODY,
     levels: Collection[Level] = tuple(Level),
 ) -> Verification:
     """Verify an archive, a folder or a zip file; nothing in it is trusted.
 
-    ``trusted`` are the keys of those whom the caller believes. Raises GoldenseedError where there
+    ``trusted`` is whom the caller believes. Raises GoldenseedError where there
     is no archive at ``path`` at all; whatever is wrong with one is a finding.
     """
     with _folder(path) as (folder, packing):
@@ -66,7 +65,7 @@ def _with_packing(found: Verification, packing: tuple[Finding, ...]) -> Verifica
 def verify_folder(
     folder: Path,
     *,
-    trusted: Sequence[PublicKey] = (),
+    trusted: Trust = NOBODY,
     levels: Collection[Level] = tuple(Level),
     name: str = "",
 ) -> Verification:

@@ -18,7 +18,8 @@ from goldenseed.core.files import write_atomically
 from goldenseed.reporting.words import visible
 
 if TYPE_CHECKING:
-    from goldenseed.archive.keys import PublicKey, Signer
+    from goldenseed.archive.keys import Signer
+    from goldenseed.archive.trust import Trust
 
 app = typer.Typer(
     name="archive",
@@ -34,6 +35,14 @@ Trusted = Annotated[
         "--trusted-key",
         help="A public key that you trust: a .pub file, a PEM file, or OpenSSH's allowed "
         "signers. Never take it from the archive.",
+        show_default=False,
+    ),
+]
+StampRoot = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--timestamp-root",
+        help="A PEM file with the root certificate of a time stamp authority that you trust.",
         show_default=False,
     ),
 ]
@@ -69,6 +78,14 @@ def create(
     partial: Annotated[
         bool, typer.Option("--partial", help="Archive a run that left cases of its suites out.")
     ] = False,
+    timestamp: Annotated[
+        str | None,
+        typer.Option(
+            "--timestamp",
+            help="The address of a time stamp authority (RFC 3161) to ask over HTTP.",
+            show_default=False,
+        ),
+    ] = None,
     root: Annotated[
         Path, typer.Option("--root", help="The folder that was pytest's root.")
     ] = Path(),
@@ -89,6 +106,7 @@ def create(
         store=BaselineStore(baselines),
         signers=signers,
         partial=partial,
+        timestamp=timestamp,
     )
     say(f"archive  {target}")
     for signer in signers:
@@ -122,6 +140,18 @@ def keygen(
     say(f"public   {output}.pub  {public.fingerprint}")
 
 
+@app.command("timestamp")
+def timestamp(
+    path: Annotated[Path, typer.Argument(help="An archive: its folder or its zip file.")],
+    url: Annotated[str, typer.Argument(help="The address of a time stamp authority (RFC 3161).")],
+) -> None:
+    """Have an authority say when this archive existed; the time stamp is added to it."""
+    from goldenseed.archive.timestamps import stamp_archive
+
+    stamp_archive(path, url)
+    say(f"time stamp  {path}")
+
+
 @app.command("list")
 def list_archives(
     folder: Annotated[Path, typer.Argument(help="A folder in which archives lie.")],
@@ -145,6 +175,7 @@ def verify(
     path: Annotated[Path, typer.Argument(help="An archive: its folder or its zip file.")],
     *,
     trusted_key: Trusted = None,
+    timestamp_root: StampRoot = None,
     levels: Annotated[
         str, typer.Option("--levels", help="Which levels to check, parted by commas.")
     ] = "1,2,3,4",
@@ -175,7 +206,9 @@ def verify(
     )
     from goldenseed.archive.verify import verify as verify_archive
 
-    found = verify_archive(path, trusted=_trusted(trusted_key), levels=_levels(levels))
+    found = verify_archive(
+        path, trusted=_trusted(trusted_key, timestamp_root), levels=_levels(levels)
+    )
     if as_json:
         say_json(verification_document(found))
     else:
@@ -200,10 +233,14 @@ def exit_code(found: Verification) -> int:
     return NOT_CHECKED if unchecked else ExitCode.FINE
 
 
-def _trusted(paths: list[Path] | None) -> tuple[PublicKey, ...]:
-    from goldenseed.archive.keys import read_trusted
+def _trusted(keys: list[Path] | None, stamp_roots: list[Path] | None = None) -> Trust:
+    from goldenseed.archive.timestamps import read_roots
+    from goldenseed.archive.trust import Trust, read_trusted
 
-    return tuple(key for path in paths or () for key in read_trusted(path))
+    return Trust(
+        tuple(key for path in keys or () for key in read_trusted(path)),
+        tuple(each for path in stamp_roots or () for each in read_roots(path)),
+    )
 
 
 def _levels(text: str) -> tuple[Level, ...]:

@@ -19,9 +19,10 @@ from goldenseed.archive import documents, layout, ssh_signatures
 from goldenseed.archive.attestations import write_attestations
 from goldenseed.archive.bag import digests_of, written_manifest
 from goldenseed.archive.findings import Level, Status, Verification
-from goldenseed.archive.keys import Signer, generate, read_signer, read_trusted
+from goldenseed.archive.keys import Signer, generate, read_signer
 from goldenseed.archive.ssh_signatures import armoured_signature
 from goldenseed.archive.tree import read_tree
+from goldenseed.archive.trust import Trust, TrustedKey, read_trusted
 from goldenseed.archive.verify import verify
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.folder import load_run
@@ -29,6 +30,7 @@ from goldenseed.runs.folder import load_run
 HERE = Path(__file__).parent
 _CHEAP = (Level.STRUCTURE, Level.FIXITY, Level.SIGNATURE)
 _JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.none())
+THEM = Trust(read_trusted(HERE / "signer.pub"))
 GOOD = sorted(HERE.glob("good-*.zip"))
 
 
@@ -64,7 +66,8 @@ def sealed(bag: Path, signer: Signer | None = None) -> None:
     if run is not None and (bag / layout.SUMMARY).exists():
         (bag / layout.SUMMARY).write_bytes(documents.summary(run))
         payload[layout.SUMMARY] = (bag / layout.SUMMARY).stat().st_size
-        (bag / layout.BAG_INFO).write_bytes(documents.bag_info(run, documents.oxum(payload)))
+        size, version = documents.oxum(payload), documents.version_of(bag)
+        (bag / layout.BAG_INFO).write_bytes(documents.bag_info(run, size, version))
         (bag / layout.CRATE).write_bytes(documents.crate(run, payload))
     info = (bag / layout.BAG_INFO).read_text()
     size = f"{documents.OXUM}{documents.oxum(payload)}"
@@ -95,7 +98,7 @@ def codes(found: Verification, level: int) -> set[str]:
 
 @pytest.mark.parametrize("archive", GOOD, ids=lambda path: path.stem)
 def test_archives_of_every_version_of_the_format_verify(archive: Path) -> None:
-    found = verify(archive, trusted=read_trusted(HERE / "signer.pub"))
+    found = verify(archive, trusted=THEM)
     assert [each.status for each in found.levels] == [Status.PASSED] * 4
     assert len(found.signers) == 1
 
@@ -117,7 +120,7 @@ def test_an_edit_with_new_manifests_is_not_the_trusted_signers(kind: Tampering, 
     sealed(bag)
     found = verify(
         bag,
-        trusted=read_trusted(HERE / "signer.pub"),
+        trusted=THEM,
         levels=(Level.STRUCTURE, Level.FIXITY, Level.SIGNATURE),
     )
     assert found.of(Level.FIXITY).status is Status.PASSED
@@ -130,7 +133,7 @@ def test_a_lie_of_the_trusted_signer_is_found_by_judging_again(
 ) -> None:
     kind.edit(bag)
     sealed(bag, signer)
-    found = verify(bag, trusted=[signer.public])
+    found = verify(bag, trusted=Trust((TrustedKey(signer.public),)))
     assert found.of(Level.FIXITY).status is Status.PASSED
     if kind.lied is None:
         assert found.first_failed is None
@@ -141,7 +144,7 @@ def test_a_lie_of_the_trusted_signer_is_found_by_judging_again(
 
 def test_the_same_pixels_saved_again_fail_in_fixity_and_not_in_judgement(bag: Path) -> None:
     saved_again(bag)
-    found = verify(bag, trusted=read_trusted(HERE / "signer.pub"))
+    found = verify(bag, trusted=THEM)
     assert [each.status for each in found.levels] == [
         Status.PASSED,
         Status.FAILED,
@@ -154,14 +157,14 @@ def test_the_same_pixels_saved_again_fail_in_fixity_and_not_in_judgement(bag: Pa
 def test_one_flipped_bit_in_any_file_is_found(name: str, bag: Path) -> None:
     flipped(name)(bag)
     levels = (Level.STRUCTURE, Level.FIXITY, Level.SIGNATURE)
-    found = verify(bag, trusted=read_trusted(HERE / "signer.pub"), levels=levels)
+    found = verify(bag, trusted=THEM, levels=levels)
     assert found.first_failed is not None
 
 
 def test_a_signature_that_was_taken_away_before_another_is_missed(bag: Path) -> None:
     second = bag / layout.signature_name(2)
     (bag / layout.signature_name(1)).rename(second)
-    found = verify(bag, trusted=read_trusted(HERE / "signer.pub"), levels=[Level.STRUCTURE])
+    found = verify(bag, trusted=THEM, levels=[Level.STRUCTURE])
     assert [(each.code, each.place) for each in found.of(Level.STRUCTURE).findings] == [
         ("extra_file", second.name)
     ]
@@ -172,7 +175,9 @@ def test_a_trusted_key_is_told_by_its_bytes_alone(
 ) -> None:
     line = (HERE / "signer.pub").read_text().split(" ")
     (tmp_path / "signer.pub").write_text(f"{signer.public.line} {line[2]}")
-    found = verify(bag, trusted=read_trusted(tmp_path / "signer.pub"), levels=[Level.SIGNATURE])
+    found = verify(
+        bag, trusted=Trust(read_trusted(tmp_path / "signer.pub")), levels=[Level.SIGNATURE]
+    )
     assert codes(found, 3) == {"not_trusted"}
 
 
@@ -182,7 +187,7 @@ def test_a_signature_for_another_purpose_is_none(
     with monkeypatch.context() as patch:
         patch.setattr(ssh_signatures, "NAMESPACE", "file")
         sealed(bag, signer)
-    found = verify(bag, trusted=[signer.public], levels=[Level.SIGNATURE])
+    found = verify(bag, trusted=Trust((TrustedKey(signer.public),)), levels=[Level.SIGNATURE])
     assert "bad_signature" in codes(found, 3)
 
 
@@ -198,7 +203,7 @@ def test_an_envelope_of_another_run_is_found(bag: Path, signer: Signer, tmp_path
     data = written_manifest(_digests(bag, tags))
     (bag / layout.TAG_MANIFEST).write_bytes(data)
     (bag / layout.signature_name(1)).write_bytes(armoured_signature(signer, data))
-    found = verify(bag, trusted=[signer.public])
+    found = verify(bag, trusted=Trust((TrustedKey(signer.public),)))
     assert found.first_failed == Level.SIGNATURE
     assert codes(found, 3) == {"attestation_differs"}
 
@@ -210,7 +215,7 @@ def test_an_unsigned_archive_is_not_checked_without_a_key_and_fails_with_one(
     (bag / layout.signature_name(1)).unlink()
     sealed(bag)
     assert verify(bag).of(Level.SIGNATURE).status is Status.NOT_CHECKED
-    assert verify(bag, trusted=[signer.public]).first_failed == Level.SIGNATURE
+    assert verify(bag, trusted=Trust((TrustedKey(signer.public),))).first_failed == Level.SIGNATURE
 
 
 @settings(
@@ -227,7 +232,7 @@ def test_no_random_edit_passes_or_crashes(data: st.DataObject, good: Path, tmp_p
     end = data.draw(st.integers(start, min(len(old), start + 99)))
     new = old[:start] + data.draw(st.binary(max_size=9)) + old[end:]
     (bag / name).write_bytes(new)
-    found = verify(bag, trusted=read_trusted(HERE / "signer.pub"), levels=_CHEAP)
+    found = verify(bag, trusted=THEM, levels=_CHEAP)
     assert (found.first_failed is None) == (new == old)
 
 
