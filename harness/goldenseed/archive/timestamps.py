@@ -24,12 +24,14 @@ _LARGEST = 2**20
 _SECONDS = 60
 _HASHES = ("sha256", "sha384", "sha512")
 _OTHER = f"is a time stamp of another {layout.TAG_MANIFEST}"
+_UNKNOWN = "is of no authority whose certificate was given"
 _WORDS = (
     ("has expired", "stamp_expired", "its authority's certificate had expired by then"),
     ("not yet valid", "stamp_expired", "its authority's certificate was not valid yet"),
-    ("local issuer", "stamp_untrusted", "is of no authority whose certificate was given"),
-    ("self-signed", "stamp_untrusted", "is of no authority whose certificate was given"),
-    ("self signed", "stamp_untrusted", "is of no authority whose certificate was given"),
+    ("local issuer", "stamp_untrusted", _UNKNOWN),
+    ("self-signed", "stamp_untrusted", _UNKNOWN),
+    ("self signed", "stamp_untrusted", _UNKNOWN),
+    ("certificate signature", "stamp_untrusted", _UNKNOWN),
     ("Mismatch between", "stamp_of_other", _OTHER),
     ("hash algorithm", "stamp_of_other", "uses a hash that is none of SHA-2's"),
     ("EKU", "stamp_untrusted", "is by a certificate that is not for time stamps alone"),
