@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sealing import sealed, signed_anew
 from tampering import KINDS, RUN, Tampering, flipped, of_run, read, saved_again
 
-from goldenseed.archive import documents, layout, ssh_signatures
-from goldenseed.archive.attestations import write_attestations
-from goldenseed.archive.bag import digests_of, written_manifest
+from goldenseed.archive import layout, ssh_signatures
 from goldenseed.archive.findings import Level, Status, Verification
 from goldenseed.archive.keys import Signer, generate, read_signer
-from goldenseed.archive.ssh_signatures import armoured_signature
 from goldenseed.archive.tree import read_tree
 from goldenseed.archive.trust import Trust, TrustedKey, read_trusted
 from goldenseed.archive.verify import verify
-from goldenseed.core.errors import GoldenseedError
-from goldenseed.runs.folder import load_run
 
 HERE = Path(__file__).parent
 _CHEAP = (Level.STRUCTURE, Level.FIXITY, Level.SIGNATURE)
@@ -54,42 +49,6 @@ def bag(good: Path, tmp_path: Path) -> Iterator[Path]:
     shutil.copytree(good, tmp_path / "bag")
     yield tmp_path / "bag"
     subprocess.run(["rm", "-rf", tmp_path / "bag"], check=True)  # Python's own cannot go that deep
-
-
-def sealed(bag: Path, signer: Signer | None = None) -> None:
-    """Write all that follows from the payload anew, as somebody who knows the format would."""
-    payload = {k: v for k, v in read_tree(bag).files.items() if k.startswith("data/")}
-    try:
-        run = load_run(bag / layout.RUN)
-    except GoldenseedError:
-        run = None
-    if run is not None and (bag / layout.SUMMARY).exists():
-        (bag / layout.SUMMARY).write_bytes(documents.summary(run))
-        payload[layout.SUMMARY] = (bag / layout.SUMMARY).stat().st_size
-        size, version = documents.oxum(payload), documents.version_of(bag)
-        (bag / layout.BAG_INFO).write_bytes(documents.bag_info(run, size, version))
-        (bag / layout.CRATE).write_bytes(documents.crate(run, payload))
-    info = (bag / layout.BAG_INFO).read_text()
-    size = f"{documents.OXUM}{documents.oxum(payload)}"
-    (bag / layout.BAG_INFO).write_text(re.sub(rf"{documents.OXUM}\S+", size, info))
-    (bag / layout.MANIFEST).write_bytes(written_manifest(_digests(bag, payload)))
-    if signer is not None:
-        for path in (bag / layout.ATTESTATIONS).glob("*.sigstore.json"):
-            path.unlink()
-        if not any((bag / layout.ATTESTATIONS).iterdir()):
-            (bag / layout.ATTESTATIONS).rmdir()
-            if run is not None:
-                write_attestations(bag, [signer])
-    manifests = ("tagmanifest-sha256.txt", "data/")
-    tags = [name for name in read_tree(bag).files if not name.startswith(manifests)]
-    data = written_manifest(_digests(bag, tags))
-    (bag / layout.TAG_MANIFEST).write_bytes(data)
-    if signer is not None:
-        (bag / layout.signature_name(1)).write_bytes(armoured_signature(signer, data))
-
-
-def _digests(bag: Path, names: Iterable[str]) -> dict[str, str]:
-    return {name: each for name, each in digests_of(bag, names) if isinstance(each, str)}
 
 
 def codes(found: Verification, level: int) -> set[str]:
@@ -199,10 +158,7 @@ def test_an_envelope_of_another_run_is_found(bag: Path, signer: Signer, tmp_path
         sealed(each, signer)
     name = f"{layout.ATTESTATIONS}/test-result.sigstore.json"
     shutil.copyfile(other / name, bag / name)
-    tags = [n for n in read_tree(bag).files if not n.startswith(("tagmanifest", "data/"))]
-    data = written_manifest(_digests(bag, tags))
-    (bag / layout.TAG_MANIFEST).write_bytes(data)
-    (bag / layout.signature_name(1)).write_bytes(armoured_signature(signer, data))
+    signed_anew(bag, signer)
     found = verify(bag, trusted=Trust((TrustedKey(signer.public),)))
     assert found.first_failed == Level.SIGNATURE
     assert codes(found, 3) == {"attestation_differs"}
