@@ -51,7 +51,7 @@ def check_signatures(
         said = [f"it is signed, by {each.fingerprint}" for each in signers.values()]
         said.append("no trusted key was given, so nobody vouches for that key")
         return LevelResult.not_checked(Level.SIGNATURE, *said, *stamped.notes), ()
-    notes += [f"also signed: {each}" for each in untrusted]
+    notes += [f"also signed by {each}" for each in untrusted]
     if manifests.digest is not None:
         notes.append(f"the signature is over {layout.TAG_MANIFEST}, {manifests.digest}")
     return LevelResult.of(Level.SIGNATURE, [], (*notes, *stamped.notes)), believed
