@@ -36,6 +36,7 @@ def places_of(case: CaseRecord) -> Iterator[str]:
         case.trace_file,
         case.layers_file,
         *(each.file for each in case.inputs),
+        *(each.file for each in case.returned),
         *elements,
         *tries,
     )
