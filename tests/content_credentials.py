@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import c2pa
 from cryptography import x509
@@ -28,8 +27,8 @@ class Authority:
         self.root_pem = root.public_bytes(serialization.Encoding.PEM)
         self._chain = leaf.public_bytes(serialization.Encoding.PEM) + self.root_pem
 
-    def marked(self, picture: bytes, kind: str = "image/png", **more: Any) -> bytes:
-        """Return the picture's file with a signed manifest; ``more`` stands in the manifest."""
+    def marked(self, picture: bytes, kind: str = "image/png", thumbnail: bytes = b"") -> bytes:
+        """Return the picture's file with a signed manifest, which may hold a thumbnail."""
         pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
         key = self._key.private_bytes(pem, form, serialization.NoEncryption())
         info = c2pa.C2paSignerInfo(b"es256", self._chain, key, None)
@@ -37,7 +36,7 @@ class Authority:
         manifest = {
             "claim_generator_info": [{"name": "tests", "version": "1"}],
             "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [action]}}],
-            **more,
+            **({"thumbnail": {"format": "image/jpeg", "identifier": "it"}} if thumbnail else {}),
         }
         settings = {
             "verify": {"verify_after_sign": False},
@@ -49,6 +48,8 @@ class Authority:
             c2pa.Builder(manifest, context) as builder,
             c2pa.Signer.from_info(info) as signer,
         ):
+            if thumbnail:
+                builder.add_resource("it", io.BytesIO(thumbnail))
             builder.sign(signer, kind, io.BytesIO(picture), target)
         return target.getvalue()
 

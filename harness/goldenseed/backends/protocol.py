@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from goldenseed.trace.digesting import Recording
 
 
-LARGEST_FILE = 256 * 2**20
-"""The most bytes of a file that is returned in a picture's place."""
-
-
 @dataclass(frozen=True)
 class Element:
     """One of several things that a call returned."""

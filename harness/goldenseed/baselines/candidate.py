@@ -63,6 +63,9 @@ class Candidate:
     elements: tuple[CandidateElement, ...] = ()
     """What the call returned, where that is not one picture; ``image`` is then one of them."""
 
+    returned: tuple[tuple[Path, str], ...] = ()
+    """The files in which its pictures were returned, each with the SHA-256 of its bytes."""
+
     @property
     def name(self) -> str:
         """Suite, case and profile, for messages."""

@@ -279,8 +279,9 @@ def entry_text(entry: BaselineEntry) -> bytes:
                 del profile[name]
         for image in profile["accepted"]:
             del image["file_sha256"]
-            if not image["elements"]:
-                del image["elements"]
+            for name in ("elements", "returned"):
+                if not image[name]:
+                    del image[name]
         for image in (*profile["rejected"], *profile.get("overruled", ())):
             if image["environment_sha256"] is None:
                 del image["environment_sha256"]

@@ -268,6 +268,9 @@ class BaselineStore:
                 stored.store_environment(self._places, candidate.environment)
             return
         self._store_image(candidate, durable=durable)
+        for path, sha256 in candidate.returned:
+            if any(sha256 in each.returned for each in step.change.baseline.accepted):
+                stored.store_returned(self._places, path, sha256, durable=durable)
         if step.names_environment(json_sha256(candidate.environment)):
             stored.store_environment(self._places, candidate.environment)
         if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):

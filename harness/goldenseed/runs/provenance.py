@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from goldenseed.core.elements import is_tensor
+from goldenseed.core.elements import RETURNED_LIMIT, is_tensor
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, read_regular, sha256_hex, write_atomically
 from goldenseed.core.picture_formats import format_of
@@ -16,7 +16,6 @@ from goldenseed.verdict.model import CONTENT, Reason
 
 FOLDER = "returned"
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
-_LARGEST = 2**28
 
 Files = Sequence[tuple[str | None, bytes | None]]
 """Each picture's name, where there are several, and the file it came in, where it did."""
@@ -49,7 +48,7 @@ def stored_files(folder: Path, record: CaseRecord) -> Files:
 def stored_file(folder: Path, returned: ReturnedFile) -> bytes:
     """Read one; raises GoldenseedError as ``stored_files``."""
     path = inside(folder, returned.file)
-    data = read_regular(path, _LARGEST)
+    data = read_regular(path, RETURNED_LIMIT)
     if sha256_hex(data) != returned.sha256:
         raise GoldenseedError(
             "is not the file that was returned",
@@ -91,7 +90,7 @@ def with_provenance(record: CaseRecord, files: Files, expected: ProvenanceSpec) 
     except GoldenseedError as error:
         faults = {str(error): None}
     reasons = [
-        Reason(code=CONTENT, metric="provenance", detail=f"provenance: {what}", element=element)
+        Reason(code=CONTENT, detail=f"provenance: {what}", element=element)
         for what, element in faults.items()
     ]
     return record.model_copy(

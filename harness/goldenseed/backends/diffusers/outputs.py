@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from goldenseed.backends.protocol import LARGEST_FILE, Element, GenerationError, Unusable
-from goldenseed.core.elements import MOST, TENSOR_MODES
+from goldenseed.backends.protocol import Element, GenerationError, Unusable
+from goldenseed.core.elements import MOST, RETURNED_LIMIT, TENSOR_MODES
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
 
@@ -88,7 +88,7 @@ def _read_file(name: str, given: str | bytes | Path) -> Returned:
 
     try:
         label = name if isinstance(given, bytes) else str(given)
-        data = given if isinstance(given, bytes) else read_regular(Path(given), LARGEST_FILE)
+        data = given if isinstance(given, bytes) else read_regular(Path(given), RETURNED_LIMIT)
         return Returned(name, decode(data, name=label), is_picture=True, file=data)
     except GoldenseedError as error:
         raise GenerationError(
