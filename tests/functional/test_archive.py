@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import sigstore_double
 from commands import goldenseed
 from time_stamp_authority import answered, serving, write_authority
 
@@ -160,6 +161,28 @@ def test_an_archive_is_stamped_as_it_is_made_and_the_certificate_says_when(
     verify = ("archive", "verify", "stamped.zip", *words, "--certificate", str(page))
     assert goldenseed(folder, *verify).returncode == 0
     assert "by a trusted time stamp" in page.read_text()
+
+
+def test_an_identity_attests_in_place_of_a_key(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = sigstore_double.Services()
+    monkeypatch.setenv("SIGSTORE_ID_TOKEN", sigstore_double.token("ada@example.org"))
+    with sigstore_double.serving(services) as url:
+        config = services.trust_config(url)
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        words = ("--sigstore-config", str(tmp_path / "config.json"), "--output", "attested")
+        done = goldenseed(folder, "archive", "create", "--keyless", *words)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "root.json").write_text(json.dumps(config["trustedRoot"]))
+    words = ("--issuer", sigstore_double.ISSUER, "--sigstore-root", str(tmp_path / "root.json"))
+    verify = ("archive", "verify", "attested", "--trusted-identity")
+    done = goldenseed(folder, *verify, "ada@example.org", *words)
+    assert done.returncode == 0, done.stdout
+    assert "attested by the trusted identity ada@example.org by https://issuer.test" in done.stdout
+    assert goldenseed(folder, *verify, "eve@example.org", *words).returncode == 13
+    done = goldenseed(folder, *verify, "ada@example.org")
+    assert (done.returncode, "give --issuer and --sigstore-root" in done.stderr) == (2, True)
 
 
 def test_a_key_of_openssh_signs_and_what_openssh_signed_is_believed(project: Path) -> None:

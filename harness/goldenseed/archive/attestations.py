@@ -146,7 +146,7 @@ def write_attestations(root: Path, signers: Sequence[Signer]) -> None:
     attesting = [(number, each) for number, each in enumerate(signers, 1) if each.attests]
     if not attesting:
         return
-    (root / layout.ATTESTATIONS).mkdir()
+    (root / layout.ATTESTATIONS).mkdir(exist_ok=True)
     for kind, statement in statements_of(root).items():
         payload = statement_bytes(statement)
         for number, signer in attesting:

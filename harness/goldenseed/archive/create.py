@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from goldenseed.archive.keys import Signer
 
 _TOLD = 5
+Attest = Callable[[Mapping[str, bytes]], Mapping[str, bytes]]
 
 
 def create(
@@ -43,6 +44,7 @@ def create(
     signers: Sequence[Signer] = (),
     partial: bool = False,
     timestamp: str | None = None,
+    keyless: Attest | None = None,
 ) -> tuple[str, ...]:
     """Archive ``run``, which lies in ``folder``, as ``target``; return remarks.
 
@@ -57,6 +59,8 @@ def create(
         store: the baselines.
         signers: who signs, in this order.
         partial: archive also a run that left cases of its suites out, which stays on record.
+        keyless: has statements signed by an identity: takes them by kind, returns files by place;
+            other bytes each time.
         timestamp: the address of a time stamp authority to ask; other bytes each time.
 
     Raises:
@@ -87,10 +91,10 @@ def create(
         for place, source in content.items():
             _put(bag / place, source)
         _describe(bag, run)
-        _sign(bag, signers)
+        _sign(bag, signers, keyless)
         if timestamp is not None:
             stamp(bag, timestamp)
-        remarks = _checked(bag, signed=bool(signers))
+        remarks = _checked(bag, signed=bool(signers or keyless))
         _packed(bag, target).rename(target)
     return remarks
 
@@ -152,8 +156,14 @@ def _describe(bag: Path, run: RunRecord) -> None:
         _put(bag / name, data)
 
 
-def _sign(bag: Path, signers: Sequence[Signer]) -> None:
+def _sign(bag: Path, signers: Sequence[Signer], keyless: Attest | None) -> None:
     """Write the attestations of each signer, the manifest of all tag files, and sign that."""
+    if keyless is not None:
+        from goldenseed.archive.attestations import statement_bytes, statements_of
+
+        said = {kind: statement_bytes(each) for kind, each in statements_of(bag).items()}
+        for place, data in keyless(said).items():
+            _put(bag / place, data)
     if signers:
         from goldenseed.archive.attestations import write_attestations
         from goldenseed.archive.ssh_signatures import armoured_signature

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from goldenseed.archive import layout
 from goldenseed.archive.attestations import read_payload, statement_bytes, statements_of
 from goldenseed.archive.findings import Finding, Level, LevelResult
+from goldenseed.archive.keyless import TRUST_FILE, check_keyless, keyless_name
 from goldenseed.archive.keys import P256, PublicKey, needs_cryptography
 from goldenseed.archive.ssh_signatures import read_signature
 from goldenseed.archive.structure import Manifests, signature_files
@@ -25,14 +25,14 @@ _SIGNATURE_LIMIT = 2**16
 def check_signatures(
     root: Path, tree: Tree, manifests: Manifests, trusted: Trust
 ) -> tuple[LevelResult, tuple[str, ...]]:
-    """Check every signature, attestation and time stamp; also return the trusted keys that signed.
+    """Check every signature, attestation and time stamp; also return which of the trusted signed.
 
     A signature stands for the manifest of tag files, and so for all files where level 2 passed.
-    Without trusted keys nothing is known of who signed, whatever the archive says.
+    Without anybody trusted nothing is known of who signed, whatever the archive says.
     """
-    names = signature_files(tree)
+    names, attesting = signature_files(tree), _attestation_files(tree)
     stamped = check_stamp(root, layout.TIME_STAMP in tree.files, trusted.stamp_roots)
-    if not names and not trusted.keys and not stamped.findings:
+    if not (names or attesting or trusted.anybody or stamped.findings):
         why = "nobody signed it, and no trusted key was given"
         return LevelResult.not_checked(Level.SIGNATURE, why, *stamped.notes), ()
     try:
@@ -40,21 +40,32 @@ def check_signatures(
     except GoldenseedError as error:
         return LevelResult.not_checked(Level.SIGNATURE, str(error)), ()
     signers, findings = _signers(root, names)
-    findings += [*_attested(root, tree, signers), *stamped.findings]
+    said = statements_of(root) if signers or attesting else {}
+    statements = {kind: statement_bytes(each) for kind, each in said.items()}
+    by_identity = check_keyless(root, attesting, statements, trusted.identities, trusted.sigstore)
+    findings += _attested(root, attesting, signers, statements)
+    findings += [*by_identity.findings, *stamped.findings]
     notes, untrusted, believed = _believed(signers, trusted, stamped.when)
-    if trusted.keys and not believed:
-        what = f"no trusted key signed it: {'; '.join(untrusted) or 'nobody did'}"
+    believed += () if by_identity.who is None else (by_identity.who,)
+    if trusted.anybody and not believed:
+        what = f"nobody who is trusted signed it: {'; '.join(untrusted) or 'nobody did'}"
         findings.append(Finding("not_trusted", layout.signature_name(1), what))
     if findings:
         return LevelResult.of(Level.SIGNATURE, findings), believed
-    if not trusted.keys:
-        said = [f"it is signed, by {each.fingerprint}" for each in signers.values()]
-        said.append("no trusted key was given, so nobody vouches for that key")
-        return LevelResult.not_checked(Level.SIGNATURE, *said, *stamped.notes), ()
+    others = (*by_identity.notes, *stamped.notes)
+    if not trusted.anybody:
+        notes = [f"it is signed, by {each.fingerprint}" for each in signers.values()]
+        notes += ["no trusted key was given, so nobody vouches for that key"] if signers else []
+        return LevelResult.not_checked(Level.SIGNATURE, *notes, *others), ()
     notes += [f"also signed by {each}" for each in untrusted]
-    if manifests.digest is not None:
+    if manifests.digest is not None and signers:
         notes.append(f"the signature is over {layout.TAG_MANIFEST}, {manifests.digest}")
-    return LevelResult.of(Level.SIGNATURE, [], (*notes, *stamped.notes)), believed
+    return LevelResult.of(Level.SIGNATURE, [], (*notes, *others)), believed
+
+
+def _attestation_files(tree: Tree) -> frozenset[str]:
+    prefix = f"{layout.ATTESTATIONS}/"
+    return frozenset(name for name in tree.files if name.startswith(prefix))
 
 
 def _believed(
@@ -97,23 +108,27 @@ def _signers(root: Path, names: Sequence[str]) -> tuple[dict[int, PublicKey], li
     return found, findings
 
 
-def _attested(root: Path, tree: Tree, signers: Mapping[int, PublicKey]) -> list[Finding]:
+def _attested(
+    root: Path,
+    there: Collection[str],
+    signers: Mapping[int, PublicKey],
+    statements: Mapping[str, bytes],
+) -> list[Finding]:
     """Hold each signer's attestations against what the archive's content says."""
-    prefix = f"{layout.ATTESTATIONS}/"
-    there = {name for name in tree.files if name.startswith(prefix)}
-    attesting = {number: key for number, key in signers.items() if key.kind == P256}
-    statements = statements_of(root) if attesting else {}
     wanted = {
         layout.attestation_name(kind, number): (kind, key)
-        for number, key in attesting.items()
+        for number, key in signers.items()
+        if key.kind == P256
         for kind in statements
     }
+    known = {*wanted, TRUST_FILE, *map(keyless_name, statements)}
     findings = [
-        Finding("missing_attestation", name, "is not there") for name in sorted({*wanted} - there)
+        Finding("missing_attestation", name, "is not there")
+        for name in sorted({*wanted} - {*there})
     ]
     findings += [
         Finding("foreign_attestation", name, "is of nobody who signed the archive")
-        for name in sorted(there - {*wanted})
+        for name in sorted({*there} - known)
     ]
     findings += _differing(root, {n: w for n, w in wanted.items() if n in there}, statements)
     return findings
@@ -122,7 +137,7 @@ def _attested(root: Path, tree: Tree, signers: Mapping[int, PublicKey]) -> list[
 def _differing(
     root: Path,
     wanted: Mapping[str, tuple[str, PublicKey]],
-    statements: Mapping[str, Mapping[str, Any]],
+    statements: Mapping[str, bytes],
 ) -> Iterator[Finding]:
     for name, (kind, key) in wanted.items():
         try:
@@ -130,5 +145,5 @@ def _differing(
         except GoldenseedError as error:
             yield Finding("bad_attestation", name, error.what)
             continue
-        if payload != statement_bytes(statements[kind]):
+        if payload != statements[kind]:
             yield Finding("attestation_differs", name, "states what the archive does not hold")

@@ -18,6 +18,9 @@ from goldenseed.core.files import read_regular
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
+    from sigstore.verify import Verifier
+
+    from goldenseed.archive.keyless import Identity
 
 _LARGEST = 2**20
 _LINE_OF_SIGNERS = re.compile(r'\s*(?:"([^"]+)"|([^\s"]+))\s+(.*)', re.DOTALL)
@@ -59,6 +62,15 @@ class Trust:
     keys: tuple[TrustedKey, ...] = ()
     stamp_roots: tuple[Certificate, ...] = ()
     """The certificates of authorities whose time stamps are believed."""
+    identities: tuple[Identity, ...] = ()
+    """Who is believed without a key, by the word of ``sigstore``."""
+    sigstore: Verifier | None = None
+    """What holds keyless attestations against a trusted root of the caller's."""
+
+    @property
+    def anybody(self) -> bool:
+        """Whether there is anybody whose signature is believed."""
+        return bool(self.keys or self.identities)
 
     def believed(self, key: PublicKey, when: datetime) -> tuple[TrustedKey | None, str | None]:
         """Return the line that makes a key trusted at a time, and else why none does.

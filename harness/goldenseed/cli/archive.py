@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,13 +14,21 @@ from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import AsJson, Baselines, Reports, Run, find_run
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
+from goldenseed.cli.trusting import (
+    Identities,
+    Issuer,
+    SigstoreRoot,
+    StampRoot,
+    Trusted,
+    trusted,
+    with_identities,
+)
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import write_atomically
 from goldenseed.reporting.words import visible
 
 if TYPE_CHECKING:
     from goldenseed.archive.keys import Signer
-    from goldenseed.archive.trust import Trust
 
 app = typer.Typer(
     name="archive",
@@ -29,23 +38,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Archive runs so that anybody can check them, offline and without torch.",
 )
-Trusted = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--trusted-key",
-        help="A public key that you trust: a .pub file, a PEM file, or OpenSSH's allowed "
-        "signers. Never take it from the archive.",
-        show_default=False,
-    ),
-]
-StampRoot = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--timestamp-root",
-        help="A PEM file with the root certificate of a time stamp authority that you trust.",
-        show_default=False,
-    ),
-]
 KEY_VARIABLE = "GOLDENSEED_ARCHIVE_KEY"
 NOT_CHECKED = 10
 """What ``verify`` ends with where no level failed and one was not checked.
@@ -86,6 +78,18 @@ def create(
             show_default=False,
         ),
     ] = None,
+    keyless: Annotated[
+        bool,
+        typer.Option("--keyless", help="Sign with the identity at hand, through Sigstore."),
+    ] = False,
+    sigstore_config: Annotated[
+        Path | None,
+        typer.Option(
+            "--sigstore-config",
+            help="A client trust config: other services than Sigstore's public ones.",
+            show_default=False,
+        ),
+    ] = None,
     root: Annotated[
         Path, typer.Option("--root", help="The folder that was pytest's root.")
     ] = Path(),
@@ -94,6 +98,7 @@ def create(
 ) -> None:
     """Archive RUN with all it was judged by: a folder or a zip file, the same bytes each time."""
     from goldenseed.archive.create import create as create_archive
+    from goldenseed.archive.keyless import keyless_bundles
 
     record, folder = find_run(run, reports)
     target = output or Path(f"{record.run_id}.goldenseed")
@@ -107,6 +112,7 @@ def create(
         signers=signers,
         partial=partial,
         timestamp=timestamp,
+        keyless=functools.partial(keyless_bundles, config=sigstore_config) if keyless else None,
     )
     say(f"archive  {target}")
     for signer in signers:
@@ -166,7 +172,7 @@ def list_archives(
 
     if not folder.is_dir():
         raise GoldenseedError("is no folder", path=folder, fix="name the folder of the archives")
-    for each in listed(folder, _trusted(trusted_key)):
+    for each in listed(folder, trusted(trusted_key)):
         say(visible(each.line, lines=False))
 
 
@@ -176,6 +182,9 @@ def verify(
     *,
     trusted_key: Trusted = None,
     timestamp_root: StampRoot = None,
+    trusted_identity: Identities = None,
+    issuer: Issuer = None,
+    sigstore_root: SigstoreRoot = None,
     levels: Annotated[
         str, typer.Option("--levels", help="Which levels to check, parted by commas.")
     ] = "1,2,3,4",
@@ -206,9 +215,10 @@ def verify(
     )
     from goldenseed.archive.verify import verify as verify_archive
 
-    found = verify_archive(
-        path, trusted=_trusted(trusted_key, timestamp_root), levels=_levels(levels)
-    )
+    trust = trusted(trusted_key, timestamp_root)
+    if trusted_identity:
+        trust = with_identities(trust, trusted_identity, issuer, sigstore_root)
+    found = verify_archive(path, trusted=trust, levels=_levels(levels))
     if as_json:
         say_json(verification_document(found))
     else:
@@ -231,16 +241,6 @@ def exit_code(found: Verification) -> int:
         return NOT_CHECKED + found.first_failed
     unchecked = any(each.status is Status.NOT_CHECKED for each in found.levels)
     return NOT_CHECKED if unchecked else ExitCode.FINE
-
-
-def _trusted(keys: list[Path] | None, stamp_roots: list[Path] | None = None) -> Trust:
-    from goldenseed.archive.timestamps import read_roots
-    from goldenseed.archive.trust import Trust, read_trusted
-
-    return Trust(
-        tuple(key for path in keys or () for key in read_trusted(path)),
-        tuple(each for path in stamp_roots or () for each in read_roots(path)),
-    )
 
 
 def _levels(text: str) -> tuple[Level, ...]:
