@@ -3,9 +3,9 @@
 Two suites of tiny models are accepted; then one model's weights and a case's steps change, an image
 is rejected, cases are added of which one cannot be made and one is skipped; pytest runs both once
 more, and that run is archived and signed with a key that is thrown away. It takes about a minute.
-Digests, run id and key are others each time, and the key is added to ``signer.pub``: take the line of
-the one before away. The file is kept, one for each version of the format: a verifier has to answer
-for all of them for ever.
+Digests, run id and key are others each time, and the key is added to ``signer.pub``: take the line
+of the one before away. The file is kept, one for each version of the format: a verifier has to
+answer for all of them for ever.
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ import json
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,7 @@ from sealing import sealed, signed_anew
 from tampering import KINDS, RUN, Tampering, flipped, of_run, read, saved_again
 
 from goldenseed.archive import layout, ssh_signatures
+from goldenseed.archive.attestations import write_attestations
 from goldenseed.archive.findings import Level, Status, Verification
 from goldenseed.archive.keys import Signer, generate, read_signer
 from goldenseed.archive.tree import read_tree
@@ -110,6 +112,9 @@ def test_the_same_pixels_saved_again_fail_in_fixity_and_not_in_judgement(bag: Pa
         Status.PASSED,
         Status.PASSED,
     ]
+    assert any(
+        "other files (level 2), and what they hold" in each for each in found.levels[3].notes
+    )
 
 
 @pytest.mark.parametrize("name", zipfile.ZipFile(GOOD[-1]).namelist())
@@ -132,12 +137,52 @@ def test_a_signature_that_was_taken_away_before_another_is_missed(bag: Path) -> 
 def test_a_trusted_key_is_told_by_its_bytes_alone(
     bag: Path, signer: Signer, tmp_path: Path
 ) -> None:
-    line = (HERE / "signer.pub").read_text().split(" ")
-    (tmp_path / "signer.pub").write_text(f"{signer.public.line} {line[2]}")
+    comment = (HERE / "signer.pub").read_text().split()[-1]
+    (tmp_path / "signer.pub").write_text(f"{signer.public.line} {comment}\n")
     found = verify(
         bag, trusted=Trust(read_trusted(tmp_path / "signer.pub")), levels=[Level.SIGNATURE]
     )
     assert codes(found, 3) == {"not_trusted"}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda each: None, None),
+        (lambda each: each["dsseEnvelope"].update(payloadType="text/plain"), "bad_attestation"),
+        (lambda each: each["dsseEnvelope"].update(payload="e30="), "bad_attestation"),
+        (lambda each: each["dsseEnvelope"]["signatures"][0].update(sig="e30="), "bad_attestation"),
+    ],
+)
+def test_an_attestation_is_told_by_its_signature_and_never_by_its_hint(
+    change: Callable[[dict[str, Any]], object], code: str | None, bag: Path, signer: Signer
+) -> None:
+    sealed(bag, signer)
+    path = bag / layout.ATTESTATIONS / "recipes.sigstore.json"
+    document = read(path)
+    hint = document["verificationMaterial"]["publicKey"]["hint"]
+    document["dsseEnvelope"]["signatures"][0]["keyid"] = hint
+    change(document)
+    path.write_text(json.dumps(document))
+    signed_anew(bag, signer)
+    found = verify(bag, trusted=Trust((TrustedKey(signer.public),)), levels=_CHEAP)
+    assert codes(found, 3) == ({code} if code else set())
+
+
+def test_an_attestation_of_another_key_under_the_signers_hint_is_found(
+    bag: Path, signer: Signer, tmp_path: Path
+) -> None:
+    sealed(bag, signer)
+    name = f"{layout.ATTESTATIONS}/recipes.sigstore.json"
+    hint = read(bag / name)["verificationMaterial"]["publicKey"]["hint"]
+    generate(tmp_path / "eve")
+    write_attestations(bag, [read_signer(tmp_path / "eve")])
+    document = read(bag / name)
+    document["verificationMaterial"]["publicKey"]["hint"] = hint
+    (bag / name).write_text(json.dumps(document))
+    signed_anew(bag, signer)
+    found = verify(bag, trusted=Trust((TrustedKey(signer.public),)), levels=_CHEAP)
+    assert codes(found, 3) == {"bad_attestation"}
 
 
 def test_a_signature_for_another_purpose_is_none(
