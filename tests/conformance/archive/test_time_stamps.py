@@ -124,7 +124,7 @@ def test_an_authority_that_was_named_has_to_have_stamped(bag: Path, authority: P
 
 
 def test_a_key_is_asked_for_the_stamped_time_and_else_for_now(good: Path, authority: Path) -> None:
-    (known,) = KEYS
+    known = KEYS[-1]
     ended = (TrustedKey(known.key, "me", valid_before=datetime.now(UTC)),)
     assert _level_3(good, Trust(ended, read_roots(authority / "root.pem"))).findings == ()
     assert _codes(_level_3(good, Trust(ended))) == {"not_trusted"}
