@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from goldenseed.archive.findings import Finding
 from goldenseed.archive.layout import BASELINES, RUN, TEXT_LIMIT
 from goldenseed.archive.tree import Tree
-from goldenseed.core.elements import TENSOR_MODES, content_sha256, decoded
+from goldenseed.core.elements import RETURNED_LIMIT, TENSOR_MODES, content_sha256, decoded
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import json_sha256, read_json
+from goldenseed.core.files import json_sha256, read_json, read_regular, sha256_hex
 from goldenseed.core.reading import open_regular
 from goldenseed.trace.files import read_trace
 
@@ -58,15 +58,14 @@ def _digest_of(name: str) -> Callable[[Path], str] | None:
     if not name.startswith((f"{RUN}/", f"{BASELINES}/")) or not _DIGEST.fullmatch(stem):
         return None
     folder = path.parts[2]
-    if folder == "images" and suffix == "png":
-        return lambda file: content_sha256(decoded(file, "RGB"))
-    if folder == "images" and suffix == "npy":
-        return lambda file: content_sha256(decoded(file, TENSOR_MODES[0]))
-    if folder == "traces" and suffix == "json.gz":
-        return _trace
-    if folder == "environments" and suffix == "json":
-        return lambda file: json_sha256(read_json(file, TEXT_LIMIT))
-    return None
+    if folder == "returned" or suffix == "file":
+        return lambda file: sha256_hex(read_regular(file, RETURNED_LIMIT))
+    return {
+        ("images", "png"): lambda file: content_sha256(decoded(file, "RGB")),
+        ("images", "npy"): lambda file: content_sha256(decoded(file, TENSOR_MODES[0])),
+        ("traces", "json.gz"): _trace,
+        ("environments", "json"): lambda file: json_sha256(read_json(file, TEXT_LIMIT)),
+    }.get((folder, suffix))
 
 
 def _trace(file: Path) -> str:
