@@ -98,9 +98,18 @@ def accept(
         raise GoldenseedError("--add keeps what --replace takes away: leave one of them out")
     _check_given(run, cases, reason, decisions)
     if renamed:
-        if decisions is not None or commit or dry_run:
-            raise GoldenseedError("--renamed goes with none of --from, --commit and --dry-run")
-        _rename(run, cases, reason, by=by, reports=reports, baselines=baselines)
+        if run is None or reason is None or decisions is not None:
+            raise GoldenseedError("--renamed wants a run and a reason, and no --from", fix=_HOW)
+        accept_renamed(
+            find_run(run, reports)[0],
+            cases,
+            BaselineStore(baselines),
+            by=by or who_accepts(Path.cwd()),
+            reason=reason,
+            reports=reports,
+            commit=commit,
+            dry_run=dry_run,
+        )
         return
     document = None if decisions is None else read_decisions(decisions)
     with opened_run(run or (document.run if document else ""), reports) as found:
@@ -165,23 +174,6 @@ def _check_given(
         raise GoldenseedError("accept wants a run, or --from decisions.json", fix=_HOW)
     if reason is None and decisions is None:
         raise GoldenseedError("--reason is missing", fix=_HOW)
-
-
-def _rename(
-    run: str | None,
-    cases: list[str] | None,
-    reason: str | None,
-    *,
-    by: str | None,
-    reports: Path,
-    baselines: Path,
-) -> None:
-    """Move baselines to what their cases are called now; nothing new is accepted."""
-    if run is None or reason is None:
-        raise GoldenseedError("--renamed wants a run and a reason", fix=_HOW)
-    record, _ = find_run(run, reports)
-    signer = by or who_accepts(Path.cwd())
-    accept_renamed(record, cases, BaselineStore(baselines), by=signer, reason=reason)
 
 
 def _take_over(

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular, write_atomically
 from goldenseed.core.strict_json import parse
+from goldenseed.environment.freeze import read_freeze
 from goldenseed.environment.lock import LockDifference
 from goldenseed.runs.parts import Extent, NotCompared, SetRecord
 from goldenseed.runs.record import (
@@ -62,7 +63,13 @@ class RunWriter:
     ) -> None:
         self.folder = reports / run_id
         self._reports = reports
-        self._record = RunRecord(run_id=run_id, started=started, git=git, options=dict(options))
+        self._record = RunRecord(
+            run_id=run_id,
+            started=started,
+            git=git,
+            options=dict(options),
+            freeze=read_freeze(),
+        )
         write_run(self._record, self.folder)
         self._journal = (self.folder / JOURNAL).open("ab")
 
