@@ -10,7 +10,7 @@ import pytest
 from sample import DOCS, PAGE, PUBLIC, SAMPLE
 
 from goldenseed.archive.certificate import certificate_html
-from goldenseed.archive.keys import read_trusted
+from goldenseed.archive.trust import Trust, read_trusted
 from goldenseed.archive.verify import verify
 
 LARGEST = 200_000
@@ -20,7 +20,7 @@ CHANGES = ("Checked on ", "the run was judged by release ")
 
 def test_the_sample_verifies_and_its_certificate_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(DOCS)
-    found = verify(Path(SAMPLE.name), trusted=read_trusted(PUBLIC))
+    found = verify(Path(SAMPLE.name), trusted=Trust(read_trusted(PUBLIC)))
     assert found.verified
     assert SAMPLE.stat().st_size < LARGEST
     page = certificate_html(found, datetime.now(UTC).date())

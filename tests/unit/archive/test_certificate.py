@@ -24,7 +24,7 @@ def test_no_text_of_an_archive_is_more_than_text() -> None:
 
 
 @pytest.mark.parametrize("replayed", [False, True])
-def test_what_was_not_done_is_not_claimed(replayed: bool) -> None:  # noqa: FBT001
+def test_what_was_not_done_is_not_claimed(replayed: bool) -> None:
     again = (LevelResult.of(Level.REPLAY, ()),) if replayed else ()
     page = certificate_html(Verification("x", "0" * 64, (*OFFLINE, *again)), DAY)
     assert "<h1>Verified</h1>" in page
