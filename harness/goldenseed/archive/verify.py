@@ -59,9 +59,7 @@ class Opened:
     packing: tuple[Finding, ...] = ()
     """What is wrong with the zip file that it was unpacked from."""
 
-    def verified(
-        self, *, trusted: Trust = NOBODY, levels: Collection[Level] = OFFLINE
-    ) -> Verification:
+    def verified(self, *, trusted: Trust, levels: Collection[Level] = OFFLINE) -> Verification:
         """Verify it; what is wrong with a zip file itself belongs to level 1."""
         found = verify_folder(self.folder, trusted=trusted, levels=levels, name=str(self.path))
         if not self.packing:

@@ -1,4 +1,4 @@
-"""How the verbs that verify archives tell what they found."""
+"""How the verbs of archives tell what verifying one found."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from goldenseed.cli.archive_answer import NOT_CHECKED
 from goldenseed.cli.common import AsJson, Baselines, entries_named
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
-from goldenseed.cli.trusting import Trusted, trusted
+from goldenseed.cli.trusting import Trusted
+from goldenseed.cli.trusting import trusted as trusted_by
 from goldenseed.reporting.words import visible
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def chain(
     """
     from goldenseed.archive.chain import chains_of
 
-    store, trust = BaselineStore(baselines), trusted(trusted_key)
-    found = [*chains_of(entries_named(case, store), store, archives, trust)]
+    store, trusted = BaselineStore(baselines), trusted_by(trusted_key)
+    found = [*chains_of(entries_named(case, store), store, archives, trusted)]
     if as_json:
         document = [asdict(each) | {"status": each.status} for each in found]
         say_json({"schema_version": 1, "chains": document})

@@ -41,7 +41,7 @@ from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
 SCHEMA_VERSION = 1
 """What ``RunRecord.schema_version`` says; raised when a field changes its meaning."""
-_SELDOM = frozenset({"elements", "provenance", "returned", "warnings"})
+_SELDOM = frozenset({"elements", "returned", "provenance", "warnings"})
 EnvironmentValue = str | int | float | bool | None
 
 _FOLDER_NAME = r"^[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
