@@ -248,7 +248,8 @@ def test_what_the_details_show_is_what_the_record_has(page: Chrome) -> None:
         "Likely cause: denoiser weights: unet (0.85)", "First divergence: denoising step 1 of 4",
         "2026-11-28 11:14 UTC", "pytest 'moved.suite.yaml::red-apple[seed=1024]'",
         "--golden-trace=deep",
-        "goldenseed bisect moved.suite.yaml --case 'red-apple[seed=1024]'", "num_inference_steps", "diffusers0.41.00.42.1yes",
+        "goldenseed bisect moved.suite.yaml --case 'red-apple[seed=1024]'",
+        "num_inference_steps", "diffusers0.41.00.42.1yes",
     ):  # fmt: skip
         assert words in text
     limits = page.execute_script("return document.querySelectorAll('.curve .limit').length")
