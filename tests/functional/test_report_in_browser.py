@@ -378,6 +378,18 @@ def test_what_is_printed_is_what_is_shown_with_its_recipe(page: Chrome) -> None:
     page.execute_script("dispatchEvent(new Event('afterprint'))")
 
 
+def test_the_pages_own_button_prints_the_environment_too_and_folds_it_again(page: Chrome) -> None:
+    page.execute_script("window.print = () => { dispatchEvent(new Event('beforeprint')) }")
+    click(page, "#print")
+    settled(page, "document.getElementById('environment').open")
+    assert "loose[seed=3]" in page.execute_script(
+        "return document.getElementById('sheet').textContent"
+    )
+    page.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert not page.execute_script("return document.getElementById('environment').open")
+    assert page.execute_script("return document.getElementById('sheet').childElementCount") == 0
+
+
 @pytest.fixture
 def compared(tmp_path: Path) -> Path:
     """The page of ``goldenseed compare`` on two folders with a hostile name."""
