@@ -47,8 +47,6 @@ _SWITCHES: Final = frozenset(
 )
 _OF_CACHES: Final = ("teacache", "_cache_config", "cache_threshold", "rel_l1_thresh")
 _OF_TILES: Final = ("tile_", "use_tiling", "use_slicing")
-_OVER_SPACE: Final = ("group", "batch", "instance")
-"""Norms that sum over more than the values of one place."""
 _PLAIN: Final = (bool, int, float, str, type(None))
 _LONGEST: Final = 64
 _PASSING: Final = (
@@ -67,7 +65,6 @@ def held_by(name: str, module: torch.nn.Module) -> dict[str, EnvironmentValue]:
         "switches": lambda: switches_of(module),
         "attributes_sha256": lambda: attributes_sha256(module),
         "adapters": lambda: adapters_of(module),
-        "tips": lambda: tipped_by_rounding(module),
     }
     return {f"model.{name}.{field}": guarded(read) for field, read in fields.items()}
 
@@ -220,23 +217,6 @@ def adapters_of(module: torch.nn.Module) -> str | None:
         for name in part.active_adapters
         if name in part.scaling
     )
-
-
-def tipped_by_rounding(module: torch.nn.Module) -> str | None:
-    """Name the norms of so few values that they return signs: ``WanRMS_norm x 3``.
-
-    One value divided by its own size, or two whose mean was taken away, are 1 or -1 whatever their
-    size was. Where such a value is near 0 rounding tips it, so that a single number moves by any
-    amount. Real models have no such norms; models that are built small may.
-    """
-    return listed(type(part).__name__ for part in module.modules() if _returns_signs(part))
-
-
-def _returns_signs(part: torch.nn.Module) -> bool:
-    name = type(part).__name__.lower()
-    within = "norm" in name and not any(each in name for each in _OVER_SPACE)
-    sizes = {weight.numel() for weight in part.parameters()} if within else set()
-    return sizes == {2 if "layernorm" in name else 1}
 
 
 class Look:
