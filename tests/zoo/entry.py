@@ -117,6 +117,6 @@ class ModularEntry(Entry):
 
         whole = folder.with_name("whole")
         super().save(self.of, whole)
-        made = diffusers.ModularPipeline.from_pretrained(str(whole))
+        made = getattr(diffusers, cls)(pretrained_model_name_or_path=str(whole))
         made.load_components()
         made.save_pretrained(str(folder.resolve()), overwrite_modular_index=True)
