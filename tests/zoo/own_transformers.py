@@ -437,7 +437,7 @@ def _prx(folder: Path, *, pixels: bool = False) -> dict[str, Any]:
 
 
 def _krea(folder: Path, *, modular: bool = False) -> dict[str, Any]:
-    """Build Krea 2; its modular pipeline takes twelve of 36 layers of text, and asks for no less."""
+    """Build Krea 2; its modular pipeline takes twelve of 36 layers of text."""
     from diffusers import Krea2Transformer2DModel
 
     transformer = Krea2Transformer2DModel(

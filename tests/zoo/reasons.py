@@ -31,7 +31,6 @@ REASONS = {
         }.items()
         for name in (f"{each}Pipeline" for each in names)
     },
-    "BriaFibo2Pipeline": "not built small yet: it asks for 36 layers of a Qwen3-VL",
     "ChromaInpaintPipeline": (
         "diffusers 0.42.1 cannot run it: it asks its transformer for `guidance_embeds`, which "
         "Chroma's has not"
@@ -42,7 +41,6 @@ REASONS = {
         "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
     ),
     "KolorsPAGPipeline": "not built small: it needs `sentencepiece` and a trained tokenizer",
-    "HunyuanImageRefinerPipeline": "not built small yet: its latents have another layout",
     "StableDiffusionInpaintPipelineLegacy": (
         "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
     ),

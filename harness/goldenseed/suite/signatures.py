@@ -34,6 +34,8 @@ class Signature:
     arguments: dict[str, bool]
     """Name to whether it has to be given."""
     methods: frozenset[str]
+    refuses_plain_prompts: bool = False
+    """Whether a prompt has to be JSON, by what is raised of one that is not."""
 
     @property
     def pictures(self) -> tuple[str, ...]:
@@ -78,7 +80,7 @@ def signature_of(pipeline: str) -> Signature | None:
     methods = {each.name: each for each in found.body if isinstance(each, ast.FunctionDef)}
     call = methods.get("__call__")
     arguments = {} if call is None else _arguments(call)
-    return Signature(arguments, frozenset(methods))
+    return Signature(arguments, frozenset(methods), _wants_json(found))
 
 
 def _classes(home: Path, name: str) -> Iterator[ast.ClassDef]:
@@ -90,6 +92,18 @@ def _classes(home: Path, name: str) -> Iterator[ast.ClassDef]:
             yield from (
                 each for each in body if isinstance(each, ast.ClassDef) and each.name == name
             )
+
+
+def _wants_json(pipeline: ast.ClassDef) -> bool:
+    raised = (each for each in ast.walk(pipeline) if isinstance(each, ast.Raise))
+    said = (
+        part.value for each in raised for part in ast.walk(each) if isinstance(part, ast.Constant)
+    )
+    return any(
+        text.startswith("`prompt` has to be") and "JSON" in text
+        for text in said
+        if isinstance(text, str)
+    )
 
 
 def _arguments(call: ast.FunctionDef) -> dict[str, bool]:

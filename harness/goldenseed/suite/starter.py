@@ -131,6 +131,11 @@ def needs_of(facts: ModelFacts) -> tuple[str, ...]:
             f"{name} needs {', '.join(dict.fromkeys(tensors))}: give tensors under `inputs` "
             "(a .safetensors or .npy file), numbers under `call`"
         )
+    if signature.refuses_plain_prompts:
+        needs.append(
+            f"{name} takes no plain text as its prompt, but JSON: write each case's prompt as "
+            "diffusers' documentation of it shows"
+        )
     if "invert" in signature.methods:
         needs.append(
             f"{name} is called twice, `invert` first: say under the case's `before` what that is "
