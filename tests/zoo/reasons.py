@@ -37,13 +37,6 @@ REASONS = {
     ),
     "Cosmos2TextToImagePipeline": "it needs the package `cosmos_guardrail` and its weights",
     "GlmImagePipeline": "not built small yet: its tokens are generated one by one before the image",
-    "IFImg2ImgSuperResolutionPipeline": (
-        "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
-    ),
-    "KolorsPAGPipeline": "not built small: it needs `sentencepiece` and a trained tokenizer",
-    "StableDiffusionInpaintPipelineLegacy": (
-        "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
-    ),
     "StableDiffusionPix2PixZeroPipeline": (
         "it is called twice, `invert` first: `before` says so, and this sweep does not"
     ),
