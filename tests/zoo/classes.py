@@ -10,6 +10,7 @@ from tests.zoo import (
     older,
     own_transformers,
     stable_diffusion,
+    twice,
     video,
 )
 from tests.zoo.entry import Entry
@@ -22,5 +23,6 @@ ENTRIES: dict[str, Entry] = {
     **older.ENTRIES,
     **checked.ENTRIES,
     **kolors.ENTRIES,
+    **twice.ENTRIES,
     **video.ENTRIES,
 }

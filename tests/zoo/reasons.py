@@ -37,18 +37,9 @@ REASONS = {
     ),
     "Cosmos2TextToImagePipeline": "it needs the package `cosmos_guardrail` and its weights",
     "GlmImagePipeline": "not built small yet: its tokens are generated one by one before the image",
-    "StableDiffusionPix2PixZeroPipeline": (
-        "it is called twice, `invert` first: `before` says so, and this sweep does not"
-    ),
-    "LEditsPPPipelineStableDiffusion": (
-        "it is called twice, `invert` first: `before` says so, and this sweep does not"
-    ),
-    "LEditsPPPipelineStableDiffusionXL": (
-        "it is called twice, `invert` first: `before` says so, and this sweep does not"
-    ),
-    "StableDiffusionDiffEditPipeline": (
-        "it is called three times, `generate_mask` and `invert` first: give it as a function of "
-        "your own"
+    "IFImg2ImgSuperResolutionPipeline": (
+        "diffusers 0.42.1 cannot load it beside transformers 5: it asks for its safety checker, "
+        "which lacks what transformers then asks of it (`all_tied_weights_keys`)"
     ),
 }
 """Of the classes that make one image, several, or embeddings."""
