@@ -83,8 +83,7 @@ def create(
         bag = Path(made) / "bag"
         for place, source in content.items():
             _put(bag / place, source)
-        _describe(bag, run)
-        _sign(bag, signers)
+        seal(bag, run, signers)
         remarks = _checked(bag, signed=bool(signers))
         _packed(bag, target).rename(target)
     return remarks
@@ -133,6 +132,12 @@ def _digests(bag: Path, names: Sequence[str]) -> dict[str, str]:
             raise digest
         found[name] = digest
     return found
+
+
+def seal(bag: Path, run: RunRecord, signers: Sequence[Signer]) -> None:
+    """Write all that stands beside the payload of the run's archive, and sign it."""
+    _describe(bag, run)
+    _sign(bag, signers)
 
 
 def _describe(bag: Path, run: RunRecord) -> None:

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from goldenseed.archive.findings import Level, Status, Verification
+from goldenseed.archive.findings import Level
 from goldenseed.baselines.store import BaselineStore
+from goldenseed.cli.archive_answer import Certificate, Statement, Trusted, answer, trusted_keys
+from goldenseed.cli.chain import chain
 from goldenseed.cli.common import AsJson, Baselines, Reports, Run, find_run
-from goldenseed.cli.exit_codes import ExitCode
-from goldenseed.cli.output import say, say_json
+from goldenseed.cli.output import say
+from goldenseed.cli.replay import replay
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import write_atomically
 from goldenseed.reporting.words import visible
 
 if TYPE_CHECKING:
-    from goldenseed.archive.keys import PublicKey, Signer
+    from goldenseed.archive.keys import Signer
 
 app = typer.Typer(
     name="archive",
@@ -28,21 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Archive runs so that anybody can check them, offline and without torch.",
 )
-Trusted = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--trusted-key",
-        help="A public key that you trust: a .pub file, a PEM file, or OpenSSH's allowed "
-        "signers. Never take it from the archive.",
-        show_default=False,
-    ),
-]
 KEY_VARIABLE = "GOLDENSEED_ARCHIVE_KEY"
-NOT_CHECKED = 10
-"""What ``verify`` ends with where no level failed and one was not checked.
-
-Added to the number of the first level that failed it says which that was: 11 to 14.
-"""
 
 
 @app.command("create")
@@ -136,7 +123,7 @@ def list_archives(
 
     if not folder.is_dir():
         raise GoldenseedError("is no folder", path=folder, fix="name the folder of the archives")
-    for each in listed(folder, _trusted(trusted_key)):
+    for each in listed(folder, trusted_keys(trusted_key)):
         say(visible(each.line, lines=False))
 
 
@@ -148,18 +135,8 @@ def verify(
     levels: Annotated[
         str, typer.Option("--levels", help="Which levels to check, parted by commas.")
     ] = "1,2,3,4",
-    certificate: Annotated[
-        Path | None,
-        typer.Option("--certificate", help="Write the answer as a page.", show_default=False),
-    ] = None,
-    statement: Annotated[
-        Path | None,
-        typer.Option(
-            "--statement",
-            help="Write the answer as an in-toto statement (SVR), not signed.",
-            show_default=False,
-        ),
-    ] = None,
+    certificate: Certificate = None,
+    statement: Statement = None,
     as_json: AsJson = False,
 ) -> None:
     """Check an archive: structure, fixity, signature and judgement, each with all its findings.
@@ -167,49 +144,25 @@ def verify(
     Exit code 0: every level passed. 11 to 14: that level is the first that failed. 10: none failed,
     and not all were checked.
     """
-    from goldenseed.archive.certificate import certificate_html
-    from goldenseed.archive.reports import (
-        verification_document,
-        verification_lines,
-        verification_statement,
-    )
     from goldenseed.archive.verify import verify as verify_archive
 
-    found = verify_archive(path, trusted=_trusted(trusted_key), levels=_levels(levels))
-    if as_json:
-        say_json(verification_document(found))
-    else:
-        for line in verification_lines(found):
-            say(visible(line, lines=False))
-    if certificate is not None:
-        write_atomically(certificate, certificate_html(found).encode())
-        say(f"certificate  {certificate}", err=as_json)
-    if statement is not None:
-        write_atomically(statement, verification_statement(found))
-        say(f"statement  {statement}", err=as_json)
-    code = exit_code(found)
-    if code:
-        raise typer.Exit(code)
+    found = verify_archive(path, trusted=trusted_keys(trusted_key), levels=_levels(levels))
+    answer(found, certificate=certificate, statement=statement, as_json=as_json)
 
 
-def exit_code(found: Verification) -> int:
-    """Return 0 where all passed, 10 where something was not checked, else 10 + the failed level."""
-    if found.first_failed is not None:
-        return NOT_CHECKED + found.first_failed
-    unchecked = any(each.status is Status.NOT_CHECKED for each in found.levels)
-    return NOT_CHECKED if unchecked else ExitCode.FINE
-
-
-def _trusted(paths: list[Path] | None) -> tuple[PublicKey, ...]:
-    from goldenseed.archive.keys import read_trusted
-
-    return tuple(key for path in paths or () for key in read_trusted(path))
+app.command("replay")(replay)
+app.command("chain")(chain)
 
 
 def _levels(text: str) -> tuple[Level, ...]:
     try:
-        return tuple(Level(int(each)) for each in text.split(","))
+        found = tuple(Level(int(each)) for each in text.split(","))
     except ValueError:
+        found = ()
+    if not found or Level.REPLAY in found:
         raise GoldenseedError(
-            f"--levels is {text!r}", fix="give numbers from 1 to 4, parted by commas: 1,2,4"
-        ) from None
+            f"--levels is {text!r}",
+            fix="give numbers from 1 to 4, parted by commas: 1,2,4; 5 is `goldenseed archive "
+            "replay`",
+        )
+    return found

@@ -19,6 +19,7 @@ from pydantic import (
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.diagnosis.model import Diagnosis
+from goldenseed.environment.freeze import Freeze
 from goldenseed.environment.lock import LockDifference
 from goldenseed.runs.parts import (
     Document,
@@ -163,6 +164,11 @@ class CaseRecord(Document):
     """The message of what went wrong, for the verdict ``error``."""
     remarks: tuple[str, ...] = ()
     """What is odd of the image or its making and changes no verdict, a sentence each."""
+    warnings: dict[str, int] = Field(default_factory=dict)
+    """What other packages warned of while it was made, numbers left out, and how often.
+
+    The record has the key where there was any.
+    """
     xfail: str | None = None
     """The reason of the xfail mark that the case bears, where pytest went by it; may be empty."""
     quarantine: Quarantined | None = None
@@ -191,8 +197,8 @@ class CaseRecord(Document):
 
     @model_serializer(mode="wrap")
     def _as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Write no ``elements`` where there are none, as records of one image always had it."""
-        return {k: v for k, v in write(self).items() if v or k != "elements"}
+        """Write no ``elements`` and ``warnings`` where there are none, as it always was."""
+        return {k: v for k, v in write(self).items() if v or k not in {"elements", "warnings"}}
 
     @property
     def gates(self) -> tuple[GateInForce, ...]:
@@ -262,6 +268,8 @@ class RunRecord(Document):
     """Where the first case ran."""
     other_environments: tuple[dict[str, EnvironmentValue], ...] = ()
     """Where other workers ran, if that differed."""
+    freeze: Freeze | None = None
+    """All packages that were installed, which rebuilds the environment; None of older records."""
     lock_differences: tuple[LockDifference, ...] = ()
     """What was not as the suites' locks have it."""
     options: dict[str, str] = Field(default_factory=dict)
