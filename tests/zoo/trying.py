@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,11 @@ def try_class(cls: str, entry: Entry, home: Path) -> dict[str, Any]:
         if files := sorted(component.glob("*.safetensors")):
             found["changed"][component.name] = _changed(suite, component.name, files)
     return found
+
+
+def try_half(cls: str, entry: Entry, home: Path) -> dict[str, Any]:
+    """Do as ``try_class`` does with the weights loaded in bfloat16, in a folder of its own."""
+    return try_class(cls, replace(entry, dtype="bfloat16"), home.with_name(f"{home.name}-half"))
 
 
 OF_SMALL = frozenset(
