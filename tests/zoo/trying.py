@@ -106,6 +106,8 @@ OF_SMALL = frozenset(
         "height",
         "max_area",
         "max_sequence_length",
+        "processing_resolution",
+        "return_index",
         "text_encoder_out_layers",
         "use_resolution_binning",
         "width",
@@ -137,6 +139,7 @@ def try_written(cls: str, entry: Entry, home: Path) -> dict[str, Any]:
     call |= {name: _FEW_STEPS for name in call if name.endswith("num_inference_steps")}
     call |= {name: value for name, value in entry.call.items() if name in OF_SMALL}
     document["defaults"]["call"] = call
+    document["model"]["dtype"] = entry.dtype
     (home / "init").mkdir(exist_ok=True)
     for name, side in pictures_for(facts).items():
         (home / "init" / f"{name}.png").write_bytes(neutral_picture(name, min(side, entry.side)))

@@ -69,12 +69,16 @@ class Signature:
 
 
 def signature_of(pipeline: str) -> Signature | None:
-    """Return how the class ``pipeline`` of diffusers is called; None where it is none of them."""
+    """Return how the class ``pipeline`` of diffusers is called; None where it is none of them.
+
+    What a modular one takes is known only of its blocks once they are made: as the classic one of
+    its family is called, so is it.
+    """
     spec = find_spec("diffusers")
     if spec is None or not spec.submodule_search_locations:
         return None
     home = Path(spec.submodule_search_locations[0], "pipelines")
-    found = next(_classes(home, pipeline), None)
+    found = next(_classes(home, pipeline.replace("ModularPipeline", "Pipeline")), None)
     if found is None:
         return None
     methods = {each.name: each for each in found.body if isinstance(each, ast.FunctionDef)}
