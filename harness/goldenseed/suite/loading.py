@@ -43,6 +43,7 @@ from goldenseed.suite.model import (
 from goldenseed.suite.model_schema import CaseModelSection, ModelSection, SchedulerSection
 from goldenseed.suite.put_together import parsed_adapters, parsed_parts, plain_dtype
 from goldenseed.suite.quarantine import Quarantine
+from goldenseed.suite.relations import resolve_relations
 from goldenseed.suite.schema import (
     CaseSection,
     DefaultsSection,
@@ -110,6 +111,8 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         portable=determinism.portable,
     )
     sets, problems = resolve_sets(document, section, templates)
+    relations, others = resolve_relations(document, section, templates)
+    problems += others
     problems += unknown_cases(templates)
     if problems:
         raise failure(path, problems)
@@ -122,6 +125,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         gate_lines=tuple(gate_lines(templates, limits)),
         templates=templates,
         sets=sets,
+        relations=relations,
         selfcheck_required=section.selfcheck == "required",
     )
 

@@ -32,8 +32,10 @@ from goldenseed.suite.sections import (
     SECTION,
     ConsistencySection,
     DiversitySection,
+    HoldSection,
     Name,
     NonEmpty,
+    RelationSection,
     Section,
     SeedRange,
     Seeds,
@@ -210,6 +212,8 @@ class SuiteFile(Section):
     """Sets of cases whose images have to be alike."""
     diversity: Annotated[tuple[DiversitySection, ...], Field(strict=False)] = ()
     """Sets of cases whose images have to differ."""
+    relations: Annotated[tuple[RelationSection, ...], Field(strict=False)] = ()
+    """Ways of making one image otherwise that have to agree with the suite's own."""
     cases: Annotated[tuple[CaseSection, ...], Field(strict=False, min_length=1)]
     """The cases, run in this order."""
 
@@ -233,6 +237,8 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("content", "*"): ContentLimitSection,
         ("consistency",): ConsistencySection,
         ("diversity",): DiversitySection,
+        ("relations",): RelationSection,
+        ("relations", "hold"): HoldSection,
         ("cases",): CaseSection,
         ("cases", "inputs", "*"): InputSection,
         ("cases", "before"): BeforeSection,

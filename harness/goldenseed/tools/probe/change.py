@@ -60,6 +60,11 @@ def fits(_situation: Situation) -> str | None:
     return None
 
 
+def nothing_against(_suite: Suite, _cases: Sequence[Case]) -> str | None:
+    """Say that nothing of a suite rules a change out."""
+    return None
+
+
 def needs_gpu(situation: Situation) -> str | None:
     """Say why a change is no use without a GPU."""
     return None if situation.on_gpu else "needs a GPU"
@@ -83,6 +88,8 @@ class Change:
     """Whether all is computed in float64, with the weights and the noise of the suite's dtype."""
     tweak: Tweak | None = None
     """What is done to the pipeline after it was loaded."""
+    against: Callable[[Suite, Sequence[Case]], str | None] = nothing_against
+    """Says what of suite and cases rules it out wherever it is tried, or None."""
     unfit: Callable[[Situation], str | None] = fits
     """Says why the change cannot be made here, or None if it can be tried."""
     alone: bool = False
@@ -90,6 +97,8 @@ class Change:
     cannot be put back."""
     after: int = 0
     """How many other images are made in the process before each one."""
+    parts: tuple[Change, ...] = ()
+    """The changes that it is made of, where it is several at once."""
     vary: Mapping[str, JsonValue] = field(default_factory=dict)
     """The keys of the table and their values that ask for it."""
 
@@ -106,18 +115,30 @@ class Change:
 
     def reason_against(self, situation: Situation) -> str | None:
         """Return why the change is not tried here, or None if it is."""
-        determinism, model = situation.suite.determinism, situation.suite.model
-        own = [
+        ruled_out = self.ruled_out(situation.suite, situation.cases)
+        return ruled_out or self.unfit(situation)
+
+    def ruled_out(self, suite: Suite, cases: Sequence[Case]) -> str | None:
+        """Return why it can be tried of these cases nowhere, or None if it may be."""
+        own = self.own_to(suite)
+        if own and not self.exact:
+            return f"is how the suite does it: {', '.join(own)}"
+        backend = suite.model.backend
+        if (self.exact or self.tweak or self.model) and backend != DIFFUSERS:
+            return f"is known of diffusers only, and {backend} makes the images"
+        return self.against(suite, cases)
+
+    def own_to(self, suite: Suite) -> list[str]:
+        """Return what of it the suite does already; of several changes where all are so."""
+        parts = [each.own_to(suite) for each in self.parts]
+        if parts:
+            return [each for own in parts for each in own] if all(parts) else []
+        return [
             f"{name} = {value}"
-            for of, values in ((determinism, self.determinism), (model, self.model))
+            for of, values in ((suite.determinism, self.determinism), (suite.model, self.model))
             for name, value in values.items()
             if getattr(of, name) == value
         ]
-        if own and not self.exact:
-            return f"is how the suite does it: {', '.join(own)}"
-        if (self.exact or self.tweak or self.model) and model.backend != DIFFUSERS:
-            return f"is known of diffusers only, and {model.backend} makes the images"
-        return self.unfit(situation)
 
     def applied_to(self, suite: Suite) -> Suite:
         """Return the suite with the change's model and determinism; its cases keep their ids."""
@@ -146,6 +167,9 @@ def joined(changes: Sequence[Change], vary: Mapping[str, JsonValue]) -> Change:
     def first_reason(situation: Situation) -> str | None:
         return next(filter(None, (each.unfit(situation) for each in changes)), None)
 
+    def first_against(suite: Suite, cases: Sequence[Case]) -> str | None:
+        return next(filter(None, (each.against(suite, cases) for each in changes)), None)
+
     if len(changes) == 1:
         return replace(changes[0], vary=vary)
     return Change(
@@ -155,7 +179,9 @@ def joined(changes: Sequence[Change], vary: Mapping[str, JsonValue]) -> Change:
         determinism={k: v for each in changes for k, v in each.determinism.items()},
         model={k: v for each in changes for k, v in each.model.items()},
         tweak=all_tweaks if tweaks else None,
+        against=first_against,
         unfit=first_reason,
+        parts=tuple(changes),
         alone=any(each.alone for each in changes),
         after=max(each.after for each in changes),
         vary=vary,

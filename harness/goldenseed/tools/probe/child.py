@@ -37,6 +37,7 @@ from goldenseed.tools.probe.change import (
     Unfit,
 )
 from goldenseed.tools.probe.changes import change_named, change_of
+from goldenseed.tools.probe.changes.execution import NOBODY_ELSE
 from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class Maker:
             alike = next(each for each in cases_by_model(suite).values() if _has(each, case.id))
             others = [each for each in alike if each.id != case.id]
             if not others:
-                raise Unfit("no other case has the same model: there is nothing to make before it")
+                raise Unfit(NOBODY_ELSE)
             for each in islice(cycle(others), number):
                 self._backend.generate(each)
 

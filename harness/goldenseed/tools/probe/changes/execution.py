@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from pydantic import JsonValue
 
+from goldenseed.suite.cases import Case, Suite
 from goldenseed.suite.part_specs import CompileSpec
+from goldenseed.suite.recipes import cases_by_model, model_key
 from goldenseed.tools.probe.change import (
     Change,
     Situation,
@@ -27,7 +29,7 @@ _LEVELS = {"default": "what every x86-64 CPU has", "avx2": "AVX2", "avx512": "AV
 """torch's names for what x86-64 processors have, each containing those before it."""
 _MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 _MOST_IMAGES = 1000
-_NOBODY_ELSE = "no other case has the same model: there is nothing to make before it"
+NOBODY_ELSE = "no other case has the same model: there is nothing to make before it"
 
 Asked = Mapping[str, JsonValue]
 
@@ -61,11 +63,13 @@ def _fresh(_value: str, _asked: Asked) -> Change:
 
 def _nth(number: int, _asked: Asked) -> Change:
     what = f"image {number} of its process"
-    return Change(f"order={number}", what, alone=True, after=number - 1, unfit=_order_unfit)
+    return Change(f"order={number}", what, alone=True, after=number - 1, against=_order_against)
 
 
-def _order_unfit(situation: Situation) -> str | None:
-    return None if len(situation.suite.cases) > 1 else _NOBODY_ELSE
+def _order_against(suite: Suite, cases: Sequence[Case]) -> str | None:
+    alike = {model_key(each.model) for each in cases}
+    counts = (len(of) for key, of in cases_by_model(suite).items() if key in alike)
+    return None if min(counts, default=0) > 1 else NOBODY_ELSE
 
 
 def _threads(number: int, _asked: Asked) -> Change:
@@ -130,7 +134,7 @@ def adapter_ways() -> tuple[Way, ...]:
 
 def _fused(_value: bool, _asked: Asked) -> Change:  # noqa: FBT001 - the table hands it on
     what = "LoRA adapters fused into the weights"
-    return Change("fuse_lora", what, tweak=fused, unfit=_fused_unfit)
+    return Change("fuse_lora", what, tweak=fused, against=_fused_against)
 
 
 def fused(pipeline: Any) -> None:
@@ -148,9 +152,9 @@ def fused(pipeline: Any) -> None:
     call_otherwise(pipeline, call)
 
 
-def _fused_unfit(situation: Situation) -> str | None:
-    if not all(case.adapters for case in situation.cases):
+def _fused_against(_suite: Suite, cases: Sequence[Case]) -> str | None:
+    if not all(case.adapters for case in cases):
         return "the cases have no adapters"
-    if len({case.adapters for case in situation.cases}) > 1:
+    if len({case.adapters for case in cases}) > 1:
         return "the cases have different adapters: name cases that share theirs"
     return None

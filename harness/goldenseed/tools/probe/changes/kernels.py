@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import JsonValue, ValidationError
 
 from goldenseed.backends.diffusers.attention import FAMILIES
+from goldenseed.suite.cases import Case, Suite
 from goldenseed.suite.model_schema import QuantizationSection
 from goldenseed.suite.part_specs import QuantizationSpec
 from goldenseed.suite.schema import AttentionProcessor
@@ -81,7 +82,7 @@ def _sliced(_value: bool, _asked: _Asked) -> Change:  # noqa: FBT001 - the table
         "attention_slicing",
         "attention head by head",
         tweak=sliced_attention,
-        unfit=processor_is_pinned,
+        against=processor_is_pinned,
     )
 
 
@@ -99,9 +100,9 @@ def _backend(name: str, _asked: _Asked) -> Change:
     )
 
 
-def processor_is_pinned(situation: Situation) -> str | None:
+def processor_is_pinned(suite: Suite, _cases: Sequence[Case]) -> str | None:
     """Say that the suite's own processor would take the place of a sliced one."""
-    pinned = situation.suite.determinism.attention_processor
+    pinned = suite.determinism.attention_processor
     return f"the suite asks for {pinned}" if pinned else None
 
 
@@ -157,7 +158,8 @@ def _tf32(_value: str, _asked: _Asked) -> Change:
         "float32_precision=tf32",
         "float32 products in TF32",
         determinism={"float32_precision": "tf32"},
-        unfit=_all_of(_portable_unfit, needs_gpu),
+        against=_portable_against,
+        unfit=needs_gpu,
     )
 
 
@@ -166,7 +168,8 @@ def _gemm(_value: bool, _asked: _Asked) -> Change:  # noqa: FBT001 - the table h
         "reduced_precision_gemm",
         "16-bit products added up in less than float32",
         determinism={"reduced_precision_gemm": True},
-        unfit=_all_of(needs_gpu, _needs_16_bits),
+        against=_needs_16_bits,
+        unfit=needs_gpu,
     )
 
 
@@ -187,7 +190,8 @@ def _dtype(name: str, _asked: _Asked) -> Change:
         f"{name}, from the same initial noise" if wide else name,
         model={"dtype": name},
         tweak=float32_noise if wide else None,
-        unfit=_all_of(_portable_unfit, _slow_on_cpus) if half else _portable_unfit,
+        against=_portable_against,
+        unfit=_slow_on_cpus if half else fits,
         alone=wide,
     )
 
@@ -208,7 +212,7 @@ def _quantised(value: Mapping[str, JsonValue], _asked: _Asked) -> Change:
         f"quantization={words}",
         f"weights quantised by {section.backend}",
         model={"quantization": QuantizationSpec(section.backend, section.components, options)},
-        unfit=_portable_unfit,
+        against=_portable_against,
     )
 
 
@@ -236,21 +240,12 @@ def float32_noise(_pipeline: Any) -> Check:
     return lambda: None if drawn else "the pipeline's initial noise would be another one"
 
 
-def _all_of(*conditions: Callable[[Situation], str | None]) -> Callable[[Situation], str | None]:
-    def first_reason(situation: Situation) -> str | None:
-        return next(filter(None, (condition(situation) for condition in conditions)), None)
-
-    return first_reason
+def _portable_against(suite: Suite, _cases: Sequence[Case]) -> str | None:
+    return "a portable suite is float64 throughout" if suite.determinism.portable else None
 
 
-def _portable_unfit(situation: Situation) -> str | None:
-    return (
-        "a portable suite is float64 throughout" if situation.suite.determinism.portable else None
-    )
-
-
-def _needs_16_bits(situation: Situation) -> str | None:
-    dtype = situation.suite.model.dtype
+def _needs_16_bits(suite: Suite, _cases: Sequence[Case]) -> str | None:
+    dtype = suite.model.dtype
     return None if dtype in {"float16", "bfloat16"} else f"the suite's dtype is {dtype}"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from goldenseed.backends.diffusers.recorder import Place
+from goldenseed.suite.cases import Case, Suite
 from goldenseed.suite.parts import Role
 from goldenseed.tools.probe.change import (
     Change,
@@ -70,7 +71,7 @@ def _batch(size: int, asked: _Asked) -> Change:
         f"{name}+neighbours={slug(*neighbours)}" if neighbours else name,
         f"{place} image of a batch of {size}{others}",
         tweak=partial(in_a_batch, position=position, of=size, neighbours=neighbours),
-        unfit=batch_unfit,
+        against=batch_against,
     )
 
 
@@ -79,9 +80,9 @@ def slug(*texts: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", " ".join(texts)).strip("-")[:_LONGEST] or "none"
 
 
-def batch_unfit(situation: Situation) -> str | None:
+def batch_against(_suite: Suite, cases: Sequence[Case]) -> str | None:
     """Say why the cases cannot be put in a batch."""
-    kinds = {case.noise.kind for case in situation.cases} - {"cpu", "device"}
+    kinds = {case.noise.kind for case in cases} - {"cpu", "device"}
     if kinds:
         return f"noise: {kinds.pop()} is made for one image at a time"
     return None
@@ -142,7 +143,7 @@ def _sliced(_value: bool, asked: _Asked) -> Change:  # noqa: FBT001 - the table 
     in_two = "batch" not in asked
     what = "first image of a batch of two, decoded one by one" if in_two else "decoded one by one"
     tweak = sliced if in_two else slicing
-    return Change("vae_slicing", what, tweak=tweak, unfit=batch_unfit)
+    return Change("vae_slicing", what, tweak=tweak, against=batch_against)
 
 
 def _channels_last(_value: bool, _asked: _Asked) -> Change:  # noqa: FBT001 - likewise
