@@ -19,6 +19,7 @@ from goldenseed.reporting.elements import ElementsView, elements_view
 from goldenseed.reporting.links import Picture, anchors, case_anchor, picture_of
 from goldenseed.reporting.meanings import meaning
 from goldenseed.reporting.numbers import MetricRow, metric_rows
+from goldenseed.reporting.relations import RelationView, relation_views
 from goldenseed.reporting.sets import SetView, set_views
 from goldenseed.reporting.sheets import Sheet, sheets_of
 from goldenseed.reporting.words import (
@@ -153,6 +154,7 @@ class RunView:
     sections: tuple[Section, ...]
     """The cases by verdict, the worst first; of one verdict those farthest beyond a gate first."""
     sets: tuple[SetView, ...]
+    relations: tuple[RelationView, ...]
     sheets: tuple[Sheet, ...]
     """The cases of each entry with alternatives, in the run's order."""
     remarks: tuple[str, ...]
@@ -201,6 +203,7 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
             if cases
         ),
         sets=set_views(run, folder),
+        relations=relation_views(run, folder),
         sheets=sheets_of(views),
         remarks=tuple(_remarks(run)),
         place=place,

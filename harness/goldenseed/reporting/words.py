@@ -139,6 +139,8 @@ def outcome(run: RunRecord) -> str:
         words += f", {len(run.not_compared):,} not compared"
     if broken := sum(not each.passed for each in run.sets):
         words += f", {count_of(broken, 'set is', 'sets are')} broken"
+    if broken := sum(not each.passed for each in run.relations):
+        words += f", {count_of(broken, 'relation is', 'relations are')} broken"
     return words if run.complete else f"cut short: {words}"
 
 

@@ -28,6 +28,7 @@ from goldenseed.runs.parts import (
     MaskUsed,
     NotCompared,
     Quarantined,
+    RelationRecord,
     Seconds,
     SetRecord,
     Try,
@@ -271,6 +272,8 @@ class RunRecord(Document):
     """The cases that were selected and gave no image that anything was held against."""
     sets: tuple[SetRecord, ...] = ()
     """The sets of the suites that ran, in the order of the suites."""
+    relations: tuple[RelationRecord, ...] = ()
+    """The relations of the suites that ran, each of one case."""
     extent: Extent | None = None
     """How much of the project it ran; None where that is not on record."""
     verb: VerbRecord | None = None
