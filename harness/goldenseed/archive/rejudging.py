@@ -106,9 +106,9 @@ class Rejudging:
         if record.pixels_sha256 is None:
             self.attested.append(name)
             return _without_image(asked)
-        unmeasurable = unmeasurable(record, case)
-        if unmeasurable is not None:
-            self.unchecked[name] = unmeasurable
+        reason = unmeasurable(record, case)
+        if reason is not None:
+            self.unchecked[name] = reason
             return asked
         if record.verdict is Verdict.ERROR:
             self.attested.append(name)

@@ -14,6 +14,7 @@ from goldenseed.baselines.candidate import Signature
 from goldenseed.baselines.verifying import accepted_image
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
+from goldenseed.reporting.words import count_of
 from goldenseed.runs.candidates import candidates_of
 from goldenseed.runs.inputs import names_cases, with_accepted_inputs
 from goldenseed.runs.parts import MadeImage, RelationRecord
@@ -35,6 +36,7 @@ class RelationsAgain:
     """By their place."""
     attested: list[str] = field(default_factory=list)
     """Relations of which nothing but the record tells what happened."""
+    judged: int = 0
     exact: int = 0
     """How many were held against an exact image, which only the record vouches for."""
 
@@ -80,19 +82,23 @@ class RelationsAgain:
         if reason is not None:
             self.rejudging.unchecked[name] = reason
             return asked
+        self.judged += 1
         self.exact += asked.exact_trace is not None
         folder, scratch = self.rejudging.folder, self.rejudging.scratch
         shutil.rmtree(scratch, ignore_errors=True)
         hold, run = member.spec.hold, self.rejudging.run
-        return judged_relation(asked, case, hold, run, folder, Pictures(scratch))
+        return judged_relation(asked, case, hold, run, folder, pictures=Pictures(scratch))
 
     def notes(self) -> Iterator[str]:
         """Say what was shown and what was not."""
         if self.attested:
             names = first_of(self.attested, _LISTED)
             yield f"nothing was compared of {names}: the record's word alone"
+        if self.judged:
+            yield f"{count_of(self.judged, 'relation was', 'relations were')} judged again"
         if self.exact:
-            yield f"{self.exact:,} relations rest on exact images, of which the traces are archived"
+            rest = count_of(self.exact, "of them rests", "of them rest")
+            yield f"{rest} on an exact image, which is archived by its trace alone"
 
     def _case(self, member: Member, record: RelationRecord) -> Case:
         if not names_cases(member.case.inputs) or record.reference is None:

@@ -174,12 +174,11 @@ def _tables(run: RunView, published: Published, room: int) -> Iterator[str]:
         "",
         room * 3 // 4,
     )
-    both: tuple[SetView | RelationView, ...] = (*run.sets, *run.relations)
-    sets = [each for each in both if not each.holds]
+    sets = [each for each in run.beside if not each.holds]
     head = ("Set or relation" if run.relations else "Set", "", "", "Why")
     yield from _table(head, map(_set, sets), len(sets), "of these ", room // 5)
     for kind, of in (("set", SetView), ("relation", RelationView)):
-        if held := sum(each.holds for each in both if isinstance(each, of)):
+        if held := sum(each.holds for each in run.beside if isinstance(each, of)):
             yield f"{count_of(held, f'{kind} holds', f'{kind}s hold')}."
 
 

@@ -169,6 +169,11 @@ class RunView:
         return self.record.verb.notes if self.record.verb else ()
 
     @property
+    def beside(self) -> tuple[SetView | RelationView, ...]:
+        """What stands beside the verdicts."""
+        return (*self.sets, *self.relations)
+
+    @property
     def cases(self) -> Iterator[CaseView]:
         """All cases, the worst first."""
         return (case for section in self.sections for case in section.cases)

@@ -45,6 +45,7 @@ def judged_relation(
     hold: Hold,
     run: RunRecord,
     folder: Path,
+    *,
     pictures: Pictures | None = None,
 ) -> RelationRecord:
     """Judge the two images of a relation by the one judge, and say whether it holds.
