@@ -23,6 +23,7 @@ def run_files(run: RunRecord, folder: Path) -> dict[str, Path]:
     """Return the files of a run that its record names, by their place in an archive."""
     places = dict.fromkeys(place for case in run.cases for place in places_of(case))
     places |= dict.fromkeys(place for each in run.relations for place in places_of_relation(each))
+    places |= dict.fromkeys(each.file for each in run.attached)
     return {f"{RUN}/{place}": inside(folder, place) for place in (RECORD, *places)}
 
 

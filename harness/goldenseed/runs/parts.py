@@ -232,6 +232,16 @@ class RelationRecord(Document):
         return self.state in {"held", "cannot"}
 
 
+class Attached(Document):
+    """A document that is kept with a run, beside what the run itself made."""
+
+    kind: str
+    """What it is: the type of its predicate, an address."""
+    file: str
+    """Its place, relative to the run's folder: ``attached/<digest>.json``."""
+    sha256: str
+
+
 class Extent(Document):
     """How much of its project a session ran: what it did not meet may be gone."""
 
@@ -261,7 +271,7 @@ class Block:
 class VerbRecord(Document):
     """What a verb that is no test session did, and what it found beside its cases."""
 
-    name: Literal["calibrate", "compare", "diff", "probe", "selfcheck"]
+    name: Literal["calibrate", "compare", "diff", "lossless", "probe", "selfcheck"]
     passed: bool
     """Whether its exit code was 0."""
     outcome: str | None = None

@@ -21,6 +21,7 @@ from goldenseed.core.files import json_sha256
 from goldenseed.diagnosis.model import Diagnosis
 from goldenseed.environment.lock import LockDifference
 from goldenseed.runs.parts import (
+    Attached,
     Document,
     ElementRecord,
     Extent,
@@ -252,7 +253,6 @@ class RunRecord(Document):
 
     schema_version: Literal[1] = 1
     run_id: RunId
-    """UTC start to the second and four random hex digits: ``20261120T151233Z-3f9a``."""
     started: AwareDatetime
     finished: AwareDatetime | None = None
     complete: bool = False
@@ -274,6 +274,8 @@ class RunRecord(Document):
     """The sets of the suites that ran, in the order of the suites."""
     relations: tuple[RelationRecord, ...] = ()
     """The relations of the suites that ran, each of one case."""
+    attached: tuple[Attached, ...] = ()
+    """What is kept with it: see ``goldenseed lossless --attach``."""
     extent: Extent | None = None
     """How much of the project it ran; None where that is not on record."""
     verb: VerbRecord | None = None

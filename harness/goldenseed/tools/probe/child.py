@@ -38,6 +38,7 @@ from goldenseed.tools.probe.change import (
 )
 from goldenseed.tools.probe.changes import change_named, change_of
 from goldenseed.tools.probe.changes.execution import NOBODY_ELSE
+from goldenseed.tools.probe.values import keep_values
 from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class Job:
     """The id of the process that waits for this one, and without which it is not wanted."""
     images: bool = True
     """Whether to make them; else only where they would be made is recorded."""
+    values: bool = False
+    """Whether to keep the numbers of every stage too."""
     vary: Mapping[str, JsonValue] = field(default_factory=dict)
     """The keys and values of the change, where its name is not all of it."""
 
@@ -102,7 +105,7 @@ def run_job(job: Job) -> None:
     preparation = Preparation(change)
     backend = Backends(Settings(device=job.device, prepare=preparation, exact=change.exact))
     options = {"change": change.name}
-    maker = Maker(Path(job.folder) / change.name, backend)
+    maker = Maker(Path(job.folder) / change.name, backend, values=job.values)
     records: list[CaseRecord] = []
     try:
         for case in (each for each in suite.cases if each.id in varied):
@@ -152,8 +155,9 @@ class Preparation:
 class Maker:
     """Makes images and keeps them in a run's folder."""
 
-    def __init__(self, folder: Path, backend: Backend) -> None:
+    def __init__(self, folder: Path, backend: Backend, *, values: bool = False) -> None:
         self._folder = folder
+        self._values = values
         self._backend = backend
         self.environments: list[Mapping[str, EnvironmentValue]] = []
         """Where images were made: another scheduler is another environment."""
@@ -181,6 +185,8 @@ class Maker:
             raise
         except GoldenseedError as error:
             return record.failed("generation_failed", str(error))
+        if self._values and generation.recording is not None:
+            keep_values(self._folder, case.id, generation.recording)
         environment = self._backend.fingerprint()
         if environment not in self.environments:
             self.environments.append(environment)

@@ -81,6 +81,8 @@ class Probe:
     """How many processes run at once."""
     timeout_seconds: float = 900.0
     """How long one change may take."""
+    values: bool = False
+    """Whether the numbers of every stage are kept too."""
 
     def run(self, changes: Iterable[Change], tell: Callable[[Tried], None]) -> tuple[Tried, ...]:
         """Make the unchanged images, or raise; compare each change's, told of in their order."""
@@ -159,6 +161,7 @@ class Probe:
                 suite=str(self.suite.path.absolute()),
                 change=change.name,
                 vary=change.vary,
+                values=self.values,
                 cases=tuple(case.id for case in self.cases),
                 folder=str(self.folder.absolute()),
                 device=place.device,
