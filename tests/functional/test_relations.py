@@ -178,8 +178,7 @@ BREAKS = {
     "alone-as-in-a-batch": "out[0][...] += 1e-3 * (len(x) > 2)",
     "any-number-of-threads": "out[0][...] += 1e-3 * (torch.get_num_threads() > 1)",
     "channels-last-is-as-exact": (
-        "out[0][...] += 1e-2 * self.conv_in.weight.is_contiguous(memory_format="
-        "torch.channels_last)"
+        "out[0][...] += 1e-2 * self.conv_in.weight.is_contiguous(memory_format=torch.channels_last)"
     ),
     "fresh-process": "out[0][...] += 1e-3",  # in this process alone
 }

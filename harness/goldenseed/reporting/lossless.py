@@ -12,7 +12,7 @@ from goldenseed.runs.comparison import StoredRun
 from goldenseed.runs.parts import Block, VerbRecord
 from goldenseed.runs.record import RunRecord
 from goldenseed.tools.lossless.errors import StageError
-from goldenseed.tools.lossless.finding import CHANCE, TIMES, Finding, StageFinding
+from goldenseed.tools.lossless.finding import CHANCE, Finding, StageFinding
 from goldenseed.tools.lossless.trying import Answer
 from goldenseed.tools.probe.record import tried_record
 
@@ -63,7 +63,7 @@ def lossless_document(answer: Answer, *, candidate: str, reference: str) -> dict
         "reference": reference,
         "candidate": candidate,
         "legal": list(finding.legal),
-        "limits": {"times": TIMES, "standard_errors": CHANCE},
+        "limits": {"times": finding.times, "standard_errors": CHANCE},
         "answer": finding.kind,
         "sentence": finding.sentence,
         "remarks": list(finding.remarks),
@@ -151,9 +151,9 @@ def lossless_svg(finding: Finding, *, candidate: str) -> str:
     low = math.floor(math.log10(min(values, default=1e-9)))
     high = max(low + 1, math.ceil(math.log10(max(values, default=1.0))))
     words = [each.words for each in finding.stages]
+    size = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" font-size="11"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        'font-family="sans-serif" font-size="11">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size}>',
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
         f"<title>{escape(finding.sentence)}</title>",
         *_scale(low, high),

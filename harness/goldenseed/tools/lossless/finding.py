@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from goldenseed.tools.calibration.summary import margin
 from goldenseed.tools.lossless.errors import StageError
 
-TIMES = 1.5
-"""How many times as large as the reference's an error may be."""
+LEAST_TIMES = 1.5
+"""How many times as large as the reference's an error may be, at least."""
 CHANCE = 3.0
 """Standard errors that a mean error may be off zero."""
 
@@ -54,6 +55,8 @@ class Finding:
     cases: int
     legal: tuple[str, ...]
     """The changes that made the legal environments."""
+    times: float = LEAST_TIMES
+    """How many times as large as the largest legal error one may be: see ``times_of``."""
     remarks: tuple[str, ...] = ()
 
     @property
@@ -68,11 +71,12 @@ class Finding:
         if self.kind == "identical":
             return f"bit-identical to the reference, every stage and every pixel {of}"
         worst = max((each.times for each in self.stages), default=1.0)
-        where = f"the reference under {', '.join(self.legal)}" if self.legal else "the reference"
+        under = f", also under {', '.join(self.legal)}" if self.legal else ""
+        where = f"the reference{under}"
         if self.kind == "as exact":
             return (
                 f"as exact as the reference: at no stage more than {worst:.2g} times as far from "
-                f"the exact image as {where} {of}"
+                f"the exact image as {where} ({self.times:.2g} times allowed) {of}"
             )
         first = self.first
         assert first is not None  # noqa: S101 - some stage is at fault
@@ -81,6 +85,16 @@ class Finding:
             f"less exact than the reference, from the {first.words} on: {first.faults[0]}; "
             f"{times} times as far from the exact image {of}"
         )
+
+
+def times_of(environments: int) -> float:
+    """Return how many times as large as the largest of the legal errors one may be.
+
+    The size of rounding is a standard deviation, which ``environments`` sample: their largest is
+    raised as a calibration raises it (``margin``), and never by less than ``LEAST_TIMES``. One
+    environment says nothing of how it varies.
+    """
+    return max(LEAST_TIMES, margin(environments)) if environments > 1 else LEAST_TIMES
 
 
 def finding_of(
@@ -106,13 +120,15 @@ def finding_of(
 
     """
     others = [*legal.values()]
+    times = times_of(1 + len(others))
     stages = [
         _stage(
             old,
             new,
             _largest([old, *(each[at] for each in others)]),
             drift[at],
-            max((each[at].rms for each in spread.values()), default=math.inf),
+            spread=max((each[at].rms for each in spread.values()), default=math.inf),
+            times=times,
         )
         for at, (old, new) in enumerate(zip(reference, candidate, strict=True))
     ]
@@ -123,7 +139,7 @@ def finding_of(
         remarks.append("no legal environment could be made here: the reference alone is the scale")
     if any(each.chance is None for each in candidate):
         remarks.append(f"{cases} cases are too few to tell a mean error from chance")
-    return Finding(kind, tuple(stages), cases, tuple(legal), tuple(remarks))
+    return Finding(kind, tuple(stages), cases, tuple(legal), times, tuple(remarks))
 
 
 def _stage(
@@ -131,21 +147,23 @@ def _stage(
     candidate: StageError,
     legal: StageError,
     drift: StageError,
+    *,
     spread: float,
+    times: float,
 ) -> StageFinding:
     faults = []
     for what, value, scale in (
         ("error", candidate.rms, legal.rms),
         ("worst error", candidate.worst, legal.worst),
     ):
-        if value > TIMES * scale:
+        if value > times * scale:
             faults.append(f"{what} {value:.2g}, {_in_words(_times(value, scale))}")
     chance = candidate.chance
-    if chance is not None and abs(candidate.bias) > TIMES * abs(legal.bias) + CHANCE * chance:
+    if chance is not None and abs(candidate.bias) > times * abs(legal.bias) + CHANCE * chance:
         faults.append(f"a bias of {candidate.bias:+.2g}")
     if candidate.odd > reference.odd:
         faults.append(f"{candidate.odd - reference.odd} values are not finite")
-    if drift.rms > TIMES * spread:
+    if drift.rms > times * spread:
         faults.append(
             f"{drift.rms:.2g} from the reference, where legal environments are {spread:.2g}"
         )
