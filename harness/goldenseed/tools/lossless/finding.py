@@ -15,6 +15,8 @@ LEAST_TIMES = 1.5
 CHANCE = 3.0
 """Standard errors that a mean error may be off zero."""
 
+_ROUND = 100
+
 Kind = Literal["identical", "as exact", "less exact"]
 
 
@@ -45,6 +47,11 @@ class StageFinding:
             _times(self.candidate.worst, self.legal.worst),
         )
 
+    @property
+    def own_times(self) -> float:
+        """How many times the reference's own root mean square error the candidate's is."""
+        return _times(self.candidate.rms, self.reference.rms)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -71,16 +78,17 @@ class Finding:
         if self.kind == "identical":
             return f"bit-identical to the reference, every stage and every pixel {of}"
         worst = max((each.times for each in self.stages), default=1.0)
-        under = f", also under {', '.join(self.legal)}" if self.legal else ""
-        where = f"the reference{under}"
+        under = f" is, also under {', '.join(self.legal)}" if self.legal else ""
+        own = max((each.own_times for each in self.stages), default=1.0)
         if self.kind == "as exact":
             return (
-                f"as exact as the reference: at no stage more than {worst:.2g} times as far from "
-                f"the exact image as {where} ({self.times:.2g} times allowed) {of}"
+                f"as exact as the reference: at no stage more than {_count(worst)} times "
+                f"({_count(self.times)} allowed) as far from the exact image as the reference"
+                f"{under}, and {_count(own)} times as far as it is here, {of}"
             )
         first = self.first
         assert first is not None  # noqa: S101 - some stage is at fault
-        times = "any number of" if math.isinf(worst) else f"up to {worst:.2g}"
+        times = "any number of" if math.isinf(worst) else f"up to {_count(worst)}"
         return (
             f"less exact than the reference, from the {first.words} on: {first.faults[0]}; "
             f"{times} times as far from the exact image {of}"
@@ -190,5 +198,11 @@ def _times(value: float, scale: float) -> float:
     return math.inf if scale == 0.0 else value / scale
 
 
+def _count(times: float) -> str:
+    return f"{times:.1f}" if times < _ROUND else f"{times:,.0f}"
+
+
 def _in_words(times: float) -> str:
-    return "where the reference has none" if math.isinf(times) else f"{times:.2g} times as large"
+    return (
+        "where the reference has none" if math.isinf(times) else f"{_count(times)} times as large"
+    )
