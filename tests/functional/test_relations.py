@@ -73,6 +73,14 @@ def test_relations_are_held_beside_the_verdicts_and_told_of_everywhere(project: 
     assert "drift" in past
     assert project.verdicts() == dict.fromkeys(project.verdicts(), "identical")
 
+    census = json.loads(project.command("gates", "tiny.suite.yaml", "--json").stdout)
+    (apple, *_) = census["suites"][0]["cases"]
+    by_name = {each["name"]: each for each in apple["held_by"]}
+    assert by_name["half[dtype=bfloat16]"]["last_failed"] is not None
+    assert by_name["layout[channels_last]"]["last_failed"] is None
+    assert by_name["max_peak_difference"]["catches"]["caught"] > 0
+    assert by_name["max_peak_difference"]["line"] == 6
+
     _archived(project, half)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
 from goldenseed.tools.probe.change import Change, Situation
-from goldenseed.tools.probe.changes import all_changes, change_named
+from goldenseed.tools.probe.changes import FORMER, all_changes, change_named, change_of
 from goldenseed.tools.probe.child import exactly
 
 SUITE = """\
@@ -164,3 +165,39 @@ def test_naming_the_changes_imports_no_torch():
         "assert not {'torch', 'diffusers', 'numpy'} & set(sys.modules), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("former", "name"), FORMER.items())
+def test_what_changes_were_called_before_is_read(former: str, name: str):
+    assert change_named(former).name == name
+
+
+def test_several_keys_are_one_change_whatever_their_order(suite: Suite):
+    found = change_of({"position": "last", "threads": 3, "batch": 4})
+    assert found.name == "threads=3+batch=4+position=last"
+    assert change_named(found.name).vary == {"threads": 3, "batch": 4, "position": "last"}
+    assert not found.alone
+    assert found.applied_to(suite).determinism.threads == 3
+    assert change_of({"cpu_isa": "avx2", "threads": 3}).alone
+
+
+@pytest.mark.parametrize(
+    ("vary", "message"),
+    [
+        ({"thread": 2}, "there is no change `thread`"),
+        ({"threads": True}, "`threads` cannot be True"),
+        ({"channels_last": False}, "`channels_last` cannot be False"),
+        ({"neighbours": "a cat"}, "`neighbours` means nothing without `batch`"),
+        ({"quantization": {"backend": "none"}}, "`quantization` cannot be"),
+        ({}, "no change is named"),
+    ],
+)
+def test_what_the_table_does_not_take_is_refused(vary: dict[str, Any], message: str):
+    with pytest.raises(GoldenseedError, match=message):
+        change_of(vary)
+
+
+def test_several_changes_are_the_suites_own_only_together(suite: Suite):
+    both = change_of({"threads": 2, "batch": 2})
+    assert both.ruled_out(suite, suite.cases[:1]) is None
+    assert change_of({"threads": 2}).ruled_out(suite, suite.cases[:1]) is not None
