@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     "huggingface_hub": "huggingface-hub",
     "kornia_rs": "kornia-rs",
     "pynvml": "nvidia-ml-py",
+    "sd_parsers": "sd-parsers",
     "skimage": "scikit-image",
     "xdist": "pytest-xdist",
     "yaml": "pyyaml",

@@ -32,6 +32,7 @@ VERBS: Final[Mapping[str, str]] = {
     "pending": "pending:pending",
     "probe": "probe:probe",
     "prune": "prune:prune",
+    "recipe": "recipe:app",
     "reject": "accept:reject",
     "report": "report:report",
     "review": "review:review",

@@ -10,7 +10,7 @@ from typing import Any
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import open_regular, read_json
 from goldenseed.suite.nodes import plain_scalar
-from goldenseed.suite.parts import Role, named
+from goldenseed.suite.parts import Role, check_names, named
 from goldenseed.suite.signatures import Signature, signature_of
 
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
@@ -51,6 +51,8 @@ def read_model_facts(folder: Path) -> ModelFacts:
             fix="save the model again with save_pretrained",
         )
     denoisers = named(described, Role.DENOISER, Role.PRIOR)
+    for each in denoisers:
+        check_names(index, each)
     denoiser = next((each for each in denoisers if (folder / each).is_dir()), None)
     return ModelFacts(
         pipeline=name,

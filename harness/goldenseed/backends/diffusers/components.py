@@ -18,7 +18,12 @@ from goldenseed.backends.diffusers.part_files import (
     class_in,
     read_object,
 )
-from goldenseed.backends.diffusers.places import did_you_mean, dtype_argument, local_folder
+from goldenseed.backends.diffusers.places import (
+    did_you_mean,
+    dtype_argument,
+    knows_dtypes_by_part,
+    local_folder,
+)
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
 
@@ -93,6 +98,13 @@ def check_slots(pipeline: Any, model: ModelSpec, suite: Path) -> None:
                 line=line,
                 fix=_another(own_name, name) or did_you_mean(name, list(slots)),
             )
+    if model.dtypes and not knows_dtypes_by_part():
+        raise GoldenseedError(
+            "diffusers before 0.33 loads all parts in one dtype",
+            path=suite,
+            line=model.lines.get("dtype"),
+            fix="update diffusers, or give one `dtype`",
+        )
     own = {each.name for each in model.components if each.dtype is not None}
     if twice := [name for name, _ in model.dtypes if name in own]:
         what = f"the dtype of {twice[0]!r} stands under `components` and under `dtype`"

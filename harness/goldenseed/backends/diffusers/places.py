@@ -83,6 +83,15 @@ def dtype_argument(cls: Any) -> str:
     return "dtype" if Version(version(known)) >= Version(renamed) else "torch_dtype"
 
 
+def knows_dtypes_by_part() -> bool:
+    """Return whether ``from_pretrained`` of pipelines takes a dtype for each part (0.33)."""
+    from importlib.metadata import version
+
+    from packaging.version import Version
+
+    return Version(version("diffusers")) >= Version("0.33")
+
+
 def did_you_mean(wrong: str, known: list[str]) -> str:
     """Suggest the near misses, or list all there is."""
     near = get_close_matches(wrong, known, n=3)

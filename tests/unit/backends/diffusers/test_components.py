@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,17 @@ def test_dtypes_are_by_part_and_a_component_can_have_its_own(home: Path):
         "unet": "bfloat16",
         "vae": "float32",
     }
+
+
+def test_dtypes_by_part_need_a_diffusers_that_knows_them(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    found = importlib.metadata.version
+    monkeypatch.setattr(
+        importlib.metadata, "version", lambda name: "0.32.2" if name == "diffusers" else found(name)
+    )
+    with pytest.raises(GoldenseedError, match="loads all parts in one dtype"):
+        loaded(home, "  dtype: {default: bfloat16, vae: float32}\n")
 
 
 def test_a_model_need_not_have_what_is_replaced(home: Path, tmp_path: Path):
