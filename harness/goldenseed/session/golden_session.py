@@ -204,7 +204,7 @@ class GoldenSession:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Check that a deep trace was asked for of one case only."""
         members = (item.stash.get(MEMBER, None) for item in session.items)
-        self.worker.making.expected = [each for each in members if each is not None]
+        self.worker.making.expect([each for each in members if each is not None])
         if self._options.trace == "deep":
             check_one_case(sum(CASE in item.stash for item in session.items))
 

@@ -137,8 +137,7 @@ class Worker:
             dtype=case.model.dtype,
             mask=case.mask,
         )
-        if case.suite.relations:
-            self.making.know(case, record, self.environment)
+        self.making.know(case, record, self.environment)
         return with_content(record, made.pictures, case.text, case.content), None
 
     def backend(self) -> Backend:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, read_regular, write_atomically
 from goldenseed.environment.keys import EnvironmentValue
+from goldenseed.runs.inputs import names_cases
 from goldenseed.runs.parts import MadeImage, RelationRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.relations import image_of, judged_relation
@@ -69,18 +70,24 @@ class Making:
     """Returns the session's own back end."""
     other: Callable[[Preparation | None, bool], Backend]
     """Makes another one, which prepares each pipeline; or one for exact images."""
-    expected: Sequence[Member] = ()
-    """The members that this process is to try, so that one process makes all of one change."""
+    _expected: Sequence[Member] = ()
+    _wanted: frozenset[tuple[Path, str]] = frozenset()
     _references: dict[tuple[Path, str], Made] = field(default_factory=dict)
     _elsewhere: dict[tuple[Path, str, str], Made | GoldenseedError] = field(default_factory=dict)
     _exact: dict[tuple[Path, str], str] = field(default_factory=dict)
     _changed: dict[str, Suite] = field(default_factory=dict)
     _held: _Other | None = None
 
+    def expect(self, members: Sequence[Member]) -> None:
+        """Be told what this process is to try, so that one other process makes all of a change."""
+        self._expected = members
+        self._wanted = frozenset((each.case.suite.path, each.case.id) for each in members)
+
     def know(self, case: Case, record: CaseRecord, environment: Environment) -> None:
         """Remember an image of the session, which need not be made again as a reference."""
-        if record.trace_file is not None and record.error is None:
-            self._references[case.suite.path, case.id] = Made(image_of(record), environment)
+        key = case.suite.path, case.id
+        if key in self._wanted and record.trace_file is not None and record.error is None:
+            self._references[key] = Made(image_of(record), environment)
 
     def free(self) -> None:
         """Let go of the model that a change was tried with."""
@@ -161,25 +168,32 @@ class Making:
     def _alone(self, member: Member, change: Change) -> Made:
         """Make a changed image in a process of its own, with those of the same change to come."""
         suite, case = member.case.suite, member.case
+        if names_cases(case.inputs):
+            raise Unfit("another process does not look up the accepted image that is its input")
         key = suite.path, change.name, case.id
         if key not in self._elsewhere:
             self.free()
             self.own().close()
-            alike = [each.case for each in self.expected if _shares(each, member)]
+            alike = [each.case for each in self._expected if _shares(each, member)]
             together = [case] if change.after or not change.alone else [*alike, case]
             cases = tuple(dict.fromkeys(together))
-            folder = self.folder / f"relations-{os.getpid()}"
-            probe = Probe(suite=suite, cases=cases, folder=folder, device=self.device())
-            run = probe.make(change)
-            skipped = Unfit(run.record.options.get(SKIPPED, "nothing was made"))
-            made = {each.id: self._moved(run.record, run.folder, each) for each in run.record.cases}
-            for each in cases:
-                self._elsewhere[suite.path, change.name, each.id] = made.get(each.id, skipped)
-            shutil.rmtree(folder)
+            self._make_elsewhere(suite, change, cases)
         found = self._elsewhere[key]
         if isinstance(found, GoldenseedError):
             raise found
         return found
+
+    def _make_elsewhere(self, suite: Suite, change: Change, cases: tuple[Case, ...]) -> None:
+        """Make changed images in one other process, and copy them into the run's folder."""
+        folder = self.folder / f"relations-{os.getpid()}"
+        try:
+            run = Probe(suite=suite, cases=cases, folder=folder, device=self.device()).make(change)
+            skipped = Unfit(run.record.options.get(SKIPPED, "nothing was made"))
+            made = {each.id: self._moved(run.record, run.folder, each) for each in run.record.cases}
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        for each in cases:
+            self._elsewhere[suite.path, change.name, each.id] = made.get(each.id, skipped)
 
     def _moved(self, run: RunRecord, folder: Path, case: CaseRecord) -> Made | GoldenseedError:
         """Copy what another process made of a case into the run's folder."""
