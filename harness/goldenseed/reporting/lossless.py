@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from goldenseed.runs.comparison import StoredRun
@@ -18,7 +18,12 @@ from goldenseed.tools.probe.record import tried_record
 
 PREDICATE = "https://goldenseed.dev/attestation/lossless/v1"
 """The type of the predicate, with its version."""
-_HEAD = ("stage", "reference", "candidate", "times", "worst", "bias", "apart", "legal", "")
+_ANSWERS: Final[Mapping[str, str]] = {
+    "identical": "bit-identical to the reference",
+    "as exact": "as exact as the reference",
+    "less exact": "less exact than the reference",
+}
+_HEAD = ("stage", "reference", "candidate", "times", "worst", "bias", "apart", "legal apart", "")
 
 
 def lossless_blocks(finding: Finding) -> tuple[Block, ...]:
@@ -135,13 +140,13 @@ def lossless_record(
         verb=VerbRecord(
             name="lossless",
             passed=finding.kind != "less exact",
-            outcome=f"{candidate}: {finding.sentence}",
+            outcome=f"{candidate} is {_ANSWERS[finding.kind]}",
             notes=lossless_blocks(finding),
         ),
     )
 
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 760, 320, 60, 110, 20
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 800, 320, 100, 110, 20
 _LINES = (("legal", "#999999", "6 4"), ("reference", "#1f6feb", ""), ("candidate", "#cf222e", ""))
 
 
@@ -160,14 +165,9 @@ def lossless_svg(finding: Finding, *, candidate: str) -> str:
         *_labels(words),
     ]
     for name, colour, dashes in _LINES:
-        points = [
-            (_across(at, len(words)), _up(math.log10(value), low, high))
-            for at, each in enumerate(finding.stages)
-            if 0 < (value := _drawn(each)[name]) < math.inf
-        ]
-        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        line = " ".join(_steps([_drawn(each)[name] for each in finding.stages], low, high))
         parts.append(
-            f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.5" '
+            f'<path d="{line}" fill="none" stroke="{colour}" stroke-width="1.5" '
             f'stroke-dasharray="{dashes}"/>'
         )
     for at, (name, colour, _) in enumerate(_LINES):
@@ -184,6 +184,17 @@ def _drawn(found: StageFinding) -> dict[str, float]:
         "reference": found.reference.rms,
         "candidate": found.candidate.rms,
     }
+
+
+def _steps(values: Sequence[float], low: int, high: int) -> Iterator[str]:
+    """Yield the steps of a line; it is broken where there is no error, or no end to it."""
+    before = False
+    for at, value in enumerate(values):
+        drawn = 0 < value < math.inf
+        if drawn:
+            x, y = _across(at, len(values)), _up(math.log10(value), low, high)
+            yield f"{'L' if before else 'M'}{x:.1f} {y:.1f}"
+        before = drawn
 
 
 def _across(at: int, of: int) -> float:

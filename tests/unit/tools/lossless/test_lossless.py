@@ -109,7 +109,7 @@ def test_bfloat16_is_less_exact_from_the_first_stage_on(ask: Ask):
     assert said.sentences[0] == finding.sentence
     assert len(table.rows) == len(finding.stages)
     drawn = ET.fromstring(lossless_svg(finding, candidate="<dtype>"))
-    assert len(drawn.findall("{http://www.w3.org/2000/svg}polyline")) == 3
+    assert len(drawn.findall("{http://www.w3.org/2000/svg}path")) == 3
 
 
 def test_what_cannot_be_tried_here_is_no_answer(ask: Ask):
