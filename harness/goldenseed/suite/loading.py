@@ -52,6 +52,7 @@ from goldenseed.suite.schema import (
     SuiteFile,
 )
 from goldenseed.suite.sections import SeedRange
+from goldenseed.suite.server import SERVER, server_spec
 from goldenseed.suite.sets import resolve_sets, unknown_cases
 from goldenseed.suite.varying import Alternative, alternatives, check_vary, is_of_model
 from goldenseed.suite.wording import schema_problems
@@ -150,10 +151,15 @@ def _model(document: Document, section: ModelSection, *, portable: bool) -> Mode
     source, factory = section.source or "", None
     if section.factory is not None:
         source, factory = section.factory, factory_spec(section.factory, path, section.arguments)
+    server = None
+    if section.server is not None:
+        server = server_spec(section.server, path, document.key_line_of(("model", "server")))
+        source = server.model or server.dialect
     return ModelSpec(
         source=source,
-        folder=None if factory else model_folder_beside(path, source, section.backend),
+        folder=None if factory or server else model_folder_beside(path, source, section.backend),
         factory=factory,
+        server=server,
         revision=section.revision,
         variant=section.variant,
         pipeline=section.pipeline,
@@ -163,7 +169,7 @@ def _model(document: Document, section: ModelSection, *, portable: bool) -> Mode
         adapters=parsed_adapters(path, section.adapters),
         allow_pickle=section.allow_pickle,
         allow_new_weights=section.allow_new_weights,
-        backend=section.backend,
+        backend=SERVER if server else section.backend,
         backend_line=document.line_of(("model", "backend")) if named else None,
         **parsed_parts(document, ("model",), section),
     )

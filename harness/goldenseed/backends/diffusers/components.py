@@ -19,13 +19,13 @@ from goldenseed.backends.diffusers.part_files import (
     read_object,
 )
 from goldenseed.backends.diffusers.places import (
-    did_you_mean,
     dtype_argument,
     knows_dtypes_by_part,
     local_folder,
 )
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.names import did_you_mean
 
 if TYPE_CHECKING:
     import torch

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from goldenseed.backends.diffusers.adapters import fuse
 from goldenseed.backends.diffusers.conditioning import attend, in_short, learn
 from goldenseed.backends.diffusers.loading import quietly
-from goldenseed.backends.diffusers.places import did_you_mean
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.names import did_you_mean
 from goldenseed.environment.offline import offline
 from goldenseed.suite.parts import Role, is_denoiser, named
 

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.as_loaded import kinds_of_quantised
-from goldenseed.backends.diffusers.places import did_you_mean
+from goldenseed.core.names import did_you_mean
 from goldenseed.suite.parts import is_denoiser
 
 if TYPE_CHECKING:
