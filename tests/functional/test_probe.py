@@ -38,7 +38,10 @@ cases:
     prompt: a red ball
     seeds: [1, 2]
 """
-CHANGES = "repeat,batch=2+position=last,tf32,float16,bfloat16,attention_backend=native,fuse_lora"
+CHANGES = (
+    "process=fresh,batch=2+position=last,float32_precision=tf32,dtype=float16,dtype=bfloat16,"
+    "attention_backend=native,fuse_lora"
+)
 
 
 def goldenseed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -127,7 +130,7 @@ def test_each_change_leaves_a_run_that_diff_takes(place: Path, found: dict[str, 
         place, "diff", str(folder / "unchanged"), str(folder / "dtype=bfloat16"), "--no-report"
     )
     assert result.returncode == 1, result.stderr
-    assert f"paired 1: 1 {found['bfloat16']['verdict']}" in result.stdout
+    assert f"paired 1: 1 {found['dtype=bfloat16']['verdict']}" in result.stdout
     assert "float32" in result.stdout
     assert "bfloat16" in result.stdout
 
@@ -151,7 +154,7 @@ def test_the_page_shows_each_image_against_the_unchanged_one(
     assert record.environment_of(moved) != record.environment
     summary = (folder / "summary.md").read_text()
     assert summary.startswith("## Golden images: Moves ")
-    assert "| bfloat16 | " in summary
+    assert "| dtype=bfloat16 | " in summary
     assert "goldenseed accept" not in (folder / "index.html").read_text()
 
 
