@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: golden gpu test fuzz test-oldest test-wheel coverage lint docs bench sdist clean
+.PHONY: golden archive gpu test fuzz test-oldest test-wheel coverage lint docs bench sdist clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -13,6 +13,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 golden: $(VENV)/installed  ## run the golden suites against the committed baselines
 	$(BIN)/python suites/golden.py
+
+ARCHIVE_OUT ?= build/archive
+archive: $(VENV)/installed  ## after `make golden`: its run archived, checked by ours and others' tools, and made again
+	$(BIN)/python suites/archived.py $(ARCHIVE_OUT)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -72,7 +76,7 @@ NOT_YET := $(addprefix --ignore ,$(TESTS_OF)/test_held.py $(TESTS_OF)/test_modul
 	$(TESTS_OF)/test_loading_report.py::test_the_libraries_log_is_a_second_witness[unet])
 test-oldest:  ## the tests of what touches other packages, with the oldest versions allowed
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
-	$(OLDEST)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[archive,diffusers,fast,flip,opencv,recipes]' hypothesis pytest-benchmark pytest-xdist pytorch-msssim
+	$(OLDEST)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[archive,c2pa,diffusers,fast,flip,opencv,recipes]' hypothesis pytest-benchmark pytest-xdist pytorch-msssim
 	$(OLDEST)/bin/pytest $(OLDEST_TESTS) $(filter-out --no-loadscope-reorder,$(WORKERS))
 
 WHEEL_TEST := build/wheel-test

@@ -13,8 +13,8 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside
 from goldenseed.environment.profile import fallback_chain
 from goldenseed.runs.folder import RECORD
-from goldenseed.runs.parts import RelationRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.inputs import InputCase, input_files
 
@@ -39,6 +39,7 @@ def places_of(case: CaseRecord) -> Iterator[str]:
         case.trace_file,
         case.layers_file,
         *(each.file for each in case.inputs),
+        *(each.file for each in case.returned),
         *elements,
         *tries,
     )
@@ -108,6 +109,7 @@ def _files_of(kept: ProfileBaseline, places: Places) -> Iterator[Path]:
         for part in parts:
             digest = part.sha256 if hasattr(part, "sha256") else part.pixels_sha256
             yield places.element(digest, part.mode)
+        yield from map(places.returned, image.returned)
         yield places.environment(image.environment_sha256)
     for digest in kept.traces():
         yield places.trace(digest)

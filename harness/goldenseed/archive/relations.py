@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +16,10 @@ from goldenseed.core.listing import first_of
 from goldenseed.reporting.words import count_of
 from goldenseed.runs.candidates import candidates_of
 from goldenseed.runs.inputs import names_cases, with_accepted_inputs
-from goldenseed.runs.parts import MadeImage, RelationRecord
 from goldenseed.runs.record import CaseRecord
+from goldenseed.runs.relation_record import MadeImage, RelationRecord
 from goldenseed.runs.relations import as_case, judged_relation
-from goldenseed.runs.stored import Pictures
+from goldenseed.runs.stored import NamedPictures
 from goldenseed.suite.cases import Case, Suite
 from goldenseed.tools.relations.members import Member, members_of
 
@@ -84,10 +83,8 @@ class RelationsAgain:
             return asked
         self.judged += 1
         self.exact += asked.exact_trace is not None
-        folder, scratch = self.rejudging.folder, self.rejudging.scratch
-        shutil.rmtree(scratch, ignore_errors=True)
-        hold, run = member.spec.hold, self.rejudging.run
-        return judged_relation(asked, case, hold, run, folder, pictures=Pictures(scratch))
+        hold, run, folder = member.spec.hold, self.rejudging.run, self.rejudging.folder
+        return judged_relation(asked, case, hold, run, folder, pictures=NamedPictures())
 
     def notes(self) -> Iterator[str]:
         """Say what was shown and what was not."""

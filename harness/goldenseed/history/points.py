@@ -12,8 +12,8 @@ from goldenseed.core.files import json_sha256, sha256_hex
 from goldenseed.core.names import SUITE_SUFFIX
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.images.metrics import METRICS
-from goldenseed.runs.parts import RelationRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.verdict.model import Verdict
 
 LOAD, GENERATE = "load_seconds", "generate_seconds"
@@ -121,7 +121,7 @@ def points_of(run: RunRecord) -> Iterator[tuple[Series, Point]]:
                 divergence=_divergence(case),
                 pairs=max(0, len(images) - 1),
                 flickers=sum(a != b for a, b in pairwise(images)),
-                values={name: _rounded(value) for name, value in _values(case)},
+                values={n: _rounded(v) for n, v in _values(case) if math.isfinite(v)},
             ),
         )
     yield from _of_relations(run, commit)

@@ -10,8 +10,9 @@ from goldenseed.reporting.diagnosis import Why, why
 from goldenseed.reporting.links import Picture, picture_of
 from goldenseed.reporting.numbers import metric_label
 from goldenseed.reporting.words import Told, pixels_in_words, told, visible
-from goldenseed.runs.parts import ExactDistance, MadeImage, RelationRecord
-from goldenseed.runs.record import GateInForce, RunRecord
+from goldenseed.runs.parts import GateInForce
+from goldenseed.runs.record import RunRecord
+from goldenseed.runs.relation_record import ExactDistance, MadeImage, RelationRecord
 from goldenseed.verdict.model import Verdict
 
 MEANINGS = {

@@ -7,8 +7,8 @@ from pathlib import Path
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import sha256_hex, write_atomically
 from goldenseed.runs.folder import write_run
-from goldenseed.runs.parts import Attached
 from goldenseed.runs.record import RunRecord
+from goldenseed.runs.relation_record import Attached
 
 FOLDER = "attached"
 

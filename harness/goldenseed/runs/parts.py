@@ -7,8 +7,6 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from goldenseed.diagnosis.model import Diagnosis
-from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.verdict.model import Reason, Verdict
 
 
@@ -38,6 +36,26 @@ class ElementRecord(Document):
     """Metric to value against the accepted one; empty where it is the same, or none was."""
     baseline: str | None = None
     """A copy of the accepted one, relative to the run's folder."""
+
+
+class ReturnedFile(Document):
+    """A picture's file as the call returned it, which says more than its pixels."""
+
+    name: str | None = None
+    """Of several pictures which one; see ``ElementRecord``."""
+    sha256: str
+    """Of the file's bytes."""
+    file: str
+    """Relative to the run's folder."""
+
+
+class ProvenanceRecord(Document):
+    """What the files were expected to say of their origin, and what they say."""
+
+    expected: dict[str, JsonValue]
+    """As the suite has it: ``c2pa``, ``png_text``, ``exif``."""
+    found: dict[str, str] = Field(default_factory=dict)
+    """``c2pa`` → valid, trusted, none, …; ``png_text.parameters`` → its text, cut short."""
 
 
 class MaskUsed(Document):
@@ -162,86 +180,6 @@ class SetRecord(Document):
     """What went wrong while it was judged."""
 
 
-class MadeImage(Document):
-    """One of the two images of a relation, as a case's record has it."""
-
-    profile: str | None = None
-    environment_sha256: str | None = None
-    in_force: dict[str, EnvironmentValue] = Field(default_factory=dict)
-    pixels_sha256: str
-    image: str | None = None
-    width: int
-    height: int
-    mode: str
-    elements: tuple[ElementRecord, ...] = ()
-    remarks: tuple[str, ...] = ()
-    trace_file: str | None = None
-    seconds: Seconds = Seconds()
-
-
-class ExactDistance(Document):
-    """How far the two images of a relation are from the exact one, at one kind of stage."""
-
-    metric: str
-    """``exact_latents_distance``: see ``goldenseed.tolerance.exact``."""
-    reference: float | Literal["inf"]
-    candidate: float | Literal["inf"]
-    limit: float | Literal["inf"]
-    passed: bool
-
-
-class RelationRecord(Document):
-    """What became of one relation of one case: two ways of making an image that must agree."""
-
-    id: str
-    """``batch-invariance[red-apple,seed=9999,batch=2,position=first]``"""
-    relation: str
-    """As the suite calls it."""
-    suite: str
-    path: str
-    """The suite file, relative to pytest's root, with forward slashes."""
-    line: int | None = None
-    case: str
-    """The id of the case."""
-    vary: dict[str, JsonValue]
-    """What was done otherwise: key of the table of changes to value."""
-    hold: str | dict[str, float]
-    """How the two have to agree, as the suite has it."""
-    state: Literal["held", "broken", "cannot", "error"]
-    """``cannot``: what is asked for does not exist here, and nothing was compared."""
-    why: str | None = None
-    """Why nothing could be compared: what is missing here, or what went wrong."""
-    verdict: Verdict | None = None
-    """Of the one made otherwise, against the one made as the suite says."""
-    reasons: tuple[Reason, ...] = ()
-    metrics: dict[str, float] = Field(default_factory=dict)
-    reference: MadeImage | None = None
-    """As the suite says."""
-    candidate: MadeImage | None = None
-    """Made otherwise."""
-    difference: str | None = None
-    diagnosis: Diagnosis | None = None
-    """Where the two part, also where their pixels are the same; None where nothing parts."""
-    exact_trace: str | None = None
-    """The trace of the exact image, where the relation holds the two against that."""
-    distances: tuple[ExactDistance, ...] = ()
-
-    @property
-    def passed(self) -> bool:
-        """Whether it fails no session: it holds, or cannot be tried here."""
-        return self.state in {"held", "cannot"}
-
-
-class Attached(Document):
-    """A document that is kept with a run, beside what the run itself made."""
-
-    kind: str
-    """What it is: the type of its predicate, an address."""
-    file: str
-    """Its place, relative to the run's folder: ``attached/<digest>.json``."""
-    sha256: str
-
-
 class Extent(Document):
     """How much of its project a session ran: what it did not meet may be gone."""
 
@@ -254,6 +192,26 @@ class Extent(Document):
     tests: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Of names in the baselines that are those of test files of which every test was run: the
     tests that did not pass, as their images are called."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateInForce:
+    """A gate or a content limit of a case, in its parts."""
+
+    name: str
+    """As suites write it: ``min_ssim``."""
+    metric: str
+    direction: Literal["min", "max"]
+    """On which side of a value the limit lies."""
+    limit: float
+    source: str | None = None
+    """Where the limit is from: ``suite``, ``case``, …; None where that is not on record."""
+
+    @classmethod
+    def named(cls, name: str, limit: float, source: str | None = None) -> GateInForce:
+        """Take a gate's name apart; of an altered record any name is taken."""
+        direction, _, metric = name.partition("_")
+        return cls(name, metric or name, "min" if direction == "min" else "max", limit, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +229,9 @@ class Block:
 class VerbRecord(Document):
     """What a verb that is no test session did, and what it found beside its cases."""
 
-    name: Literal["calibrate", "compare", "diff", "lossless", "probe", "selfcheck"]
+    name: Literal[
+        "bisect", "calibrate", "compare", "diff", "lossless", "probe", "selfcheck", "upgrade"
+    ]
     passed: bool
     """Whether its exit code was 0."""
     outcome: str | None = None

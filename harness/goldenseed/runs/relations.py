@@ -12,8 +12,8 @@ from goldenseed.core.files import inside
 from goldenseed.diagnosis.explain import diagnose
 from goldenseed.runs.judging import judged_fields
 from goldenseed.runs.made import mask_for, pending
-from goldenseed.runs.parts import ExactDistance, MadeImage, RelationRecord
 from goldenseed.runs.record import CaseRecord, RunRecord, TraceStage
+from goldenseed.runs.relation_record import ExactDistance, MadeImage, RelationRecord
 from goldenseed.runs.stored import Pictures, stored_evidence
 from goldenseed.suite.cases import Case
 from goldenseed.suite.relations import Hold

@@ -27,8 +27,9 @@ from goldenseed.runs.candidates import open_candidates, read_git_state, who_acce
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.made import pending
 from goldenseed.runs.orphans import Project
-from goldenseed.runs.parts import Extent, NotCompared, RelationRecord, SetRecord
+from goldenseed.runs.parts import Extent, NotCompared, SetRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.runs.sets import judge_sets
 from goldenseed.session.distribution import RUNNING
 from goldenseed.session.foreign import told
@@ -96,7 +97,6 @@ class Controller:
             writer.add_lock_differences(
                 LockDifference.model_validate(each) for each in carried["lock_differences"]
             )
-        self._warned.update(carried.get("warnings", {}))
         if carried.get("not_compared"):
             writer.add(NotCompared.model_validate(carried["not_compared"]))
         for each in carried.get("environments", ()):
@@ -105,6 +105,7 @@ class Controller:
             writer.add(RelationRecord.model_validate(carried["relation"]))
         for each in carried.get("records", ()):
             record = CaseRecord.model_validate(each)
+            self._warned.update(record.warnings)
             writer.add(record.model_copy(update={"retried": True}) if retried else record)
 
     def receive_crash(self, nodeid: str, message: str) -> bool:

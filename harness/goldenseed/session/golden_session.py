@@ -162,7 +162,9 @@ class GoldenSession:
         if outcome.not_compared is not None:
             carried["not_compared"] = outcome.not_compared
         if outcome.records:
-            carried["records"] = outcome.records
+            first, *others = outcome.records
+            warned = first.model_copy(update={"warnings": self.foreign.news()})
+            carried["records"] = [warned, *others]
             carried["to_be_said"] = self._telling.warnings(outcome.records)
             if self.worker.environment is not self._environment_sent:
                 carried["environment"] = dict(self.worker.environment)
@@ -171,8 +173,6 @@ class GoldenSession:
             differences = self.worker.locks.news()
             if differences:
                 carried["lock_differences"] = list(differences)
-            if warned := self.foreign.news():
-                carried["warnings"] = warned
         if carried:
             self._hand_on(report, carried)
         return report

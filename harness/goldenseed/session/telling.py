@@ -14,8 +14,8 @@ from goldenseed.reporting.relations import relation_view
 from goldenseed.reporting.terminal import failure_text, reason_line
 from goldenseed.reporting.view import case_view
 from goldenseed.reporting.words import name_of
-from goldenseed.runs.parts import RelationRecord
 from goldenseed.runs.record import CaseRecord
+from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.session.failure import Said
 from goldenseed.session.options import Options
 from goldenseed.session.reports import Outcome

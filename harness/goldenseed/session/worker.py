@@ -21,6 +21,7 @@ from goldenseed.runs.inputs import kept_inputs, names_cases, with_accepted_input
 from goldenseed.runs.judging import Judging
 from goldenseed.runs.made import Made, case_profile, limit_fields, limits_of, pending
 from goldenseed.runs.parts import Seconds
+from goldenseed.runs.provenance import with_provenance
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.runs.scoring import with_content
 from goldenseed.session.distribution import RUNNING, marked
@@ -128,6 +129,7 @@ class Worker:
             remarks=generation.remarks,
             recording=generation.recording,
             layers=generation.layers,
+            file=generation.file,
         )
         seconds = Seconds(load=load_seconds, generate=generation.seconds)
         record = self._judging.judge(
@@ -138,7 +140,8 @@ class Worker:
             mask=case.mask,
         )
         self.making.know(case, record, self.environment)
-        return with_content(record, made.pictures, case.text, case.content), None
+        record = with_content(record, made.pictures, case.text, case.content)
+        return with_provenance(record, made.files, case.provenance), None
 
     def backend(self) -> Backend:
         """Return what makes the images of cases; made when it is first asked for."""

@@ -14,8 +14,8 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, read_regular, write_atomically
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.runs.inputs import names_cases
-from goldenseed.runs.parts import MadeImage, RelationRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.runs.relation_record import MadeImage, RelationRecord
 from goldenseed.runs.relations import image_of, judged_relation
 from goldenseed.runs.stored import trace_path
 from goldenseed.suite.cases import Case, Suite

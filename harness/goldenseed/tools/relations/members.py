@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import parse_gate, parse_limit, refuse_without_effect
-from goldenseed.runs.parts import RelationRecord
+from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.suite.cases import Case, Suite
 from goldenseed.suite.recipes import model_key
 from goldenseed.suite.relations import RelationSpec
