@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from goldenseed.reporting.lossless import PREDICATE
+from goldenseed.runs.attaching import attach
+from goldenseed.runs.folder import load_run
+
 if TYPE_CHECKING:
     from conftest import Project
 
@@ -85,13 +89,16 @@ def test_relations_are_held_beside_the_verdicts_and_told_of_everywhere(project: 
 
 
 def _archived(project: Project, half: str) -> None:
-    """Archive the run, and find what was altered in it."""
+    """Archive the run with what is kept with it, and find what was altered in it."""
+    folder = project.path / "reports/latest"
+    kept = attach(load_run(folder), folder, kind=PREDICATE, data=b'{"answer": "as exact"}')
     done = project.command("archive", "create", "latest", "--output", "made.zip")
     assert done.returncode == 0, done.stderr
     assert "8 relations were judged again" in done.stdout
     with zipfile.ZipFile(project.path / "made.zip") as made:
         made.extractall(project.path / "bag")
     bag = next(each.parent for each in (project.path / "bag").rglob("bagit.txt"))
+    assert (bag / "data/run/attached" / kept.name).read_bytes() == b'{"answer": "as exact"}'
     record = bag / "data/run/run.json"
     whole = record.read_text()
 
