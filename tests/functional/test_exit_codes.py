@@ -67,6 +67,7 @@ REFUSED = [
     "archive keygen --output no.png",
     "archive verify nothing",
     "archive verify black.png",
+    "bisect nothing.suite.yaml",
     "calibrate nothing.suite.yaml",
     "compare black.png no.png",
     "compare black.png nothing.png",
@@ -81,6 +82,7 @@ REFUSED = [
     "pending nothing",
     "prune nothing",
     "probe nothing.suite.yaml",
+    "recipe import nothing",
     "reject a --reason x",
     "report nothing",
     "review nothing",
@@ -88,6 +90,7 @@ REFUSED = [
     "schema nothing",
     "selfcheck nothing.suite.yaml",
     "show nothing",
+    "upgrade nothing.suite.yaml --to nothing",
     "nothing",
     "runs --nothing",
 ]

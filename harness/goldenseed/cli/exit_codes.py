@@ -37,6 +37,7 @@ FOUND: Mapping[str, str] = {
     "pending": "a case waits for a decision",
     "probe": "the same once more gave other pixels",
     "prune": "without `--yes`, there is something to delete",
+    "recipe": "",
     "reject": "",
     "report": "",
     "review": "",
