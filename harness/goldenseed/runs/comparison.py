@@ -218,6 +218,7 @@ def comparison_record(
             "complete": a.complete and b.complete,
             "options": {"compared": f"{b.run_id} with {a.run_id}", "require": "match"},
             "cases": (*(pair.judged for pair in found.pairs), *unpaired),
+            "relations": (),
             "verb": verb,
         }
     )

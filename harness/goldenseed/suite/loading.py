@@ -44,6 +44,7 @@ from goldenseed.suite.model_schema import CaseModelSection, ModelSection, Schedu
 from goldenseed.suite.provenance import NOTHING, ProvenanceSpec, provenance_spec
 from goldenseed.suite.put_together import parsed_adapters, parsed_parts, plain_dtype
 from goldenseed.suite.quarantine import Quarantine
+from goldenseed.suite.relations import resolve_relations
 from goldenseed.suite.schema import (
     CaseSection,
     DefaultsSection,
@@ -114,6 +115,8 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         portable=determinism.portable,
     )
     sets, problems = resolve_sets(document, section, templates)
+    relations, others = resolve_relations(document, section, templates)
+    problems += others
     problems += unknown_cases(templates)
     if problems:
         raise failure(path, problems)
@@ -126,6 +129,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         gate_lines=tuple(gate_lines(templates, limits)),
         templates=templates,
         sets=sets,
+        relations=relations,
         selfcheck_required=section.selfcheck == "required",
     )
 
