@@ -8,6 +8,7 @@ writes a line of docs/bisect.md's table for each. Releases come from the index t
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -39,19 +40,19 @@ if "planted" not in _version("diffusers"):
 
 SUITE = """\
 suite: upgrades
-model: {{source: {model}, dtype: float32}}
+model: {source: shapes-sd, dtype: float32}
 defaults:
-  call: {{num_inference_steps: 10, guidance_scale: 4.0, height: 128, width: 128}}
+  call: {num_inference_steps: 10, guidance_scale: 4.0, height: 128, width: 128}
 cases:
-  - {{id: ddim, prompt: a red apple on a white table, seeds: [1]}}
+  - {id: ddim, prompt: a red apple on a white table, seeds: [1]}
   - id: euler
     prompt: a red apple on a white table
     seeds: [1]
-    model: {{scheduler: {{class: EulerDiscreteScheduler}}}}
+    model: {scheduler: {class: EulerDiscreteScheduler}}
   - id: lms-karras
     prompt: a red apple on a white table
     seeds: [1]
-    model: {{scheduler: {{class: LMSDiscreteScheduler, use_karras_sigmas: true}}}}
+    model: {scheduler: {class: LMSDiscreteScheduler, use_karras_sigmas: true}}
   - id: unipc-flow
     prompt: a red apple on a white table
     seeds: [1]
@@ -159,7 +160,8 @@ def searched(row: Row, out: Path) -> str:
     """Search one row; return its line of the table."""
     folder = out / row.name.replace(" ", "-").replace("→", "to").replace(",", "")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "upgrades.suite.yaml").write_text(SUITE.format(model=ROOT / "suites" / "shapes-sd"))
+    (folder / "upgrades.suite.yaml").write_text(SUITE)
+    shutil.copytree(ROOT / "suites/shapes-sd", folder / "shapes-sd", dirs_exist_ok=True)
     sides(row, folder)
     began = time.monotonic()
     cases = [part for each in row.cases for part in ("--case", each)]
