@@ -99,7 +99,7 @@ class Bisecting:
             tuple(case for case in unmoved if case not in flaky),
             flaky,
             tuple(trials.all_tried),
-            notes=tuple(_notes(trials, good, bad)),
+            notes=tuple(dict.fromkeys(_notes(trials, good, bad))),
         )
 
     def ends(self) -> tuple[Tried, Tried]:

@@ -153,7 +153,7 @@ def sides(row: Row, folder: Path) -> None:
         good = {name: each.version for name, each in fitting.each.items()}
     for name, pins in (("good", good), ("bad", bad)):
         lines = "".join(f"{each}=={version}\n" for each, version in pins.items())
-        (folder / f"{name}.txt").write_text(links + lines)
+        (folder / f"{name}.txt").write_text((links if name == "bad" else "") + lines)
 
 
 def searched(row: Row, out: Path) -> str:
