@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from goldenseed.bisect.outcomes import Ends, Parting
+from goldenseed.bisect.packages import Package
+from goldenseed.bisect.releases import Released, _narrowed
 from goldenseed.bisect.search import Outcome, OutOfBudget
 from goldenseed.bisect.suspects import suspicion
 from goldenseed.bisect.trials import Budget, named
@@ -83,3 +85,20 @@ def test_a_budget_ends_by_number_and_by_time():
         budget.take()
     with pytest.raises(OutOfBudget, match="--max-minutes"):
         Budget(2, minutes=0.0).take()
+
+
+def test_releases_between_are_halved_and_those_that_cannot_tell_are_left_out():
+    ends = (Package("numpy", "1.0"), Package("numpy", "2.0"))
+    between = ("1.1", "1.2", "1.3", "1.4")
+    tried: list[str] = []
+
+    def attempt(pin: str) -> Outcome:
+        tried.append(pin)
+        if pin == "numpy==1.3":
+            return Outcome.UNRESOLVABLE
+        return Outcome.AFTER if pin == "numpy==1.4" else Outcome.BEFORE
+
+    assert _narrowed(ends, between, attempt) == Released("numpy", "1.2", "1.4", ("1.3",))
+    assert len(tried) <= 4
+    never = _narrowed(ends, between, lambda pin: Outcome.BEFORE)
+    assert never == Released("numpy", "1.4", "2.0")
