@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: golden gpu test fuzz test-oldest test-wheel coverage lint docs bench sdist clean
+.PHONY: golden archive gpu test fuzz test-oldest test-wheel coverage lint docs bench sdist clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -13,6 +13,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 golden: $(VENV)/installed  ## run the golden suites against the committed baselines
 	$(BIN)/python suites/golden.py
+
+ARCHIVE_OUT ?= build/archive
+archive: $(VENV)/installed  ## after `make golden`: its run archived, checked by ours and others' tools, and made again
+	$(BIN)/python suites/archived.py $(ARCHIVE_OUT)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

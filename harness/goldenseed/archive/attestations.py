@@ -39,7 +39,7 @@ def statements_of(root: Path) -> dict[str, dict[str, Any]]:
 
     Raises GoldenseedError where the record or the manifest cannot be read.
     """
-    run = load_run(root / layout.RUN)
+    run = load_run(root / layout.RUN, results_only=True)
     manifest = read_manifest(root / layout.MANIFEST, layout.TEXT_LIMIT)
     subject = {"name": layout.RECORD, "digest": {"sha256": manifest.get(layout.RECORD, "")}}
     images = [

@@ -90,8 +90,7 @@ def create(
         bag = Path(made) / "bag"
         for place, source in content.items():
             _put(bag / place, source)
-        _describe(bag, run)
-        _sign(bag, signers, keyless)
+        seal(bag, run, signers, keyless)
         if timestamp is not None:
             stamp(bag, timestamp)
         remarks = _checked(bag, signed=bool(signers or keyless))
@@ -142,6 +141,14 @@ def _digests(bag: Path, names: Sequence[str]) -> dict[str, str]:
             raise digest
         found[name] = digest
     return found
+
+
+def seal(
+    bag: Path, run: RunRecord, signers: Sequence[Signer], keyless: Attest | None = None
+) -> None:
+    """Write all that stands beside the payload of the run's archive, and sign it."""
+    _describe(bag, run)
+    _sign(bag, signers, keyless)
 
 
 def _describe(bag: Path, run: RunRecord) -> None:

@@ -57,16 +57,16 @@ class _Archived:
         return self.root / layout.RUN
 
 
-def check_judgement(root: Path, tree: Tree, tell_run: Callable[[str], object]) -> LevelResult:
-    """Judge every image of an archive again; ``tell_run`` is told the run's id.
+def check_judgement(root: Path, tree: Tree, tell_run: Callable[[RunRecord], object]) -> LevelResult:
+    """Judge every image of an archive again; ``tell_run`` is given the run's record.
 
     Raises GoldenseedError where the record or a suite cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="goldenseed-") as made:
         archived = _read(root, tree, Path(made) / "project")
-        tell_run(archived.run.run_id)
+        tell_run(archived.run)
         other = _other_release(archived)
-        rejudging = Rejudging(archived.run, archived.folder, archived.store, Path(made) / "run")
+        rejudging = Rejudging(archived.run, archived.folder, archived.store)
         findings = [
             *_payload(archived, tree),
             *check_kept_files(root, tree),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenseed.archive import layout
+from goldenseed.archive.findings import RunSaid
 from goldenseed.archive.packed import SUFFIX, UNREADABLE
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
@@ -39,11 +40,8 @@ class Listed:
         """The archive in a line: path, date, profile, suites, outcome, signer."""
         if self.run is None:
             return f"{self.path.name}  {self.problem}"
-        suites = ", ".join(dict.fromkeys(case.suite for case in self.run.cases)) or "no suite"
-        counts = ", ".join(f"{n} {verdict.value}" for verdict, n in self.run.counts().items())
-        when = f"{self.run.started:%Y-%m-%d %H:%M}"
-        parts = (self.path.name, when, self.run.profile or "unknown", suites, counts, self.signer)
-        return "  ".join(parts)
+        said = RunSaid.of(self.run)
+        return f"{self.path.name}  {said.made}  {said.outcome}  {self.signer}"
 
 
 def listed(folder: Path, trusted: Trust) -> Iterator[Listed]:
@@ -81,7 +79,7 @@ def _extracted(path: Path, target: Path) -> bool:
 
 def _listed(path: Path, root: Path, trusted: Trust) -> Listed:
     try:
-        return Listed(path, load_run(root / layout.RUN), _signer(root, trusted))
+        return Listed(path, load_run(root / layout.RUN, results_only=True), _signer(root, trusted))
     except GoldenseedError as error:
         return Listed(path, None, "", f"cannot be read: {error.what}")
 

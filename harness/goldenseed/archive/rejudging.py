@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +29,7 @@ from goldenseed.runs.parts import MaskUsed
 from goldenseed.runs.provenance import stored_files, with_provenance
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.scoring import with_content
-from goldenseed.runs.stored import Pictures, stored_evidence, stored_mask
+from goldenseed.runs.stored import NamedPictures, stored_evidence, stored_mask
 from goldenseed.runs.tries import together
 from goldenseed.suite.cases import Case, Limit
 from goldenseed.suite.masking import MaskSpec
@@ -56,12 +55,11 @@ Told = tuple[str, str]
 
 @dataclass
 class Rejudging:
-    """Judges the cases of one archived run again; ``scratch`` is for pictures, one case long."""
+    """Judges the cases of one archived run again; writes nothing."""
 
     run: RunRecord
     folder: Path
     store: BaselineStore
-    scratch: Path
     unchecked: dict[str, str] = field(default_factory=dict)
     """Cases that could not be judged again, each with why."""
     attested: list[str] = field(default_factory=list)
@@ -115,7 +113,6 @@ class Rejudging:
         if record.verdict is Verdict.ERROR:
             self.attested.append(name)
             return asked.model_copy(update={"passed": False})
-        shutil.rmtree(self.scratch, ignore_errors=True)
         return self._judged(asked, case)
 
     def _asked(self, record: CaseRecord, case: Case | None) -> CaseRecord:
@@ -147,7 +144,7 @@ class Rejudging:
 
     def _judged(self, asked: CaseRecord, case: Case | None) -> CaseRecord:
         now = stored_evidence(self.run, self.folder, asked)
-        pictures = Pictures(self.scratch)
+        pictures = NamedPictures()
         mask, masked = self._mask(asked, case, now, pictures)
         limits = {
             gate: Limit(value, asked.limit_sources.get(gate, "suite"))
@@ -183,7 +180,7 @@ class Rejudging:
         return found.model_copy(update=update)
 
     def _mask(
-        self, asked: CaseRecord, case: Case | None, now: Evidence, pictures: Pictures
+        self, asked: CaseRecord, case: Case | None, now: Evidence, pictures: NamedPictures
     ) -> tuple[Image | None, MaskUsed | None]:
         from goldenseed.core.pixels import pixels_sha256
 
@@ -193,7 +190,7 @@ class Rejudging:
         mask = None if picture is None else mask_for(picture, case.mask)
         if mask is None or not isinstance(case.mask, MaskSpec):
             return None, None
-        place = pictures.keep(mask, pixels_sha256(mask)) or ""
+        place = pictures.keep(mask, pixels_sha256(mask))
         return mask, MaskUsed(source=case.mask.source, ignore=case.mask.ignore, image=place)
 
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from goldenseed.archive.findings import Level, Status, Verification
+from goldenseed.archive.findings import Level
 from goldenseed.baselines.store import BaselineStore
+from goldenseed.cli.archive_answer import Certificate, Statement, answer
+from goldenseed.cli.chain import chain
 from goldenseed.cli.common import AsJson, Baselines, Reports, Run, find_run
-from goldenseed.cli.exit_codes import ExitCode
-from goldenseed.cli.output import say, say_json
+from goldenseed.cli.output import say
+from goldenseed.cli.replay import replay
 from goldenseed.cli.trusting import (
     Identities,
     Issuer,
@@ -24,7 +26,6 @@ from goldenseed.cli.trusting import (
     with_identities,
 )
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import write_atomically
 from goldenseed.reporting.words import visible
 
 if TYPE_CHECKING:
@@ -39,11 +40,6 @@ app = typer.Typer(
     help="Archive runs so that anybody can check them, offline and without torch.",
 )
 KEY_VARIABLE = "GOLDENSEED_ARCHIVE_KEY"
-NOT_CHECKED = 10
-"""What ``verify`` ends with where no level failed and one was not checked.
-
-Added to the number of the first level that failed it says which that was: 11 to 14.
-"""
 
 
 @app.command("create")
@@ -188,18 +184,8 @@ def verify(
     levels: Annotated[
         str, typer.Option("--levels", help="Which levels to check, parted by commas.")
     ] = "1,2,3,4",
-    certificate: Annotated[
-        Path | None,
-        typer.Option("--certificate", help="Write the answer as a page.", show_default=False),
-    ] = None,
-    statement: Annotated[
-        Path | None,
-        typer.Option(
-            "--statement",
-            help="Write the answer as an in-toto statement (SVR), not signed.",
-            show_default=False,
-        ),
-    ] = None,
+    certificate: Certificate = None,
+    statement: Statement = None,
     as_json: AsJson = False,
 ) -> None:
     """Check an archive: structure, fixity, signature and judgement, each with all its findings.
@@ -207,46 +193,28 @@ def verify(
     Exit code 0: every level passed. 11 to 14: that level is the first that failed. 10: none failed,
     and not all were checked.
     """
-    from goldenseed.archive.certificate import certificate_html
-    from goldenseed.archive.reports import (
-        verification_document,
-        verification_lines,
-        verification_statement,
-    )
     from goldenseed.archive.verify import verify as verify_archive
 
     trust = trusted(trusted_key, timestamp_root)
     if trusted_identity:
         trust = with_identities(trust, trusted_identity, issuer, sigstore_root)
     found = verify_archive(path, trusted=trust, levels=_levels(levels))
-    if as_json:
-        say_json(verification_document(found))
-    else:
-        for line in verification_lines(found):
-            say(visible(line, lines=False))
-    if certificate is not None:
-        write_atomically(certificate, certificate_html(found).encode())
-        say(f"certificate  {certificate}", err=as_json)
-    if statement is not None:
-        write_atomically(statement, verification_statement(found))
-        say(f"statement  {statement}", err=as_json)
-    code = exit_code(found)
-    if code:
-        raise typer.Exit(code)
+    answer(found, certificate=certificate, statement=statement, as_json=as_json)
 
 
-def exit_code(found: Verification) -> int:
-    """Return 0 where all passed, 10 where something was not checked, else 10 + the failed level."""
-    if found.first_failed is not None:
-        return NOT_CHECKED + found.first_failed
-    unchecked = any(each.status is Status.NOT_CHECKED for each in found.levels)
-    return NOT_CHECKED if unchecked else ExitCode.FINE
+app.command("replay")(replay)
+app.command("chain")(chain)
 
 
 def _levels(text: str) -> tuple[Level, ...]:
     try:
-        return tuple(Level(int(each)) for each in text.split(","))
+        found = tuple(Level(int(each)) for each in text.split(","))
     except ValueError:
+        found = ()
+    if not found or Level.REPLAY in found:
         raise GoldenseedError(
-            f"--levels is {text!r}", fix="give numbers from 1 to 4, parted by commas: 1,2,4"
-        ) from None
+            f"--levels is {text!r}",
+            fix="give numbers from 1 to 4, parted by commas: 1,2,4; 5 is `goldenseed archive "
+            "replay`",
+        )
+    return found

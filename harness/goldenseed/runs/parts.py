@@ -209,7 +209,7 @@ class Block:
 class VerbRecord(Document):
     """What a verb that is no test session did, and what it found beside its cases."""
 
-    name: Literal["calibrate", "compare", "diff", "probe", "selfcheck"]
+    name: Literal["bisect", "calibrate", "compare", "diff", "probe", "selfcheck", "upgrade"]
     passed: bool
     """Whether its exit code was 0."""
     outcome: str | None = None
