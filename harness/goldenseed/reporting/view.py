@@ -32,7 +32,8 @@ from goldenseed.reporting.words import (
 )
 from goldenseed.reporting.worst import badness
 from goldenseed.runs.grouping import equal_pixels
-from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
+from goldenseed.runs.parts import GateInForce
+from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.verdict.model import CALIBRATION, CONTENT, PASSING, Verdict
 
 __all__ = ["Block", "CaseView", "LockView", "RunView", "Section", "case_view", "run_view"]

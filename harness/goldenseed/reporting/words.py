@@ -9,8 +9,8 @@ from enum import Enum, auto
 
 from goldenseed.images.gates import Direction
 from goldenseed.reporting.numbers import metric_label, number, scalar, value_and_limit
-from goldenseed.runs.parts import NotCompared
-from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
+from goldenseed.runs.parts import GateInForce, NotCompared
+from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.trace.stages import Stage, StageName
 from goldenseed.verdict.model import CALIBRATION, CONTENT, Reason, Verdict
 
