@@ -102,6 +102,7 @@ class Comparer:
                 "trace": (),
                 "trace_file": None,
                 "layers_file": None,
+                "returned": (),
                 "passed": judgement.verdict in HELD,
                 "error": None,
             }

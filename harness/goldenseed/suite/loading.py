@@ -29,7 +29,7 @@ from goldenseed.suite.checks import check
 from goldenseed.suite.document import COUNTED, Document, Problem, failure, read_document
 from goldenseed.suite.factory import factory_spec
 from goldenseed.suite.inputs import InputValue, input_values
-from goldenseed.suite.limits import gate_lines, limits_at
+from goldenseed.suite.limits import case_content, gate_lines, limits_at
 from goldenseed.suite.masking import mask_spec
 from goldenseed.suite.model import (
     LARGEST_NOISE,
@@ -224,12 +224,7 @@ def _templates(
             limits=limits_at(
                 document, ("cases", index, "gates", "fail"), case.gates.fail, "case", limits
             ),
-            content=limits_at(
-                document, ("cases", index, "content"), case.content.limits, "case", content
-            ),
-            provenance=provenance_spec(
-                document, ("cases", index, "content"), case.content.provenance, provenance
-            ),
+            **case_content(document, index, case.content, content, provenance),
             marks=tuple(dict.fromkeys((*marks, *case.marks))) if case.marks else marks,
             line=lines[index],
             mask=mask_spec(document, ("cases", index), case, mask),
