@@ -39,6 +39,10 @@ def test_warnings_of_other_packages_are_shown_once_and_counted(project: Project)
             "  4 x FutureWarning (*conftest.py): step of …",  # Python's filter: once an image
         ]
     )
+    run = project.record()
+    found = [sorted(case["warnings"].values()) for case in run["cases"]]
+    assert sum(map(sum, found)) == sum(run["warnings"].values()) == 16
+    assert found == [[1, 3]] * 4
 
 
 @pytest.mark.parametrize(("option", "said"), [("-Wignore", "passed"), ("-Werror", "failed")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import git
 import pytest
 
 from goldenseed.cli.exit_codes import ExitCode
@@ -35,6 +36,35 @@ def entries(project: Project) -> set[str]:
     }
 
 
+def move_and_commit(project: Project) -> None:
+    """Move what was recognised; it is tried, committed, and the history goes on."""
+    renamed = "tiny::red-apple[seed=1] → tiny::crimson[seed=1]"
+    pending = project.command("pending").stdout
+    assert f"1 case has baselines of the same recipe under another name: {renamed}\n" in pending
+    assert "   move  goldenseed accept " in pending
+    words = ("accept", "latest", "--renamed", "--reason", "clearer", "--by", "Ada")
+    kept = project.baselines()
+    tried = project.command(*words, "--dry-run")
+    assert tried.stdout == f"would rename {renamed}\nnothing was written: --dry-run\n"
+    assert project.baselines() == kept
+    with git.Repo.init(project.path) as repository:
+        repository.config_writer().set_value("user", "name", "Ada").set_value(
+            "user", "email", "ada@example.org"
+        ).release()
+        repository.git.add("baselines")
+        repository.git.commit("-qm", "before")
+        moved = project.command(*words, "--commit")
+        assert moved.stdout.startswith(f"renamed {renamed}\ncommitted ")
+        head = repository.head.commit
+        assert str(head.message).startswith("Rename 1 golden case\n\nDecided-by: Ada\nRun: ")
+        names = ("tiny/crimson[seed=1].json", "tiny/red-apple[seed=1].json")
+        assert set(head.stats.files) == {f"baselines/{name}" for name in names}
+    told = json.loads(project.command("history", "crimson", "--json").stdout)
+    (series,) = told["series"]
+    assert len(series["points"]) == 2
+    assert project.command("history", "red-apple[seed=1]").returncode == ExitCode.REFUSED
+
+
 def test_a_renamed_case_is_moved_and_one_that_is_gone_is_pruned(project: Project):
     project.accept_all()
     project.edit("id: red-apple", "id: crimson")
@@ -47,8 +77,7 @@ def test_a_renamed_case_is_moved_and_one_that_is_gone_is_pruned(project: Project
     refused = project.command("prune")
     assert refused.returncode == ExitCode.REFUSED
     assert "1 of its cases failed, tiny::crimson[seed=1] among them" in refused.stderr
-    moved = project.command("accept", "latest", "--renamed", "--reason", "clearer", "--by", "Ada")
-    assert moved.stdout == "renamed tiny::red-apple[seed=1] → tiny::crimson[seed=1]\n"
+    move_and_commit(project)
     project.run().assert_outcomes(passed=3)
     assert set(project.verdicts().values()) == {"identical"}
     shown = project.command("show", "crimson").stdout

@@ -13,63 +13,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from goldenseed.core.pixels import pixels_sha256
 from goldenseed.images.measure import measure
 from goldenseed.reporting import run_view, write_report
-from goldenseed.runs.record import CaseRecord
 from tests.browser import chromium, settled
-from tests.unit.reporting.recorded import case, run
+from tests.drifted_pictures import SIDE, drifted, drifted_cases, pictures
+from tests.unit.reporting.recorded import run
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-SIDE = 96
 CAPTION = "document.querySelector('.panes figcaption').textContent"
 READOUT = "document.querySelector('.readout').textContent"
-
-
-def pictures() -> tuple[Image.Image, Image.Image, Image.Image]:
-    """One picture, the same with one level of one pixel changed, and one that moved."""
-    y, x = np.mgrid[:SIDE, :SIDE]
-    pixels = np.stack([x * 2, y * 2, (x + y) % 200], axis=2).astype(np.uint8)
-    faint, moved = pixels.copy(), np.roll(pixels, 5, 1)
-    faint[40, 30, 0] += 1
-    moved[10:30, 50:80] = (20, 220, 40)
-    return Image.fromarray(pixels), Image.fromarray(faint), Image.fromarray(moved)
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("views")
-    accepted, *others = pictures()
-    cases = [
-        drifted(folder, name, accepted, other) for name, other in zip(NAMES, others, strict=True)
-    ]
-    return write_report(run_view(run(*cases), folder), folder)
-
-
-NAMES = ("faint", "moved")
-
-
-def drifted(folder: Path, name: str, accepted: Image.Image, now: Image.Image) -> CaseRecord:
-    (folder / "images").mkdir(exist_ok=True)
-    for image in (accepted, now):
-        image.save(folder / "images" / f"{pixels_sha256(image)}.png")
-    peak = float(np.abs(np.asarray(accepted, int) - np.asarray(now, int)).max())
-    return case(
-        "drift",
-        id=f"{name}[seed=1]",
-        image=f"images/{pixels_sha256(now)}.png",
-        pixels_sha256=pixels_sha256(now),
-        width=SIDE,
-        height=SIDE,
-        metrics={"peak_difference": peak},
-        baseline=case("drift").model_dump()["baseline"]
-        | {
-            "image": f"images/{pixels_sha256(accepted)}.png",
-            "pixels_sha256": pixels_sha256(accepted),
-        },
-    )
+    return write_report(run_view(run(*drifted_cases(folder)), folder), folder)
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +239,7 @@ def test_where_the_bytes_are_left_out_the_page_says_so(
 ) -> None:
     monkeypatch.setattr("goldenseed.reporting.page_parts.PIXELS_BYTES", 0)
     accepted, _, moved = pictures()
-    found = run(drifted(tmp_path, "moved", accepted, moved))
+    found = run(drifted(tmp_path, "moved", moved, accepted))
     page = look(browser, write_report(run_view(found, tmp_path), tmp_path), "moved", "flip")
     settled(page, f"{CAPTION}.includes('goldenseed review')")
     press(page, "4")

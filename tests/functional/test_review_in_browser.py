@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -208,15 +207,19 @@ def test_a_killed_review_has_done_what_the_page_was_told(drifted: Drifted, brows
         wait(browser, "return window.goldenseed.decided().size === 1")
 
 
-def test_a_review_names_suites_from_the_root_of_the_repository(drifted_once: Path, tmp_path: Path):
-    shutil.copytree(drifted_once, tmp_path / "project", symlinks=True)
-    git.Repo.init(tmp_path)
-    with reviewing(tmp_path / "project", "--by", "ada") as review:
+def test_a_review_writes_the_page_and_leaves_what_was_published_beside_it(drifted: Drifted):
+    address = "https://example.org/golden"
+    assert goldenseed(drifted.root, "report", "latest", "--url", address).returncode == 0
+    folder = drifted.root / "reports" / "latest"
+    others = ("summary.md", "code-quality.json", "badge.svg", "badge.json")
+    before = {name: (folder / name).read_bytes() for name in others}
+    assert address.encode() in before["summary.md"]
+    (folder / "index.html").write_text("anybody's")
+    with reviewing(drifted.root, "--by", "ada") as review:
         review.link()
         review.stop()
-    written = (tmp_path / "project" / "reports" / "latest" / "code-quality.json").read_bytes()
-    places = {each["location"]["path"] for each in json.loads(written)}
-    assert places == {"project/tiny.suite.yaml"}
+    assert {name: (folder / name).read_bytes() for name in others} == before
+    assert "goldenseed" in (folder / "index.html").read_text("utf-8")
 
 
 def test_what_another_command_decided_meanwhile_is_refused_on_the_page(

@@ -21,7 +21,7 @@ from goldenseed.core.files import json_sha256, sha256_hex
 from goldenseed.diagnosis.divergence import first_divergence
 from goldenseed.environment.fingerprint import environment_differences
 from goldenseed.environment.lock import lock_differences, lock_table, read_lock
-from goldenseed.reporting.html import render
+from goldenseed.reporting.html import write_report
 from goldenseed.reporting.markdown import summary_markdown
 from goldenseed.reporting.view import run_view
 from goldenseed.reporting.words import visible
@@ -54,7 +54,7 @@ def report(changes: Changes, folder: Path) -> None:
     """Read a record of a run and write all that is written of it."""
     put(folder, "run.json", json.dumps(edited_json(few_cases(changes), changes)).encode())
     view = run_view(load_run(folder), folder)
-    render(view).encode()
+    write_report(view, folder)
     summary_markdown(view).encode()
 
 

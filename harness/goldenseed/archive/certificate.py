@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import date
 from importlib import resources
 
 from goldenseed.archive.documents import package_version
-from goldenseed.archive.findings import QUESTIONS, Verification
+from goldenseed.archive.findings import QUESTIONS, Level, Verification
 from goldenseed.archive.reports import outcome
 from goldenseed.reporting.words import visible
 
 _SHOWN = 200
 
 
-def certificate_html(found: Verification) -> str:
-    """Return the page: no script, nothing from elsewhere, every text of the archive escaped."""
+def certificate_html(found: Verification, day: date) -> str:
+    """Return the page: no script, nothing from elsewhere, every text of the archive escaped.
+
+    ``day`` is that of the verification.
+    """
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
@@ -30,4 +34,6 @@ def certificate_html(found: Verification) -> str:
         questions=QUESTIONS,
         shown=_SHOWN,
         version=package_version(),
+        day=day.isoformat(),
+        replayed=any(each.level is Level.REPLAY for each in found.levels),
     )

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from goldenseed.reporting.words import outcome, suites_of
+from goldenseed.runs.record import RunRecord
+
 
 class Level(IntEnum):
     """What is verified, in this order."""
@@ -14,6 +17,11 @@ class Level(IntEnum):
     FIXITY = 2
     SIGNATURE = 3
     JUDGEMENT = 4
+    REPLAY = 5
+
+
+OFFLINE = tuple(level for level in Level if level is not Level.REPLAY)
+"""The levels that need nothing but the archive: without the model nothing is made again."""
 
 
 class Status(StrEnum):
@@ -29,6 +37,7 @@ QUESTIONS = {
     Level.FIXITY: "Is every file the one that was archived?",
     Level.SIGNATURE: "Did somebody whom you trust sign it?",
     Level.JUDGEMENT: "Do the images bear out what the record says?",
+    Level.REPLAY: "Does the model still make these images?",
 }
 
 
@@ -69,6 +78,25 @@ class LevelResult:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSaid:
+    """What a record says of its run; level 4 says whether that follows from the images."""
+
+    run_id: str
+    outcome: str
+    """``6 of 32 cases fail (26 identical, 6 drift)``"""
+    made: str
+    """Day, profile and suites."""
+
+    @classmethod
+    def of(cls, run: RunRecord) -> RunSaid:
+        """Take it from the record."""
+        counts = ", ".join(f"{count:,} {verdict.value}" for verdict, count in run.counts().items())
+        suites = ", ".join(suites_of(run)) or "no suite"
+        made = f"{run.started:%Y-%m-%d}, {run.profile or 'no profile'}, {suites}"
+        return cls(run.run_id, f"{outcome(run)}{f' ({counts})' if counts else ''}", made)
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """All that verifying one archive found."""
 
@@ -77,7 +105,8 @@ class Verification:
     digest: str | None
     """The SHA-256 of its ``tagmanifest-sha256.txt``, which stands for all of it; None without."""
     levels: tuple[LevelResult, ...]
-    run_id: str | None = None
+    run: RunSaid | None = None
+    """What its record says of itself; None where that could not be read, or was not asked for."""
     signers: tuple[str, ...] = ()
     """The fingerprints of the trusted keys that signed it."""
 
@@ -92,9 +121,10 @@ class Verification:
 
     @property
     def unchecked(self) -> tuple[Level, ...]:
-        """The levels of which nothing is known: not checked, or not asked for."""
+        """The levels of which nothing is known: not checked, or of those offline not asked for."""
         known = {each.level for each in self.levels if each.status is not Status.NOT_CHECKED}
-        return tuple(level for level in Level if level not in known)
+        wanted = {*OFFLINE, *(each.level for each in self.levels)}
+        return tuple(sorted(wanted - known))
 
     @property
     def verified(self) -> bool:

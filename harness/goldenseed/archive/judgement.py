@@ -57,16 +57,16 @@ class _Archived:
         return self.root / layout.RUN
 
 
-def check_judgement(root: Path, tree: Tree, tell_run: Callable[[str], object]) -> LevelResult:
-    """Judge every image of an archive again; ``tell_run`` is told the run's id.
+def check_judgement(root: Path, tree: Tree, tell_run: Callable[[RunRecord], object]) -> LevelResult:
+    """Judge every image of an archive again; ``tell_run`` is given the run's record.
 
     Raises GoldenseedError where the record or a suite cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="goldenseed-") as made:
         archived = _read(root, tree, Path(made) / "project")
-        tell_run(archived.run.run_id)
+        tell_run(archived.run)
         other = _other_release(archived)
-        rejudging = Rejudging(archived.run, archived.folder, archived.store, Path(made) / "run")
+        rejudging = Rejudging(archived.run, archived.folder, archived.store)
         findings = [
             *_payload(archived, tree),
             *check_kept_files(root, tree),
@@ -240,8 +240,10 @@ def _documents(archived: _Archived, tree: Tree, *, other: bool) -> Iterator[Find
     """Hold what describes the archive against what is in it."""
     payload = [name for name in tree.files if name.startswith(f"{layout.PAYLOAD}/")]
     size = re.search(rb"(?m)^Payload-Oxum: (\S+)$", _text(archived, layout.BAG_INFO))  # level 2's
+    version = documents.version_of(archived.root) or layout.FORMAT_VERSION
+    oxum = size[1].decode() if size else ""
     wanted = {
-        layout.BAG_INFO: documents.bag_info(archived.run, size[1].decode() if size else ""),
+        layout.BAG_INFO: documents.bag_info(archived.run, oxum, version),
         layout.CRATE: documents.crate(archived.run, payload),
     }
     if not other:

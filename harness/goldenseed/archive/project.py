@@ -13,13 +13,14 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, read_json
 from goldenseed.core.names import SUITE_SUFFIX
 from goldenseed.suite.cases import Suite
-from goldenseed.suite.factory import module_file
+from goldenseed.suite.factory import FactorySpec, module_file
 from goldenseed.suite.inputs import InputFile
 from goldenseed.suite.loading import load_suite
 from goldenseed.suite.masking import MaskSpec
 from goldenseed.suite.model import ModelSpec, NoiseSpec
+from goldenseed.suite.provenance import C2paSpec
 
-_ARCHIVED = (Suite, InputFile, MaskSpec, NoiseSpec)
+_ARCHIVED = (Suite, InputFile, MaskSpec, NoiseSpec, C2paSpec)
 """What names files that are archived; what else a suite names is a model's, and described."""
 _CONFIGURATION = ("model_index.json", "config.json", "scheduler_config.json")
 _CONFIGURATION_LIMIT = 2**20
@@ -72,14 +73,17 @@ def read_project(root: Path, places: Iterable[str]) -> tuple[ProjectFiles, tuple
 
 
 def _paths(value: Any) -> Iterator[tuple[object, Path]]:
-    """Yield every path in a suite with the object that has it, wherever it stands."""
+    """Yield every path in a suite with the object that has it, wherever it stands.
+
+    A factory's folder is only where its module is looked for.
+    """
     waiting, seen = [value], set()
     while waiting:
         this = waiting.pop()
         if id(this) in seen:
             continue
         seen.add(id(this))
-        if is_dataclass(this) and not isinstance(this, type):
+        if is_dataclass(this) and not isinstance(this, type | FactorySpec):
             for each in fields(this):
                 found = getattr(this, each.name)
                 if isinstance(found, Path):
@@ -90,6 +94,13 @@ def _paths(value: Any) -> Iterator[tuple[object, Path]]:
             waiting += this.values()
         elif isinstance(this, tuple | list):
             waiting += this
+
+
+def model_places(root: Path, models: Iterable[ModelSpec]) -> tuple[str, ...]:
+    """Return where the folders and files of models lie below ``root``; none is inside another."""
+    found = (file for owner, file in _paths(tuple(models)) if not isinstance(owner, _ARCHIVED))
+    places = {_relative(root, file) for file in found if file.is_relative_to(root)}
+    return tuple(sorted(p for p in places if not any(p.startswith(f"{q}/") for q in places)))
 
 
 def _relative(root: Path, path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from goldenseed.baselines.candidate import Signature
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.baselines.verifying import accepted_image
+from goldenseed.content.provenance import needs_c2pa
 from goldenseed.content.scores import parse_limit_name
 from goldenseed.core.elements import is_tensor
 from goldenseed.core.errors import GoldenseedError
@@ -26,9 +26,10 @@ from goldenseed.runs.inputs import names_cases, with_accepted_inputs
 from goldenseed.runs.judging import judged_fields
 from goldenseed.runs.made import limits_of, mask_for, pending
 from goldenseed.runs.parts import MaskUsed
+from goldenseed.runs.provenance import stored_files, with_provenance
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.scoring import with_content
-from goldenseed.runs.stored import Pictures, stored_evidence, stored_mask
+from goldenseed.runs.stored import NamedPictures, stored_evidence, stored_mask
 from goldenseed.runs.tries import together
 from goldenseed.suite.cases import Case, Limit
 from goldenseed.suite.masking import MaskSpec
@@ -54,12 +55,11 @@ Told = tuple[str, str]
 
 @dataclass
 class Rejudging:
-    """Judges the cases of one archived run again; ``scratch`` is for pictures, one case long."""
+    """Judges the cases of one archived run again; writes nothing."""
 
     run: RunRecord
     folder: Path
     store: BaselineStore
-    scratch: Path
     unchecked: dict[str, str] = field(default_factory=dict)
     """Cases that could not be judged again, each with why."""
     attested: list[str] = field(default_factory=list)
@@ -113,7 +113,6 @@ class Rejudging:
         if record.verdict is Verdict.ERROR:
             self.attested.append(name)
             return asked.model_copy(update={"passed": False})
-        shutil.rmtree(self.scratch, ignore_errors=True)
         return self._judged(asked, case)
 
     def _asked(self, record: CaseRecord, case: Case | None) -> CaseRecord:
@@ -145,7 +144,7 @@ class Rejudging:
 
     def _judged(self, asked: CaseRecord, case: Case | None) -> CaseRecord:
         now = stored_evidence(self.run, self.folder, asked)
-        pictures = Pictures(self.scratch)
+        pictures = NamedPictures()
         mask, masked = self._mask(asked, case, now, pictures)
         limits = {
             gate: Limit(value, asked.limit_sources.get(gate, "suite"))
@@ -169,6 +168,10 @@ class Rejudging:
         fields |= {"passed": judgement.verdict in enough, "masked": masked, "error": None}
         found = asked.model_copy(update={"elements": tuple(bare), **fields})
         found = _scored(found, case, now)
+        if case is not None and case.provenance:
+            found = with_provenance(found, stored_files(self.folder, asked), case.provenance)
+        else:
+            found = found.model_copy(update={"provenance": None})
         after = tuple(each for each in asked.reasons if each.code == _AFTER)
         update: dict[str, object] = {
             "reasons": (*found.reasons, *after),
@@ -177,7 +180,7 @@ class Rejudging:
         return found.model_copy(update=update)
 
     def _mask(
-        self, asked: CaseRecord, case: Case | None, now: Evidence, pictures: Pictures
+        self, asked: CaseRecord, case: Case | None, now: Evidence, pictures: NamedPictures
     ) -> tuple[Image | None, MaskUsed | None]:
         from goldenseed.core.pixels import pixels_sha256
 
@@ -187,7 +190,7 @@ class Rejudging:
         mask = None if picture is None else mask_for(picture, case.mask)
         if mask is None or not isinstance(case.mask, MaskSpec):
             return None, None
-        place = pictures.keep(mask, pixels_sha256(mask)) or ""
+        place = pictures.keep(mask, pixels_sha256(mask))
         return mask, MaskUsed(source=case.mask.source, ignore=case.mask.ignore, image=place)
 
 
@@ -229,6 +232,8 @@ def _unmeasurable(record: CaseRecord, case: Case | None) -> str | None:
             if score.extra == _HEAVY:
                 return f"the content score {score.name} needs torch and weights"
             check_extra(f"the content score {score.name!r}", score.extra)
+        if case is not None and case.provenance.c2pa is not None:
+            needs_c2pa()
     except GoldenseedError as error:
         return error.what
     return None

@@ -27,6 +27,8 @@ def outcome(found: Verification) -> str:
 def verification_lines(found: Verification) -> Iterator[str]:
     """Say what was found, level by level."""
     yield f"{found.archive}: {outcome(found)}"
+    if found.run is not None:
+        yield f"the run says: {found.run.outcome}; {found.run.made}"
     for each in found.levels:
         yield ""
         yield f"{int(each.level)} {each.level.name.lower():<10} {each.status.value.upper()}"
@@ -47,7 +49,8 @@ def verification_document(found: Verification) -> dict[str, Any]:
         "archive": found.archive,
         "archive_format": FORMAT_VERSION,
         "tagmanifest_sha256": found.digest,
-        "run": found.run_id,
+        "run": found.run and found.run.run_id,
+        "run_outcome": found.run and found.run.outcome,
         "outcome": outcome(found),
         "verified": found.verified,
         "trusted_signers": list(found.signers),

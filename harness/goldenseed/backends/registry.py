@@ -15,6 +15,7 @@ from goldenseed.core.elements import MOST, TENSOR_MODES, kind_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.suite.model import DIFFUSERS
+from goldenseed.suite.server import SERVER
 
 if TYPE_CHECKING:
     from goldenseed.backends.protocol import Backend
@@ -47,7 +48,14 @@ def diffusers(settings: Settings) -> Backend:
     )
 
 
-BUILT_IN = EntryPoint(DIFFUSERS, f"{__name__}:diffusers", GROUP)
+def server(settings: Settings) -> Backend:
+    """Make the back end that asks servers."""
+    from goldenseed.backends.server.backend import ServerBackend
+
+    return ServerBackend(settings)
+
+
+BUILT_IN = tuple(EntryPoint(name, f"{__name__}:{name}", GROUP) for name in (DIFFUSERS, SERVER))
 """Known also where this package is not installed, but only on the path."""
 
 
@@ -55,8 +63,8 @@ def look_up(
     name: str, path: Path | None = None, line: int | None = None
 ) -> Callable[[Settings], Any]:
     """Return what makes the back end ``name``, or say at ``path`` and ``line`` why nothing does."""
-    others = [each for each in entry_points(group=GROUP) if each.value != BUILT_IN.value]
-    known = (BUILT_IN, *others)
+    own = {each.value for each in BUILT_IN}
+    known = (*BUILT_IN, *(each for each in entry_points(group=GROUP) if each.value not in own))
     found = list({each.value: each for each in known if each.name == name}.values())
     if not found:
         names = ", ".join(sorted({each.name for each in known}))

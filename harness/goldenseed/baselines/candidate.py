@@ -62,6 +62,11 @@ class Candidate:
     """The trace's stages by the run's record; None where nothing says them."""
     elements: tuple[CandidateElement, ...] = ()
     """What the call returned, where that is not one picture; ``image`` is then one of them."""
+    archive_sha256: str | None = None
+    """The digest of the verified archive that the run lies in; None where it lies in none."""
+
+    returned: tuple[tuple[Path, str], ...] = ()
+    """The files in which its pictures were returned, each with the SHA-256 of its bytes."""
 
     @property
     def name(self) -> str:

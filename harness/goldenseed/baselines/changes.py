@@ -39,6 +39,8 @@ class Outcome(StrEnum):
     """What was measured of the case was added."""
     TRACED = "traced"
     """Accepted already, but without a trace, which was added."""
+    ARCHIVED = "archived"
+    """Accepted already from this run, but not from its archive, whose digest was added."""
     UNCHANGED = "unchanged"
     """It already was so; nothing was written."""
 
@@ -58,15 +60,15 @@ def accepted(baseline: ProfileBaseline, image: AcceptedImage, *, add: bool) -> C
 
     The same pixels made from the same recipe are accepted already: then nothing changes, so that
     accepting a whole run again never drops the alternatives of a case nor who accepted it first.
-    The same pixels from another recipe take the place of the old ones even if ``add``. A trace is
-    added to what was accepted without one. No image may be given that is rejected.
+    The same pixels from another recipe take the place of the old ones even if ``add``. A trace that
+    was lacking is added, and the archive of the run. No image may be given that is rejected.
 
     The images of the recipe that was accepted last come first: the first stands for the case where
     only one can.
     """
     known = next((old for old in baseline.accepted if _same(old, image)), None)
     if known is not None:
-        return _traced(baseline, known, image)
+        return _completed(baseline, known, image)
     kept = tuple(
         old for old in baseline.accepted if add and old.pixels_sha256 != image.pixels_sha256
     )
@@ -126,13 +128,18 @@ def rejected(baseline: ProfileBaseline, image: RejectedImage) -> Change:
     )
 
 
-def _traced(baseline: ProfileBaseline, known: AcceptedImage, image: AcceptedImage) -> Change:
-    if known.trace_sha256 is not None or image.trace_sha256 is None:
-        return Change(baseline, Outcome.UNCHANGED)
-    update = {"trace_sha256": image.trace_sha256, "stages_sha256": image.stages_sha256}
-    traced = known.model_copy(update=update)
-    accepted = tuple(traced if old is known else old for old in baseline.accepted)
-    return Change(baseline.model_copy(update={"accepted": accepted}), Outcome.TRACED)
+def _completed(baseline: ProfileBaseline, known: AcceptedImage, image: AcceptedImage) -> Change:
+    """Add to what is accepted already what ``image`` knows and it does not."""
+    update: dict[str, str | None] = {}
+    outcome = Outcome.UNCHANGED
+    if known.archive_sha256 is None and image.archive_sha256 and known.run_id == image.run_id:
+        update, outcome = {"archive_sha256": image.archive_sha256}, Outcome.ARCHIVED
+    if known.trace_sha256 is None and image.trace_sha256 is not None:
+        update |= {"trace_sha256": image.trace_sha256, "stages_sha256": image.stages_sha256}
+        outcome = Outcome.TRACED
+    completed = known.model_copy(update=update)
+    accepted = tuple(completed if old is known else old for old in baseline.accepted)
+    return Change(baseline.model_copy(update={"accepted": accepted}), outcome)
 
 
 def _same(old: AcceptedImage, new: AcceptedImage) -> bool:
@@ -221,7 +228,8 @@ def make_plan(
         rejections: Rejections = ()
         if isinstance(proposed, AcceptedImage):
             rejections = rejections_of(before, candidate.pixels_sha256)
-            entry = overruled(before, rejections, _signature(proposed))
+            by = Signature(proposed.accepted_by, proposed.reason, proposed.accepted_at)
+            entry = overruled(before, rejections, by)
         result = change(entry.profiles.get(candidate.profile, ProfileBaseline()), proposed)
         profiles = {**entry.profiles, candidate.profile: result.baseline}
         entries[path] = entry.model_copy(update={"profiles": profiles})
@@ -239,10 +247,6 @@ def make_plan(
             changed[path] = None
     # Written here already: this refuses what no UTF-8 file can hold, or nobody would read.
     return Plan(tuple(steps), {path: entry_text(entries[path]) for path in changed})
-
-
-def _signature(image: AcceptedImage) -> Signature:
-    return Signature(image.accepted_by, image.reason, image.accepted_at)
 
 
 def decided(
@@ -279,8 +283,9 @@ def entry_text(entry: BaselineEntry) -> bytes:
                 del profile[name]
         for image in profile["accepted"]:
             del image["file_sha256"]
-            if not image["elements"]:
-                del image["elements"]
+            for name in ("elements", "archive_sha256", "returned"):
+                if not image[name]:
+                    del image[name]
         for image in (*profile["rejected"], *profile.get("overruled", ())):
             if image["environment_sha256"] is None:
                 del image["environment_sha256"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from goldenseed.baselines.candidate import Signature
@@ -17,13 +18,19 @@ from goldenseed.core.removing import remove_empty, remove_files
 
 
 def rename(
-    places: Places, pairs: Sequence[tuple[Name, Name]], signature: Signature, run_id: str
-) -> None:
+    places: Places,
+    pairs: Sequence[tuple[Name, Name]],
+    signature: Signature,
+    run_id: str,
+    *,
+    dry_run: bool = False,
+) -> tuple[Path, ...]:
     """Move the entry of each old name to the new one, with all that it says, and add what it was.
 
-    Everything is checked before the first write. The new entry is whole before the old one goes, so
-    that a process killed at any moment leaves what is accepted under one of the names, or both; the
-    same move, made again, ends it.
+    Returns the files that this changes. Everything is checked before the first write. The new entry
+    is whole before the old one goes, so that a process killed at any moment leaves what is accepted
+    under one of the names, or both; the same move, made again, ends it. A dry run checks
+    the same, and locks and writes nothing.
 
     Raises:
         GoldenseedError: an entry is not there, cannot be read or lies behind a symbolic link, the
@@ -31,15 +38,18 @@ def rename(
 
     """
     paths = [(places.entry(*old), places.entry(*new)) for old, new in pairs]
-    with writing(places, (path for pair in paths for path in pair)):
+    both = tuple(path for pair in paths for path in pair)
+    with nullcontext() if dry_run else writing(places, both):
         written: dict[Path, bytes] = {}
         for (old, new), (_, path) in zip(pairs, paths, strict=True):
             entry = _moved(places, old, new, signature, run_id)
             if entry is not None:
                 written[path] = entry_text(entry)
-        write_all(written)
-        remove_files(old for old, _ in paths)
-        remove_empty(old.parent for old, _ in paths)
+        if not dry_run:
+            write_all(written)
+            remove_files(old for old, _ in paths)
+            remove_empty(old.parent for old, _ in paths)
+    return both
 
 
 def _moved(

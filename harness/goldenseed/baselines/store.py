@@ -25,12 +25,12 @@ from goldenseed.baselines.reading import read_entry
 from goldenseed.baselines.rejections import Rejections, refuse, rejections_of
 from goldenseed.baselines.verified import Verified
 from goldenseed.baselines.verifying import (
+    Kept,
     accepted_image,
     accepted_modes,
     measured_parts,
     parts_of,
     rejected_image,
-    verified_element,
 )
 from goldenseed.core.files import MANY, flush, json_sha256
 from goldenseed.trace.files import digest_of
@@ -202,9 +202,14 @@ class BaselineStore:
         accepted = [each.candidate for each in decisions if each.accepts]
         if replace:
             refuse_rivals(accepted)
-        verified = {True: accepted_image, False: rejected_image}
+        kept = Kept()
         proposals = [
-            (each.candidate, verified[each.accepts](each.candidate, signed[each.reason]))
+            (
+                each.candidate,
+                accepted_image(each.candidate, signed[each.reason], kept)
+                if each.accepts
+                else rejected_image(each.candidate, signed[each.reason]),
+            )
             for each in decisions
         ]
         paths = (
@@ -218,8 +223,7 @@ class BaselineStore:
             plan = make_plan(self._places, proposals, partial(changes.decided, add=not replace))
             if not dry_run:
                 durable = len(plan.entries) < MANY
-                for step in plan.steps:
-                    self._store_parts(step, durable=durable)
+                self._store_parts(plan.steps, kept, durable=durable)
                 if not durable:
                     flush()
                 plan.write()
@@ -260,27 +264,35 @@ class BaselineStore:
     def _writing(self, paths: Iterable[Path]) -> AbstractContextManager[None]:
         return writing(self._places, paths, timeout_seconds=self._lock_timeout_seconds)
 
-    def _store_parts(self, step: Step, *, durable: bool) -> None:
-        """Write what the entry is about to name."""
-        candidate = step.candidate
-        if step.rejects:
-            if step.outcome is Outcome.REJECTED:
-                stored.store_environment(self._places, candidate.environment)
-            return
-        self._store_image(candidate, durable=durable)
-        if step.names_environment(json_sha256(candidate.environment)):
-            stored.store_environment(self._places, candidate.environment)
-        if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):
-            stored.store_trace(self._places, candidate.trace, durable=durable)
+    def _store_parts(self, steps: Iterable[Step], kept: Kept, *, durable: bool) -> None:
+        """Write what the entries are about to name, each environment once."""
+        environments = {}
+        for step in steps:
+            candidate = step.candidate
+            digest = json_sha256(candidate.environment)
+            if step.rejects:
+                if step.outcome is Outcome.REJECTED:
+                    environments[digest] = candidate.environment
+                continue
+            self._store_image(candidate, kept, durable=durable)
+            for path, sha256 in candidate.returned:
+                if any(sha256 in each.returned for each in step.change.baseline.accepted):
+                    stored.store_returned(self._places, path, sha256, durable=durable)
+            if step.names_environment(digest):
+                environments[digest] = candidate.environment
+            if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):
+                stored.store_trace(self._places, candidate.trace, durable=durable)
+        for each in environments.values():
+            stored.store_environment(self._places, each)
 
     def _store_candidate(self, candidate: Candidate) -> None:
         """Write all of a candidate that an entry may name."""
-        self._store_image(candidate)
+        self._store_image(candidate, Kept(0))
         stored.store_environment(self._places, candidate.environment)
         if candidate.trace is not None:
             stored.store_trace(self._places, candidate.trace)
 
-    def _store_image(self, candidate: Candidate, *, durable: bool = True) -> None:
+    def _store_image(self, candidate: Candidate, kept: Kept, *, durable: bool = True) -> None:
         for sha256, mode in candidate.pictures:
-            verified = partial(verified_element, candidate, sha256)
+            verified = partial(kept.take, candidate, sha256)
             stored.store_element(self._places, sha256, mode, verified, durable=durable)

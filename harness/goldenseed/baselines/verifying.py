@@ -12,14 +12,14 @@ from goldenseed.baselines.entry import AcceptedElement, AcceptedImage, RejectedI
 from goldenseed.baselines.places import Places
 from goldenseed.core.elements import (
     MOST,
+    RETURNED_LIMIT,
     content_sha256,
     decoded,
     kind_of,
     sequence_sha256,
-    values_sha256,
 )
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import json_sha256
+from goldenseed.core.files import json_sha256, read_regular, sha256_hex
 from goldenseed.trace.files import digest_of, read_trace
 from goldenseed.trace.stages import ends_of, stages_sha256
 
@@ -29,6 +29,29 @@ if TYPE_CHECKING:
     from goldenseed.core.elements import Content
 
 _PROFILE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_KEPT_BYTES = 256 * 2**20
+
+
+class Kept:
+    """What was verified and is about to be written, as far as it fits in memory.
+
+    The rest is read and verified once more.
+    """
+
+    def __init__(self, limit_bytes: int = _KEPT_BYTES) -> None:
+        self._room = limit_bytes
+        self._contents: dict[str, Content] = {}
+
+    def keep(self, sha256: str, content: Content, size: int) -> None:
+        """Keep a picture or tensor of ``size`` bytes, unless there is no room for it."""
+        if size <= self._room and sha256 not in self._contents:
+            self._room -= size
+            self._contents[sha256] = content
+
+    def take(self, candidate: Candidate, sha256: str) -> Content:
+        """Return it; what is not kept is verified again, with the errors of that."""
+        found = self._contents.pop(sha256, None)
+        return verified_element(candidate, sha256) if found is None else found
 
 
 def verified_element(candidate: Candidate, sha256: str) -> Content:
@@ -45,21 +68,28 @@ def verified_element(candidate: Candidate, sha256: str) -> Content:
     return found
 
 
-def _verified(candidate: Candidate) -> tuple[tuple[tuple[int, int], str], tuple[str, ...]]:
+def _verified(
+    candidate: Candidate, kept: Kept
+) -> tuple[tuple[tuple[int, int], str], tuple[str, ...]]:
     """Verify all of the candidate; return size and mode of the first, and the bytes' digests."""
     if not candidate.elements:
         image = verified_image(candidate)
-        return (image.size, image.mode), (values_sha256(image),)
+        data = image.tobytes()
+        kept.keep(candidate.pixels_sha256, image, len(data))
+        return (image.size, image.mode), (sha256_hex(data),)
     _check_sayings(candidate)
     found = sequence_sha256((each.name, each.sha256) for each in candidate.elements)
     if found != candidate.pixels_sha256:
         raise _altered(candidate, "its elements are not those that its pixels_sha256 stands for")
     if len(candidate.elements) > MOST:
         raise _altered(candidate, f"it has {len(candidate.elements):,} elements")
-    values = tuple(
-        values_sha256(verified_element(candidate, each.sha256)) for each in candidate.elements
-    )
-    return (candidate.elements[0].size, candidate.elements[0].mode), values
+    values = []
+    for each in candidate.elements:
+        content = verified_element(candidate, each.sha256)
+        data = content.tobytes()
+        kept.keep(each.sha256, content, len(data))
+        values.append(sha256_hex(data))
+    return (candidate.elements[0].size, candidate.elements[0].mode), tuple(values)
 
 
 def verified_image(candidate: Candidate) -> Image.Image:
@@ -130,9 +160,14 @@ def verified_trace(candidate: Candidate, values: Sequence[str]) -> tuple[str | N
     return digest_of(candidate.trace), stages_sha256(each.digest for each in trace)
 
 
-def accepted_image(candidate: Candidate, signature: Signature) -> AcceptedImage:
-    """Verify the candidate and return what its entry will say of it; raises ``GoldenseedError``."""
-    (size, mode), values = _verified(candidate)
+def accepted_image(
+    candidate: Candidate, signature: Signature, kept: Kept | None = None
+) -> AcceptedImage:
+    """Verify the candidate and return what its entry will say of it; raises ``GoldenseedError``.
+
+    Its pictures are then among what is ``kept``.
+    """
+    (size, mode), values = _verified(candidate, kept or Kept(0))
     trace_sha256, of_stages = verified_trace(candidate, values)
     return AcceptedImage(
         pixels_sha256=candidate.pixels_sha256,
@@ -159,12 +194,31 @@ def accepted_image(candidate: Candidate, signature: Signature) -> AcceptedImage:
         reason=signature.reason,
         trace_sha256=trace_sha256,
         stages_sha256=of_stages,
+        archive_sha256=candidate.archive_sha256,
+        returned=tuple(_returned(candidate)),
     )
+
+
+def _returned(candidate: Candidate) -> Iterator[str]:
+    """Check that each returned file is the recorded one, and that its picture is one of the case's.
+
+    Yields their digests.
+    """
+    from goldenseed.core import pixels
+
+    known = {sha256 for sha256, _ in candidate.pictures}
+    for path, sha256 in candidate.returned:
+        data = read_regular(path, RETURNED_LIMIT)
+        if sha256_hex(data) != sha256:
+            raise _altered(candidate, "the returned file is not the one on record", path)
+        if pixels.pixels_sha256(pixels.decode(data, name=str(path))) not in known:
+            raise _altered(candidate, "the returned file holds another picture", path)
+        yield sha256
 
 
 def rejected_image(candidate: Candidate, signature: Signature) -> RejectedImage:
     """Verify the candidate and return what its entry will say of it; raises ``GoldenseedError``."""
-    _verified(candidate)
+    _verified(candidate, Kept(0))
     return RejectedImage(
         pixels_sha256=candidate.pixels_sha256,
         run_id=candidate.run_id,
@@ -190,6 +244,7 @@ def parts_of(places: Places, candidate: Candidate, *, accepts: bool = True) -> I
         yield from (places.element(*picture) for picture in candidate.pictures)
         if candidate.trace is not None:
             yield places.trace(digest_of(candidate.trace))
+        yield from (places.returned(sha256) for _, sha256 in candidate.returned)
 
 
 def measured_parts(places: Places, found: Measurement) -> Iterator[Path]:

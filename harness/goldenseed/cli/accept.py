@@ -22,8 +22,10 @@ from goldenseed.cli.common import (
     find_run,
 )
 from goldenseed.cli.deciding import Commit, DryRun, commit_files, commit_steps, desk_of
+from goldenseed.cli.from_archive import Untrusted, opened_run
 from goldenseed.cli.output import say
 from goldenseed.cli.renamed import accept_renamed
+from goldenseed.cli.trusting import Trusted
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.review.commit import Committing, message_of_folders
 from goldenseed.review.decisions import Marked, Place, marked, read_decisions
@@ -39,7 +41,8 @@ def accept(
     run: Annotated[
         str | None,
         typer.Argument(
-            help="A run's id, a unique beginning of it, latest, or path.", show_default=False
+            help="A run's id, a unique beginning of it, latest, or path; or an archive.",
+            show_default=False,
         ),
     ] = None,
     cases: Cases = None,
@@ -82,30 +85,67 @@ def accept(
     by: By = None,
     reports: Reports = Path("reports"),
     baselines: Baselines = Path("baselines"),
+    trusted_key: Trusted = None,
+    untrusted: Untrusted = False,
     _add: Annotated[bool, typer.Option("--add", hidden=True)] = False,
 ) -> None:
     """Accept images of RUN beside what is accepted: the named CASES, else all not identical.
 
+    RUN may be an archive, which is verified first, and whose digest the baseline remembers.
     A rejected image is never accepted unless its case is named and the rejection is overruled.
     """
     if replace and _add:
         raise GoldenseedError("--add keeps what --replace takes away: leave one of them out")
     _check_given(run, cases, reason, decisions)
     if renamed:
-        if decisions is not None or commit or dry_run:
-            raise GoldenseedError("--renamed goes with none of --from, --commit and --dry-run")
-        _rename(run, cases, reason, by=by, reports=reports, baselines=baselines)
+        if run is None or reason is None or decisions is not None:
+            raise GoldenseedError("--renamed wants a run and a reason, and no --from", fix=_HOW)
+        accept_renamed(
+            find_run(run, reports)[0],
+            cases,
+            BaselineStore(baselines),
+            by=by or who_accepts(Path.cwd()),
+            reason=reason,
+            reports=reports,
+            commit=commit,
+            dry_run=dry_run,
+        )
         return
     document = None if decisions is None else read_decisions(decisions)
-    record, folder = find_run(run or (document.run if document else ""), reports)
-    decided = marked(document, record, decisions) if document and decisions else None
-    if decided is not None and is_of_folders(record):
-        _take_over(record, decided, dry_run=dry_run, commit=commit, by=by)
-        return
-    desk = desk_of(record, folder, baselines, by, replace=replace)
-    committing = Committing.checked(baselines) if commit and not dry_run else None
+    with opened_run(run or (document.run if document else ""), reports) as found:
+        archive = found.believed(trusted_key, untrusted=untrusted)
+        record = found.record
+        decided = marked(document, record, decisions) if document and decisions else None
+        if decided is not None and is_of_folders(record):
+            _take_over(record, decided, dry_run=dry_run, commit=commit, by=by)
+            return
+        desk = desk_of(record, found.folder, baselines, by, replace=replace, archive_sha256=archive)
+        committing = Committing.checked(baselines) if commit and not dry_run else None
+        _apply(
+            desk,
+            cases,
+            decided,
+            reason,
+            overrule=overrule,
+            dry_run=dry_run,
+            committing=committing,
+        )
+
+
+def _apply(
+    desk: Desk,
+    cases: list[str] | None,
+    decided: tuple[Marked, ...] | None,
+    reason: str | None,
+    *,
+    overrule: bool,
+    dry_run: bool,
+    committing: Committing | None,
+) -> None:
+    """Accept the images of cases, or do what was decided elsewhere, and say what became of them."""
     if decided is None:
-        chosen, left_out, named = _decided_on(desk, choose_cases(record, cases), "accept", reason)
+        choice = choose_cases(desk.record, cases)
+        chosen, left_out, named = _decided_on(desk, choice, "accept", reason)
         if overrule and not named:
             raise GoldenseedError(
                 "--overrule-rejection wants its case named by its whole id",
@@ -134,23 +174,6 @@ def _check_given(
         raise GoldenseedError("accept wants a run, or --from decisions.json", fix=_HOW)
     if reason is None and decisions is None:
         raise GoldenseedError("--reason is missing", fix=_HOW)
-
-
-def _rename(
-    run: str | None,
-    cases: list[str] | None,
-    reason: str | None,
-    *,
-    by: str | None,
-    reports: Path,
-    baselines: Path,
-) -> None:
-    """Move baselines to what their cases are called now; nothing new is accepted."""
-    if run is None or reason is None:
-        raise GoldenseedError("--renamed wants a run and a reason", fix=_HOW)
-    record, _ = find_run(run, reports)
-    signer = by or who_accepts(Path.cwd())
-    accept_renamed(record, cases, BaselineStore(baselines), by=signer, reason=reason)
 
 
 def _take_over(

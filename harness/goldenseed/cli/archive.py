@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from goldenseed.archive.findings import Level, Status, Verification
+from goldenseed.archive.findings import Level
 from goldenseed.baselines.store import BaselineStore
+from goldenseed.cli.archive_answer import Certificate, Statement, answer
+from goldenseed.cli.chain import chain
 from goldenseed.cli.common import AsJson, Baselines, Reports, Run, find_run
-from goldenseed.cli.exit_codes import ExitCode
-from goldenseed.cli.output import say, say_json
+from goldenseed.cli.output import say
+from goldenseed.cli.replay import replay
+from goldenseed.cli.trusting import (
+    Identities,
+    Issuer,
+    SigstoreRoot,
+    StampRoot,
+    Trusted,
+    trusted,
+    with_identities,
+)
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import write_atomically
 from goldenseed.reporting.words import visible
 
 if TYPE_CHECKING:
-    from goldenseed.archive.keys import PublicKey, Signer
+    from goldenseed.archive.keys import Signer
 
 app = typer.Typer(
     name="archive",
@@ -28,21 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Archive runs so that anybody can check them, offline and without torch.",
 )
-Trusted = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--trusted-key",
-        help="A public key that you trust: a .pub file, a PEM file, or OpenSSH's allowed "
-        "signers. Never take it from the archive.",
-        show_default=False,
-    ),
-]
 KEY_VARIABLE = "GOLDENSEED_ARCHIVE_KEY"
-NOT_CHECKED = 10
-"""What ``verify`` ends with where no level failed and one was not checked.
-
-Added to the number of the first level that failed it says which that was: 11 to 14.
-"""
 
 
 @app.command("create")
@@ -69,6 +66,26 @@ def create(
     partial: Annotated[
         bool, typer.Option("--partial", help="Archive a run that left cases of its suites out.")
     ] = False,
+    timestamp: Annotated[
+        str | None,
+        typer.Option(
+            "--timestamp",
+            help="The address of a time stamp authority (RFC 3161) to ask over HTTP.",
+            show_default=False,
+        ),
+    ] = None,
+    keyless: Annotated[
+        bool,
+        typer.Option("--keyless", help="Sign with the identity at hand, through Sigstore."),
+    ] = False,
+    sigstore_config: Annotated[
+        Path | None,
+        typer.Option(
+            "--sigstore-config",
+            help="A client trust config: other services than Sigstore's public ones.",
+            show_default=False,
+        ),
+    ] = None,
     root: Annotated[
         Path, typer.Option("--root", help="The folder that was pytest's root.")
     ] = Path(),
@@ -77,6 +94,7 @@ def create(
 ) -> None:
     """Archive RUN with all it was judged by: a folder or a zip file, the same bytes each time."""
     from goldenseed.archive.create import create as create_archive
+    from goldenseed.archive.keyless import keyless_bundles
 
     record, folder = find_run(run, reports)
     target = output or Path(f"{record.run_id}.goldenseed")
@@ -89,6 +107,8 @@ def create(
         store=BaselineStore(baselines),
         signers=signers,
         partial=partial,
+        timestamp=timestamp,
+        keyless=functools.partial(keyless_bundles, config=sigstore_config) if keyless else None,
     )
     say(f"archive  {target}")
     for signer in signers:
@@ -122,6 +142,18 @@ def keygen(
     say(f"public   {output}.pub  {public.fingerprint}")
 
 
+@app.command("timestamp")
+def timestamp(
+    path: Annotated[Path, typer.Argument(help="An archive: its folder or its zip file.")],
+    url: Annotated[str, typer.Argument(help="The address of a time stamp authority (RFC 3161).")],
+) -> None:
+    """Have an authority say when this archive existed; the time stamp is added to it."""
+    from goldenseed.archive.timestamps import stamp_archive
+
+    stamp_archive(path, url)
+    say(f"time stamp  {path}")
+
+
 @app.command("list")
 def list_archives(
     folder: Annotated[Path, typer.Argument(help="A folder in which archives lie.")],
@@ -136,7 +168,7 @@ def list_archives(
 
     if not folder.is_dir():
         raise GoldenseedError("is no folder", path=folder, fix="name the folder of the archives")
-    for each in listed(folder, _trusted(trusted_key)):
+    for each in listed(folder, trusted(trusted_key)):
         say(visible(each.line, lines=False))
 
 
@@ -145,21 +177,15 @@ def verify(
     path: Annotated[Path, typer.Argument(help="An archive: its folder or its zip file.")],
     *,
     trusted_key: Trusted = None,
+    timestamp_root: StampRoot = None,
+    trusted_identity: Identities = None,
+    issuer: Issuer = None,
+    sigstore_root: SigstoreRoot = None,
     levels: Annotated[
         str, typer.Option("--levels", help="Which levels to check, parted by commas.")
     ] = "1,2,3,4",
-    certificate: Annotated[
-        Path | None,
-        typer.Option("--certificate", help="Write the answer as a page.", show_default=False),
-    ] = None,
-    statement: Annotated[
-        Path | None,
-        typer.Option(
-            "--statement",
-            help="Write the answer as an in-toto statement (SVR), not signed.",
-            show_default=False,
-        ),
-    ] = None,
+    certificate: Certificate = None,
+    statement: Statement = None,
     as_json: AsJson = False,
 ) -> None:
     """Check an archive: structure, fixity, signature and judgement, each with all its findings.
@@ -167,49 +193,28 @@ def verify(
     Exit code 0: every level passed. 11 to 14: that level is the first that failed. 10: none failed,
     and not all were checked.
     """
-    from goldenseed.archive.certificate import certificate_html
-    from goldenseed.archive.reports import (
-        verification_document,
-        verification_lines,
-        verification_statement,
-    )
     from goldenseed.archive.verify import verify as verify_archive
 
-    found = verify_archive(path, trusted=_trusted(trusted_key), levels=_levels(levels))
-    if as_json:
-        say_json(verification_document(found))
-    else:
-        for line in verification_lines(found):
-            say(visible(line, lines=False))
-    if certificate is not None:
-        write_atomically(certificate, certificate_html(found).encode())
-        say(f"certificate  {certificate}", err=as_json)
-    if statement is not None:
-        write_atomically(statement, verification_statement(found))
-        say(f"statement  {statement}", err=as_json)
-    code = exit_code(found)
-    if code:
-        raise typer.Exit(code)
+    trust = trusted(trusted_key, timestamp_root)
+    if trusted_identity:
+        trust = with_identities(trust, trusted_identity, issuer, sigstore_root)
+    found = verify_archive(path, trusted=trust, levels=_levels(levels))
+    answer(found, certificate=certificate, statement=statement, as_json=as_json)
 
 
-def exit_code(found: Verification) -> int:
-    """Return 0 where all passed, 10 where something was not checked, else 10 + the failed level."""
-    if found.first_failed is not None:
-        return NOT_CHECKED + found.first_failed
-    unchecked = any(each.status is Status.NOT_CHECKED for each in found.levels)
-    return NOT_CHECKED if unchecked else ExitCode.FINE
-
-
-def _trusted(paths: list[Path] | None) -> tuple[PublicKey, ...]:
-    from goldenseed.archive.keys import read_trusted
-
-    return tuple(key for path in paths or () for key in read_trusted(path))
+app.command("replay")(replay)
+app.command("chain")(chain)
 
 
 def _levels(text: str) -> tuple[Level, ...]:
     try:
-        return tuple(Level(int(each)) for each in text.split(","))
+        found = tuple(Level(int(each)) for each in text.split(","))
     except ValueError:
+        found = ()
+    if not found or Level.REPLAY in found:
         raise GoldenseedError(
-            f"--levels is {text!r}", fix="give numbers from 1 to 4, parted by commas: 1,2,4"
-        ) from None
+            f"--levels is {text!r}",
+            fix="give numbers from 1 to 4, parted by commas: 1,2,4; 5 is `goldenseed archive "
+            "replay`",
+        )
+    return found

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from goldenseed.baselines.entry import BaselineEntry
+from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.output import say
 from goldenseed.cli.settings import pytest_root
 from goldenseed.core.errors import GoldenseedError
@@ -231,6 +233,26 @@ def _check_fitting(run: RunRecord, pattern: str, fitting: Sequence[CaseRecord]) 
 
 def _names(case: CaseRecord) -> set[str]:
     return {case.id, f"{case.path}::{case.id}", f"{case.suite}::{case.id}"}
+
+
+def entries_named(pattern: str, store: BaselineStore) -> list[BaselineEntry]:
+    """Return the entries of the cases that an id or a pattern means.
+
+    Raises ``GoldenseedError`` where there is none, or one cannot be read.
+    """
+    found = [
+        (suite, case)
+        for suite in store.suites()
+        for case in store.cases(suite)
+        if fits(pattern, {case, f"{suite}::{case}"}, case)
+    ]
+    if not found:
+        raise GoldenseedError(
+            f"nothing is accepted for {pattern!r}",
+            path=store.root,
+            fix="name a case that was accepted, or its folder with --baselines",
+        )
+    return [entry for name in found if (entry := store.entry(*name)) is not None]
 
 
 def fits(pattern: str, names: set[str], case_id: str) -> bool:

@@ -25,11 +25,20 @@ Commit = Annotated[
 
 
 def desk_of(
-    record: RunRecord, folder: Path, baselines: Path, by: str | None, *, replace: bool = False
+    record: RunRecord,
+    folder: Path,
+    baselines: Path,
+    by: str | None,
+    *,
+    replace: bool = False,
+    archive_sha256: str | None = None,
 ) -> Desk:
-    """Return where it is decided on a run, by git's identity unless ``by`` says who."""
-    who = by or who_accepts(Path.cwd())
-    return Desk(record, folder, BaselineStore(baselines), who, Path.cwd(), replace=replace)
+    """Return where it is decided on a run, by git's identity unless ``by`` says who.
+
+    ``archive_sha256`` is the digest of the verified archive that the run lies in.
+    """
+    who, store = by or who_accepts(Path.cwd()), BaselineStore(baselines)
+    return Desk(record, folder, store, who, Path.cwd(), replace, archive_sha256)
 
 
 def commit_steps(committing: Committing | None, desk: Desk, steps: Sequence[Step]) -> None:

@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import AsJson, Reports, find_run
+from goldenseed.cli.common import AsJson, Reports
 from goldenseed.cli.exit_codes import ExitCode
+from goldenseed.cli.from_archive import opened_run
 from goldenseed.cli.output import say, say_json, tracked
 from goldenseed.cli.report_folder import check_report_folder
 from goldenseed.reporting.comparison import comparison_blocks
@@ -30,7 +31,9 @@ from goldenseed.runs.movement import movement_of
 from goldenseed.runs.pairing import differences_by_pair, environments_of
 from goldenseed.runs.parts import Block, VerbRecord
 
-RunA = Annotated[str, typer.Argument(help="The run in the baseline's place: path, id, latest.")]
+RunA = Annotated[
+    str, typer.Argument(help="The run in the baseline's place: path, id, latest; or an archive.")
+]
 RunB = Annotated[str, typer.Argument(help="The run that is judged.")]
 
 
@@ -56,22 +59,23 @@ def diff(
 ) -> None:
     """Compare two runs: which cases moved, how far, and how the environments differ.
 
+    Each may lie in an archive, of which nothing is verified here but the images.
     Exit code 0: every case of both runs is identical or within the tolerance. 1: some moved, or
     could not be compared. 2: there is nothing to compare.
     """
     began = datetime.now(UTC)
-    a, b = (StoredRun(*find_run(name, reports)) for name in (run_a, run_b))
-    run_id = comparison_id(a.record, b.record)
-    folder = report or reports / run_id
-    if not no_report:
-        check_report_folder(folder, run_id, compared=(a.folder, b.folder))
-    found = compare_runs(
-        a, b, pictures=None if no_report else folder, progress=partial(tracked, doing="comparing")
-    )
+    with opened_run(run_a, reports) as one, opened_run(run_b, reports) as other:
+        a, b = (StoredRun(each.record, each.folder) for each in (one, other))
+        run_id = comparison_id(a.record, b.record)
+        folder = report or reports / run_id
+        if not no_report:
+            check_report_folder(folder, run_id, compared=(a.folder, b.folder))
+        pictures, progress = None if no_report else folder, partial(tracked, doing="comparing")
+        found = compare_runs(a, b, pictures=pictures, progress=progress)
+        layers = tuple(layer_lines(found))
     differences = differences_by_pair(a.record, b.record, found.pairing.pairs)
     environments = environments_of(found.pairing.pairs, differences)
     movement = movement_of(found.pairs, differences)
-    layers = tuple(layer_lines(found))
     if as_json:
         document = comparison_document(found, environments, movement) | {"layers": layers}
         say_json(document)

@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
 FOUND: Mapping[str, str] = {
     "accept": "",
     "archive": "",
+    "bisect": "the two sides make different images",
     "calibrate": "",
     "compare": "a pair is beyond a gate, incomparable or incomplete",
     "diff": "a case moved beyond the tolerance, could not be compared, or only one run has it",
@@ -41,5 +42,6 @@ FOUND: Mapping[str, str] = {
     "schema": "",
     "selfcheck": "a wrong image passes every gate of a case",
     "show": "",
+    "upgrade": "an image moves by more than rounding",
 }
 """What the code 1 of each verb says; empty where it has none."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goldenseed.cli.common import AsJson, Reports, find_run, fits
+from goldenseed.baselines.store import BaselineStore
+from goldenseed.cli.common import AsJson, Baselines, Reports, find_run, fits
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from goldenseed.history.asked import Past
     from goldenseed.history.database import History
     from goldenseed.history.keeping import ReadIn
+    from goldenseed.history.renames import Rename
 
 SCHEMA_VERSION = 1
 """What ``schema_version`` of ``--json`` says; raised when a field changes its meaning."""
@@ -59,10 +61,14 @@ def history(
         typer.Option("--add", help="Add a run from elsewhere, by its folder; repeatable."),
     ] = None,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Read every run folder again.")
+        bool,
+        typer.Option(
+            "--rebuild", help="Read every run folder again, and what cases were called before."
+        ),
     ] = False,
     as_json: AsJson = False,
     reports: Reports = Path("reports"),
+    baselines: Baselines = Path("baselines"),
 ) -> None:
     """Show how cases went over time: verdicts, distances, seconds, and when something changed.
 
@@ -70,6 +76,7 @@ def history(
     the environment. Runs in the reports folder that are not yet in reports/history.sqlite are read.
     """
     from goldenseed.history.keeping import with_history
+    from goldenseed.history.renames import renames_of
 
     if not reports.is_dir():
         raise GoldenseedError(
@@ -77,7 +84,8 @@ def history(
         )
     wanted = _Wanted(case, suite, profile, _day_of(since) if since else None, tuple(metric or ()))
     folders = [find_run(each, reports)[1] for each in add or ()]
-    ask = partial(_ask, reports, folders, wanted, rebuild=rebuild, whole=as_json)
+    renames = tuple(renames_of(BaselineStore(baselines))) if rebuild else ()
+    ask = partial(_ask, reports, folders, wanted, renames, rebuild=rebuild, whole=as_json)
     (read, told), damage = with_history(reports, ask)
     for note in (*((damage,) if damage else ()), *read.notes):
         say(f"goldenseed: {note}", err=True)
@@ -111,6 +119,7 @@ def _ask(
     reports: Path,
     folders: Sequence[Path],
     wanted: _Wanted,
+    renames: Sequence[Rename],
     history: History,
     *,
     rebuild: bool,
@@ -120,6 +129,8 @@ def _ask(
     from goldenseed.history.asked import chosen, pasts_of
     from goldenseed.history.keeping import add_runs, read_in
 
+    if renames:
+        history.follow(renames)
     read = read_in(history, reports, anew=rebuild)
     others = add_runs(history, folders)
     read.added += others.added
@@ -135,7 +146,9 @@ def _ask(
             f"nothing that was measured is called {min(lost)!r}", fix=f"there is {named}"
         )
     measures = wanted.metrics or (sorted(known) if whole and closely else [DEFAULT_MEASURE])
-    return read, pasts_of(history, found, measures, since=wanted.since, closely=closely)
+    return read, pasts_of(
+        history, found, measures, since=wanted.since, closely=closely, levels=closely
+    )
 
 
 def _nothing(there: Sequence[Series], reports: Path) -> GoldenseedError:

@@ -20,6 +20,7 @@ from goldenseed.core.errors import GoldenseedError
 VERBS: Final[Mapping[str, str]] = {
     "accept": "accept:accept",
     "archive": "archive:app",
+    "bisect": "bisect:bisect",
     "calibrate": "calibrate:calibrate",
     "compare": "compare:compare",
     "diff": "diff:diff",
@@ -30,6 +31,7 @@ VERBS: Final[Mapping[str, str]] = {
     "pending": "pending:pending",
     "probe": "probe:probe",
     "prune": "prune:prune",
+    "recipe": "recipe:app",
     "reject": "accept:reject",
     "report": "report:report",
     "review": "review:review",
@@ -37,6 +39,7 @@ VERBS: Final[Mapping[str, str]] = {
     "schema": "schema:schema",
     "selfcheck": "selfcheck:selfcheck",
     "show": "show:show",
+    "upgrade": "upgrade:upgrade",
 }
 """Each verb, and where in ``goldenseed.cli`` its function is, or its app where it has verbs."""
 

@@ -6,12 +6,12 @@ cursor, change the title or hide a line.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import TypeVar
 
 import typer
 
+from goldenseed.core.finite_json import finite_json
 from goldenseed.reporting.words import visible
 
 T = TypeVar("T")
@@ -23,8 +23,11 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def say_json(document: object, *, indent: int = 1) -> None:
-    """Write JSON in ASCII, which no terminal misreads and no encoding refuses."""
-    typer.echo(json.dumps(document, indent=indent))
+    """Write JSON in ASCII, which no terminal misreads and no encoding refuses.
+
+    A number that is not finite is null, as in a run's record.
+    """
+    typer.echo(finite_json(document, indent=indent))
 
 
 def tracked(items: Iterable[T], doing: str) -> Iterable[T]:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.cli.common import AsJson, Baselines, Reports, Run, find_run
+from goldenseed.cli.common import AsJson, Baselines, Reports, Run, find_run, project_here
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
+from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
 from goldenseed.reporting.causes import CauseGroup, cause_groups
 from goldenseed.reporting.commands import Place
 from goldenseed.reporting.view import CaseView, run_view
 from goldenseed.reporting.words import count_of, name_of, shortened, visible
 from goldenseed.runs.folder import LATEST
+from goldenseed.runs.orphans import find_orphans
 from goldenseed.runs.record import RunRecord
+from goldenseed.runs.renames import Recognised, recognise
 from goldenseed.runs.waiting import Waiting, waiting
+from goldenseed.verdict.model import Verdict
 
 SCHEMA_VERSION = 1
 """What ``schema_version`` of ``--json`` says; raised when a field changes its meaning."""
@@ -43,14 +48,17 @@ def pending(
     What was accepted or rejected since is left out. Exit code 1: something waits.
     """
     record, folder = find_run(run, reports)
-    found = waiting(record, BaselineStore(baselines))
+    store = BaselineStore(baselines)
+    found = waiting(record, store)
+    renamed = _renamed(record, found, store)
     place = Place.of_folder(folder, baselines)
     open_cases = record.model_copy(update={"cases": found.cases})
     groups = cause_groups(list(run_view(open_cases, place=place).cases))
     if as_json:
-        say_json(_document(record, found, groups, place))
+        say_json(_document(record, found, groups, renamed, place))
     else:
-        for line in _lines(record, found, groups, place):
+        lines = (*_lines(record, found, groups, place), *_renames(renamed, place))
+        for line in lines:
             say(visible(line, lines=False))
     if groups:
         raise typer.Exit(ExitCode.FOUND)
@@ -79,6 +87,34 @@ def _lines(
             yield f"{len(cases):,} {what}: {first_of(names, _NAMED)}"
 
 
+def _renamed(run: RunRecord, found: Waiting, store: BaselineStore) -> Recognised:
+    """Find baselines of cases that wait because they are called otherwise now.
+
+    Where a suite or an entry cannot be read there is no hint: whoever accepts is told.
+    """
+    if not any(case.verdict is Verdict.NEW for case in found.cases):
+        return Recognised()
+    project = project_here(store.root)
+    with suppress(GoldenseedError):
+        return recognise(run, store, project, find_orphans(run, store, project))
+    return Recognised()
+
+
+def _renames(found: Recognised, place: Place) -> Iterator[str]:
+    if found.renames:
+        pairs = [f"{'::'.join(each.old)} → {'::'.join(each.new)}" for each in found.renames]
+        yield (
+            f"{count_of(len(pairs), 'case has', 'cases have')} baselines of the same recipe under "
+            f"another name: {first_of(pairs, _NAMED)}"
+        )
+        yield f"   move  {' '.join(place.renaming())}"
+    for doubt in found.doubts:
+        news = " or ".join("::".join(each) for each in doubt.new)
+        command = " ".join(place.renaming("::".join(doubt.old), "SUITE::CASE"))
+        yield f"{'::'.join(doubt.old)} may be {news} now"
+        yield f"   move  {command}"
+
+
 def _row(case: CaseView) -> str:
     decided = "; ".join(each.statement for each in case.deciding)
     return shortened(f"{case.record.verdict.value:12} {case.name}  {decided}".rstrip(), _LINE)
@@ -95,7 +131,11 @@ def _commands(group: CauseGroup, place: Place) -> Iterator[str]:
 
 
 def _document(
-    run: RunRecord, found: Waiting, groups: Sequence[CauseGroup], place: Place
+    run: RunRecord,
+    found: Waiting,
+    groups: Sequence[CauseGroup],
+    renamed: Recognised,
+    place: Place,
 ) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
@@ -108,6 +148,7 @@ def _document(
         "accepted": [name_of(case) for case in found.accepted],
         "rejected": [name_of(case) for case in found.rejected],
         "errors": [name_of(case) for case in found.errors],
+        "renamed": renamed.document(),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +10,10 @@ import typer
 
 from goldenseed.cli.common import AsJson, Device, Reports, choose_changes, choose_suite_cases
 from goldenseed.cli.exit_codes import ExitCode
-from goldenseed.cli.output import say
+from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import pretty_json, write_atomically
+from goldenseed.core.files import write_atomically
+from goldenseed.core.finite_json import finite_json
 from goldenseed.reporting.documents import probe_document
 from goldenseed.reporting.probe import probe_blocks, probe_markdown, probe_record
 from goldenseed.reporting.terminal import block_lines
@@ -76,13 +76,16 @@ def probe(
     say(f"probing {names} with {len(chosen)} changes", err=True)
     tried = asked.run(chosen, _tell)
     document = probe_document(tried)
-    write_atomically(folder / "probe.json", pretty_json(document), durable=False)
+    text = finite_json(document, sort_keys=True, indent=2) + "\n"
+    write_atomically(folder / "probe.json", text.encode(), durable=False)
     write_atomically(folder / "probe.md", probe_markdown(tried).encode(), durable=False)
     record = probe_record(tried, folder, started=began, finished=datetime.now(UTC))
     page = write_verb(record, folder) if record else None
-    lines = [json.dumps(document, indent=1)] if as_json else block_lines(probe_blocks(tried))
-    for line in lines:
-        say(line)
+    if as_json:
+        say_json(document)
+    else:
+        for line in block_lines(probe_blocks(tried)):
+            say(line)
     say(f"runs  {folder}", err=as_json)
     if page:
         say(f"report  {page}", err=as_json)

@@ -195,14 +195,7 @@ def _document(found: _Found, *, deleted: bool) -> dict[str, Any]:
             for path in found.plan.files
         ],
         "kept": [{"suite": suite, "case": case, "why": why} for (suite, case), why in found.kept],
-        "renamed": [
-            {"from": "::".join(each.old), "to": ["::".join(each.new)]}
-            for each in found.recognised.renames
-        ]
-        + [
-            {"from": "::".join(each.old), "to": ["::".join(new) for new in each.new]}
-            for each in found.recognised.doubts
-        ],
+        "renamed": found.recognised.document(),
         "left_alone": [
             {"path": _relative(found, each.path), "what": each.what}
             for each in found.plan.strangers

@@ -19,8 +19,7 @@ from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.images.terms import terms_of
-from goldenseed.reporting.annotations import repository_prefix
-from goldenseed.reporting.writing import write_presentations
+from goldenseed.reporting.html import write_report
 from goldenseed.review.commit import Committing
 from goldenseed.review.desk import Desk
 from goldenseed.review.folders import FolderDesk, compared, decidable
@@ -108,8 +107,7 @@ def review(
             asked = walk(going_on, view, desk.folder, lambda: Terminal(pictures))
             say("" if asked else "nothing asks for a decision")
         else:
-            prefix = repository_prefix(Path.cwd())
-            write_presentations(view, desk.folder, prefix=prefix)  # may be of anybody so far
+            write_report(view, desk.folder)  # may be of anybody so far
             _serve(going_on, desk.folder, port, browse=not no_open)
     going_on.close()
     _end(going_on, desk, committing)

@@ -19,7 +19,7 @@ from goldenseed.baselines.entry import (
     RejectedImage,
 )
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.cli.common import AsJson, Baselines, Reports, fits
+from goldenseed.cli.common import AsJson, Baselines, Reports, entries_named
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.profile import fallback_chain
@@ -68,19 +68,7 @@ def show(
     """
     store = BaselineStore(baselines)
     slug = profile or _profile_of_latest(reports)
-    found = [
-        (suite, each)
-        for suite in store.suites()
-        for each in store.cases(suite)
-        if fits(case, {each, f"{suite}::{each}"}, each)
-    ]
-    if not found:
-        raise GoldenseedError(
-            f"nothing is accepted for {case!r}",
-            path=baselines,
-            fix="name a case that was accepted, or its folder with --baselines",
-        )
-    entries = [entry for name in found if (entry := store.entry(*name)) is not None]
+    entries = entries_named(case, store)
     if as_json:
         say_json(
             {
@@ -146,6 +134,8 @@ def _images(baseline: ProfileBaseline, store: BaselineStore) -> Iterator[str]:
             f"{image.accepted_by}: {image.reason}"
         )
         yield f"             run {image.run_id}, {_fingerprint(image, store)}"
+        if image.archive_sha256:
+            yield f"             archive {image.archive_sha256}"
     for refused in baseline.rejected:
         yield (
             f"    rejected {refused.pixels_sha256[:_DIGEST_SHOWN]}…  "

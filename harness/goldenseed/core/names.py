@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from difflib import get_close_matches
 from hashlib import sha256
 
 SUITE_SUFFIX = ".suite.yaml"
@@ -95,3 +96,9 @@ def _composed(name: str) -> bool:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
+
+
+def did_you_mean(wrong: str, known: list[str]) -> str:
+    """Suggest the near misses, or list all there is."""
+    near = get_close_matches(wrong, known, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else f"use one of {', '.join(known)}"

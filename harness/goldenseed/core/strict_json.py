@@ -6,7 +6,8 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,8 +24,13 @@ _LONGEST_WITH_LINES = 2**20
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"(?P<colon>\s*:)?|[{}]|-?Infinity|NaN')
 
 
-def parse(data: bytes, path: Path) -> Any:
+def parse(
+    data: bytes, path: Path, shorten: Callable[[dict[str, Any]], object] | None = None
+) -> Any:
     """Parse JSON as RFC 8259 has it and refuse what Python's parser adds or lets pass.
+
+    ``shorten`` is given each object once it is whole, and may take away what nobody will need of
+    it, before the next is read: a large document then takes little memory.
 
     Refused are other encodings than UTF-8, repeated keys (of which the last would win silently),
     NaN and infinities, half surrogate pairs, and nesting or numbers beyond what a float can hold.
@@ -38,10 +44,11 @@ def parse(data: bytes, path: Path) -> Any:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         _refuse(path, line, f"byte 0x{data[error.start]:02x} is not UTF-8")
+    del data  # as large as the text
     try:
         found = json.loads(
             text,
-            object_pairs_hook=_unrepeated,
+            object_pairs_hook=partial(_unrepeated, shorten=shorten) if shorten else _unrepeated,
             parse_constant=_no_constant,
             **_HOOKS if _LONG.search(text) else {},
         )
@@ -78,11 +85,15 @@ def _refuse(path: Path, line: int | None, what: str) -> NoReturn:
     )
 
 
-def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unrepeated(
+    pairs: list[tuple[str, Any]], shorten: Callable[[dict[str, Any]], object] | None = None
+) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         (repeated, _), *_ = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"the key {repeated!r} appears twice in one object")
+    if shorten is not None:
+        shorten(found)
     return found
 
 

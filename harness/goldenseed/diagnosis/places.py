@@ -141,9 +141,14 @@ PLACED: Final = frozenset(_OF_STAGES)
 
 def place_of(record: StageRecord) -> Place:
     """Return where a record of one of ``PLACED`` is from."""
-    if record.stage is Stage.DENOISING_STEP and not record.index:
+    return placed(record.stage, record.index) or Place.ANYWHERE
+
+
+def placed(stage: Stage, index: int) -> Place | None:
+    """Return where a stage is made, or None for one that only tells rounding from change."""
+    if stage is Stage.DENOISING_STEP and not index:
         return Place.FIRST_STEP
-    return _OF_STAGES[record.stage]
+    return _OF_STAGES.get(stage)
 
 
 FEEDS: Final[Mapping[Place, frozenset[Place]]] = MappingProxyType(

@@ -28,6 +28,8 @@ MOST_RUNS: Final = 100
 LEAST_RUNS: Final = 10
 MOST_POINTS: Final = 100_000
 """How many runs of each case, and points of all, a page gets."""
+MOST_LEVELS: Final = 200
+"""In the numbers of how many cases a page looks for levels and creeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +63,19 @@ def pasts_of(
     *,
     since: datetime | None = None,
     closely: bool = True,
+    levels: bool = True,
 ) -> tuple[Past, ...]:
     """Tell of some series; of one without a point since ``since`` nothing is told.
 
-    ``measures`` are read for each point. ``closely`` also looks for changes of level in them and
-    in the seconds, and lists all that was measured; without it, only images are looked at.
+    ``measures`` are read for each point. ``closely`` lists all that was measured, and ``levels``
+    looks for changes of level and creeps in the measures and the seconds; without it, only images
+    are looked at.
     """
     asked = tuple(dict.fromkeys(measures))
     found = history.points(list(series.values()), asked, since)
     digests = {point.environment for points in found.values() for point in points}
     records = Records(history.environments(frozenset(filter(None, digests))))
-    levels = dict.fromkeys((*asked, GENERATE)) if closely else ()
+    looked_through = dict.fromkeys((*asked, GENERATE)) if levels else ()
     said = []
     for each, number in series.items():
         if points := found[number]:
@@ -81,7 +85,7 @@ def pasts_of(
                     series=each,
                     points=tuple(points),
                     stability=stability_of(points, records),
-                    changes=changes_of(points, records, levels),
+                    changes=changes_of(points, records, looked_through),
                     measures=(*history.measures(number), *SECONDS) if closely else (),
                 )
             )
@@ -101,7 +105,14 @@ def recent(history: History, run: RunRecord) -> dict[tuple[str, str], Past]:
     count = min(MOST_RUNS, max(LEAST_RUNS, MOST_POINTS // max(1, len(wanted))))
     starts = [history.start_of(number, count) for number in firsts.values()]
     since = None if None in starts else min(filter(None, starts), default=None)
-    found = pasts_of(history, wanted, [DEFAULT_MEASURE], since=since, closely=False)
+    found = pasts_of(
+        history,
+        wanted,
+        [DEFAULT_MEASURE],
+        since=since,
+        closely=False,
+        levels=len(wanted) <= MOST_LEVELS,
+    )
     return {(each.series.suite, each.series.case): each for each in found}
 
 

@@ -9,9 +9,10 @@ from itertools import pairwise
 from typing import Final
 
 from goldenseed.environment.fingerprint import KeyDifference
+from goldenseed.history.creep import creeps_of
 from goldenseed.history.points import SECONDS, Point
 from goldenseed.history.stability import Records
-from goldenseed.history.steps import steps_of
+from goldenseed.history.steps import Step, steps_of
 
 STEADY: Final = 2
 """How many runs have to agree under one record before a change beside a change of it is certain."""
@@ -28,6 +29,8 @@ class Certainty(StrEnum):
     """The record changed too, but the image had not been seen to hold before."""
     LIKELY = "likely"
     """A noisy number is on another level; what differs on record may be why, or something else."""
+    CREEPING = "creeping"
+    """A number moves bit by bit, and no single run is where it changed."""
     UNEXPLAINED = "unexplained"
     """Nothing on record differs that could be why."""
 
@@ -42,14 +45,19 @@ class Change:
     """One change point: between a run and the one before it in the series."""
 
     point: Point
-    """The first one on the new side."""
+    """The first one on the new side; of a creep the first of it."""
     before: Point
+    """The run before that; of a creep its first run too."""
     of: str
     """``image``, ``trace`` where the pixels are the same, ``accepted image``, or a measure."""
     certainty: Certainty
     old: float | None = None
     new: float | None = None
     """Of a measure: the level before and after."""
+    last: Point | None = None
+    """Of a creep: the last run of it."""
+    runs: int = 0
+    """Of a creep: over how many runs."""
     recipe: bool = False
     """Whether the recipe is another one."""
     differences: tuple[KeyDifference, ...] | None = ()
@@ -78,8 +86,11 @@ def changes_of(
     ]
     moved = {each.point.run for each in found}
     for measure in measures:
-        steps = _steps(points, records, measure)
-        found += [each for each in steps if measure in SECONDS or each.point.run not in moved]
+        measured = [(each, value) for each in points if (value := each.value(measure)) is not None]
+        steps = steps_of([value for _, value in measured])
+        levels = _levels(measured, steps, records, measure)
+        found += [each for each in levels if measure in SECONDS or each.point.run not in moved]
+        found += _creeps(measured, steps, measure)
     return tuple(sorted(found, key=lambda each: (each.point.at, each.point.run)))
 
 
@@ -133,9 +144,28 @@ def _change(before: Point, point: Point, of: str, certainty: Certainty, records:
     )
 
 
-def _steps(points: Sequence[Point], records: Records, measure: str) -> Iterator[Change]:
-    measured = [(each, value) for each in points if (value := each.value(measure)) is not None]
-    for step in steps_of([value for _, value in measured]):
+Measured = Sequence[tuple[Point, float]]
+
+
+def _creeps(measured: Measured, steps: Sequence[Step], measure: str) -> Iterator[Change]:
+    values = [value for _, value in measured]
+    for creep in creeps_of(values, [step.index for step in steps]):
+        yield Change(
+            point=measured[creep.start][0],
+            before=measured[creep.start][0],
+            last=measured[creep.end][0],
+            of=measure,
+            certainty=Certainty.CREEPING,
+            old=creep.before,
+            new=creep.after,
+            runs=creep.end - creep.start + 1,
+        )
+
+
+def _levels(
+    measured: Measured, steps: Sequence[Step], records: Records, measure: str
+) -> Iterator[Change]:
+    for step in steps:
         before, point = measured[step.index - 1][0], measured[step.index][0]
         differences = records.differences(before, point)
         recipe = before.recipe != point.recipe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Final
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.history.points import GENERATE, LOAD, Environment, Point, Series
+from goldenseed.history.renames import Rename, follow, named_now
 from goldenseed.history.rows import (
     POINTS,
     TABLES,
@@ -83,6 +84,8 @@ class History:
             cursor.execute(
                 "DELETE FROM points WHERE run IN (SELECT id FROM runs WHERE run = ?)", (run.run_id,)
             )
+            now = named_now(cursor, run.started)
+            named = [(key(now(series)), point) for series, point in points]
             commit = points[0][1].commit if points else None
             cursor.execute(
                 "INSERT INTO runs (run, at, commit_id) VALUES (?, ?, ?)"
@@ -96,15 +99,20 @@ class History:
             )
             cursor.executemany(
                 "INSERT OR IGNORE INTO series (suite, case_id, profile) VALUES (?, ?, ?)",
-                ((each.suite, each.case, each.profile) for each, _ in points),
+                (name for name, _ in named),
             )
             cursor.executemany(
                 "INSERT OR REPLACE INTO points VALUES"
                 " ((SELECT id FROM series WHERE suite = ? AND case_id = ? AND profile = ?), ?,"
                 " ?, ?, ?, ?, ?, ?, ?, (SELECT id FROM environments WHERE sha256 = ?),"
                 " ?, ?, ?, ?, ?, ?, ?)",
-                ((*key(series), row[0], *columns(point)) for series, point in points),
+                ((*name, row[0], *columns(point)) for name, point in named),
             )
+
+    def follow(self, renames: Iterable[Rename]) -> None:
+        """Let the points of cases go on under their new names; errors as of ``add``."""
+        with _told(self._path), self._writing() as cursor:
+            follow(cursor, renames)
 
     def series(self) -> dict[Series, int]:
         """Return every series with its number in the file, in the order of their names."""

@@ -56,6 +56,7 @@ def change_document(change: Change) -> dict[str, Any]:
         "at": change.point.at.isoformat(),
         "of": change.of,
         "certainty": change.certainty.value,
+        **({"until": change.last.run, "runs": change.runs} if change.last else {}),
         "old": change.old,
         "new": change.new,
         "recipe_changed": change.recipe,

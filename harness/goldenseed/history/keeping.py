@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from goldenseed.runs.record import RunRecord
 if TYPE_CHECKING:
     from goldenseed.history.asked import Past
     from goldenseed.history.database import History
+    from goldenseed.history.renames import Rename
 
 T = TypeVar("T")
 
@@ -56,6 +57,16 @@ def recall(run: RunRecord, reports: Path) -> Mapping[tuple[str, str], Past]:
     if not (reports / FILE).exists() or not is_of_images(run):
         return {}
     return with_history(reports, lambda history: recent(history, run))[0]
+
+
+def follow(reports: Path, renames: Sequence[Rename]) -> str | None:
+    """Let the history in ``reports``, if there is one, go on under the new names of cases.
+
+    Returns what is to be said of a damaged one; raises GoldenseedError as ``with_history``.
+    """
+    if not (reports / FILE).exists():
+        return None
+    return with_history(reports, lambda history: history.follow(renames))[1]
 
 
 def with_history(reports: Path, work: Callable[[History], T]) -> tuple[T, str | None]:

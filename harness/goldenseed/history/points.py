@@ -120,7 +120,7 @@ def points_of(run: RunRecord) -> Iterator[tuple[Series, Point]]:
                 divergence=_divergence(case),
                 pairs=max(0, len(images) - 1),
                 flickers=sum(a != b for a, b in pairwise(images)),
-                values={name: _rounded(value) for name, value in _values(case)},
+                values={n: _rounded(v) for n, v in _values(case) if math.isfinite(v)},
             ),
         )
 

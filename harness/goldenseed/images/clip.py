@@ -54,7 +54,9 @@ class Clip:
     def _embedded(self, image: Image.Image) -> torch.Tensor:
         import torch
 
-        pixels = self._processor(images=image, return_tensors="pt")["pixel_values"]
+        # Of a picture one pixel high the processor cannot tell which axis the colours are.
+        given = {"images": image, "input_data_format": "channels_last", "return_tensors": "pt"}
+        pixels = self._processor(**given)["pixel_values"]
         with torch.inference_mode():
             pooled = self._model.vision_model(pixel_values=pixels).pooler_output
             return _unit(self._model.visual_projection(pooled))

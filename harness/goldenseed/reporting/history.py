@@ -93,7 +93,7 @@ def plot_lines(
     lacking = f", {of - len(values):,} without" if len(values) < of else ""
     if least == most:
         runs = f"all {len(values):,} runs" if len(values) > 1 else "one run"
-        yield f"  {measure}{unit}: {_value(measure, least)} in {runs}{lacking}"
+        yield f"  {measure}{unit}: {value_in_words(measure, least)} in {runs}{lacking}"
         return
     above = [v for _, v in values if v > 0]
     logarithmic = least >= 0 and max(above) >= _DECADES * min(above)
@@ -104,7 +104,8 @@ def plot_lines(
     power = math.floor(math.log10(most)) if tiny else 0
     scale = 10.0**-power
     yield (
-        f"  {measure}{unit}, {_value(measure, least)} to {_value(measure, most)}{lacking}"
+        f"  {measure}{unit}, {value_in_words(measure, least)} to "
+        f"{value_in_words(measure, most)}{lacking}"
         f"{f'; drawn in 1e{power:03d}' if tiny else ''}"
         f"{'; 0 is drawn at the bottom of a logarithmic scale' if zeros else ''}"
     )
@@ -149,7 +150,11 @@ def change_in_words(change: Change, *, commits: bool = True) -> str:
     """Return ``image, certain: diffusers 0.41.0 → 0.42.1, commit 1a2b3c → 5d6e7f``."""
     level = ""
     if change.old is not None and change.new is not None:
-        level = f" {_value(change.of, change.old)} → {_value(change.of, change.new)}"
+        level = (
+            f" {value_in_words(change.of, change.old)} → {value_in_words(change.of, change.new)}"
+        )
+    if change.certainty is Certainty.CREEPING:
+        return f"{change.of}{level}, creeping over {count_of(change.runs, 'run')} from here on"
     parts = ["the recipe"] if change.recipe else []
     if change.differences is None:
         parts.append("where it was made is not on record")
@@ -186,7 +191,8 @@ def _unit(measure: str) -> str:
     return METRICS[measure].unit if measure in METRICS else ""
 
 
-def _value(measure: str, value: float) -> str:
+def value_in_words(measure: str, value: float) -> str:
+    """Write a measure's value, seconds with their unit."""
     if measure in SECONDS:
         return seconds(value)
     if measure.endswith("]"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from importlib import resources
 from itertools import islice
@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenseed.core.files import write_atomically
+from goldenseed.reporting.diagnosis import stage_limits
 from goldenseed.reporting.links import Picture
 from goldenseed.reporting.numbers import content_in_words, seconds
-from goldenseed.reporting.page_data import environment_changes, flat
+from goldenseed.reporting.page_data import by_count, environment_changes, flat
 from goldenseed.reporting.page_parts import PIXELS_BYTES, Parts, data_uri, parts_of
-from goldenseed.reporting.view import Block, RunView
+from goldenseed.reporting.plots import Plot, course_of, courses_of_suites, stage_plot
+from goldenseed.reporting.view import Block, CaseView, RunView
 from goldenseed.reporting.words import capitalised, count_of, shortened, suites_of, visible
 
 if TYPE_CHECKING:
@@ -53,26 +55,26 @@ def write_report(run: RunView, folder: Path, *, single: bool = False) -> Path:
     return path
 
 
-def render(run: RunView) -> str:
-    """Return the page of a run whose view was made with its folder; what lies beside is left."""
-    return _render(run, parts_of(run, None, single=False), None)
-
-
 def _render(run: RunView, parts: Parts, embedded: Path | None) -> str:
     from markupsafe import Markup
 
     style = _asset("uplot/uPlot.min.css") + _asset("report.css")
     script = _script()
     cases = list(run.cases)
+    cards = cases[:_CARDS]
     return _template().render(
         run=run,
         record=run.record,
         suites=suites_of(run.record),
         shares=list(_shares(run)),
+        quarantined=[each for each in cases if each.record.quarantine],
         changes=environment_changes([case.record for case in cases if case.loud]),
         notes=run.notes,
         found=[*(lock.block for lock in run.locks), *_said(run)],
-        cards=cases[:_CARDS],
+        cards=cards,
+        plots=[_staged(each) for each in cards],
+        courses=[course_of(run.history.get((c.record.suite, c.record.id))) for c in cards],
+        suite_courses=list(courses_of_suites(list(run.history.values()))),
         lines=cases[_CARDS : _CARDS + _LINES],
         more=max(0, len(cases) - _CARDS - _LINES),
         single=embedded is not None,
@@ -88,6 +90,10 @@ def _render(run: RunView, parts: Parts, embedded: Path | None) -> str:
         script=Markup(script),  # noqa: S704
         policy=_policy(style, script),
     )
+
+
+def _staged(case: CaseView) -> Plot | None:
+    return stage_plot(case.why.points, list(stage_limits(case.record))) if case.why else None
 
 
 def _linked(picture: Picture) -> str:
@@ -110,12 +116,8 @@ def _said(run: RunView) -> Iterator[Block]:
         yield Block(
             sentences=(f"{total} of other packages while images were made",),
             columns=("times", "warning"),
-            rows=tuple((f"{count:,}", kind) for count, kind in _by_count(warned)),
+            rows=tuple((f"{count:,}", kind) for count, kind in by_count(warned)),
         )
-
-
-def _by_count(counts: Mapping[str, int]) -> list[tuple[int, str]]:
-    return sorted(((count, kind) for kind, count in counts.items()), reverse=True)
 
 
 def _shares(run: RunView) -> Iterator[tuple[str, float, float]]:
@@ -142,6 +144,7 @@ def _template() -> Template:
     )
     environment.filters |= {
         "begin": capitalised,
+        "by_count": by_count,
         "content": content_in_words,
         "count": count_of,
         "fields": lambda document: sorted(flat(document)),

@@ -119,6 +119,7 @@ def case_document(case: CaseView, run: RunView) -> dict[str, Any]:
         "content": content_in_words(case.content),
         "history": case_history(run.history.get((record.suite, record.id))),
         "facts": list(_facts(case)),
+        "warnings": by_count(record.warnings),
         "recipe": [record.recipe_sha256, sorted(flat(record.recipe))],
         "commands": list(_commands(case, run)),
     }  # fmt: skip
@@ -220,6 +221,8 @@ def _facts(case: CaseView) -> Iterator[tuple[str, str]]:
         yield "Pixels", " ".join(filter(None, (record.pixels_sha256, size, record.mode)))
     if record.profile:
         yield "Made in", record.profile
+    if record.quarantine:
+        yield "Quarantine", record.quarantine.words
     for remark in record.remarks:
         yield "Note", remark
     if record.unstable:
@@ -229,13 +232,21 @@ def _facts(case: CaseView) -> Iterator[tuple[str, str]]:
     yield "From", f"{record.path}:{record.line}" if record.line else record.path
 
 
+def by_count(counts: Mapping[str, int]) -> list[tuple[int, str]]:
+    """Return how often each kind of warning was met, the most frequent first."""
+    return sorted(((count, kind) for kind, count in counts.items()), reverse=True)
+
+
 def _commands(case: CaseView, run: RunView) -> Iterator[tuple[str, str]]:
     record, place = case.record, run.place
+    changed = record.diagnosis.environment if record.diagnosis else ()
+    packages = any(each.key.startswith("package.") for each in changed)
     for label, words in (
         ("accept", case.accept),
         ("reject", case.reject),
         ("run again", place.running(record.path, record.id)),
         ("trace every layer", place.running(record.path, record.id, deep=True)),
+        ("bisect the packages", place.bisecting(record.path, record.id) if packages else ()),
         ("calibrate", case.calibrate),
     ):
         if words:

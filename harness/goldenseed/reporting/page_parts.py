@@ -7,7 +7,6 @@ a file ``data/<name>.js`` that hands it over, since a page opened from disk may 
 from __future__ import annotations
 
 import base64
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, open_regular, write_atomically
+from goldenseed.core.finite_json import finite_json
 from goldenseed.reporting.links import Picture
 from goldenseed.reporting.page_data import case_document, rows_document
 from goldenseed.reporting.view import CaseView, RunView
@@ -81,22 +81,13 @@ def as_json(document: Any) -> str:
 
     What is no finite number, as the distance of a stage that holds NaN, is written as a word.
     """
-    try:
-        text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        text = json.dumps(_in_words(document), separators=(",", ":"), allow_nan=False)
+    text = finite_json(document, _in_words, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _in_words(document: Any) -> Any:
-    """Put words in the place of numbers that JSON has not: those of a run's record."""
-    if isinstance(document, float) and not math.isfinite(document):
-        return "NaN" if math.isnan(document) else "Infinity" if document > 0 else "-Infinity"
-    if isinstance(document, dict):
-        return {key: _in_words(value) for key, value in document.items()}
-    if isinstance(document, list | tuple):
-        return [_in_words(each) for each in document]
-    return document
+def _in_words(number: float) -> str:
+    """Name what is no finite number: the page shows it."""
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
 
 
 def _wanted(case: CaseView, *, single: bool) -> list[Picture]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from goldenseed.baselines.contents import Name
 from goldenseed.baselines.store import Outcome, Step
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.core.listing import first_of
-from goldenseed.reporting.words import visible
+from goldenseed.reporting.words import count_of, visible
 from goldenseed.review.decisions import Marked
 from goldenseed.runs.record import RunRecord
 
@@ -78,7 +79,7 @@ class Committing:
 
         if not files:
             return None
-        with _repository(self.root) as repository, _listed(files) as listed:
+        with _repository(self.root) as repository, _listed(_known(repository, files)) as listed:
             arguments = (f"--pathspec-from-file={listed}", "--pathspec-file-nul")
             with repository.git.custom_environment(GIT_LITERAL_PATHSPECS="1"):
                 try:
@@ -119,12 +120,25 @@ def _listed(files: Sequence[Path]) -> Iterator[Path]:
         yield listed
 
 
+def _known(repository: git.Repo, files: Sequence[Path]) -> list[Path]:
+    """Leave out files that are gone and that git never had: it knows no such place."""
+    if all(each.exists() for each in files):
+        return list(files)
+    folder = Path(str(repository.working_tree_dir)).resolve()
+    listed = set(repository.git.ls_files("-z").split("\0"))
+    return [f for f in files if f.exists() or _place(f, folder) in listed]
+
+
+def _place(file: Path, folder: Path) -> str:
+    return file.resolve().relative_to(folder).as_posix()
+
+
 def _changed(repository: git.Repo, files: Sequence[Path]) -> bool:
     """Say whether one of the files is not as the last commit has it."""
     folder = Path(str(repository.working_tree_dir)).resolve()
     status = repository.git.status("--porcelain", "-z", "--untracked-files=all")
     told = {entry[3:] for entry in status.split("\0")}
-    return any(each.resolve().relative_to(folder).as_posix() in told for each in files)
+    return any(_place(each, folder) in told for each in files)
 
 
 def _refused(error: git.GitCommandError, what: str) -> GoldenseedError:
@@ -147,6 +161,21 @@ def message_of(run: RunRecord, steps: Sequence[Step], by: str) -> str:
         f"Fingerprint: {first_of(list(made), _NAMED)}",
         "",
         *map(_line, steps),
+    ]
+    return "\n".join(visible(line, lines=False) for line in lines)
+
+
+def message_of_renames(
+    run: RunRecord, pairs: Sequence[tuple[Name, Name]], by: str, reason: str
+) -> str:
+    """Return the message for baselines that moved to the names their cases have in ``run``."""
+    lines = [
+        f"Rename {count_of(len(pairs), 'golden case')}",
+        "",
+        f"Decided-by: {by}",
+        f"Run: {run.run_id}",
+        "",
+        *(f"rename {'::'.join(old)} to {'::'.join(new)}: {reason}" for old, new in pairs),
     ]
     return "\n".join(visible(line, lines=False) for line in lines)
 

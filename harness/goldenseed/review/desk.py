@@ -58,6 +58,8 @@ class Desk:
     """From where suites are looked for, as of ``check_acceptable``."""
     replace: bool = False
     """Whether an accepted image takes the place of what its profile accepts."""
+    archive_sha256: str | None = None
+    """The digest of the verified archive that the run lies in."""
 
     def apply(
         self,
@@ -85,7 +87,7 @@ class Desk:
         notes = check_acceptable(self.record, accepted, self.store, self.here)
         decisions = [
             Decision(
-                candidate,
+                replace(candidate, archive_sha256=self.archive_sha256),
                 each.decision.reason.strip() or default_reason,
                 accepts=each.decision.decision == "accept",
             )

@@ -16,7 +16,7 @@ from goldenseed.runs.judging import judged_fields
 from goldenseed.runs.pairing import CasePair, Pairing, pair_cases
 from goldenseed.runs.parts import ElementRecord, MaskUsed, VerbRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
-from goldenseed.runs.stored import Pictures, stored_evidence, stored_mask
+from goldenseed.runs.stored import Pictures, decoded_evidence, stored_mask
 from goldenseed.suite.cases import Limit
 from goldenseed.tolerance.tolerance import assumed_tolerance
 from goldenseed.trace.files import read_layers
@@ -172,16 +172,11 @@ def dtype_of(case: CaseRecord) -> str:
 def _known(name: str, run: StoredRun, case: CaseRecord) -> Evidence:
     """Return what a run left of an image, which is verified at once, also where it is the same."""
     try:
-        evidence = stored_evidence(run.record, run.folder, case)
-        for each in evidence.elements:
-            each.read()
-        if not evidence.elements:
-            evidence.image  # noqa: B018 - it is there or raises
+        return decoded_evidence(run.record, run.folder, case)
     except GoldenseedError as error:
         raise GoldenseedError(
             f"run {name} ({run.record.run_id}): {error.what}", path=error.path, fix=error.fix
         ) from None
-    return evidence
 
 
 def _brighter(a: Evidence, b: Evidence, element: int) -> float | None:

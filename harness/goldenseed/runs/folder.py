@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 from pydantic import ValidationError
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import read_json, read_regular, write_atomically
+from goldenseed.core.files import read_regular, write_atomically
 from goldenseed.core.strict_json import parse
+from goldenseed.environment.freeze import read_freeze
 from goldenseed.environment.lock import LockDifference
 from goldenseed.runs.parts import Extent, NotCompared, SetRecord
 from goldenseed.runs.record import (
@@ -61,7 +63,13 @@ class RunWriter:
     ) -> None:
         self.folder = reports / run_id
         self._reports = reports
-        self._record = RunRecord(run_id=run_id, started=started, git=git, options=dict(options))
+        self._record = RunRecord(
+            run_id=run_id,
+            started=started,
+            git=git,
+            options=dict(options),
+            freeze=read_freeze(),
+        )
         write_run(self._record, self.folder)
         self._journal = (self.folder / JOURNAL).open("ab")
 
@@ -154,8 +162,11 @@ def write_run(record: RunRecord, folder: Path, *, durable: bool = False) -> None
     write_atomically(folder / RECORD, data, durable=durable)
 
 
-def load_run(path: Path) -> RunRecord:
+def load_run(path: Path, *, results_only: bool = False) -> RunRecord:
     """Read a run from its folder (or its ``run.json``), a cut-short one included.
+
+    With ``results_only`` the cases come without traces and diagnoses, which are most of a record: a
+    run of thousands then takes little memory.
 
     Raises ``GoldenseedError`` where there is no record, it is damaged, or its schema version is
     not one this release knows.
@@ -167,7 +178,7 @@ def load_run(path: Path) -> RunRecord:
             path=file,
             fix="name the folder of a run, for example reports/latest",
         )
-    data = read_json(file, RECORD_LIMIT_BYTES)
+    data = parse(read_regular(file, RECORD_LIMIT_BYTES), file, _result_of if results_only else None)
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
         raise GoldenseedError(
@@ -185,6 +196,13 @@ def load_run(path: Path) -> RunRecord:
     cases = tuple(_as_required(case, record.options) for case in record.cases)
     sets = tuple(_as_found(each) for each in record.sets)
     return record.model_copy(update={"cases": cases, "sets": sets})
+
+
+def _result_of(found: dict[str, Any]) -> None:
+    """Take away from a case's record what is not its result; leave other objects as they are."""
+    if "recipe_sha256" in found and "trace" in found:
+        for name in ("trace", "diagnosis"):
+            found.pop(name, None)
 
 
 def _as_found(found: SetRecord) -> SetRecord:

@@ -19,6 +19,7 @@ from pydantic import (
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.diagnosis.model import Diagnosis
+from goldenseed.environment.freeze import Freeze
 from goldenseed.environment.lock import LockDifference
 from goldenseed.runs.parts import (
     Document,
@@ -27,7 +28,9 @@ from goldenseed.runs.parts import (
     InputUsed,
     MaskUsed,
     NotCompared,
+    ProvenanceRecord,
     Quarantined,
+    ReturnedFile,
     Seconds,
     SetRecord,
     Try,
@@ -38,6 +41,7 @@ from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
 SCHEMA_VERSION = 1
 """What ``RunRecord.schema_version`` says; raised when a field changes its meaning."""
+_SELDOM = frozenset({"elements", "returned", "provenance", "warnings"})
 EnvironmentValue = str | int | float | bool | None
 
 _FOLDER_NAME = r"^[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
@@ -150,6 +154,8 @@ class CaseRecord(Document):
     """Content score to value, of the image by itself: ``sharpness`` → 31.2."""
     content_limits: dict[str, float] = Field(default_factory=dict)
     """Content limit to limit, as in force for this case: ``min_sharpness`` → 20."""
+    returned: tuple[ReturnedFile, ...] = ()
+    provenance: ProvenanceRecord | None = None
     alternatives: dict[str, str] = Field(default_factory=dict)
     """Of a case of several by `vary`: which alternative of each axis it is, by name."""
     inputs: tuple[InputUsed, ...] = ()
@@ -163,6 +169,11 @@ class CaseRecord(Document):
     """The message of what went wrong, for the verdict ``error``."""
     remarks: tuple[str, ...] = ()
     """What is odd of the image or its making and changes no verdict, a sentence each."""
+    warnings: dict[str, int] = Field(default_factory=dict)
+    """What other packages warned of while it was made, numbers left out, and how often.
+
+    The record has the key where there was any.
+    """
     xfail: str | None = None
     """The reason of the xfail mark that the case bears, where pytest went by it; may be empty."""
     quarantine: Quarantined | None = None
@@ -191,8 +202,8 @@ class CaseRecord(Document):
 
     @model_serializer(mode="wrap")
     def _as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Write no ``elements`` where there are none, as records of one image always had it."""
-        return {k: v for k, v in write(self).items() if v or k != "elements"}
+        """Write no key of ``_SELDOM`` where there is nothing of it, as older records have it."""
+        return {k: v for k, v in write(self).items() if v or k not in _SELDOM}
 
     @property
     def gates(self) -> tuple[GateInForce, ...]:
@@ -262,6 +273,8 @@ class RunRecord(Document):
     """Where the first case ran."""
     other_environments: tuple[dict[str, EnvironmentValue], ...] = ()
     """Where other workers ran, if that differed."""
+    freeze: Freeze | None = None
+    """All packages that were installed, which rebuilds the environment; None of older records."""
     lock_differences: tuple[LockDifference, ...] = ()
     """What was not as the suites' locks have it."""
     options: dict[str, str] = Field(default_factory=dict)

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from goldenseed.baselines.contents import Name
 from goldenseed.baselines.entry import BaselineEntry
@@ -49,6 +50,14 @@ class Recognised:
     def names(self) -> frozenset[Name]:
         """The old names of all of them."""
         return frozenset((*(a.old for a in self.renames), *(a.old for a in self.doubts)))
+
+    def document(self) -> list[dict[str, Any]]:
+        """Return them for programs: what each was called, and what it may be called now."""
+        doubts = (*(Doubt(each.old, (each.new,)) for each in self.renames), *self.doubts)
+        return [
+            {"from": "::".join(each.old), "to": ["::".join(new) for new in each.new]}
+            for each in doubts
+        ]
 
 
 def recognise(

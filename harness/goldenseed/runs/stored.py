@@ -71,6 +71,19 @@ def stored_evidence(run: RunRecord, folder: Path, case: CaseRecord) -> Evidence:
     )
 
 
+def decoded_evidence(run: RunRecord, folder: Path, case: CaseRecord) -> Evidence:
+    """Describe it likewise, and decode its pictures and tensors at once, which verifies them.
+
+    Raises GoldenseedError where one of them is not what the record says.
+    """
+    evidence = stored_evidence(run, folder, case)
+    for each in evidence.elements:
+        each.read()
+    if not evidence.elements:
+        evidence.image  # noqa: B018 - it is there or raises
+    return evidence
+
+
 def _elements(run: RunRecord, folder: Path, case: CaseRecord) -> tuple[Element, ...]:
     found = sequence_sha256((each.name, each.sha256) for each in case.elements)
     if case.elements and found != case.pixels_sha256:
@@ -225,7 +238,7 @@ class Pictures:
         """
         if self._folder is None:
             return None
-        place = f"images/{sha256}{suffix_of(kind_of(image)[1])}"
+        place = _place(image, sha256)
         if not (self._folder / place).exists():
             data = self._encoded(image, sha256)
             write_atomically(self._folder / place, data, durable=False)
@@ -259,3 +272,18 @@ class Pictures:
                 self._taken.add(sha256)
                 return data
         return encoded(image)
+
+
+class NamedPictures(Pictures):
+    """Says where ``Pictures`` would keep each, and writes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+
+    def keep(self, image: Content, sha256: str) -> str:
+        """Return the picture's place."""
+        return _place(image, sha256)
+
+
+def _place(image: Content, sha256: str) -> str:
+    return f"images/{sha256}{suffix_of(kind_of(image)[1])}"

@@ -96,11 +96,11 @@ class Controller:
             writer.add_lock_differences(
                 LockDifference.model_validate(each) for each in carried["lock_differences"]
             )
-        self._warned.update(carried.get("warnings", {}))
         if carried.get("not_compared"):
             writer.add(NotCompared.model_validate(carried["not_compared"]))
         for each in carried.get("records", ()):
             record = CaseRecord.model_validate(each)
+            self._warned.update(record.warnings)
             writer.add(record.model_copy(update={"retried": True}) if retried else record)
 
     def receive_crash(self, nodeid: str, message: str) -> bool:

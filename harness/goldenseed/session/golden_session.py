@@ -153,7 +153,9 @@ class GoldenSession:
         if outcome.not_compared is not None:
             carried["not_compared"] = outcome.not_compared
         if outcome.records:
-            carried["records"] = outcome.records
+            first, *others = outcome.records
+            warned = first.model_copy(update={"warnings": self.foreign.news()})
+            carried["records"] = [warned, *others]
             carried["to_be_said"] = self._telling.warnings(outcome.records)
             if self.worker.environment is not self._environment_sent:
                 carried["environment"] = dict(self.worker.environment)
@@ -162,8 +164,6 @@ class GoldenSession:
             differences = self.worker.locks.news()
             if differences:
                 carried["lock_differences"] = list(differences)
-            if warned := self.foreign.news():
-                carried["warnings"] = warned
         if carried:
             in_text = self._controller is None  # what leaves for another process
             report.goldenseed = json.dumps(carried, default=_as_json) if in_text else carried

@@ -28,10 +28,11 @@ from goldenseed.suite.nodes import number
 from goldenseed.suite.part_faults import check_parts, narrow_dtype
 from goldenseed.suite.pipelines import BELONGS, NUMBERS, cached_snapshot, size_multiple
 from goldenseed.suite.sections import LARGEST_SEED, MOST_CASES, count_of_images, name_fault
+from goldenseed.suite.server import server_faults
 from goldenseed.suite.wording import name_of, shown
 
 _Path = tuple[str | int, ...]
-MODELS = frozenset({"model", "source", "factory"})
+MODELS = frozenset({"model", "source", "factory", "server"})
 """Axes of ``vary`` whose alternatives may make images of other sizes."""
 
 
@@ -100,6 +101,10 @@ class _Checks:
             yield self.at_key(place, f"{name_of(place)}: {shown(name)} {fault}", "choose another")
 
     def model(self, model: dict[str, Any]) -> Iterator[Problem]:
+        if "server" in model:
+            for place, what, fix in server_faults(model):
+                yield self.at(("model", *place), what, fix)
+            return
         if model and (found := source_or_factory_fault(self.document.path, model)):
             yield self.at(("model", found[0]) if found[0] else ("model",), found[1], found[2])
         source, ours = model.get("source"), model.get("backend", DIFFUSERS) == DIFFUSERS

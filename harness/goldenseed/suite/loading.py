@@ -41,6 +41,7 @@ from goldenseed.suite.model import (
     model_folder_beside,
 )
 from goldenseed.suite.model_schema import CaseModelSection, ModelSection, SchedulerSection
+from goldenseed.suite.provenance import NOTHING, ProvenanceSpec, provenance_spec
 from goldenseed.suite.put_together import parsed_adapters, parsed_parts, plain_dtype
 from goldenseed.suite.quarantine import Quarantine
 from goldenseed.suite.schema import (
@@ -51,6 +52,7 @@ from goldenseed.suite.schema import (
     SuiteFile,
 )
 from goldenseed.suite.sections import SeedRange
+from goldenseed.suite.server import SERVER, server_spec
 from goldenseed.suite.sets import resolve_sets, unknown_cases
 from goldenseed.suite.varying import Alternative, alternatives, check_vary, is_of_model
 from goldenseed.suite.wording import schema_problems
@@ -98,7 +100,8 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
     determinism = _determinism(section.determinism)
     model = _model(document, section.model, portable=determinism.portable)
     limits = limits_at(document, ("gates", "fail"), section.gates.fail, "suite", {})
-    content = limits_at(document, ("content",), section.content, "suite", {})
+    content = limits_at(document, ("content",), section.content.limits, "suite", {})
+    provenance = provenance_spec(document, ("content",), section.content.provenance, NOTHING)
     noise = _noise(path, section.noise) or NoiseSpec("portable" if determinism.portable else "cpu")
     templates = _templates(
         document,
@@ -107,6 +110,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         noise,
         limits=limits,
         content=content,
+        provenance=provenance,
         portable=determinism.portable,
     )
     sets, problems = resolve_sets(document, section, templates)
@@ -146,10 +150,15 @@ def _model(document: Document, section: ModelSection, *, portable: bool) -> Mode
     source, factory = section.source or "", None
     if section.factory is not None:
         source, factory = section.factory, factory_spec(section.factory, path, section.arguments)
+    server = None
+    if section.server is not None:
+        server = server_spec(section.server, path, document.key_line_of(("model", "server")))
+        source = server.model or server.dialect
     return ModelSpec(
         source=source,
-        folder=None if factory else model_folder_beside(path, source, section.backend),
+        folder=None if factory or server else model_folder_beside(path, source, section.backend),
         factory=factory,
+        server=server,
         revision=section.revision,
         variant=section.variant,
         pipeline=section.pipeline,
@@ -159,7 +168,7 @@ def _model(document: Document, section: ModelSection, *, portable: bool) -> Mode
         adapters=parsed_adapters(path, section.adapters),
         allow_pickle=section.allow_pickle,
         allow_new_weights=section.allow_new_weights,
-        backend=section.backend,
+        backend=SERVER if server else section.backend,
         backend_line=document.line_of(("model", "backend")) if named else None,
         **parsed_parts(document, ("model",), section),
     )
@@ -190,6 +199,7 @@ def _templates(
     *,
     limits: Mapping[str, Limit],
     content: Mapping[str, Limit],
+    provenance: ProvenanceSpec,
     portable: bool,
 ) -> tuple[Template, ...]:
     call: Mapping[str, JsonValue] = MappingProxyType(section.defaults.call)
@@ -210,7 +220,12 @@ def _templates(
             limits=limits_at(
                 document, ("cases", index, "gates", "fail"), case.gates.fail, "case", limits
             ),
-            content=limits_at(document, ("cases", index, "content"), case.content, "case", content),
+            content=limits_at(
+                document, ("cases", index, "content"), case.content.limits, "case", content
+            ),
+            provenance=provenance_spec(
+                document, ("cases", index, "content"), case.content.provenance, provenance
+            ),
             marks=tuple(dict.fromkeys((*marks, *case.marks))) if case.marks else marks,
             line=lines[index],
             mask=mask_spec(document, ("cases", index), case, mask),

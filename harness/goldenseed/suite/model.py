@@ -22,6 +22,7 @@ from goldenseed.suite.part_specs import (
     QuantizationSpec,
     VaeSpec,
 )
+from goldenseed.suite.server import ServerSpec
 
 DIFFUSERS = "diffusers"
 """The back end of this package, and of suites that name none."""
@@ -127,6 +128,8 @@ class ModelSpec:
     """The name of what makes the images."""
     factory: FactorySpec | None = None
     """The user's code that puts the model together; then ``source`` is its name."""
+    server: ServerSpec | None = None
+    """The server that makes the images; then ``source`` is what it calls its model."""
     backend_line: int | None = None
     """Where it stands in the suite file; None where the file leaves it out."""
     pipeline_sha256: str | None = None

@@ -17,6 +17,7 @@ from goldenseed.suite.sections import (
     NonEmpty,
     Section,
 )
+from goldenseed.suite.server import ServerSection
 
 ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 ClassPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
@@ -58,9 +59,14 @@ class ComponentSection(Section):
     """A part of the pipeline from elsewhere than the model's folder."""
 
     source: NonEmpty
-    """A folder beside the suite file (relative, inside its folder) or a hub id `org/name`."""
+    """A folder beside the suite file (relative, inside its folder) or a hub id `org/name`.
+
+    Or a `.gguf` file beside it.
+    """
     revision: Revision | None = None
     """The commit of the hub repository, 40 hexadecimal digits; required for a hub id."""
+    file: NonEmpty | None = None
+    """The `.gguf` file in that folder or repository: quantised weights alone."""
     subfolder: NonEmpty | None = None
     """The folder within the repository or the folder."""
     variant: NonEmpty | None = None
@@ -178,6 +184,8 @@ class ModelSection(Section):
     """In place of `source`: your own function that makes a pipeline, `package.module:function`."""
     arguments: Call = Field(default_factory=dict)
     """What the factory is called with."""
+    server: ServerSection | None = None
+    """In place of `source`: a server that makes the images."""
     revision: Revision | None = None
     """The commit of the hub repository, 40 hexadecimal digits; required for a hub id."""
     variant: NonEmpty | None = None

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
+
+from goldenseed.core.errors import GoldenseedError
 
 
 class Side(StrEnum):
@@ -115,6 +118,25 @@ def named(names: Iterable[str], *roles: Role) -> tuple[str, ...]:
     """Return those of ``names`` that have one of the roles: by role, then as they are given."""
     given = tuple(names)
     return tuple(name for role in roles for name in given if role_of(name) is role)
+
+
+LONGEST_NAME = 100
+"""Characters that the name of a part or of its library may have."""
+
+
+def check_names(index: Path, component: str, *others: object) -> None:
+    """Refuse a component of ``index`` whose name, library or class is no plain word.
+
+    It becomes a folder's name and a module's.
+    """
+    for each in (component, *others):
+        if not isinstance(each, str) or not each.isidentifier() or len(each) > LONGEST_NAME:
+            raise GoldenseedError(
+                f"component {component[:LONGEST_NAME]!r} has a name, or a library, that is no "
+                "plain word",
+                path=index,
+                fix="save the model again with save_pretrained",
+            )
 
 
 def made_by(role: Role, output: Any) -> Any:

@@ -40,12 +40,13 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
     model = case.model
     described: dict[str, Any] = {
         "backend": None if model.backend == DIFFUSERS else model.backend,
-        "source": None if model.factory else model.source,
+        "source": None if model.factory or model.server else model.source,
         **_factory(model),
+        "server": None if model.server is None else model.server.described,
         "revision": model.revision,
         "variant": model.variant,
         "pipeline": model.pipeline,
-        "dtype": model.dtype,
+        "dtype": None if model.server else model.dtype,
         "scheduler": model.scheduler
         and {"class": model.scheduler.class_name, **deepcopy(dict(model.scheduler.config))},
         **described_parts(model),
@@ -156,6 +157,7 @@ def model_key(model: ModelSpec) -> str:
             "backend": model.backend,
             "source": str(model.folder.resolve()) if model.folder else model.source,
             **_factory(model),
+            **({} if model.server is None else {"server": model.server.described}),
             "revision": model.revision,
             "variant": model.variant,
             "pipeline": model.pipeline,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 import shutil
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,16 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.history import database
 from goldenseed.history.asked import Past, chosen, pasts_of
 from goldenseed.history.database import VERSION, History
-from goldenseed.history.keeping import FILE, ReadIn, add_runs, read_in, remember, with_history
-from made_history import digest_of, made, run_on, written
+from goldenseed.history.keeping import (
+    FILE,
+    ReadIn,
+    add_runs,
+    follow,
+    read_in,
+    remember,
+    with_history,
+)
+from made_history import START, digest_of, made, run_on, written
 
 
 @pytest.fixture
@@ -274,3 +284,45 @@ def test_bytes_that_are_altered_anywhere_are_damage_or_nothing(reports: Path):
             data[draw.randrange(100, len(data))] = draw.randrange(256)  # behind the file's header
         path.write_bytes(data)
         assert with_history(reports, work)[0]
+
+
+def names(reports: Path) -> dict[str, int]:
+    return {each.series.case: len(each.points) for each in asked(reports)}
+
+
+def test_a_renamed_case_goes_on_under_its_new_name(reports: Path):
+    for day in range(3):
+        written(reports, run_on(day, made(name="apple"), made(name="pear")))
+    read(reports)
+    remember(run_on(3, made(name="red"), made(name="pear")), reports)
+    renamed = ("shapes", "apple"), ("shapes", "red"), START + timedelta(days=3, hours=1)
+    assert follow(reports, [renamed]) is None
+    assert names(reports) == {"red": 4, "pear": 4}
+    remember(run_on(4, made(name="apple")), reports)  # another case has that name by now
+    assert names(reports) == {"red": 4, "pear": 4, "apple": 1}
+    assert read(reports, anew=True).added == 3  # what is read again goes by it as well
+    assert names(reports) == {"red": 4, "pear": 4, "apple": 1}
+
+
+def test_a_case_that_was_renamed_twice_has_all_its_points(reports: Path):
+    remember(run_on(0, made(name="a")), reports)
+    remember(run_on(2, made(name="b")), reports)
+    remember(run_on(4, made(name="c")), reports)
+    first = ("shapes", "a"), ("shapes", "b"), START + timedelta(days=1)
+    follow(reports, [first, (first[1], ("shapes", "c"), START + timedelta(days=3))])
+    assert names(reports) == {"c": 3}
+    remember(run_on(0, made(name="a")), reports)
+    assert names(reports) == {"c": 3}
+
+
+def test_without_a_history_a_rename_begins_none(reports: Path):
+    assert follow(reports, [(("shapes", "a"), ("shapes", "b"), START)]) is None
+    assert not (reports / FILE).exists()
+
+
+def test_a_stage_whose_distance_is_no_number_damages_nothing(reports: Path):
+    for day, far in enumerate((1e-7, math.nan, math.inf)):
+        assert remember(run_on(day, made(f"{day}", mean=0.25, steps=(far,))), reports) is None
+    (found,) = asked(reports, "denoising_step[0]", "mean_difference")
+    assert [each.value("denoising_step[0]") for each in found.points] == [1e-7, None, None]
+    assert [each.value("mean_difference") for each in found.points] == [0.25] * 3

@@ -6,7 +6,10 @@ import gzip
 import shutil
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from goldenseed.reporting import write_report
+from goldenseed.reporting.view import RunView
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.verdict.model import Verdict
 
@@ -48,3 +51,9 @@ def run(*cases: CaseRecord, **fields: object) -> RunRecord:
     """The recorded run with other cases, without sets and locks; ``fields`` are altered too."""
     given: dict[str, object] = {"cases": cases, "sets": (), "lock_differences": ()}
     return RunRecord.model_validate(record().model_dump() | given | fields)
+
+
+def page_of(view: RunView) -> str:
+    """The page that is written of a run."""
+    with TemporaryDirectory() as folder:
+        return write_report(view, Path(folder)).read_text("utf-8")

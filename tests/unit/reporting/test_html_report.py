@@ -13,12 +13,11 @@ from PIL import Image
 
 from goldenseed.reporting import case_anchor, write_report
 from goldenseed.reporting.html import _SCRIPTS
-from goldenseed.reporting.html import render as page_of
 from goldenseed.reporting.view import run_view
 from goldenseed.runs.parts import Block, VerbRecord
 from goldenseed.runs.record import RunRecord
 from goldenseed.verdict.model import Reason
-from tests.unit.reporting.recorded import HOSTILE_PROMPTS, case, run, stored
+from tests.unit.reporting.recorded import HOSTILE_PROMPTS, case, page_of, run, stored
 
 BASELINE = case("drift").model_dump()["baseline"]
 
@@ -240,6 +239,27 @@ def test_what_other_packages_warned_of_is_told_above_the_cases(tmp_path: Path) -
     above = page[: page.index('id="cases"')]
     assert "12 warnings of other packages while images were made" in above
     assert "<td>12</td><td>UserWarning (a/b.py): &lt;old&gt;</td>" in above
+
+
+def test_each_case_tells_of_its_own_warnings(tmp_path: Path) -> None:
+    record = case("drift", warnings={"UserWarning (a/b.py): <rare>": 1, "FutureWarning: often": 12})
+    page = render(run(record), tmp_path)
+    assert "<p>Warned 12 times: <bdi>FutureWarning: often</bdi></p>" in page
+    assert "<p>Warned 1 time: <bdi>UserWarning (a/b.py): &lt;rare&gt;</bdi></p>" in page
+    assert '"warnings":[[12,"FutureWarning: often"],[1,"UserWarning (a/b.py): ' in page
+
+
+def test_cases_in_quarantine_have_a_place_of_their_own(tmp_path: Path) -> None:
+    found = {"owner": "Ada <x>", "reason": "flickers", "until": "2026-12-31"}
+    spared = case("drift", quarantine=found, xfail="flickers")
+    over = case("warn", quarantine={**found, "over": True})
+    page = render(run(spared, over, case()), tmp_path)
+    place = page[page.index("<h2>Quarantine <small>2 cases") : page.index('id="cases"')]
+    assert "<td>2026-12-31</td><td><bdi>Ada &lt;x&gt;</bdi></td><td><bdi>flickers" in place
+    assert "<td>2026-12-31, over</td>" in place
+    assert place.count('<tr><th scope="row">') == 2
+    assert "in quarantine until 2026-12-31 (Ada" in page[page.index("part-cases") :]
+    assert "<h2>Quarantine" not in render(run(case()), tmp_path)
 
 
 def test_who_accepted_the_baseline_and_why_is_told(tmp_path: Path) -> None:

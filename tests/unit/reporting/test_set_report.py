@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from goldenseed.reporting.html import render
 from goldenseed.reporting.markdown import summary_markdown
 from goldenseed.reporting.terminal import summary_lines
 from goldenseed.reporting.view import run_view
 from goldenseed.runs.parts import SetRecord, SetResult
 from goldenseed.runs.record import RunRecord
-from tests.unit.reporting.recorded import record, stored
+from tests.unit.reporting.recorded import page_of, record, stored
 
 RECORDED = record().sets[0]
 PAIR = RECORDED.results[0].worst_pair
@@ -105,7 +104,7 @@ def test_the_summary_lists_all_but_those_that_hold(tmp_path: Path):
 
 
 def test_the_page_shows_the_worst_pair_the_broken_sets_first(tmp_path: Path):
-    page = render(run_view(a_run(tmp_path), tmp_path))
+    page = page_of(run_view(a_run(tmp_path), tmp_path))
     section = page[page.index('<details class="fold sets"') : page.index('id="cases"')]
     names = ("broken", "hurt", "held", "part", "waiting")
     places = [section.index(f"consistency {name}<") for name in names]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from goldenseed.reporting.html import render
 from goldenseed.reporting.sheets import Sheet
 from goldenseed.reporting.view import run_view
 from goldenseed.runs.record import RunRecord
-from tests.unit.reporting.recorded import record, stored
+from tests.unit.reporting.recorded import page_of, record, stored
 
 LORAS = tuple(f"lora-{number}" for number in range(6))
 SCHEDULERS = tuple(f"s{number}" for number in range(7))
@@ -82,10 +81,10 @@ def test_the_page_shows_each_sheet_and_leads_to_its_cases(tmp_path: Path):
     first = stored(tmp_path).cases[0]
     case = first.model_copy(update={"id": "face[<i>,seed=1]", "alternatives": {"adapters": "<i>"}})
     view = run_view(stored(tmp_path).model_copy(update={"cases": (case,)}), tmp_path)
-    page = render(view)
+    page = page_of(view)
     assert "Contact sheets" in page
     (found,) = view.sheets[0].rows[0][1]
     assert found
     assert f'href="#{found.anchor}"' in page
     assert '<th scope="row">&lt;i&gt;</th>' in page
-    assert "Contact sheets" not in render(run_view(record()))
+    assert "Contact sheets" not in page_of(run_view(record()))

@@ -13,13 +13,12 @@ from goldenseed.reporting.diagnosis import (
     stage_limits,
     why,
 )
-from goldenseed.reporting.html import render
 from goldenseed.reporting.markdown import summary_markdown
 from goldenseed.reporting.terminal import failure_text, summary_lines, why_lines
 from goldenseed.reporting.view import case_view, run_view
 from goldenseed.runs.record import CaseRecord
 from goldenseed.trace.stages import Stage
-from tests.unit.reporting.recorded import case, run
+from tests.unit.reporting.recorded import case, page_of, run
 
 DRIFT = case("drift")
 FOUND = DRIFT.diagnosis or Diagnosis()
@@ -123,7 +122,7 @@ def test_what_hinders_a_diagnosis_is_said_everywhere(tmp_path: Path):
     view = run_view(run(hindered))
     assert f"\n  f{words}\n" in text(hindered)
     assert f"f{words}" in html.unescape(summary_markdown(view))
-    assert f"F{words}" in render(view)
+    assert f"F{words}" in page_of(view)
 
 
 def test_a_stage_has_the_limit_that_the_verdict_held_it_against():
@@ -137,7 +136,7 @@ def test_a_stage_has_the_limit_that_the_verdict_held_it_against():
 
 def test_text_summary_and_card_say_where_and_why(tmp_path: Path):
     view = run_view(run(DRIFT))
-    page = html.unescape(render(view))
+    page = html.unescape(page_of(view))
     summary = html.unescape(summary_markdown(view))
     assert f"\n  first divergence: {PARTS}\n" in text(DRIFT)
     assert f"\n  likely cause: {CAUSE}\n" in text(DRIFT)
@@ -155,7 +154,7 @@ def test_hostile_words_move_no_cursor_and_add_no_element():
     shown = text(hostile)
     assert "\x1b" not in shown
     assert "likely cause: prompt: ⟨U+001B⟩[31m<script> → x y (0.85)\n" in shown
-    page = render(run_view(run(hostile)))
+    page = page_of(run_view(run(hostile)))
     assert "\x1b" not in page
     assert "<script>⟨" not in page
     assert "&lt;script&gt;⟨U+001B⟩[31m" in page
@@ -166,7 +165,7 @@ def test_summary_terminal_and_page_begin_with_what_the_cases_share():
     sentence = f"2 of 3 cases moved: they part at denoising step 1, likely cause: {CAUSE}"
     assert summary_lines(view)[0] == f"golden: {sentence}"
     assert html.unescape(summary_markdown(view)).split("\n\n")[1] == f"**{sentence}.**"
-    assert f'<p class="shared">{sentence}.</p>' in render(view)
+    assert f'<p class="shared">{sentence}.</p>' in page_of(view)
 
 
 def test_hostile_ids_in_the_shared_sentence_move_no_cursor():
@@ -176,7 +175,7 @@ def test_hostile_ids_in_the_shared_sentence_move_no_cursor():
     shared = summary_lines(view)[1]
     assert "⟨U+001B⟩[2J parts at denoising step 1" in shared
     assert "\n" not in shared
-    assert "\x1b" not in summary_markdown(view) + render(view)
+    assert "\x1b" not in summary_markdown(view) + page_of(view)
 
 
 def test_what_the_causes_rest_on_is_never_among_those_left_out():

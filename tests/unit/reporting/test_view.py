@@ -10,7 +10,7 @@ from goldenseed.reporting.commands import Place
 from goldenseed.reporting.view import case_view, run_view
 from goldenseed.reporting.words import WORST_FIRST, About
 from goldenseed.verdict.model import Reason
-from tests.unit.reporting.recorded import case, record, run, stored
+from tests.unit.reporting.recorded import case, page_of, record, run, stored
 
 
 def test_a_recorded_run_is_seen_whole(tmp_path: Path) -> None:
@@ -78,7 +78,6 @@ def test_a_run_where_nothing_moved_shares_nothing() -> None:
 
 
 def test_what_was_noticed_is_said_once_with_its_cases_wherever_a_run_is_shown() -> None:
-    from goldenseed.reporting.html import render
     from goldenseed.reporting.markdown import summary_markdown
     from goldenseed.reporting.terminal import summary_lines
 
@@ -94,5 +93,5 @@ def test_what_was_noticed_is_said_once_with_its_cases_wherever_a_run_is_shown() 
     )
     assert f"golden: note: {said}" in summary_lines(view)
     assert "the image is &#60;flat&#62;" in summary_markdown(view)
-    assert "the image is &lt;flat&gt;" in render(view)
+    assert "the image is &lt;flat&gt;" in page_of(view)
     assert run_view(record()).remarks == ()

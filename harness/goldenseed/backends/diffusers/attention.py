@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.loading import quietly
-from goldenseed.backends.diffusers.places import did_you_mean
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.names import did_you_mean
 from goldenseed.suite.parts import is_denoiser
 
 if TYPE_CHECKING:

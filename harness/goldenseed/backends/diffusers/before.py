@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.arguments import as_python
-from goldenseed.backends.diffusers.places import did_you_mean
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.names import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

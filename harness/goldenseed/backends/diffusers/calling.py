@@ -20,7 +20,6 @@ from goldenseed.backends.diffusers.modular import (
 )
 from goldenseed.backends.diffusers.noise import generator_for, noise_of
 from goldenseed.backends.diffusers.outputs import Returned, elements_of, returned_by
-from goldenseed.backends.diffusers.places import did_you_mean
 from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.backends.diffusers.remarks import TextWatch
 from goldenseed.backends.diffusers.trace import Tracing
@@ -32,6 +31,7 @@ from goldenseed.backends.protocol import (
     Unusable,
 )
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.names import did_you_mean
 from goldenseed.environment.device import forget_peak
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ class PipelineCall:
         return Generation(
             image=cast("Image | None", alone),
             elements=elements if alone is None else (),
+            file=None if alone is None else elements[0].file,
             seconds=seconds,
             recording=None if recorder is None else recorder.finish(),
             layers=None if layers is None else layers.finish(),

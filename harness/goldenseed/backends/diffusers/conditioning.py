@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.part_files import check_safetensors
-from goldenseed.backends.diffusers.places import did_you_mean, local_folder
+from goldenseed.backends.diffusers.places import local_folder
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.names import did_you_mean
 from goldenseed.suite.parts import Role, is_denoiser, named
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from goldenseed.backends.diffusers.conditioning import check_inputs
 from goldenseed.backends.diffusers.failures import absent_packages_fault
 from goldenseed.backends.diffusers.foreign import replaced_on
 from goldenseed.backends.diffusers.loading import quietly
-from goldenseed.backends.diffusers.places import did_you_mean
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import canonical_json
+from goldenseed.core.names import did_you_mean
 from goldenseed.environment.offline import offline
 from goldenseed.suite.parts import Role, role_of
 

@@ -19,9 +19,9 @@ from goldenseed.backends.diffusers.weights import (
     MODEL_INDEX,
     CheckedModel,
     check_library,
-    check_names,
 )
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.parts import check_names
 
 MODULAR_INDEX = "modular_model_index.json"
 _VARIANT = re.compile(r"[\w.-]{1,64}", re.ASCII)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -83,7 +82,10 @@ def dtype_argument(cls: Any) -> str:
     return "dtype" if Version(version(known)) >= Version(renamed) else "torch_dtype"
 
 
-def did_you_mean(wrong: str, known: list[str]) -> str:
-    """Suggest the near misses, or list all there is."""
-    near = get_close_matches(wrong, known, n=3)
-    return f"did you mean {' or '.join(near)}?" if near else f"use one of {', '.join(known)}"
+def knows_dtypes_by_part() -> bool:
+    """Return whether ``from_pretrained`` of pipelines takes a dtype for each part (0.33)."""
+    from importlib.metadata import version
+
+    from packaging.version import Version
+
+    return Version(version("diffusers")) >= Version("0.33")

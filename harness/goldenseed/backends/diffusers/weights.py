@@ -10,11 +10,11 @@ from typing import Any
 
 from goldenseed.backends.diffusers.part_files import check_part, check_weights, read_object
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.parts import LONGEST_NAME, check_names
 
 MODEL_INDEX = "model_index.json"
 _LIBRARIES = frozenset({"diffusers", "transformers"})
 """Beside the modules of diffusers' own pipelines."""
-_LONGEST_NAME = 100
 _PIPELINE = "Pipeline"
 """What the name of every pipeline's class holds; diffusers loads one that is a component whole."""
 _DEEPEST = 3
@@ -110,18 +110,6 @@ def _components(folder: Path, index: dict[str, Any]) -> Iterator[tuple[str, str,
                 yield name, library, class_name
 
 
-def check_names(index: Path, component: str, *others: object) -> None:
-    """Refuse a component of ``index`` whose name, library or class is no plain word."""
-    for each in (component, *others):
-        if not isinstance(each, str) or not each.isidentifier() or len(each) > _LONGEST_NAME:
-            raise GoldenseedError(
-                f"component {component[:_LONGEST_NAME]!r} has a name, or a library, that is no "
-                "plain word",
-                path=index,
-                fix="save the model again with save_pretrained",
-            )
-
-
 def check_library(index: Path, component: str, library: str) -> None:
     """Refuse any other module: to load a part is to import its library, and so to run it.
 
@@ -138,7 +126,7 @@ def check_library(index: Path, component: str, library: str) -> None:
     ):
         return
     raise GoldenseedError(
-        f"component {component!r} comes from {library[:_LONGEST_NAME]!r}, whose code is never run",
+        f"component {component!r} comes from {library[:LONGEST_NAME]!r}, whose code is never run",
         path=index,
         fix="use a model whose parts come from diffusers and transformers",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,17 @@ def test_dtypes_are_by_part_and_a_component_can_have_its_own(home: Path):
     }
 
 
+def test_dtypes_by_part_need_a_diffusers_that_knows_them(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    found = importlib.metadata.version
+    monkeypatch.setattr(
+        importlib.metadata, "version", lambda name: "0.32.2" if name == "diffusers" else found(name)
+    )
+    with pytest.raises(GoldenseedError, match="loads all parts in one dtype"):
+        loaded(home, "  dtype: {default: bfloat16, vae: float32}\n")
+
+
 def test_a_model_need_not_have_what_is_replaced(home: Path, tmp_path: Path):
     import shutil
 
@@ -104,6 +116,17 @@ def test_what_waits_on_the_cpu_makes_the_same_image_and_is_on_record(home: Path)
             backend.close()
     assert images[0] == images[1]
     assert records == ["none", "text_encoder: CpuOffload, unet: CpuOffload, vae: CpuOffload"]
+
+
+def test_a_device_map_on_the_one_device_that_is_there_changes_no_bit(home: Path):
+    images = []
+    for more in ("", ", device_map: balanced"):
+        model = f"model: {{source: model, device: cpu{more}}}"
+        (home / "a.suite.yaml").write_text(f"suite: a\n{model}{CASES}")
+        backend = DiffusersBackend()
+        made = backend.generate(load_suite(home / "a.suite.yaml").cases[0])
+        images.append((made.image.tobytes(), {each.stage for each in made.trace}))
+    assert images[0] == images[1]
 
 
 def test_slots_are_components_and_no_options():

@@ -85,6 +85,10 @@
     } }, el("summary", null, "Histogram"), inside);
   }
 
+  const warned = (all) => all.length > 0 && el("details", null, el("summary", null, `${page.count(all.reduce((sum, [times]) => sum + times, 0), "warning")} of other packages`),
+    table("Warnings of other packages while it was made", ["Times", "Warning"],
+      all.map(([times, kind]) => el("tr", null, el("td", { class: "n" }, times.toLocaleString("en")), el("td", null, el("bdi", null, kind)))), "warned"));
+
   // A place for the history of the case, filled where the data have it.
   function past(details) {
     if (!details.history?.length) return null;
@@ -104,7 +108,7 @@
       el("div", { class: "seen" }, stage.element, past(details), elements(row, details.elements)),
       el("div", { class: "told" }, asked(details), reasons(details), details.moved && el("p", { class: "moved" }, details.moved),
         why(details.why), metrics(details.metrics), details.content && el("p", null, `Content: ${details.content}`),
-        facts(details.facts), histogram(row, details), keys(details.why), inputs(row, details.inputs), recipe(details.recipe), commands(details.commands)))];
+        facts(details.facts), histogram(row, details), keys(details.why), warned(details.warnings), inputs(row, details.inputs), recipe(details.recipe), commands(details.commands)))];
 
   // The same on paper: nothing folded, and the images side by side.
   page.printedCase = (row, details) => el("article", { class: `printed tone-${row.verdict}` },

@@ -1,0 +1,1 @@
+"""Which change did it: environments between a good and a bad one, tried until one is to blame."""

@@ -1,0 +1,237 @@
+"""Which of the changes between two sides move a suite's images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from goldenseed.bisect.atoms import Atoms
+from goldenseed.bisect.dates import neighbours
+from goldenseed.bisect.outcomes import Ends, Parting, parting_of
+from goldenseed.bisect.releases import Released, first_bad_release
+from goldenseed.bisect.requirements import Sides, read_demands
+from goldenseed.bisect.resolver import Resolver
+from goldenseed.bisect.search import Changes, Found, Outcome, OutOfBudget, find
+from goldenseed.bisect.shared import as_packages, demands_of
+from goldenseed.bisect.sides import Side
+from goldenseed.bisect.suspects import suspicion
+from goldenseed.bisect.trials import Trials, Tried
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.runs.comparison import StoredRun
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What moves some cases that move alike."""
+
+    cases: tuple[str, ...]
+    """Those for which it was searched with the first of them."""
+    parting: Parting
+    found: Found
+    good: Side
+    bad: Side
+    """Between which it was found: the sides, or two days between them."""
+    releases: tuple[Released, ...] = ()
+    """Of each culprit the release with which it came, where there are several between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a search came to."""
+
+    good: Side
+    bad: Side
+    changes: tuple[str, ...]
+    """Everything in which the sides differ."""
+    answers: tuple[Answer, ...]
+    unmoved: tuple[str, ...]
+    """Cases that are the same on both sides."""
+    flaky: tuple[str, ...]
+    """Cases of which one environment gave two images."""
+    tried: tuple[Tried, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def moved(self) -> bool:
+        """Whether any image is another one, or flickers."""
+        return bool(self.answers or self.flaky)
+
+
+@dataclass(frozen=True)
+class Bisecting:
+    """One search."""
+
+    trials: Trials
+    resolver: Resolver
+    releases: bool = True
+    """Whether to go on to the release of a package."""
+    patient: bool = True
+    """Whether both sides are made twice, to see whether cases flicker."""
+    dates: bool = True
+    """Whether to go along the dates of releases where mixtures do not run."""
+
+    def report(self) -> Report:
+        """Search for the changes that move each of the cases.
+
+        Raises:
+            GoldenseedError: a side cannot be built, or cannot make the images.
+
+        """
+        trials, everything = self.trials, frozenset(self.trials.changes)
+        good, bad = self.ends()
+        flaky = self._flaky(good, bad)
+        moved = [case for case, ends in trials.ends.items() if ends.moved and case not in flaky]
+        unmoved = tuple(case for case, ends in trials.ends.items() if not ends.moved)
+        forced = self._forced(good, bad)
+        alike = self._alike(moved)
+        trials.cases = tuple(cases[0] for cases in alike) or trials.cases
+        answers = [self._answer(cases, forced, everything) for cases in alike]
+        return Report(
+            trials.good,
+            trials.bad,
+            trials.changes,
+            tuple(answers),
+            tuple(case for case in unmoved if case not in flaky),
+            flaky,
+            tuple(trials.all_tried),
+            notes=tuple(_notes(trials, good, bad)),
+        )
+
+    def ends(self) -> tuple[Tried, Tried]:
+        """Make both sides' images, and remember how each case parts; errors as of ``report``."""
+        trials, everything = self.trials, frozenset(self.trials.changes)
+        if not everything:
+            raise GoldenseedError(
+                f"{trials.good.name} and {trials.bad.name} are the same packages and variables",
+                fix="name two sides that differ",
+            )
+        try:
+            trials.many([(frozenset(), None), (everything, None)])
+        except OutOfBudget as over:
+            raise GoldenseedError(f"both sides are needed: {over}", fix="allow two more") from None
+        sides = [trials.attempt(frozenset()), trials.attempt(everything)]
+        for each, side in zip(sides, ("good", "bad"), strict=True):
+            _check_made(each, side)
+        trials.reference = sides[0].run
+        tried = trials.judge(sides[1])
+        if tried.comparison is None:
+            raise GoldenseedError("the two sides have no case in common")
+        trials.ends = {
+            pair.pair.b.id: Ends(pair.pair.a, pair.pair.b, parting_of(pair.judged))
+            for pair in tried.comparison.pairs
+        }
+        trials.replace_judged()
+        return trials.attempt(frozenset()), trials.attempt(everything)
+
+    def _flaky(self, good: Tried, bad: Tried) -> tuple[str, ...]:
+        """Name the cases of which the same environment makes another image the second time."""
+        if not self.patient:
+            return ()
+        found: dict[str, None] = {}
+        for tried in (good, bad):
+            again = self.trials.repeat(tried)
+            first = _digests(tried.run)
+            second = {} if isinstance(again, str) else _digests(again)
+            found |= {case: None for case in first if first[case] != second.get(case)}
+        return tuple(found)
+
+    def _forced(self, good: Tried, bad: Tried) -> Mapping[str, frozenset[str]]:
+        """Say what moves together; what a side lacks and shares is the running interpreter's."""
+        environments = self.trials.environments
+        shared, needed = as_packages(environments.links), demands_of(environments.links)
+        demands = [
+            {**needed, **read_demands(environments.of(each.packages).folders)}
+            for each in (good, bad)
+        ]
+        forced = Sides(shared.behind(good.packages), shared.behind(bad.packages), *demands).forced()
+        changes = self.trials.changes
+        return {name: forced.get(name, frozenset()) & {*changes} for name in changes}
+
+    def _alike(self, moved: Sequence[str]) -> list[tuple[str, ...]]:
+        """Group cases that part alike and are made alike: one of each group is searched with."""
+        groups: dict[tuple[Any, ...], list[str]] = {}
+        for case in moved:
+            ends = self.trials.ends[case]
+            made = ends.good.recipe
+            key = (
+                ends.parting.verdict,
+                ends.parting.stage,
+                ends.parting.index,
+                str(made.get("scheduler")),
+                str(made.get("model")),
+            )
+            groups.setdefault(key, []).append(case)
+        return [tuple(each) for each in groups.values()]
+
+    def _answer(
+        self, cases: tuple[str, ...], forced: Mapping[str, frozenset[str]], everything: Changes
+    ) -> Answer:
+        trials, case = self.trials, cases[0]
+        parting = trials.ends[case].parting
+        weights = {name: suspicion(name, parting) for name in everything}
+        found = find(Atoms(forced, weights), lambda changes: self._outcome(changes, case))
+        answer = Answer(cases, parting, found, trials.good, trials.bad)
+        try:
+            if found.stuck and self.dates:
+                return self._between_dates(answer)
+            if self.releases and found.culprits:
+                came = tuple(first_bad_release(trials, self.resolver, case, found))
+                return replace(answer, releases=came)
+        except OutOfBudget as over:
+            return replace(answer, found=replace(found, reason=str(over)))
+        return answer
+
+    def _between_dates(self, answer: Answer) -> Answer:
+        """Search again between two neighbouring days, where mixtures of the two sides do not run.
+
+        Returns the answer as it was where that comes to nothing.
+        """
+        trials, case = self.trials, answer.cases[0]
+        good, bad = neighbours(trials, self.resolver, case)
+        if (good, bad) == (trials.good, trials.bad):
+            return answer
+        nearer = trials.narrowed(good, bad, (case,))
+        narrow = Bisecting(nearer, self.resolver, self.releases, patient=False, dates=False)
+        again = narrow.report().answers
+        trials.all_tried += nearer.all_tried
+        if not again:
+            return answer
+        return replace(again[0], cases=answer.cases, parting=answer.parting)
+
+    def _outcome(self, changes: Changes, case: str) -> Outcome:
+        return self.trials.attempt(changes).outcome(case)
+
+
+def _check_made(tried: Tried, side: str) -> None:
+    """Refuse to go on where a side has no images to hold others against."""
+    if tried.run is None:
+        raise GoldenseedError(
+            f"the {side} side cannot make the images: {tried.failed}",
+            fix="see that its packages are those with which the suite ran",
+        )
+    broken = next((each for each in tried.run.record.cases if each.error), None)
+    if broken is not None:
+        raise GoldenseedError(
+            f"the {side} side cannot make {broken.id}: {broken.error}",
+            fix="name other cases with --case, or another side",
+        )
+
+
+def _digests(run: StoredRun | None) -> dict[str, str | None]:
+    return {case.id: case.pixels_sha256 for case in run.record.cases} if run else {}
+
+
+def _notes(trials: Trials, good: Tried, bad: Tried) -> list[str]:
+    """Say what is not as it was on record, since then something else has changed too."""
+    notes = [*trials.good.notes, *trials.bad.notes]
+    for side, tried in ((trials.good, good), (trials.bad, bad)):
+        made = _digests(tried.run)
+        other = [case for case, pixels in side.expected.items() if made.get(case, pixels) != pixels]
+        if other:
+            notes.append(
+                f"rebuilt, {side.name} makes other images of {', '.join(other)} than it has on "
+                "record: something besides packages and variables is another one too "
+                "(goldenseed diff names what)"
+            )
+    return notes

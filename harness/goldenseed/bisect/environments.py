@@ -1,0 +1,194 @@
+"""Environments made of packages that are unpacked once, the oldest removed where room is needed.
+
+Each package lies in a folder of its own, hard-linked by uv from its cache, and an environment is
+an interpreter that is told which of these folders to look into. So a swap of one package costs
+nothing, and what Python compiles of a package is there for the next environment: to import
+diffusers and transformers for the first time takes longer than to build their environment.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+from goldenseed.bisect.packages import Package, Packages
+from goldenseed.bisect.resolver import Uv
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import json_sha256
+from goldenseed.environment.file_digests import cache_folder
+
+_USED = ".used"
+"""The file whose time says when a package was last taken; it is there once all the others are."""
+_LEAST_FREE_BYTES = 1 << 30
+_MESSAGE_LINES = 8
+_FULL = ("No space left", "os error 28", "Disk quota")
+
+
+def environments_folder() -> Path:
+    """Return where environments are kept, beside the digests of model files."""
+    return cache_folder().with_name("environments")
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """One environment that is there."""
+
+    python: Path
+    folders: tuple[Path, ...]
+    """Where its packages lie."""
+    seconds: float
+    """How long it took."""
+
+
+@dataclass(frozen=True)
+class Environments:
+    """Makes environments; several threads may ask at once."""
+
+    uv: Uv
+    folder: Path
+    shared: Path
+    """A folder that every environment has behind its own packages."""
+    links: tuple[str, ...] = ()
+    """The distributions of the running interpreter that lie there."""
+    python: str = sys.executable
+    least_free_bytes: int = _LEAST_FREE_BYTES
+    _one_at_a_time: Lock = field(default_factory=Lock)
+    _in_use: set[str] = field(default_factory=set)
+
+    def of(self, packages: Packages) -> Built:
+        """Return the environment with exactly these packages.
+
+        Raises:
+            GoldenseedError: uv cannot install them: a file is missing, none fits this platform, the
+                disk is full and nothing is left to remove.
+
+        """
+        began = time.monotonic()
+        folders = tuple(self._place(each) for each in packages.each.values())
+        with self._one_at_a_time:
+            self._in_use.update(each.name for each in folders)
+            self.make_room()
+            missing = [
+                each for each in packages.each.values() if not (self._place(each) / _USED).exists()
+            ]
+            if missing:
+                self._unpack(missing)
+        for each in folders:
+            (each / _USED).touch()
+        python = self._interpreter(packages, folders)
+        return Built(python, folders, time.monotonic() - began)
+
+    def _place(self, package: Package) -> Path:
+        what = json_sha256([package.url or "", self.python, *package.sha256])[:12]
+        return self.folder / "packages" / f"{package.name}-{package.version}-{what}"
+
+    def make_room(self) -> tuple[str, ...]:
+        """Remove the packages that were taken longest ago while too little is free."""
+        removed: list[str] = []
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for place in self._removable():
+            if shutil.disk_usage(self.folder).free >= self.least_free_bytes:
+                break
+            shutil.rmtree(place, ignore_errors=True)
+            removed.append(place.name)
+        return tuple(removed)
+
+    def _removable(self) -> Iterator[Path]:
+        """Yield what this process has not taken, the oldest first; what others unpack stays."""
+        used = self.folder.glob(f"packages/*/{_USED}")
+        for mark in sorted(used, key=lambda each: each.stat().st_mtime):
+            if mark.parent.name not in self._in_use:
+                yield mark.parent
+
+    def _unpack(self, packages: Sequence[Package]) -> None:
+        scratch = self.folder / f".unpacking-{os.getpid()}"
+        try:
+            problem = self._installed(scratch, packages)
+            if problem and any(word in problem for word in _FULL) and self._removed_all():
+                problem = self._installed(scratch, packages)
+            if problem:
+                what = f"the environment cannot be built: {problem}"
+                raise GoldenseedError(what, fix=_fix(problem))
+            for each in packages:
+                _move(scratch, each, self._place(each))
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _removed_all(self) -> bool:
+        found = list(self._removable())
+        for place in found:
+            shutil.rmtree(place, ignore_errors=True)
+        return bool(found)
+
+    def _installed(self, scratch: Path, packages: Sequence[Package]) -> str | None:
+        """Install packages in one folder; return what uv said if that failed."""
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        wanted = scratch / "wanted.txt"
+        wanted.write_text("".join(f"{each.requirement}\n" for each in packages), encoding="utf-8")
+        options = ("--link-mode", "hardlink", "--no-deps", "--quiet", "--python", self.python)
+        target = ("--target", str(scratch / "all"), "--requirements", str(wanted))
+        made = self.uv.pip("install", *options, *target)
+        if not made.returncode:
+            return None
+        said = [line.strip() for line in made.stderr.splitlines() if line.strip()]
+        return " ".join(said[-_MESSAGE_LINES:]).replace(str(wanted), "") or "uv said nothing"
+
+    def _interpreter(self, packages: Packages, folders: Sequence[Path]) -> Path:
+        """Return a Python that looks into these folders, and then into the shared one."""
+        place = self.folder / "interpreters" / packages.digest[:32]
+        python = place / "bin" / "python"
+        lines = "".join(f"{each}\n" for each in (*folders, self.shared))
+        with self._one_at_a_time:
+            if not python.exists():
+                made = self.uv.run("venv", "--quiet", "--python", self.python, str(place))
+                if made.returncode:
+                    raise GoldenseedError(
+                        f"there is no interpreter: {made.stderr.strip()}",
+                        fix="install that Python, or search with this one",
+                    )
+            (site,) = place.glob("lib/python3*/site-packages")
+            (site / "packages.pth").write_text(lines, encoding="utf-8")
+        return python
+
+
+def _move(scratch: Path, package: Package, place: Path) -> None:
+    """Take one package out of a folder of several, by the list of its files."""
+    everything = scratch / "all"
+    (record,) = (
+        each / "RECORD"
+        for each in everything.glob("*.dist-info")
+        if _is_named(each.name, package.name)
+    )
+    own = scratch / f"one-{package.name}"
+    for line in record.read_text(encoding="utf-8").splitlines():
+        file = line.rpartition(",")[0].rpartition(",")[0].strip('"')
+        source = (everything / file).resolve()
+        if source.is_relative_to(everything.resolve()) and source.exists():
+            target = own / source.relative_to(everything.resolve())
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(target)
+    (own / _USED).touch()
+    shutil.rmtree(place, ignore_errors=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    own.rename(place)
+
+
+def _is_named(folder: str, name: str) -> bool:
+    return folder.partition("-")[0].replace("_", "-").replace(".", "-").lower() == name
+
+
+def _fix(problem: str) -> str:
+    if any(word in problem for word in _FULL):
+        return "make room: all environments but those in use are removed already"
+    if "build" in problem.lower():
+        return (
+            "a package has no wheel for this Python: install its compiler, or pin another release"
+        )
+    return "see that the index has these files, or name a folder with --find-links"

@@ -1,0 +1,114 @@
+"""Images made in another environment: by this package's own back end there, judged here."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from goldenseed.backends.devices import lending_for
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.runs.comparison import StoredRun
+from goldenseed.runs.folder import load_run
+from goldenseed.suite.cases import Suite
+from goldenseed.tools.probe.change import UNCHANGED
+from goldenseed.tools.probe.child import Job
+
+_MESSAGE_LINES = 4
+_NOT_HANDED_ON = dict.fromkeys(("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"))
+"""What would bring other packages in, and keep what Python compiles from being there next time."""
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes a suite's images with the Python of an environment."""
+
+    suite: Suite
+    device: str = "auto"
+    timeout_seconds: float = 900.0
+
+    def made(
+        self,
+        python: Path,
+        cases: tuple[str, ...],
+        folder: Path,
+        variables: Mapping[str, str | None],
+    ) -> StoredRun | str:
+        """Make the images, or return what the process said; what was made before is taken."""
+        if (done := _complete(folder / UNCHANGED, cases)) is not None:
+            return done
+        shutil.rmtree(folder, ignore_errors=True)
+        failure = self._start(python, cases, folder, variables)
+        if failure is not None:
+            return failure
+        return _complete(folder / UNCHANGED, cases) or "the process left no complete record"
+
+    def _start(
+        self,
+        python: Path,
+        cases: tuple[str, ...],
+        folder: Path,
+        variables: Mapping[str, str | None],
+    ) -> str | None:
+        with lending_for(self.suite, self.device).lent(self.device) as place:
+            job = Job(
+                suite=str(self.suite.path.absolute()),
+                change=UNCHANGED,
+                cases=cases,
+                folder=str(folder.absolute()),
+                device=place.device,
+                parent=os.getpid(),
+            )
+            given = {**place.variables, **variables}
+            job_text = json.dumps(asdict(job))
+            return ended_with(
+                python, "goldenseed.tools.probe.child", job_text, variables=given,
+                timeout_seconds=self.timeout_seconds,
+            )  # fmt: skip
+
+
+def ended_with(
+    python: Path,
+    module: str,
+    *arguments: str,
+    variables: Mapping[str, str | None],
+    timeout_seconds: float,
+) -> str | None:
+    """Run a module of this package with another Python; return what it said if it failed."""
+    surroundings = dict(os.environ)
+    for name, value in {**variables, **_NOT_HANDED_ON}.items():
+        surroundings.pop(name, None)
+        if value is not None:
+            surroundings[name] = value
+    try:
+        ended = subprocess.run(  # noqa: S603
+            [str(python), "-P", "-s", "-m", module, *arguments],
+            env=surroundings,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=timeout_seconds,
+        )
+    except subprocess.TimeoutExpired:
+        return f"took longer than {timeout_seconds:g} s, the --timeout"
+    if ended.returncode == 0:
+        return None
+    said = ended.stderr.strip().splitlines()[-_MESSAGE_LINES:]
+    return "\n".join(said) or f"the process ended with code {ended.returncode}"
+
+
+def _complete(folder: Path, cases: tuple[str, ...]) -> StoredRun | None:
+    """Return a run that is there with all these cases; None for any other state of the folder."""
+    if not (folder / "run.json").is_file():
+        return None
+    try:
+        record = load_run(folder)
+    except GoldenseedError:
+        return None
+    has_all = {*cases} <= {case.id for case in record.cases}
+    return StoredRun(record, folder) if record.complete and has_all else None

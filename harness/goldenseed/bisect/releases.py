@@ -1,0 +1,106 @@
+"""With which release of a package a change came: the releases between two, by halves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from goldenseed.bisect.packages import Package, Packages
+from goldenseed.bisect.resolver import Resolver, Unresolvable
+from goldenseed.bisect.search import Found, Outcome
+from goldenseed.bisect.suspects import VARIABLE
+from goldenseed.bisect.trials import Trials
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Two neighbouring releases of a package, of which the later one makes the bad image."""
+
+    package: str
+    last_good: str | None
+    first_bad: str | None
+    untold: tuple[str, ...] = ()
+    """Releases between them that could not be tried."""
+
+
+def first_bad_release(
+    trials: Trials, resolver: Resolver, case: str, found: Found
+) -> Iterator[Released]:
+    """Yield of each culprit that is one package the release with which it came."""
+    good, bad = trials.good.packages, trials.bad.packages
+    changed = frozenset().union(*found.culprits) | found.along
+    for group in found.culprits:
+        names = [each for each in group if not each.startswith(VARIABLE)]
+        for name in names[:1] if len(names) == 1 else ():
+            old, new = good.each.get(name), bad.each.get(name)
+            if old and new and not (old.url or new.url):
+                base = good.mixed(bad, changed - {name})
+                yield _narrowed(trials, resolver, case, base, (old, new))
+
+
+def _narrowed(
+    trials: Trials, resolver: Resolver, case: str, base: Packages, ends: tuple[Package, Package]
+) -> Released:
+    """Halve the releases between the ``ends``; the other packages stay where they can."""
+    old, new = ends
+    name = old.name
+    between = releases_between(resolver, name, old.version, new.version)
+    low, high, mute = -1, len(between), set[int]()
+    while True:
+        waiting = [k for k in range(low + 1, high) if k not in mute]
+        if not waiting:
+            break
+        chosen = waiting[len(waiting) // 2]
+        outcome = _outcome(trials, resolver, case, base, f"{name}=={between[chosen]}")
+        if outcome is Outcome.AFTER:
+            high = chosen
+        elif outcome.tells:
+            low = chosen
+        else:
+            mute.add(chosen)
+    return Released(
+        name,
+        between[low] if low >= 0 else old.version,
+        between[high] if high < len(between) else new.version,
+        tuple(between[low + 1 : high]),
+    )
+
+
+def _outcome(trials: Trials, resolver: Resolver, case: str, base: Packages, pin: str) -> Outcome:
+    try:
+        packages = resolver.resolve(_with(base, pin), prefer=base)
+    except Unresolvable:
+        return Outcome.UNRESOLVABLE
+    return trials.between(pin, packages).outcome(case)
+
+
+def _with(base: Packages, pin: str) -> list[str]:
+    """Ask for the release, and for all else that is there in whatever version fits it."""
+    name = pin.partition("==")[0]
+    return [pin, *(each for each in base.each if each != name)]
+
+
+def releases_between(resolver: Resolver, name: str, old: str, new: str) -> tuple[str, ...]:
+    """List the final releases between two, oldest first; none where the index does not say.
+
+    uv lists no versions, so it is asked for the newest one below each that was found.
+    """
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        low, high = sorted((Version(old), Version(new)))
+    except InvalidVersion:
+        return ()
+    found: list[str] = []
+    below = high
+    while True:
+        try:
+            wanted = f"{name}>{low.public},<{below.public}"
+            version = resolver.resolve([wanted], dependencies=False).version(name)
+        except Unresolvable:
+            break
+        if version is None or Version(version) >= below:
+            break
+        found.append(version)
+        below = Version(version)
+    return tuple(reversed(found)) if Version(old) < Version(new) else tuple(found)

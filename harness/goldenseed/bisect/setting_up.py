@@ -1,0 +1,140 @@
+"""What a search is asked for, made into what does it: sides, resolver, environments, folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from goldenseed.baselines.store import BaselineStore
+from goldenseed.bisect.environments import Environments, environments_folder
+from goldenseed.bisect.index import pip_index
+from goldenseed.bisect.making import Maker
+from goldenseed.bisect.resolver import Resolver, Uv, find_uv
+from goldenseed.bisect.shared import TORCH, link_shared, shared_with_torch
+from goldenseed.bisect.sides import (
+    Side,
+    index_options,
+    side_of_environment,
+    side_of_file,
+    side_of_freeze,
+    side_of_run,
+)
+from goldenseed.bisect.trials import Budget, Trials, Tried
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import json_sha256
+from goldenseed.environment.freeze import read_freeze
+from goldenseed.environment.lock import read_lock
+from goldenseed.runs.record import RunRecord
+from goldenseed.suite.cases import Suite
+from goldenseed.suite.recipes import recipe_of
+
+HERE = "."
+"""The side that is what is installed here."""
+FindRun = Callable[[str], RunRecord]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be searched."""
+
+    suite: Suite
+    cases: tuple[str, ...]
+    good: str | None
+    bad: str
+    reports: Path
+    baselines: Path
+    budget: Budget
+    torch: bool = False
+    """Whether torch is installed in the environments."""
+    builds: bool = False
+    jobs: int = 1
+    device: str = "auto"
+    timeout_seconds: float = 900.0
+
+
+def set_up(
+    asked: Asked,
+    find_run: FindRun,
+    tell: Callable[[Tried], None],
+    announce: Callable[[str], None],
+) -> tuple[Trials, Resolver]:
+    """Resolve both sides and name the folder, which is the same for the same search.
+
+    Raises:
+        GoldenseedError: uv is missing, a side cannot be read or does not resolve.
+
+    """
+    files = [Path(each) for each in (asked.good, asked.bad) if each and _is_requirements(each)]
+    given = dict.fromkeys(index_options(file) for file in files)
+    uv = Uv(find_uv(), pip_index(), tuple(option for options in given for option in options))
+    shared = shared_with_torch(torch=not asked.torch)
+    excluded = () if asked.torch else TORCH
+    resolver = Resolver(uv, excluded=excluded, builds=asked.builds)
+    good, bad = (
+        _side(asked, asked.good, resolver, find_run, is_good=True),
+        _side(asked, asked.bad, resolver, find_run, is_good=False),
+    )
+    cache = environments_folder()
+    recipes = [recipe_of(case) for case in asked.suite.cases if case.id in asked.cases]
+    what = [good.packages.digest, bad.packages.digest, dict(good.variables), dict(bad.variables)]
+    name = json_sha256([*what, recipes, [*asked.cases], asked.device])[:12]
+    trials = Trials(
+        good,
+        bad,
+        Environments(uv, cache, link_shared(shared, cache / "shared"), shared),
+        Maker(asked.suite, asked.device, asked.timeout_seconds),
+        asked.reports / f"bisect-{name}",
+        asked.cases,
+        asked.budget,
+        tell,
+        announce,
+        jobs=asked.jobs,
+    )
+    return trials, resolver
+
+
+def _is_requirements(name: str) -> bool:
+    return Path(name).is_file() and Path(name).suffix != ".json"
+
+
+def _side(
+    asked: Asked, name: str | None, resolver: Resolver, find_run: FindRun, *, is_good: bool
+) -> Side:
+    if name is None:
+        return _accepted(asked, resolver)
+    if name == HERE:
+        return _here(resolver)
+    path = Path(name)
+    try:
+        if _is_requirements(name):
+            return side_of_file(path, resolver)
+        if path.name.endswith(".lock.json"):
+            keys = read_lock(path, asked.suite.name).keys
+            return side_of_environment(name, keys, resolver)
+        return side_of_run(find_run(name), resolver)
+    except GoldenseedError as error:
+        word = "good" if is_good else "bad"
+        raise GoldenseedError(
+            f"the {word} side, {name}: {error.what}", path=error.path, fix=error.fix
+        ) from None
+
+
+def _here(resolver: Resolver) -> Side:
+    return side_of_freeze("what is installed here", read_freeze(), resolver)
+
+
+def _accepted(asked: Asked, resolver: Resolver) -> Side:
+    """Rebuild where the first case's image was accepted, as far as its fingerprint tells."""
+    store = BaselineStore(asked.baselines)
+    for case in asked.cases:
+        entry = store.entry(asked.suite.name, case)
+        for profile in entry.profiles.values() if entry else ():
+            for image in profile.accepted:
+                environment = store.environment(image.environment_sha256)
+                side = side_of_environment("where the images were accepted", environment, resolver)
+                return replace(side, expected={})
+    raise GoldenseedError(
+        "nothing is accepted for these cases, so there is no good side by itself",
+        fix="name it with --good: a requirements file, a run or a lock",
+    )

@@ -1,0 +1,100 @@
+"""An upgrade tried beside the pinned environment, and taken over where it is accepted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldenseed.bisect.bisecting import Bisecting
+from goldenseed.bisect.making import ended_with
+from goldenseed.bisect.packages import Packages, normalised
+from goldenseed.bisect.trials import Trials, Tried
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import write_atomically
+from goldenseed.runs.comparison import RunComparison
+from goldenseed.verdict.model import Verdict
+
+_PIN = re.compile(r"^(\s*)([A-Za-z0-9][A-Za-z0-9._-]*)(\s*==\s*)([^\s;#\\]+)(.*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """What becomes of the images with other packages."""
+
+    pinned: Tried
+    candidate: Tried
+    comparison: RunComparison
+
+    def of(self, *verdicts: Verdict) -> tuple[str, ...]:
+        """Name the cases with these verdicts, the candidate held against the pinned."""
+        pairs = self.comparison.pairs
+        return tuple(each.judged.id for each in pairs if each.judged.verdict in verdicts)
+
+    @property
+    def identical(self) -> tuple[str, ...]:
+        """Cases of which not one bit is another."""
+        return self.of(Verdict.IDENTICAL)
+
+    @property
+    def rounded(self) -> tuple[str, ...]:
+        """Cases that rounding alone explains."""
+        return self.of(Verdict.MATCH)
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """All others."""
+        done = {*self.identical, *self.rounded}
+        return tuple(p.judged.id for p in self.comparison.pairs if p.judged.id not in done)
+
+
+def tried_upgrade(search: Bisecting) -> Upgrade:
+    """Make the images on both sides; raises ``GoldenseedError`` where one cannot."""
+    pinned, candidate = search.ends()
+    if candidate.comparison is None:
+        raise GoldenseedError("nothing could be compared", fix="name cases with --case")
+    return Upgrade(pinned, candidate, candidate.comparison)
+
+
+def rewritten(text: str, packages: Packages) -> str:
+    """Return a constraints file with the versions of ``packages``; the rest of it stays.
+
+    What it does not name yet is added at its end; what it pins and is not installed stays too.
+    """
+    named: set[str] = set()
+    lines = []
+    for line in text.splitlines():
+        match = _PIN.match(line)
+        name = normalised(match[2]) if match else ""
+        found = packages.each.get(name)
+        if match and found:
+            line = f"{match[1]}{match[2]}{match[3]}{found.version}{match[5]}"  # noqa: PLW2901
+        named.add(name)
+        lines.append(line)
+    lines += [each.pin for name, each in packages.each.items() if name not in named]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def rewrite_constraints(path: Path, packages: Packages) -> None:
+    """Write the versions of ``packages`` into a constraints file, whole or not at all."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    write_atomically(path, rewritten(text, packages).encode())
+
+
+def rewrite_lock(trials: Trials, candidate: Tried, lock: Path) -> None:
+    """Write the suite's lock as the candidate's interpreter finds its environment.
+
+    Raises ``GoldenseedError`` with what that process said.
+    """
+    suite, maker = trials.maker.suite, trials.maker
+    said = ended_with(
+        trials.environments.of(candidate.packages).python,
+        "goldenseed.bisect.locking",
+        str(suite.path.absolute()),
+        str(lock.absolute()),
+        maker.device,
+        variables=trials.bad.variables,
+        timeout_seconds=maker.timeout_seconds,
+    )
+    if said is not None:
+        raise GoldenseedError(f"the lock cannot be written: {said}", path=suite.path)

@@ -1,0 +1,61 @@
+"""Everything that is installed beside what runs, by names and versions."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Freeze(BaseModel):
+    """All packages of an environment: what rebuilds it where an index keeps their releases."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    python: str
+    """``3.11.7``"""
+    platform: str
+    """The system and processor that its files are for: ``linux-x86_64``."""
+    packages: dict[str, str]
+    """Normalised name to version, with the label of the build: ``2.13.0+cpu``."""
+    local: tuple[str, ...] = ()
+    """Those that were installed from a folder, as one's own project is: no index has them."""
+
+
+def read_freeze() -> Freeze:
+    """List what this process can import, the first of a name on the path; no file is digested."""
+    found: dict[str, str] = {}
+    local: list[str] = []
+    for place in sys.path:
+        for name, version, folder in _installed(Path(place or ".")):
+            if name not in found:
+                found[name] = version
+                local += [name] if _is_local(folder) else []
+    return Freeze(
+        python=platform.python_version(),
+        platform=f"{sys.platform}-{platform.machine().lower()}",
+        packages=dict(sorted(found.items())),
+        local=tuple(sorted(local)),
+    )
+
+
+def _installed(place: Path) -> Iterator[tuple[str, str, Path]]:
+    """Yield name and version by the names of metadata folders: reading them takes far longer."""
+    with suppress(OSError):
+        for each in sorted(place.iterdir()):
+            name, dash, version = each.name.removesuffix(".dist-info").partition("-")
+            if dash and each.name.endswith(".dist-info"):
+                yield re.sub(r"[-_.]+", "-", name).lower(), version, each
+
+
+def _is_local(folder: Path) -> bool:
+    with suppress(OSError, ValueError):
+        text = (folder / "direct_url.json").read_text(encoding="utf-8")
+        return "dir_info" in json.loads(text)
+    return False

@@ -1,0 +1,1 @@
+"""Recipes of elsewhere: what other programs and people write down, to and from suite cases."""

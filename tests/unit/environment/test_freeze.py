@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from goldenseed.environment.freeze import Freeze, read_freeze
+from goldenseed.runs.record import RunRecord
+
+
+def test_the_list_has_every_package_with_its_version():
+    found = read_freeze()
+    for name in ("numpy", "pydantic", "pydantic-core", "torch"):
+        assert found.packages[name] == version(name)
+    assert found.python.startswith(f"{sys.version_info.major}.{sys.version_info.minor}.")
+    assert "/" not in found.model_dump_json()
+
+
+def test_the_first_of_a_name_on_the_path_counts_and_one_from_a_folder_is_local(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for place, release in (("first", "1.0"), ("second", "2.0")):
+        (tmp_path / place / f"My_Studio-{release}.dist-info").mkdir(parents=True)
+        monkeypatch.syspath_prepend(tmp_path / place)
+    told = '{"url": "file:///secret/place", "dir_info": {"editable": true}}'
+    (tmp_path / "second" / "My_Studio-2.0.dist-info" / "direct_url.json").write_text(told)
+    found = read_freeze()
+    assert found.packages["my-studio"] == "2.0"
+    assert "my-studio" in found.local
+    assert "secret" not in found.model_dump_json()
+
+
+def test_a_record_without_a_list_is_read_as_ever():
+    document = '{"run_id": "r", "started": "2026-01-01T00:00:00Z"}'
+    assert RunRecord.model_validate_json(document).freeze is None
+    freeze = Freeze(python="3.11.7", platform="linux-x86_64", packages={"numpy": "2.4.6"})
+    again = RunRecord.model_validate_json(document).model_copy(update={"freeze": freeze})
+    assert RunRecord.model_validate_json(again.model_dump_json()).freeze == freeze
