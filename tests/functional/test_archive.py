@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
-import bagit
 import pytest
 
+import sigstore_double
 from commands import goldenseed
+from time_stamp_authority import answered, serving, write_authority
 
 CASE = "tiny::red-apple[seed=1]"
 
@@ -149,41 +150,40 @@ def test_the_certificate_says_in_words_what_was_shown(folder: Path, tmp_path: Pa
     assert "GOLDENSEED_JUDGEMENT_PASSED" in predicate["properties"]
 
 
-def test_bagit_and_sha256sum_take_it(folder: Path) -> None:
-    bagit.Bag(str(folder / "made")).validate()
-    for manifest in ("tagmanifest-sha256.txt", "manifest-sha256.txt"):
-        _run(folder / "made", "sha256sum", "--check", "--strict", "--quiet", manifest)
+def test_an_archive_is_stamped_as_it_is_made_and_the_certificate_says_when(
+    folder: Path, tmp_path: Path
+) -> None:
+    root = write_authority(tmp_path)
+    with serving(partial(answered, tmp_path)) as url:
+        words = ("--key", "key", "--timestamp", url, "--output", "stamped.zip")
+        assert goldenseed(folder, "archive", "create", *words).returncode == 0
+    words = ("--trusted-key", "key.pub", "--timestamp-root", str(root))
+    page = tmp_path / "certificate.html"
+    verify = ("archive", "verify", "stamped.zip", *words, "--certificate", str(page))
+    assert goldenseed(folder, *verify).returncode == 0
+    assert "by a trusted time stamp" in page.read_text()
 
 
-def test_openssh_and_openssl_take_its_signatures(folder: Path, tmp_path: Path) -> None:
-    made, public = folder / "made", (folder / "key.pub").read_text()
-    (tmp_path / "signers").write_text(f"me {public}")
-    name = "tagmanifest-sha256.txt"
-    signers = ("-f", str(tmp_path / "signers"), "-I", "me", "-n", "goldenseed-archive")
-    words = ("ssh-keygen", "-Y", "verify", *signers, "-s", f"{name}.sig")
-    _run(made, *words, given=(made / name).read_bytes())
-    (tmp_path / "key.pem").write_bytes(
-        _run(folder, "ssh-keygen", "-e", "-m", "PKCS8", "-f", "key.pub")
-    )
-    for file in sorted((made / "attestations").iterdir()):
-        envelope = json.loads(file.read_text())["dsseEnvelope"]
-        payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
-        data = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
-        (tmp_path / "data").write_bytes(data)
-        (tmp_path / "signature").write_bytes(base64.b64decode(envelope["signatures"][0]["sig"]))
-        _run(
-            tmp_path,
-            *[
-                "openssl",
-                "dgst",
-                "-sha256",
-                "-verify",
-                "key.pem",
-                "-signature",
-                "signature",
-                "data",
-            ],
-        )
+def test_an_identity_attests_in_place_of_a_key(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = sigstore_double.Services()
+    monkeypatch.setenv("SIGSTORE_ID_TOKEN", sigstore_double.token("ada@example.org"))
+    with sigstore_double.serving(services) as url:
+        config = services.trust_config(url)
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        words = ("--sigstore-config", str(tmp_path / "config.json"), "--output", "attested")
+        done = goldenseed(folder, "archive", "create", "--keyless", *words)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "root.json").write_text(json.dumps(config["trustedRoot"]))
+    words = ("--issuer", sigstore_double.ISSUER, "--sigstore-root", str(tmp_path / "root.json"))
+    verify = ("archive", "verify", "attested", "--trusted-identity")
+    done = goldenseed(folder, *verify, "ada@example.org", *words)
+    assert done.returncode == 0, done.stdout
+    assert "attested by the trusted identity ada@example.org by https://issuer.test" in done.stdout
+    assert goldenseed(folder, *verify, "eve@example.org", *words).returncode == 13
+    done = goldenseed(folder, *verify, "ada@example.org")
+    assert (done.returncode, "give --issuer and --sigstore-root" in done.stderr) == (2, True)
 
 
 def test_a_key_of_openssh_signs_and_what_openssh_signed_is_believed(project: Path) -> None:

@@ -16,6 +16,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DISTRIBUTIONS = {
     "_pytest": "pytest",
     "PIL": "pillow",
+    "c2pa": "c2pa-python",
     "cpuinfo": "py-cpuinfo",
     "cv2": "opencv-contrib-python-headless",
     "flip_evaluator": "flip-evaluator",
@@ -23,6 +24,7 @@ DISTRIBUTIONS = {
     "huggingface_hub": "huggingface-hub",
     "kornia_rs": "kornia-rs",
     "pynvml": "nvidia-ml-py",
+    "rfc3161_client": "rfc3161-client",
     "sd_parsers": "sd-parsers",
     "skimage": "scikit-image",
     "xdist": "pytest-xdist",

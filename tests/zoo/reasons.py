@@ -16,7 +16,6 @@ ELSEWHERE = {
     "WuerstchenPrior": ("WuerstchenPrior",),
     "UnCLIPTextProjModel": ("UnCLIP", "UnCLIPImageVariation"),
     "PaintByExampleImageEncoder": ("PaintByExample",),
-    "UniDiffuserModel": ("UniDiffuser",),
     "LearnedClassifierFreeSamplingEmbeddings": ("VQDiffusion",),
     "UNetFlatConditionModel": (
         "VersatileDiffusion",
@@ -24,7 +23,6 @@ ELSEWHERE = {
         "VersatileDiffusionImageVariation",
         "VersatileDiffusionTextToImage",
     ),
-    "KarrasVeScheduler": ("KarrasVe",),
 }
 """A part that diffusers asks its top level for, and has not there, to the classes that need it."""
 
@@ -34,6 +32,8 @@ REASONS = {
         for part, names in ELSEWHERE.items()
         for name in names
     },
+    "KarrasVePipeline": _SAID.format(part="KarrasVeScheduler"),
+    "UniDiffuserPipeline": "not built small yet: it draws a picture and its text together",
     "ChromaInpaintPipeline": (
         "diffusers 0.42.1 cannot run it: it asks its transformer for `guidance_embeds`, which "
         "Chroma's has not"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.archive import layout
 from goldenseed.archive.bag import read_manifest
+from goldenseed.archive.documents import version_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256, read_json, sha256_hex
 from goldenseed.reporting.words import name_of
@@ -117,6 +118,8 @@ def _model_signing(root: Path, name: str, manifest: Mapping[str, str]) -> dict[s
     """Say the digest of every file, but of what is written after it (OpenSSF model-signing 1.0)."""
     later = [layout.ATTESTATIONS, layout.TAG_MANIFEST]
     later += [layout.signature_name(number) for number in range(1, layout.MOST_SIGNERS + 1)]
+    if version_of(root) != 1:
+        later.append(layout.TIME_STAMP)
     digests = dict(manifest)
     for tag in layout.TAG_FILES:
         digests[tag] = sha256_hex((root / tag).read_bytes())
@@ -143,7 +146,7 @@ def write_attestations(root: Path, signers: Sequence[Signer]) -> None:
     attesting = [(number, each) for number, each in enumerate(signers, 1) if each.attests]
     if not attesting:
         return
-    (root / layout.ATTESTATIONS).mkdir()
+    (root / layout.ATTESTATIONS).mkdir(exist_ok=True)
     for kind, statement in statements_of(root).items():
         payload = statement_bytes(statement)
         for number, signer in attesting:

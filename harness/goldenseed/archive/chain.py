@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from goldenseed.runs.record import RunRecord
 from goldenseed.runs.stored import decoded_evidence
 
 if TYPE_CHECKING:
-    from goldenseed.archive.keys import PublicKey
+    from goldenseed.archive.trust import Trust
     from goldenseed.runs.record import CaseRecord
 
 _SHOWN = 12
@@ -61,7 +61,7 @@ def chains_of(
     entries: Iterable[BaselineEntry],
     store: BaselineStore,
     folder: Path,
-    trusted: Sequence[PublicKey],
+    trusted: Trust,
 ) -> Iterator[Chain]:
     """Walk from every image accepted in the entries to the run that made it.
 
@@ -91,7 +91,7 @@ class _Found:
 class _Archives:
     """The archives of a folder by their digests, each opened and verified when first asked for."""
 
-    def __init__(self, folder: Path, trusted: Sequence[PublicKey], stack: ExitStack) -> None:
+    def __init__(self, folder: Path, trusted: Trust, stack: ExitStack) -> None:
         if not folder.is_dir():
             raise GoldenseedError("is no folder", path=folder, fix="name it with --archives")
         self.folder = folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from goldenseed.archive.findings import Finding, Level
 from goldenseed.archive.packed import SUFFIX, pack
 from goldenseed.archive.payload import baseline_files, refuse_absent, run_files
 from goldenseed.archive.project import read_project
+from goldenseed.archive.timestamps import stamp
 from goldenseed.archive.tree import read_tree
 from goldenseed.archive.verify import verify_folder
 from goldenseed.baselines.changes import entry_text
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from goldenseed.archive.keys import Signer
 
 _TOLD = 5
+Attest = Callable[[Mapping[str, bytes]], Mapping[str, bytes]]
 
 
 def create(
@@ -41,6 +43,8 @@ def create(
     store: BaselineStore,
     signers: Sequence[Signer] = (),
     partial: bool = False,
+    timestamp: str | None = None,
+    keyless: Attest | None = None,
 ) -> tuple[str, ...]:
     """Archive ``run``, which lies in ``folder``, as ``target``; return remarks.
 
@@ -55,6 +59,9 @@ def create(
         store: the baselines.
         signers: who signs, in this order.
         partial: archive also a run that left cases of its suites out, which stays on record.
+        keyless: has statements signed by an identity: takes them by kind, returns files by place;
+            other bytes each time.
+        timestamp: the address of a time stamp authority to ask; other bytes each time.
 
     Raises:
         GoldenseedError: the run is not finished, left cases out, or no longer follows from what is
@@ -83,8 +90,10 @@ def create(
         bag = Path(made) / "bag"
         for place, source in content.items():
             _put(bag / place, source)
-        seal(bag, run, signers)
-        remarks = _checked(bag, signed=bool(signers))
+        seal(bag, run, signers, keyless)
+        if timestamp is not None:
+            stamp(bag, timestamp)
+        remarks = _checked(bag, signed=bool(signers or keyless))
         _packed(bag, target).rename(target)
     return remarks
 
@@ -134,10 +143,12 @@ def _digests(bag: Path, names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def seal(bag: Path, run: RunRecord, signers: Sequence[Signer]) -> None:
+def seal(
+    bag: Path, run: RunRecord, signers: Sequence[Signer], keyless: Attest | None = None
+) -> None:
     """Write all that stands beside the payload of the run's archive, and sign it."""
     _describe(bag, run)
-    _sign(bag, signers)
+    _sign(bag, signers, keyless)
 
 
 def _describe(bag: Path, run: RunRecord) -> None:
@@ -152,8 +163,14 @@ def _describe(bag: Path, run: RunRecord) -> None:
         _put(bag / name, data)
 
 
-def _sign(bag: Path, signers: Sequence[Signer]) -> None:
+def _sign(bag: Path, signers: Sequence[Signer], keyless: Attest | None) -> None:
     """Write the attestations of each signer, the manifest of all tag files, and sign that."""
+    if keyless is not None:
+        from goldenseed.archive.attestations import statement_bytes, statements_of
+
+        said = {kind: statement_bytes(each) for kind, each in statements_of(bag).items()}
+        for place, data in keyless(said).items():
+            _put(bag / place, data)
     if signers:
         from goldenseed.archive.attestations import write_attestations
         from goldenseed.archive.ssh_signatures import armoured_signature
@@ -177,7 +194,7 @@ def _packed(bag: Path, target: Path) -> Path:
 
 def _checked(bag: Path, *, signed: bool) -> tuple[str, ...]:
     """Verify what was made, as anybody would; return what could not be checked."""
-    found = verify_folder(bag, trusted=())
+    found = verify_folder(bag)
     findings = [f for level in found.levels for f in level.findings]
     if findings:
         raise GoldenseedError(

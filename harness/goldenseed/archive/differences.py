@@ -11,7 +11,10 @@ RELATIVE = 1e-6
 """How far a metric may be from what another machine's NumPy makes of the same pixels."""
 ABSOLUTE = 1e-9
 WHOLE = frozenset(
-    {"alternatives", "content", "content_limits", "in_force", "limit_sources", "limits", "recipe"}
+    {
+        *("alternatives", "content", "content_limits", "in_force", "limit_sources", "limits"),
+        *("provenance", "recipe"),
+    }
 )
 """The keys of a record below which nothing may be left out: who drops a gate hides it."""
 LITERAL = frozenset({"alternatives", "limit_sources", "recipe", "suite"})

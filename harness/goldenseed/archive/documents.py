@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from importlib.metadata import distribution
 from importlib.resources import files
 from pathlib import Path
 
-from goldenseed.archive.layout import CRATE, FORMAT_VERSION, MANIFEST, NAMESPACE, TAG_MANIFEST
-from goldenseed.core.files import sha256_hex
+from goldenseed.archive.layout import (
+    BAG_INFO,
+    CRATE,
+    FORMAT_VERSION,
+    MANIFEST,
+    NAMESPACE,
+    TAG_MANIFEST,
+    TEXT_LIMIT,
+    TIME_STAMP,
+)
+from goldenseed.core.files import read_regular, sha256_hex
 from goldenseed.reporting.commands import Place
 from goldenseed.reporting.markdown import summary_markdown
 from goldenseed.reporting.view import run_view
@@ -63,7 +73,7 @@ def oxum(payload: Mapping[str, int]) -> str:
     return f"{sum(payload.values())}.{len(payload)}"
 
 
-def bag_info(run: RunRecord, size: str) -> bytes:
+def bag_info(run: RunRecord, size: str, version: int = FORMAT_VERSION) -> bytes:
     """Write ``bag-info.txt``: what BagIt's tools show, and the format's version.
 
     ``size`` is what ``oxum`` makes of the payload.
@@ -72,9 +82,16 @@ def bag_info(run: RunRecord, size: str) -> bytes:
         ("Bagging-Date", f"{run.finished or run.started:%Y-%m-%d}"),
         ("External-Identifier", run.run_id),
         (OXUM.removesuffix(": "), size),
-        ("Goldenseed-Archive-Version", str(FORMAT_VERSION)),
+        ("Goldenseed-Archive-Version", str(version)),
     )
     return "".join(f"{name}: {value}\n" for name, value in lines).encode()
+
+
+def version_of(root: Path) -> int | None:
+    """Return the version of the format that an archive says it has; None where it says none."""
+    text = read_regular(root / BAG_INFO, TEXT_LIMIT)
+    found = re.findall(rb"^Goldenseed-Archive-Version: ([0-9]{1,9})$", text, re.MULTILINE)
+    return int(found[0]) if len(found) == 1 else None
 
 
 def summary(run: RunRecord) -> bytes:
@@ -102,9 +119,9 @@ def crate(run: RunRecord, names: Iterable[str]) -> bytes:
     return json_text({"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph})
 
 
-def instructions() -> bytes:
-    """Write ``VERIFY.txt``: how anybody checks the archive, word for word."""
-    return _INSTRUCTIONS.encode()
+def instructions(version: int = FORMAT_VERSION) -> bytes:
+    """Write ``VERIFY.txt``: how anybody checks an archive of a version, word for word."""
+    return (_INSTRUCTIONS + (_SINCE_2 if version > 1 else "")).encode()
 
 
 _INSTRUCTIONS = f"""\
@@ -135,4 +152,17 @@ Take the signer's public key from somebody you trust, never from this archive.
      ssh-keygen -e -m PKCS8 -f SIGNER.pub > SIGNER.pem
      model_signing verify key . --public_key SIGNER.pem \\
        --signature attestations/model-signing.sigstore.json
+"""
+
+_SINCE_2 = f"""\
+
+6. When it existed at the latest, where there is {TIME_STAMP}, with OpenSSL (take ROOT.pem
+   from the time stamp authority, never from this archive):
+
+     openssl ts -verify -data {TAG_MANIFEST} -in {TIME_STAMP} -CAfile ROOT.pem
+
+7. Attestations of the form KIND.keyless.sigstore.json are signed by an identity, not by a key:
+
+     model_signing verify sigstore . --identity WHO --identity_provider ISSUER \\
+       --signature attestations/model-signing.keyless.sigstore.json
 """

@@ -240,8 +240,10 @@ def _documents(archived: _Archived, tree: Tree, *, other: bool) -> Iterator[Find
     """Hold what describes the archive against what is in it."""
     payload = [name for name in tree.files if name.startswith(f"{layout.PAYLOAD}/")]
     size = re.search(rb"(?m)^Payload-Oxum: (\S+)$", _text(archived, layout.BAG_INFO))  # level 2's
+    version = documents.version_of(archived.root) or layout.FORMAT_VERSION
+    oxum = size[1].decode() if size else ""
     wanted = {
-        layout.BAG_INFO: documents.bag_info(archived.run, size[1].decode() if size else ""),
+        layout.BAG_INFO: documents.bag_info(archived.run, oxum, version),
         layout.CRATE: documents.crate(archived.run, payload),
     }
     if not other:

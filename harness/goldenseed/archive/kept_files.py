@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from goldenseed.archive.findings import Finding
 from goldenseed.archive.layout import BASELINES, RUN, TEXT_LIMIT
 from goldenseed.archive.tree import Tree
-from goldenseed.core.elements import TENSOR_MODES, content_sha256, decoded
+from goldenseed.core.elements import RETURNED_LIMIT, TENSOR_MODES, content_sha256, decoded
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import json_sha256, read_json
+from goldenseed.core.files import json_sha256, read_json, read_regular, sha256_hex
 from goldenseed.core.reading import open_regular
 from goldenseed.trace.files import read_trace
 
@@ -27,7 +27,7 @@ def check_kept_files(root: Path, tree: Tree) -> Iterator[Finding]:
     Of files of the same bytes, as an accepted image and its copy in the run are, one is decoded; as
     many at once as there are cores.
     """
-    known: dict[tuple[str, str], str] = {}
+    known: dict[tuple[str, str, str], str] = {}
 
     def check(name: str) -> Finding | None:
         found = _digest_of(name)
@@ -35,7 +35,7 @@ def check_kept_files(root: Path, tree: Tree) -> Iterator[Finding]:
             return None
         stem = PurePosixPath(name).name.partition(".")[0]
         try:
-            same = _bytes_sha256(root / name), PurePosixPath(name).suffix
+            same = _bytes_sha256(root / name), *_kind_of(name)
             digest = known[same] = known[same] if same in known else found(root / name)
         except GoldenseedError as error:
             return Finding("unreadable", name, error.what)
@@ -53,20 +53,24 @@ def _bytes_sha256(path: Path) -> str:
 
 def _digest_of(name: str) -> Callable[[Path], str] | None:
     """Return what digests a file of that name; None where its name is no digest of its content."""
-    path = PurePosixPath(name)
-    stem, _, suffix = path.name.partition(".")
+    stem = PurePosixPath(name).name.partition(".")[0]
     if not name.startswith((f"{RUN}/", f"{BASELINES}/")) or not _DIGEST.fullmatch(stem):
         return None
-    folder = path.parts[2]
-    if folder == "images" and suffix == "png":
-        return lambda file: content_sha256(decoded(file, "RGB"))
-    if folder == "images" and suffix == "npy":
-        return lambda file: content_sha256(decoded(file, TENSOR_MODES[0]))
-    if folder == "traces" and suffix == "json.gz":
-        return _trace
-    if folder == "environments" and suffix == "json":
-        return lambda file: json_sha256(read_json(file, TEXT_LIMIT))
-    return None
+    folder, suffix = _kind_of(name)
+    if folder == "returned" or suffix == "file":
+        return lambda file: sha256_hex(read_regular(file, RETURNED_LIMIT))
+    return {
+        ("images", "png"): lambda file: content_sha256(decoded(file, "RGB")),
+        ("images", "npy"): lambda file: content_sha256(decoded(file, TENSOR_MODES[0])),
+        ("traces", "json.gz"): _trace,
+        ("environments", "json"): lambda file: json_sha256(read_json(file, TEXT_LIMIT)),
+    }.get((folder, suffix))
+
+
+def _kind_of(name: str) -> tuple[str, str]:
+    """Return the folder inside run or baselines, and all of the suffix: ``traces``, ``json.gz``."""
+    path = PurePosixPath(name)
+    return path.parts[2], path.name.partition(".")[2]
 
 
 def _trace(file: Path) -> str:

@@ -1,13 +1,11 @@
-"""Keys: OpenSSH's own files, ECDSA P-256 or Ed25519, for signing and for whom a caller trusts."""
+"""Keys to sign with: OpenSSH's own files, ECDSA P-256 or Ed25519."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,50 +123,6 @@ def key_of_blob(blob: bytes) -> PublicKey:
         return public_key(serialization.load_ssh_public_key(line))
     except (ValueError, UnsupportedAlgorithm) as error:
         raise GoldenseedError(f"holds no usable key: {error}") from error
-
-
-def read_trusted(path: Path) -> tuple[PublicKey, ...]:
-    """Read the keys in a ``.pub`` file, an OpenSSH file of allowed signers, or a PEM file.
-
-    Raises GoldenseedError where there is none in it.
-    """
-    needs_cryptography()
-    data = read_regular(path, _LARGEST_KEY)
-    try:
-        found = tuple(_keys(data))
-    except GoldenseedError as error:
-        raise GoldenseedError(error.what, path=path, fix=error.fix) from None
-    if not found:
-        raise GoldenseedError(
-            "holds no public key", path=path, fix="give the signer's .pub file, or a PEM file"
-        )
-    return found
-
-
-def _keys(data: bytes) -> Iterator[PublicKey]:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import serialization
-
-    if b"PRIVATE KEY" in data:
-        raise GoldenseedError(
-            "holds a private key: nobody should have to see it",
-            fix="give the public one, `KEY.pub`",
-        )
-    if data.lstrip().startswith(b"-----BEGIN"):
-        try:
-            yield public_key(serialization.load_pem_public_key(data))
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise GoldenseedError(f"holds no usable key: {error}") from error
-        return
-    for line in data.splitlines():
-        words = [] if line.lstrip().startswith(b"#") else line.split()
-        for kind, blob in pairwise(words):
-            if kind in {ED25519.encode(), P256.encode()}:
-                try:
-                    yield key_of_blob(base64.b64decode(blob, validate=True))
-                except ValueError as error:
-                    raise GoldenseedError(f"holds no usable key: {error}") from error
-                break
 
 
 def read_signer(path: Path) -> Signer:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 """What ``Goldenseed-Archive-Version`` in ``bag-info.txt`` says; raised when a part changes."""
+READABLE: Final = (1, 2)
+"""Every version there ever was: 2 has time stamps and keyless identities, and says so."""
 
 DECLARATION = "bagit.txt"
 BAG_INFO = "bag-info.txt"
 MANIFEST = "manifest-sha256.txt"
 TAG_MANIFEST = "tagmanifest-sha256.txt"
+TIME_STAMP = f"{TAG_MANIFEST}.tsr"
 INSTRUCTIONS = "VERIFY.txt"
 CRATE = "ro-crate-metadata.json"
 ATTESTATIONS = "attestations"

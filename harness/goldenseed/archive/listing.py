@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from goldenseed.runs.folder import RECORD_LIMIT_BYTES, load_run
 from goldenseed.runs.record import RunRecord
 
 if TYPE_CHECKING:
-    from goldenseed.archive.keys import PublicKey
+    from goldenseed.archive.trust import Trust
 
 _SIGNATURE = layout.signature_name(1)
 _SMALL = 2**20
@@ -43,7 +44,7 @@ class Listed:
         return f"{self.path.name}  {said.made}  {said.outcome}  {self.signer}"
 
 
-def listed(folder: Path, trusted: Sequence[PublicKey]) -> Iterator[Listed]:
+def listed(folder: Path, trusted: Trust) -> Iterator[Listed]:
     """Yield the archives that lie in ``folder``, folders and zip files, by name."""
     for path in sorted(folder.iterdir()):
         if path.is_dir() and (path / layout.TAG_MANIFEST).is_file():
@@ -76,22 +77,23 @@ def _extracted(path: Path, target: Path) -> bool:
     return layout.TAG_MANIFEST in names
 
 
-def _listed(path: Path, root: Path, trusted: Sequence[PublicKey]) -> Listed:
+def _listed(path: Path, root: Path, trusted: Trust) -> Listed:
     try:
         return Listed(path, load_run(root / layout.RUN, results_only=True), _signer(root, trusted))
     except GoldenseedError as error:
         return Listed(path, None, "", f"cannot be read: {error.what}")
 
 
-def _signer(root: Path, trusted: Sequence[PublicKey]) -> str:
+def _signer(root: Path, trusted: Trust) -> str:
     if not (root / _SIGNATURE).is_file():
         return "not signed"
-    if not trusted:
+    if not trusted.keys:
         return "signed, by nobody known"
     from goldenseed.archive.ssh_signatures import read_signature
 
     signature = read_signature(read_regular(root / _SIGNATURE, _SMALL))
     data = read_regular(root / layout.TAG_MANIFEST, layout.TEXT_LIMIT)
-    if signature.key in trusted and signature.fault(data) is None:
+    line, _ = trusted.believed(signature.key, datetime.now(UTC))
+    if line is not None and signature.fault(data) is None:
         return f"signed by {signature.key.fingerprint}"
     return "signed, by nobody trusted"

@@ -36,6 +36,7 @@ def places_of(case: CaseRecord) -> Iterator[str]:
         case.trace_file,
         case.layers_file,
         *(each.file for each in case.inputs),
+        *(each.file for each in case.returned),
         *elements,
         *tries,
     )
@@ -97,6 +98,7 @@ def _files_of(kept: ProfileBaseline, places: Places) -> Iterator[Path]:
         for part in parts:
             digest = part.sha256 if hasattr(part, "sha256") else part.pixels_sha256
             yield places.element(digest, part.mode)
+        yield from map(places.returned, image.returned)
         yield places.environment(image.environment_sha256)
     for digest in kept.traces():
         yield places.trace(digest)

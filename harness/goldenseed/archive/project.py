@@ -18,8 +18,9 @@ from goldenseed.suite.inputs import InputFile
 from goldenseed.suite.loading import load_suite
 from goldenseed.suite.masking import MaskSpec
 from goldenseed.suite.model import ModelSpec, NoiseSpec
+from goldenseed.suite.provenance import C2paSpec
 
-_ARCHIVED = (Suite, InputFile, MaskSpec, NoiseSpec)
+_ARCHIVED = (Suite, InputFile, MaskSpec, NoiseSpec, C2paSpec)
 """What names files that are archived; what else a suite names is a model's, and described."""
 _CONFIGURATION = ("model_index.json", "config.json", "scheduler_config.json")
 _CONFIGURATION_LIMIT = 2**20

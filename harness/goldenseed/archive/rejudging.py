@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from goldenseed.baselines.candidate import Signature
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.baselines.verifying import accepted_image
+from goldenseed.content.provenance import needs_c2pa
 from goldenseed.content.scores import parse_limit_name
 from goldenseed.core.elements import is_tensor
 from goldenseed.core.errors import GoldenseedError
@@ -25,6 +26,7 @@ from goldenseed.runs.inputs import names_cases, with_accepted_inputs
 from goldenseed.runs.judging import judged_fields
 from goldenseed.runs.made import limits_of, mask_for, pending
 from goldenseed.runs.parts import MaskUsed
+from goldenseed.runs.provenance import stored_files, with_provenance
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.scoring import with_content
 from goldenseed.runs.stored import NamedPictures, stored_evidence, stored_mask
@@ -166,6 +168,10 @@ class Rejudging:
         fields |= {"passed": judgement.verdict in enough, "masked": masked, "error": None}
         found = asked.model_copy(update={"elements": tuple(bare), **fields})
         found = _scored(found, case, now)
+        if case is not None and case.provenance:
+            found = with_provenance(found, stored_files(self.folder, asked), case.provenance)
+        else:
+            found = found.model_copy(update={"provenance": None})
         after = tuple(each for each in asked.reasons if each.code == _AFTER)
         update: dict[str, object] = {
             "reasons": (*found.reasons, *after),
@@ -226,6 +232,8 @@ def _unmeasurable(record: CaseRecord, case: Case | None) -> str | None:
             if score.extra == _HEAVY:
                 return f"the content score {score.name} needs torch and weights"
             check_extra(f"the content score {score.name!r}", score.extra)
+        if case is not None and case.provenance.c2pa is not None:
+            needs_c2pa()
     except GoldenseedError as error:
         return error.what
     return None

@@ -41,7 +41,7 @@ from goldenseed.suite.model import DIFFUSERS
 from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
-    from goldenseed.archive.keys import PublicKey
+    from goldenseed.archive.trust import Trust
     from goldenseed.archive.verify import Opened
     from goldenseed.runs.record import CaseRecord, RunRecord
     from goldenseed.suite.cases import Case
@@ -77,9 +77,7 @@ class Replayed:
     """How the environment of each pair differs, as ``differences_by_pair`` says."""
 
 
-def replay(
-    archive: Opened, how: Replay, *, trusted: Sequence[PublicKey], choose: Choose
-) -> Replayed:
+def replay(archive: Opened, how: Replay, *, trusted: Trust, choose: Choose) -> Replayed:
     """Verify an archive, then make the images of the cases that ``choose`` takes again.
 
     What fails levels 1 to 3 is not replayed. Nothing in the archive is changed.

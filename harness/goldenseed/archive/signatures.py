@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from goldenseed.archive import layout
 from goldenseed.archive.attestations import read_payload, statement_bytes, statements_of
 from goldenseed.archive.findings import Finding, Level, LevelResult
+from goldenseed.archive.keyless import TRUST_FILE, check_keyless, keyless_name
 from goldenseed.archive.keys import P256, PublicKey, needs_cryptography
 from goldenseed.archive.ssh_signatures import read_signature
 from goldenseed.archive.structure import Manifests, signature_files
+from goldenseed.archive.timestamps import check_stamp
 from goldenseed.archive.tree import Tree
+from goldenseed.archive.trust import Trust
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
 
@@ -20,41 +23,70 @@ _SIGNATURE_LIMIT = 2**16
 
 
 def check_signatures(
-    root: Path, tree: Tree, manifests: Manifests, trusted: Sequence[PublicKey]
+    root: Path, tree: Tree, manifests: Manifests, trusted: Trust
 ) -> tuple[LevelResult, tuple[str, ...]]:
-    """Check every signature and attestation; also return the trusted keys that signed.
+    """Check every signature, attestation and time stamp; also return which of the trusted signed.
 
     A signature stands for the manifest of tag files, and so for all files where level 2 passed.
-    Without trusted keys nothing is known of who signed, whatever the archive says.
+    Without anybody trusted nothing is known of who signed, whatever the archive says.
     """
-    names = signature_files(tree)
-    if not names and not trusted:
+    names, attesting = signature_files(tree), _attestation_files(tree)
+    stamped = check_stamp(root, layout.TIME_STAMP in tree.files, trusted.stamp_roots)
+    if not (names or attesting or trusted.anybody or stamped.findings):
         why = "nobody signed it, and no trusted key was given"
-        return LevelResult.not_checked(Level.SIGNATURE, why), ()
+        return LevelResult.not_checked(Level.SIGNATURE, why, *stamped.notes), ()
     try:
         needs_cryptography()
     except GoldenseedError as error:
         return LevelResult.not_checked(Level.SIGNATURE, str(error)), ()
     signers, findings = _signers(root, names)
-    findings += _attested(root, tree, signers)
-    believed = tuple(dict.fromkeys(each for each in signers.values() if each in trusted))
-    fingerprints = tuple(each.fingerprint for each in believed)
-    if trusted and not believed:
-        who = ", ".join(each.fingerprint for each in signers.values()) or "nobody"
-        what = f"no trusted key signed it; signed by {who}"
+    said = statements_of(root) if signers or attesting else {}
+    statements = {kind: statement_bytes(each) for kind, each in said.items()}
+    by_identity = check_keyless(root, attesting, statements, trusted.identities, trusted.sigstore)
+    findings += _attested(root, attesting, signers, statements)
+    findings += [*by_identity.findings, *stamped.findings]
+    notes, untrusted, believed = _believed(signers, trusted, stamped.when)
+    believed += () if by_identity.who is None else (by_identity.who,)
+    if trusted.anybody and not believed:
+        what = f"nobody who is trusted signed it: {'; '.join(untrusted) or 'nobody did'}"
         findings.append(Finding("not_trusted", layout.signature_name(1), what))
     if findings:
-        return LevelResult.of(Level.SIGNATURE, findings), fingerprints
-    if not trusted:
-        said = [f"it is signed, by {each.fingerprint}" for each in signers.values()]
-        said.append("no trusted key was given, so nobody vouches for that key")
-        return LevelResult.not_checked(Level.SIGNATURE, *said), ()
-    notes = [f"signed by the trusted key {each}" for each in fingerprints]
-    others = [each.fingerprint for each in signers.values() if each not in believed]
-    notes += [f"also signed by {each}, which was not named as trusted" for each in others]
-    if manifests.digest is not None:
+        return LevelResult.of(Level.SIGNATURE, findings), believed
+    others = (*by_identity.notes, *stamped.notes)
+    if not trusted.anybody:
+        notes = [f"it is signed, by {each.fingerprint}" for each in signers.values()]
+        notes += ["no trusted key was given, so nobody vouches for that key"] if signers else []
+        return LevelResult.not_checked(Level.SIGNATURE, *notes, *others), ()
+    notes += [f"also signed by {each}" for each in untrusted]
+    if manifests.digest is not None and signers:
         notes.append(f"the signature is over {layout.TAG_MANIFEST}, {manifests.digest}")
-    return LevelResult.of(Level.SIGNATURE, [], notes), fingerprints
+    return LevelResult.of(Level.SIGNATURE, [], (*notes, *others)), believed
+
+
+def _attestation_files(tree: Tree) -> frozenset[str]:
+    prefix = f"{layout.ATTESTATIONS}/"
+    return frozenset(name for name in tree.files if name.startswith(prefix))
+
+
+def _believed(
+    signers: Mapping[int, PublicKey], trusted: Trust, stamped: datetime | None
+) -> tuple[list[str], list[str], tuple[str, ...]]:
+    """Say of each signer whether the caller trusts it; also return the trusted fingerprints.
+
+    A key that may sign for a time only is asked for the time of a trusted time stamp, if its own
+    attestations lie under that, so that it had signed by then; else for now, as OpenSSH does.
+    """
+    notes, untrusted, believed = [], [], []
+    for key in dict.fromkeys(signers.values()):
+        when = stamped if stamped is not None and key.kind == P256 else datetime.now(UTC)
+        line, fault = trusted.believed(key, when)
+        if line is not None:
+            notes.append(f"signed by the trusted key {line}")
+            believed.append(key.fingerprint)
+        else:
+            why = fault or "was not named as trusted"
+            untrusted.append(f"{key.fingerprint}, which {why}")
+    return notes, untrusted, tuple(believed)
 
 
 def _signers(root: Path, names: Sequence[str]) -> tuple[dict[int, PublicKey], list[Finding]]:
@@ -76,23 +108,27 @@ def _signers(root: Path, names: Sequence[str]) -> tuple[dict[int, PublicKey], li
     return found, findings
 
 
-def _attested(root: Path, tree: Tree, signers: Mapping[int, PublicKey]) -> list[Finding]:
+def _attested(
+    root: Path,
+    there: Collection[str],
+    signers: Mapping[int, PublicKey],
+    statements: Mapping[str, bytes],
+) -> list[Finding]:
     """Hold each signer's attestations against what the archive's content says."""
-    prefix = f"{layout.ATTESTATIONS}/"
-    there = {name for name in tree.files if name.startswith(prefix)}
-    attesting = {number: key for number, key in signers.items() if key.kind == P256}
-    statements = statements_of(root) if attesting else {}
     wanted = {
         layout.attestation_name(kind, number): (kind, key)
-        for number, key in attesting.items()
+        for number, key in signers.items()
+        if key.kind == P256
         for kind in statements
     }
+    known = {*wanted, TRUST_FILE, *map(keyless_name, statements)}
     findings = [
-        Finding("missing_attestation", name, "is not there") for name in sorted({*wanted} - there)
+        Finding("missing_attestation", name, "is not there")
+        for name in sorted({*wanted} - {*there})
     ]
     findings += [
         Finding("foreign_attestation", name, "is of nobody who signed the archive")
-        for name in sorted(there - {*wanted})
+        for name in sorted({*there} - known)
     ]
     findings += _differing(root, {n: w for n, w in wanted.items() if n in there}, statements)
     return findings
@@ -101,7 +137,7 @@ def _attested(root: Path, tree: Tree, signers: Mapping[int, PublicKey]) -> list[
 def _differing(
     root: Path,
     wanted: Mapping[str, tuple[str, PublicKey]],
-    statements: Mapping[str, Mapping[str, Any]],
+    statements: Mapping[str, bytes],
 ) -> Iterator[Finding]:
     for name, (kind, key) in wanted.items():
         try:
@@ -109,5 +145,5 @@ def _differing(
         except GoldenseedError as error:
             yield Finding("bad_attestation", name, error.what)
             continue
-        if payload != statement_bytes(statements[kind]):
+        if payload != statements[kind]:
             yield Finding("attestation_differs", name, "states what the archive does not hold")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from goldenseed.archive import layout
 from goldenseed.archive.bag import DECLARED, digests_of, read_manifest
-from goldenseed.archive.documents import OXUM, instructions, oxum
+from goldenseed.archive.documents import OXUM, instructions, oxum, version_of
 from goldenseed.archive.findings import Finding, Level, LevelResult
 from goldenseed.archive.tree import Tree
 from goldenseed.core.errors import GoldenseedError
@@ -74,7 +74,7 @@ def check_structure(root: Path, tree: Tree, manifests: Manifests) -> LevelResult
     findings += [
         Finding("missing_file", name, "is not there") for name in sorted(needed - {*tree.files})
     ]
-    known = {*listed, layout.TAG_MANIFEST, *signature_files(tree)}
+    known = {*listed, layout.TAG_MANIFEST, layout.TIME_STAMP, *signature_files(tree)}
     findings += [
         Finding("extra_file", name, "is in no manifest") for name in tree.files if name not in known
     ]
@@ -99,16 +99,15 @@ def _unknown_tags(manifests: Manifests) -> Iterator[Finding]:
 
 def _declared(root: Path, tree: Tree) -> Iterator[Finding]:
     """Check the files whose text the format fixes."""
-    fixed = {layout.DECLARATION: DECLARED.encode(), layout.INSTRUCTIONS: instructions()}
-    for name, text in fixed.items():
-        if name in tree.files and read_regular(root / name, layout.TEXT_LIMIT) != text:
+    version = version_of(root) if layout.BAG_INFO in tree.files else None
+    if version not in layout.READABLE and layout.BAG_INFO in tree.files:
+        known = ", ".join(map(str, layout.READABLE))
+        what = f"does not say that the format has a version known here: {known}"
+        yield Finding("other_version", layout.BAG_INFO, what)
+    text = instructions(version or layout.FORMAT_VERSION)
+    for name, fixed in ((layout.DECLARATION, DECLARED.encode()), (layout.INSTRUCTIONS, text)):
+        if name in tree.files and read_regular(root / name, layout.TEXT_LIMIT) != fixed:
             yield Finding("other_text", name, "is not what an archive of this format has there")
-    if layout.BAG_INFO in tree.files:
-        found = _info(root)
-        wanted = f"Goldenseed-Archive-Version: {layout.FORMAT_VERSION}\n"
-        if wanted.encode() not in found:
-            what = f"does not say that the format has version {layout.FORMAT_VERSION}"
-            yield Finding("other_version", layout.BAG_INFO, what)
 
 
 def _info(root: Path) -> bytes:

@@ -23,12 +23,12 @@ from goldenseed.archive.layout import TAG_MANIFEST
 from goldenseed.archive.packed import SUFFIX, unpacked
 from goldenseed.archive.structure import check_fixity, check_structure, read_manifests
 from goldenseed.archive.tree import Tree, read_tree
+from goldenseed.archive.trust import NOBODY, Trust
 from goldenseed.core.errors import GoldenseedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from goldenseed.archive.keys import PublicKey
     from goldenseed.runs.record import RunRecord
 
 _UNSAFE = "the archive holds what must not be followed or opened: see level 1"
@@ -37,12 +37,12 @@ _UNSAFE = "the archive holds what must not be followed or opened: see level 1"
 def verify(
     path: Path,
     *,
-    trusted: Sequence[PublicKey] = (),
+    trusted: Trust = NOBODY,
     levels: Collection[Level] = OFFLINE,
 ) -> Verification:
     """Verify an archive, a folder or a zip file; nothing in it is trusted.
 
-    ``trusted`` are the keys of those whom the caller believes. Raises GoldenseedError where there
+    ``trusted`` is whom the caller believes. Raises GoldenseedError where there
     is no archive at ``path`` at all; whatever is wrong with one is a finding.
     """
     with opened(path) as archive:
@@ -59,9 +59,7 @@ class Opened:
     packing: tuple[Finding, ...] = ()
     """What is wrong with the zip file that it was unpacked from."""
 
-    def verified(
-        self, *, trusted: Sequence[PublicKey], levels: Collection[Level] = OFFLINE
-    ) -> Verification:
+    def verified(self, *, trusted: Trust, levels: Collection[Level] = OFFLINE) -> Verification:
         """Verify it; what is wrong with a zip file itself belongs to level 1."""
         found = verify_folder(self.folder, trusted=trusted, levels=levels, name=str(self.path))
         if not self.packing:
@@ -100,7 +98,7 @@ def opened(path: Path) -> Iterator[Opened]:
 def verify_folder(
     folder: Path,
     *,
-    trusted: Sequence[PublicKey] = (),
+    trusted: Trust = NOBODY,
     levels: Collection[Level] = OFFLINE,
     name: str = "",
 ) -> Verification:
@@ -126,8 +124,21 @@ def verify_folder(
     results = tuple(
         _checked(level, check, tree) for level, check in checks.items() if level in levels
     )
+    results = tuple(_saved_again(results))
     said = next(map(RunSaid.of, runs), None)
     return Verification(name, manifests.digest, results, said, signers)
+
+
+def _saved_again(results: Sequence[LevelResult]) -> Iterator[LevelResult]:
+    """Say of a judgement that passed what it is worth where files are not those archived."""
+    found = {each.level: each.status for each in results}
+    for each in results:
+        if each.level is Level.JUDGEMENT and found.get(Level.FIXITY) is Status.FAILED:
+            note = "these are other files (level 2), and what they hold bears out the record"
+            if each.status is Status.PASSED:
+                yield LevelResult(each.level, each.status, (), (*each.notes, note))
+                continue
+        yield each
 
 
 def _checked(level: Level, check: Callable[[], LevelResult], tree: Tree) -> LevelResult:

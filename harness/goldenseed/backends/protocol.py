@@ -34,6 +34,8 @@ class Element:
     """What the pipeline calls it: ``frames[17]``, ``images[1]``, ``depth``; no two share one."""
     content: Content
     """A picture as ``Generation.image``, or an array of float16, float32 or float64, any shape."""
+    file: bytes | None = None
+    """The file that the picture was decoded from, where one was returned."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Generation:
     """All that was made, where that is not one picture: several, a video's frames, tensors."""
     layers: DeepTrace | None = None
     """What every layer returned; None where that was not wanted, as is usual."""
+    file: bytes | None = None
+    """The file that ``image`` was decoded from, where one was returned: as it was."""
 
     @property
     def trace(self) -> Trace:

@@ -65,6 +65,9 @@ class Candidate:
     archive_sha256: str | None = None
     """The digest of the verified archive that the run lies in; None where it lies in none."""
 
+    returned: tuple[tuple[Path, str], ...] = ()
+    """The files in which its pictures were returned, each with the SHA-256 of its bytes."""
+
     @property
     def name(self) -> str:
         """Suite, case and profile, for messages."""

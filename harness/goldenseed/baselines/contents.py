@@ -20,7 +20,7 @@ Name = tuple[str, str]
 _KNOWN = re.compile(r"\.git\w*$")
 """Files of git's own, which may lie anywhere."""
 _STORED = {
-    "images": re.compile(r"(?P<folder>[0-9a-f]{2})/(?P=folder)[0-9a-f]{62}\.(png|npy)"),
+    "images": re.compile(r"(?P<folder>[0-9a-f]{2})/(?P=folder)[0-9a-f]{62}\.(png|npy|file)"),
     "traces": re.compile(r"(?P<folder>[0-9a-f]{2})/(?P=folder)[0-9a-f]{62}\.json\.gz"),
     "environments": re.compile(r"[0-9a-f]{64}\.json"),
 }
@@ -95,6 +95,7 @@ def _named_by_profile(places: Places, profile: ProfileBaseline) -> Iterator[Path
             yield from (places.element(each.sha256, each.mode) for each in image.elements)
         else:
             yield places.image(image.pixels_sha256)
+        yield from map(places.returned, image.returned)
     for past in (*profile.rejected, *profile.overruled):
         yield places.image(past.pixels_sha256)
     yield from map(places.environment, profile.environments())

@@ -114,6 +114,8 @@ class AcceptedImage(_Document):
     """The digest of that trace's digests, by which the same values are known without its file."""
     archive_sha256: Sha256 | None = None
     """The digest of the archive that it was accepted from; the file has the key where there is."""
+    returned: tuple[Sha256, ...] = ()
+    """Of the files in which its pictures were returned; the entry has the key where there are."""
     file_sha256: Sha256 | None = None
     """Written by earlier releases and not believed: bytes can be exchanged together with it."""
 

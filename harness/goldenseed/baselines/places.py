@@ -18,6 +18,7 @@ from goldenseed.core.names import RESERVED, name_problem, suite_name_problem
 IMAGES = "images"
 ENVIRONMENTS = "environments"
 TRACES = "traces"
+RETURNED_SUFFIX = ".file"
 LOCK = ".lock"
 LOCK_FILE = "accept.lock"
 LOCK_TIMEOUT_SECONDS = 60.0
@@ -77,6 +78,10 @@ class Places:
     def element(self, sha256: str, mode: str) -> Path:
         """Return the file of a picture or tensor of ``mode``; errors as of ``image``."""
         return self.image(sha256).with_suffix(suffix_of(mode))
+
+    def returned(self, sha256: str) -> Path:
+        """Return where a file lies in which a picture was returned; errors as of ``image``."""
+        return self.image(sha256).with_suffix(RETURNED_SUFFIX)
 
     def environment(self, environment_sha256: str) -> Path:
         """Return the file of an environment; GoldenseedError if that is no SHA-256 digest."""

@@ -275,6 +275,9 @@ class BaselineStore:
                     environments[digest] = candidate.environment
                 continue
             self._store_image(candidate, kept, durable=durable)
+            for path, sha256 in candidate.returned:
+                if any(sha256 in each.returned for each in step.change.baseline.accepted):
+                    stored.store_returned(self._places, path, sha256, durable=durable)
             if step.names_environment(digest):
                 environments[digest] = candidate.environment
             if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from goldenseed.baselines.places import Places
 from goldenseed.baselines.reading import ENTRY_LIMIT_BYTES, restore
 from goldenseed.baselines.verified import Verified
-from goldenseed.core.elements import content_sha256, decoded, encoded, is_tensor
+from goldenseed.core.elements import RETURNED_LIMIT, content_sha256, decoded, encoded, is_tensor
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import (
     json_sha256,
     pretty_json,
     read_json,
     read_regular,
+    sha256_hex,
     write_atomically,
 )
 from goldenseed.trace.files import digest_of, parse_trace, read_trace, small_file
@@ -121,6 +122,17 @@ def store_element(
     except GoldenseedError:
         data = encoded(made(), compress_level=pixels.SMALL)
         write_atomically(places.element(sha256, mode), data, durable=durable)
+
+
+def store_returned(places: Places, path: Path, sha256: str, *, durable: bool = True) -> None:
+    """Copy a file in which a picture was returned, unless it is there.
+
+    ``path`` was verified to have the digest; ``durable`` and errors are as of ``store_element``.
+    """
+    target = places.returned(sha256)
+    if not target.exists() or sha256_hex(read_regular(target, RETURNED_LIMIT)) != sha256:
+        data = read_regular(path, RETURNED_LIMIT)
+        write_atomically(target, data, durable=durable)
 
 
 def _unreadable(path: Path, error: GoldenseedError) -> GoldenseedError:

@@ -12,13 +12,14 @@ from goldenseed.baselines.entry import AcceptedElement, AcceptedImage, RejectedI
 from goldenseed.baselines.places import Places
 from goldenseed.core.elements import (
     MOST,
+    RETURNED_LIMIT,
     content_sha256,
     decoded,
     kind_of,
     sequence_sha256,
 )
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import json_sha256, sha256_hex
+from goldenseed.core.files import json_sha256, read_regular, sha256_hex
 from goldenseed.trace.files import digest_of, read_trace
 from goldenseed.trace.stages import ends_of, stages_sha256
 
@@ -194,7 +195,25 @@ def accepted_image(
         trace_sha256=trace_sha256,
         stages_sha256=of_stages,
         archive_sha256=candidate.archive_sha256,
+        returned=tuple(_returned(candidate)),
     )
+
+
+def _returned(candidate: Candidate) -> Iterator[str]:
+    """Check that each returned file is the recorded one, and that its picture is one of the case's.
+
+    Yields their digests.
+    """
+    from goldenseed.core import pixels
+
+    known = {sha256 for sha256, _ in candidate.pictures}
+    for path, sha256 in candidate.returned:
+        data = read_regular(path, RETURNED_LIMIT)
+        if sha256_hex(data) != sha256:
+            raise _altered(candidate, "the returned file is not the one on record", path)
+        if pixels.pixels_sha256(pixels.decode(data, name=str(path))) not in known:
+            raise _altered(candidate, "the returned file holds another picture", path)
+        yield sha256
 
 
 def rejected_image(candidate: Candidate, signature: Signature) -> RejectedImage:
@@ -225,6 +244,7 @@ def parts_of(places: Places, candidate: Candidate, *, accepts: bool = True) -> I
         yield from (places.element(*picture) for picture in candidate.pictures)
         if candidate.trace is not None:
             yield places.trace(digest_of(candidate.trace))
+        yield from (places.returned(sha256) for _, sha256 in candidate.returned)
 
 
 def measured_parts(places: Places, found: Measurement) -> Iterator[Path]:

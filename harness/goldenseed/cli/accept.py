@@ -10,7 +10,6 @@ import typer
 
 from goldenseed.baselines.rejections import in_words
 from goldenseed.baselines.store import BaselineStore, Outcome, Step
-from goldenseed.cli.archive_answer import Trusted
 from goldenseed.cli.common import (
     Baselines,
     By,
@@ -26,6 +25,7 @@ from goldenseed.cli.deciding import Commit, DryRun, commit_files, commit_steps, 
 from goldenseed.cli.from_archive import Untrusted, opened_run
 from goldenseed.cli.output import say
 from goldenseed.cli.renamed import accept_renamed
+from goldenseed.cli.trusting import Trusted
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.review.commit import Committing, message_of_folders
 from goldenseed.review.decisions import Marked, Place, marked, read_decisions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +11,20 @@ import typer
 
 from goldenseed.archive.findings import Level
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.cli.archive_answer import Certificate, Statement, Trusted, answer, trusted_keys
+from goldenseed.cli.archive_answer import Certificate, Statement, answer
 from goldenseed.cli.chain import chain
 from goldenseed.cli.common import AsJson, Baselines, Reports, Run, find_run
 from goldenseed.cli.output import say
 from goldenseed.cli.replay import replay
+from goldenseed.cli.trusting import (
+    Identities,
+    Issuer,
+    SigstoreRoot,
+    StampRoot,
+    Trusted,
+    trusted,
+    with_identities,
+)
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.reporting.words import visible
 
@@ -56,6 +66,26 @@ def create(
     partial: Annotated[
         bool, typer.Option("--partial", help="Archive a run that left cases of its suites out.")
     ] = False,
+    timestamp: Annotated[
+        str | None,
+        typer.Option(
+            "--timestamp",
+            help="The address of a time stamp authority (RFC 3161) to ask over HTTP.",
+            show_default=False,
+        ),
+    ] = None,
+    keyless: Annotated[
+        bool,
+        typer.Option("--keyless", help="Sign with the identity at hand, through Sigstore."),
+    ] = False,
+    sigstore_config: Annotated[
+        Path | None,
+        typer.Option(
+            "--sigstore-config",
+            help="A client trust config: other services than Sigstore's public ones.",
+            show_default=False,
+        ),
+    ] = None,
     root: Annotated[
         Path, typer.Option("--root", help="The folder that was pytest's root.")
     ] = Path(),
@@ -64,6 +94,7 @@ def create(
 ) -> None:
     """Archive RUN with all it was judged by: a folder or a zip file, the same bytes each time."""
     from goldenseed.archive.create import create as create_archive
+    from goldenseed.archive.keyless import keyless_bundles
 
     record, folder = find_run(run, reports)
     target = output or Path(f"{record.run_id}.goldenseed")
@@ -76,6 +107,8 @@ def create(
         store=BaselineStore(baselines),
         signers=signers,
         partial=partial,
+        timestamp=timestamp,
+        keyless=functools.partial(keyless_bundles, config=sigstore_config) if keyless else None,
     )
     say(f"archive  {target}")
     for signer in signers:
@@ -109,6 +142,18 @@ def keygen(
     say(f"public   {output}.pub  {public.fingerprint}")
 
 
+@app.command("timestamp")
+def timestamp(
+    path: Annotated[Path, typer.Argument(help="An archive: its folder or its zip file.")],
+    url: Annotated[str, typer.Argument(help="The address of a time stamp authority (RFC 3161).")],
+) -> None:
+    """Have an authority say when this archive existed; the time stamp is added to it."""
+    from goldenseed.archive.timestamps import stamp_archive
+
+    stamp_archive(path, url)
+    say(f"time stamp  {path}")
+
+
 @app.command("list")
 def list_archives(
     folder: Annotated[Path, typer.Argument(help="A folder in which archives lie.")],
@@ -123,7 +168,7 @@ def list_archives(
 
     if not folder.is_dir():
         raise GoldenseedError("is no folder", path=folder, fix="name the folder of the archives")
-    for each in listed(folder, trusted_keys(trusted_key)):
+    for each in listed(folder, trusted(trusted_key)):
         say(visible(each.line, lines=False))
 
 
@@ -132,6 +177,10 @@ def verify(
     path: Annotated[Path, typer.Argument(help="An archive: its folder or its zip file.")],
     *,
     trusted_key: Trusted = None,
+    timestamp_root: StampRoot = None,
+    trusted_identity: Identities = None,
+    issuer: Issuer = None,
+    sigstore_root: SigstoreRoot = None,
     levels: Annotated[
         str, typer.Option("--levels", help="Which levels to check, parted by commas.")
     ] = "1,2,3,4",
@@ -146,7 +195,10 @@ def verify(
     """
     from goldenseed.archive.verify import verify as verify_archive
 
-    found = verify_archive(path, trusted=trusted_keys(trusted_key), levels=_levels(levels))
+    trust = trusted(trusted_key, timestamp_root)
+    if trusted_identity:
+        trust = with_identities(trust, trusted_identity, issuer, sigstore_root)
+    found = verify_archive(path, trusted=trust, levels=_levels(levels))
     answer(found, certificate=certificate, statement=statement, as_json=as_json)
 
 

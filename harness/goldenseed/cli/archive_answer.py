@@ -1,11 +1,11 @@
-"""How the verbs of archives ask for keys, and how they tell what verifying one found."""
+"""How the verbs of archives tell what verifying one found."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,18 +15,6 @@ from goldenseed.cli.output import say, say_json
 from goldenseed.core.files import write_atomically
 from goldenseed.reporting.words import visible
 
-if TYPE_CHECKING:
-    from goldenseed.archive.keys import PublicKey
-
-Trusted = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--trusted-key",
-        help="A public key that you trust: a .pub file, a PEM file, or OpenSSH's allowed "
-        "signers. Never take it from the archive.",
-        show_default=False,
-    ),
-]
 Certificate = Annotated[
     Path | None,
     typer.Option("--certificate", help="Write the answer as a page.", show_default=False),
@@ -44,13 +32,6 @@ NOT_CHECKED = 10
 
 Added to the number of the first level that failed it says which that was: 11 to 15.
 """
-
-
-def trusted_keys(paths: list[Path] | None) -> tuple[PublicKey, ...]:
-    """Read the keys that a caller trusts; raises GoldenseedError for a file without one."""
-    from goldenseed.archive.keys import read_trusted
-
-    return tuple(key for path in paths or () for key in read_trusted(path))
 
 
 def answer(

@@ -11,10 +11,12 @@ import typer
 
 from goldenseed.archive.findings import Status
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.cli.archive_answer import NOT_CHECKED, Trusted, trusted_keys
+from goldenseed.cli.archive_answer import NOT_CHECKED
 from goldenseed.cli.common import AsJson, Baselines, entries_named
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
+from goldenseed.cli.trusting import Trusted
+from goldenseed.cli.trusting import trusted as trusted_by
 from goldenseed.reporting.words import visible
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def chain(
     """
     from goldenseed.archive.chain import chains_of
 
-    store, trusted = BaselineStore(baselines), trusted_keys(trusted_key)
+    store, trusted = BaselineStore(baselines), trusted_by(trusted_key)
     found = [*chains_of(entries_named(case, store), store, archives, trusted)]
     if as_json:
         document = [asdict(each) | {"status": each.status} for each in found]

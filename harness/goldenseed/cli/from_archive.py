@@ -77,7 +77,7 @@ def opened_run(name: str, reports: Path) -> Iterator[FoundRun]:
 
 def _digest(archive: Opened, trusted_key: list[Path] | None, *, untrusted: bool) -> str:
     from goldenseed.archive.findings import Level, Status
-    from goldenseed.cli.archive_answer import trusted_keys
+    from goldenseed.cli.trusting import trusted
 
     verb = f"goldenseed archive verify {archive.path}"
     if not (trusted_key or untrusted):
@@ -86,7 +86,7 @@ def _digest(archive: Opened, trusted_key: list[Path] | None, *, untrusted: bool)
             path=archive.path,
             fix="name it with --trusted-key; or say --untrusted, and in the reason why",
         )
-    found = archive.verified(trusted=trusted_keys(trusted_key))
+    found = archive.verified(trusted=trusted(trusted_key))
     for level in found.levels:
         if level.status is Status.FAILED:
             first, more = level.findings[0], len(level.findings) - 1

@@ -14,8 +14,9 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_json, read_regular, write_atomically
 from goldenseed.recipes.exporting import Format, export
 from goldenseed.recipes.fields import Recipe, Source
+from goldenseed.recipes.hidden import LARGEST_TEXT
 from goldenseed.recipes.interpreting import Given, interpret
-from goldenseed.recipes.pictures import LARGEST_PICTURE, LARGEST_TEXT
+from goldenseed.recipes.pictures import LARGEST_PICTURE
 from goldenseed.recipes.png_text import with_text
 from goldenseed.recipes.reading import read_source, read_text_source
 from goldenseed.recipes.writing import as_document, fidelity_lines, one_line, suite_text

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goldenseed.cli.archive_answer import Certificate, Statement, Trusted, answer, trusted_keys
+from goldenseed.cli.archive_answer import Certificate, Statement, answer
 from goldenseed.cli.common import AsJson, Cases, Device, choose_cases
 from goldenseed.cli.output import say
 from goldenseed.cli.report_folder import check_report_folder
+from goldenseed.cli.trusting import Trusted
+from goldenseed.cli.trusting import trusted as trusted_by
 from goldenseed.reporting.comparison import comparison_blocks
 from goldenseed.reporting.documents import comparison_document
 from goldenseed.reporting.writing import write_verb
@@ -70,7 +72,7 @@ def replay(
 
     how = Replay(models=tuple(model or ()), device=device, report=report)
     with opened(path) as archive:
-        done = replay_archive(archive, how, trusted=trusted_keys(trusted_key), choose=choose)
+        done = replay_archive(archive, how, trusted=trusted_by(trusted_key), choose=choose)
         more = _document(done)
         if report is not None and done.comparison is not None:
             say(f"report  {_report(done, report, began)}", err=True)

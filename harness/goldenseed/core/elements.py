@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 TENSOR_MODES = ("float16", "float32", "float64")
 """What stands for the mode of a tensor: the dtype of its numbers."""
+RETURNED_LIMIT = 1 << 28
+"""The most bytes of a file that is returned in a picture's place."""
 TENSOR_LIMIT = 1 << 30
 """The most bytes of a tensor's file."""
 MOST = 4096

@@ -11,7 +11,7 @@ from typing import Any
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.recipes.fields import Concept, Fidelity, Field
 from goldenseed.recipes.infotext import read_infotext
-from goldenseed.recipes.samplers import names_for
+from goldenseed.recipes.sampler_names import names_for
 from goldenseed.recipes.text_block import read_block, write_block
 from goldenseed.suite.cases import Case
 from goldenseed.suite.recipes import recipe_of, recipe_sha256

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.recipes.defaults import not_stated
 from goldenseed.recipes.fields import (
     Concept,
     Fidelity,
@@ -19,6 +20,7 @@ from goldenseed.recipes.fields import (
     exact,
     unsupported,
 )
+from goldenseed.recipes.numbers import number, whole
 from goldenseed.recipes.prompts import plain, tags_of
 from goldenseed.recipes.samplers import canonical, scheduler_for
 
@@ -69,7 +71,7 @@ def interpret(source: Source, given: Given) -> Recipe:
 
     """
     fields = [one for stated in source.stated for one in _one(stated, source, given)]
-    fields += _defaults(source, given)
+    fields += not_stated(source, given)
     recipe = Recipe(source, tuple(fields))
     if "seeds" not in recipe.keys:
         raise GoldenseedError(
@@ -103,7 +105,7 @@ def _prompt(stated: Stated, source: Source, given: Given) -> Iterator[Field]:
     for tag in tags:
         said = Stated(tag.kind, tag.text)
         file = given.loras.get(tag.name) if tag.kind == "lora" else None
-        scale = _number(tag.scale)
+        scale = number(tag.scale)
         if file is None or scale is None or stated.concept is Concept.NEGATIVE:
             why = (
                 "no file of this name is among --loras"
@@ -122,7 +124,7 @@ def _prompt(stated: Stated, source: Source, given: Given) -> Iterator[Field]:
 
 def _seed(asked: _Asked) -> Field:
     stated = asked.stated
-    seed = _whole(stated.value)
+    seed = whole(stated.value)
     if seed is None or not 0 <= seed <= LARGEST_SEED:
         if asked.given.seed is not None:
             why = f"is no fixed seed: {asked.given.seed} was given in its place"
@@ -142,7 +144,7 @@ def _size(asked: _Asked) -> Field:
 def _whole_above_zero(key: str) -> _How:
     def read(asked: _Asked) -> Field:
         stated = asked.stated
-        value = _whole(stated.value)
+        value = whole(stated.value)
         if value is None or not 0 < value <= _LARGEST_SIDE:
             return unsupported(stated, "is no whole number above 0")
         return exact(stated, {key: value})
@@ -152,7 +154,7 @@ def _whole_above_zero(key: str) -> _How:
 
 def _guidance(asked: _Asked) -> Field:
     stated = asked.stated
-    value = _number(stated.value)
+    value = number(stated.value)
     if value is None:
         return unsupported(stated, "is no number")
     if asked.source.of(Concept.DISTILLED):
@@ -164,7 +166,7 @@ def _guidance(asked: _Asked) -> Field:
 
 def _distilled(asked: _Asked) -> Field:
     stated = asked.stated
-    value = _number(stated.value)
+    value = number(stated.value)
     if value is None:
         return unsupported(stated, "is no number")
     return exact(stated, {"call.guidance_scale": value})
@@ -183,7 +185,7 @@ def _sampler(asked: _Asked) -> Field:
     chosen = scheduler_for(
         stated.value,
         schedule.value if schedule else None,
-        _whole(steps.value) if steps else None,
+        whole(steps.value) if steps else None,
     )
     keys = {} if chosen.scheduler is None else {"model.scheduler": dict(chosen.scheduler)}
     why = chosen.why
@@ -205,7 +207,7 @@ def _schedule(asked: _Asked) -> Field:
 
 def _clip_skip(asked: _Asked) -> Field:
     stated = asked.stated
-    layers = _whole(stated.value)
+    layers = whole(stated.value)
     if layers is not None and asked.source.format == "invokeai":
         layers += 1  # it counts those that are left out, as diffusers does
     if layers is None or layers == 0 or abs(layers) > _LARGEST_SIDE:
@@ -217,7 +219,7 @@ def _clip_skip(asked: _Asked) -> Field:
 
 def _eta(asked: _Asked) -> Field:
     stated = asked.stated
-    value, name = _number(stated.value), asked.sampler
+    value, name = number(stated.value), asked.sampler
     if value is not None and name == "ddim":
         return exact(stated, {"call.eta": value})
     if value == 1 and name in _DRAWING:
@@ -228,7 +230,7 @@ def _eta(asked: _Asked) -> Field:
 def _noise_delta(asked: _Asked) -> Field:
     stated = asked.stated
     draws = asked.sampler in _DRAWING or not asked.sampler
-    if _whole(stated.value) == 0 or not draws:
+    if whole(stated.value) == 0 or not draws:
         return exact(stated, {}, "has no effect here")
     return unsupported(stated, "diffusers draws the noise of the steps from the seed's generator")
 
@@ -249,7 +251,7 @@ def _rng(asked: _Asked) -> Field:
 
 def _denoise(asked: _Asked) -> Field:
     stated = asked.stated
-    if _number(stated.value) == 1:
+    if number(stated.value) == 1:
         return exact(stated, {})
     return unsupported(
         stated, "it began with a picture: give that under `inputs`, and this as `strength`"
@@ -290,65 +292,3 @@ _HOW: Mapping[Concept, _How] = {
     Concept.MODEL: _model,
     Concept.FORMAT: _made_by,
 }
-
-_NOISE_OF = {
-    "a1111": Field(
-        "RNG",
-        "",
-        Fidelity.APPROXIMATE,
-        "A1111 draws on the GPU unless it says otherwise, and a GPU's numbers depend on the card",
-        {"noise": "device"},
-    ),
-    "comfyui": Field(
-        "noise", "", Fidelity.EXACT, "ComfyUI draws the first noise on the CPU", {"noise": "cpu"}
-    ),
-    "invokeai": Field(
-        "noise",
-        "",
-        Fidelity.APPROXIMATE,
-        "InvokeAI draws on the CPU unless it was told otherwise",
-        {"noise": "cpu"},
-    ),
-}
-_ELSEWHERE = Field(
-    "noise", "", Fidelity.APPROXIMATE, "where it was drawn is not stated: here on the CPU"
-)
-
-
-def _defaults(source: Source, given: Given) -> Iterator[Field]:
-    """Name what the source does not state and a run cannot do without."""
-    if source.of(Concept.RNG) is None:
-        yield _NOISE_OF.get(source.format, _ELSEWHERE)
-    if source.of(Concept.MODEL) is None and given.model is None:
-        yield Field("model", "", Fidelity.UNSUPPORTED, "not stated: name a folder with --model")
-    if source.of(Concept.SAMPLER) is None:
-        yield Field("sampler", "", Fidelity.APPROXIMATE, "not stated: the model's own scheduler")
-    missing = [
-        (Concept.STEPS, "steps"),
-        (Concept.GUIDANCE, "guidance"),
-        (Concept.SIZE, "size"),
-    ]
-    for concept, name in missing:
-        if source.of(concept) is None and not (
-            (concept is Concept.SIZE and source.of(Concept.WIDTH))
-            or (concept is Concept.GUIDANCE and source.of(Concept.DISTILLED))
-        ):
-            yield Field(name, "", Fidelity.APPROXIMATE, "not stated: the pipeline's own default")
-    if source.of(Concept.SEED) is None and given.seed is not None:
-        yield Field(
-            "seed", "", Fidelity.APPROXIMATE, "not stated: as given", {"seeds": [given.seed]}
-        )
-
-
-def _whole(text: str) -> int | None:
-    found = re.fullmatch(r"[-+]?\d{1,20}", text.strip(), re.ASCII)
-    return int(found[0]) if found else None
-
-
-def _number(text: str) -> Any:
-    """Return a number as it is written: ``8`` as an int, ``8.0`` as a float; None if it is none."""
-    plain_text = text.strip()
-    if (whole := _whole(plain_text)) is not None:
-        return whole
-    found = re.fullmatch(r"[-+]?(\d{1,20}(\.\d{0,20})?|\.\d{1,20})", plain_text, re.ASCII)
-    return float(found[0]) if found else None

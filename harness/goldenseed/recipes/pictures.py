@@ -7,10 +7,8 @@ here, since the library unpacks it without a limit.
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -18,14 +16,11 @@ from typing import Any, Final
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
 from goldenseed.recipes.fields import Concept, Source, Stated, by_name, refuse_nothing
+from goldenseed.recipes.hidden import LARGEST_TEXT, hidden_texts
 from goldenseed.recipes.infotext import read_infotext
 
 LARGEST_PICTURE: Final = 256 * 1024 * 1024
 """Bytes of a file."""
-LARGEST_TEXT: Final = 4 * 1024 * 1024
-"""Bytes of the parameters, unpacked."""
-_LARGEST_SIDE: Final = 8192
-_STEALTH: Final = b"stealth_pngcomp"
 _EXTRA: Final = "pip install 'pytest-goldenseed[recipes]'"
 
 _CONCEPTS: Final = {
@@ -82,7 +77,7 @@ def read_picture(path: Path) -> Source:
         with Image.open(io.BytesIO(data)) as picture:
             found = _texts_of(picture)
             if not found and isinstance(picture, PngImageFile) and picture.mode == "RGBA":
-                found = _hidden(picture, path)
+                found = hidden_texts(picture, path)
     except (
         UnidentifiedImageError,
         OSError,
@@ -138,44 +133,6 @@ def _texts_of(picture: Any) -> dict[str, str]:
     elif isinstance(comment, bytes):
         found["parameters"] = comment[8:].decode("utf-8", "replace").strip("\0")
     return found
-
-
-def _hidden(picture: Any, path: Path) -> dict[str, str]:
-    """Return the texts in the lowest bits of the alpha channel, column by column; none: empty."""
-    import numpy as np
-
-    if max(picture.size) > _LARGEST_SIDE:
-        return {}
-    bits = np.asarray(picture.getchannel("A")).T.ravel() & 1
-    head = len(_STEALTH) + 4
-    packed = np.packbits(bits[: head * 8]).tobytes()
-    if packed[:-4] != _STEALTH:
-        return {}
-    length = int.from_bytes(packed[-4:], "big") // 8
-    body = np.packbits(bits[head * 8 : (head + length) * 8]).tobytes()[:length]
-    try:
-        unpacked = _unpacked(body)
-        document = json.loads(unpacked)
-    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
-        raise GoldenseedError(
-            f"what is hidden in its alpha channel cannot be unpacked: {error}",
-            path=path,
-            fix="give the file as its program wrote it",
-        ) from None
-    if not isinstance(document, dict):
-        return {}
-    return {
-        str(key): value if isinstance(value, str) else json.dumps(value)
-        for key, value in document.items()
-    }
-
-
-def _unpacked(body: bytes) -> bytes:
-    with gzip.GzipFile(fileobj=io.BytesIO(body)) as stream:
-        text = stream.read(LARGEST_TEXT + 1)
-    if len(text) > LARGEST_TEXT:
-        raise ValueError(f"it is larger than {LARGEST_TEXT:,} bytes")
-    return text
 
 
 def _parsed(texts: Mapping[str, str], name: str) -> Any:

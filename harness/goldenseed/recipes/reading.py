@@ -10,8 +10,9 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
 from goldenseed.core.strict_json import parse
 from goldenseed.recipes.fields import Source
+from goldenseed.recipes.hidden import LARGEST_TEXT
 from goldenseed.recipes.infotext import is_infotext, read_infotext
-from goldenseed.recipes.pictures import LARGEST_TEXT, from_graph, read_picture
+from goldenseed.recipes.pictures import from_graph, read_picture
 from goldenseed.recipes.text_block import read_block
 
 _PICTURES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")

@@ -159,7 +159,7 @@ SAMPLERS: Final[Mapping[str, Sampler]] = MappingProxyType(
 )
 """By the name without letter case that A1111 gives them; ``canonical`` makes others' that."""
 
-_OWN_TIMES: Final = frozenset({"ddim", "pndm", "ddpm", "lcm", "tcd"})
+OWN_TIMES: Final = frozenset({"ddim", "pndm", "ddpm", "lcm", "tcd"})
 """Programs name a schedule beside these, and do not use it."""
 NO_COUNTERPART: Final = frozenset(
     {
@@ -232,7 +232,7 @@ def scheduler_for(name: str, schedule: str | None, steps: int | None) -> Chosen:
         asked = brought or sampler.automatic
     asked = _SCHEDULE_NAMES.get(asked, asked)
     kept = {"class": sampler.scheduler, **sampler.config}
-    if sampler_name in _OWN_TIMES:
+    if sampler_name in OWN_TIMES:
         return _chosen(kept, sampler.why)
     found = SCHEDULES.get(asked)
     if found is None or (found.option and found.option not in sampler.options):
@@ -255,55 +255,3 @@ def scheduler_for(name: str, schedule: str | None, steps: int | None) -> Chosen:
 
 def _chosen(scheduler: Mapping[str, Any], why: str) -> Chosen:
     return Chosen(Fidelity.APPROXIMATE if why else Fidelity.EXACT, why, scheduler)
-
-
-_LABELS: Final = MappingProxyType(
-    {
-        "euler": "Euler",
-        "euler a": "Euler a",
-        "lms": "LMS",
-        "heun": "Heun",
-        "dpm2": "DPM2",
-        "dpm2 a": "DPM2 a",
-        "dpm++ 2m": "DPM++ 2M",
-        "dpm++ 2m sde": "DPM++ 2M SDE",
-        "dpm++ 2m sde heun": "DPM++ 2M SDE Heun",
-        "dpm++ sde": "DPM++ SDE",
-        "ddim": "DDIM",
-        "pndm": "PLMS",
-        "lcm": "LCM",
-        "unipc": "UniPC",
-        "ddpm": "DDPM",
-        "tcd": "TCD",
-        "deis": "DEIS",
-        "unipc bh2": "UniPC bh2",
-    }
-)
-_SCHEDULE_LABELS: Final = MappingProxyType(
-    {
-        NORMAL: "Uniform",
-        "karras": "Karras",
-        "exponential": "Exponential",
-        "beta": "Beta",
-        "sgm uniform": "SGM Uniform",
-        "simple": "Simple",
-        "ddim": "DDIM",
-    }
-)
-
-
-def names_for(scheduler: Mapping[str, Any]) -> tuple[str, str | None] | None:
-    """Return A1111's names of a suite's scheduler and schedule; None where none is the same.
-
-    Every option beside the class has to be one that the names stand for, with that value.
-    """
-    for name, sampler in SAMPLERS.items():
-        if sampler.scheduler != scheduler.get("class"):
-            continue
-        asked = {key: value for key, value in scheduler.items() if key != "class"}
-        if name in _OWN_TIMES and asked == sampler.config:
-            return _LABELS[name], None
-        for schedule, found in SCHEDULES.items():
-            if asked == {**sampler.config, **found.config}:
-                return _LABELS[name], _SCHEDULE_LABELS[schedule]
-    return None

@@ -147,6 +147,7 @@ def _candidate(run: RunRecord, folder: Path, case: CaseRecord) -> Candidate:
         trace=None if case.trace_file is None else inside(folder, case.trace_file),
         size=None if case.width is None or case.height is None else (case.width, case.height),
         mode=case.mode,
+        returned=tuple((inside(folder, each.file), each.sha256) for each in case.returned),
         stages=tuple((each.stage, each.index, each.source, each.sha256) for each in case.trace),
     )
 

@@ -14,6 +14,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.profile import PORTABLE, profile_slug
 from goldenseed.images.gates import default_limits
 from goldenseed.runs.parts import ElementRecord, Quarantined
+from goldenseed.runs.provenance import Files, kept_files
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.runs.stored import Pictures, kept_layers, kept_trace
 from goldenseed.suite.cases import Limit
@@ -107,6 +108,8 @@ class Made:
     layers: DeepTrace | None = None
     elements: tuple[Element, ...] = ()
     """All that the call returned, where that is not one picture."""
+    file: bytes | None = None
+    """The file that ``image`` was decoded from, where one was returned."""
 
     @cached_property
     def digests(self) -> tuple[str, ...]:
@@ -129,6 +132,14 @@ class Made:
         for each in self.elements:
             if not is_tensor(kind_of(each.content)[1]):
                 yield each.name, cast("Image", each.content)
+
+    @property
+    def files(self) -> Files:
+        """Every picture's file as it was returned, with its name where there are elements."""
+        if self.image is not None:
+            return [(None, self.file)]
+        pictures = (each for each in self.elements if not is_tensor(kind_of(each.content)[1]))
+        return [(each.name, each.file) for each in pictures]
 
     def evidence(self, record: CaseRecord) -> Evidence:
         """Describe it; norms and sketches are not made before its trace is asked for."""
@@ -180,6 +191,7 @@ class Made:
             "height": height,
             "mode": mode,
             "elements": kept,
+            "returned": kept_files(folder, self.files),
             "remarks": (*self.remarks, *_odd(self.pictures)),
             **kept_trace(folder, self.recording, trace),
             **kept_layers(folder, self.layers),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from goldenseed.verdict.model import Reason, Verdict
 
@@ -36,6 +36,26 @@ class ElementRecord(Document):
     """Metric to value against the accepted one; empty where it is the same, or none was."""
     baseline: str | None = None
     """A copy of the accepted one, relative to the run's folder."""
+
+
+class ReturnedFile(Document):
+    """A picture's file as the call returned it, which says more than its pixels."""
+
+    name: str | None = None
+    """Of several pictures which one; see ``ElementRecord``."""
+    sha256: str
+    """Of the file's bytes."""
+    file: str
+    """Relative to the run's folder."""
+
+
+class ProvenanceRecord(Document):
+    """What the files were expected to say of their origin, and what they say."""
+
+    expected: dict[str, JsonValue]
+    """As the suite has it: ``c2pa``, ``png_text``, ``exif``."""
+    found: dict[str, str] = Field(default_factory=dict)
+    """``c2pa`` → valid, trusted, none, …; ``png_text.parameters`` → its text, cut short."""
 
 
 class MaskUsed(Document):

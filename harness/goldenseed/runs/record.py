@@ -28,7 +28,9 @@ from goldenseed.runs.parts import (
     InputUsed,
     MaskUsed,
     NotCompared,
+    ProvenanceRecord,
     Quarantined,
+    ReturnedFile,
     Seconds,
     SetRecord,
     Try,
@@ -39,6 +41,7 @@ from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
 SCHEMA_VERSION = 1
 """What ``RunRecord.schema_version`` says; raised when a field changes its meaning."""
+_SELDOM = frozenset({"elements", "returned", "provenance", "warnings"})
 EnvironmentValue = str | int | float | bool | None
 
 _FOLDER_NAME = r"^[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
@@ -151,6 +154,8 @@ class CaseRecord(Document):
     """Content score to value, of the image by itself: ``sharpness`` → 31.2."""
     content_limits: dict[str, float] = Field(default_factory=dict)
     """Content limit to limit, as in force for this case: ``min_sharpness`` → 20."""
+    returned: tuple[ReturnedFile, ...] = ()
+    provenance: ProvenanceRecord | None = None
     alternatives: dict[str, str] = Field(default_factory=dict)
     """Of a case of several by `vary`: which alternative of each axis it is, by name."""
     inputs: tuple[InputUsed, ...] = ()
@@ -197,8 +202,8 @@ class CaseRecord(Document):
 
     @model_serializer(mode="wrap")
     def _as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Write no ``elements`` and ``warnings`` where there are none, as it always was."""
-        return {k: v for k, v in write(self).items() if v or k not in {"elements", "warnings"}}
+        """Write no key of ``_SELDOM`` where there is nothing of it, as older records have it."""
+        return {k: v for k, v in write(self).items() if v or k not in _SELDOM}
 
     @property
     def gates(self) -> tuple[GateInForce, ...]:

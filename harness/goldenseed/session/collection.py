@@ -11,6 +11,7 @@ import pytest
 from _pytest.logging import caplog_handler_key, caplog_records_key
 
 from goldenseed.content import scores
+from goldenseed.content.provenance import check_expected
 from goldenseed.content.scores import check_limits
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images import metrics
@@ -114,9 +115,10 @@ class SuiteFile(pytest.File):
             ) from None
 
     def _check_content(self, suite: Suite) -> None:
-        for content in {id(each.content): each.content for each in suite.templates}.values():
+        for each in {(id(t.content), id(t.provenance)): t for t in suite.templates}.values():
             try:
-                check_limits(content)
+                check_limits(each.content)
+                check_expected(each.provenance)
             except GoldenseedError as error:
                 raise GoldenseedError(
                     error.what, path=self.path, line=error.line, fix=error.fix

@@ -21,6 +21,7 @@ from goldenseed.runs.inputs import kept_inputs, names_cases, with_accepted_input
 from goldenseed.runs.judging import Judging
 from goldenseed.runs.made import Made, case_profile, limit_fields, limits_of, pending
 from goldenseed.runs.parts import Seconds
+from goldenseed.runs.provenance import with_provenance
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.runs.scoring import with_content
 from goldenseed.session.distribution import RUNNING, marked
@@ -120,6 +121,7 @@ class Worker:
             remarks=generation.remarks,
             recording=generation.recording,
             layers=generation.layers,
+            file=generation.file,
         )
         seconds = Seconds(load=load_seconds, generate=generation.seconds)
         record = self._judging.judge(
@@ -129,7 +131,8 @@ class Worker:
             dtype=case.model.dtype,
             mask=case.mask,
         )
-        return with_content(record, made.pictures, case.text, case.content), None
+        record = with_content(record, made.pictures, case.text, case.content)
+        return with_provenance(record, made.files, case.provenance), None
 
     def _explained(self, failure: CaseRecord, error: GoldenseedError, noise: str) -> CaseRecord:
         if not isinstance(error, GenerationError) or error.unusable is None or not self._backend:

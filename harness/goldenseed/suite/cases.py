@@ -23,6 +23,7 @@ from goldenseed.suite.model import (
     NoiseSpec,
     SchedulerSpec,
 )
+from goldenseed.suite.provenance import NOTHING, ProvenanceSpec
 from goldenseed.suite.quarantine import Quarantine
 
 Prompt = str | tuple[str, ...] | None
@@ -74,6 +75,7 @@ class Template:
     alternatives: Mapping[str, str] = field(default_factory=dict)
     """Where an entry varies: which alternative of each axis it is, by name."""
     quarantine: Quarantine | None = None
+    provenance: ProvenanceSpec = NOTHING
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,6 +208,8 @@ class Case:
     """Which alternative of each axis it is, by name."""
     quarantine: Quarantine | None = None
     """Until when it may fail without failing the session."""
+    provenance: ProvenanceSpec = NOTHING
+    """What its file has to say of its origin."""
 
     @property
     def scheduler(self) -> SchedulerSpec | None:
@@ -256,6 +260,7 @@ def _expand(suite: Suite, template: Template, model: ModelSpec) -> Iterator[Case
             template.before,
             template.alternatives,
             template.quarantine,
+            template.provenance,
         )
 
 

@@ -41,6 +41,7 @@ from goldenseed.suite.model import (
     model_folder_beside,
 )
 from goldenseed.suite.model_schema import CaseModelSection, ModelSection, SchedulerSection
+from goldenseed.suite.provenance import NOTHING, ProvenanceSpec, provenance_spec
 from goldenseed.suite.put_together import parsed_adapters, parsed_parts, plain_dtype
 from goldenseed.suite.quarantine import Quarantine
 from goldenseed.suite.schema import (
@@ -99,7 +100,8 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
     determinism = _determinism(section.determinism)
     model = _model(document, section.model, portable=determinism.portable)
     limits = limits_at(document, ("gates", "fail"), section.gates.fail, "suite", {})
-    content = limits_at(document, ("content",), section.content, "suite", {})
+    content = limits_at(document, ("content",), section.content.limits, "suite", {})
+    provenance = provenance_spec(document, ("content",), section.content.provenance, NOTHING)
     noise = _noise(path, section.noise) or NoiseSpec("portable" if determinism.portable else "cpu")
     templates = _templates(
         document,
@@ -108,6 +110,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         noise,
         limits=limits,
         content=content,
+        provenance=provenance,
         portable=determinism.portable,
     )
     sets, problems = resolve_sets(document, section, templates)
@@ -196,6 +199,7 @@ def _templates(
     *,
     limits: Mapping[str, Limit],
     content: Mapping[str, Limit],
+    provenance: ProvenanceSpec,
     portable: bool,
 ) -> tuple[Template, ...]:
     call: Mapping[str, JsonValue] = MappingProxyType(section.defaults.call)
@@ -216,7 +220,12 @@ def _templates(
             limits=limits_at(
                 document, ("cases", index, "gates", "fail"), case.gates.fail, "case", limits
             ),
-            content=limits_at(document, ("cases", index, "content"), case.content, "case", content),
+            content=limits_at(
+                document, ("cases", index, "content"), case.content.limits, "case", content
+            ),
+            provenance=provenance_spec(
+                document, ("cases", index, "content"), case.content.provenance, provenance
+            ),
             marks=tuple(dict.fromkeys((*marks, *case.marks))) if case.marks else marks,
             line=lines[index],
             mask=mask_spec(document, ("cases", index), case, mask),

@@ -23,6 +23,7 @@ from goldenseed.suite.model_schema import (
     QuantizationSection,
     VaeSection,
 )
+from goldenseed.suite.provenance import C2paSection, ProvenanceSection
 from goldenseed.suite.quarantine import QuarantineSection
 from goldenseed.suite.sections import (
     CHOICE,
@@ -129,7 +130,22 @@ class ContentLimitSection(Section):
 
 
 ContentLimit = Annotated[Annotated[ContentLimitSection, SECTION] | Annotated[float, PLAIN], CHOICE]
-Content = dict[NonEmpty, ContentLimit]
+
+
+class ContentSection(Section):
+    """What has to be in an image by itself: limits on scores by their name, and its origin."""
+
+    model_config = ConfigDict(extra="allow")
+
+    __pydantic_extra__: dict[str, ContentLimit] = Field(init=False)
+    """Limits by name, for example `min_sharpness: 20`."""
+    provenance: ProvenanceSection | None = None
+    """What the file as it was returned has to say of its origin, key by key."""
+
+    @property
+    def limits(self) -> dict[str, ContentLimitSection | float]:
+        """The limits on scores, by name."""
+        return self.__pydantic_extra__
 
 
 _PromptList = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
@@ -137,6 +153,7 @@ Prompt = Annotated[Annotated[str | None, PLAIN] | Annotated[_PromptList, LIST], 
 
 _AS_THE_SUITE = CaseModelSection()
 _NO_GATES = GatesSection()
+_NO_CONTENT = ContentSection()
 
 
 class CaseSection(Section):
@@ -172,7 +189,7 @@ class CaseSection(Section):
     """Gates over those of the suite, name by name."""
     mask: MaskFile = None
     ignore: Ignore = None
-    content: Content = Field(default_factory=dict)
+    content: ContentSection = Field(default_factory=lambda: _NO_CONTENT)
     """Limits on what is in the image, over those of the suite, name by name."""
     marks: Marks = ()
     """pytest marks, besides those of `defaults`."""
@@ -202,7 +219,7 @@ class SuiteFile(Section):
     """How far an image may move from its baseline."""
     mask: MaskFile = None
     ignore: Ignore = None
-    content: Content = Field(default_factory=dict)
+    content: ContentSection = ContentSection()
     """Limits on what is in an image, for example `min_sharpness: 20`, whatever was accepted."""
     selfcheck: Literal["required"] | None = None
     """`required`: a session fails where the gates would pass a wrong image."""
@@ -230,6 +247,9 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("defaults",): DefaultsSection,
         ("defaults", "inputs", "*"): InputSection,
         ("gates",): GatesSection,
+        ("content",): ContentSection,
+        ("content", "provenance"): ProvenanceSection,
+        ("content", "provenance", "c2pa"): C2paSection,
         ("content", "*"): ContentLimitSection,
         ("consistency",): ConsistencySection,
         ("diversity",): DiversitySection,
@@ -242,6 +262,9 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("cases", "gates"): GatesSection,
         ("cases", "quarantine"): QuarantineSection,
         ("cases", "noise"): NoiseFileSection,
+        ("cases", "content"): ContentSection,
+        ("cases", "content", "provenance"): ProvenanceSection,
+        ("cases", "content", "provenance", "c2pa"): C2paSection,
         ("cases", "content", "*"): ContentLimitSection,
     }
 )

@@ -1,10 +1,11 @@
-"""Make ``good-1.zip`` again: ``python tests/conformance/archive/make.py``.
+"""Make ``good-2.zip`` again: ``python tests/conformance/archive/make.py``.
 
 Two suites of tiny models are accepted; then one model's weights and a case's steps change, an image
 is rejected, cases are added of which one cannot be made and one is skipped; pytest runs both once
 more, and that run is archived and signed with a key that is thrown away. It takes about a minute.
-Digests, run id and key are others each time. The file is kept, one for each version of the format:
-a verifier has to answer for all of them for ever.
+Digests, run id and key are others each time, and the key is added to ``signer.pub``: take the line
+of the one before away. The file is kept, one for each version of the format: a verifier has to
+answer for all of them for ever.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parents[1]
-VERSION = 1
+VERSION = 2
 
 MOVED = """\
 suite: moved
@@ -51,6 +52,30 @@ defaults:
 cases:
   - {id: table, prompt: a red ball on a table, seeds: [1, 2]}
 """
+MARKED = """\
+suite: marked
+model: {factory: service:build}
+content: {provenance: {png_text: {parameters: "Seed: 1"}, exif: [Software]}}
+cases:
+  - {id: disc, prompt: a red disc, seeds: [1]}
+"""
+SERVICE = """\
+from io import BytesIO
+
+from PIL import Image, PngImagePlugin
+
+
+def make(prompt):
+    info, exif, file = PngImagePlugin.PngInfo(), Image.Exif(), BytesIO()
+    info.add_text("parameters", "Steps: 4, Seed: 1")
+    exif[0x0131] = "a service of the tests"
+    Image.radial_gradient("L").resize((32, 32)).save(file, "PNG", pnginfo=info, exif=exif)
+    return file.getvalue()
+
+
+def build():
+    return make
+"""
 
 
 def main() -> None:
@@ -68,7 +93,8 @@ def main() -> None:
         key = Path(made) / "signer"
         _run("goldenseed", project, "archive", "keygen", "--output", str(key))
         _run("goldenseed", project, "archive", "create", "--key", str(key), "--output", "made")
-        (HERE / "signer.pub").write_text(key.with_name("signer.pub").read_text())
+        with (HERE / "signer.pub").open("a") as file:
+            file.write(f"{key.with_name('signer.pub').read_text().strip()}-{VERSION}\n")
         _pack(project / "made", HERE / f"good-{VERSION}.zip")
 
 
@@ -90,6 +116,8 @@ def _write(project: Path) -> None:
     disc.save(suites / "inputs" / "disc.png")
     (suites / "moved.suite.yaml").write_text(MOVED)
     (suites / "steady.suite.yaml").write_text(STEADY)
+    (suites / "marked.suite.yaml").write_text(MARKED)
+    (suites / "service.py").write_text(SERVICE)
     (project / "pytest.ini").write_text("[pytest]\n")
 
 

@@ -1,12 +1,13 @@
 """What may be done to an archive, and what a verifier has to answer: see docs/archive-format.md.
 
-Each kind is an edit of the folder that ``good-1.zip`` unpacks to. It is tried as it is; then with
+Each kind is an edit of the folder that ``good-2.zip`` unpacks to. It is tried as it is; then with
 both manifests and all documents written anew; then so, and signed again by the trusted signer, who
 lies. What is left in the last case is what nobody but the signer vouches for.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -243,6 +244,54 @@ def other_mask(bag: Path) -> None:
     (bag / "data/project/suites/masks/corner.png").write_bytes(data.getvalue())
 
 
+def returned(bag: Path, data: bytes) -> None:
+    """Put another file in a returned one's place, in the record too, as a careful forger would."""
+    run = read(bag / RUN)
+    (file,) = case(run, "disc")["returned"]
+    (bag / "data/run" / file["file"]).unlink()
+    digest = hashlib.sha256(data).hexdigest()
+    file.update(sha256=digest, file=f"returned/{digest}.png")
+    (bag / "data/run" / file["file"]).write_bytes(data)
+    write(bag / RUN, run)
+
+
+def without_mark(bag: Path) -> None:
+    returned(bag, image(bag, "disc").read_bytes())
+
+
+def other_returned(bag: Path) -> None:
+    returned(bag, image(bag, "apple").read_bytes())
+
+
+def unreturned(bag: Path) -> None:
+    run = read(bag / RUN)
+    (file,) = case(run, "disc").pop("returned")
+    (bag / "data/run" / file["file"]).unlink()
+    write(bag / RUN, run)
+
+
+def older_run(bag: Path) -> None:
+    """Put the run's own baseline in its place: what an earlier run made, under today's name."""
+    run = read(bag / RUN)
+    strict = case(run, "strict")
+    strict["image"], strict["pixels_sha256"] = (
+        strict["baseline"]["image"],
+        Path(strict["baseline"]["image"]).stem,
+    )
+    strict.update(verdict="identical", passed=True, reasons=[], metrics={}, diagnosis=None)
+    write(bag / RUN, run)
+
+
+def of_attestation(change: Callable[[dict[str, Any]], object]) -> Edit:
+    def edit(bag: Path) -> None:
+        path = bag / "attestations/recipes.sigstore.json"
+        document = read(path)
+        change(document)
+        write(path, document)
+
+    return edit
+
+
 def _text(old: str, new: str) -> Edit:
     return of_text(RUN, old, new)
 
@@ -308,9 +357,9 @@ def _kinds() -> Iterator[Tampering]:  # noqa: PLR0915 - a table
     yield record("seconds", of_case("apple", seconds={"generate": 9.0}), None)
     yield Tampering("consistent baseline", consistent_baseline, 1, "extra_file", "verdict_differs")
     who = first(lambda each: each.update(accepted_by="Eve"))
-    yield record("forged who", of_entry("moved/apple[seed=1]", who), None)
+    yield record("forged who", of_entry("moved/apple[seed=1]", who), "baseline_differs")
     why = first(lambda each: each.update(reason="looks fine"))
-    yield record("forged why", of_entry("moved/apple[seed=1]", why), None)
+    yield record("forged why", of_entry("moved/apple[seed=1]", why), "baseline_differs")
     when = first(lambda each: each.update(accepted_at="2020-01-01T00:00:00Z"))
     yield record("forged when", of_entry("moved/apple[seed=1]", when), "baseline_differs")
     yield record(
@@ -394,6 +443,46 @@ def _kinds() -> Iterator[Tampering]:  # noqa: PLR0915 - a table
     yield record("swapped images", swapped, "content_differs")
     yield record("same pixels saved again", saved_again, None)
     yield record("text hidden in a picture", hidden_text, None)
+    # files as they were returned
+    yield Tampering(
+        "returned file without its mark", without_mark, 1, "missing_file", "passed_differs"
+    )
+    yield Tampering(
+        "returned file of another picture", other_returned, 1, "missing_file", "evidence_differs"
+    )
+    yield Tampering("no returned file", unreturned, 1, "missing_file", "passed_differs")
+    yield record(
+        "bytes of the returned file",
+        lambda bag: flipped(f"data/run/{case(read(bag / RUN), 'disc')['returned'][0]['file']}")(
+            bag
+        ),
+        "evidence_differs",
+    )
+    yield record(
+        "provenance on record",
+        of_run(lambda r: case(r, "disc")["provenance"]["found"].update({"exif.Software": "x"})),
+        "provenance_differs",
+    )
+    yield record(
+        "provenance expected",
+        of_run(lambda r: case(r, "disc")["provenance"].update(expected={})),
+        "provenance_differs",
+    )
+    yield record(
+        "provenance in the suite",
+        of_text("data/project/suites/marked.suite.yaml", "Seed: 1", "Seed: 2"),
+        "passed_differs",
+    )
+    # another run, and what signs
+    yield record("run id", of_run(lambda run: run.update(run_id="another")), None)
+    yield record("image of an earlier run", older_run, "evidence_differs")
+    for name, change in (
+        ("payload type", lambda each: each["dsseEnvelope"].update(payloadType="text/plain")),
+        ("payload", lambda each: each["dsseEnvelope"].update(payload="e30=")),
+        ("two signatures", lambda each: each["dsseEnvelope"].update(signatures=2 * [{}])),
+    ):
+        yield record(f"attestation: {name}", of_attestation(change), None)
+    yield Tampering("key inside", added("data/signer.pub"), 1, "extra_file", "foreign_file")
     # JSON
     yield record(
         "duplicate key",
@@ -441,7 +530,7 @@ def _kinds() -> Iterator[Tampering]:  # noqa: PLR0915 - a table
     yield record("other crate", of_text("ro-crate-metadata.json", "Golden", "Fine"), None)
     yield Tampering(
         "other version",
-        of_text("bag-info.txt", "Version: 1", "Version: 2"),
+        of_text("bag-info.txt", "Version: 2", "Version: 3"),
         1,
         "other_version",
         None,

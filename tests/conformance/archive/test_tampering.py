@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sealing import sealed, signed_anew
 from tampering import KINDS, RUN, Tampering, flipped, of_run, read, saved_again
 
-from goldenseed.archive import documents, layout, ssh_signatures
+from goldenseed.archive import layout, ssh_signatures
 from goldenseed.archive.attestations import write_attestations
-from goldenseed.archive.bag import digests_of, written_manifest
 from goldenseed.archive.findings import Level, Status, Verification
-from goldenseed.archive.keys import Signer, generate, read_signer, read_trusted
-from goldenseed.archive.ssh_signatures import armoured_signature
+from goldenseed.archive.keys import Signer, generate, read_signer
 from goldenseed.archive.tree import read_tree
+from goldenseed.archive.trust import Trust, TrustedKey, read_trusted
 from goldenseed.archive.verify import verify
-from goldenseed.core.errors import GoldenseedError
-from goldenseed.runs.folder import load_run
 
 HERE = Path(__file__).parent
 _CHEAP = (Level.STRUCTURE, Level.FIXITY, Level.SIGNATURE)
 _JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.none())
+THEM = Trust(read_trusted(HERE / "signer.pub"))
 GOOD = sorted(HERE.glob("good-*.zip"))
 
 
@@ -54,48 +53,13 @@ def bag(good: Path, tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["rm", "-rf", tmp_path / "bag"], check=True)  # Python's own cannot go that deep
 
 
-def sealed(bag: Path, signer: Signer | None = None) -> None:
-    """Write all that follows from the payload anew, as somebody who knows the format would."""
-    payload = {k: v for k, v in read_tree(bag).files.items() if k.startswith("data/")}
-    try:
-        run = load_run(bag / layout.RUN)
-    except GoldenseedError:
-        run = None
-    if run is not None and (bag / layout.SUMMARY).exists():
-        (bag / layout.SUMMARY).write_bytes(documents.summary(run))
-        payload[layout.SUMMARY] = (bag / layout.SUMMARY).stat().st_size
-        (bag / layout.BAG_INFO).write_bytes(documents.bag_info(run, documents.oxum(payload)))
-        (bag / layout.CRATE).write_bytes(documents.crate(run, payload))
-    info = (bag / layout.BAG_INFO).read_text()
-    size = f"{documents.OXUM}{documents.oxum(payload)}"
-    (bag / layout.BAG_INFO).write_text(re.sub(rf"{documents.OXUM}\S+", size, info))
-    (bag / layout.MANIFEST).write_bytes(written_manifest(_digests(bag, payload)))
-    if signer is not None:
-        for path in (bag / layout.ATTESTATIONS).glob("*.sigstore.json"):
-            path.unlink()
-        if not any((bag / layout.ATTESTATIONS).iterdir()):
-            (bag / layout.ATTESTATIONS).rmdir()
-            if run is not None:
-                write_attestations(bag, [signer])
-    manifests = ("tagmanifest-sha256.txt", "data/")
-    tags = [name for name in read_tree(bag).files if not name.startswith(manifests)]
-    data = written_manifest(_digests(bag, tags))
-    (bag / layout.TAG_MANIFEST).write_bytes(data)
-    if signer is not None:
-        (bag / layout.signature_name(1)).write_bytes(armoured_signature(signer, data))
-
-
-def _digests(bag: Path, names: Iterable[str]) -> dict[str, str]:
-    return {name: each for name, each in digests_of(bag, names) if isinstance(each, str)}
-
-
 def codes(found: Verification, level: int) -> set[str]:
     return {each.code for each in found.of(Level(level)).findings}
 
 
 @pytest.mark.parametrize("archive", GOOD, ids=lambda path: path.stem)
 def test_archives_of_every_version_of_the_format_verify(archive: Path) -> None:
-    found = verify(archive, trusted=read_trusted(HERE / "signer.pub"))
+    found = verify(archive, trusted=THEM)
     assert [each.status for each in found.levels] == [Status.PASSED] * 4
     assert len(found.signers) == 1
 
@@ -117,7 +81,7 @@ def test_an_edit_with_new_manifests_is_not_the_trusted_signers(kind: Tampering, 
     sealed(bag)
     found = verify(
         bag,
-        trusted=read_trusted(HERE / "signer.pub"),
+        trusted=THEM,
         levels=(Level.STRUCTURE, Level.FIXITY, Level.SIGNATURE),
     )
     assert found.of(Level.FIXITY).status is Status.PASSED
@@ -130,7 +94,7 @@ def test_a_lie_of_the_trusted_signer_is_found_by_judging_again(
 ) -> None:
     kind.edit(bag)
     sealed(bag, signer)
-    found = verify(bag, trusted=[signer.public])
+    found = verify(bag, trusted=Trust((TrustedKey(signer.public),)))
     assert found.of(Level.FIXITY).status is Status.PASSED
     if kind.lied is None:
         assert found.first_failed is None
@@ -141,27 +105,30 @@ def test_a_lie_of_the_trusted_signer_is_found_by_judging_again(
 
 def test_the_same_pixels_saved_again_fail_in_fixity_and_not_in_judgement(bag: Path) -> None:
     saved_again(bag)
-    found = verify(bag, trusted=read_trusted(HERE / "signer.pub"))
+    found = verify(bag, trusted=THEM)
     assert [each.status for each in found.levels] == [
         Status.PASSED,
         Status.FAILED,
         Status.PASSED,
         Status.PASSED,
     ]
+    assert any(
+        "other files (level 2), and what they hold" in each for each in found.levels[3].notes
+    )
 
 
 @pytest.mark.parametrize("name", zipfile.ZipFile(GOOD[-1]).namelist())
 def test_one_flipped_bit_in_any_file_is_found(name: str, bag: Path) -> None:
     flipped(name)(bag)
     levels = (Level.STRUCTURE, Level.FIXITY, Level.SIGNATURE)
-    found = verify(bag, trusted=read_trusted(HERE / "signer.pub"), levels=levels)
+    found = verify(bag, trusted=THEM, levels=levels)
     assert found.first_failed is not None
 
 
 def test_a_signature_that_was_taken_away_before_another_is_missed(bag: Path) -> None:
     second = bag / layout.signature_name(2)
     (bag / layout.signature_name(1)).rename(second)
-    found = verify(bag, trusted=read_trusted(HERE / "signer.pub"), levels=[Level.STRUCTURE])
+    found = verify(bag, trusted=THEM, levels=[Level.STRUCTURE])
     assert [(each.code, each.place) for each in found.of(Level.STRUCTURE).findings] == [
         ("extra_file", second.name)
     ]
@@ -170,10 +137,52 @@ def test_a_signature_that_was_taken_away_before_another_is_missed(bag: Path) -> 
 def test_a_trusted_key_is_told_by_its_bytes_alone(
     bag: Path, signer: Signer, tmp_path: Path
 ) -> None:
-    line = (HERE / "signer.pub").read_text().split(" ")
-    (tmp_path / "signer.pub").write_text(f"{signer.public.line} {line[2]}")
-    found = verify(bag, trusted=read_trusted(tmp_path / "signer.pub"), levels=[Level.SIGNATURE])
+    comment = (HERE / "signer.pub").read_text().split()[-1]
+    (tmp_path / "signer.pub").write_text(f"{signer.public.line} {comment}\n")
+    found = verify(
+        bag, trusted=Trust(read_trusted(tmp_path / "signer.pub")), levels=[Level.SIGNATURE]
+    )
     assert codes(found, 3) == {"not_trusted"}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda each: None, None),
+        (lambda each: each["dsseEnvelope"].update(payloadType="text/plain"), "bad_attestation"),
+        (lambda each: each["dsseEnvelope"].update(payload="e30="), "bad_attestation"),
+        (lambda each: each["dsseEnvelope"]["signatures"][0].update(sig="e30="), "bad_attestation"),
+    ],
+)
+def test_an_attestation_is_told_by_its_signature_and_never_by_its_hint(
+    change: Callable[[dict[str, Any]], object], code: str | None, bag: Path, signer: Signer
+) -> None:
+    sealed(bag, signer)
+    path = bag / layout.ATTESTATIONS / "recipes.sigstore.json"
+    document = read(path)
+    hint = document["verificationMaterial"]["publicKey"]["hint"]
+    document["dsseEnvelope"]["signatures"][0]["keyid"] = hint
+    change(document)
+    path.write_text(json.dumps(document))
+    signed_anew(bag, signer)
+    found = verify(bag, trusted=Trust((TrustedKey(signer.public),)), levels=_CHEAP)
+    assert codes(found, 3) == ({code} if code else set())
+
+
+def test_an_attestation_of_another_key_under_the_signers_hint_is_found(
+    bag: Path, signer: Signer, tmp_path: Path
+) -> None:
+    sealed(bag, signer)
+    name = f"{layout.ATTESTATIONS}/recipes.sigstore.json"
+    hint = read(bag / name)["verificationMaterial"]["publicKey"]["hint"]
+    generate(tmp_path / "eve")
+    write_attestations(bag, [read_signer(tmp_path / "eve")])
+    document = read(bag / name)
+    document["verificationMaterial"]["publicKey"]["hint"] = hint
+    (bag / name).write_text(json.dumps(document))
+    signed_anew(bag, signer)
+    found = verify(bag, trusted=Trust((TrustedKey(signer.public),)), levels=_CHEAP)
+    assert codes(found, 3) == {"bad_attestation"}
 
 
 def test_a_signature_for_another_purpose_is_none(
@@ -182,7 +191,7 @@ def test_a_signature_for_another_purpose_is_none(
     with monkeypatch.context() as patch:
         patch.setattr(ssh_signatures, "NAMESPACE", "file")
         sealed(bag, signer)
-    found = verify(bag, trusted=[signer.public], levels=[Level.SIGNATURE])
+    found = verify(bag, trusted=Trust((TrustedKey(signer.public),)), levels=[Level.SIGNATURE])
     assert "bad_signature" in codes(found, 3)
 
 
@@ -194,11 +203,8 @@ def test_an_envelope_of_another_run_is_found(bag: Path, signer: Signer, tmp_path
         sealed(each, signer)
     name = f"{layout.ATTESTATIONS}/test-result.sigstore.json"
     shutil.copyfile(other / name, bag / name)
-    tags = [n for n in read_tree(bag).files if not n.startswith(("tagmanifest", "data/"))]
-    data = written_manifest(_digests(bag, tags))
-    (bag / layout.TAG_MANIFEST).write_bytes(data)
-    (bag / layout.signature_name(1)).write_bytes(armoured_signature(signer, data))
-    found = verify(bag, trusted=[signer.public])
+    signed_anew(bag, signer)
+    found = verify(bag, trusted=Trust((TrustedKey(signer.public),)))
     assert found.first_failed == Level.SIGNATURE
     assert codes(found, 3) == {"attestation_differs"}
 
@@ -210,7 +216,7 @@ def test_an_unsigned_archive_is_not_checked_without_a_key_and_fails_with_one(
     (bag / layout.signature_name(1)).unlink()
     sealed(bag)
     assert verify(bag).of(Level.SIGNATURE).status is Status.NOT_CHECKED
-    assert verify(bag, trusted=[signer.public]).first_failed == Level.SIGNATURE
+    assert verify(bag, trusted=Trust((TrustedKey(signer.public),))).first_failed == Level.SIGNATURE
 
 
 @settings(
@@ -227,7 +233,7 @@ def test_no_random_edit_passes_or_crashes(data: st.DataObject, good: Path, tmp_p
     end = data.draw(st.integers(start, min(len(old), start + 99)))
     new = old[:start] + data.draw(st.binary(max_size=9)) + old[end:]
     (bag / name).write_bytes(new)
-    found = verify(bag, trusted=read_trusted(HERE / "signer.pub"), levels=_CHEAP)
+    found = verify(bag, trusted=THEM, levels=_CHEAP)
     assert (found.first_failed is None) == (new == old)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from goldenseed.archive.keys import generate, read_signer, read_trusted
+from goldenseed.archive.keys import generate, read_signer
 from goldenseed.archive.ssh_signatures import armoured_signature, read_signature
+from goldenseed.archive.trust import read_trusted
 from goldenseed.core.errors import GoldenseedError
 
 
@@ -32,9 +33,11 @@ def test_a_key_is_read_from_every_form_of_it(key: Path, tmp_path: Path) -> None:
         ["ssh-keygen", "-e", "-m", "PKCS8", "-f", f"{key}.pub"], capture_output=True, check=True
     )
     (tmp_path / "key.pem").write_bytes(done.stdout)
-    (tmp_path / "signers").write_text(f'# us\nme@us namespaces="x" {public.line} comment\n')
-    assert read_trusted(tmp_path / "key.pem") == read_trusted(tmp_path / "signers") == (public,)
-    assert read_signer(key).public == public
+    (tmp_path / "signers").write_text(f'# us\nme@us namespaces="x" {public.key.line} comment\n')
+    (signer,) = read_trusted(tmp_path / "signers")
+    assert (signer.key, signer.name, signer.namespaces) == (public.key, "me@us", "x")
+    assert read_trusted(tmp_path / "key.pem") == (public,)
+    assert read_signer(key).public == public.key
 
 
 def test_a_key_that_is_commented_out_is_not_trusted(key: Path, tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ import pytest
 from scipy import stats
 
 from goldenseed.recipes.fields import Fidelity
+from goldenseed.recipes.sampler_names import names_for
 from goldenseed.recipes.samplers import (
     NO_COUNTERPART,
     SAMPLERS,
     SCHEDULES,
     canonical,
-    names_for,
     scheduler_for,
 )
 

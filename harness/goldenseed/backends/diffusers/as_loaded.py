@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def _fields(module: torch.nn.Module) -> dict[str, Callable[[], Any]]:
     return {
         "class": lambda: type(whole).__name__,
         "dtype": lambda: " ".join(sorted({plain_dtype(p.dtype) for p in whole.parameters()})),
-        "parameters": lambda: sum(parameter.numel() for parameter in whole.parameters()),
+        "parameters": lambda: sum(map(_values_in, whole.parameters())),
         "sha256": lambda: by_name(digests()),
         "weights_sha256": lambda: in_order(digests()),
         "tables_sha256": lambda: tables_sha256(whole),
@@ -86,9 +87,21 @@ def _inductor_sha256() -> str:
 def _quantisation(module: Any) -> str | None:
     config = getattr(getattr(module, "config", None), "quantization_config", None)
     if config is None:
-        return " ".join(sorted(kinds_of_quantised(module))) or None
+        blocks = {type_.name for each in module.parameters() if (type_ := _gguf_type(each))}
+        return " ".join(sorted(kinds_of_quantised(module)) + sorted(blocks)) or None
     described = config.to_dict() if hasattr(config, "to_dict") else config
     return json.dumps(described, sort_keys=True, default=str)
+
+
+def _gguf_type(parameter: Any) -> Any:
+    """Return how a GGUF file quantised a parameter, a member of ``gguf.GGMLQuantizationType``."""
+    return getattr(parameter, "quant_type", None)
+
+
+def _values_in(parameter: Any) -> int:
+    """Count the values that a parameter stands for; of GGUF's blocks its shape says nothing."""
+    shape = getattr(parameter, "quant_shape", None)
+    return math.prod(shape) if shape is not None else int(parameter.numel())
 
 
 def kinds_of_quantised(module: torch.nn.Module) -> frozenset[str]:

@@ -145,6 +145,7 @@ class PipelineCall:
         return Generation(
             image=cast("Image | None", alone),
             elements=elements if alone is None else (),
+            file=None if alone is None else elements[0].file,
             seconds=seconds,
             recording=None if recorder is None else recorder.finish(),
             layers=None if layers is None else layers.finish(),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from goldenseed.backends.protocol import Element, GenerationError, Unusable
-from goldenseed.core.elements import MOST, TENSOR_MODES
+from goldenseed.core.elements import MOST, RETURNED_LIMIT, TENSOR_MODES
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import read_regular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +36,8 @@ class Returned:
     value: Any
     """Floats (height, width, channels) in 0…1, a Pillow image, or, of a tensor, numbers."""
     is_picture: bool
+    file: bytes | None = None
+    """The file that ``value`` was decoded from, where one was returned."""
 
 
 def returned_by(output: Any) -> tuple[Returned, ...]:
@@ -41,7 +46,7 @@ def returned_by(output: Any) -> tuple[Returned, ...]:
     Pictures of a batch or video are numbered (``images[1]``, ``frames[17]``) where there are more
     than one; an output without pictures gives each of its tensors, whole.
     """
-    if isinstance(output, list | tuple) or _is_picture(output):
+    if isinstance(output, list | tuple | str | bytes | Path) or _is_picture(output):
         return tuple(_pictures("images", output))  # of a function that returns nothing around them
     name = next((each for each in _PICTURES if getattr(output, each, None) is not None), None)
     if name is not None:
@@ -61,6 +66,9 @@ def _is_picture(value: Any) -> bool:
 
 def _pictures(name: str, value: Any) -> Iterator[Returned]:
     """Part a batch into pictures; of a tensor on some device the pictures lie in memory."""
+    if isinstance(value, str | bytes | Path):
+        yield _read_file(name, value)
+        return
     if hasattr(value, "detach"):
         value = value.detach().float().cpu().numpy()
     parted = isinstance(value, list | tuple) or getattr(value, "ndim", 0) > DIMENSIONS
@@ -69,6 +77,25 @@ def _pictures(name: str, value: Any) -> Iterator[Returned]:
         return
     for place, each in enumerate(value):
         yield from _pictures(name if len(value) == 1 else f"{name}[{place}]", each)
+
+
+def _read_file(name: str, given: str | bytes | Path) -> Returned:
+    """Decode a picture's file, given as its bytes or its path; ``GenerationError`` if it is none.
+
+    Its bytes are kept as they are: what a file says of its origin is not in its pixels.
+    """
+    from goldenseed.core.pixels import decode
+
+    try:
+        label = name if isinstance(given, bytes) else str(given)
+        data = given if isinstance(given, bytes) else read_regular(Path(given), RETURNED_LIMIT)
+        return Returned(name, decode(data, name=label), is_picture=True, file=data)
+    except GoldenseedError as error:
+        raise GenerationError(
+            f"the file that was returned is no picture: {error.what}",
+            path=error.path,
+            fix="return a Pillow image, an array, or a PNG, JPEG or WebP file",
+        ) from error
 
 
 def _tensors(name: str, value: Any) -> Iterator[Returned]:
@@ -94,7 +121,7 @@ def element_of(returned: Returned, pipeline: str, dtype: str) -> Element:
     from PIL.Image import Image
 
     if returned.is_picture and isinstance(returned.value, Image):
-        return Element(returned.name, returned.value)
+        return Element(returned.name, returned.value, returned.file)
     values: Array = _array(returned.value)
     if returned.is_picture and (
         values.ndim != DIMENSIONS or values.shape[-1] not in _CHANNELS or values.dtype.kind != "f"
