@@ -209,8 +209,8 @@ def counts(work: Path) -> str:
     return (
         f"{summary(tried, work)} These are the {len(makes)} classes that make images, several "
         f"outputs or embeddings, {len(tried) - len(makes) - len(MODULAR)} of videos and "
-        f"{len(MODULAR)} modular ones; what does not run says why, and none of it runs without the "
-        f"harness.\n\n{_in_half(tried, work)}\n\n{_written(work)}\n"
+        f"{len(MODULAR)} modular ones; what does not run says why.\n\n"
+        f"{_in_half(tried, work)}\n\n{_written(work)}\n"
     )
 
 
