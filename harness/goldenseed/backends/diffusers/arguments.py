@@ -37,7 +37,7 @@ def as_python(value: JsonValue, parameter: inspect.Parameter) -> Any:
 
 
 def given_input(name: str, value: InputValue | None, pipeline: Any, device: str) -> Any:
-    """Decode the input ``name``: a Pillow image, a tensor on ``device``, or lists of these and None.
+    """Decode the input ``name``: a Pillow image, a tensor on ``device``, or lists of both and None.
 
     Numbers that are no whole ones are given in the pipeline's dtype.
 
