@@ -22,6 +22,7 @@ from commands import goldenseed
 from goldenseed.archive.create import seal
 from goldenseed.archive.findings import Level, Status
 from goldenseed.archive.keys import Signer, generate, read_signer
+from goldenseed.archive.trust import Trust, TrustedKey
 from goldenseed.archive.verify import verify
 from goldenseed.core.pixels import decode
 from goldenseed.images.measure import measure
@@ -115,7 +116,7 @@ def test_the_first_levels(
     used = time.process_time()
 
     def checked() -> tuple[Status, ...]:
-        found = verify(bag, trusted=[signer.public], levels=CHEAP)
+        found = verify(bag, trusted=Trust((TrustedKey(signer.public),)), levels=CHEAP)
         return tuple(level.status for level in found.levels)
 
     assert set(benchmark.pedantic(checked, rounds=3)) == {Status.PASSED}

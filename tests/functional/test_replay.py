@@ -8,12 +8,15 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from safetensors.torch import load_file, save_file
 
 from commands import goldenseed
-from conftest import Project
+
+if TYPE_CHECKING:
+    from conftest import Project
 
 CASE = "tiny::red-apple[seed=1]"
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"

@@ -27,7 +27,7 @@ def check_kept_files(root: Path, tree: Tree) -> Iterator[Finding]:
     Of files of the same bytes, as an accepted image and its copy in the run are, one is decoded; as
     many at once as there are cores.
     """
-    known: dict[tuple[str, str], str] = {}
+    known: dict[tuple[str, str, str], str] = {}
 
     def check(name: str) -> Finding | None:
         found = _digest_of(name)
@@ -35,7 +35,7 @@ def check_kept_files(root: Path, tree: Tree) -> Iterator[Finding]:
             return None
         stem = PurePosixPath(name).name.partition(".")[0]
         try:
-            same = _bytes_sha256(root / name), PurePosixPath(name).suffix
+            same = _bytes_sha256(root / name), *_kind_of(name)
             digest = known[same] = known[same] if same in known else found(root / name)
         except GoldenseedError as error:
             return Finding("unreadable", name, error.what)
@@ -53,11 +53,10 @@ def _bytes_sha256(path: Path) -> str:
 
 def _digest_of(name: str) -> Callable[[Path], str] | None:
     """Return what digests a file of that name; None where its name is no digest of its content."""
-    path = PurePosixPath(name)
-    stem, _, suffix = path.name.partition(".")
+    stem = PurePosixPath(name).name.partition(".")[0]
     if not name.startswith((f"{RUN}/", f"{BASELINES}/")) or not _DIGEST.fullmatch(stem):
         return None
-    folder = path.parts[2]
+    folder, suffix = _kind_of(name)
     if folder == "returned" or suffix == "file":
         return lambda file: sha256_hex(read_regular(file, RETURNED_LIMIT))
     return {
@@ -66,6 +65,12 @@ def _digest_of(name: str) -> Callable[[Path], str] | None:
         ("traces", "json.gz"): _trace,
         ("environments", "json"): lambda file: json_sha256(read_json(file, TEXT_LIMIT)),
     }.get((folder, suffix))
+
+
+def _kind_of(name: str) -> tuple[str, str]:
+    """Return the folder inside run or baselines, and all of the suffix: ``traces``, ``json.gz``."""
+    path = PurePosixPath(name)
+    return path.parts[2], path.name.partition(".")[2]
 
 
 def _trace(file: Path) -> str:

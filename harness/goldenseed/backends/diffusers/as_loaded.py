@@ -24,6 +24,7 @@ from goldenseed.backends.diffusers.digests import (
     stored,
     tables_sha256,
 )
+from goldenseed.backends.diffusers.foreign import listed
 from goldenseed.backends.diffusers.held import held_by
 from goldenseed.core.files import sha256_hex
 from goldenseed.environment.keys import EnvironmentValue, guarded
@@ -40,7 +41,9 @@ def describe_components(pipeline: Any) -> Iterator[tuple[str, EnvironmentValue]]
         if isinstance(component, torch.nn.Module):
             for field, read in _fields(component).items():
                 yield f"model.{name}.{field}", guarded(read)
-            held = held_by(name, getattr(component, "_orig_mod", component))
+            whole = getattr(component, "_orig_mod", component)
+            held = held_by(name, whole)
+            held[f"model.{name}.tips"] = guarded(partial(tipped_by_rounding, whole))
             yield from ((key, value) for key, value in held.items() if value is not None)
 
 
@@ -124,6 +127,27 @@ def memory_format_of(weight: torch.Tensor) -> str | None:
     strides = weight.is_contiguous(), weight.is_contiguous(memory_format=torch.channels_last)
     # A kernel of one pixel is both at once, and tells nothing.
     return {(True, False): "NCHW", (False, True): "NHWC"}.get(strides)
+
+
+_OVER_SPACE = ("group", "batch", "instance")
+"""Norms that sum over more than the values of one place."""
+
+
+def tipped_by_rounding(module: torch.nn.Module) -> str | None:
+    """Name the norms of so few values that they return signs: ``WanRMS_norm x 3``.
+
+    One value divided by its own size, or two whose mean was taken away, are 1 or -1 whatever their
+    size was. Where such a value is near 0 rounding tips it, so that a single number moves by any
+    amount. Real models have no such norms; models that are built small may.
+    """
+    return listed(type(part).__name__ for part in module.modules() if _returns_signs(part))
+
+
+def _returns_signs(part: torch.nn.Module) -> bool:
+    name = type(part).__name__.lower()
+    within = "norm" in name and not any(each in name for each in _OVER_SPACE)
+    sizes = {weight.numel() for weight in part.parameters()} if within else set()
+    return sizes == {2 if "layernorm" in name else 1}
 
 
 _SHOWN = 5

@@ -141,14 +141,12 @@ def check_slots(pipeline: Any, model: ModelSpec, suite: Path) -> None:
 
 def slots_of(pipeline: Any) -> tuple[str, ...]:
     """Return the components that a class of pipelines is made of, or a modular one, by name."""
-    if isinstance(pipeline, type):
-        cls: Any = pipeline
-    else:
+    if not isinstance(pipeline, type):
         return tuple(pipeline.components)
     return tuple(
         name
-        for name, each in inspect.signature(cls.__init__).parameters.items()
-        if name != "self" and each.annotation not in _PLAIN_TYPES and each.kind.value in (1, 3)
+        for name, each in inspect.signature(pipeline).parameters.items()
+        if each.annotation not in _PLAIN_TYPES and each.kind.value in (1, 3)
     )
 
 
