@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from goldenseed.bisect.atoms import Atoms
@@ -19,6 +20,9 @@ from goldenseed.bisect.suspects import suspicion
 from goldenseed.bisect.trials import Trials, Tried
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.comparison import StoredRun
+
+_IN_VAIN = 3
+"""After how many mixtures in turn that do not run it goes along the dates of releases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class Bisecting:
             tuple(case for case in unmoved if case not in flaky),
             flaky,
             tuple(trials.all_tried),
-            notes=tuple(_notes(trials, good, bad)),
+            notes=tuple(dict.fromkeys(_notes(trials, good, bad))),
         )
 
     def ends(self) -> tuple[Tried, Tried]:
@@ -170,11 +174,17 @@ class Bisecting:
         trials, case = self.trials, cases[0]
         parting = trials.ends[case].parting
         weights = {name: suspicion(name, parting) for name in everything}
-        found = find(Atoms(forced, weights), lambda changes: self._outcome(changes, case))
+        atoms = Atoms(forced, weights)
+        attempt = partial(self._outcome, case)
+        found = find(atoms, attempt, patience=_IN_VAIN if self.dates else None)
         answer = Answer(cases, parting, found, trials.good, trials.bad)
         try:
             if found.stuck and self.dates:
-                return self._between_dates(answer)
+                nearer = self._between_dates(answer)
+                if nearer is not None:
+                    return nearer
+                found = find(atoms, attempt)
+                answer = replace(answer, found=found)
             if self.releases and found.culprits:
                 came = tuple(first_bad_release(trials, self.resolver, case, found))
                 return replace(answer, releases=came)
@@ -182,24 +192,24 @@ class Bisecting:
             return replace(answer, found=replace(found, reason=str(over)))
         return answer
 
-    def _between_dates(self, answer: Answer) -> Answer:
+    def _between_dates(self, answer: Answer) -> Answer | None:
         """Search again between two neighbouring days, where mixtures of the two sides do not run.
 
-        Returns the answer as it was where that comes to nothing.
+        None where that comes to nothing.
         """
         trials, case = self.trials, answer.cases[0]
         good, bad = neighbours(trials, self.resolver, case)
         if (good, bad) == (trials.good, trials.bad):
-            return answer
+            return None
         nearer = trials.narrowed(good, bad, (case,))
         narrow = Bisecting(nearer, self.resolver, self.releases, patient=False, dates=False)
         again = narrow.report().answers
         trials.all_tried += nearer.all_tried
         if not again:
-            return answer
+            return None
         return replace(again[0], cases=answer.cases, parting=answer.parting)
 
-    def _outcome(self, changes: Changes, case: str) -> Outcome:
+    def _outcome(self, case: str, changes: Changes) -> Outcome:
         return self.trials.attempt(changes).outcome(case)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from goldenseed.bisect.packages import Package, Packages
 from goldenseed.bisect.resolver import Resolver, Unresolvable
@@ -35,23 +36,25 @@ def first_bad_release(
             old, new = good.each.get(name), bad.each.get(name)
             if old and new and not (old.url or new.url):
                 base = good.mixed(bad, changed - {name})
-                yield _narrowed(trials, resolver, case, base, (old, new))
+                between = releases_between(resolver, name, old.version, new.version)
+                if between:
+                    attempt = partial(_outcome, trials, resolver, case, base)
+                    yield _narrowed((old, new), between, attempt)
 
 
 def _narrowed(
-    trials: Trials, resolver: Resolver, case: str, base: Packages, ends: tuple[Package, Package]
+    ends: tuple[Package, Package], between: Sequence[str], attempt: Callable[[str], Outcome]
 ) -> Released:
     """Halve the releases between the ``ends``; the other packages stay where they can."""
     old, new = ends
     name = old.name
-    between = releases_between(resolver, name, old.version, new.version)
     low, high, mute = -1, len(between), set[int]()
     while True:
         waiting = [k for k in range(low + 1, high) if k not in mute]
         if not waiting:
             break
         chosen = waiting[len(waiting) // 2]
-        outcome = _outcome(trials, resolver, case, base, f"{name}=={between[chosen]}")
+        outcome = attempt(f"{name}=={between[chosen]}")
         if outcome is Outcome.AFTER:
             high = chosen
         elif outcome.tells:

@@ -21,7 +21,7 @@ from goldenseed.bisect.packages import Package, Packages, normalised
 from goldenseed.core.errors import GoldenseedError
 
 _MESSAGE_LINES = 12
-_NO_NETWORK = ("error sending request", "dns error", "network", "Could not connect", "offline")
+_NO_NETWORK = ("error sending request", "dns error", "network was disabled", "client error")
 
 
 class Unresolvable(GoldenseedError):  # noqa: N818 - an answer of the search, not a fault
@@ -193,10 +193,13 @@ def _refusal(message: str, place: Path) -> GoldenseedError:
     """Tell a set that does not fit from an index that cannot be reached."""
     lines = [line.strip() for line in message.replace(str(place), "").splitlines() if line.strip()]
     said = re.sub(r"^error: ", "", " ".join(lines[:_MESSAGE_LINES])) or "uv said nothing"
-    if any(word in message for word in _NO_NETWORK) and "No solution" not in message:
+    said = re.sub(r"hint: Wheels are required for .*", "", said)
+    if any(word in message for word in _NO_NETWORK):
         return GoldenseedError(
             f"packages are missing, and no index answers: {said}",
             fix="run this once where the index can be reached, or name wheels with --find-links "
             "in the requirements file: what uv has loaded is kept",
         )
-    return Unresolvable(said)
+    wheels = "pin a release that has a wheel for this Python, or let it be built with --builds"
+    fix = wheels if "no usable wheels" in message else "pin releases that fit each other"
+    return Unresolvable(said, fix=fix)

@@ -79,10 +79,11 @@ class Found:
         return len(self.culprits) > 1 and all(o is Outcome.BEFORE for _, o in self.singly)
 
 
-def find(atoms: Atoms, attempt: Try) -> Found:
+def find(atoms: Atoms, attempt: Try, *, patience: int | None = None) -> Found:
     """Find a smallest set of changes that makes the image the bad one.
 
-    With none of them it is the good one, with all of them the bad one.
+    With none of them it is the good one, with all of them the bad one. After ``patience`` sets in
+    turn that cannot tell, the search is stuck; None goes on while there are any.
     """
     line = list(atoms.order)
     culprits: list[frozenset[str]] = []
@@ -91,7 +92,7 @@ def find(atoms: Atoms, attempt: Try) -> Found:
             base = atoms.closed(_joined(culprits))
             if culprits and attempt(base) is Outcome.AFTER:
                 break
-            low, high, over = _shortest(atoms, line, base, attempt)
+            low, high, over = _shortest(atoms, line, base, attempt, patience)
             if high - low != 1:
                 why = over or (_MUTE if high else _NOTHING_LEFT)
                 rest = tuple(line[low:high])
@@ -108,16 +109,20 @@ def _joined(groups: Iterable[frozenset[str]]) -> frozenset[str]:
 
 
 def _shortest(
-    atoms: Atoms, line: Sequence[frozenset[str]], base: Changes, attempt: Try
+    atoms: Atoms,
+    line: Sequence[frozenset[str]],
+    base: Changes,
+    attempt: Try,
+    patience: int | None,
 ) -> tuple[int, int, str | None]:
     """Return how long a prefix does not make it bad, and the shortest known that does.
 
     They are neighbours unless what lies between could not be tried; third is why no more may be.
     """
-    low, high, mute = 0, len(line), set[int]()
+    low, high, mute, in_vain = 0, len(line), set[int](), 0
     while True:
         between = [k for k in range(low + 1, high) if k not in mute]
-        if not between:
+        if not between or in_vain == patience:
             return low, high, None
         weights = [atoms.weight(group) for group in line[low:high]]
         half = sum(weights) / 2
@@ -133,6 +138,7 @@ def _shortest(
             low = chosen
         else:
             mute.add(chosen)
+        in_vain = 0 if outcome.tells else in_vain + 1
 
 
 def _confirmed(atoms: Atoms, culprits: Sequence[frozenset[str]], attempt: Try) -> Found:

@@ -112,6 +112,8 @@ def _side(
         if path.name.endswith(".lock.json"):
             keys = read_lock(path, asked.suite.name).keys
             return side_of_environment(name, keys, resolver)
+        if path.suffix in {".txt", ".in"}:
+            raise GoldenseedError("there is no such file", fix="name a requirements file")  # noqa: TRY301
         return side_of_run(find_run(name), resolver)
     except GoldenseedError as error:
         word = "good" if is_good else "bad"

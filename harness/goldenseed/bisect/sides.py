@@ -39,8 +39,12 @@ class Side:
 
 
 def side_of_file(path: Path, resolver: Resolver) -> Side:
-    """Resolve a requirements file."""
-    return Side(str(path), resolver.resolve([f"-r {path.absolute()}"]))
+    """Resolve a requirements file, by what it says of indexes itself and not the other side's.
+
+    A pin ``==0.42.1`` is satisfied by ``0.42.1+patched`` too, wherever a folder has that.
+    """
+    own = replace(resolver, uv=replace(resolver.uv, options=()), known={})
+    return Side(str(path), own.resolve([f"-r {path.absolute()}"]))
 
 
 def index_options(path: Path) -> tuple[str, ...]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from goldenseed.bisect.outcomes import Parting
 from goldenseed.diagnosis.effects import effect_of
-from goldenseed.diagnosis.places import placed
+from goldenseed.diagnosis.places import placed, rounding_of
+from goldenseed.diagnosis.suspicion import Size
 from goldenseed.environment.machine import OPTIONAL_PACKAGES, PACKAGES
 
 VARIABLE = "env."
 """How the names of changes begin that are environment variables."""
 _COMPUTES = frozenset({*PACKAGES, *OPTIONAL_PACKAGES})
 _ELSEWHERE = 0.05
-"""What a package counts that computes nothing at that stage: the record may have gaps."""
+"""What a change counts that does nothing at that stage, or rounds otherwise where more is seen."""
 _BYSTANDER = 0.2
 """What a package counts that takes no part in images, as far as is known."""
 
@@ -33,6 +34,7 @@ def suspicion(change: str, parting: Parting) -> float:
     place = placed(parting.stage, parting.index) if parting.stage else None
     if place is None:
         return effect.weight
-    if place not in effect.places:
+    too_far = effect.size is Size.ROUNDING and (parting.distance or 1.0) > 10 * rounding_of(())
+    if place not in effect.places or too_far:
         return _ELSEWHERE * effect.weight
     return effect.weight * (1 + 1 / len(effect.places))

@@ -102,6 +102,7 @@ class Comparer:
                 "trace": (),
                 "trace_file": None,
                 "layers_file": None,
+                "returned": (),
                 "passed": judgement.verdict in HELD,
                 "error": None,
             }
@@ -218,6 +219,7 @@ def comparison_record(
             "complete": a.complete and b.complete,
             "options": {"compared": f"{b.run_id} with {a.run_id}", "require": "match"},
             "cases": (*(pair.judged for pair in found.pairs), *unpaired),
+            "relations": (),
             "verb": verb,
         }
     )
