@@ -28,9 +28,7 @@ PICTURED = 10
 LONGEST_BYTES = 60_000
 """GitHub takes 65,536 characters in a comment, and what surrounds this text counts as well."""
 
-_LONGEST_TEXT = 160
-_LONGEST_NOTE = 400
-_LONGEST_COMMAND = 1000
+_LONGEST_TEXT, _LONGEST_NOTE, _LONGEST_COMMAND = 160, 400, 1000
 _NOTES = 8
 _PACKAGE = "package."
 _PACKAGES = 12

@@ -55,15 +55,8 @@ _SENTENCES = {
 
 _SAID_BY_THE_DETAIL = frozenset(
     {
-        "no_baseline",
-        "tolerance",
-        "calibration",
-        "recorded_change",
-        "no_recorded_reason",
-        "unknown_environment",
-        "rounding_alone",
-        "tipped_by_rounding",
-        "elements",
+        *("no_baseline", "tolerance", "calibration", "elements", "recorded_change"),
+        *("no_recorded_reason", "unknown_environment", "rounding_alone", "tipped_by_rounding"),
     }
 )
 

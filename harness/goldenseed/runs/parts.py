@@ -215,26 +215,6 @@ class Extent(Document):
 
 
 @dataclass(frozen=True, slots=True)
-class GateInForce:
-    """A gate or a content limit of a case, in its parts."""
-
-    name: str
-    """As suites write it: ``min_ssim``."""
-    metric: str
-    direction: Literal["min", "max"]
-    """On which side of a value the limit lies."""
-    limit: float
-    source: str | None = None
-    """Where the limit is from: ``suite``, ``case``, …; None where that is not on record."""
-
-    @classmethod
-    def named(cls, name: str, limit: float, source: str | None = None) -> GateInForce:
-        """Take a gate's name apart; of an altered record any name is taken."""
-        direction, _, metric = name.partition("_")
-        return cls(name, metric or name, "min" if direction == "min" else "max", limit, source)
-
-
-@dataclass(frozen=True, slots=True)
 class Block:
     """Sentences, and a table with its details below them."""
 

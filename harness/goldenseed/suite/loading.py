@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
 from itertools import islice
@@ -15,6 +13,7 @@ from typing import Any
 from pydantic import JsonValue, ValidationError
 
 from goldenseed.core.files import read_regular, sha256_hex
+from goldenseed.core.garbage import no_garbage_collection
 from goldenseed.suite.before import before_specs
 from goldenseed.suite.cases import (
     Choice,
@@ -69,7 +68,7 @@ def load_suite(path: Path) -> Suite:
             problems at once.
 
     """
-    with _no_garbage_collection():
+    with no_garbage_collection():
         return _load(path)
 
 
@@ -287,16 +286,3 @@ def _seeds(case: CaseSection) -> range | tuple[int, ...]:
     if isinstance(seeds, SeedRange):
         return range(seeds.start, seeds.start + seeds.count)
     return seeds
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Pause the collector, which would walk the growing tree in vain for a third of the time."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
