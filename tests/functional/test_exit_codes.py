@@ -65,6 +65,8 @@ REFUSED = [
     "archive create nothing",
     "archive keygen --output no.png",
     "archive verify nothing",
+    "archive replay nothing",
+    "archive chain nothing",
     "archive verify black.png",
     "calibrate nothing.suite.yaml",
     "compare black.png no.png",

@@ -30,6 +30,8 @@ from goldenseed.reporting.view import run_view
 from goldenseed.reporting.words import count_of, name_of
 from goldenseed.runs.comparison import (
     HELD,
+    OF_B,
+    JudgedPair,
     RunComparison,
     StoredRun,
     compare_runs,
@@ -260,8 +262,7 @@ def _moved(comparison: RunComparison) -> Iterator[Finding]:
     """Name each image that is not the archived one, and where and why they part."""
     started = comparison.b.record.started
     record = comparison_record(comparison, started=started, finished=started)
-    judged = (pair.judged.model_copy(update={"passed": True}) for pair in comparison.pairs)
-    record = record.model_copy(update={"cases": tuple(judged)})
+    record = record.model_copy(update={"cases": tuple(map(_said_of_now, comparison.pairs))})
     failures = {(b.suite, b.id): b.error for b in comparison.b.record.cases if b.error}
     for view in run_view(record).sections:
         for case in view.cases:
@@ -272,6 +273,15 @@ def _moved(comparison: RunComparison) -> Iterator[Finding]:
             if case.why and case.why.divergence:
                 what += f"; first divergence: {case.why.divergence}"
             yield Finding(_code(case.record.verdict), case.name, what)
+
+
+def _said_of_now(pair: JudgedPair) -> CaseRecord:
+    """Return the record without what makes sense of two runs alone: gates are the suite's here."""
+    reasons = (
+        each.model_copy(update={"source": "suite"}) if each.source == OF_B else each
+        for each in pair.judged.reasons
+    )
+    return pair.judged.model_copy(update={"passed": True, "reasons": tuple(reasons)})
 
 
 def _code(verdict: Verdict) -> str:
