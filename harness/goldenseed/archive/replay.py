@@ -20,6 +20,7 @@ from goldenseed.archive.project import put_up, read_project
 from goldenseed.archive.tree import read_tree
 from goldenseed.core.changes import changed
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import inside
 from goldenseed.core.listing import first_of
 from goldenseed.core.names import SUITE_SUFFIX
 from goldenseed.environment.declaration import Kind, Scope
@@ -166,7 +167,9 @@ class _Replaying:
         ini, arguments = self.scratch / "pytest.ini", self.scratch / "arguments"
         reports = self.scratch / "reports"
         ini.write_text("[pytest]\n", encoding="utf-8")
-        arguments.write_text("".join(f"{each.path}::{each.id}\n" for each in wanted), "utf-8")
+        # Whole paths: a suite may be called as an option of pytest's is.
+        names = (f"{inside(self._project, each.path)}::{each.id}\n" for each in wanted)
+        arguments.write_text("".join(names), "utf-8")
         options = {
             "rootdir": self._project,
             "golden-baselines": (self.root / layout.BASELINES).absolute(),
