@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: golden archive gpu test fuzz test-oldest test-wheel coverage lint docs bench sdist clean
+.PHONY: golden archive gpu test test-quantised fuzz test-oldest test-wheel coverage lint docs bench sdist clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -30,6 +30,13 @@ WORKERS := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: lint  ## lint, types, layers, tests
 	$(BIN)/pytest tests $(WORKERS)
+
+# Not in the tests' environment: diffusers imports whatever of them is there, which takes torchao half a second
+# and several lines on stderr in every process.
+QUANTISERS := build/quantisers
+test-quantised: $(VENV)/installed  ## the tests of quantised weights, with the packages that quantise on a CPU
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps --target $(QUANTISERS) ninja optimum-quanto torchao
+	PYTHONPATH=$(QUANTISERS) $(BIN)/pytest tests/functional/test_quantised.py tests/functional/test_gguf_components.py
 
 FUZZ_SECONDS ?= 3600
 fuzz: $(VENV)/installed  ## give every reader damaged files for an hour, or FUZZ_SECONDS; what fails is made small

@@ -69,7 +69,7 @@ def tiny_image_encoder(folder: Path, *, seed: int = 0) -> Path:
 
 
 def tiny_ip_adapter(path: Path, model: Path, *, seed: int = 0, scale: float = 0.3) -> Path:
-    """Save a random IP-Adapter for the UNet of the Stable Diffusion folder ``model``."""
+    """Save a random IP-Adapter for the UNet of the folder ``model``, Stable Diffusion or SDXL."""
     import torch
     from diffusers import UNet2DConditionModel
     from safetensors.torch import save_file
@@ -80,19 +80,19 @@ def tiny_ip_adapter(path: Path, model: Path, *, seed: int = 0, scale: float = 0.
         return torch.randn(shape, generator=generator) * scale
 
     unet = UNet2DConditionModel.from_pretrained(model / "unet")
-    tokens = 4
+    tokens, given = 4, unet.config.cross_attention_dim
     tensors = {
-        "image_proj.proj.weight": random(tokens * WIDTH, WIDTH),
-        "image_proj.proj.bias": random(tokens * WIDTH),
-        "image_proj.norm.weight": torch.ones(WIDTH),
-        "image_proj.norm.bias": torch.zeros(WIDTH),
+        "image_proj.proj.weight": random(tokens * given, WIDTH),
+        "image_proj.proj.bias": random(tokens * given),
+        "image_proj.norm.weight": torch.ones(given),
+        "image_proj.norm.bias": torch.zeros(given),
     }
     cross = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
     for number, name in enumerate(cross):
         width = unet.get_submodule(name.removesuffix(".processor")).to_k.weight.shape[0]
         key = f"ip_adapter.{2 * number + 1}.to_"
-        tensors[f"{key}k_ip.weight"] = random(width, WIDTH)
-        tensors[f"{key}v_ip.weight"] = random(width, WIDTH)
+        tensors[f"{key}k_ip.weight"] = random(width, given)
+        tensors[f"{key}v_ip.weight"] = random(width, given)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path)
     return path
@@ -106,4 +106,30 @@ def tiny_embedding(path: Path, *, seed: int = 0, vectors: int = 2, width: int = 
     generator = torch.Generator().manual_seed(seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({"emb_params": torch.randn((vectors, width), generator=generator)}, path)
+    return path
+
+
+def tiny_gguf(path: Path, part: Path, *, kind: str = "Q8_0", without: str = "") -> Path:
+    """Save the weights of the folder ``part`` as a GGUF file, linear layers quantised as ``kind``.
+
+    Those whose names begin with ``without`` are left out, if it is given.
+    """
+    import gguf
+    from safetensors.numpy import load_file
+
+    quantised = gguf.GGMLQuantizationType[kind]
+    block, _ = gguf.GGML_QUANT_SIZES[quantised]
+    writer = gguf.GGUFWriter(path, "tiny")
+    for name, values in sorted(load_file(next(part.glob("*.safetensors"))).items()):
+        if without and name.startswith(without):
+            continue
+        if values.ndim == 2 and values.shape[-1] % block == 0:
+            rows = gguf.quants.quantize(values, quantised)
+            writer.add_tensor(name, rows, raw_dtype=quantised)
+        else:
+            writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
     return path

@@ -14,11 +14,18 @@ from PIL import Image
 from tiny_parts import (
     tiny_controlnet,
     tiny_embedding,
+    tiny_gguf,
     tiny_image_encoder,
     tiny_ip_adapter,
     tiny_t2i_adapter,
 )
-from tiny_pipelines import as_modular, tiny_lora, tiny_stable_diffusion, tiny_stable_diffusion_xl
+from tiny_pipelines import (
+    as_modular,
+    tiny_flux,
+    tiny_lora,
+    tiny_stable_diffusion,
+    tiny_stable_diffusion_xl,
+)
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -224,6 +231,9 @@ def test_every_suite_of_the_page_runs(built: Project, number: int):
     (built.path / "parts.suite.yaml").write_text(SHOWN[number])
     if "portraits-xl" in SHOWN[number]:
         modular(built.path)
+    if ".gguf" in SHOWN[number]:
+        part = tiny_flux(built.path / "flux") / "transformer"
+        tiny_gguf(built.path / "flux-Q4_0.gguf", part, kind="Q4_0")
     built.accept_all()
     built.run().assert_outcomes(passed=1)
     assert built.record()["cases"][0]["verdict"] == "identical"

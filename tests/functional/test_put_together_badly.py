@@ -84,6 +84,7 @@ def test_a_fault_in_the_file_stops_at_collection(
          "nothing tells of which class", "class: …"),
         ("  dtype: {default: float32, vea: float32}\n", 4, "no component 'vea'", "vae"),
         ("  offload: sequential\n", 4, "needs an accelerator", "remove it"),
+        ("  device_map: blanced\n", 4, "no `device_map` 'blanced'", "balanced"),
         ("  compile: {components: [unett]}\n", 4, "no component 'unett' to compile", "unet"),
         ("  compile: {backend: inductr}\n", 4, "no compiler 'inductr'", "inductor"),
         ("  adapters: [{source: l.safetensors, scale: {text_encoder: 0.5}}]\n", 8,

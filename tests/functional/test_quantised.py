@@ -21,12 +21,20 @@ cases:
   - {id: a, prompt: a cat, seeds: [1]}
 """
 INT8 = "  quantization: {backend: torchao, quant_type: Int8WeightOnlyConfig}\n"
-TORCHAO = importlib.util.find_spec("torchao") is not None
-if TORCHAO:  # before any session of these tests, which would forget its modules
-    importlib.import_module("torchao.quantization")
-needs_torchao = pytest.mark.skipif(
-    not TORCHAO, reason="torchao quantises, and is no dependency of the tests"
-)
+BACKENDS = {
+    "torchao": "torchao.quantization",
+    "bitsandbytes": "bitsandbytes",
+    "quanto": "optimum.quanto",
+}
+HERE = {name for name, each in BACKENDS.items() if importlib.util.find_spec(each.partition(".")[0])}
+for backend in HERE:  # before any session of these tests, which would forget its modules
+    importlib.import_module(BACKENDS[backend])
+
+
+def needs(backend: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(backend not in HERE, reason=f"{backend} is not installed")
+
+
 PACKAGES = {"torchao": "torchao", "bitsandbytes": "bitsandbytes", "optimum": "optimum-quanto"}
 ABSENT = [each for each in PACKAGES if importlib.util.find_spec(each) is None]
 ABSENT = ABSENT or [pytest.param("", marks=pytest.mark.skip(reason="all backends are installed"))]
@@ -60,7 +68,6 @@ def test_a_missing_package_is_named_before_anything_is_loaded(project: Project, 
     ("model", "line", "what"),
     [
         ("  quantization: {backend: torchoa}\n", 4, "fix: write torchao"),
-        ("  quantization: {backend: gguf}\n", 4, "write one of torchao, bitsandbytes"),
         ("  quantization: {quant_type: A}\n", 4, "backend"),
         ("  quantization: true\n", 4, "true"),
         ("  dtype: float64\n" + INT8, 5, "has no place beside `dtype: float64`"),
@@ -85,17 +92,43 @@ def test_a_factory_quantises_itself(project: Project):
     assert "made.suite.yaml:4: `model.quantization` has no effect beside `factory`" in text
 
 
-@needs_torchao
-@pytest.mark.parametrize("part", ["", "components: [text_encoder], "])
+@pytest.mark.parametrize(
+    ("options", "locked"),
+    [
+        pytest.param(
+            "backend: torchao, quant_type: Int8WeightOnlyConfig",
+            ("package.torchao", "Int8WeightOnlyConfig"),
+            marks=needs("torchao"),
+        ),
+        pytest.param(
+            "backend: torchao, quant_type: Int8WeightOnlyConfig, components: [text_encoder]",
+            ("package.torchao", "Int8WeightOnlyConfig"),
+            marks=needs("torchao"),
+        ),
+        pytest.param(
+            "backend: quanto, weights_dtype: int8",
+            ("package.optimum-quanto", "int8"),
+            marks=needs("quanto"),
+        ),
+        pytest.param(
+            "backend: quanto, weights: int8, components: [text_encoder]",
+            ("package.optimum-quanto", "int8"),
+            marks=needs("quanto"),
+        ),
+        pytest.param(
+            "backend: bitsandbytes, load_in_8bit: true, components: [text_encoder]",
+            ("package.bitsandbytes", "load_in_8bit"),
+            marks=needs("bitsandbytes"),
+        ),
+    ],
+)
 def test_a_quantised_model_repeats_itself_and_the_quantisation_is_named_first(
-    project: Project, part: str
+    project: Project, options: str, locked: tuple[str, ...]
 ):
-    lock = "lock: q.lock.json\n"
-    write(project, INT8.replace("backend", f"{part}backend") + lock)
+    write(project, f"  quantization: {{{options}}}\nlock: q.lock.json\n")
     project.command("lock", "quantised.suite.yaml")
     keys = json.loads((project.path / "q.lock.json").read_text())
-    assert "package.torchao" in str(keys)
-    assert "Int8WeightOnlyConfig" in str(keys)
+    assert all(each in str(keys) for each in locked)
     project.accept_all()
     project.run().assert_outcomes(passed=1)
     assert project.record()["cases"][0]["verdict"] == "identical"
@@ -109,7 +142,7 @@ def test_a_quantised_model_repeats_itself_and_the_quantisation_is_named_first(
     assert "could not be read" not in str(found)
 
 
-@needs_torchao
+@needs("torchao")
 def test_the_transformer_of_flux_is_quantised_in_part(project: Project):
     tiny_flux(project.path / "flux")
     kept = INT8.replace("}", ", modules_to_not_convert: [proj_out]}")
@@ -119,7 +152,7 @@ def test_the_transformer_of_flux_is_quantised_in_part(project: Project):
     assert project.record()["cases"][0]["verdict"] == "identical"
 
 
-@needs_torchao
+@needs("torchao")
 @pytest.mark.parametrize(
     ("options", "what", "fix"),
     [
@@ -144,3 +177,10 @@ def test_what_torchao_does_not_take_is_said_with_its_line(
     found = found.partition("quantised.suite.yaml:4: ")[2]
     assert what in found
     assert fix in found.partition(" fix: ")[2]
+
+
+@needs("bitsandbytes")
+def test_a_part_that_bitsandbytes_quantises_on_an_accelerator_only_is_named(project: Project):
+    found = said(project, "  quantization: {backend: bitsandbytes, load_in_8bit: true}\n")
+    assert "quantised.suite.yaml:4: diffusers quantises 'unet' by bitsandbytes on an acc" in found
+    assert "or name parts of transformers" in found

@@ -247,7 +247,9 @@ def test_what_the_details_show_is_what_the_record_has(page: Chrome) -> None:
         "More than rounding can do: 5 of 5 measurements are beyond it",
         "Likely cause: denoiser weights: unet (0.85)", "First divergence: denoising step 1 of 4",
         "2026-11-28 11:14 UTC", "pytest 'moved.suite.yaml::red-apple[seed=1024]'",
-        "--golden-trace=deep", "num_inference_steps", "diffusers0.41.00.42.1yes",
+        "--golden-trace=deep",
+        "goldenseed bisect moved.suite.yaml --case 'red-apple[seed=1024]'",
+        "num_inference_steps", "diffusers0.41.00.42.1yes",
     ):  # fmt: skip
         assert words in text
     limits = page.execute_script("return document.querySelectorAll('.curve .limit').length")
@@ -374,6 +376,18 @@ def test_what_is_printed_is_what_is_shown_with_its_recipe(page: Chrome) -> None:
     assert "num_inference_steps" in text
     assert "red-apple" not in text
     page.execute_script("dispatchEvent(new Event('afterprint'))")
+
+
+def test_the_pages_own_button_prints_the_environment_too_and_folds_it_again(page: Chrome) -> None:
+    page.execute_script("window.print = () => { dispatchEvent(new Event('beforeprint')) }")
+    click(page, "#print")
+    settled(page, "document.getElementById('environment').open")
+    assert "loose[seed=3]" in page.execute_script(
+        "return document.getElementById('sheet').textContent"
+    )
+    page.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert not page.execute_script("return document.getElementById('environment').open")
+    assert page.execute_script("return document.getElementById('sheet').childElementCount") == 0
 
 
 @pytest.fixture

@@ -42,7 +42,9 @@ def _in_children(
         _, status = os.waitpid(child, 0)
         file = work / f"{name}.{kind}.json"
         if status and not file.is_file():
-            file.write_text(json.dumps({"error": f"the process ended with status {status}"}))
+            late = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
+            why = f"not finished in {LIMIT} s" if late else f"its process ended: {status}"
+            file.write_text(json.dumps({"error": why}))
         found = json.loads(file.read_text(encoding="utf-8"))
         line = found.get("error") or found.get("verdict") or found["again"]
         print(f"{name} {kind} {time.monotonic() - began:.1f} s {line[:300]}", flush=True)
@@ -75,35 +77,23 @@ def _child(work: Path, name: str, kind: str, trying: Callable[[str], dict[str, A
     file.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
-def _sweep(names: list[str], work: Path) -> None:
+def _trying(kind: str, work: Path) -> Callable[[str], dict[str, Any]]:
+    """Return what tries a class by its name, in one of the ways that a sweep has."""
+    from tests.zoo import trying
     from tests.zoo.modular import ALL as ENTRIES
-    from tests.zoo.trying import try_class
 
-    _in_children(names, work, "plain", lambda name: try_class(name, ENTRIES[name], work / name))
+    def elsewhere(name: str) -> dict[str, Any]:
+        return trying.told(trying.run(work / name / f"{name}.suite.yaml", "other"))
 
-
-def _sweep_alone(names: list[str], work: Path) -> None:
-    from tests.zoo.modular import ALL as ENTRIES
-    from tests.zoo.trying import alone
-
-    _in_children(names, work, "alone", lambda name: alone(name, ENTRIES[name], work / name))
-
-
-def _sweep_written(names: list[str], work: Path) -> None:
-    from tests.zoo.modular import ALL as ENTRIES
-    from tests.zoo.trying import try_written
-
-    trying = lambda name: try_written(name, ENTRIES[name], work / name)  # noqa: E731
-    _in_children(names, work, "init", trying)
-
-
-def _sweep_elsewhere(names: list[str], work: Path) -> None:
-    from tests.zoo.trying import run, told
-
-    ran = [name for name in names if (work / name / "baselines").is_dir()]
-    _in_children(
-        ran, work, "other", lambda name: told(run(work / name / f"{name}.suite.yaml", "other"))
-    )
+    ways = {
+        "plain": trying.try_class,
+        "half": trying.try_half,
+        "init": trying.try_written,
+        "alone": trying.alone,
+    }
+    if kind == "other":
+        return elsewhere
+    return lambda name: ways[kind](name, ENTRIES[name], work / name)
 
 
 def main() -> None:
@@ -113,6 +103,7 @@ def main() -> None:
     parser.add_argument("--elsewhere", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--alone", action="store_true", help="run without the harness, once")
     parser.add_argument("--init", action="store_true", help="run what `goldenseed init` writes")
+    parser.add_argument("--half", action="store_true", help="run in bfloat16, weights changed too")
     parser.add_argument("--page", action="store_true", help="write the tables of the page")
     parser.add_argument("--missing", action="store_true", help="only what has no result yet")
     parser.add_argument("--seen", action="store_true", help="without every third class")
@@ -124,27 +115,21 @@ def main() -> None:
     names = [name for name in asked.only or sorted(ENTRIES) if name not in apart]
     work = asked.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
-    chosen = {"alone": asked.alone, "other": asked.elsewhere, "init": asked.init}
-    kind = next((each for each, on in chosen.items() if on), "plain")
-    if asked.missing:
-        names = [name for name in names if not (work / f"{name}.{kind}.json").is_file()]
-    if asked.elsewhere:
-        _sweep_elsewhere(names, work)
-        return
     if asked.page:
         from tests.zoo.page import write
 
         write(work)
         return
-    if asked.init:
-        _sweep_written(names, work)
-        return
-    if asked.alone:
-        _sweep_alone(names, work)
-        return
-    _sweep(names, work)
-    command = [sys.executable, "-m", "tests.zoo", str(work), "--elsewhere", "--only", *names]
-    subprocess.run(command, check=True, cwd=ROOT, env=os.environ | OTHER)
+    ways = {"alone": asked.alone, "other": asked.elsewhere, "init": asked.init, "half": asked.half}
+    kind = next((each for each, on in ways.items() if on), "plain")
+    if asked.missing:
+        names = [name for name in names if not (work / f"{name}.{kind}.json").is_file()]
+    if kind == "other":
+        names = [name for name in names if (work / name / "baselines").is_dir()]
+    _in_children(names, work, kind, _trying(kind, work))
+    if kind == "plain":
+        command = [sys.executable, "-m", "tests.zoo", str(work), "--elsewhere", "--only", *names]
+        subprocess.run(command, check=True, cwd=ROOT, env=os.environ | OTHER)
 
 
 if __name__ == "__main__":

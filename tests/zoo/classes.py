@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.zoo import flux, kandinsky, older, own_transformers, stable_diffusion, video
+from tests.zoo import (
+    checked,
+    flux,
+    kandinsky,
+    kolors,
+    older,
+    own_transformers,
+    stable_diffusion,
+    twice,
+    video,
+)
 from tests.zoo.entry import Entry
 
 ENTRIES: dict[str, Entry] = {
@@ -11,5 +21,8 @@ ENTRIES: dict[str, Entry] = {
     **kandinsky.ENTRIES,
     **own_transformers.ENTRIES,
     **older.ENTRIES,
+    **checked.ENTRIES,
+    **kolors.ENTRIES,
+    **twice.ENTRIES,
     **video.ENTRIES,
 }

@@ -45,6 +45,8 @@ class Entry:
     """Height and width of the pictures that are given, in pixels; ``SMALL`` has a quarter."""
     dtype: str = "float32"
     """Of the weights; some classes compute in one alone."""
+    before: tuple[Mapping[str, Any], ...] = ()
+    """The calls of other methods before it, as a suite has them."""
 
     def save(self, cls: str, folder: Path) -> None:
         """Build the pipeline ``cls`` with fixed random weights and write it into ``folder``."""
@@ -62,6 +64,8 @@ class Entry:
             case["prompt"] = self.prompt
         if self.inputs:
             case["inputs"] = dict(self.inputs)
+        if self.before:
+            case["before"] = list(self.before)
         return {
             "suite": cls,
             "model": {"source": "model", "dtype": self.dtype},
@@ -117,6 +121,6 @@ class ModularEntry(Entry):
 
         whole = folder.with_name("whole")
         super().save(self.of, whole)
-        made = diffusers.ModularPipeline.from_pretrained(str(whole))
+        made = getattr(diffusers, cls)(pretrained_model_name_or_path=str(whole))
         made.load_components()
         made.save_pretrained(str(folder.resolve()), overwrite_modular_index=True)

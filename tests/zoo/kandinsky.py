@@ -245,7 +245,7 @@ _PART = size(64) | {"num_inference_steps": 4, "strength": 0.6}
 _TWO = size(64, prior_num_inference_steps=2)
 _IF = {"clean_caption": False}
 _IF_PART = steps(4, strength=0.6, **_IF)
-_larger = partial(_deepfloyd, larger=True)
+larger = partial(_deepfloyd, larger=True)
 _LARGE = {"original_image": PICTURE, "image": SMALL}
 
 ENTRIES = {
@@ -301,7 +301,6 @@ ENTRIES = {
     "IFPipeline": Entry(_deepfloyd, size(**_IF)),
     "IFImg2ImgPipeline": Entry(_deepfloyd, _IF_PART, _TO, side=32),
     "IFInpaintingPipeline": Entry(_deepfloyd, _IF_PART, _IN, side=32),
-    "IFSuperResolutionPipeline": Entry(_larger, size(32, **_IF), {"image": SMALL}),
-    "IFImg2ImgSuperResolutionPipeline": Entry(_larger, _IF_PART, _LARGE),
-    "IFInpaintingSuperResolutionPipeline": Entry(_larger, _IF_PART, _LARGE | {"mask_image": MASK}),
+    "IFSuperResolutionPipeline": Entry(larger, size(32, **_IF), {"image": SMALL}),
+    "IFInpaintingSuperResolutionPipeline": Entry(larger, _IF_PART, _LARGE | {"mask_image": MASK}),
 }

@@ -289,7 +289,6 @@ ENTRIES = {
     "StableDiffusionPipelineSafe": Entry(sd, size()),
     "StableDiffusionParadigmsPipeline": Entry(partial(sd, scheduler=_paradigms), size(parallel=2)),
     "StableDiffusionModelEditingPipeline": Entry(sd, size()),
-    "StableDiffusionInpaintPipelineLegacy": Entry(sd, _PART, _IN),
     "CycleDiffusionPipeline": Entry(sd, steps(4, strength=0.6, source_prompt="a green pear"), _TO),
     "UnCLIPPipeline": Entry(
         _unclip,

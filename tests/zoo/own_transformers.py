@@ -436,7 +436,8 @@ def _prx(folder: Path, *, pixels: bool = False) -> dict[str, Any]:
     return {**made, **text, "vae": parts.flux_vae()}
 
 
-def _krea(folder: Path) -> dict[str, Any]:
+def _krea(folder: Path, *, modular: bool = False) -> dict[str, Any]:
+    """Build Krea 2; its modular pipeline takes twelve of 36 layers of text."""
     from diffusers import Krea2Transformer2DModel
 
     transformer = Krea2Transformer2DModel(
@@ -448,7 +449,7 @@ def _krea(folder: Path) -> dict[str, Any]:
         intermediate_size=32,
         timestep_embed_dim=8,
         text_hidden_dim=WIDTH,
-        num_text_layers=3,
+        num_text_layers=12 if modular else 3,
         text_num_attention_heads=2,
         text_num_key_value_heads=1,
         text_intermediate_size=16,
@@ -457,7 +458,7 @@ def _krea(folder: Path) -> dict[str, Any]:
         axes_dims_rope=(4, 2, 2),
     )
     return {
-        **parts.qwen_vl("Qwen3VL", ""),
+        **parts.qwen_vl("Qwen3VL", "", layers=36 if modular else 2),
         "vae": parts.qwen_vae(),
         "transformer": transformer.eval(),
         "scheduler": parts.flow(use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15),
@@ -553,6 +554,36 @@ def _flux2_vae() -> Any:
     ).eval()
 
 
+def _fibo2(folder: Path) -> dict[str, Any]:
+    """Build Bria's Fibo 2, which takes three of 36 layers of text, six times."""
+    from diffusers import BriaFibo2Transformer2DModel
+
+    transformer = BriaFibo2Transformer2DModel(
+        in_channels=4,
+        dim=WIDTH,
+        n_layers=6,
+        n_refiner_layers=1,
+        n_heads=2,
+        cap_feat_dim=3 * WIDTH,
+        injection_layer_ids=(1, 2, 3, 4, 5),
+        perceiver_num_layers=1,
+        min_num_gist_tokens=4,
+        max_num_gist_tokens=8,
+        gist_step=4,
+        gist_min_text_len=4,
+        gist_max_text_len=64,
+        axes_dims=(4, 6, 6),
+    )
+    text = parts.qwen_vl("Qwen3VL", layers=36)
+    return {
+        "text_encoder": text["text_encoder"],
+        "processor": parts.qwen_processor(text["tokenizer"], "Qwen3VLProcessor"),
+        "vae": _flux2_vae(),
+        "transformer": transformer.eval(),
+        "scheduler": parts.flow(),
+    }
+
+
 def _ernie(folder: Path) -> dict[str, Any]:
     from diffusers import ErnieImageTransformer2DModel
 
@@ -605,8 +636,8 @@ def _hunyuan_image(folder: Path, *, refiner: bool = False) -> dict[str, Any]:
     from transformers import ByT5Tokenizer, T5Config, T5EncoderModel
 
     transformer = HunyuanImageTransformer2DModel(
-        in_channels=8 if refiner else 4,
-        out_channels=4,
+        in_channels=16 if refiner else 4,  # of a picture's two halves, beside what is denoised
+        out_channels=8 if refiner else 4,
         num_attention_heads=4,
         attention_head_dim=8,
         num_layers=1,
@@ -750,6 +781,7 @@ ENTRIES = {
         {"images": [PICTURE, OTHER_PICTURE]},
         side=32,
     ),
+    "BriaFibo2Pipeline": Entry(_fibo2, size(32)),
     "ErnieImagePipeline": Entry(_ernie, size(32)),
     "Ideogram4Pipeline": Entry(
         _ideogram, size(32, guidance_scale=3.0, guidance_schedule=None, max_sequence_length=32)

@@ -31,7 +31,6 @@ REASONS = {
         }.items()
         for name in (f"{each}Pipeline" for each in names)
     },
-    "BriaFibo2Pipeline": "not built small yet: it asks for 36 layers of a Qwen3-VL",
     "ChromaInpaintPipeline": (
         "diffusers 0.42.1 cannot run it: it asks its transformer for `guidance_embeds`, which "
         "Chroma's has not"
@@ -39,25 +38,8 @@ REASONS = {
     "Cosmos2TextToImagePipeline": "it needs the package `cosmos_guardrail` and its weights",
     "GlmImagePipeline": "not built small yet: its tokens are generated one by one before the image",
     "IFImg2ImgSuperResolutionPipeline": (
-        "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
-    ),
-    "KolorsPAGPipeline": "not built small: it needs `sentencepiece` and a trained tokenizer",
-    "HunyuanImageRefinerPipeline": "not built small yet: its latents have another layout",
-    "StableDiffusionInpaintPipelineLegacy": (
-        "not built small: diffusers 0.42.1 loads it only with a safety checker, which blanks noise"
-    ),
-    "StableDiffusionPix2PixZeroPipeline": (
-        "it is called twice, `invert` first: `before` says so, and this sweep does not"
-    ),
-    "LEditsPPPipelineStableDiffusion": (
-        "it is called twice, `invert` first: `before` says so, and this sweep does not"
-    ),
-    "LEditsPPPipelineStableDiffusionXL": (
-        "it is called twice, `invert` first: `before` says so, and this sweep does not"
-    ),
-    "StableDiffusionDiffEditPipeline": (
-        "it is called three times, `generate_mask` and `invert` first: give it as a function of "
-        "your own"
+        "diffusers 0.42.1 cannot load it beside transformers 5: it asks for its safety checker, "
+        "which lacks what transformers then asks of it (`all_tied_weights_keys`)"
     ),
 }
 """Of the classes that make one image, several, or embeddings."""

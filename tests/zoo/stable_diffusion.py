@@ -235,16 +235,6 @@ def _marigold(folder: Path, *, channels: int = 8, **options: Any) -> dict[str, A
     }
 
 
-def _leditspp(folder: Path, components: Any) -> dict[str, Any]:
-    from diffusers import DPMSolverMultistepScheduler
-
-    made = components(folder)
-    return {
-        **made,
-        "scheduler": DPMSolverMultistepScheduler(algorithm_type="sde-dpmsolver++", solver_order=2),
-    }
-
-
 _TO = {"image": PICTURE}
 _IN = {"image": PICTURE, "mask_image": MASK}
 _BY = {"image": CONTROL}
@@ -313,12 +303,6 @@ ENTRIES = {
         _MARIGOLD,
         _TO,
         prompt=None,
-    ),
-    "LEditsPPPipelineStableDiffusion": Entry(
-        partial(_leditspp, components=sd), {"editing_prompt": "wearing glasses"}, prompt=None
-    ),
-    "LEditsPPPipelineStableDiffusionXL": Entry(
-        partial(_leditspp, components=xl), {"editing_prompt": "wearing glasses"}, prompt=None
     ),
     "StableDiffusionXLPipeline": Entry(xl, size()),
     "StableDiffusionXLImg2ImgPipeline": Entry(xl, _HALF, _TO),

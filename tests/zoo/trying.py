@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,11 @@ def try_class(cls: str, entry: Entry, home: Path) -> dict[str, Any]:
     return found
 
 
+def try_half(cls: str, entry: Entry, home: Path) -> dict[str, Any]:
+    """Do as ``try_class`` does with the weights loaded in bfloat16, in a folder of its own."""
+    return try_class(cls, replace(entry, dtype="bfloat16"), home.with_name(f"{home.name}-half"))
+
+
 OF_SMALL = frozenset(
     {
         "clean_caption",
@@ -100,6 +106,8 @@ OF_SMALL = frozenset(
         "height",
         "max_area",
         "max_sequence_length",
+        "processing_resolution",
+        "return_index",
         "text_encoder_out_layers",
         "use_resolution_binning",
         "width",
@@ -131,6 +139,7 @@ def try_written(cls: str, entry: Entry, home: Path) -> dict[str, Any]:
     call |= {name: _FEW_STEPS for name in call if name.endswith("num_inference_steps")}
     call |= {name: value for name, value in entry.call.items() if name in OF_SMALL}
     document["defaults"]["call"] = call
+    document["model"]["dtype"] = entry.dtype
     (home / "init").mkdir(exist_ok=True)
     for name, side in pictures_for(facts).items():
         (home / "init" / f"{name}.png").write_bytes(neutral_picture(name, min(side, entry.side)))

@@ -128,4 +128,12 @@ COMPONENT_KEYS: Final = (
         "LoRA adapters that are on, with their scales; inside a call where they are not the case's",
         "the modules",
     ),
+    Key(
+        "model.{component}.tips",
+        "its norms of so few values that they return signs, which rounding tips",
+        Kind.RECORDED,
+        "the modules",
+        Scope.LOADED,
+        moves=Moves.NEITHER,
+    ),
 )

@@ -72,6 +72,13 @@ class Place:
         words = ("pytest", shlex.quote(f"{suite}::{case}"))
         return (*words, "--golden-trace=deep") if deep else words
 
+    def bisecting(self, suite: str, case: str) -> tuple[str, ...]:
+        """Return the words that find which package moved a case of a suite's file in this run."""
+        if not self.of_a_suite:
+            return ()
+        words = ("goldenseed", "bisect", shlex.quote(suite), "--case", shlex.quote(case))
+        return (*words, "--bad", shlex.quote(self.run), *self._folder)
+
     def calibrating(self, suite: str, case: str, harmless: str) -> tuple[str, ...]:
         """Return the words that measure a case of a suite's file, under named harmless changes."""
         if not self.of_a_suite:

@@ -239,11 +239,14 @@ def by_count(counts: Mapping[str, int]) -> list[tuple[int, str]]:
 
 def _commands(case: CaseView, run: RunView) -> Iterator[tuple[str, str]]:
     record, place = case.record, run.place
+    changed = record.diagnosis.environment if record.diagnosis else ()
+    packages = any(each.key.startswith("package.") for each in changed)
     for label, words in (
         ("accept", case.accept),
         ("reject", case.reject),
         ("run again", place.running(record.path, record.id)),
         ("trace every layer", place.running(record.path, record.id, deep=True)),
+        ("bisect the packages", place.bisecting(record.path, record.id) if packages else ()),
         ("calibrate", case.calibrate),
     ):
         if words:

@@ -62,6 +62,7 @@ _SAID_BY_THE_DETAIL = frozenset(
         "no_recorded_reason",
         "unknown_environment",
         "rounding_alone",
+        "tipped_by_rounding",
         "elements",
     }
 )

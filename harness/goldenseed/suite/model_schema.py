@@ -59,9 +59,14 @@ class ComponentSection(Section):
     """A part of the pipeline from elsewhere than the model's folder."""
 
     source: NonEmpty
-    """A folder beside the suite file (relative, inside its folder) or a hub id `org/name`."""
+    """A folder beside the suite file (relative, inside its folder) or a hub id `org/name`.
+
+    Or a `.gguf` file beside it.
+    """
     revision: Revision | None = None
     """The commit of the hub repository, 40 hexadecimal digits; required for a hub id."""
+    file: NonEmpty | None = None
+    """The `.gguf` file in that folder or repository: quantised weights alone."""
     subfolder: NonEmpty | None = None
     """The folder within the repository or the folder."""
     variant: NonEmpty | None = None

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+GGUF = ".gguf"
+
 
 @dataclass(frozen=True, slots=True)
 class ComponentSpec:
@@ -20,8 +22,10 @@ class ComponentSpec:
     source: str
     """As the suite writes it: a folder relative to the suite file, or a hub id."""
     folder: Path | None
-    """The local folder, absolute; None for a hub id."""
+    """The local folder or GGUF file, absolute; None for a hub id."""
     revision: str | None = None
+    file: str | None = None
+    """The GGUF file in a folder or repository; None where ``source`` is the file, or for others."""
     subfolder: str | None = None
     variant: str | None = None
     dtype: str | None = None
@@ -30,6 +34,11 @@ class ComponentSpec:
     """None takes what the folder says."""
     line: int = field(default=0, repr=False, compare=False)
     """Where the suite names it."""
+
+    @property
+    def gguf(self) -> bool:
+        """Say whether it is a file of quantised weights in the format GGUF."""
+        return (self.file or self.source).endswith(GGUF)
 
     @property
     def part(self) -> str:

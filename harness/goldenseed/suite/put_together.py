@@ -101,6 +101,7 @@ def parsed_components(
                     own.source,
                     _local(document.path, own.source),
                     own.revision,
+                    own.file,
                     own.subfolder,
                     own.variant,
                     own.dtype,
@@ -210,6 +211,7 @@ def _described_components(components: tuple[ComponentSpec, ...]) -> dict[str, An
         described = _without_none(
             source=each.source,
             revision=each.revision,
+            file=each.file,
             subfolder=each.subfolder,
             variant=each.variant,
             dtype=each.dtype,

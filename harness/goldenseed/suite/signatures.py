@@ -34,6 +34,8 @@ class Signature:
     arguments: dict[str, bool]
     """Name to whether it has to be given."""
     methods: frozenset[str]
+    refuses_plain_prompts: bool = False
+    """Whether a prompt has to be JSON, by what is raised of one that is not."""
 
     @property
     def pictures(self) -> tuple[str, ...]:
@@ -67,18 +69,22 @@ class Signature:
 
 
 def signature_of(pipeline: str) -> Signature | None:
-    """Return how the class ``pipeline`` of diffusers is called; None where it is none of them."""
+    """Return how the class ``pipeline`` of diffusers is called; None where it is none of them.
+
+    What a modular one takes is known only of its blocks once they are made: as the classic one of
+    its family is called, so is it.
+    """
     spec = find_spec("diffusers")
     if spec is None or not spec.submodule_search_locations:
         return None
     home = Path(spec.submodule_search_locations[0], "pipelines")
-    found = next(_classes(home, pipeline), None)
+    found = next(_classes(home, pipeline.replace("ModularPipeline", "Pipeline")), None)
     if found is None:
         return None
     methods = {each.name: each for each in found.body if isinstance(each, ast.FunctionDef)}
     call = methods.get("__call__")
     arguments = {} if call is None else _arguments(call)
-    return Signature(arguments, frozenset(methods))
+    return Signature(arguments, frozenset(methods), _wants_json(found))
 
 
 def _classes(home: Path, name: str) -> Iterator[ast.ClassDef]:
@@ -90,6 +96,18 @@ def _classes(home: Path, name: str) -> Iterator[ast.ClassDef]:
             yield from (
                 each for each in body if isinstance(each, ast.ClassDef) and each.name == name
             )
+
+
+def _wants_json(pipeline: ast.ClassDef) -> bool:
+    raised = (each for each in ast.walk(pipeline) if isinstance(each, ast.Raise))
+    said = (
+        part.value for each in raised for part in ast.walk(each) if isinstance(part, ast.Constant)
+    )
+    return any(
+        text.startswith("`prompt` has to be") and "JSON" in text
+        for text in said
+        if isinstance(text, str)
+    )
 
 
 def _arguments(call: ast.FunctionDef) -> dict[str, bool]:

@@ -133,6 +133,16 @@ def needs_of(facts: ModelFacts) -> tuple[str, ...]:
             f"{name} needs {', '.join(dict.fromkeys(tensors))}: give tensors under `inputs` "
             "(a .safetensors or .npy file), numbers under `call`"
         )
+    if "task_prompt" in signature.arguments:
+        needs.append(
+            f"{name} takes rows of pictures: give `image` under `inputs` as a list of lists, with "
+            "`null` for what it is to draw"
+        )
+    if signature.refuses_plain_prompts:
+        needs.append(
+            f"{name} takes no plain text as its prompt, but JSON: write each case's prompt as "
+            "diffusers' documentation of it shows"
+        )
     if "invert" in signature.methods:
         needs.append(
             f"{name} is called twice, `invert` first: say under the case's `before` what that is "
@@ -146,8 +156,8 @@ def _call(facts: ModelFacts) -> str:
     signature = facts.signature or _PLAIN
     arguments = signature.arguments
     all_steps = [name for name in arguments if name.endswith("num_inference_steps")]
-    # A schedule that is given by default is as long as the steps are by default.
-    scheduled = any(name.endswith("_schedule") for name in arguments)
+    # What is given by default of every step is as long as the steps are by default.
+    scheduled = any(name.endswith(("_schedule", "intermediate_timesteps")) for name in arguments)
     lines = [f"{'# ' if scheduled else ''}{name}: 20" for name in all_steps]
     sides = [name for name in ("height", "width") if name in arguments]
     lines += [f"{name}: {facts.size}" if facts.size else f"# {name}: 1024" for name in sides]
@@ -166,7 +176,8 @@ def _inputs(facts: ModelFacts, folder: str) -> str:
         return ""
     written = "  # Neutral pictures; put your own in their place.\n  inputs:\n"
     for name in pictures:
-        mode = ", mode: L" if "mask" in name else ""
+        layered = "layers" in (facts.signature or _PLAIN).arguments
+        mode = ", mode: L" if "mask" in name else ", mode: RGBA" if layered else ""
         one = f"{{file: {folder}/{name}.png{mode}}}"
         written += f"    {name}: {f'[{one}]' if name.endswith('images') else one}\n"
     return written

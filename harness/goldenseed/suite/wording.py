@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,11 @@ _PATTERNS = {
     "factory": "`package.module:function`",
     "device": "`auto`, or a device of torch: cpu, cuda, cuda:1, mps, xpu",
 }
+_INSTEAD: Mapping[tuple[str, ...], str] = {
+    ("quantization", "backend", "gguf"): "name the file, which is quantised already, in place of "
+    "the part: `components: {transformer: weights.gguf}`",
+}
+"""What to write where a value stands that belongs elsewhere."""
 
 
 def schema_problems(error: ValidationError, document: Document) -> list[Problem]:
@@ -144,6 +149,10 @@ def _wrong_value(finding: ErrorDetails, location: Location, *, is_key: bool) -> 
         found = what, "write " + _PATTERNS.get(key, _PATTERNS["id"])
     elif kind in {"greater_than_equal", "less_than_equal"}:
         found = _out_of_range(name, location, value, context)
+    elif kind == "literal_error" and (
+        instead := _INSTEAD.get((*map(str, location[-2:]), str(value)))
+    ):
+        found = f"{name} is {shown(value)}", instead
     elif kind == "literal_error":
         allowed = str(context["expected"]).replace("'", "").replace(" or ", ", ")
         near = get_close_matches(str(value), allowed.split(", "), n=1)

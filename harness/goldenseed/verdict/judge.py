@@ -29,6 +29,7 @@ from goldenseed.verdict.reasons import (
     record_reasons,
     rejection_of,
     tensor_reason,
+    tipped_reasons,
     tolerance_reasons,
 )
 
@@ -178,7 +179,8 @@ def _by_distance(
 ) -> tuple[Verdict, tuple[Reason, ...]]:
     """Decide between ``match``, ``warn`` and ``drift``; the first two with no gate broken.
 
-    The default gates are the tolerance's own, and say nothing where it explains the difference.
+    The default gates are the tolerance's own, and say nothing where it explains the difference, nor
+    where rounding may have tipped signs, whose effect nobody can bound.
     """
     metrics, tolerance = element.metrics, _for(element, tolerance)
     if (
@@ -192,7 +194,7 @@ def _by_distance(
     broken = [
         gate_reason(each)
         for each in (() if element.is_tensor else check(metrics, limits))
-        if not each.passed and not (rounding and each.source == DEFAULT)
+        if not each.passed and not ((rounding or record.tipped) and each.source == DEFAULT)
     ]
     if element.is_tensor and not tolerance.explains(metrics):
         limit = tolerance.limits.get(RELATIVE, 0.0)
@@ -201,6 +203,7 @@ def _by_distance(
         broken.append(Reason(code="rounding_alone", detail=ROUNDING_ALONE))
     reasons = (
         *broken,
+        *(() if rounding else tipped_reasons(record)),
         *record_reasons(record),
         *tolerance_reasons(metrics, measures, tolerance),
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from goldenseed.core.changes import changed
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
-from goldenseed.environment.fingerprint import KeyDifference, recorded
+from goldenseed.environment.fingerprint import KeyDifference, Value, recorded
 from goldenseed.suite.parts import MADE_OF_NOTHING, given_as
 from goldenseed.tolerance.mixtures import EPS
 from goldenseed.tolerance.rounding import TABLE, distance
@@ -16,6 +17,7 @@ from goldenseed.trace.stages import WITHIN, Stage, StageName, StageRecord, Trace
 from goldenseed.verdict.evidence import Evidence
 
 _SHOWN = 4
+_TIPS = re.compile(r"model\.([^.]+)\.tips")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,18 @@ class OnRecord:
     """Whether something on record differs that moves rounding."""
     unknown: str | None = None
     """Why it is not known what differs, where that is so."""
+    tips: tuple[str, ...] = ()
+    """The components with norms that leave only signs, and which norms those are."""
 
     @property
     def allows_rounding(self) -> bool:
         """Whether rounding has a reason, and nothing on record says that it is not rounding."""
         return self.moves_rounding and not self.others and self.unknown is None
+
+    @property
+    def tipped(self) -> bool:
+        """Whether rounding has a reason, and may have tipped signs, which has no bound."""
+        return self.allows_rounding and bool(self.tips)
 
     @property
     def named(self) -> str:
@@ -53,7 +62,14 @@ def on_record(before: Evidence, now: Evidence) -> OnRecord:
     found = recorded(old, new)
     named = sorted(found.substance, key=lambda each: each.key.endswith("sha256"))
     others = (*map(_in_words, named), *inputs)
-    return OnRecord(others, moves_rounding=bool(found.rounding))
+    return OnRecord(others, moves_rounding=bool(found.rounding), tips=tuple(_tips(new)))
+
+
+def _tips(environment: Mapping[str, Value]) -> Iterator[str]:
+    """Name the components that have norms which leave only signs, and these."""
+    for key, value in environment.items():
+        if (part := _TIPS.fullmatch(key)) and value:
+            yield f"{part[1]} ({value})"
 
 
 def _in_words(difference: KeyDifference) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import JsonValue
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.listing import first_of
 from goldenseed.images.gates import parse_gate
 from goldenseed.suite.recipes import recipe_differences
 from goldenseed.tolerance.rounding import TraceMeasure
@@ -122,6 +123,16 @@ def record_reasons(record: OnRecord) -> tuple[Reason, ...]:
     return tuple(found)
 
 
+def tipped_reasons(record: OnRecord) -> tuple[Reason, ...]:
+    """Say where rounding may have tipped signs; empty where it has no reason, or none to tip."""
+    if not record.tipped:
+        return ()
+    where = first_of(record.tips, _TIPS_SHOWN, between="; ")
+    detail = f"norms of {where} leave only signs, which rounding tips: no default gate holds that"
+    return (Reason(code="tipped_by_rounding", detail=detail),)
+
+
+_TIPS_SHOWN: Final = 3
 _NO_REASON: Final = (
     "the bits changed, and nothing on record differs that moves rounding (threads, instruction "
     "set, kernel, library, batch, …)"

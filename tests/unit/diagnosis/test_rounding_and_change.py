@@ -84,6 +84,19 @@ def test_what_rounding_cannot_explain_comes_first_and_the_rounding_after_it(
     assert 0.3 < named(found).get(rounding, 0) <= 0.5
 
 
+def test_a_vae_whose_norms_leave_signs_is_not_the_first_cause_on_another_processor():
+    def first(**held: Value) -> Cause:
+        both = evidence(on(Toy(vae=1.00001)))
+        sides = (
+            replace(side, environment={**(side.environment or {}), **held, "cpu.capability": level})
+            for side, level in ((both.accepted, "AVX512"), (both.present, "DEFAULT"))
+        )
+        return explain(Sides(*sides)).causes[0].cause
+
+    assert first() is Cause.VAE_WEIGHTS
+    assert first(**{"model.vae.tips": "WanRMS_norm x 3"}) is Cause.CPU
+
+
 def test_the_same_rounding_alone_is_all_there_is_to_say():
     found = explain(evidence(ELSEWHERE, **ISA))
     assert named(found) == {Cause.CPU: pytest.approx(0.95, abs=0.03)}

@@ -79,6 +79,9 @@ def test_what_cannot_be_made_is_said():
     assert "image_embeds, negative_image_embeds, hint" in need
     (need,) = needs_of(facts("LEditsPPPipelineStableDiffusion"))
     assert "`invert` first" in need
+    (need,) = needs_of(facts("BriaFiboEditPipeline"))
+    assert "JSON" in need
+    assert needs_of(facts("BriaFibo2Pipeline")) == (), "it takes JSON and plain text alike"
     assert needs_of(facts("StableDiffusionPipeline")) == ()
 
 

@@ -239,6 +239,27 @@ def test_a_default_gate_says_nothing_where_rounding_explains_the_difference(worl
     assert unexplained.verdict is Verdict.DRIFT
 
 
+@pytest.mark.parametrize("part", ["vae", "transformer"])
+def test_where_rounding_may_tip_signs_no_default_gate_makes_drift(empty: World, part: str):
+    tips = {f"model.{part}.tips": "WanRMS_norm x 3"}
+    empty.accept(ACCEPTED, environment={**ENVIRONMENT, **tips})
+    elsewhere = {**ELSEWHERE, **tips}
+
+    def judged(environment: dict[str, Any], source: str = "default") -> Judgement:
+        return empty.judge(
+            rounded(10), environment=environment, source=source, max_peak_difference=1
+        )
+
+    told = judged(elsewhere)
+    assert told.verdict is Verdict.WARN
+    assert codes(told)[0] == "tipped_by_rounding"
+    assert f"{part} (WanRMS_norm x 3)" in str(told.reasons[0].detail)
+    assert judged(elsewhere, "suite").verdict is Verdict.DRIFT, "a gate of the suite's own holds"
+    assert judged({**ENVIRONMENT, **tips}).verdict is Verdict.DRIFT, "rounding has no reason"
+    changed = {**elsewhere, "model.unet.sha256": "b" * 64}
+    assert judged(changed).verdict is Verdict.DRIFT, "other weights are on record"
+
+
 def test_without_traces_nothing_is_rounding_where_the_accepted_environment_cannot_be_read(
     world: World,
 ):

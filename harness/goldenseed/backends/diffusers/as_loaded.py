@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from goldenseed.backends.diffusers.digests import (
     stored,
     tables_sha256,
 )
+from goldenseed.backends.diffusers.foreign import listed
 from goldenseed.backends.diffusers.held import held_by
 from goldenseed.core.files import sha256_hex
 from goldenseed.environment.keys import EnvironmentValue, guarded
@@ -39,7 +41,9 @@ def describe_components(pipeline: Any) -> Iterator[tuple[str, EnvironmentValue]]
         if isinstance(component, torch.nn.Module):
             for field, read in _fields(component).items():
                 yield f"model.{name}.{field}", guarded(read)
-            held = held_by(name, getattr(component, "_orig_mod", component))
+            whole = getattr(component, "_orig_mod", component)
+            held = held_by(name, whole)
+            held[f"model.{name}.tips"] = guarded(partial(tipped_by_rounding, whole))
             yield from ((key, value) for key, value in held.items() if value is not None)
 
 
@@ -49,7 +53,7 @@ def _fields(module: torch.nn.Module) -> dict[str, Callable[[], Any]]:
     return {
         "class": lambda: type(whole).__name__,
         "dtype": lambda: " ".join(sorted({plain_dtype(p.dtype) for p in whole.parameters()})),
-        "parameters": lambda: sum(parameter.numel() for parameter in whole.parameters()),
+        "parameters": lambda: sum(map(_values_in, whole.parameters())),
         "sha256": lambda: by_name(digests()),
         "weights_sha256": lambda: in_order(digests()),
         "tables_sha256": lambda: tables_sha256(whole),
@@ -83,9 +87,21 @@ def _inductor_sha256() -> str:
 def _quantisation(module: Any) -> str | None:
     config = getattr(getattr(module, "config", None), "quantization_config", None)
     if config is None:
-        return " ".join(sorted(kinds_of_quantised(module))) or None
+        blocks = {type_.name for each in module.parameters() if (type_ := _gguf_type(each))}
+        return " ".join(sorted(kinds_of_quantised(module)) + sorted(blocks)) or None
     described = config.to_dict() if hasattr(config, "to_dict") else config
     return json.dumps(described, sort_keys=True, default=str)
+
+
+def _gguf_type(parameter: Any) -> Any:
+    """Return how a GGUF file quantised a parameter, a member of ``gguf.GGMLQuantizationType``."""
+    return getattr(parameter, "quant_type", None)
+
+
+def _values_in(parameter: Any) -> int:
+    """Count the values that a parameter stands for; of GGUF's blocks its shape says nothing."""
+    shape = getattr(parameter, "quant_shape", None)
+    return math.prod(shape) if shape is not None else int(parameter.numel())
 
 
 def kinds_of_quantised(module: torch.nn.Module) -> frozenset[str]:
@@ -111,6 +127,27 @@ def memory_format_of(weight: torch.Tensor) -> str | None:
     strides = weight.is_contiguous(), weight.is_contiguous(memory_format=torch.channels_last)
     # A kernel of one pixel is both at once, and tells nothing.
     return {(True, False): "NCHW", (False, True): "NHWC"}.get(strides)
+
+
+_OVER_SPACE = ("group", "batch", "instance")
+"""Norms that sum over more than the values of one place."""
+
+
+def tipped_by_rounding(module: torch.nn.Module) -> str | None:
+    """Name the norms of so few values that they return signs: ``WanRMS_norm x 3``.
+
+    One value divided by its own size, or two whose mean was taken away, are 1 or -1 whatever their
+    size was. Where such a value is near 0 rounding tips it, so that a single number moves by any
+    amount. Real models have no such norms; models that are built small may.
+    """
+    return listed(type(part).__name__ for part in module.modules() if _returns_signs(part))
+
+
+def _returns_signs(part: torch.nn.Module) -> bool:
+    name = type(part).__name__.lower()
+    within = "norm" in name and not any(each in name for each in _OVER_SPACE)
+    sizes = {weight.numel() for weight in part.parameters()} if within else set()
+    return sizes == {2 if "layernorm" in name else 1}
 
 
 _SHOWN = 5

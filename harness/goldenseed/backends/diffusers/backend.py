@@ -240,7 +240,7 @@ class DiffusersBackend:
         model = case.model
         device = self._device_of(case)
         check_placement(model, device, case.suite.path)
-        check_quantization(model, device, case.suite.path, wide=self._wide(case))
+        check_quantization(model, case.suite.path, wide=self._wide(case))
         checked = None if model.factory else check_all(model, case.suite.path)
         with ExitStack() as while_loading:
             if self._wide(case):

@@ -33,6 +33,6 @@ def check_all(model: ModelSpec, suite: Path) -> tuple[CheckedModel, tuple[Checke
         allow_pickle=model.allow_pickle,
         without={each.name for each in model.components},
     )
-    parts = check_components(model, suite, checked.classes)
+    parts = check_components(model, suite, checked)
     check_fit(parts, checked.folder, suite)
     return checked, parts

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.as_loaded import LoadingReport
 from goldenseed.backends.diffusers.failures import absent_packages_fault
+from goldenseed.backends.diffusers.gguf_files import checked_gguf, loaded_gguf
 from goldenseed.backends.diffusers.part_files import (
     check_part,
     check_weights,
@@ -30,6 +31,7 @@ from goldenseed.core.names import did_you_mean
 if TYPE_CHECKING:
     import torch
 
+    from goldenseed.backends.diffusers.weights import CheckedModel
     from goldenseed.suite.model import ModelSpec
     from goldenseed.suite.part_specs import ComponentSpec
 
@@ -45,24 +47,45 @@ class CheckedPart:
     class_name: str
     weights: tuple[Path, ...]
     pickles: tuple[str, ...]
+    config: Path | None = None
+    """Of a GGUF file: the folder that holds its ``config.json``."""
+
+    @property
+    def place(self) -> Path:
+        """Return its folder, or its file where that is all there is."""
+        return self.folder if self.config is None else self.weights[0]
+
+    @property
+    def configured(self) -> Path:
+        """Return the folder whose files say what it is."""
+        return self.folder if self.config is None else self.config
 
 
-def check_components(
-    model: ModelSpec, suite: Path, classes: Mapping[str, str]
-) -> tuple[CheckedPart, ...]:
+def check_components(model: ModelSpec, suite: Path, whole: CheckedModel) -> tuple[CheckedPart, ...]:
     """Check the folders of a model's components as ``check_model`` does, and find their classes.
 
-    ``classes`` has those that ``model_index.json`` names.
+    ``whole`` is the folder of the model, whose index names classes too.
 
     Raises:
         GoldenseedError: a folder is missing, of no known class, or refused.
 
     """
-    return tuple(_checked(spec, model, suite, classes) for spec in model.components)
+    return tuple(
+        _checked_gguf(spec, suite, whole) if spec.gguf else _checked(spec, model, suite, whole)
+        for spec in model.components
+    )
+
+
+def _checked_gguf(spec: ComponentSpec, suite: Path, whole: CheckedModel) -> CheckedPart:
+    file, config = checked_gguf(spec, suite, whole)
+    class_name = spec.class_name or class_in(config) or whole.classes.get(spec.name)
+    if class_name is None:
+        raise _unknown(spec, suite)
+    return CheckedPart(spec, file.parent, class_name, (file,), (), config)
 
 
 def _checked(
-    spec: ComponentSpec, model: ModelSpec, suite: Path, classes: Mapping[str, str]
+    spec: ComponentSpec, model: ModelSpec, suite: Path, whole: CheckedModel
 ) -> CheckedPart:
     folder = local_folder(spec, suite)
     if spec.subfolder is not None:
@@ -70,14 +93,18 @@ def _checked(
     if not folder.is_dir():
         what = f"there is no folder {spec.subfolder or spec.source!r} for `{spec.name}`"
         raise GoldenseedError(what, path=suite, line=spec.line, fix="correct it, or put it there")
-    class_name = spec.class_name or class_in(folder) or classes.get(spec.name)
+    class_name = spec.class_name or class_in(folder) or whole.classes.get(spec.name)
     if class_name is None:
-        what = f"nothing tells of which class the `{spec.name}` in {spec.source!r} is"
-        fix = "add `class: …`; or name the folder that holds its config.json"
-        raise GoldenseedError(what, path=suite, line=spec.line, fix=fix)
+        raise _unknown(spec, suite)
     weights = check_part(folder, spec.name, class_name, spec.variant or model.variant)
     pickles = check_weights(folder, weights, model.allow_pickle, prefix=f"{spec.part}/")
     return CheckedPart(spec, folder, class_name, tuple(weights), pickles)
+
+
+def _unknown(spec: ComponentSpec, suite: Path) -> GoldenseedError:
+    what = f"nothing tells of which class the `{spec.name}` in {spec.source!r} is"
+    fix = "add `class: …`; or name the folder that holds its config.json"
+    return GoldenseedError(what, path=suite, line=spec.line, fix=fix)
 
 
 def check_slots(pipeline: Any, model: ModelSpec, suite: Path) -> None:
@@ -114,14 +141,12 @@ def check_slots(pipeline: Any, model: ModelSpec, suite: Path) -> None:
 
 def slots_of(pipeline: Any) -> tuple[str, ...]:
     """Return the components that a class of pipelines is made of, or a modular one, by name."""
-    if isinstance(pipeline, type):
-        cls: Any = pipeline
-    else:
+    if not isinstance(pipeline, type):
         return tuple(pipeline.components)
     return tuple(
         name
-        for name, each in inspect.signature(cls.__init__).parameters.items()
-        if name != "self" and each.annotation not in _PLAIN_TYPES and each.kind.value in (1, 3)
+        for name, each in inspect.signature(pipeline).parameters.items()
+        if each.annotation not in _PLAIN_TYPES and each.kind.value in (1, 3)
     )
 
 
@@ -160,7 +185,7 @@ _ALIKE = (
 
 def check_fit(parts: Collection[CheckedPart], folder: Path, suite: Path) -> None:
     """Refuse components whose configurations say that they cannot work with each other."""
-    configs = {each.spec.part: each.folder / "config.json" for each in parts}
+    configs = {each.spec.part: each.configured / "config.json" for each in parts}
     specs = {each.spec.part: each.spec for each in parts}
     for one, field, other, its in _ALIKE:
         for part in {one, *(name for name, spec in specs.items() if spec.name == one)}:
@@ -204,16 +229,23 @@ def load_components(
         spec, before = part.spec, len(reports)
         cls = _class(part, suite)
         try:
-            made = cls.from_pretrained(
-                str(part.folder),
-                local_files_only=True,
-                **_options(cls, part, dtype_of[spec.part], options),
-                **_quantised(quantised.get(spec.name)),
-            )
+            if part.config is not None:
+                own = dtype_of[spec.part]
+                made, report = loaded_gguf(cls, part.weights[0], part.config, own)
+                reports.append(report)
+            else:
+                made = cls.from_pretrained(
+                    str(part.folder),
+                    local_files_only=True,
+                    **_options(cls, part, dtype_of[spec.part], options),
+                    **_quantised(quantised.get(spec.name)),
+                )
+        except GoldenseedError:
+            raise
         except Exception as error:
             what = f"cannot be loaded as a {part.class_name}: {type(error).__name__}: {error}"
             fix = "check that it is complete, and that `class` is its own"
-            raise GenerationError(what, path=part.folder, fix=fix) from error
+            raise GenerationError(what, path=part.place, fix=fix) from error
         reports[before:] = [replace(each, component=spec.part) for each in reports[before:]]
         if spec.number is None:
             found[spec.name] = made

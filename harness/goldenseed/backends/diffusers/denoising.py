@@ -37,6 +37,19 @@ def watch_denoiser(recorder: Recorder, restore: ExitStack, name: str, module: An
     restore.callback(watch.end)
 
 
+def watch_shared(recorder: Recorder, restore: ExitStack, module: Any) -> None:
+    """Note what a part makes that computes with modules of the denoiser, as Z-Image's ControlNet.
+
+    What such a part hands to the denoiser is no input of it, but what it made itself by half.
+    """
+
+    def made(_module: Any, _args: Any, output: Any) -> None:
+        # The pipeline holds what is noted until the denoiser has it, so no other has its ``id``.
+        recorder.made_within = {id(value) for _, value in _named("", output)}
+
+    restore.callback(module.register_forward_hook(made).remove)
+
+
 class _DenoiserWatch:
     """Hooks of one denoiser, for one image."""
 
@@ -44,6 +57,7 @@ class _DenoiserWatch:
         self._recorder = recorder
         self._name = name
         self._calls = 0
+        self._answered = 0
         self._channels = 0
         self.hooks: tuple[Any, ...] = ()
 
@@ -65,14 +79,17 @@ class _DenoiserWatch:
             parted = isinstance(values, list)
             written = _as_written(part, place, len(args))
             for inner, value in _named(written, recorder.own(values) if parted else values):
+                if id(value) in recorder.made_within:
+                    continue
                 source = f"{self._name}.{inner}"
                 recorder.add(Stage.DENOISER_INPUT, source, value, parted=parted)
 
     def after(self, _module: Any, _args: Any, output: Any) -> None:
         """Record what it returned, and of that what is no variance."""
         recorder, name = self._recorder, self._name
-        if not recorder.in_first_step or self._calls == _CALLS:
+        if not recorder.in_first_step or self._answered == _CALLS:
             return
+        self._answered += 1
         values = made_by(role_of(name), output)
         for row, value in _rows(recorder, values):
             recorder.add(Stage.DENOISER_OUTPUT, f"{name}{row}", value)
@@ -168,7 +185,8 @@ class _StepWatch:
             recorder.add(Stage.GUIDED_OUTPUT, name, output)
             noise = without_variance(output, channels_of(sample))
             recorder.add(Stage.PREDICTED_NOISE, name, noise)
-            recorder.add(Stage.INITIAL_LATENTS, name, sample)
+            if not getattr(sample, "requires_grad", False):  # else gradients have moved it since
+                recorder.add(Stage.INITIAL_LATENTS, name, sample)
         elif before <= _LATER_OUTPUTS:
             recorder.add(Stage.LATER_OUTPUT, name, output)
 

@@ -20,6 +20,7 @@ from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.environment.keys import EnvironmentValue
 
 if TYPE_CHECKING:
+    from goldenseed.backends.diffusers.components import CheckedPart
     from goldenseed.suite.cases import Case
     from goldenseed.suite.model import ModelSpec
 
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 Environment = Mapping[str, EnvironmentValue]
 
 _WEIGHTS = frozenset(
-    {".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack", ".onnx", ".pb"}
+    {
+        *(".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl"),
+        *(".gguf", ".h5", ".msgpack", ".onnx", ".pb"),
+    }
 )
 """Of files with these endings only those count that will be loaded; the others are variants."""
 _FOR_PEOPLE = frozenset({".md", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".pdf"})
@@ -59,9 +63,7 @@ def _code_or_files(model: ModelSpec, path: Path, digests: FileDigests) -> Enviro
         return {"model.factory_sha256": model.factory.sha256}
     checked, parts = check_all(model, path)
     others = (
-        (f"{part.spec.part}/{file.relative_to(part.folder).as_posix()}", file)
-        for part in parts
-        for file in sorted(_files_in(part.folder, part.weights))
+        (f"{part.spec.part}/{name}", file) for part in parts for name, file in _files_of(part)
     )
     code = {"model.pipeline_sha256": model.pipeline_sha256} if model.pipeline_sha256 else {}
     return {
@@ -85,6 +87,16 @@ def files_of(checked: CheckedModel) -> Mapping[str, Path]:
         for file in _files_in(checked.folder_of(name), checked.weights)
     }
     return dict(sorted({**index, **parts}.items()))
+
+
+def _files_of(part: CheckedPart) -> Iterator[tuple[str, Path]]:
+    """Name the files of a component; of a GGUF file those two that count of their folders."""
+    if part.config is not None:
+        for file in (part.config / "config.json", *part.weights):
+            yield file.name, file
+        return
+    for file in sorted(_files_in(part.folder, part.weights)):
+        yield file.relative_to(part.folder).as_posix(), file
 
 
 def _files_in(folder: Path, weights: Collection[Path]) -> Iterator[Path]:

@@ -92,23 +92,31 @@ def _packages(error: Exception) -> tuple[str, str] | None:
 def _do_not_fit(error: Exception, said: str) -> bool:
     """Say whether one of the two libraries lacks what the other asks it for.
 
-    A name that is not where they import it from, or an attribute of an object of theirs. What
-    somebody else's code asks them for, or they of somebody else's object, is no doing of theirs.
+    A name that is not where it is imported from, or an attribute of an object of the other's. What
+    somebody else's code asks them for, or they of somebody else's object, is no doing of theirs;
+    and what one of them lacks of its own is a fault of that release.
     """
     if isinstance(error, ImportError):
-        return error.name is None or {_top(error.name), _raised_in(error)} <= set(_LIBRARIES)
-    if not isinstance(error, AttributeError) or _OF_A_PLAIN_TYPE.search(said):
+        asked_for = _top(error.name) if error.name else None
+    elif not isinstance(error, AttributeError) or _OF_A_PLAIN_TYPE.search(said):
         return False
-    asked = error.obj
-    home = getattr(asked, "__name__" if isinstance(asked, ModuleType) else "__module__", "")
-    known = asked is None or _top(str(home)) in _LIBRARIES
-    return known and _raised_in(error) in _LIBRARIES
+    else:
+        asked = error.obj
+        home = getattr(asked, "__name__" if isinstance(asked, ModuleType) else "__module__", "")
+        asked_for = None if asked is None else _top(str(home))
+    if asked_for is None:
+        return isinstance(error, ImportError) or _raised_in(error) in _LIBRARIES
+    return {asked_for, _raised_in(error)} == set(_LIBRARIES)
 
 
 def _raised_in(error: Exception) -> str:
-    """Name the package whose code raised; torch's modules raise for whoever asks them."""
-    frames = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
-    packages = [_top(str(name)) for name in frames]
+    """Name the package whose code raised; not torch's, or an object's own, that says for others."""
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    packages = [
+        _top(str(frame.f_globals.get("__name__", "")))
+        for frame in frames
+        if frame.f_code.co_name not in {"__getattr__", "__getattribute__"}
+    ]
     return next((each for each in reversed(packages) if each not in {"torch", "importlib"}), "")
 
 

@@ -5,6 +5,7 @@ A case that needs it otherwise has another model, and loads it.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,9 +42,14 @@ def check_placement(model: ModelSpec, device: str, suite: Path) -> None:
         if importlib.util.find_spec("accelerate") is None:
             what = f"`model.offload: {model.offload}` needs the package accelerate"
             raise refusal("offload", what, "pip install accelerate")
-    if model.device_map is not None and importlib.util.find_spec("accelerate") is None:
-        what = "`model.device_map` needs the package accelerate"
-        raise refusal("device_map", what, "pip install accelerate")
+    if model.device_map is not None:
+        if importlib.util.find_spec("accelerate") is None:
+            what = "`model.device_map` needs the package accelerate"
+            raise refusal("device_map", what, "pip install accelerate")
+        known = importlib.import_module("diffusers.pipelines.pipeline_utils").SUPPORTED_DEVICE_MAP
+        if model.device_map not in known:
+            what = f"diffusers has no `device_map` {model.device_map!r}"
+            raise refusal("device_map", what, did_you_mean(model.device_map, list(known)))
     if model.ip_adapters and importlib.util.find_spec("accelerate") is None:
         what = "IP-Adapters need the package accelerate"
         raise GoldenseedError(

@@ -94,7 +94,7 @@ def _of_folders(
             named = {each.spec.name for each in parts}
             parts = (*parts_of(whole, slots_of(modular), named), *parts)
         own = {each.spec.name: each.class_name for each in parts}
-        quantised = quantizations(model, {**whole.classes, **own}, path)
+        quantised = quantizations(model, {**whole.classes, **own}, path, device)
         wide = dtype == dtype_for("float64")
         dtypes = {} if wide else {name: dtype_for(each) for name, each in model.dtypes}
         own_dtypes = {each.spec.part: _own_dtype(each, dtypes, dtype, wide=wide) for each in parts}

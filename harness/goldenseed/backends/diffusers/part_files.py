@@ -40,13 +40,7 @@ def check_safetensors(file: Path) -> None:
     """
     from safetensors import SafetensorError, safe_open
 
-    if not file.is_file():
-        raise GoldenseedError("does not exist", path=file, fix="copy the model's folder again")
-    with file.open("rb") as stream:
-        if stream.read(len(_LFS_POINTER)) == _LFS_POINTER:
-            raise GoldenseedError(
-                "is a Git LFS pointer, not the weights themselves", path=file, fix="git lfs pull"
-            )
+    check_large_file(file)
     try:
         with safe_open(file, framework="np"):
             return
@@ -54,6 +48,17 @@ def check_safetensors(file: Path) -> None:
         raise GoldenseedError(
             f"is truncated or corrupt: {error}", path=file, fix="download or copy it again"
         ) from error
+
+
+def check_large_file(file: Path) -> None:
+    """Refuse a file of weights that is not there, or only points to what Git LFS keeps."""
+    if not file.is_file():
+        raise GoldenseedError("does not exist", path=file, fix="copy the model's folder again")
+    with file.open("rb") as stream:
+        if stream.read(len(_LFS_POINTER)) == _LFS_POINTER:
+            raise GoldenseedError(
+                "is a Git LFS pointer, not the weights themselves", path=file, fix="git lfs pull"
+            )
 
 
 def check_weights(

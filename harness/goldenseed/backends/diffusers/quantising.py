@@ -30,14 +30,13 @@ _SWITCHES = ("load_in_4bit", "load_in_8bit")
 """Without one of them bitsandbytes leaves all as it is."""
 
 
-def check_quantization(model: ModelSpec, device: str, suite: Path, *, wide: bool) -> None:
+def check_quantization(model: ModelSpec, suite: Path, *, wide: bool) -> None:
     """Refuse what cannot be quantised here as the suite says; nothing is loaded yet.
 
     ``wide`` says that all is computed in float64.
 
     Raises:
-        GoldenseedError: a package or an accelerator is missing, or the backend's configuration
-            does not take what the suite gives it.
+        GoldenseedError: a package is missing, or weights computed in float64 are asked for.
 
     """
     spec = model.quantization
@@ -48,11 +47,6 @@ def check_quantization(model: ModelSpec, device: str, suite: Path, *, wide: bool
         if not _is_installed(package):
             what = f"{backend} needs the package {package}"
             raise model.refusal(suite, "quantization", what, f"pip install {package}")
-    if spec.backend == "bitsandbytes" and device.partition(":")[0] == "cpu":
-        what = f"{backend} needs an accelerator, and the device is {device}"
-        raise model.refusal(
-            suite, "quantization", what, "choose a device (`model.device`), or use torchao"
-        )
     if wide:
         what = "quantised weights cannot be computed in float64, as is asked for here"
         raise model.refusal(suite, "quantization", what, "remove `model.quantization`")
@@ -61,7 +55,6 @@ def check_quantization(model: ModelSpec, device: str, suite: Path, *, wide: bool
     if not hasattr(diffusers.quantizers, "PipelineQuantizationConfig"):
         what = f"{backend} needs diffusers 0.34, and here is {diffusers.__version__}"
         raise model.refusal(suite, "quantization", what, "pip install -U diffusers")
-    _config(diffusers, model, suite)
 
 
 def _is_installed(package: str) -> bool:
@@ -70,13 +63,16 @@ def _is_installed(package: str) -> bool:
     return spec is not None and (not module or bool(importlib.util.find_spec(f"{parent}.{module}")))
 
 
-def quantizations(model: ModelSpec, classes: Mapping[str, str], suite: Path) -> dict[str, Any]:
+def quantizations(
+    model: ModelSpec, classes: Mapping[str, str], suite: Path, device: str
+) -> dict[str, Any]:
     """Return the configuration of each part that is quantised, by the pipeline's keyword.
 
     ``classes`` names the class of every part.
 
     Raises:
-        GoldenseedError: the pipeline has no such part, or it is no model.
+        GoldenseedError: the pipeline has no such part, it is no model, the library that has its
+            class quantises only on an accelerator, or does not take what the suite gives it.
 
     """
     spec = model.quantization
@@ -84,7 +80,11 @@ def quantizations(model: ModelSpec, classes: Mapping[str, str], suite: Path) -> 
         return {}
     libraries = {name: _library(cls) for name, cls in classes.items()}
     known = {name: each for name, each in libraries.items() if each is not None}
+    files = {each.name for each in model.components if each.gguf}
     names = spec.components or tuple(filter(is_denoiser, known))
+    if done := [name for name in names if name in files]:
+        what = f"the component {done[0]!r} is a GGUF file, whose weights are quantised already"
+        raise model.refusal(suite, "quantization", what, "name other `components`, or remove it")
     if absent := [name for name in names if name not in known]:
         what = f"there is no component {absent[0]!r} that could be quantised"
         raise model.refusal(suite, "quantization", what, did_you_mean(absent[0], list(known)))
@@ -93,6 +93,12 @@ def quantizations(model: ModelSpec, classes: Mapping[str, str], suite: Path) -> 
         raise model.refusal(
             suite, "quantization", "no part of the model is a denoiser by name", fix
         )
+    if spec.backend == "bitsandbytes" and device.partition(":")[0] == "cpu":
+        for name in (name for name in names if known[name].__name__ == "diffusers"):
+            what = f"diffusers quantises {name!r} by bitsandbytes on an accelerator only, "
+            what += f"and the device is {device}"
+            fix = "choose a device (`model.device`), use torchao, or name parts of transformers"
+            raise model.refusal(suite, "quantization", what, fix)
     return {name: _config(known[name], model, suite) for name in names}
 
 

@@ -83,6 +83,8 @@ class Recorder:
         self.in_first_step = True
         """Whether no scheduler has stepped since the last one was given its timesteps."""
         self._stepped: Counter[str] = Counter()
+        self.made_within: set[int] = set()
+        """What a part that shares modules with the denoiser made last, by ``id``."""
         self.drawn = False
         """Whether noise was drawn."""
         self.until_first_step: list[Callable[[], object]] = []

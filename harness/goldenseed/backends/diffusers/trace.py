@@ -7,12 +7,12 @@ another way, is a stage that its trace lacks. Callbacks stay the caller's.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
-from goldenseed.backends.diffusers.denoising import scheduler_watchers, watch_denoiser
+from goldenseed.backends.diffusers.denoising import scheduler_watchers, watch_denoiser, watch_shared
 from goldenseed.backends.diffusers.modular import blocks_of
 from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.backends.diffusers.watching import MethodWatch, watch_attribute
@@ -55,6 +55,8 @@ class Tracing:
                     if component is not None and id(component) not in watched:
                         watched.add(id(component))
                         self._watch(name, component)(restore, component)
+                for component in _sharing(components):
+                    watch_shared(recorder, restore, component)
                 restore.enter_context(recorded_by(recorder.told))
                 yield recorder
                 recorder.close()
@@ -71,6 +73,16 @@ class Tracing:
         if key not in self._watches:
             self._watches[key] = _watch_of(self._recorder, name, component)
         return self._watches[key]
+
+
+def _sharing(components: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the parts that steer a denoiser and share modules with it."""
+    steering = [each for name, each in components.items() if role_of(name) is Role.CONTROL]
+    denoisers = [each for name, each in components.items() if is_denoiser(name)]
+    within = [{*each.modules()} for each in denoisers if steering and hasattr(each, "modules")]
+    for each in steering:
+        if hasattr(each, "modules") and any(own & {*each.modules()} for own in within):
+            yield each
 
 
 _Watch = Callable[[ExitStack, Any], None]

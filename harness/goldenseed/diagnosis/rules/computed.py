@@ -29,7 +29,7 @@ def computed_otherwise(
         told = (
             any(map(findings.otherwise, parts))
             or acts_at(findings, root.place)
-            or _rounds_otherwise(findings, root)
+            or _rounds_otherwise(findings, root, parts)
         )
         weight *= 0.05 if told else 0.8
     yield Suspicion(cause, weight, words, tuple(sentences))
@@ -38,13 +38,16 @@ def computed_otherwise(
     yield Suspicion(Cause.DTYPE, POSSIBLE / 4, "", (evidence,))
 
 
-def _rounds_otherwise(findings: Findings, root: Root) -> bool:
+def _rounds_otherwise(findings: Findings, root: Root, parts: Iterable[str]) -> bool:
     """Say whether a setting of the arithmetic is on record that may have moved a root so far.
 
-    A model that multiplies the least difference exceeds a limit that was derived of most.
+    A model that multiplies the least difference exceeds a limit that was derived of most; one whose
+    norms leave signs, which rounding tips, knows no limit.
     """
     beyond = root.beyond
-    near = beyond is not None and beyond.value <= _OF_A_SENSITIVE_MODEL * (beyond.limit or 0.0)
+    near = any(findings.value(f"model.{part}.tips") for part in parts) or (
+        beyond is not None and beyond.value <= _OF_A_SENSITIVE_MODEL * (beyond.limit or 0.0)
+    )
     effects = (meaning_of(each, findings) for each in findings.keys.values())
     return near and any(
         each is not None and each.size is Size.ROUNDING and touches(each.places, root)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import diffusers
 import pytest
 import torch
 
@@ -155,3 +156,20 @@ def test_weights_made_of_several_tensors_are_digested_by_all_and_named_by_their_
     )
     assert described(quantised(1.0))["quantisation"] == "TwoTensor"
     assert described(model())["quantisation"] is None
+
+
+@pytest.mark.parametrize("cls", ["AutoencoderKLWan", "AutoencoderKLQwenImage"])
+def test_norms_that_leave_only_signs_are_named(cls: str):
+    def decoder(width: int) -> Any:
+        sizes = {"base_dim": width, "dim_mult": [1, 1, 1], "temperal_downsample": [False, True]}
+        return getattr(diffusers, cls)(z_dim=4, num_res_blocks=1, **sizes)
+
+    norms = described(decoder(3))["tips"]
+    assert norms.endswith("RMS_norm x 2"), "of three channels one is left where they are enlarged"
+    assert "tips" not in described(decoder(8))
+
+
+def test_a_norm_leaves_signs_by_what_it_sums_over():
+    norms = [torch.nn.LayerNorm(2), torch.nn.LayerNorm(1), torch.nn.LayerNorm(4)]
+    others = [torch.nn.RMSNorm(1), torch.nn.GroupNorm(1, 1), torch.nn.BatchNorm2d(1)]
+    assert described(torch.nn.Sequential(*norms, *others))["tips"] == "LayerNorm x 1, RMSNorm x 1"

@@ -118,6 +118,17 @@ def test_what_waits_on_the_cpu_makes_the_same_image_and_is_on_record(home: Path)
     assert records == ["none", "text_encoder: CpuOffload, unet: CpuOffload, vae: CpuOffload"]
 
 
+def test_a_device_map_on_the_one_device_that_is_there_changes_no_bit(home: Path):
+    images = []
+    for more in ("", ", device_map: balanced"):
+        model = f"model: {{source: model, device: cpu{more}}}"
+        (home / "a.suite.yaml").write_text(f"suite: a\n{model}{CASES}")
+        backend = DiffusersBackend()
+        made = backend.generate(load_suite(home / "a.suite.yaml").cases[0])
+        images.append((made.image.tobytes(), {each.stage for each in made.trace}))
+    assert images[0] == images[1]
+
+
 def test_slots_are_components_and_no_options():
     from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers.configuration_utils import FrozenDict
 from tiny_suites import one_case
+from transformers import CLIPTextConfig
 
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.backends.diffusers.failures import OutOfMemoryError
@@ -50,6 +52,12 @@ def asked_for_another(_module: Any, *_: Any) -> None:
     names: dict[str, Any] = {"__name__": "diffusers.pipelines.of_today"}
     exec("def ask(part):\n    return part.config", names)
     names["ask"](Wrapper())
+
+
+def diffusers_asks(part: Any) -> Fault:
+    names: dict[str, Any] = {"__name__": "diffusers.pipelines.of_today"}
+    exec("def ask(part):\n    return part.what_is_not_there", names)
+    return lambda *_: names["ask"](part)
 
 
 def importing_what_is_gone(*_: Any) -> None:
@@ -93,6 +101,16 @@ def unrepeatable(*_: Any) -> None:
         (
             raised_by("mypackage.hooks", "'Hook' object has no attribute 'other'"),
             "raised AttributeError: 'Hook' object",
+            "correct the case's call",
+        ),
+        (
+            diffusers_asks(CLIPTextConfig()),
+            "do not fit together here: AttributeError",
+            "install releases of the two",
+        ),
+        (  # as the Chroma inpainting of diffusers 0.42 asks for an option of Flux
+            diffusers_asks(FrozenDict()),
+            "raised AttributeError: 'FrozenDict' object",
             "correct the case's call",
         ),
         (asked_for_another, "raised AttributeError: 'Wrapper' object", "correct the case's call"),

@@ -140,3 +140,54 @@ def test_each_of_two_denoisers_has_the_first_step_of_its_own_scheduler():
     assert Counter(sources(trace, Stage.LATER_OUTPUT)) == {"prior_scheduler": 2, "scheduler": 2}
     assert recorder.until_first_step == []
     assert not pipeline.unet._forward_hooks
+
+
+class Doubling(torch.nn.Module):
+    """A denoiser of one weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = torch.nn.Linear(8, 8)
+
+    def forward(self, sample: torch.Tensor, more: torch.Tensor | None = None) -> torch.Tensor:
+        made: torch.Tensor = self.inner(sample)
+        return made if more is None else made + more
+
+
+def test_latents_that_gradients_have_moved_are_not_those_that_the_denoising_began_with():
+    pipeline: Any = Pipeline(unet=Doubling(), scheduler=DDIMScheduler())
+    with Tracing(pipeline).recorded() as recorder:
+        pipeline.scheduler.set_timesteps(2)
+        latents = torch.ones(1, 4, 8, 8, requires_grad=True)
+        (slope,) = torch.autograd.grad(pipeline.unet(latents).sum(), [latents])
+        moved = latents - slope
+        with torch.no_grad():
+            predicted = pipeline.unet(moved)
+            pipeline.scheduler.step(predicted, pipeline.scheduler.timesteps[0], moved)
+    assert not sources(recorder.trace, Stage.INITIAL_LATENTS)
+    assert sources(recorder.trace, Stage.DENOISER_OUTPUT) == ["unet", "unet"]
+    assert sources(recorder.trace, Stage.GUIDED_OUTPUT) == ["scheduler"]
+
+
+@torch.no_grad()
+def test_every_call_whose_inputs_are_recorded_has_its_output_recorded():
+    pipeline: Any = Pipeline(unet=Doubling(), scheduler=DDIMScheduler())
+    with Tracing(pipeline).recorded() as recorder:
+        for _ in range(6):
+            pipeline.unet(torch.ones(1, 4, 8, 8))
+    given, made = Stage.DENOISER_INPUT, Stage.DENOISER_OUTPUT
+    assert len(sources(recorder.trace, given)) == len(sources(recorder.trace, made)) == 4
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("shared", [True, False])
+def test_what_a_part_with_modules_of_the_denoiser_makes_is_no_input_of_the_denoiser(shared: bool):
+    pipeline: Any = Pipeline(unet=Doubling(), controlnet=Doubling(), scheduler=DDIMScheduler())
+    if shared:
+        pipeline.controlnet.inner = pipeline.unet.inner
+    with Tracing(pipeline).recorded() as recorder:
+        sample = torch.ones(1, 4, 8, 8)
+        pipeline.unet(sample, pipeline.controlnet(sample))
+    given = sources(recorder.trace, Stage.DENOISER_INPUT)
+    assert given == (["unet.0"] if shared else ["unet.0", "unet.more"])
+    assert not pipeline.controlnet._forward_hooks

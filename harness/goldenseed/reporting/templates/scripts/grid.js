@@ -25,7 +25,7 @@
   function head(item) {
     const { title, rows } = item.group;
     const act = (label, decision) => el("button", { type: "button", "aria-label": `${label} the group: ${title}`, onclick: () => page.ask(rows, decision, title) }, label);
-    return el("div", { class: "group-head" }, el("h2", { title }, title, " ", el("small", null, page.count(rows.length, "case"))),
+    return el("div", { class: "group-head" }, el("h2", { title }, el("span", null, title), " ", el("small", null, page.count(rows.length, "case"))),
       el("span", { class: "acts" }, rows.some((row) => row.acceptable) && act("Accept", "accept"), rows.some((row) => row.rejectable) && act("Reject", "reject"), rows.some((row) => page.allows(row, "skip")) && act("Skip", "skip")));
   }
 

@@ -3,6 +3,9 @@
   const { byId } = page;
   const MOST = 500;
 
+  const environment = byId("environment");
+  let folded = false;
+
   const asked = () => (page.opened ? [page.opened] : page.shownRows);
   function fill(pairs, left) {
     byId("sheet").replaceChildren(...pairs.map(([row, details]) => page.printedCase(row, details)),
@@ -21,11 +24,15 @@
 
   // With the browser's own key there is no time to load: what is at hand is printed.
   addEventListener("beforeprint", () => {
+    folded = environment?.open === false;
+    if (folded) environment.open = true;
     if (byId("sheet").childElementCount || !page.data) return;
     const ready = asked().slice(0, MOST).map((row) => [row, page.ready(page.partOf(row))]).filter(([, part]) => part);
     fill(ready.map(([row, part]) => [row, part[row.index % page.data.per_part]]), asked().length - ready.length);
     for (const image of document.querySelectorAll("#sheet img")) image.loading = "eager";
-    for (const each of document.querySelectorAll("#environment")) each.open = true;
   });
-  addEventListener("afterprint", () => page.clear(byId("sheet")));
+  addEventListener("afterprint", () => {
+    page.clear(byId("sheet"));
+    if (folded) environment.open = false;
+  });
 })(window.goldenseed);
