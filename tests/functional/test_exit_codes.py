@@ -66,6 +66,8 @@ REFUSED = [
     "archive create nothing",
     "archive keygen --output no.png",
     "archive verify nothing",
+    "archive replay nothing",
+    "archive chain nothing",
     "archive verify black.png",
     "bisect nothing.suite.yaml",
     "calibrate nothing.suite.yaml",

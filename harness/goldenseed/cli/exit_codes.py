@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 
 FOUND: Mapping[str, str] = {
     "accept": "",
-    "archive": "",
+    "archive": "with `chain`, a link is broken or missing",
     "bisect": "the two sides make different images",
     "calibrate": "",
     "compare": "a pair is beyond a gate, incomparable or incomplete",
