@@ -200,6 +200,7 @@ def bisect_record(
     ]
     if not compared:
         return None
+    blocks = bisect_blocks(found)
     return tried_record(
         compared,
         compared[0][1].a.record,
@@ -210,7 +211,7 @@ def bisect_record(
             name="bisect",
             passed=not found.moved,
             outcome=outcome_line(found),
-            notes=bisect_blocks(found),
+            notes=(*blocks[1:], blocks[0]),
         ),
     )
 
