@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from goldenseed.runs.record import CaseRecord
 
 _SHOWN = 12
+_PIECE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,10 @@ def digest_of(path: Path) -> str | None:
         if path.suffix != SUFFIX or path.is_dir():
             return sha256_hex(read_regular(path / layout.TAG_MANIFEST, layout.TEXT_LIMIT))
         with zipfile.ZipFile(path) as packed, packed.open(layout.TAG_MANIFEST) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.sha256()
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+            return digest.hexdigest()
     except (GoldenseedError, KeyError, *UNREADABLE):
         return None
 
