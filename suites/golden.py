@@ -3,7 +3,8 @@
 On a kind of machine for which nothing is accepted (an ARM laptop, a Mac) every case of an ordinary
 suite would be ``new`` and fail, which says nothing about a fresh clone. Such a suite is left out
 here, with a line that says so and how to accept its images; the portable suite, whose baselines
-hold everywhere, is judged. `pytest suites` judges everything on every machine.
+hold everywhere, is judged, and so are relations, which need none. `pytest suites` judges
+everything on every machine.
 """
 
 from __future__ import annotations
@@ -54,9 +55,12 @@ class LeaveOut:
             profile = profile_here(suite, options.device)
             if profile and has_baselines_elsewhere_only(store, suite.name, profile):
                 self._left_out[suite.path] = profile
-        gone = [each for each in items if each.path in self._left_out]
+        gone = [
+            each for each in items if isinstance(each, CaseItem) and each.path in self._left_out
+        ]
         config.hook.pytest_deselected(items=gone)
-        items[:] = [each for each in items if each.path not in self._left_out]
+        ids = set(map(id, gone))
+        items[:] = [each for each in items if id(each) not in ids]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was left out, and what accepts it."""

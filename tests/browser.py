@@ -40,12 +40,12 @@ def chromium(profile: Path) -> Iterator[Chrome]:
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     driver = shutil.which("chromedriver")
     if browser is None or driver is None:
-        _give_up("needs chromium and chromedriver (Debian: chromium, chromium-driver)")
+        give_up("needs chromium and chromedriver (Debian: chromium, chromium-driver)")
     try:
         from selenium import webdriver
         from selenium.webdriver.chrome.service import Service
     except ImportError:
-        _give_up("needs selenium")
+        give_up("needs selenium")
     options = webdriver.ChromeOptions()
     options.binary_location = browser
     for flag in (*_FLAGS, f"--user-data-dir={profile}"):
@@ -68,7 +68,8 @@ def requested_urls(page: Chrome) -> list[str]:
     ]
 
 
-def _give_up(reason: str) -> NoReturn:
+def give_up(reason: str) -> NoReturn:
+    """Skip the test, and fail it under ``CI``."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)

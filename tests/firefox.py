@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser import give_up
+
 if TYPE_CHECKING:
     from websocket import WebSocket
 
@@ -138,11 +140,14 @@ class Firefox:
 
 @contextmanager
 def firefox(profile: Path, *, dark: bool = False) -> Iterator[Firefox]:
-    """Start a browser with an empty profile; skips the test where none is installed."""
+    """Start a browser with an empty profile; without one as ``chromium`` of ``tests.browser``."""
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if browser is None:
-        pytest.skip("needs firefox (Debian: firefox-esr)")
-    websocket = pytest.importorskip("websocket", reason="needs websocket-client")
+        give_up("needs firefox (Debian: firefox-esr)")
+    try:
+        import websocket
+    except ImportError:
+        give_up("needs websocket-client, which selenium brings")
     profile.mkdir(parents=True, exist_ok=True)
     preferences = {
         **_PREFERENCES,

@@ -164,7 +164,7 @@ def test_what_was_measured_with_another_instruction_set_holds_in_the_profile_of_
     assert elsewhere["verdict"] == "warn"
     assert sources(elsewhere) == {"tolerance (float32, not measured)"}
     (advice,) = [each for each in elsewhere["reasons"] if each["code"] == "calibration"]
-    assert advice["value"] == "isa-default"
+    assert advice["value"] == "cpu_isa=default"
     assert "made where cpu-x86_64-avx" in advice["detail"]
 
     modal.calibrate("-n", "2", "--harmless", advice["value"])

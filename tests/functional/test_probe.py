@@ -38,7 +38,10 @@ cases:
     prompt: a red ball
     seeds: [1, 2]
 """
-CHANGES = "repeat,batch-2-second,tf32,float16,bfloat16,attn-backend-native,lora-fused"
+CHANGES = (
+    "process=fresh,batch=2+position=last,float32_precision=tf32,dtype=float16,dtype=bfloat16,"
+    "attention_backend=native,fuse_lora"
+)
 
 
 def goldenseed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -83,18 +86,18 @@ def test_every_change_that_was_asked_for_has_a_row(
 
 
 def test_the_same_once_more_is_identical(found: dict[str, Any]):
-    assert found["repeat"]["verdict"] == "identical"
-    assert found["repeat"]["environment"] == []
+    assert found["process=fresh"]["verdict"] == "identical"
+    assert found["process=fresh"]["environment"] == []
 
 
 def test_another_dtype_moves_the_pixels_and_is_not_called_another_recipe(found: dict[str, Any]):
-    bfloat16 = found["bfloat16"]
+    bfloat16 = found["dtype=bfloat16"]
     assert bfloat16["verdict"] in {"warn", "drift"}
     assert bfloat16["worst"]["peak_difference"] > 1
     assert 0 < bfloat16["worst"]["changed_fraction"] <= 1
 
 
-@pytest.mark.parametrize("name", ["batch-2-second", "lora-fused"])
+@pytest.mark.parametrize("name", ["batch=2+position=last", "fuse_lora"])
 def test_another_order_of_the_same_arithmetic_stays_within_the_gates(
     found: dict[str, Any], name: str
 ):
@@ -105,9 +108,9 @@ def test_another_order_of_the_same_arithmetic_stays_within_the_gates(
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("tf32", "needs a GPU"),
-        ("float16", "20 times as long on a CPU"),
-        ("attn-backend-native", "takes a back end"),
+        ("float32_precision=tf32", "needs a GPU"),
+        ("dtype=float16", "20 times as long on a CPU"),
+        ("attention_backend=native", "takes a back end"),
     ],
 )
 def test_what_does_not_exist_here_is_skipped_with_the_reason(
@@ -124,10 +127,10 @@ def test_what_does_not_exist_here_is_skipped_with_the_reason(
 def test_each_change_leaves_a_run_that_diff_takes(place: Path, found: dict[str, Any]):
     (folder,) = place.glob("reports/probe-*")
     result = goldenseed(
-        place, "diff", str(folder / "unchanged"), str(folder / "bfloat16"), "--no-report"
+        place, "diff", str(folder / "unchanged"), str(folder / "dtype=bfloat16"), "--no-report"
     )
     assert result.returncode == 1, result.stderr
-    assert f"paired 1: 1 {found['bfloat16']['verdict']}" in result.stdout
+    assert f"paired 1: 1 {found['dtype=bfloat16']['verdict']}" in result.stdout
     assert "float32" in result.stdout
     assert "bfloat16" in result.stdout
 
@@ -140,15 +143,18 @@ def test_the_page_shows_each_image_against_the_unchanged_one(
     record = load_run(folder)
     cases = {case.alternatives["change"]: case for case in record.cases}
     assert set(cases) == {name for name, each in found.items() if each["verdict"]}
-    moved = cases["bfloat16"]
-    assert (moved.id, moved.verdict) == ("cartoon[bfloat16,seed=1]", found["bfloat16"]["verdict"])
+    moved = cases["dtype=bfloat16"]
+    assert (moved.id, moved.verdict) == (
+        "cartoon[dtype=bfloat16,seed=1]",
+        found["dtype=bfloat16"]["verdict"],
+    )
     assert moved.baseline is not None
     for picture in (moved.image, moved.baseline.image, moved.difference):
         assert decode(folder / str(picture)).size == (32, 32)
     assert record.environment_of(moved) != record.environment
     summary = (folder / "summary.md").read_text()
     assert summary.startswith("## Golden images: Moves ")
-    assert "| bfloat16 | " in summary
+    assert "| dtype=bfloat16 | " in summary
     assert "goldenseed accept" not in (folder / "index.html").read_text()
 
 
@@ -162,7 +168,7 @@ def test_the_table_is_left_as_markdown(place: Path, found: dict[str, Any]):
 def test_a_suite_whose_images_cannot_be_made_is_one_message(place: Path):
     broken = place / "broken.suite.yaml"
     broken.write_text(SUITE.replace("num_inference_steps: 2", "num_steps: 2"))
-    result = goldenseed(place, "probe", broken.name, "plain", "--changes", "repeat")
+    result = goldenseed(place, "probe", broken.name, "plain", "--changes", "process=fresh")
     assert result.returncode == 2
     assert "cannot be made as it stands" in result.stderr
     assert "num_steps" in result.stderr
@@ -195,7 +201,7 @@ def test_a_model_that_is_exchanged_meanwhile_is_noticed(place: Path, tmp_path: P
 
     def changes() -> Iterator[Change]:
         config.write_text(config.read_text().replace("0.012", "0.013"))
-        yield Change("repeat", "once more")
+        yield Change("process=fresh", "once more")
         yield Change("broken", "no Python", environment={"PYTHONHOME": str(tmp_path)})
 
     probe = Probe(suite, suite.cases[:1], tmp_path / "probe")
@@ -217,9 +223,9 @@ def test_the_changes_can_be_listed_without_a_suite(place: Path):
     result = goldenseed(place, "probe", "--list", "--changes", "sdpa-*")
     assert result.returncode == 0
     assert [line.split()[0] for line in result.stdout.splitlines()] == [
-        "sdpa-default",
-        "sdpa-math",
-        "sdpa-flash",
-        "sdpa-efficient",
-        "sdpa-cudnn",
+        "sdpa=default",
+        "sdpa=math",
+        "sdpa=flash",
+        "sdpa=efficient",
+        "sdpa=cudnn",
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -176,9 +177,13 @@ def test_a_group_is_decided_with_one_reason_and_exported(page: Firefox, profile:
     page.settled("document.querySelector('dialog[open] #reason') !== null")
     page.press(*"new weights", ENTER)
     page.settled("goldenseed.decided().size >= 3")
+    page.settled("document.querySelector('dialog[open]') === null")
     page.press("e")
     path = profile / DOWNLOADS / "decisions.json"
     page.settled("document.querySelector('#deck [role=status]').textContent.includes('Exported')")
+    until = monotonic() + 10
+    while not path.exists() and monotonic() < until:
+        sleep(0.05)
     found = read_decisions(path)
     assert {(each.decision, each.reason) for each in found.decisions} == {("accept", "new weights")}
     assert len(found.decisions) == page.run("goldenseed.decided().size")

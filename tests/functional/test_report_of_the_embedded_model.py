@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,18 +106,19 @@ def test_from_the_first_look_to_the_history(root: Path, page: Chrome, downloads:
     press(page, "A")
     settled(page, "document.querySelector('dialog[open] #reason') !== null")
     press(page, f"brighter, and right{Keys.ENTER}")
-    settled(page, "goldenseed.decided().size > 0")
+    settled(page, "goldenseed.decided().size > 0 && !document.querySelector('dialog[open]')")
     press(page, Keys.ESCAPE, "/", Keys.CONTROL + "a" + Keys.NULL, Keys.DELETE, Keys.ESCAPE)
     settled(page, f"{TILES}.length === 3")
     press(page, "j", "A")
     settled(page, "document.querySelector('dialog[open] #reason') !== null")
     press(page, f"brighter, and right{Keys.ENTER}")
-    settled(page, "goldenseed.decided().size === 3")
+    settled(page, "goldenseed.decided().size === 3 && !document.querySelector('dialog[open]')")
     press(page, "e")
     settled(page, "document.querySelector('#deck [role=status]').textContent.includes('Exported')")
     found = downloads / "decisions.json"
-    settled(page, "true")
-    assert found.exists()
+    until = time.monotonic() + 10
+    while not found.exists() and time.monotonic() < until:
+        time.sleep(0.05)
     done = goldenseed(root, "accept", "--from", str(found), "--by", "Ada")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("added scenes::") == 3

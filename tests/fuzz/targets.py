@@ -13,6 +13,7 @@ from fuzz.kept import decisions, history
 from fuzz.models import component, model, modular_index
 from fuzz.mutations import Changes
 from fuzz.pictures import input_picture, mask, picture, png
+from fuzz.proofs import keyless, mark, signers, time_stamp
 from fuzz.recipes import recipe_graph, recipe_picture, recipe_text
 from fuzz.records import (
     calibration,
@@ -36,6 +37,7 @@ TARGETS: dict[str, Target] = {
         *(suite, suite_files, suite_of_code, gates, run, report, journal, entry, decision),
         *(calibration, trace, layers, environment, lock, npy, safetensors),
         *(decisions, history),
+        *(signers, time_stamp, keyless, mark),
         *(recipe_text, recipe_graph, recipe_picture),
         *(picture, png, input_picture, mask, model, component, modular_index),
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.trials import patches
 from tests.trials.second_patches import SECOND_LOADED
+from tests.trials.third_patches import THIRD_FILES, THIRD_LOADED
 
 
 def _noisy(tensor: Any, scale: float, generator: Any) -> Any:
@@ -211,16 +212,16 @@ def edit_files(folder: Path, done: list[dict[str, dict[str, Any]]]) -> None:
     """Apply to the model's files what of ``done`` concerns them."""
     for step in done:
         for name, arguments in step.items():
-            if name in FILES:
-                FILES[name](folder, **arguments)
+            if name in FILES | THIRD_FILES:
+                (FILES | THIRD_FILES)[name](folder, **arguments)
 
 
 def change_loaded(pipeline: Any, done: list[dict[str, dict[str, Any]]]) -> None:
     """Apply to the loaded pipeline what of ``done`` concerns it."""
     for step in done:
         for name, arguments in step.items():
-            if name not in FILES:
-                (LOADED | SECOND_LOADED)[name](pipeline, **arguments)
+            if name not in FILES | THIRD_FILES:
+                (LOADED | SECOND_LOADED | THIRD_LOADED)[name](pipeline, **arguments)
 
 
 def on_loading(done: list[dict[str, dict[str, Any]]]) -> None:

@@ -31,6 +31,8 @@ class Model:
     options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of ``from_pretrained`` in a plain call."""
     images: int = 2
+    inputs: dict[str, str] = field(default_factory=dict)
+    """Files that the pipeline is given, which ``build`` writes beside the model."""
 
 
 def _t5(tokenizer: Any, *, width: int = WIDTH) -> Any:

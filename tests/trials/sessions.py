@@ -18,9 +18,10 @@ import yaml
 from tests.trials.changes import edit_files
 from tests.trials.models import MODELS, PROMPTS, save
 from tests.trials.second_models import SECOND
+from tests.trials.third_models import THIRD
 
 ROOT = Path(__file__).parents[2]
-ALL = {**MODELS, **SECOND}
+ALL = {**MODELS, **SECOND, **THIRD}
 LIMIT = 300
 """Seconds after which a session is given up."""
 
@@ -57,6 +58,8 @@ def suite(name: str) -> dict[str, Any]:
     ][: model.images]
     if not model.prompts:
         cases[1]["call"] = {"class_labels": [33]}
+    for case in cases if model.inputs else ():
+        case["inputs"] = model.inputs
     return {
         "suite": name,
         "model": {"source": "model", "dtype": model.dtype},

@@ -9,10 +9,13 @@ from tests.trials.judging import truth
 from tests.trials.models import MODELS
 from tests.trials.second_models import SECOND
 from tests.trials.second_patches import SECOND_LOADED
+from tests.trials.third_models import THIRD
+from tests.trials.third_patches import THIRD_FILES, THIRD_LOADED
 
 HERE = Path(__file__).parent
 CHANGES = yaml.safe_load((HERE / "changes.yaml").read_text(encoding="utf-8"))
 OF_THE_SECOND = yaml.safe_load((HERE / "second.yaml").read_text(encoding="utf-8"))
+OF_THE_THIRD = yaml.safe_load((HERE / "third.yaml").read_text(encoding="utf-8"))
 
 
 def made_by(changes: dict[str, dict[str, dict[str, list[dict[str, object]]]]]) -> set[str]:
@@ -25,7 +28,7 @@ def made_by(changes: dict[str, dict[str, dict[str, list[dict[str, object]]]]]) -
     }
 
 
-@pytest.mark.parametrize("changes", [CHANGES, OF_THE_SECOND])
+@pytest.mark.parametrize("changes", [CHANGES, OF_THE_SECOND, OF_THE_THIRD])
 def test_every_expected_cause_is_one_that_a_diagnosis_can_give(changes: dict[str, dict]):
     truths = [truth(change) for each in changes.values() for change in each.values()]
     assert set().union(*(one.strict | one.also for one in truths)) <= set(Cause)
@@ -36,3 +39,6 @@ def test_every_change_can_be_made():
     assert list(CHANGES) == list(MODELS)
     assert set(SECOND_LOADED) <= made_by(OF_THE_SECOND) <= {*FILES, *LOADED, *SECOND_LOADED}
     assert list(OF_THE_SECOND) == list(SECOND)
+    own = {*THIRD_FILES, *THIRD_LOADED}
+    assert own <= made_by(OF_THE_THIRD) <= own | {*FILES, *LOADED, *SECOND_LOADED}
+    assert list(OF_THE_THIRD) == list(THIRD)

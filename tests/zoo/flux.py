@@ -344,7 +344,7 @@ ENTRIES = {
         flux, size(max_area=32 * 32, _auto_resize=False, guidance_scale=3.5, **_T5), _TO
     ),
     "FluxKontextInpaintPipeline": Entry(flux, _PART | {"_auto_resize": False}, _IN),
-    "FluxPriorReduxPipeline": Entry(_redux, {}, _TO, prompt=None),
+    "FluxPriorReduxPipeline": Entry(_redux, {}, _TO),
     "VisualClozePipeline": Entry(
         _cloze,
         _CLOZE | {"upsampling_height": 32, "upsampling_width": 32, "upsampling_strength": 0.6},

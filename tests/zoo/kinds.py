@@ -82,6 +82,11 @@ def kind_of(name: str) -> str:
     return KINDS.get(name, "image")
 
 
+_LATER = frozenset({"KolorsImg2ImgPipeline", "KolorsPipeline"})
+"""Exported beside the package `sentencepiece` alone, which was not there when the third was set."""
+
+
 def held_out() -> tuple[str, ...]:
     """Return every third class that makes one image: those no rule was made for."""
-    return tuple(name for name in exported() if kind_of(name) == "image")[2::3]
+    image = (name for name in exported() if kind_of(name) == "image" and name not in _LATER)
+    return tuple(image)[2::3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.zoo.reasons import REASONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "pipelines.md"
 BEGIN, END = "<!-- table -->\n", "<!-- end of table -->\n"
+COUNTS, COUNTED = "<!-- counts -->\n", "<!-- end of counts -->\n"
 STAGES = (
     "initial_noise",
     "token_ids",
@@ -110,10 +112,12 @@ def _changed(changed: dict[str, dict[str, Any]]) -> str:
 
 def _plainly(error: str) -> str:
     """Leave out of an error the place of the suite and the fix."""
-    if error.startswith("the process ended"):
-        return "not finished in its time, on a busy machine"
-    first = error.splitlines()[0]
-    return first.rpartition(".suite.yaml:1: ")[2][:200].replace("|", "/")
+    first = _PLACE.sub("", error.splitlines()[0])
+    return first[:200].replace("|", "/")
+
+
+_PLACE = re.compile(r"^/\S+?(:\d+)?: ")
+"""Where the sweep ran, which is nobody's business."""
 
 
 def _result(work: Path, name: str, kind: str) -> dict[str, Any] | None:
@@ -129,33 +133,84 @@ def table(names: Iterable[str], work: Path) -> Iterator[str]:
         yield f"| {' | '.join(row(name, work))} |\n"
 
 
+def _ran(names: Iterable[str], work: Path, kind: str) -> list[dict[str, Any]]:
+    """Return what became of the classes that ran, in one way."""
+    found = (_result(work, name, kind) for name in names)
+    return [each for each in found if each and not each.get("error")]
+
+
+def on_record(component: str, found: dict[str, Any]) -> bool:
+    """Say whether a changed component was found by its digest, or named first."""
+    told = " ".join(found["reasons"])
+    return right(component, found) or f"model.{component}.weights_sha256" in told
+
+
+def _verdicts(names: Iterable[str], work: Path) -> str:
+    """Count the verdicts on another instruction set, all four of them."""
+    found = [each["verdict"] for each in _ran(names, work, "other")]
+    return ", ".join(
+        f"{found.count(each)} `{each}`" for each in ("identical", "match", "warn", "drift")
+    )
+
+
+def _moved(ran: Iterable[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the changed components that moved a pixel, in the float32 or the bfloat16 of a run."""
+    pairs = (pair for one in ran for pair in one["changed"].items())
+    return [pair for pair in pairs if pair[1]["verdict"] != "identical"]
+
+
 def summary(names: Iterable[str], work: Path) -> str:
-    """Count what came out for the classes of one image."""
-    found = [_result(work, name, "plain") for name in names]
-    ran = [each for each in found if each and "error" not in each]
-    others = [_result(work, name, "other") for name in names]
-    verdicts = [each["verdict"] for each in others if each and not each.get("error")]
-    changed = [(name, each) for one in ran for name, each in one["changed"].items()]
-    told = ", ".join(f"{verdicts.count(each)} `{each}`" for each in sorted({*verdicts}))
-    moved = [pair for pair in changed if pair[1]["verdict"] != "identical"]
+    """Count what came out for some classes."""
+    names = tuple(names)
+    ran = _ran(names, work, "plain")
+    moved = _moved(ran)
     return (
-        f"{len(ran)} of {len(found)} classes ran, {sum(e['again'] == 'identical' for e in ran)} "
-        f"were identical when run again. On another instruction set: {told or 'not tried'}. Of "
-        f"{len(changed)} changed components {len(moved)} moved the pixels, and "
-        f"{sum(right(*pair) for pair in moved)} of these were named first."
+        f"{len(ran)} of {len(names)} classes ran, {sum(e['again'] == 'identical' for e in ran)} "
+        f"were identical when run again. On another instruction set: {_verdicts(names, work)}. Of "
+        f"{sum(len(each['changed']) for each in ran)} changed components {len(moved)} moved the "
+        f"pixels, and {sum(right(*pair) for pair in moved)} of these were named first."
+    )
+
+
+def _in_half(names: Iterable[str], work: Path) -> str:
+    """Count what came out in bfloat16, for as many classes as were tried in it."""
+    names = tuple(names)
+    ran = _ran(names, work, "half")
+    tried = sum(_result(work, name, "half") is not None for name in names)
+    moved = _moved(ran)
+    named = sum(right(*pair) for pair in moved)
+    return (
+        f"In bfloat16, {tried} classes drawn at random: {len(ran)} ran, "
+        f"{sum(each['again'] == 'identical' for each in ran)} were identical when run again; of "
+        f"{len(moved)} changed components that moved the pixels {named} were named first and "
+        f"{sum(on_record(*pair) for pair in moved)} found, by their digest at least."
     )
 
 
 def _written(work: Path) -> str:
     """Count what became of the suites that ``goldenseed init`` writes."""
-    found = [_result(work, name, "init") for name in ALL]
-    tried = [each for each in found if each is not None]
-    ran = sum(each.get("verdict") == "identical" for each in tried)
-    needs = sum(str(each.get("verdict", "")).startswith("needs: ") for each in tried)
+    found = {name: each for name in ALL if (each := _result(work, name, "init")) is not None}
+    whole = [each for name, each in found.items() if name not in REASONS]
+    ran = sum(each.get("verdict") == "identical" for each in whole)
+    needs = sum(str(each.get("verdict", "")).startswith("needs: ") for each in whole)
     return (
-        f"Of {len(tried)} saved models, {ran} ran by the suite that it writes, and were identical "
-        f"when run again; {needs} more need what it names; {len(tried) - ran - needs} failed, each "
-        "as its row says."
+        f"`goldenseed init`: of {len(whole)} saved models that diffusers can run, {ran} ran by the "
+        "suite that it writes, and were identical when run again; of "
+        f"{needs} more it says what they need; {len(whole) - ran - needs} failed, each as its row "
+        "says."
+    )
+
+
+def counts(work: Path) -> str:
+    """Say what holds of all classes together, in a few lines."""
+    names = exported()
+    makes = [name for name in names if kind_of(name) in {"image", "several", "embeddings"}]
+    tried = (*makes, *(name for name in names if name not in makes and name in ALL), *MODULAR)
+    return (
+        f"{summary(tried, work)} These are the {len(makes)} classes that make images, several "
+        f"outputs or embeddings, {len(tried) - len(makes) - len(MODULAR)} of videos and "
+        f"{len(MODULAR)} modular ones; what does not run says why.\n\n"
+        f"{_in_half(tried, work)}\n\n{_written(work)}\n"
     )
 
 
@@ -174,9 +229,11 @@ def write(work: Path) -> None:
         *table(rest, work),
         f"\n## Modular pipelines\n\n{summary(MODULAR, work)}\n\n",
         *table(MODULAR, work),
-        f"\n## What `goldenseed init` writes\n\n{_written(work)}\n",
     ]
     text = PAGE.read_text(encoding="utf-8")
     before, _, after = text.partition(BEGIN)
     _, _, after = after.partition(END)
+    head, _, rest_of_head = before.partition(COUNTS)
+    _, _, tail = rest_of_head.partition(COUNTED)
+    before = f"{head}{COUNTS}{counts(work)}{COUNTED}{tail}"
     PAGE.write_text(f"{before}{BEGIN}\n{''.join(lines)}\n{END}{after}", encoding="utf-8")

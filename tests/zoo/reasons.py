@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-_ELSEWHERE = "diffusers 0.42.1 cannot load it: it looks for its {part} where that no longer is"
+_SAID = "diffusers 0.42.1 cannot load it: it looks for its {part} where that no longer is"
+
+ELSEWHERE = {
+    "RobertaSeriesModelWithTransformation": ("AltDiffusion", "AltDiffusionImg2Img"),
+    "ContextCLIPTextModel": ("BlipDiffusion", "BlipDiffusionControlNet"),
+    "PaellaVQModel": (
+        "StableCascadeCombined",
+        "StableCascadeDecoder",
+        "WuerstchenCombined",
+        "WuerstchenDecoder",
+    ),
+    "WuerstchenPrior": ("WuerstchenPrior",),
+    "UnCLIPTextProjModel": ("UnCLIP", "UnCLIPImageVariation"),
+    "PaintByExampleImageEncoder": ("PaintByExample",),
+    "LearnedClassifierFreeSamplingEmbeddings": ("VQDiffusion",),
+    "UNetFlatConditionModel": (
+        "VersatileDiffusion",
+        "VersatileDiffusionDualGuided",
+        "VersatileDiffusionImageVariation",
+        "VersatileDiffusionTextToImage",
+    ),
+}
+"""A part that diffusers asks its top level for, and has not there, to the classes that need it."""
 
 REASONS = {
     **{
-        name: _ELSEWHERE.format(part=part)
-        for part, names in {
-            "RobertaSeriesModelWithTransformation": ("AltDiffusion", "AltDiffusionImg2Img"),
-            "ContextCLIPTextModel": ("BlipDiffusion", "BlipDiffusionControlNet"),
-            "PaellaVQModel": (
-                "StableCascadeCombined",
-                "StableCascadeDecoder",
-                "WuerstchenCombined",
-                "WuerstchenDecoder",
-            ),
-            "WuerstchenPrior": ("WuerstchenPrior",),
-            "UnCLIPTextProjModel": ("UnCLIP", "UnCLIPImageVariation"),
-            "PaintByExampleImageEncoder": ("PaintByExample",),
-            "UniDiffuserModel": ("UniDiffuser",),
-            "LearnedClassifierFreeSamplingEmbeddings": ("VQDiffusion",),
-            "UNetFlatConditionModel": (
-                "VersatileDiffusion",
-                "VersatileDiffusionDualGuided",
-                "VersatileDiffusionImageVariation",
-                "VersatileDiffusionTextToImage",
-            ),
-            "KarrasVeScheduler": ("KarrasVe",),
-        }.items()
-        for name in (f"{each}Pipeline" for each in names)
+        f"{name}Pipeline": _SAID.format(part=part)
+        for part, names in ELSEWHERE.items()
+        for name in names
     },
+    "KarrasVePipeline": _SAID.format(part="KarrasVeScheduler"),
+    "UniDiffuserPipeline": "not built small yet: it draws a picture and its text together",
     "ChromaInpaintPipeline": (
         "diffusers 0.42.1 cannot run it: it asks its transformer for `guidance_embeds`, which "
         "Chroma's has not"

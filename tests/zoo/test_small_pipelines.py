@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import diffusers
 import pytest
 
 from tests.zoo.classes import ENTRIES
 from tests.zoo.kinds import exported, held_out, kind_of
 from tests.zoo.page import PAGE, needs, right
-from tests.zoo.reasons import REASONS
+from tests.zoo.reasons import ELSEWHERE, REASONS
 from tests.zoo.trying import try_class
 
 SELECTED = {
@@ -54,6 +55,11 @@ def test_what_is_not_built_has_a_reason():
     single = {"image", "several", "embeddings"}
     names = {name for name in exported() if kind_of(name) in single}
     assert names - {*ENTRIES} - {*REASONS} == set()
+
+
+@pytest.mark.parametrize("part", ELSEWHERE)
+def test_a_part_that_diffusers_is_said_to_lack_is_not_there(part: str):
+    assert not hasattr(diffusers, part)
 
 
 def test_the_third_that_is_kept_apart_is_of_the_image_classes():

@@ -75,8 +75,10 @@ def _test_result(run: RunRecord, manifest: Mapping[str, str]) -> dict[str, Any]:
     warned = [name_of(each) for each in run.cases if each.passed and each.verdict is Verdict.WARN]
     failed = [name_of(each) for each in run.cases if not each.passed]
     failed += [f"{each.suite}::{each.kind}/{each.id}" for each in run.sets if not each.passed]
+    failed += [f"{each.suite}::{each.id}" for each in run.relations if not each.passed]
     passed = [name_of(each) for each in run.cases if each.passed and name_of(each) not in warned]
     passed += [f"{each.suite}::{each.kind}/{each.id}" for each in run.sets if each.passed]
+    passed += [f"{each.suite}::{each.id}" for each in run.relations if each.state == "held"]
     result = "FAILED" if failed or not run.complete else "WARNED" if warned else "PASSED"
     suites = sorted(n for n in manifest if n.startswith(f"{layout.PROJECT}/"))
     return {

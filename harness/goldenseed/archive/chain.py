@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -165,7 +166,7 @@ def digest_of(path: Path) -> str | None:
         if path.suffix != SUFFIX or path.is_dir():
             return sha256_hex(read_regular(path / layout.TAG_MANIFEST, layout.TEXT_LIMIT))
         with zipfile.ZipFile(path) as packed, packed.open(layout.TAG_MANIFEST) as file:
-            return sha256_hex(file.read(layout.TEXT_LIMIT))
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except (GoldenseedError, KeyError, *UNREADABLE):
         return None
 

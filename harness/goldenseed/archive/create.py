@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from goldenseed.core.listing import first_of
 from goldenseed.runs.folder import JOURNAL
 from goldenseed.runs.record import RunRecord
 from goldenseed.suite.cases import Suite
+from goldenseed.tools.relations.members import members_of
 
 if TYPE_CHECKING:
     from goldenseed.archive.keys import Signer
@@ -108,14 +109,24 @@ def _refuse(run: RunRecord, folder: Path, target: Path) -> None:
 
 
 def _places(run: RunRecord) -> tuple[str, ...]:
-    named = ((each.path for each in of) for of in (run.cases, run.not_compared, run.sets))
+    named = (
+        (each.path for each in of) for of in (run.cases, run.not_compared, run.sets, run.relations)
+    )
     return tuple(dict.fromkeys(chain.from_iterable(named)))
 
 
 def _left_out(run: RunRecord, suites: Sequence[Suite]) -> list[str]:
     known = {(each.suite, each.id) for each in run.cases}
     known |= {(each.suite, each.id) for each in run.not_compared}
-    return [f"{s.name}::{c.id}" for s in suites for c in s.cases if (s.name, c.id) not in known]
+    known |= {(each.suite, each.id) for each in run.relations}
+    asked = [(suite.name, name) for suite in suites for name in _named(suite)]
+    return [f"{suite}::{name}" for suite, name in asked if (suite, name) not in known]
+
+
+def _named(suite: Suite) -> Iterator[str]:
+    """Yield the names of all cases and relations of a suite."""
+    yield from (each.id for each in suite.cases)
+    yield from (each.name for each in members_of(suite))
 
 
 def _incomplete(left_out: Sequence[str], folder: Path) -> GoldenseedError:

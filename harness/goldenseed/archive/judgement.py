@@ -18,6 +18,7 @@ from goldenseed.archive.locks import check_locks
 from goldenseed.archive.payload import baseline_files, run_files
 from goldenseed.archive.project import put_up, read_project
 from goldenseed.archive.rejudging import Rejudging
+from goldenseed.archive.relations import RelationsAgain
 from goldenseed.archive.tree import Tree
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.core.errors import GoldenseedError
@@ -74,6 +75,7 @@ def check_judgement(root: Path, tree: Tree, tell_run: Callable[[RunRecord], obje
             *_overall(archived),
             *_cases(archived, rejudging, _IN_WORDS if other else frozenset()),
             *_sets(archived, other=other),
+            *_relations(archived, rejudging, _IN_WORDS if other else frozenset()),
             *check_locks(archived.run, archived.suites),
             *_documents(archived, tree, other=other),
         ]
@@ -227,6 +229,29 @@ def _sets(archived: _Archived, *, other: bool) -> Iterator[Finding]:
     for place, said, is_so in differences(found, expected, unsaid=other):
         what = f"the record says {_short(said)}, and it is {_short(is_so)}"
         yield Finding("set_differs", f"sets.{place}", what)
+
+
+def _relations(
+    archived: _Archived, rejudging: Rejudging, in_words: frozenset[str]
+) -> Iterator[Finding]:
+    """Hold the two images of every relation against each other again."""
+    known = [(each.path, each.id) for each in archived.run.relations]
+    raw = archived.raw.get("relations", [])
+    asked = RelationsAgain(rejudging, archived.suites)
+    yield from asked.accounted(known, archived.left_out)
+    for record, written in zip(archived.run.relations, raw, strict=True):
+        name = f"{record.suite}::{record.id}"
+        try:
+            expected = asked.again(record)
+        except GoldenseedError as error:
+            yield Finding("cannot_judge", name, error.what)
+            continue
+        found, wanted = (each.model_dump(mode="json") for each in (record, expected))
+        said = as_written(found, written) if in_words else found
+        for place, is_said, is_so in differences(said, wanted, in_words, unsaid=bool(in_words)):
+            what = f"the record says {place} {_short(is_said)}, and it is {_short(is_so)}"
+            yield Finding("relation_differs", name, what)
+    archived.notes.extend(asked.notes())
 
 
 def _text(archived: _Archived, name: str) -> bytes:

@@ -14,6 +14,7 @@ from goldenseed.core.files import inside
 from goldenseed.environment.profile import fallback_chain
 from goldenseed.runs.folder import RECORD
 from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.inputs import InputCase, input_files
 
@@ -21,6 +22,8 @@ from goldenseed.suite.inputs import InputCase, input_files
 def run_files(run: RunRecord, folder: Path) -> dict[str, Path]:
     """Return the files of a run that its record names, by their place in an archive."""
     places = dict.fromkeys(place for case in run.cases for place in places_of(case))
+    places |= dict.fromkeys(place for each in run.relations for place in places_of_relation(each))
+    places |= dict.fromkeys(each.file for each in run.attached)
     return {f"{RUN}/{place}": inside(folder, place) for place in (RECORD, *places)}
 
 
@@ -41,6 +44,14 @@ def places_of(case: CaseRecord) -> Iterator[str]:
         *tries,
     )
     yield from filter(None, found)
+
+
+def places_of_relation(found: RelationRecord) -> Iterator[str]:
+    """Yield every file that the record of a relation names, relative to the run's folder."""
+    for made in filter(None, (found.reference, found.candidate)):
+        yield from filter(None, (made.image, made.trace_file))
+        yield from filter(None, (each.file for each in made.elements))
+    yield from filter(None, (found.difference, found.exact_trace))
 
 
 def entries_of(run: RunRecord, suites: tuple[Suite, ...]) -> dict[tuple[str, str], set[str | None]]:

@@ -106,9 +106,9 @@ class Rejudging:
         if record.pixels_sha256 is None:
             self.attested.append(name)
             return _without_image(asked)
-        unmeasurable = _unmeasurable(record, case)
-        if unmeasurable is not None:
-            self.unchecked[name] = unmeasurable
+        reason = unmeasurable(record, case)
+        if reason is not None:
+            self.unchecked[name] = reason
             return asked
         if record.verdict is Verdict.ERROR:
             self.attested.append(name)
@@ -219,7 +219,7 @@ def _scored(record: CaseRecord, case: Case | None, now: Evidence) -> CaseRecord:
     return with_content(empty, pictures, text, limits)
 
 
-def _unmeasurable(record: CaseRecord, case: Case | None) -> str | None:
+def unmeasurable(record: CaseRecord, case: Case | None) -> str | None:
     """Say which metric or score cannot be had here, or only with a network's weights."""
     try:
         for gate in record.limits:

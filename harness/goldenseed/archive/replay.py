@@ -20,6 +20,7 @@ from goldenseed.archive.project import put_up, read_project
 from goldenseed.archive.tree import read_tree
 from goldenseed.core.changes import changed
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import inside
 from goldenseed.core.listing import first_of
 from goldenseed.core.names import SUITE_SUFFIX
 from goldenseed.environment.declaration import Kind, Scope
@@ -30,6 +31,8 @@ from goldenseed.reporting.view import run_view
 from goldenseed.reporting.words import count_of, name_of
 from goldenseed.runs.comparison import (
     HELD,
+    OF_B,
+    JudgedPair,
     RunComparison,
     StoredRun,
     compare_runs,
@@ -164,7 +167,9 @@ class _Replaying:
         ini, arguments = self.scratch / "pytest.ini", self.scratch / "arguments"
         reports = self.scratch / "reports"
         ini.write_text("[pytest]\n", encoding="utf-8")
-        arguments.write_text("".join(f"{each.path}::{each.id}\n" for each in wanted), "utf-8")
+        # Whole paths: a suite may be called as an option of pytest's is.
+        names = (f"{inside(self._project, each.path)}::{each.id}\n" for each in wanted)
+        arguments.write_text("".join(names), "utf-8")
         options = {
             "rootdir": self._project,
             "golden-baselines": (self.root / layout.BASELINES).absolute(),
@@ -260,8 +265,7 @@ def _moved(comparison: RunComparison) -> Iterator[Finding]:
     """Name each image that is not the archived one, and where and why they part."""
     started = comparison.b.record.started
     record = comparison_record(comparison, started=started, finished=started)
-    judged = (pair.judged.model_copy(update={"passed": True}) for pair in comparison.pairs)
-    record = record.model_copy(update={"cases": tuple(judged)})
+    record = record.model_copy(update={"cases": tuple(map(_said_of_now, comparison.pairs))})
     failures = {(b.suite, b.id): b.error for b in comparison.b.record.cases if b.error}
     for view in run_view(record).sections:
         for case in view.cases:
@@ -272,6 +276,15 @@ def _moved(comparison: RunComparison) -> Iterator[Finding]:
             if case.why and case.why.divergence:
                 what += f"; first divergence: {case.why.divergence}"
             yield Finding(_code(case.record.verdict), case.name, what)
+
+
+def _said_of_now(pair: JudgedPair) -> CaseRecord:
+    """Return the record without what makes sense of two runs alone: gates are the suite's here."""
+    reasons = (
+        each.model_copy(update={"source": "suite"}) if each.source == OF_B else each
+        for each in pair.judged.reasons
+    )
+    return pair.judged.model_copy(update={"passed": True, "reasons": tuple(reasons)})
 
 
 def _code(verdict: Verdict) -> str:

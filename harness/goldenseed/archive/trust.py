@@ -185,7 +185,7 @@ def _bounded(key: str, name: str, options: dict[str, str]) -> TrustedKey | None:
             )
         if value is None:
             raise GoldenseedError(f'has the option {option!r} without a value in "quotes"')
-    kind, *rest = key.split(maxsplit=2)
+    kind, *rest = key.split(maxsplit=2) or ("",)
     if not _KEY_KIND.fullmatch(kind):
         raise GoldenseedError(f"has no key where one is expected: {key[:60]!r}")
     if kind not in {ED25519, P256}:

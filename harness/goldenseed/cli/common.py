@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,14 +35,16 @@ if TYPE_CHECKING:
 def choose_changes(patterns: str | None) -> tuple[Change, ...]:
     """Return the changes of the names or patterns, parted by commas; all for None.
 
-    ``threads=2`` is ``threads-2``. Raises ``GoldenseedError`` for a name that no change has.
+    What changes were called before is taken too. Raises ``GoldenseedError`` for a name that no
+    change has.
     """
     known = all_changes()
     if patterns is None:
         return known
     chosen: dict[str, Change] = {}
-    for pattern in filter(None, (each.strip().replace("=", "-") for each in patterns.split(","))):
-        fitting = [each for each in known if fnmatch.fnmatchcase(each.name, pattern)]
+    for pattern in filter(None, (each.strip() for each in patterns.split(","))):
+        alike = (pattern, _FORMER_PATTERN.sub(r"\1=", pattern))
+        fitting = [c for c in known if any(fnmatch.fnmatchcase(c.name, each) for each in alike)]
         for each in fitting or (change_named(pattern),):
             chosen[each.name] = each
     return tuple(chosen.values())
@@ -93,6 +96,7 @@ def read_suite_environments(
         backend.close()
 
 
+_FORMER_PATTERN = re.compile(r"^(sdpa|threads)-")
 _LISTED = 6
 """How many cases a message names."""
 

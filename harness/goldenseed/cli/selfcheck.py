@@ -55,7 +55,7 @@ def selfcheck(
     loaded = load_suite(suite)
     _check_gates(loaded)
     store = BaselineStore(baselines)
-    chosen = profile or _fullest_profile(loaded, store)
+    chosen = profile or fullest_profile(loaded, store)
     right, left_out = find_right(loaded, store, profile=chosen)
     if not right:
         raise GoldenseedError(
@@ -109,7 +109,7 @@ def _check_gates(suite: Suite) -> None:
             ) from None
 
 
-def _fullest_profile(suite: Suite, store: BaselineStore) -> str:
+def fullest_profile(suite: Suite, store: BaselineStore) -> str:
     """Return the profile with the most cases that have an accepted image, the first by name."""
     entries = [store.entry(suite.name, case.id) for case in suite.cases]
     counts = Counter(

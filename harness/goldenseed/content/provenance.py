@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -150,10 +151,14 @@ def _png_texts(data: bytes) -> dict[str, str]:
 
 
 def _exif(data: bytes) -> dict[str, str]:
+    """Read the tags by their names; what Pillow warns of in damaged ones is not there."""
     from PIL import ExifTags, Image
 
     try:
-        with Image.open(io.BytesIO(data), formats=tuple(_KINDS)) as image:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(data), formats=tuple(_KINDS)) as image,
+        ):
             exif = image.getexif()
             tags = {**exif, **exif.get_ifd(_EXIF_IFD)}
     except (OSError, ValueError, SyntaxError, KeyError, Image.DecompressionBombError):

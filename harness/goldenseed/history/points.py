@@ -13,6 +13,7 @@ from goldenseed.core.names import SUITE_SUFFIX
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.images.metrics import METRICS
 from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.verdict.model import Verdict
 
 LOAD, GENERATE = "load_seconds", "generate_seconds"
@@ -95,7 +96,7 @@ def is_of_images(run: RunRecord) -> bool:
 
 
 def points_of(run: RunRecord) -> Iterator[tuple[Series, Point]]:
-    """Yield the points of a run, in the order of its cases."""
+    """Yield the points of a run, in the order of its cases, then of its relations."""
     commit = f"{run.git.commit}{'+' if run.git.dirty else ''}" if run.git else None
     environments = environments_of(run)
     for case in run.cases:
@@ -123,6 +124,38 @@ def points_of(run: RunRecord) -> Iterator[tuple[Series, Point]]:
                 values={n: _rounded(v) for n, v in _values(case) if math.isfinite(v)},
             ),
         )
+    yield from _of_relations(run, commit)
+
+
+def _of_relations(run: RunRecord, commit: str | None) -> Iterator[tuple[Series, Point]]:
+    """Yield a point for each relation whose two images were held against each other."""
+    environments = environments_of(run)
+    for each in run.relations:
+        made, verdict = each.candidate, each.verdict
+        if made is None or each.reference is None or verdict is None:
+            continue
+        digest = made.environment_sha256
+        yield (
+            Series(each.suite, each.id, each.reference.profile or UNKNOWN_PROFILE),
+            Point(
+                run=run.run_id,
+                at=run.started,
+                commit=commit,
+                verdict=verdict,
+                passed=each.passed,
+                pixels=made.pixels_sha256,
+                trace=None,
+                accepted=each.reference.pixels_sha256,
+                recipe=json_sha256({"vary": each.vary, "hold": each.hold}),
+                code=False,
+                environment=digest if digest in environments else None,
+                in_force=made.in_force,
+                divergence=_divergence(each),
+                pairs=0,
+                flickers=0,
+                values={name: _rounded(value) for name, value in each.metrics.items()},
+            ),
+        )
 
 
 def environments_of(run: RunRecord) -> dict[str, Environment]:
@@ -131,7 +164,8 @@ def environments_of(run: RunRecord) -> dict[str, Environment]:
     What an altered record does not tell is not among them.
     """
     listed = {json_sha256(each): each for each in (run.environment, *run.other_environments)}
-    digests = {case.environment_sha256 for case in run.cases}
+    made = [each for relation in run.relations for each in (relation.reference, relation.candidate)]
+    digests = {each.environment_sha256 for each in (*run.cases, *made) if each is not None}
     return {digest: each for digest, each in listed.items() if digest in digests and each}
 
 
@@ -156,7 +190,7 @@ def _distances(case: CaseRecord) -> dict[str, float]:
     return distances
 
 
-def _divergence(case: CaseRecord) -> str | None:
+def _divergence(case: CaseRecord | RelationRecord) -> str | None:
     found = case.diagnosis and case.diagnosis.first_divergence
     return f"{found.stage.value}[{found.index}]" if found else None
 

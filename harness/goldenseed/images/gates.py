@@ -184,14 +184,15 @@ def check_sets(sets: Sequence[SetSpec]) -> None:
         for side, name, limit in limits:
             try:
                 gate = parse_set_limit(each.kind, side, name)
-                _refuse_without_effect(gate, parse_limit(gate, limit.value))
+                refuse_without_effect(gate, parse_limit(gate, limit.value))
             except GoldenseedError as error:
                 raise GoldenseedError(error.what, line=limit.line, fix=error.fix) from None
     for alike, apart in product(_of_kind(sets, "consistency"), _of_kind(sets, "diversity")):
         _check_together(alike, apart)
 
 
-def _refuse_without_effect(gate: Gate, limit: float) -> None:
+def refuse_without_effect(gate: Gate, limit: float) -> None:
+    """Raise GoldenseedError for a limit that the most wrong images keep."""
     metric = look_up(gate.metric)
     wrong = metric.worst if gate == gate_of(metric) else metric.best
     if gate.passes(wrong, limit):

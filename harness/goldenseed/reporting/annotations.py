@@ -55,7 +55,8 @@ def annotations_of(run: RunView, prefix: str = "") -> tuple[Annotation, ...]:
     cases = [_of_case(case, prefix) for case in worst_of_each(loud, MOST_SHOWN)]
     known = {each.fingerprint for each in cases}
     others = (_of_case(case, prefix) for case in loud)
-    found = [*cases, *_of_sets(run, prefix), *(_of_lock(run, each, prefix) for each in run.locks)]
+    found = [*cases, *_of_sets(run, prefix)]
+    found += [*_of_relations(run, prefix), *(_of_lock(run, each, prefix) for each in run.locks)]
     found += [each for each in others if each.fingerprint not in known]
     return tuple(sorted(found, key=lambda each: not each.fails))
 
@@ -81,6 +82,18 @@ def _of_sets(run: RunView, prefix: str) -> Iterator[Annotation]:
                 f"golden set broken: {each.name}",
                 "; ".join(each.faults),
                 about=(each.record.path, each.name),
+                severity="major",
+            )
+
+
+def _of_relations(run: RunView, prefix: str) -> Iterator[Annotation]:
+    for each in run.relations:
+        if not each.record.passed:
+            yield _annotation(
+                (prefix + each.record.path, each.record.line),
+                f"golden relation broken: {each.record.relation}",
+                f"{each.record.id}: {each.sentence}",
+                about=(each.record.path, each.record.id),
                 severity="major",
             )
 

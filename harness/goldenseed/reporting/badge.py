@@ -38,9 +38,12 @@ def badge_of(run: RunRecord) -> Badge:
     total, left_out = len(run.cases), len(run.not_compared)
     failed = sum(not case.passed and case.xfail is None for case in run.cases)
     broken = sum(not each.passed for each in run.sets)
-    if failed or broken:
+    apart = sum(not each.passed for each in run.relations)
+    if failed or broken or apart:
         sets = f"{broken:,} of {len(run.sets):,} sets broken"
-        return Badge(f"{failed:,} of {total:,} fail" if failed else sets, "fail")
+        relations = f"{apart:,} of {len(run.relations):,} relations broken"
+        others = sets if broken else relations
+        return Badge(f"{failed:,} of {total:,} fail" if failed else others, "fail")
     if not run.complete or not total:
         return Badge("no cases" if run.complete else "cut short", "unknown")
     passing = sum(case.passed for case in run.cases)

@@ -14,6 +14,7 @@ from goldenseed.core.files import write_atomically
 from goldenseed.core.listing import first_of
 from goldenseed.reporting.links import Picture
 from goldenseed.reporting.page_data import environment_changes
+from goldenseed.reporting.relations import RelationView
 from goldenseed.reporting.sets import SetView
 from goldenseed.reporting.view import CaseView, RunView
 from goldenseed.reporting.words import capitalised, count_of, shortened, visible
@@ -27,9 +28,7 @@ PICTURED = 10
 LONGEST_BYTES = 60_000
 """GitHub takes 65,536 characters in a comment, and what surrounds this text counts as well."""
 
-_LONGEST_TEXT = 160
-_LONGEST_NOTE = 400
-_LONGEST_COMMAND = 1000
+_LONGEST_TEXT, _LONGEST_NOTE, _LONGEST_COMMAND = 160, 400, 1000
 _NOTES = 8
 _PACKAGE = "package."
 _PACKAGES = 12
@@ -173,10 +172,12 @@ def _tables(run: RunView, published: Published, room: int) -> Iterator[str]:
         "",
         room * 3 // 4,
     )
-    sets = [each for each in run.sets if not each.holds]
-    yield from _table(("Set", "", "", "Why"), map(_set, sets), len(sets), "sets ", room // 5)
-    if held := len(run.sets) - len(sets):
-        yield f"{count_of(held, 'set holds', 'sets hold')}."
+    sets = [each for each in run.beside if not each.holds]
+    head = ("Set or relation" if run.relations else "Set", "", "", "Why")
+    yield from _table(head, map(_set, sets), len(sets), "of these ", room // 5)
+    for kind, of in (("set", SetView), ("relation", RelationView)):
+        if held := sum(each.holds for each in run.beside if isinstance(each, of)):
+            yield f"{count_of(held, f'{kind} holds', f'{kind}s hold')}."
 
 
 def _table(
@@ -235,8 +236,8 @@ def _why(case: CaseView) -> Iterator[str]:
         yield f"likely cause: {case.why.likely}"
 
 
-def _set(found: SetView) -> Iterator[str]:
-    yield from (_code(found.record.id), found.record.kind, found.state)
+def _set(found: SetView | RelationView) -> Iterator[str]:
+    yield from (_code(found.record.id), found.kind, found.state)
     faults = _first((*found.faults, *found.notes))
     yield "<br>".join(_plain(each, longest=_LONGEST_NOTE) for each in faults)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from goldenseed.images.gates import within
-from goldenseed.runs.record import GateInForce
+from goldenseed.runs.parts import GateInForce
 
 Scalar = float | int | str | bool | None
 

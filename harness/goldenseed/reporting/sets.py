@@ -54,6 +54,11 @@ class SetView:
     notes: tuple[str, ...]
 
     @property
+    def kind(self) -> str:
+        """``consistency`` or ``diversity``."""
+        return self.record.kind
+
+    @property
     def name(self) -> str:
         """``consistency night-cats``."""
         return f"{self.record.kind} {self.record.id}"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from goldenseed.core.listing import first_of
 from goldenseed.reporting.diagnosis import Why
+from goldenseed.reporting.relations import relation_lines
 from goldenseed.reporting.view import CaseView, RunView
 from goldenseed.reporting.words import About, Told, count_of, visible
 from goldenseed.runs.parts import Block
@@ -119,6 +120,7 @@ def summary_lines(run: RunView, report: str | None = None) -> list[str]:
     lines += [lock.sentence for lock in run.locks]
     lines += [f"note: {remark}" for remark in run.remarks]
     lines += _set_lines(run)
+    lines += relation_lines(run.relations, _NAMED)
     lines += _warnings(run)
     if report:
         lines.append(f"report  {report}")

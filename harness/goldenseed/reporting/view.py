@@ -19,6 +19,7 @@ from goldenseed.reporting.elements import ElementsView, elements_view
 from goldenseed.reporting.links import Picture, anchors, case_anchor, picture_of
 from goldenseed.reporting.meanings import meaning
 from goldenseed.reporting.numbers import MetricRow, metric_rows
+from goldenseed.reporting.relations import RelationView, relation_views
 from goldenseed.reporting.sets import SetView, set_views
 from goldenseed.reporting.sheets import Sheet, sheets_of
 from goldenseed.reporting.words import (
@@ -32,7 +33,8 @@ from goldenseed.reporting.words import (
 )
 from goldenseed.reporting.worst import badness
 from goldenseed.runs.grouping import equal_pixels
-from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
+from goldenseed.runs.parts import GateInForce
+from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.verdict.model import CALIBRATION, CONTENT, PASSING, Verdict
 
 __all__ = ["Block", "CaseView", "LockView", "RunView", "Section", "case_view", "run_view"]
@@ -153,6 +155,7 @@ class RunView:
     sections: tuple[Section, ...]
     """The cases by verdict, the worst first; of one verdict those farthest beyond a gate first."""
     sets: tuple[SetView, ...]
+    relations: tuple[RelationView, ...]
     sheets: tuple[Sheet, ...]
     """The cases of each entry with alternatives, in the run's order."""
     remarks: tuple[str, ...]
@@ -165,6 +168,11 @@ class RunView:
     def notes(self) -> tuple[Block, ...]:
         """What a verb that is no test session found beside its cases."""
         return self.record.verb.notes if self.record.verb else ()
+
+    @property
+    def beside(self) -> tuple[SetView | RelationView, ...]:
+        """What stands beside the verdicts."""
+        return (*self.sets, *self.relations)
 
     @property
     def cases(self) -> Iterator[CaseView]:
@@ -201,6 +209,7 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
             if cases
         ),
         sets=set_views(run, folder),
+        relations=relation_views(run, folder),
         sheets=sheets_of(views),
         remarks=tuple(_remarks(run)),
         place=place,

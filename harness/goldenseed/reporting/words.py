@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from goldenseed.images.gates import Direction
 from goldenseed.reporting.numbers import metric_label, number, scalar, value_and_limit
-from goldenseed.runs.parts import NotCompared
-from goldenseed.runs.record import CaseRecord, GateInForce, RunRecord
+from goldenseed.runs.parts import GateInForce, NotCompared
+from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.trace.stages import Stage, StageName
 from goldenseed.verdict.model import CALIBRATION, CONTENT, Reason, Verdict
 
@@ -55,15 +55,8 @@ _SENTENCES = {
 
 _SAID_BY_THE_DETAIL = frozenset(
     {
-        "no_baseline",
-        "tolerance",
-        "calibration",
-        "recorded_change",
-        "no_recorded_reason",
-        "unknown_environment",
-        "rounding_alone",
-        "tipped_by_rounding",
-        "elements",
+        *("no_baseline", "tolerance", "calibration", "elements", "recorded_change"),
+        *("no_recorded_reason", "unknown_environment", "rounding_alone", "tipped_by_rounding"),
     }
 )
 
@@ -115,6 +108,16 @@ def suites_of(run: RunRecord) -> list[str]:
     return list(dict.fromkeys(case.suite for case in cases))
 
 
+def _beside_cases(run: RunRecord) -> Iterator[str]:
+    """Count the sets and relations that are broken, and what was not tried."""
+    if broken := sum(not each.passed for each in run.sets):
+        yield f"{count_of(broken, 'set is', 'sets are')} broken"
+    if broken := sum(not each.passed for each in run.relations):
+        yield f"{count_of(broken, 'relation is', 'relations are')} broken"
+    if waiting := sum(each.state == "cannot" for each in run.relations):
+        yield f"{count_of(waiting, 'relation')} not tried"
+
+
 def outcome(run: RunRecord) -> str:
     """Say in a few words how a run ended: ``6 of 32 cases fail``, ``cut short: no cases``."""
     if run.verb is not None and run.verb.outcome is not None:
@@ -138,8 +141,7 @@ def outcome(run: RunRecord) -> str:
         words += f", {count_of(marked, 'fails', 'fail')} behind an xfail mark"
     if run.not_compared:
         words += f", {len(run.not_compared):,} not compared"
-    if broken := sum(not each.passed for each in run.sets):
-        words += f", {count_of(broken, 'set is', 'sets are')} broken"
+    words = ", ".join([words, *_beside_cases(run)])
     return words if run.complete else f"cut short: {words}"
 
 

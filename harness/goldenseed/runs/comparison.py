@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 HELD = frozenset({Verdict.IDENTICAL, Verdict.MATCH})
 """The verdicts of cases that did not move."""
+OF_B = "run B"
+"""Where a gate is from, in the reasons of a verdict, that a suite set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class Comparer:
                 "trace": (),
                 "trace_file": None,
                 "layers_file": None,
+                "returned": (),
                 "passed": judgement.verdict in HELD,
                 "error": None,
             }
@@ -159,7 +162,7 @@ def compare_runs(
 
 def _source(case: CaseRecord, gate: str) -> str:
     """Say where a gate is from: run B, unless no suite set it there."""
-    return DEFAULT if case.limit_sources.get(gate) == DEFAULT else "run B"
+    return DEFAULT if case.limit_sources.get(gate) == DEFAULT else OF_B
 
 
 def dtype_of(case: CaseRecord) -> str:
@@ -218,6 +221,7 @@ def comparison_record(
             "complete": a.complete and b.complete,
             "options": {"compared": f"{b.run_id} with {a.run_id}", "require": "match"},
             "cases": (*(pair.judged for pair in found.pairs), *unpaired),
+            "relations": (),
             "verb": verb,
         }
     )

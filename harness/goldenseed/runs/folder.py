@@ -24,6 +24,7 @@ from goldenseed.runs.record import (
     GitState,
     RunRecord,
 )
+from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.runs.tries import together
 from goldenseed.verdict.model import PASSING, passing
 
@@ -103,8 +104,8 @@ class RunWriter:
         """Record how much of the project was run; written with the rest by ``finish``."""
         self._record = self._record.model_copy(update={"extent": extent})
 
-    def add(self, case: CaseRecord | NotCompared) -> None:
-        """Append one try at a case, or one that was left out; it survives this process now."""
+    def add(self, case: CaseRecord | NotCompared | RelationRecord) -> None:
+        """Append a try at a case or relation, or what was left out; it survives this process."""
         self._journal.write(case.model_dump_json().encode() + b"\n")
         self._journal.flush()
 
@@ -137,7 +138,7 @@ class RunWriter:
         _point_latest(self._reports, self.folder.name)
 
 
-def _place(case: CaseRecord | NotCompared) -> tuple[str, int]:
+def _place(case: CaseRecord | NotCompared | RelationRecord) -> tuple[str, int]:
     return case.path, case.line or 0
 
 
@@ -220,15 +221,21 @@ def _as_required(case: CaseRecord, options: Mapping[str, str]) -> CaseRecord:
     return case.model_copy(update={"passed": False})
 
 
-def _read_journal(journal: Path) -> dict[str, tuple[CaseRecord | NotCompared, ...]]:
+def _read_journal(
+    journal: Path,
+) -> dict[str, tuple[CaseRecord | NotCompared | RelationRecord, ...]]:
     """Read the cases of an unfinished run; a last line without its newline was cut off."""
     *lines, _cut_off = read_regular(journal, RECORD_LIMIT_BYTES).split(b"\n")
     tries: dict[tuple[str, str], list[CaseRecord]] = {}
     left_out: dict[tuple[str, str], NotCompared] = {}
+    relations: dict[tuple[str, str], RelationRecord] = {}
     for number, line in enumerate(lines, 1):
         try:
             data = parse(line, journal)
-            if isinstance(data, dict) and "why" in data:
+            if isinstance(data, dict) and "hold" in data:
+                relation = RelationRecord.model_validate(data)
+                relations[relation.path, relation.id] = relation
+            elif isinstance(data, dict) and "why" in data:
                 case = NotCompared.model_validate(data)
                 left_out[case.path, case.id] = case
             else:
@@ -244,6 +251,7 @@ def _read_journal(journal: Path) -> dict[str, tuple[CaseRecord | NotCompared, ..
     return {
         "cases": tuple(sorted(map(together, tries.values()), key=_place)),
         "not_compared": tuple(sorted(left, key=_place)),
+        "relations": tuple(sorted(relations.values(), key=_place)),
     }
 
 

@@ -58,6 +58,26 @@ class ProvenanceRecord(Document):
     """``c2pa`` → valid, trusted, none, …; ``png_text.parameters`` → its text, cut short."""
 
 
+@dataclass(frozen=True, slots=True)
+class GateInForce:
+    """A gate or a content limit of a case, in its parts."""
+
+    name: str
+    """As suites write it: ``min_ssim``."""
+    metric: str
+    direction: Literal["min", "max"]
+    """On which side of a value the limit lies."""
+    limit: float
+    source: str | None = None
+    """Where the limit is from: ``suite``, ``case``, …; None where that is not on record."""
+
+    @classmethod
+    def named(cls, name: str, limit: float, source: str | None = None) -> GateInForce:
+        """Take a gate's name apart; of an altered record any name is taken."""
+        direction, _, metric = name.partition("_")
+        return cls(name, metric or name, "min" if direction == "min" else "max", limit, source)
+
+
 class MaskUsed(Document):
     """Which pixels of a case did not count."""
 
@@ -209,7 +229,9 @@ class Block:
 class VerbRecord(Document):
     """What a verb that is no test session did, and what it found beside its cases."""
 
-    name: Literal["bisect", "calibrate", "compare", "diff", "probe", "selfcheck", "upgrade"]
+    name: Literal[
+        "bisect", "calibrate", "compare", "diff", "lossless", "probe", "selfcheck", "upgrade"
+    ]
     passed: bool
     """Whether its exit code was 0."""
     outcome: str | None = None

@@ -25,6 +25,7 @@ from goldenseed.runs.parts import (
     Document,
     ElementRecord,
     Extent,
+    GateInForce,
     InputUsed,
     MaskUsed,
     NotCompared,
@@ -36,6 +37,7 @@ from goldenseed.runs.parts import (
     Try,
     VerbRecord,
 )
+from goldenseed.runs.relation_record import Attached, RelationRecord
 from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
@@ -84,26 +86,6 @@ class TraceStage:
     """From 0, among the records of the same stage and source."""
     source: str | None = field(default=None, kw_only=True)
     sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class GateInForce:
-    """A gate or a content limit of a case, in its parts."""
-
-    name: str
-    """As suites write it: ``min_ssim``."""
-    metric: str
-    direction: Literal["min", "max"]
-    """On which side of a value the limit lies."""
-    limit: float
-    source: str | None = None
-    """Where the limit is from: ``suite``, ``case``, …; None where that is not on record."""
-
-    @classmethod
-    def named(cls, name: str, limit: float, source: str | None = None) -> GateInForce:
-        """Take a gate's name apart; of an altered record any name is taken."""
-        direction, _, metric = name.partition("_")
-        return cls(name, metric or name, "min" if direction == "min" else "max", limit, source)
 
 
 class CaseRecord(Document):
@@ -284,6 +266,10 @@ class RunRecord(Document):
     """The cases that were selected and gave no image that anything was held against."""
     sets: tuple[SetRecord, ...] = ()
     """The sets of the suites that ran, in the order of the suites."""
+    relations: tuple[RelationRecord, ...] = ()
+    """The relations of the suites that ran, each of one case."""
+    attached: tuple[Attached, ...] = ()
+    """What is kept with it: see ``goldenseed lossless --attach``."""
     extent: Extent | None = None
     """How much of the project it ran; None where that is not on record."""
     verb: VerbRecord | None = None

@@ -29,11 +29,14 @@ from goldenseed.session.failure import (
 )
 from goldenseed.session.golden_session import session_of
 from goldenseed.session.naming import repetitions
+from goldenseed.session.relation_item import relation_items
+from goldenseed.suite.cases import GateLine
 from goldenseed.suite.loading import load_suite
-from goldenseed.suite.recipes import cases_by_model
+from goldenseed.suite.recipes import cases_by_model, model_key
 
 if TYPE_CHECKING:
-    from goldenseed.suite.cases import Case, GateLine, Suite
+    from goldenseed.suite.cases import Case, Suite
+    from goldenseed.tools.relations.members import Member
 
 
 _QUIET = ("setup", "teardown")
@@ -54,17 +57,21 @@ class SuiteFile(pytest.File):
                 self._check_gate(gate)
             self._check_content(suite)
             self._check_sets(suite)
+            members = self._relations(suite)
             self._warn_of_namesakes(suite)
             session.meet(suite)
         except GoldenseedError as error:
             raise self.CollectError(visible(str(error))) from None
         custom: dict[str, pytest.MarkDecorator] = {}
+        grouped = self.config.pluginmanager.hasplugin("xdist")
         for key, cases in cases_by_model(suite).items():
             marks: list[pytest.MarkDecorator] = [pytest.mark.golden]
-            if self.config.pluginmanager.hasplugin("xdist"):
+            if grouped:
                 marks.append(pytest.mark.xdist_group(key))
             for case, name in _repeated(cases, repetitions(self.config)):
                 yield self._item(case, name, marks, custom)
+            own = [each for each in members if model_key(each.case.model) == key]
+            yield from relation_items(self, own, grouped=grouped)
 
     def _item(
         self,
@@ -131,6 +138,23 @@ class SuiteFile(pytest.File):
             raise GoldenseedError(
                 error.what, path=self.path, line=error.line, fix=error.fix
             ) from None
+
+    def _relations(self, suite: Suite) -> Sequence[Member]:
+        """Return what the suite's relations ask for; nothing is imported for a suite without."""
+        if not suite.relations:
+            return ()
+        from goldenseed.tools.relations.members import members_of
+
+        limits = {name: each for spec in suite.relations for name, each in spec.hold.limits.items()}
+        try:
+            members = members_of(suite)
+            for name, limit in limits.items():
+                self._check_gate(GateLine(name, limit.value, limit.line))
+        except GoldenseedError as error:
+            raise GoldenseedError(
+                error.what, path=self.path, line=error.line, fix=error.fix
+            ) from None
+        return members
 
     def _warn_of_namesakes(self, suite: Suite) -> None:
         """Name what other packages offer under a name that the suite uses and goldenseed has."""

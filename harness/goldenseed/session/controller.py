@@ -29,6 +29,7 @@ from goldenseed.runs.made import pending
 from goldenseed.runs.orphans import Project
 from goldenseed.runs.parts import Extent, NotCompared, SetRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.runs.sets import judge_sets
 from goldenseed.session.distribution import RUNNING
 from goldenseed.session.foreign import told
@@ -98,6 +99,10 @@ class Controller:
             )
         if carried.get("not_compared"):
             writer.add(NotCompared.model_validate(carried["not_compared"]))
+        for each in carried.get("environments", ()):
+            writer.add_environment(carried["profile"], each)
+        if carried.get("relation"):
+            writer.add(RelationRecord.model_validate(carried["relation"]))
         for each in carried.get("records", ()):
             record = CaseRecord.model_validate(each)
             self._warned.update(record.warnings)
@@ -113,9 +118,21 @@ class Controller:
         suite = load_suite(path)
         case = next((case for case in suite.cases if case.id == case_id), None)
         if case is None:
-            return False
+            return self._crashed_relation(suite, place, name.rpartition("@")[0] or name, message)
         record = pending(case, place).failed("worker_crashed", message)
         self._ensure_writer().add(record.model_copy(update={"retried": True}))
+        return True
+
+    def _crashed_relation(self, suite: Suite, place: str, name: str, message: str) -> bool:
+        if not suite.relations:
+            return False
+        from goldenseed.tools.relations.members import members_of, named
+
+        member = named(members_of(suite), name)
+        if member is None:
+            return False
+        update = {"why": f"the worker crashed: {message}"}
+        self._ensure_writer().add(member.record(place).model_copy(update=update))
         return True
 
     def finish(self, *, complete: bool, extent: Extent, project: Project) -> None:

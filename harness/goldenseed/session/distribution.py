@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from goldenseed.suite.cases import Suite
 
 RUNNING = "running"
 
@@ -69,7 +72,22 @@ class ModelGroups:
         by_model = cases_by_model(suite)
         if found:
             self._room.update(dict.fromkeys(by_model, len(found)))
-        return {case.id: key for key, cases in by_model.items() for case in cases}
+        own = {case.id: key for key, cases in by_model.items() for case in cases}
+        return own | _relations(suite)
+
+
+def _relations(suite: Suite) -> dict[str, str]:
+    """Return the model's key for every relation of a suite by its name."""
+    if not suite.relations:
+        return {}
+    from goldenseed.core.errors import GoldenseedError
+    from goldenseed.suite.recipes import model_key
+    from goldenseed.tools.relations.members import members_of
+
+    try:
+        return {each.name: model_key(each.case.model) for each in members_of(suite)}
+    except GoldenseedError:
+        return {}  # the worker says it
 
 
 def group_scheduler(config: Any, log: Any) -> Any:

@@ -13,6 +13,8 @@ import pytest
 
 from goldenseed.runs.record import CaseRecord
 from goldenseed.suite.cases import Case
+from goldenseed.tools.relations.making import Tried
+from goldenseed.tools.relations.members import Member
 from goldenseed.verdict.model import Verdict
 
 
@@ -64,6 +66,12 @@ CASE = pytest.StashKey[Case]()
 
 RECORDS = pytest.StashKey[list[CaseRecord]]()
 """Where an item keeps the records of what it judged, for its report to carry."""
+
+RELATION = pytest.StashKey[Tried]()
+"""Where the item of a relation keeps what became of it, for its report to carry."""
+
+MEMBER = pytest.StashKey[Member]()
+"""Of the item of a relation: which."""
 
 
 class GoldenWarning(pytest.PytestWarning):

@@ -15,8 +15,7 @@ from pydantic import BaseModel
 
 from goldenseed.backends.devices import VISIBLE, check_repeatable, place_of_worker, too_late
 from goldenseed.backends.devices import Place as DevicePlace
-from goldenseed.backends.protocol import Settings
-from goldenseed.backends.registry import Backends, look_up
+from goldenseed.backends.registry import look_up
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.baselines.verified import Verified
 from goldenseed.core.errors import GoldenseedError
@@ -24,14 +23,22 @@ from goldenseed.reporting.terminal import summary_lines
 from goldenseed.runs.folder import new_run_id
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.session.controller import Controller
-from goldenseed.session.failure import CASE, RECORDS, Said, give_lines, say_in_one_line
+from goldenseed.session.failure import (
+    CASE,
+    MEMBER,
+    RECORDS,
+    RELATION,
+    Said,
+    give_lines,
+    say_in_one_line,
+)
 from goldenseed.session.foreign import ForeignWarnings
 from goldenseed.session.lock_check import LockCheck
+from goldenseed.session.making_backends import MakingBackends
 from goldenseed.session.naming import Names
 from goldenseed.session.option_table import FIXTURE
 from goldenseed.session.options import check_one_case, read_options
-from goldenseed.session.progress import Progress
-from goldenseed.session.reports import outcome_of, pending_of_test
+from goldenseed.session.reports import carried_relation, outcome_of, pending_of_test
 from goldenseed.session.telling import Telling, write_system_out
 from goldenseed.session.unreferenced import Seen, extent_of, project_of
 from goldenseed.session.worker import Worker
@@ -92,7 +99,7 @@ class GoldenSession:
             folder=self._telling.folder,
             store=self._store,
             passing=self._options.passing,
-            backend=self._make_backend,
+            backends=MakingBackends(config, self._options, self._watch.slot, lambda: self._place),
             locks=LockCheck(strict=self._options.environment == "strict"),
             may_be_replaced=self._watch.is_worker,
         )
@@ -142,6 +149,8 @@ class GoldenSession:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
         """Hand the records on: from a worker as JSON on the report, else by this object."""
         report = yield
+        if RELATION in item.stash:
+            return self._with_relation(item, call, report)
         pending = self._pending(item)
         if pending is None:
             return report
@@ -165,9 +174,24 @@ class GoldenSession:
             if differences:
                 carried["lock_differences"] = list(differences)
         if carried:
-            in_text = self._controller is None  # what leaves for another process
-            report.goldenseed = json.dumps(carried, default=_as_json) if in_text else carried
+            self._hand_on(report, carried)
         return report
+
+    def _with_relation(
+        self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
+    ) -> pytest.TestReport:
+        """Hand on what became of a relation."""
+        if call.when == "call":
+            if call.excinfo is not None:
+                say_in_one_line(report, call.excinfo.value)
+            tried = item.stash[RELATION]
+            self._telling.add_relation(item, report, tried.record)
+            self._hand_on(report, {**carried_relation(tried), "warnings": self.foreign.news()})
+        return report
+
+    def _hand_on(self, report: Any, carried: dict[str, Any]) -> None:
+        in_text = self._controller is None  # what leaves for another process
+        report.goldenseed = json.dumps(carried, default=_as_json) if in_text else carried
 
     def _pending(self, item: pytest.Item) -> Callable[[], CaseRecord] | None:
         """Return what makes the record of a test's image before it is judged, if it has any."""
@@ -179,6 +203,8 @@ class GoldenSession:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Check that a deep trace was asked for of one case only."""
+        members = (item.stash.get(MEMBER, None) for item in session.items)
+        self.worker.making.expect([each for each in members if each is not None])
         if self._options.trace == "deep":
             check_one_case(sum(CASE in item.stash for item in session.items))
 
@@ -247,18 +273,6 @@ class GoldenSession:
                 terminalreporter.write_line(line)
         for line in (*self._controller.notes, *self._controller.annotations(self._telling.report)):
             terminalreporter.write_line(line)
-
-    def _make_backend(self) -> Backends:
-        place = self._place
-        return Backends(
-            Settings(
-                device=self._options.first_device if place is None else place.device,
-                gpu_index=(self._watch.slot or 0) if place is None else 0,
-                progress=Progress(self._config).say,
-                trace=self._options.trace != "off",
-                layers=self._options.trace == "deep",
-            )
-        )
 
 
 def _verified_in(cache: pytest.Cache | None) -> Verified:

@@ -12,6 +12,7 @@ from goldenseed.runs.record import CaseRecord
 from goldenseed.session.failure import CASE, RECORDS
 from goldenseed.session.naming import case_of, suite_of
 from goldenseed.suite.recipes import recipe_sha256
+from goldenseed.tools.relations.making import Tried
 from goldenseed.verdict.model import Reason, Verdict
 
 
@@ -57,6 +58,16 @@ def outcome_of(
     if call.when == "call":
         return Outcome(not_compared=_not_compared(pending(), "the test checked no image"))
     return Outcome()
+
+
+def carried_relation(tried: Tried) -> dict[str, object]:
+    """Return what a report carries of a relation."""
+    reference = tried.record.reference
+    return {
+        "relation": tried.record,
+        "environments": [dict(each) for each in tried.environments],
+        "profile": reference and reference.profile,
+    }
 
 
 def pending_of_test(item: pytest.Item, name: str | None = None) -> CaseRecord:

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from goldenseed.reporting.commands import Place
+from goldenseed.reporting.relations import relation_view
 from goldenseed.reporting.terminal import failure_text, reason_line
 from goldenseed.reporting.view import case_view
 from goldenseed.reporting.words import name_of
 from goldenseed.runs.record import CaseRecord
+from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.session.failure import Said
 from goldenseed.session.options import Options
 from goldenseed.session.reports import Outcome
@@ -78,6 +80,26 @@ class Telling:
             properties.append(("golden_case", name_of(left_out)))
             properties.append(("golden_verdict", NOT_COMPARED))
         item.user_properties += properties  # what the report of the teardown will have
+        report.user_properties += properties
+
+    def add_relation(
+        self, item: pytest.Item, report: pytest.TestReport, record: RelationRecord
+    ) -> None:
+        """Tell JUnit XML what became of a relation."""
+        made = {"image": record.candidate, "baseline": record.reference}
+        images = {role: each.image for role, each in made.items() if each is not None}
+        images["difference"] = record.difference
+        properties: list[tuple[str, object]] = [
+            ("golden_relation", f"{record.suite}::{record.id}"),
+            ("golden_case", f"{record.suite}::{record.case}"),
+            ("golden_verdict", record.state),
+            ("golden_reason", relation_view(record).sentence),
+            ("golden_run", self.run_id),
+        ]
+        for role, path in images.items():
+            if path:
+                properties.append((f"golden_{role}", self._shown(self.folder / path)))
+        item.user_properties += properties
         report.user_properties += properties
 
     def _properties(self, record: CaseRecord) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,9 +26,11 @@ from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.runs.scoring import with_content
 from goldenseed.session.distribution import RUNNING, marked
 from goldenseed.session.lock_check import LockCheck
+from goldenseed.session.making_backends import MakingBackends
 from goldenseed.suite.cases import Limit
 from goldenseed.suite.masking import MaskSpec
 from goldenseed.suite.recipes import recipe_of, recipe_sha256
+from goldenseed.tools.relations.making import Making, Tried
 from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from goldenseed.backends.protocol import Backend
     from goldenseed.suite.cases import Case
+    from goldenseed.tools.relations.members import Member
 
 
 class Worker:
@@ -48,7 +51,7 @@ class Worker:
         folder: Path,
         store: BaselineStore,
         passing: frozenset[Verdict],
-        backend: Callable[[], Backend],
+        backends: MakingBackends,
         locks: LockCheck,
         may_be_replaced: bool = False,
     ) -> None:
@@ -56,9 +59,15 @@ class Worker:
         self._folder = folder
         self._store = store
         self._judging = Judging(folder, store, passing)
-        self._make_backend = backend
+        self._make_backend = backends.own
         self.locks = locks
         self._may_be_replaced = may_be_replaced
+        self.making = Making(
+            folder=folder,
+            device=lambda: backends.device,
+            own=self.backend,
+            other=backends.other,
+        )
         self._backend: Backend | None = None
         self.environment: Mapping[str, EnvironmentValue] = {}
         self._environment_sha256: str | None = None
@@ -85,27 +94,26 @@ class Worker:
 
     def pending(self, case: Case) -> CaseRecord:
         """Return what is known of a case before it runs, with the verdict ``error``."""
+        return pending(case, self._path_of(case))
+
+    def _path_of(self, case: Case) -> str:
         path = case.suite.path
         inside = path.is_relative_to(self._root)
-        return pending(case, path.relative_to(self._root).as_posix() if inside else path.name)
+        return path.relative_to(self._root).as_posix() if inside else path.name
 
     def _run(self, case: Case, record: CaseRecord) -> tuple[CaseRecord, Exception | None]:
         try:
-            if self._backend is None:
-                self._backend = self._make_backend()
-            refusal = self.locks.before_loading(case, self._backend)
-            load_seconds = 0.0 if refusal else self._backend.load(case)
-            refusal = refusal or self.locks.after_loading(case, self._backend)
+            backend = self.backend()
+            load_seconds, refusal = self._loaded(case)
             if refusal:
                 return record.failed("environment_differs", refusal), None
             if names_cases(case.inputs):
-                self._remember(self._backend.fingerprint(), case.noise.kind)
-                case = with_accepted_inputs(case, self._store, case_profile(case, self.environment))
+                case = self._with_inputs(case)
                 recipe = recipe_of(case)
                 update = {"recipe": recipe, "recipe_sha256": recipe_sha256(recipe)}
                 record = record.model_copy(update=update)
-            generation = self._backend.generate(case)
-            self._remember(self._backend.fingerprint(), case.noise.kind)
+            generation = backend.generate(case)
+            self._remember(backend.fingerprint(), case.noise.kind)
             inputs = kept_inputs(self._folder, case.inputs)
         except GoldenseedError as error:
             code = error.code if isinstance(error, GenerationError) else "generation_failed"
@@ -131,8 +139,50 @@ class Worker:
             dtype=case.model.dtype,
             mask=case.mask,
         )
+        self.making.know(case, record, self.environment)
         record = with_content(record, made.pictures, case.text, case.content)
         return with_provenance(record, made.files, case.provenance), None
+
+    def backend(self) -> Backend:
+        """Return what makes the images of cases; made when it is first asked for."""
+        if self._backend is None:
+            self._backend = self._make_backend()
+        return self._backend
+
+    def _loaded(self, case: Case) -> tuple[float, str | None]:
+        """Load the case's model; return the seconds it took, or why it is refused."""
+        self.making.free()
+        refusal = self.locks.before_loading(case, self.backend())
+        seconds = 0.0 if refusal else self.backend().load(case)
+        return seconds, refusal or self.locks.after_loading(case, self.backend())
+
+    def _with_inputs(self, case: Case) -> Case:
+        """Look up the accepted images that are inputs of a case whose model is loaded."""
+        self._remember(self.backend().fingerprint(), case.noise.kind)
+        return with_accepted_inputs(case, self._store, case_profile(case, self.environment))
+
+    def relate(self, member: Member) -> Tried:
+        """Make and judge the two images of a relation; what goes wrong is in its record."""
+        path, case = self._path_of(member.case), member.case
+        found = member.record(path)
+        marks = self._folder / RUNNING
+        with (
+            marked(marks, f"{path}::{member.name}")
+            if self._may_be_replaced
+            else nullcontext() as died_before
+        ):
+            if died_before:
+                what = "the worker crashed while it ran this, which is not tried again"
+                return Tried(found.model_copy(update={"why": what}))
+            try:
+                if names_cases(case.inputs):
+                    _, refusal = self._loaded(case)
+                    if refusal:
+                        return Tried(found.model_copy(update={"why": refusal}))
+                    case = self._with_inputs(case)
+            except GoldenseedError as error:
+                return Tried(found.model_copy(update={"why": str(error)}))
+            return self.making.tried(member, path, case)
 
     def _explained(self, failure: CaseRecord, error: GoldenseedError, noise: str) -> CaseRecord:
         if not isinstance(error, GenerationError) or error.unusable is None or not self._backend:

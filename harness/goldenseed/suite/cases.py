@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import product
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import JsonValue
 
@@ -25,6 +25,9 @@ from goldenseed.suite.model import (
 )
 from goldenseed.suite.provenance import NOTHING, ProvenanceSpec
 from goldenseed.suite.quarantine import Quarantine
+
+if TYPE_CHECKING:
+    from goldenseed.suite.relations import RelationSpec
 
 Prompt = str | tuple[str, ...] | None
 Kind = Literal["consistency", "diversity"]
@@ -149,6 +152,8 @@ class Suite:
     templates: tuple[Template, ...]
     sets: tuple[SetSpec, ...] = ()
     """What is held against each other: ``consistency`` first, then ``diversity``."""
+    relations: tuple[RelationSpec, ...] = ()
+    """Ways of making its images otherwise that have to agree with its own."""
     selfcheck_required: bool = False
     """Whether a session fails where the gates would pass a wrong image."""
 

@@ -20,15 +20,15 @@ from goldenseed.suite.model import (
     adapter_fault,
     beside,
     folder_fault,
-    is_hub_id,
     noise_fault,
     source_fault,
 )
 from goldenseed.suite.nodes import number
 from goldenseed.suite.part_faults import check_parts, narrow_dtype
-from goldenseed.suite.pipelines import BELONGS, NUMBERS, cached_snapshot, size_multiple
+from goldenseed.suite.pipelines import BELONGS, NUMBERS
 from goldenseed.suite.sections import LARGEST_SEED, MOST_CASES, count_of_images, name_fault
 from goldenseed.suite.server import server_faults
+from goldenseed.suite.sizes import multiple_of_sizes
 from goldenseed.suite.wording import name_of, shown
 
 _Path = tuple[str | int, ...]
@@ -68,21 +68,6 @@ def _mapping(value: object) -> dict[str, Any]:
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def multiple_of_sizes(document: Document) -> int | None:
-    """Return what the suite's model makes heights and widths in multiples of, if that is known."""
-    model = _mapping(_mapping(document.data).get("model"))
-    source, revision = model.get("source"), model.get("revision")
-    if not isinstance(source, str) or model.get("backend", DIFFUSERS) != DIFFUSERS:
-        return None
-    if is_hub_id(document.path, source):
-        folder = cached_snapshot(source, revision) if isinstance(revision, str) else None
-        return size_multiple(folder) if folder else None
-    try:
-        return size_multiple(beside(document.path, source))
-    except GoldenseedError:
-        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,14 @@ def input_fault(suite: Path, item: object) -> tuple[str, str] | None:
     if not isinstance(file, str) or not file:
         return None  # a case, or the schema says so
     absent = absent_fault(suite, file, "put the file into the suite's folder", "put the file at {}")
-    return absent or _fault_of_kind(file, section.get("mode"), key)
+    return absent or _fault_of_link(suite, file) or _fault_of_kind(file, section.get("mode"), key)
+
+
+def _fault_of_link(suite: Path, file: str) -> tuple[str, str] | None:
+    """Refuse a link that leads out: what is given is copied into the run, where others read it."""
+    if beside(suite, file).resolve().is_relative_to(suite.parent.resolve()):
+        return None
+    return f"`{file}` is a link that leads out of the suite's folder", "put the file itself there"
 
 
 def _fault_of_kind(file: str, mode: object, key: object) -> tuple[str, str] | None:

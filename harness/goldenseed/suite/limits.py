@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from goldenseed.suite.cases import GateLine, Limit, Template
 from goldenseed.suite.document import Document
 from goldenseed.suite.model import beside
-from goldenseed.suite.schema import ContentLimitSection
+from goldenseed.suite.provenance import ProvenanceSpec, provenance_spec
+from goldenseed.suite.schema import ContentLimitSection, ContentSection
 
 
 def limits_at(
@@ -29,6 +31,21 @@ def limits_at(
     if not own:
         return below
     return MappingProxyType({**below, **own})
+
+
+def case_content(
+    document: Document,
+    index: int,
+    section: ContentSection,
+    content: Mapping[str, Limit],
+    provenance: ProvenanceSpec,
+) -> dict[str, Any]:
+    """Return a template's fields on the content of a case, over those of its suite."""
+    place = ("cases", index, "content")
+    return {
+        "content": limits_at(document, place, section.limits, "case", content),
+        "provenance": provenance_spec(document, place, section.provenance, provenance),
+    }
 
 
 def gate_lines(templates: tuple[Template, ...], suite: Mapping[str, Limit]) -> list[GateLine]:

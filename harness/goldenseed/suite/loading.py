@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
 from itertools import islice
@@ -15,6 +13,7 @@ from typing import Any
 from pydantic import JsonValue, ValidationError
 
 from goldenseed.core.files import read_regular, sha256_hex
+from goldenseed.core.garbage import no_garbage_collection
 from goldenseed.suite.before import before_specs
 from goldenseed.suite.cases import (
     Choice,
@@ -29,7 +28,7 @@ from goldenseed.suite.checks import check
 from goldenseed.suite.document import COUNTED, Document, Problem, failure, read_document
 from goldenseed.suite.factory import factory_spec
 from goldenseed.suite.inputs import InputValue, input_values
-from goldenseed.suite.limits import gate_lines, limits_at
+from goldenseed.suite.limits import case_content, gate_lines, limits_at
 from goldenseed.suite.masking import mask_spec
 from goldenseed.suite.model import (
     LARGEST_NOISE,
@@ -44,6 +43,7 @@ from goldenseed.suite.model_schema import CaseModelSection, ModelSection, Schedu
 from goldenseed.suite.provenance import NOTHING, ProvenanceSpec, provenance_spec
 from goldenseed.suite.put_together import parsed_adapters, parsed_parts, plain_dtype
 from goldenseed.suite.quarantine import Quarantine
+from goldenseed.suite.relations import resolve_relations
 from goldenseed.suite.schema import (
     CaseSection,
     DefaultsSection,
@@ -68,7 +68,7 @@ def load_suite(path: Path) -> Suite:
             problems at once.
 
     """
-    with _no_garbage_collection():
+    with no_garbage_collection():
         return _load(path)
 
 
@@ -114,6 +114,8 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         portable=determinism.portable,
     )
     sets, problems = resolve_sets(document, section, templates)
+    relations, others = resolve_relations(document, section, templates)
+    problems += others
     problems += unknown_cases(templates)
     if problems:
         raise failure(path, problems)
@@ -126,6 +128,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         gate_lines=tuple(gate_lines(templates, limits)),
         templates=templates,
         sets=sets,
+        relations=relations,
         selfcheck_required=section.selfcheck == "required",
     )
 
@@ -220,12 +223,7 @@ def _templates(
             limits=limits_at(
                 document, ("cases", index, "gates", "fail"), case.gates.fail, "case", limits
             ),
-            content=limits_at(
-                document, ("cases", index, "content"), case.content.limits, "case", content
-            ),
-            provenance=provenance_spec(
-                document, ("cases", index, "content"), case.content.provenance, provenance
-            ),
+            **case_content(document, index, case.content, content, provenance),
             marks=tuple(dict.fromkeys((*marks, *case.marks))) if case.marks else marks,
             line=lines[index],
             mask=mask_spec(document, ("cases", index), case, mask),
@@ -288,16 +286,3 @@ def _seeds(case: CaseSection) -> range | tuple[int, ...]:
     if isinstance(seeds, SeedRange):
         return range(seeds.start, seeds.start + seeds.count)
     return seeds
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Pause the collector, which would walk the growing tree in vain for a third of the time."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

@@ -33,8 +33,10 @@ from goldenseed.suite.sections import (
     SECTION,
     ConsistencySection,
     DiversitySection,
+    HoldSection,
     Name,
     NonEmpty,
+    RelationSection,
     Section,
     SeedRange,
     Seeds,
@@ -227,6 +229,8 @@ class SuiteFile(Section):
     """Sets of cases whose images have to be alike."""
     diversity: Annotated[tuple[DiversitySection, ...], Field(strict=False)] = ()
     """Sets of cases whose images have to differ."""
+    relations: Annotated[tuple[RelationSection, ...], Field(strict=False)] = ()
+    """Ways of making one image otherwise that have to agree with the suite's own."""
     cases: Annotated[tuple[CaseSection, ...], Field(strict=False, min_length=1)]
     """The cases, run in this order."""
 
@@ -253,6 +257,8 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("content", "*"): ContentLimitSection,
         ("consistency",): ConsistencySection,
         ("diversity",): DiversitySection,
+        ("relations",): RelationSection,
+        ("relations", "hold"): HoldSection,
         ("cases",): CaseSection,
         ("cases", "inputs", "*"): InputSection,
         ("cases", "before"): BeforeSection,

@@ -67,7 +67,9 @@ def unknown_cases(templates: Sequence[Template]) -> Iterator[Problem]:
             yield Problem(each.line, f"the suite has no case `{each.case}`", fix)
 
 
-class _Resolver:
+class Patterns:
+    """Finds the cases that patterns mean, and says which mean none."""
+
     def __init__(self, document: Document, templates: Sequence[Template]) -> None:
         self.problems: list[Problem] = []
         self._document = document
@@ -79,6 +81,47 @@ class _Resolver:
             self._without_bracket.setdefault(case.partition("[")[0], set()).add(case)
         self._looks = 0
 
+    def members(
+        self, patterns: Sequence[str], place: tuple[str | int, ...]
+    ) -> tuple[tuple[str, ...], bool]:
+        """Return the cases in the suite's order, and whether every pattern means one."""
+        meant: set[str] = set()
+        unknown = False
+        for index, pattern in enumerate(patterns):
+            found = self._meant(pattern, (*place, index))
+            meant |= found
+            if not found:
+                unknown = True
+                some = ", ".join(f"`{case}`" for case in list(self._prompts)[:_SHOWN_IDS])
+                what = f"no case is meant by `{pattern}`"
+                self._say((*place, index), what, f"the cases begin with {some}")
+        return tuple(case for case in self._prompts if case in meant), not unknown
+
+    def _meant(self, pattern: str, place: tuple[str | int, ...]) -> set[str]:
+        """Find the cases that ``matches`` finds; only a pattern has to be held against each."""
+        if any(sign in pattern for sign in _WILD):
+            self._look(len(self._prompts), place)
+            return {case for case in self._prompts if matches(pattern, case)}
+        found = self._without_bracket.get(pattern, set()) | ({pattern} & self._prompts.keys())
+        self._look(len(found), place)
+        return found
+
+    def _look(self, times: int, place: tuple[str | int, ...]) -> None:
+        self._looks += times
+        if self._looks > MOST_LOOKS:
+            raise GoldenseedError(
+                f"the suite's sets look at more than {MOST_LOOKS:,} cases, {len(self._prompts):,} "
+                "for each pattern",
+                path=self._document.path,
+                line=self._document.line_of(place),
+                fix="use fewer sets and patterns, or split the suite",
+            )
+
+    def _say(self, place: tuple[str | int, ...], what: str, fix: str) -> None:
+        self.problems.append(Problem(self._document.line_of(place), what, fix))
+
+
+class _Resolver(Patterns):
     def sets(
         self, kind: Kind, sections: Sequence[ConsistencySection | DiversitySection]
     ) -> Iterator[SetSpec]:
@@ -112,18 +155,8 @@ class _Resolver:
     def _groups(
         self, kind: Kind, place: tuple[str, int], section: ConsistencySection | DiversitySection
     ) -> tuple[tuple[str, ...], ...]:
-        meant: set[str] = set()
-        unknown = False
-        for index, pattern in enumerate(section.cases):
-            found = self._meant(pattern, (*place, "cases", index))
-            meant |= found
-            if not found:
-                unknown = True
-                some = ", ".join(f"`{case}`" for case in list(self._prompts)[:_SHOWN_IDS])
-                what = f"no case is meant by `{pattern}`"
-                self._say((*place, "cases", index), what, f"the cases begin with {some}")
-        members = tuple(case for case in self._prompts if case in meant)
-        if unknown:
+        members, known = self.members(section.cases, (*place, "cases"))
+        if not known:
             return (members,)
         if len(members) < _FEWEST:
             what = f"the set `{section.id}` has one case only, `{members[0]}`: there is no pair"
@@ -138,26 +171,6 @@ class _Resolver:
             what = f"no two cases of the set `{section.id}` have one prompt"
             self._say((*place, "cases"), what, "name cases of one prompt with several seeds")
         return groups
-
-    def _meant(self, pattern: str, place: tuple[str | int, ...]) -> set[str]:
-        """Find the cases that ``matches`` finds; only a pattern has to be held against each."""
-        if any(sign in pattern for sign in _WILD):
-            self._look(len(self._prompts), place)
-            return {case for case in self._prompts if matches(pattern, case)}
-        found = self._without_bracket.get(pattern, set()) | ({pattern} & self._prompts.keys())
-        self._look(len(found), place)
-        return found
-
-    def _look(self, times: int, place: tuple[str | int, ...]) -> None:
-        self._looks += times
-        if self._looks > MOST_LOOKS:
-            raise GoldenseedError(
-                f"the suite's sets look at more than {MOST_LOOKS:,} cases, {len(self._prompts):,} "
-                "for each pattern",
-                path=self._document.path,
-                line=self._document.line_of(place),
-                fix="use fewer sets and patterns, or split the suite",
-            )
 
     def look_between(self, sets: Sequence[SetSpec]) -> None:
         """Find sets that are to be kept apart from nothing, or from themselves."""
@@ -191,6 +204,3 @@ class _Resolver:
                 for name, value in limits.items()
             }
         )
-
-    def _say(self, place: tuple[str | int, ...], what: str, fix: str) -> None:
-        self.problems.append(Problem(self._document.line_of(place), what, fix))

@@ -16,11 +16,12 @@ from pydantic import Field, ValidationError
 
 from goldenseed.core.files import canonical_json
 from goldenseed.core.names import name_problem
-from goldenseed.suite.checks import MODELS, check_beside_cases, multiple_of_sizes
+from goldenseed.suite.checks import MODELS, check_beside_cases
 from goldenseed.suite.document import COUNTED, Document, Problem, moved
 from goldenseed.suite.model_schema import ModelSection
 from goldenseed.suite.schema import DefaultsSection, NoiseChoice
 from goldenseed.suite.sections import Section, name_fault
+from goldenseed.suite.sizes import multiple_of_sizes
 from goldenseed.suite.wording import schema_problems
 
 _Place = tuple[str | int, ...]

@@ -11,41 +11,41 @@ from goldenseed.environment.keys import declaration_of
 from goldenseed.environment.profile import CPU_LEVELS
 
 CAPABILITY: Final = "cpu.capability"
-_INSTRUCTIONS = "isa-"
+_INSTRUCTIONS = "cpu_isa="
 
 _NAMED: Final = tuple(
     (re.compile(key), re.compile(value, re.IGNORECASE), name)
     for key, value, name in (
-        (r"cpu\.capability|env\.ATEN_CPU_CAPABILITY", "default|avx2", "isa-{}"),
-        (r"env\.(ONEDNN_MAX_CPU_ISA|MKL_CBWR)", "avx2", "isa-avx2"),
-        (r"env\.(ONEDNN_MAX_CPU_ISA|MKL_CBWR)", "sse41|compatible", "isa-default"),
-        (r"cpu\.threads|library\..*\.threads", r"\d+", "threads-{}"),
-        (r"attention\..*\.processors", r"AttnProcessor x .*", "attn-processor"),
-        (r"attention\..*\.processors", r"SlicedAttn.*", "attn-slicing"),
-        (r"attention\..*\.kernel.*", "FLASH_ATTENTION", "sdpa-flash"),
-        (r"attention\..*\.kernel.*", "EFFICIENT_ATTENTION", "sdpa-efficient"),
-        (r"attention\..*\.kernel.*", "CUDNN_ATTENTION", "sdpa-cudnn"),
-        (r"attention\..*\.kernel.*", "MATH", "sdpa-math"),
-        (r"model\..*\.memory_format", "NHWC", "channels-last"),
-        (r"model\..*\.tiling", "true", "vae-tiling"),
-        (r"model\..*\.slicing", "true", "vae-slicing"),
-        (r"model\..*\.compiled", "true", "compile"),
-        (r"torch\.(cudnn\.deterministic|deterministic_algorithms)", "false", "any-algorithm"),
-        (r"torch\.cudnn\.benchmark", "true", "cudnn-benchmark"),
-        (r"torch\..*(fp32_precision|allow_tf32)", "tf32|true", "tf32"),
-        (r"torch\..*(allow_(fp|bf)16|reduced_precision).*", "true", "reduced-gemm"),
-        (r"pipeline\.offload", ".+", "cpu-offload"),
-        (r"pipeline\.fused_loras", ".+", "lora-fused"),
+        (r"cpu\.capability|env\.ATEN_CPU_CAPABILITY", "default|avx2", "cpu_isa={}"),
+        (r"env\.(ONEDNN_MAX_CPU_ISA|MKL_CBWR)", "avx2", "cpu_isa=avx2"),
+        (r"env\.(ONEDNN_MAX_CPU_ISA|MKL_CBWR)", "sse41|compatible", "cpu_isa=default"),
+        (r"cpu\.threads|library\..*\.threads", r"\d+", "threads={}"),
+        (r"attention\..*\.processors", r"AttnProcessor x .*", "attention_processor=AttnProcessor"),
+        (r"attention\..*\.processors", r"SlicedAttn.*", "attention_slicing"),
+        (r"attention\..*\.kernel.*", "FLASH_ATTENTION", "sdpa=flash"),
+        (r"attention\..*\.kernel.*", "EFFICIENT_ATTENTION", "sdpa=efficient"),
+        (r"attention\..*\.kernel.*", "CUDNN_ATTENTION", "sdpa=cudnn"),
+        (r"attention\..*\.kernel.*", "MATH", "sdpa=math"),
+        (r"model\..*\.memory_format", "NHWC", "channels_last"),
+        (r"model\..*\.tiling", "true", "vae_tiling"),
+        (r"model\..*\.slicing", "true", "vae_slicing"),
+        (r"model\..*\.compiled", "true", "compile=default"),
+        (r"torch\.(cudnn\.deterministic|deterministic_algorithms)", "false", "algorithms=false"),
+        (r"torch\.cudnn\.benchmark", "true", "cudnn_benchmark"),
+        (r"torch\..*(fp32_precision|allow_tf32)", "tf32|true", "float32_precision=tf32"),
+        (r"torch\..*(allow_(fp|bf)16|reduced_precision).*", "true", "reduced_precision_gemm"),
+        (r"pipeline\.offload", ".+", "offload=model"),
+        (r"pipeline\.fused_loras", ".+", "fuse_lora"),
     )
 )
 """Key, value it came to have, and the change that gives it that; ``{}`` is the value itself."""
 
 _FOLLOWING: Final = {
     _INSTRUCTIONS: r"scheduler\..*_sha256|model\..*\.tables_sha256",
-    "attn-": r"attention\..*\.kernel.*|torch\.sdp\..*",
-    "sdpa-": r"torch\.sdp\..*",
+    "attention_": r"attention\..*\.kernel.*|torch\.sdp\..*",
+    "sdpa=": r"torch\.sdp\..*",
     "compile": r"model\..*\.inductor_sha256",
-    "tf32": r"torch\.(float32_matmul_precision|.*fp32_precision)",
+    "float32_precision=": r"torch\.(float32_matmul_precision|.*fp32_precision)",
 }
 """How a change's name begins, and the keys that it moves besides."""
 

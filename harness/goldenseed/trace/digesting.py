@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -92,6 +92,10 @@ class Recording:
     def stages_sha256(self) -> str:
         """The digest of all stages' digests: see ``goldenseed.trace.stages.stages_sha256``."""
         return stages_sha256(self.stages)
+
+    def values(self) -> Iterator[tuple[StageDigest, Array]]:
+        """Yield the numbers of each stage that has some, as long as they are held."""
+        yield from ((each.digest, _numbers(each)) for each in self._kept if each.values.size)
 
     @cached_property
     def trace(self) -> Trace:

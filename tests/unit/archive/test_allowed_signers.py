@@ -51,6 +51,8 @@ REFUSED = (
     'me valid-after="20260101Z",valid-before="20260101Z" KEY',
     "me",
     "me ssh-ed25519",
+    'me namespaces="x"',
+    'me namespaces="x" ',
 )
 
 

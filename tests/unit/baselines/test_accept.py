@@ -7,10 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from baselines_world import CASE, CPU, GPU, SUITE, World, edit
+from baselines_world import CASE, CPU, GPU, NOON, SUITE, World, edit
 from PIL import Image
 
+from goldenseed.baselines.candidate import Signature
 from goldenseed.baselines.store import Candidate
+from goldenseed.baselines.verifying import Kept, accepted_image
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.pixels import pixels_sha256
 
@@ -286,3 +288,18 @@ def test_accepting_again_mends_the_stored_image(world: World, damage: Callable[[
     world.accept(candidate)
 
     assert pixels_sha256(world.store.image(candidate.pixels_sha256)) == candidate.pixels_sha256
+
+
+def test_what_fits_into_memory_is_read_once_and_the_rest_again(world: World):
+    red, blue = world.candidate("red"), world.candidate("blue")
+    signature = Signature.checked("ada", "right", NOON)
+    size = 24 * 16 * 3
+    kept = Kept(size)
+    for each in (red, blue):
+        accepted_image(each, signature, kept)
+    red.image.unlink()
+    assert kept.take(red, red.pixels_sha256).size == (24, 16)
+    assert kept.take(blue, blue.pixels_sha256).getpixel((0, 0)) == (0, 0, 255)
+    blue.image.unlink()
+    with pytest.raises(GoldenseedError):
+        kept.take(blue, blue.pixels_sha256)

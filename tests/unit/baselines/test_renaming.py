@@ -96,3 +96,14 @@ def test_killed_before_the_old_name_goes_the_same_again_ends_it(
     entry = world.store.entry(SUITE, "another")
     assert entry is not None
     assert [each.renamed_by for each in entry.renamed] == ["child"]
+
+
+def test_a_dry_run_names_the_files_refuses_the_same_and_writes_nothing(world: World):
+    world.accept(world.candidate("red"))
+    before = world.files()
+    places = Places(world.store.root)
+    files = rename(places, [(OLD, NEW)], SIGNATURE, "a-run", dry_run=True)
+    assert files == (places.entry(*OLD), places.entry(*NEW))
+    with pytest.raises(GoldenseedError, match="nothing is accepted for"):
+        rename(places, [(NEW, OLD)], SIGNATURE, "a-run", dry_run=True)
+    assert world.files() == before

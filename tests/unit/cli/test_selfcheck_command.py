@@ -35,7 +35,7 @@ def blunted(tmp_path: Path) -> Path:
     """The first cases of the shapes suite under the gates of others."""
     (tmp_path / "shapes-sd").symlink_to(REPOSITORY / "suites" / "shapes-sd")
     data = yaml.safe_load(SHAPES.read_text(encoding="utf-8"))
-    for key in ("lock", "selfcheck", "consistency", "diversity"):
+    for key in ("lock", "selfcheck", "consistency", "diversity", "relations"):
         del data[key]
     data["gates"] = {"fail": {"min_ssim": 0.8, "min_psnr": 15}}
     data["cases"] = data["cases"][:2]

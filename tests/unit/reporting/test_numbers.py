@@ -13,7 +13,7 @@ from goldenseed.reporting.numbers import (
     seconds,
     value_and_limit,
 )
-from goldenseed.runs.record import GateInForce
+from goldenseed.runs.parts import GateInForce
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from goldenseed.reporting.words import (
     told,
     visible,
 )
-from goldenseed.runs.record import GateInForce, RunRecord
+from goldenseed.runs.parts import GateInForce
+from goldenseed.runs.record import RunRecord
 from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import Reason, Verdict
 from tests.unit.reporting.recorded import case, record, run

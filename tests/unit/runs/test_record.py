@@ -5,7 +5,8 @@ from __future__ import annotations
 from judged_case import PENDING
 
 from goldenseed.runs.made import limit_fields
-from goldenseed.runs.record import CaseRecord, GateInForce
+from goldenseed.runs.parts import GateInForce
+from goldenseed.runs.record import CaseRecord
 from goldenseed.suite.cases import Limit
 from goldenseed.verdict.model import Verdict
 

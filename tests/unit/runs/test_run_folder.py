@@ -12,7 +12,8 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.runs.folder import RunWriter, load_run, new_run_id
 from goldenseed.runs.parts import SetResult
-from goldenseed.runs.record import CaseRecord, SetRecord
+from goldenseed.runs.record import CaseRecord, SetRecord, TraceStage
+from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import Reason, Verdict
 
 START = datetime(2026, 11, 20, 15, 12, 33, tzinfo=UTC)
@@ -38,6 +39,20 @@ def writer(tmp_path: Path) -> RunWriter:
     return RunWriter(
         tmp_path, "20261120T151233Z-3f9a", started=START, git=None, options={"require": "warn"}
     )
+
+
+def test_results_alone_are_read_without_traces_and_with_all_that_decides(writer: RunWriter):
+    recipe = {"trace": [1], "diagnosis": "mine"}
+    stage = TraceStage(stage=Stage.PIXELS, index=0, sha256="0" * 64)
+    reason = Reason(code="gate", metric="ssim", value=0.5, limit=0.9)
+    traced = case("a").model_copy(
+        update={"recipe": recipe, "trace": (stage,), "trace_file": "t", "reasons": (reason,)}
+    )
+    writer.add(traced)
+    writer.finish(finished=START, complete=True)
+    whole, slim = (load_run(writer.folder, results_only=each) for each in (False, True))
+    assert whole.cases == (traced,)
+    assert slim.cases == (traced.model_copy(update={"trace": ()}),)
 
 
 def test_run_ids_begin_with_the_utc_second_and_differ():

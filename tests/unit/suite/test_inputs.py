@@ -133,6 +133,7 @@ def test_a_tensor_of_bfloat16_needs_no_torch(load: Load, tmp_path: Path):
         ("{image: gone.png}", "no file `gone.png`", "put the file at"),
         ("{image: [a.png, gone.png]}", "no file `gone.png`", "put the file at"),
         ("{image: ../a.png}", "leaves its folder", "into the suite's folder"),
+        ("{image: out.png}", "`out.png` is a link that leads out", "the file itself"),
         ("{image: model}", "no file `model`", "put the file at"),
         ("{image: notes.txt}", "is none of .png", "save it as"),
         ("{image: {file: a.png, key: x}}", "has no key", "remove `key`"),
@@ -149,6 +150,7 @@ def test_what_cannot_be_is_said_with_its_line(
     load: Load, tmp_path: Path, inputs: str, what: str, fix: str
 ):
     (tmp_path / "notes.txt").touch()
+    (tmp_path / "out.png").symlink_to(__file__)
     np.save(tmp_path / "a.npy", np.zeros(2))
     with pytest.raises(GoldenseedError) as caught:
         load(inputs)
@@ -170,6 +172,10 @@ def of_16_bits(path: Path) -> None:
     Image.fromarray(np.arange(16, dtype=np.uint16).reshape(4, 4)).save(path)
 
 
+def bomb(path: Path) -> None:
+    Image.new("1", (20_000, 20_000)).save(path)
+
+
 def animated(path: Path) -> None:
     frames = [Image.new("RGB", (4, 4), c) for c in ("red", "blue")]
     frames[0].save(path, format="WEBP", save_all=True, append_images=frames[1:], lossless=True)
@@ -182,6 +188,7 @@ def animated(path: Path) -> None:
         (with_alpha, "has transparent pixels", "`mode: RGB` drops them"),
         (of_16_bits, "more than 8 bits a channel", "8 bits a channel"),
         (animated, "several frames", "one still image"),
+        (bomb, "more pixels than can be read safely", "smaller"),
         (os.mkfifo, "is no file", ""),
     ],
 )
@@ -193,6 +200,13 @@ def test_a_picture_that_leaves_a_doubt_is_refused(
         recipe_of(load("{image: odd.png}"))
     assert what.replace("is no file", "odd.png") in str(caught.value)
     assert fix in str(caught.value.fix)
+
+
+def test_a_pickled_tensor_is_refused(load: Load, tmp_path: Path):
+    np.save(tmp_path / "p.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(GoldenseedError, match=r"p\.npy: cannot be read as \.npy") as caught:
+        recipe_of(load("{e: p.npy}"))
+    assert "numpy.save" in str(caught.value.fix)
 
 
 def test_alpha_is_kept_or_dropped_as_the_suite_says(load: Load, tmp_path: Path):

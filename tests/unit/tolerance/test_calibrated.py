@@ -151,7 +151,7 @@ def measured(pattern: Pattern = Pattern.ENVELOPE, *harmless: dict[str, Any]) -> 
     found = MeasuredTolerance(
         pattern=pattern,
         images=3,
-        harmless=("isa-avx2",) if harmless else (),
+        harmless=("cpu_isa=avx2",) if harmless else (),
         limits=LIMITS if pattern is Pattern.ENVELOPE else {},
         recipe_sha256=RECIPE,
         environment_sha256=PLACE,
@@ -206,7 +206,7 @@ def test_a_gpu_of_another_kind_was_never_measured():
 
 
 def test_an_absent_calibration_says_what_it_would_have_to_name():
-    assert worth_naming(None, AVX512, CAPPED, elsewhere=True) == ("isa-avx2",)
+    assert worth_naming(None, AVX512, CAPPED, elsewhere=True) == ("cpu_isa=avx2",)
     assert worth_naming(None, AVX512, AVX512) is None
     assert worth_naming(None, AVX512, {**CAPPED, "model.unet.sha256": "b"}, elsewhere=True) is None
 
@@ -215,8 +215,8 @@ def test_an_expired_calibration_says_what_it_would_have_to_name_besides():
     calibration = measured(Pattern.ENVELOPE, CAPPED)
     assert worth_naming(calibration, AVX512, CAPPED, elsewhere=True) is None
     assert worth_naming(calibration, AVX512, {**AVX512, "cpu.threads": 2}) == (
-        "isa-avx2",
-        "threads-2",
+        "cpu_isa=avx2",
+        "threads=2",
     )
     newer = {**AVX512, "torch.version": "2.14.0"}
     assert worth_naming(measured(), AVX512, newer) == ()

@@ -28,37 +28,40 @@ HERE: dict[str, Value] = {
     "scheduler.betas_sha256": "f19a556ef5f4",
 }
 MADE_BY: dict[str, dict[str, Value]] = {
-    "threads-2": {"cpu.threads": 2, "library.torch.openmp.threads": 2},
-    "threads-12": {"cpu.threads": 12},
-    "isa-avx2": {
+    "threads=2": {"cpu.threads": 2, "library.torch.openmp.threads": 2},
+    "threads=12": {"cpu.threads": 12},
+    "cpu_isa=avx2": {
         "cpu.capability": "AVX2",
         "env.ATEN_CPU_CAPABILITY": "avx2",
         "env.MKL_CBWR": "AVX2",
         "env.ONEDNN_MAX_CPU_ISA": "AVX2",
     },
-    "isa-default": {
+    "cpu_isa=default": {
         "cpu.capability": "DEFAULT",
         "env.ATEN_CPU_CAPABILITY": "default",
         "env.MKL_CBWR": "COMPATIBLE",
         "env.ONEDNN_MAX_CPU_ISA": "SSE41",
         "scheduler.betas_sha256": "3e2a56715f65",
     },
-    "any-algorithm": {"torch.cudnn.deterministic": False, "torch.deterministic_algorithms": False},
-    "attn-processor": {
+    "algorithms=false": {
+        "torch.cudnn.deterministic": False,
+        "torch.deterministic_algorithms": False,
+    },
+    "attention_processor=AttnProcessor": {
         "attention.unet.kernel": "products and softmax",
         "attention.unet.processors": "AttnProcessor x 8",
     },
-    "attn-slicing": {
+    "attention_slicing": {
         "attention.unet.kernel": "products and softmax",
         "attention.unet.processors": "SlicedAttnProcessor x 8",
     },
-    "sdpa-flash": {
+    "sdpa=flash": {
         "attention.unet.kernel": "FLASH_ATTENTION",
         "torch.sdp.flash": True,
         "torch.sdp.math": False,
     },
-    "channels-last": {"model.unet.memory_format": "NHWC"},
-    "vae-slicing": {"model.vae.slicing": True},
+    "channels_last": {"model.unet.memory_format": "NHWC"},
+    "vae_slicing": {"model.vae.slicing": True},
 }
 
 
@@ -73,20 +76,20 @@ def test_a_change_is_known_by_what_it_moves(name: str):
 
 
 def test_two_changes_at_once_are_both_named():
-    assert made(**MADE_BY["threads-2"], **MADE_BY["channels-last"]) == (
-        ("threads-2", "channels-last"),
+    assert made(**MADE_BY["threads=2"], **MADE_BY["channels_last"]) == (
+        ("threads=2", "channels_last"),
         (),
     )
 
 
 def test_one_variable_of_an_instruction_set_is_enough():
-    assert made(**{"env.ONEDNN_MAX_CPU_ISA": "AVX2"}) == (("isa-avx2",), ())
+    assert made(**{"env.ONEDNN_MAX_CPU_ISA": "AVX2"}) == (("cpu_isa=avx2",), ())
 
 
 def test_another_processor_is_made_by_another_instruction_set():
     other = {"cpu.model": "Intel Xeon", "cpu.cache.l2": 2097152}
-    assert made(**other) == (("isa-avx2",), ())
-    assert made(**other, **{"cpu.capability": "DEFAULT"}) == (("isa-default",), ())
+    assert made(**other) == (("cpu_isa=avx2",), ())
+    assert made(**other, **{"cpu.capability": "DEFAULT"}) == (("cpu_isa=default",), ())
 
 
 def test_instructions_that_a_processor_lacks_are_made_by_nothing():
@@ -100,4 +103,4 @@ def test_instructions_that_a_processor_lacks_are_made_by_nothing():
 
 @pytest.mark.parametrize("key", ["torch.version", "package.diffusers", "model.unet.sha256"])
 def test_what_no_change_makes_is_named_by_its_key(key: str):
-    assert made(**{key: "another"}, **MADE_BY["threads-2"]) == (("threads-2",), (key,))
+    assert made(**{key: "another"}, **MADE_BY["threads=2"]) == (("threads=2",), (key,))

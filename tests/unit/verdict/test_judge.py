@@ -132,7 +132,7 @@ def test_what_a_harmless_change_could_have_moved_says_what_to_measure(world: Wor
         assert judgement.verdict is Verdict.WARN
         return [each.value for each in judgement.reasons if each.code == "calibration"]
 
-    assert advice(**{"cpu.threads": 2}) == ["threads-2"]
+    assert advice(**{"cpu.threads": 2}) == ["threads=2"]
     assert advice() == []
     assert advice(**{"cpu.threads": 2, "torch.version": "2.14.0"}) == []
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 
+_EMBEDDINGS = ("_embeds", "_embeddings")
+_FLOATING = ("float", "bfloat")
+
 
 def as_python(value: JsonValue, parameter: inspect.Parameter) -> Any:
     """Return ``value`` as the parameter wants it, where a suite file cannot say so.
@@ -33,19 +36,20 @@ def as_python(value: JsonValue, parameter: inspect.Parameter) -> Any:
     return value
 
 
-def given_input(value: InputValue | None, pipeline: Any, device: str) -> Any:
-    """Decode an input: a Pillow image, a tensor on ``device``, or lists of them and of None.
+def given_input(name: str, value: InputValue | None, pipeline: Any, device: str) -> Any:
+    """Decode the input ``name``: a Pillow image, a tensor on ``device``, or lists of both and None.
 
     Numbers that are no whole ones are given in the pipeline's dtype.
 
     Raises:
-        GoldenseedError: a file cannot be read, or is not what the recipe says any more.
+        GoldenseedError: a file cannot be read, is not what the recipe says any more, or holds whole
+            numbers where embeddings are wanted.
 
     """
     if value is None:
         return None
     if isinstance(value, tuple):
-        return [given_input(each, pipeline, device) for each in value]
+        return [given_input(name, each, pipeline, device) for each in value]
     if isinstance(value, InputCase):
         raise GoldenseedError(
             f"the accepted image of {value.source} was not looked up",
@@ -58,6 +62,12 @@ def given_input(value: InputValue | None, pipeline: Any, device: str) -> Any:
         return found
     import torch
 
+    if name.endswith(_EMBEDDINGS) and not found.dtype.startswith(_FLOATING):
+        raise GoldenseedError(
+            f"holds {found.dtype}, and `{name}` takes floating-point numbers",
+            path=value.path,
+            fix="save it as float32",
+        )
     values = torch.frombuffer(bytearray(found.data), dtype=getattr(torch, found.dtype))
     values = values.reshape(found.shape)
     dtype = getattr(pipeline, "dtype", None) if values.is_floating_point() else None

@@ -21,7 +21,7 @@ from goldenseed.backends.diffusers.modular import (
 from goldenseed.backends.diffusers.noise import generator_for, noise_of
 from goldenseed.backends.diffusers.outputs import Returned, elements_of, returned_by
 from goldenseed.backends.diffusers.recorder import Recorder
-from goldenseed.backends.diffusers.remarks import TextWatch
+from goldenseed.backends.diffusers.remarks import TextWatch, remarks_of_sizes
 from goldenseed.backends.diffusers.trace import Tracing
 from goldenseed.backends.protocol import (
     Element,
@@ -103,7 +103,7 @@ class PipelineCall:
         memory, ``GenerationError`` if it raised, left given noise or made no image, or NaN.
         """
         inputs = {
-            name: given_input(given, self._pipeline, self._device)
+            name: given_input(name, given, self._pipeline, self._device)
             for name, given in case.inputs.items()
         }
         arguments = self._arguments(case, inputs)
@@ -150,7 +150,7 @@ class PipelineCall:
             recording=None if recorder is None else recorder.finish(),
             layers=None if layers is None else layers.finish(),
             in_force=tuple(in_force),
-            remarks=self._text.remarks(case),
+            remarks=(*self._text.remarks(case), *remarks_of_sizes(inputs, alone)),
         )
 
     def _told(self, case: Case, error: Exception) -> GoldenseedError:

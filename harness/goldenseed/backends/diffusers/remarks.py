@@ -16,6 +16,8 @@ _SHOWN = 60
 _TEXT = re.compile(r"(negative_)?prompt(_\d+)?")
 """Names of the arguments that pipelines give to a tokenizer."""
 _DREW = "it drew from torch's global generator, which a golden run seeds and an application may not"
+_GRID = 64
+"""Pixels: no pipeline's sides are multiples of more."""
 _UNLIMITED = (None, False, "do_not_truncate")
 _READ = 0.5
 """From this share of its words on an argument is taken to be in a text; captions are cleaned."""
@@ -84,6 +86,38 @@ class TextWatch:
                 yield f"{name} has no effect: the image was made without guidance"
             elif self._texts and not any(_reads(t, each) for t in self._texts for each in texts):
                 yield f"{name} has no effect: no tokenizer was given it"
+
+
+def remarks_of_sizes(inputs: Mapping[str, Any], made: Any) -> Iterator[str]:
+    """Say which pictures a pipeline must have resized: a mask of another size, or a few rows less.
+
+    ``inputs`` are decoded, ``made`` is the image or None. How much larger an upscaler makes a
+    picture, or of which size a control picture is, is its own business.
+    """
+    given, mask = _size_of(inputs.get("image")), _size_of(inputs.get("mask_image"))
+    result = _size_of(made)
+    if given and mask and given != mask:
+        yield (
+            f"mask_image is {_as_words(mask)} and image {_as_words(given)}: the pipeline resizes "
+            "one of them"
+        )
+    if given and result and given != result:
+        lost = [old - new for old, new in zip(given, result, strict=True)]
+        if all(0 <= each < _GRID for each in lost):
+            yield (
+                f"image is {_as_words(given)} and was made {_as_words(result)}: the pipeline "
+                "resizes what it gets"
+            )
+
+
+def _size_of(picture: object) -> tuple[int, int] | None:
+    """Return a picture's width and height; None of anything else, as of a tensor or a list."""
+    found = getattr(picture, "size", None)
+    return found if isinstance(found, tuple) else None
+
+
+def _as_words(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"
 
 
 def _tokenizer_of(component: Any) -> Any:

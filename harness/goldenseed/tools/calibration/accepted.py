@@ -165,7 +165,7 @@ def exact_image(
     trace = stored_trace(run.folder, case)
     if not trace or not accepted:
         return "no trace tells how the accepted image was made: run and accept it again"
-    if (reason := _another(trace, accepted[0])) is not None:
+    if (reason := another_image(trace, accepted[0])) is not None:
         return reason
     kept = stages_of(trace)
     digest, data = encode_trace(kept)
@@ -191,7 +191,7 @@ def exact_image(
     )
 
 
-def _another(exact: Trace, accepted: Trace) -> str | None:
+def another_image(exact: Trace, accepted: Trace) -> str | None:
     """Say in what the exact image is not the accepted one without its rounding."""
     for before, now in aligned(accepted, exact):
         record = either((before, now))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, Protocol
+
+from pydantic import JsonValue
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.record import EnvironmentValue
@@ -58,6 +60,11 @@ def fits(_situation: Situation) -> str | None:
     return None
 
 
+def nothing_against(_suite: Suite, _cases: Sequence[Case]) -> str | None:
+    """Say that nothing of a suite rules a change out."""
+    return None
+
+
 def needs_gpu(situation: Situation) -> str | None:
     """Say why a change is no use without a GPU."""
     return None if situation.on_gpu else "needs a GPU"
@@ -68,44 +75,78 @@ class Change:
     """One thing that is done otherwise than the suite does it; everything else stays."""
 
     name: str
-    """As it is asked for and shown: ``threads-2``."""
+    """As it is asked for and shown: ``threads=2``, joined with others ``batch=2+position=last``."""
     what: str
     """What is otherwise, in a few words."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of the process, set before it starts."""
     determinism: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the suite's ``determinism`` that get another value."""
-    dtype: str | None = None
-    """The model's dtype, in place of the suite's."""
+    model: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the suite's model that get another value."""
     exact: bool = False
     """Whether all is computed in float64, with the weights and the noise of the suite's dtype."""
     tweak: Tweak | None = None
     """What is done to the pipeline after it was loaded."""
+    against: Callable[[Suite, Sequence[Case]], str | None] = nothing_against
+    """Says what of suite and cases rules it out wherever it is tried, or None."""
     unfit: Callable[[Situation], str | None] = fits
     """Says why the change cannot be made here, or None if it can be tried."""
+    alone: bool = False
+    """Whether it takes a process of its own: what it acts on is settled before torch is there, or
+    cannot be put back."""
+    after: int = 0
+    """How many other images are made in the process before each one."""
+    parts: tuple[Change, ...] = ()
+    """The changes that it is made of, where it is several at once."""
+    vary: Mapping[str, JsonValue] = field(default_factory=dict)
+    """The keys of the table and their values that ask for it."""
+
+    @property
+    def dtype(self) -> str | None:
+        """The model's dtype, where it gets another."""
+        found: str | None = self.model.get("dtype")
+        return found
+
+    @property
+    def other_recipe(self) -> bool:
+        """Whether the numbers are others by intent, so that rounding does not explain them."""
+        return bool({"dtype", "quantization"} & self.model.keys())
 
     def reason_against(self, situation: Situation) -> str | None:
         """Return why the change is not tried here, or None if it is."""
-        determinism, model = situation.suite.determinism, situation.suite.model
-        own = [
-            f"{name} = {value}"
-            for name, value in self.determinism.items()
-            if getattr(determinism, name) == value
-        ]
-        own += [f"dtype = {self.dtype}"] if model.dtype == self.dtype else []
+        ruled_out = self.ruled_out(situation.suite, situation.cases)
+        return ruled_out or self.unfit(situation)
+
+    def ruled_out(self, suite: Suite, cases: Sequence[Case]) -> str | None:
+        """Return why it can be tried of these cases nowhere, or None if it may be."""
+        own = self.own_to(suite)
         if own and not self.exact:
             return f"is how the suite does it: {', '.join(own)}"
-        if (self.exact or self.tweak is not None) and model.backend != DIFFUSERS:
-            return f"is known of diffusers only, and {model.backend} makes the images"
-        return self.unfit(situation)
+        backend = suite.model.backend
+        if (self.exact or self.tweak or self.model) and backend != DIFFUSERS:
+            return f"is known of diffusers only, and {backend} makes the images"
+        return self.against(suite, cases)
+
+    def own_to(self, suite: Suite) -> list[str]:
+        """Return what of it the suite does already; of several changes where all are so."""
+        parts = [each.own_to(suite) for each in self.parts]
+        if parts:
+            return [each for own in parts for each in own] if all(parts) else []
+        return [
+            f"{name} = {value}"
+            for of, values in ((suite.determinism, self.determinism), (suite.model, self.model))
+            for name, value in values.items()
+            if getattr(of, name) == value
+        ]
 
     def applied_to(self, suite: Suite) -> Suite:
-        """Return the suite with the change's dtype and determinism; its cases keep their ids."""
+        """Return the suite with the change's model and determinism; its cases keep their ids."""
         changes: dict[str, Any] = {}
-        if self.dtype:
-            changes["model"] = replace(suite.model, dtype=self.dtype)
+        if self.model:
+            changes["model"] = replace(suite.model, **self.model)
             changes["templates"] = tuple(
-                replace(each, model={k: v for k, v in each.model.items() if k != "dtype"})
+                replace(each, model={k: v for k, v in each.model.items() if k not in self.model})
                 for each in suite.templates
             )
         return replace(
@@ -113,6 +154,70 @@ class Change:
             **changes,
             determinism=replace(suite.determinism, **self.determinism),
         )
+
+
+def joined(changes: Sequence[Change], vary: Mapping[str, JsonValue]) -> Change:
+    """Return all of several changes as one; the keys of none are those of another."""
+    tweaks = [each.tweak for each in changes if each.tweak is not None]
+
+    def all_tweaks(pipeline: Any) -> Check:
+        checks = [check for tweak in tweaks if (check := tweak(pipeline)) is not None]
+        return lambda: next(filter(None, (check() for check in checks)), None)
+
+    def first_reason(situation: Situation) -> str | None:
+        return next(filter(None, (each.unfit(situation) for each in changes)), None)
+
+    def first_against(suite: Suite, cases: Sequence[Case]) -> str | None:
+        return next(filter(None, (each.against(suite, cases) for each in changes)), None)
+
+    if len(changes) == 1:
+        return replace(changes[0], vary=vary)
+    return Change(
+        "+".join(each.name for each in changes),
+        ", ".join(each.what for each in changes),
+        environment={k: v for each in changes for k, v in each.environment.items()},
+        determinism={k: v for each in changes for k, v in each.determinism.items()},
+        model={k: v for each in changes for k, v in each.model.items()},
+        tweak=all_tweaks if tweaks else None,
+        against=first_against,
+        unfit=first_reason,
+        parts=tuple(changes),
+        alone=any(each.alone for each in changes),
+        after=max(each.after for each in changes),
+        vary=vary,
+    )
+
+
+@dataclass(frozen=True)
+class Way:
+    """A row of the table: something that can be done otherwise, and the values it takes."""
+
+    key: str
+    values: str
+    """In words: ``a whole number from 1``."""
+    takes: Callable[[JsonValue], bool]
+    change: Callable[[Any, Mapping[str, JsonValue]], Change] | None
+    """Makes the change of a value, told of all keys that are asked for; None of a key that only
+    says more of another one."""
+    tried: tuple[Mapping[str, JsonValue], ...] = ()
+    """What ``goldenseed probe`` tries of it."""
+    needs: str | None = None
+    """The key without which it means nothing."""
+
+
+def is_true(value: JsonValue) -> bool:
+    """Whether a key is just asked for."""
+    return value is True
+
+
+def is_word(*words: str) -> Callable[[JsonValue], bool]:
+    """Return what takes one of ``words``."""
+    return lambda value: value in words
+
+
+def is_number(low: int, high: int) -> Callable[[JsonValue], bool]:
+    """Return what takes a whole number from ``low`` to ``high``."""
+    return lambda value: type(value) is int and low <= value <= high
 
 
 def denoiser_of(pipeline: Any) -> Any:

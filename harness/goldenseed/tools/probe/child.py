@@ -7,11 +7,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import JsonValue
 
 from goldenseed.backends.diffusers.in_force import differing
 from goldenseed.backends.protocol import Settings
@@ -25,6 +28,7 @@ from goldenseed.runs.parts import Seconds
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
 from goldenseed.runs.stored import Pictures
 from goldenseed.suite.loading import load_suite
+from goldenseed.suite.recipes import cases_by_model
 from goldenseed.tools.probe.change import (
     EXACT,
     UNCHANGED,
@@ -32,12 +36,14 @@ from goldenseed.tools.probe.change import (
     Check,
     Unfit,
 )
-from goldenseed.tools.probe.changes import change_named
+from goldenseed.tools.probe.changes import change_named, change_of
+from goldenseed.tools.probe.changes.execution import NOBODY_ELSE
+from goldenseed.tools.probe.values import keep_values
 from goldenseed.verdict.model import Verdict
 
 if TYPE_CHECKING:
     from goldenseed.backends.protocol import Backend
-    from goldenseed.suite.cases import Case
+    from goldenseed.suite.cases import Case, Suite
 
 
 _PR_SET_PDEATHSIG = 1
@@ -78,6 +84,10 @@ class Job:
     """The id of the process that waits for this one, and without which it is not wanted."""
     images: bool = True
     """Whether to make them; else only where they would be made is recorded."""
+    values: bool = False
+    """Whether to keep the numbers of every stage too."""
+    vary: Mapping[str, JsonValue] = field(default_factory=dict)
+    """The keys and values of the change, where its name is not all of it."""
 
 
 def exactly() -> Change:
@@ -89,19 +99,20 @@ def exactly() -> Change:
 def run_job(job: Job) -> None:
     """Leave a change's images as a run's folder, or a record without cases that says why not."""
     started = datetime.now(UTC)
-    change = _change_of(job.change)
+    change = _change_of(job)
     suite = load_suite(Path(job.suite))
     varied = {case.id: case for case in change.applied_to(suite).cases if case.id in job.cases}
-    preparation = _Preparation(change)
+    preparation = Preparation(change)
     backend = Backends(Settings(device=job.device, prepare=preparation, exact=change.exact))
     options = {"change": change.name}
-    maker = _Maker(Path(job.folder) / change.name, backend)
+    maker = Maker(Path(job.folder) / change.name, backend, values=job.values)
     records: list[CaseRecord] = []
     try:
         for case in (each for each in suite.cases if each.id in varied):
             if not job.images:
                 maker.look(case)
                 break
+            maker.make_others(case, change.applied_to(suite), change.after)
             records.append(maker.make(case, varied[case.id]))
         reason = preparation.no_effect()
     except Unfit as unfit:
@@ -116,32 +127,37 @@ def run_job(job: Job) -> None:
     writer.finish(finished=datetime.now(UTC), complete=True)
 
 
-def _change_of(name: str) -> Change:
-    if name == UNCHANGED:
+def _change_of(job: Job) -> Change:
+    if job.change == UNCHANGED:
         return Change(UNCHANGED, "as the suite says")
-    return exactly() if name == EXACT else change_named(name)
+    if job.change == EXACT:
+        return exactly()
+    return change_of(job.vary) if job.vary else change_named(job.change)
 
 
-class _Preparation:
-    """Applies the change's tweak, and remembers how to ask whether it mattered."""
+class Preparation:
+    """Applies a change's tweak to each pipeline, and remembers how to ask whether it mattered."""
 
     def __init__(self, change: Change) -> None:
         self._change = change
         self._check: Check | None = None
 
     def __call__(self, pipeline: Any) -> None:
+        """Change a pipeline that was just loaded."""
         if self._change.tweak is not None:
             self._check = self._change.tweak(pipeline)
 
     def no_effect(self) -> str | None:
+        """Say why the tweak had no part in what was made since, or None if it had."""
         return self._check() if self._check is not None else None
 
 
-class _Maker:
+class Maker:
     """Makes images and keeps them in a run's folder."""
 
-    def __init__(self, folder: Path, backend: Backend) -> None:
+    def __init__(self, folder: Path, backend: Backend, *, values: bool = False) -> None:
         self._folder = folder
+        self._values = values
         self._backend = backend
         self.environments: list[Mapping[str, EnvironmentValue]] = []
         """Where images were made: another scheduler is another environment."""
@@ -149,6 +165,16 @@ class _Maker:
     def look(self, case: Case) -> None:
         """Find out where the case's image would be made, as far as that needs no model."""
         self.environments.append(self._backend.surroundings(case))
+
+    def make_others(self, case: Case, suite: Suite, number: int) -> None:
+        """Make that many images of other cases with the same model, and keep none."""
+        if number:
+            alike = next(each for each in cases_by_model(suite).values() if _has(each, case.id))
+            others = [each for each in alike if each.id != case.id]
+            if not others:
+                raise Unfit(NOBODY_ELSE)
+            for each in islice(cycle(others), number):
+                self._backend.generate(each)
 
     def make(self, case: Case, varied: Case) -> CaseRecord:
         """Make the image of ``varied``, recorded as ``case``'s, so that they can be compared."""
@@ -159,6 +185,8 @@ class _Maker:
             raise
         except GoldenseedError as error:
             return record.failed("generation_failed", str(error))
+        if self._values and generation.recording is not None:
+            keep_values(self._folder, case.id, generation.recording)
         environment = self._backend.fingerprint()
         if environment not in self.environments:
             self.environments.append(environment)
@@ -174,6 +202,10 @@ class _Maker:
         seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
         kept = made.kept(self._folder, Pictures(self._folder))
         return record.model_copy(update={**kept, "seconds": seconds})
+
+
+def _has(cases: Sequence[Case], case_id: str) -> bool:
+    return any(each.id == case_id for each in cases)
 
 
 def main() -> None:

@@ -40,6 +40,8 @@ WORST_LAST = (
 MODEL_FILE = "model_file."
 """How the keys of an environment begin under which the digests of the model's files stand."""
 
+REPEATED = "process=fresh"
+"""The change that changes nothing."""
 _MESSAGE_LINES = 5
 _AS_IT_STANDS = "the suite's images cannot be made as it stands"
 _LATE = "the --timeout"
@@ -79,6 +81,8 @@ class Probe:
     """How many processes run at once."""
     timeout_seconds: float = 900.0
     """How long one change may take."""
+    values: bool = False
+    """Whether the numbers of every stage are kept too."""
 
     def run(self, changes: Iterable[Change], tell: Callable[[Tried], None]) -> tuple[Tried, ...]:
         """Make the unchanged images, or raise; compare each change's, told of in their order."""
@@ -156,6 +160,8 @@ class Probe:
             job = Job(
                 suite=str(self.suite.path.absolute()),
                 change=change.name,
+                vary=change.vary,
+                values=self.values,
                 cases=tuple(case.id for case in self.cases),
                 folder=str(self.folder.absolute()),
                 device=place.device,
@@ -191,8 +197,8 @@ def _changed_files(unchanged: StoredRun, run: StoredRun) -> str | None:
 
 
 def repeats_itself(tried: Sequence[Tried]) -> bool:
-    """Whether the change ``repeat``, if it was tried, left every image as it was."""
-    found = [each.verdict for each in tried if each.change.name == "repeat"]
+    """Whether the same in a fresh process, if it was tried, left every image as it was."""
+    found = [each.verdict for each in tried if each.change.name == REPEATED]
     return all(verdict is Verdict.IDENTICAL for verdict in found)
 
 

@@ -163,3 +163,39 @@ def test_an_input_that_the_pipeline_does_not_take_is_named_with_what_it_does(pic
     with pytest.raises(GoldenseedError, match="no argument 'mask_imag'") as caught:
         made(pictures, model, inputs={"image": "a.png", "mask_imag": "mask.png"})
     assert "mask_image" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        (np.zeros((1, 77, 32), np.int64), "holds int64, and `prompt_embeds` takes floating-point"),
+        (np.zeros((1, 77, 31), np.float32), "Expected size 32 but got size 31"),
+    ],
+)
+def test_embeddings_of_another_dtype_or_shape_are_one_error(
+    pictures: Path, values: np.ndarray[Any, Any], what: str
+):
+    np.save(pictures / "e.npy", values)
+    call = {"num_inference_steps": 1, "height": 32, "width": 32}
+    with pytest.raises(GoldenseedError) as caught:
+        made(pictures, "sd", inputs={"prompt_embeds": "e.npy"}, prompt=None, call=call)
+    assert what in str(caught.value)
+
+
+def test_pictures_that_a_pipeline_must_resize_are_remarked_upon(pictures: Path):
+    Image.new("RGB", (33, 35)).save(pictures / "odd.png")
+    Image.new("L", (16, 16), 255).save(pictures / "small.png")
+    model = {"source": "sd", "pipeline": "StableDiffusionInpaintPipeline"}
+    call = {"num_inference_steps": 2, "height": 32, "width": 32, "strength": 1.0}
+
+    def remarks(image: str, mask: str) -> tuple[str, ...]:
+        inputs = {"image": image, "mask_image": mask}
+        case = one_case(pictures, model, inputs=inputs, call=call)
+        return DiffusersBackend().generate(case).remarks
+
+    assert remarks("a.png", "mask.png") == ()
+    (said,) = remarks("a.png", "small.png")
+    assert said.startswith("mask_image is 16 x 16 and image 32 x 32")
+    assert any(
+        "image is 33 x 35 and was made 32 x 32" in each for each in remarks("odd.png", "mask.png")
+    )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
 from goldenseed.tools.probe.change import Change, Situation
-from goldenseed.tools.probe.changes import all_changes, change_named
+from goldenseed.tools.probe.changes import FORMER, all_changes, change_named, change_of
 from goldenseed.tools.probe.child import exactly
 
 SUITE = """\
@@ -76,7 +77,7 @@ def test_a_change_keeps_cases_and_their_ids(suite: Suite):
 
 
 def test_a_dtype_is_another_model_to_load(suite: Suite):
-    changed = change("bfloat16").applied_to(suite)
+    changed = change("dtype=bfloat16").applied_to(suite)
     assert changed.model.dtype == "bfloat16"
     assert {case.model.dtype for case in changed.cases} == {changed.model.dtype}
     assert suite.model.dtype == "float32"
@@ -84,31 +85,33 @@ def test_a_dtype_is_another_model_to_load(suite: Suite):
 
 def test_a_dtype_is_tried_on_cases_that_vary_by_theirs(suite: Suite):
     varied = replace(suite.templates[0], model={"dtype": "float16", "variant": "fp16"})
-    changed = change("bfloat16").applied_to(replace(suite, templates=(varied,)))
+    changed = change("dtype=bfloat16").applied_to(replace(suite, templates=(varied,)))
     assert {(case.model.dtype, case.model.variant) for case in changed.cases} == {
         ("bfloat16", "fp16")
     }
 
 
 def test_a_determinism_field_is_exchanged_and_the_others_stay(suite: Suite):
-    changed = change("sdpa-flash").applied_to(suite)
+    changed = change("sdpa=flash").applied_to(suite)
     assert changed.determinism.sdpa == "flash"
     assert changed.determinism.threads == 2
 
 
 def test_what_the_suite_does_anyway_is_not_tried(suite: Suite):
-    assert reason("threads-2", suite) == "is how the suite does it: threads = 2"
+    assert reason("threads=2", suite) == "is how the suite does it: threads = 2"
 
 
-@pytest.mark.parametrize("name", ["tf32", "sdpa-cudnn", "cpu-offload", "cudnn-benchmark"])
+@pytest.mark.parametrize(
+    "name", ["float32_precision=tf32", "sdpa=cudnn", "offload=model", "cudnn_benchmark"]
+)
 def test_what_only_a_gpu_has_is_not_tried_on_a_cpu(suite: Suite, name: str):
     assert reason(name, suite) == "needs a GPU"
     assert reason(name, suite, device_type="cuda") is None
 
 
 def test_float16_is_left_to_gpus(suite: Suite):
-    assert "times as long" in (reason("float16", suite) or "")
-    assert reason("float16", suite, device_type="cuda") is None
+    assert "times as long" in (reason("dtype=float16", suite) or "")
+    assert reason("dtype=float16", suite, device_type="cuda") is None
 
 
 @pytest.mark.parametrize(
@@ -124,31 +127,33 @@ def test_float16_is_left_to_gpus(suite: Suite):
 def test_an_instruction_set_is_tried_where_the_cpu_has_more(
     suite: Suite, own: str, level: str, tried: bool
 ):
-    assert (reason(f"isa-{level}", suite, cpu_capability=own) is None) is tried
+    assert (reason(f"cpu_isa={level}", suite, cpu_capability=own) is None) is tried
 
 
 def test_fusing_is_tried_where_all_cases_share_adapters(suite: Suite):
-    assert reason("lora-fused", suite, "cartoon") is None
-    assert reason("lora-fused", suite, "red-apple", "cartoon") == "the cases have no adapters"
-    assert "different adapters" in (reason("lora-fused", suite, "cartoon", "other-cartoon") or "")
+    assert reason("fuse_lora", suite, "cartoon") is None
+    assert reason("fuse_lora", suite, "red-apple", "cartoon") == "the cases have no adapters"
+    assert "different adapters" in (reason("fuse_lora", suite, "cartoon", "other-cartoon") or "")
 
 
 def test_noise_that_is_made_for_one_image_keeps_cases_out_of_batches(suite: Suite):
-    assert reason("batch-2-first", suite) is None
-    assert "one image at a time" in (reason("batch-2-first", suite, "portable-noise") or "")
+    assert reason("batch=2+position=first", suite) is None
+    assert "one image at a time" in (
+        reason("batch=2+position=first", suite, "portable-noise") or ""
+    )
 
 
 def test_what_alters_a_pipeline_is_not_tried_with_another_back_end(suite: Suite):
     other = replace(suite, model=replace(suite.model, backend="discs"))
-    assert reason("vae-tiling", other) == "is known of diffusers only, and discs makes the images"
-    assert reason("sdpa-flash", other) is None
+    assert reason("vae_tiling", other) == "is known of diffusers only, and discs makes the images"
+    assert reason("sdpa=flash", other) is None
     assert exactly().reason_against(Situation(suite, suite.cases, {"device.type": "cpu"})) is None
 
 
 def test_any_number_of_threads_is_a_change_and_no_number_is_none(suite: Suite):
-    twelve = change_named("threads-12").applied_to(suite)
+    twelve = change_named("threads=12").applied_to(suite)
     assert twelve.determinism.threads == 12
-    for name in ("threads-0", "threads-", "threads-2x", "moon-full"):
+    for name in ("threads=0", "threads=", "threads-2x", "moon-full"):
         with pytest.raises(GoldenseedError, match="there is no change"):
             change_named(name)
 
@@ -160,3 +165,39 @@ def test_naming_the_changes_imports_no_torch():
         "assert not {'torch', 'diffusers', 'numpy'} & set(sys.modules), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("former", "name"), FORMER.items())
+def test_what_changes_were_called_before_is_read(former: str, name: str):
+    assert change_named(former).name == name
+
+
+def test_several_keys_are_one_change_whatever_their_order(suite: Suite):
+    found = change_of({"position": "last", "threads": 3, "batch": 4})
+    assert found.name == "threads=3+batch=4+position=last"
+    assert change_named(found.name).vary == {"threads": 3, "batch": 4, "position": "last"}
+    assert not found.alone
+    assert found.applied_to(suite).determinism.threads == 3
+    assert change_of({"cpu_isa": "avx2", "threads": 3}).alone
+
+
+@pytest.mark.parametrize(
+    ("vary", "message"),
+    [
+        ({"thread": 2}, "there is no change `thread`"),
+        ({"threads": True}, "`threads` cannot be True"),
+        ({"channels_last": False}, "`channels_last` cannot be False"),
+        ({"neighbours": "a cat"}, "`neighbours` means nothing without `batch`"),
+        ({"quantization": {"backend": "none"}}, "`quantization` cannot be"),
+        ({}, "no change is named"),
+    ],
+)
+def test_what_the_table_does_not_take_is_refused(vary: dict[str, Any], message: str):
+    with pytest.raises(GoldenseedError, match=message):
+        change_of(vary)
+
+
+def test_several_changes_are_the_suites_own_only_together(suite: Suite):
+    both = change_of({"threads": 2, "batch": 2})
+    assert both.ruled_out(suite, suite.cases[:1]) is None
+    assert change_of({"threads": 2}).ruled_out(suite, suite.cases[:1]) is not None

@@ -3,59 +3,106 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import JsonValue, ValidationError
 
 from goldenseed.backends.diffusers.attention import FAMILIES
+from goldenseed.suite.cases import Case, Suite
+from goldenseed.suite.model_schema import QuantizationSection
+from goldenseed.suite.part_specs import QuantizationSpec
+from goldenseed.suite.schema import AttentionProcessor
 from goldenseed.tools.probe.change import (
     Change,
     Check,
     Situation,
     Unfit,
+    Way,
     denoiser_of,
     fits,
+    is_true,
+    is_word,
     needs_gpu,
 )
 
+_KERNELS = {
+    "default": ("the attention kernel that torch chooses", fits),
+    "math": ("attention of plain products and a softmax", needs_gpu),
+    "flash": ("torch's flash attention kernel", fits),
+    "efficient": ("torch's memory-efficient attention kernel", needs_gpu),
+    "cudnn": ("cuDNN's attention kernel", needs_gpu),
+}
+_PROCESSORS = get_args(AttentionProcessor)
+_DTYPES = ("float64", "bfloat16", "float16", "float32")
+_Asked = Mapping[str, JsonValue]
 
-def attention_changes() -> tuple[Change, ...]:
+
+def attention_ways() -> tuple[Way, ...]:
     """Return what computes attention otherwise."""
-    kernels = (
-        ("default", "the attention kernel that torch chooses", fits),
-        ("math", "attention of plain products and a softmax", needs_gpu),
-        ("flash", "torch's flash attention kernel", fits),
-        ("efficient", "torch's memory-efficient attention kernel", needs_gpu),
-        ("cudnn", "cuDNN's attention kernel", needs_gpu),
-    )
+    plain = "AttnProcessor"
     return (
-        Change(
-            "attn-processor",
-            "diffusers' plain attention processor",
-            determinism={"attention_processor": "AttnProcessor"},
-            tweak=needs_replaceable_processors,
+        Way(
+            "attention_processor",
+            ", ".join(_PROCESSORS),
+            is_word(*_PROCESSORS),
+            _processor,
+            ({"attention_processor": plain},),
         ),
-        Change(
-            "attn-slicing",
-            "attention head by head",
-            tweak=sliced_attention,
-            unfit=processor_is_pinned,
+        Way("attention_slicing", "true", is_true, _sliced, ({"attention_slicing": True},)),
+        Way(
+            "sdpa",
+            ", ".join(_KERNELS),
+            is_word(*_KERNELS),
+            _sdpa,
+            tuple({"sdpa": name} for name in _KERNELS),
         ),
-        *(
-            Change(f"sdpa-{name}", what, determinism={"sdpa": name}, unfit=unfit)
-            for name, what, unfit in kernels
-        ),
-        Change(
-            "attn-backend-native",
-            "diffusers' attention back end `native`",
-            determinism={"attention_backend": "native"},
-            tweak=needs_dispatch,
+        Way(
+            "attention_backend",
+            "a back end of diffusers' `set_attention_backend`",
+            lambda value: isinstance(value, str) and bool(value),
+            _backend,
+            ({"attention_backend": "native"},),
         ),
     )
 
 
-def processor_is_pinned(situation: Situation) -> str | None:
+def _processor(name: str, _asked: _Asked) -> Change:
+    plain = name == "AttnProcessor"
+    return Change(
+        f"attention_processor={name}",
+        "diffusers' plain attention processor" if plain else f"diffusers' {name}",
+        determinism={"attention_processor": name},
+        tweak=needs_replaceable_processors if plain else None,
+    )
+
+
+def _sliced(_value: bool, _asked: _Asked) -> Change:  # noqa: FBT001 - the table hands it on
+    return Change(
+        "attention_slicing",
+        "attention head by head",
+        tweak=sliced_attention,
+        against=processor_is_pinned,
+    )
+
+
+def _sdpa(name: str, _asked: _Asked) -> Change:
+    what, unfit = _KERNELS[name]
+    return Change(f"sdpa={name}", what, determinism={"sdpa": name}, unfit=unfit)
+
+
+def _backend(name: str, _asked: _Asked) -> Change:
+    return Change(
+        f"attention_backend={name}",
+        f"diffusers' attention back end `{name}`",
+        determinism={"attention_backend": name},
+        tweak=needs_dispatch,
+    )
+
+
+def processor_is_pinned(suite: Suite, _cases: Sequence[Case]) -> str | None:
     """Say that the suite's own processor would take the place of a sliced one."""
-    pinned = situation.suite.determinism.attention_processor
+    pinned = suite.determinism.attention_processor
     return f"the suite asks for {pinned}" if pinned else None
 
 
@@ -84,38 +131,88 @@ def needs_dispatch(pipeline: Any) -> None:
         raise Unfit("no attention processor of this model takes a back end")
 
 
-def precision_changes() -> tuple[Change, ...]:
+def precision_ways() -> tuple[Way, ...]:
     """Return what computes in another dtype, or takes shortcuts inside float32 products."""
     return (
-        Change(
-            "tf32",
-            "float32 products in TF32",
-            determinism={"float32_precision": "tf32"},
-            unfit=_all_of(_portable_unfit, needs_gpu),
+        Way("float32_precision", "tf32", is_word("tf32"), _tf32, ({"float32_precision": "tf32"},)),
+        Way("reduced_precision_gemm", "true", is_true, _gemm, ({"reduced_precision_gemm": True},)),
+        Way("cudnn_benchmark", "true", is_true, _timing, ({"cudnn_benchmark": True},)),
+        Way(
+            "dtype",
+            ", ".join(_DTYPES),
+            is_word(*_DTYPES),
+            _dtype,
+            tuple({"dtype": name} for name in _DTYPES[:3]),
         ),
-        Change(
-            "reduced-gemm",
-            "16-bit products added up in less than float32",
-            determinism={"reduced_precision_gemm": True},
-            unfit=_all_of(needs_gpu, _needs_16_bits),
+        Way(
+            "quantization",
+            "what `model.quantization` takes: a backend, and its options beside it",
+            _is_quantization,
+            _quantised,
         ),
-        Change(
-            "cudnn-benchmark",
-            "cuDNN's algorithms chosen by timing",
-            determinism={"cudnn_benchmark": True},
-            unfit=needs_gpu,
-        ),
-        Change(
-            "float64",
-            "float64, from the same initial noise",
-            dtype="float64",
-            tweak=float32_noise,
-            unfit=_portable_unfit,
-        ),
-        Change("bfloat16", "bfloat16", dtype="bfloat16", unfit=_portable_unfit),
-        Change(
-            "float16", "float16", dtype="float16", unfit=_all_of(_portable_unfit, _slow_on_cpus)
-        ),
+    )
+
+
+def _tf32(_value: str, _asked: _Asked) -> Change:
+    return Change(
+        "float32_precision=tf32",
+        "float32 products in TF32",
+        determinism={"float32_precision": "tf32"},
+        against=_portable_against,
+        unfit=needs_gpu,
+    )
+
+
+def _gemm(_value: bool, _asked: _Asked) -> Change:  # noqa: FBT001 - the table hands it on
+    return Change(
+        "reduced_precision_gemm",
+        "16-bit products added up in less than float32",
+        determinism={"reduced_precision_gemm": True},
+        against=_needs_16_bits,
+        unfit=needs_gpu,
+    )
+
+
+def _timing(_value: bool, _asked: _Asked) -> Change:  # noqa: FBT001 - the table hands it on
+    return Change(
+        "cudnn_benchmark",
+        "cuDNN's algorithms chosen by timing",
+        determinism={"cudnn_benchmark": True},
+        unfit=needs_gpu,
+    )
+
+
+def _dtype(name: str, _asked: _Asked) -> Change:
+    """Another dtype; float64 is given the noise of float32, for which diffusers is altered."""
+    wide, half = name == "float64", name == "float16"
+    return Change(
+        f"dtype={name}",
+        f"{name}, from the same initial noise" if wide else name,
+        model={"dtype": name},
+        tweak=float32_noise if wide else None,
+        against=_portable_against,
+        unfit=_slow_on_cpus if half else fits,
+        alone=wide,
+    )
+
+
+def _is_quantization(value: JsonValue) -> bool:
+    try:
+        QuantizationSection.model_validate(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def _quantised(value: Mapping[str, JsonValue], _asked: _Asked) -> Change:
+    section = QuantizationSection.model_validate(dict(value))
+    options = dict(section.__pydantic_extra__ or {})
+    words = "-".join([section.backend, *(str(each) for each in options.values())])
+    return Change(
+        f"quantization={words}",
+        f"weights quantised by {section.backend}",
+        model={"quantization": QuantizationSpec(section.backend, section.components, options)},
+        against=_portable_against,
     )
 
 
@@ -143,21 +240,12 @@ def float32_noise(_pipeline: Any) -> Check:
     return lambda: None if drawn else "the pipeline's initial noise would be another one"
 
 
-def _all_of(*conditions: Callable[[Situation], str | None]) -> Callable[[Situation], str | None]:
-    def first_reason(situation: Situation) -> str | None:
-        return next(filter(None, (condition(situation) for condition in conditions)), None)
-
-    return first_reason
+def _portable_against(suite: Suite, _cases: Sequence[Case]) -> str | None:
+    return "a portable suite is float64 throughout" if suite.determinism.portable else None
 
 
-def _portable_unfit(situation: Situation) -> str | None:
-    return (
-        "a portable suite is float64 throughout" if situation.suite.determinism.portable else None
-    )
-
-
-def _needs_16_bits(situation: Situation) -> str | None:
-    dtype = situation.suite.model.dtype
+def _needs_16_bits(suite: Suite, _cases: Sequence[Case]) -> str | None:
+    dtype = suite.model.dtype
     return None if dtype in {"float16", "bfloat16"} else f"the suite's dtype is {dtype}"
 
 

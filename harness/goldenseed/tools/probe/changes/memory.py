@@ -4,93 +4,159 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial, wraps
+from itertools import cycle, islice
 from typing import Any
 
+from pydantic import JsonValue
+
 from goldenseed.backends.diffusers.recorder import Place
+from goldenseed.suite.cases import Case, Suite
 from goldenseed.suite.parts import Role
 from goldenseed.tools.probe.change import (
     Change,
     Check,
     Situation,
     Unfit,
+    Way,
     call_otherwise,
     decoder_of,
+    is_number,
+    is_true,
+    is_word,
     needs_gpu,
     present,
 )
 
 _PER_PROMPT = ("prompt", "negative_prompt")
 """How the names of arguments begin that are given once for each image."""
+_LARGEST_BATCH = 64
+_LONGEST = 40
+_PLACES = ("first", "last")
+_OFFLOADS = ("model", "sequential", "group")
+_Asked = Mapping[str, JsonValue]
 
 
-def batch_changes() -> tuple[Change, ...]:
+def batch_ways() -> tuple[Way, ...]:
     """Return what makes the image in a batch."""
-    return tuple(
-        Change(
-            f"batch-2-{name}",
-            f"{name} image of a batch of two",
-            tweak=partial(in_a_batch, position=position),
-            unfit=batch_unfit,
-        )
-        for position, name in enumerate(("first", "second"))
+    two: tuple[_Asked, ...] = tuple({"batch": 2, "position": place} for place in _PLACES)
+    return (
+        Way(
+            "batch",
+            f"a whole number from 2 to {_LARGEST_BATCH}",
+            is_number(2, _LARGEST_BATCH),
+            _batch,
+            two,
+        ),
+        Way("position", " or ".join(_PLACES), is_word(*_PLACES), None, needs="batch"),
+        Way("neighbours", "a prompt, or a list of them", _are_prompts, None, needs="batch"),
     )
 
 
-def batch_unfit(situation: Situation) -> str | None:
+def _are_prompts(value: JsonValue) -> bool:
+    prompts = value if isinstance(value, list) else [value]
+    return bool(prompts) and all(isinstance(each, str) for each in prompts)
+
+
+def _batch(size: int, asked: _Asked) -> Change:
+    place = str(asked.get("position", _PLACES[0]))
+    prompts = asked.get("neighbours", [])
+    neighbours = tuple(str(each) for each in (prompts if isinstance(prompts, list) else [prompts]))
+    others = ", beside other prompts" if neighbours else ""
+    position = size - 1 if place == "last" else 0
+    name = f"batch={size}+position={place}"
+    return Change(
+        f"{name}+neighbours={slug(*neighbours)}" if neighbours else name,
+        f"{place} image of a batch of {size}{others}",
+        tweak=partial(in_a_batch, position=position, of=size, neighbours=neighbours),
+        against=batch_against,
+    )
+
+
+def slug(*texts: str) -> str:
+    """Return the beginning of texts as part of a name."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", " ".join(texts)).strip("-")[:_LONGEST] or "none"
+
+
+def batch_against(_suite: Suite, cases: Sequence[Case]) -> str | None:
     """Say why the cases cannot be put in a batch."""
-    kinds = {case.noise.kind for case in situation.cases} - {"cpu", "device"}
+    kinds = {case.noise.kind for case in cases} - {"cpu", "device"}
     if kinds:
         return f"noise: {kinds.pop()} is made for one image at a time"
     return None
 
 
-def in_a_batch(pipeline: Any, *, position: int) -> None:
-    """Let calls make two images and return that at ``position``; ``Unfit`` if noise is shared."""
+def in_a_batch(
+    pipeline: Any, *, position: int, of: int = 2, neighbours: Sequence[str] = ()
+) -> None:
+    """Let calls make several images and return that at ``position``; ``Unfit`` if noise is shared.
+
+    The others have the next seeds, and the prompts ``neighbours`` in turn, or the image's own.
+    """
     if "generator" not in inspect.signature(pipeline.__call__).parameters:
         raise Unfit(f"{type(pipeline).__name__} takes no generator")
 
     def call(own_call: Callable[..., Any], **arguments: Any) -> Any:
         own = arguments["generator"]
-        generators = [own, _neighbour_of(own)]
-        arguments["generator"] = generators if position == 0 else generators[::-1]
+        others = [_neighbour_of(own, number) for number in range(1, of)]
+        arguments["generator"] = [*others[:position], own, *others[position:]]
         for name, value in arguments.items():
             if name.startswith(_PER_PROMPT) and isinstance(value, str):
-                arguments[name] = [value, value]
+                told = neighbours if name.startswith(_PER_PROMPT[0]) else ()
+                beside = [*islice(cycle(told or (value,)), of - 1)]
+                arguments[name] = [*beside[:position], value, *beside[position:]]
         output = own_call(**arguments)
         output.images = output.images[position : position + 1]
         return output
 
     call_otherwise(pipeline, call)
-    pipeline.goldenseed_place = Place(row=position, of=2)
+    pipeline.goldenseed_place = Place(row=position, of=of)
 
 
-def _neighbour_of(generator: Any) -> Any:
+def _neighbour_of(generator: Any, number: int) -> Any:
     import torch
 
-    seed = (generator.initial_seed() + 1) % 2**63
+    seed = (generator.initial_seed() + number) % 2**63
     return torch.Generator(generator.device).manual_seed(seed)
 
 
-def memory_changes() -> tuple[Change, ...]:
+def memory_ways() -> tuple[Way, ...]:
     """Return what saves memory, or lays tensors out otherwise."""
     return (
-        Change("vae-tiling", "decoded in overlapping tiles, at least four", tweak=tiled),
-        Change(
-            "vae-slicing",
-            "first image of a batch of two, decoded one by one",
-            tweak=sliced,
-            unfit=batch_unfit,
-        ),
-        Change("channels-last", "weights in channels-last layout", tweak=channels_last),
-        Change(
-            "cpu-offload",
-            "models on the GPU only while they are used",
-            tweak=offloaded,
-            unfit=_offload_unfit,
+        Way("vae_tiling", "true", is_true, _tiled, ({"vae_tiling": True},)),
+        Way("vae_slicing", "true", is_true, _sliced, ({"vae_slicing": True},)),
+        Way("channels_last", "true", is_true, _channels_last, ({"channels_last": True},)),
+        Way(
+            "offload", ", ".join(_OFFLOADS), is_word(*_OFFLOADS), _offload, ({"offload": "model"},)
         ),
     )
+
+
+def _tiled(_value: bool, _asked: _Asked) -> Change:  # noqa: FBT001 - the table hands it on
+    return Change("vae_tiling", "decoded in overlapping tiles, at least four", tweak=tiled)
+
+
+def _sliced(_value: bool, asked: _Asked) -> Change:  # noqa: FBT001 - the table hands it on
+    """One image is never sliced: without a batch of its own it is put into one of two."""
+    in_two = "batch" not in asked
+    what = "first image of a batch of two, decoded one by one" if in_two else "decoded one by one"
+    tweak = sliced if in_two else slicing
+    return Change("vae_slicing", what, tweak=tweak, against=batch_against)
+
+
+def _channels_last(_value: bool, _asked: _Asked) -> Change:  # noqa: FBT001 - likewise
+    return Change("channels_last", "weights in channels-last layout", tweak=channels_last)
+
+
+def _offload(kind: str, _asked: _Asked) -> Change:
+    what = {
+        "model": "models on the GPU only while they are used",
+        "sequential": "layers on the GPU only while they are used",
+        "group": "groups of layers on the GPU only while they are used",
+    }
+    return Change(f"offload={kind}", what[kind], model={"offload": kind}, unfit=_offload_unfit)
 
 
 def tiled(pipeline: Any) -> Check:
@@ -122,11 +188,16 @@ def tiled(pipeline: Any) -> Check:
 
 def sliced(pipeline: Any) -> None:
     """Decode a batch of two one by one, since one image is never sliced; or ``Unfit``."""
+    slicing(pipeline)
+    in_a_batch(pipeline, position=0)
+
+
+def slicing(pipeline: Any) -> None:
+    """Decode the images of a batch one by one; or ``Unfit``."""
     decoder = decoder_of(pipeline)
     if not hasattr(decoder, "enable_slicing"):
         raise Unfit(f"{type(decoder).__name__} has no sliced decoding")
     decoder.enable_slicing()
-    in_a_batch(pipeline, position=0)
 
 
 def channels_last(pipeline: Any) -> None:
@@ -141,11 +212,6 @@ def channels_last(pipeline: Any) -> None:
             found = True
     if not found:
         raise Unfit("no model has two-dimensional convolutions")
-
-
-def offloaded(pipeline: Any) -> None:
-    """Keep each model in main memory until it is called."""
-    pipeline.enable_model_cpu_offload(device=pipeline.device)
 
 
 def _offload_unfit(situation: Situation) -> str | None:

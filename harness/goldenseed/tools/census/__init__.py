@@ -1,0 +1,1 @@
+"""What holds each case of a suite, without its model."""

@@ -1,0 +1,1 @@
+"""Whether a fast way of making images is as exact as the slow one."""
