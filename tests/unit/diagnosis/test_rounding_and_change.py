@@ -97,6 +97,16 @@ def test_a_vae_whose_norms_leave_signs_is_not_the_first_cause_on_another_process
     assert first(**{"model.vae.tips": "WanRMS_norm x 3"}) is Cause.CPU
 
 
+def test_weights_on_record_as_others_go_before_a_part_whose_weights_are_the_same():
+    def causes(**keys: str) -> dict[Cause, float]:
+        return named(explain(evidence(on(Toy(vae=1.01)), **keys)))  # type: ignore[arg-type]
+
+    alone = causes()
+    assert max(alone, key=alone.__getitem__) is Cause.VAE_WEIGHTS
+    beside = causes(**UNET)
+    assert beside[Cause.DENOISER] > beside.get(Cause.VAE_WEIGHTS, 0)
+
+
 def test_the_same_rounding_alone_is_all_there_is_to_say():
     found = explain(evidence(ELSEWHERE, **ISA))
     assert named(found) == {Cause.CPU: pytest.approx(0.95, abs=0.03)}

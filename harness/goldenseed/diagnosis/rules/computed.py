@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
-from goldenseed.diagnosis.effects import touches
+from goldenseed.diagnosis.effects import effect_of, touches
 from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.foreign import acts_at
 from goldenseed.diagnosis.meaning import meaning_of
 from goldenseed.diagnosis.model import Cause
-from goldenseed.diagnosis.places import Root
+from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.suspicion import LIKELY, POSSIBLE, Size, Suspicion, fit
 
+_WEIGHTS = re.compile(r"model\.[^.]+\.(weights_)?sha256")
 _OF_A_SENSITIVE_MODEL = 3
 """How many times rounding's limit a model exceeds that strengthens what it is given."""
 
@@ -28,6 +30,7 @@ def computed_otherwise(
         sentences.append("its weights were the same when they were loaded")
         told = (
             any(map(findings.otherwise, parts))
+            or _other_weights_before(findings, root, parts)
             or acts_at(findings, root.place)
             or _rounds_otherwise(findings, root, parts)
         )
@@ -36,6 +39,15 @@ def computed_otherwise(
     reduced = fit(Size.REDUCED, findings, root)
     yield Suspicion(Cause.MATMUL_PRECISION, POSSIBLE / 2 * reduced, "", (evidence,))
     yield Suspicion(Cause.DTYPE, POSSIBLE / 4, "", (evidence,))
+
+
+def _other_weights_before(findings: Findings, root: Root, parts: Iterable[str]) -> bool:
+    """Say whether the weights of another part, which acts no later, are on record as others."""
+    own, order = tuple(f"model.{part}." for part in parts), list(Place)
+    changed = (key for key in findings.keys if _WEIGHTS.fullmatch(key))
+    effects = (effect_of(key) for key in changed if not key.startswith(own))
+    last = order.index(root.place)
+    return any(max(map(order.index, each.places)) <= last for each in effects if each)
 
 
 def _rounds_otherwise(findings: Findings, root: Root, parts: Iterable[str]) -> bool:
