@@ -117,20 +117,19 @@ ROWS = (
     ),
     Row("pillow 10.4 → 13.0", {"pillow": "10.4.0"}),
     Row("numpy 1.26 → 2.4", {"numpy": "1.26.4", "scipy": "1.14.1"}, truth="numpy"),
-    Row("tokenizers, safetensors", {"tokenizers": "0.22.2", "safetensors": "0.6.2"}),
     Row("accelerate, peft", {"accelerate": "1.12.0", "peft": "0.20.0"}),
-    *(
-        Row(f"diffusers {release} → 0.42.1", {"diffusers": release})
-        for release in ("0.33.1", "0.35.2", "0.38.0", "0.40.0")
-    ),
+    Row("diffusers 0.33.1 → 0.42.1", {"diffusers": "0.33.1", "transformers": "4.51.3"}),
+    Row("diffusers 0.35.2 → 0.42.1", {"diffusers": "0.35.2", "transformers": "4.57.6"}),
+    Row("diffusers 0.38.0 → 0.42.1", {"diffusers": "0.38.0", "transformers": "5.23.0"}),
+    Row("diffusers 0.40.0 → 0.42.1", {"diffusers": "0.40.0", "transformers": "5.23.0"}),
     Row(
         "diffusers 0.32.2, transformers 4.48.3 → today",
         {"diffusers": "0.32.2", "transformers": "4.48.3", "accelerate": "1.2.1", "peft": "0.14.0",
          "tokenizers": "0.21.0", "safetensors": "0.4.5", "huggingface-hub": "0.27.1"},
     ),
 )  # fmt: skip
-_OPEN = ("transformers", "tokenizers", "huggingface-hub")
-"""What follows diffusers where an old release of it is asked for."""
+_OPEN = ("tokenizers", "huggingface-hub")
+"""What follows diffusers and transformers where old releases of them are asked for."""
 
 
 def sides(row: Row, folder: Path) -> None:
@@ -141,9 +140,8 @@ def sides(row: Row, folder: Path) -> None:
     links = f"--find-links {wheels}\n" if row.plant else ""
     bad = {**TODAY, **row.bad}
     good = {**TODAY, **row.good}
-    if "diffusers" in row.good and "transformers" not in row.good:
-        for name in _OPEN:
-            good.pop(name)
+    if "diffusers" in row.good:
+        good = {k: v for k, v in good.items() if k in row.good or k not in _OPEN}
     if row.old:
         resolver = Resolver(Uv(find_uv(), pip_index()), excluded=TORCH)
         names = [each for each in TODAY if each != "diffusers"]
