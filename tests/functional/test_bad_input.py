@@ -228,7 +228,8 @@ def test_a_model_that_does_not_load_is_tried_once(project: Project):
         ("output.images[0, :8] = float('inf')", "infinite values in 25.0% of the image"),
         ("output.images = []", "returned no images"),
         ("output = None", "returned no images"),
-        ("output.images = ['a picture']", "is no image"),
+        ("output.images = [{}]", "is no image"),
+        ("output.images = ['a picture']", "the file that was returned is no picture"),
     ],
 )
 def test_a_call_that_goes_wrong_is_an_error_of_that_case_only(
