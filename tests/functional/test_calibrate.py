@@ -268,7 +268,7 @@ def test_what_cannot_be_calibrated_is_said_and_writes_nothing(
     for arguments, message in (
         (("-n", "1"), "greater than or equal to 2"),
         (("no-such-case",), "no case fits"),
-        (("--harmless", "moon=full"), "there is no change 'moon-full'"),
+        (("--harmless", "moon=full"), "there is no change 'moon=full'"),
         (("-n", "2"), "accept its images first"),
     ):
         done = project.command(*calibrate, *arguments)

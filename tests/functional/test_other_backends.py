@@ -255,7 +255,7 @@ def test_calibrates_but_for_what_only_diffusers_has(discs: Project):
     assert done.returncode == 0, done.stderr + done.stdout
     done = discs.command("probe", "tiny.suite.yaml", "--changes", "repeat,vae-tiling")
     assert done.returncode == 0, done.stderr + done.stdout
-    assert "repeat" in done.stdout
+    assert "process=fresh" in done.stdout
     assert "is known of diffusers only, and" in done.stdout
     assert "Traceback" not in done.stderr + done.stdout
 

@@ -44,7 +44,7 @@ Found = dict[str, Any]
 
 def first_case(dtype: str = "float32", **determinism: Any) -> Any:
     """Return the suite's first case, with another dtype and other fields of ``determinism``."""
-    changed = Change("", "", determinism=determinism, dtype=dtype)
+    changed = Change("", "", determinism=determinism, model={"dtype": dtype})
     return changed.applied_to(load_suite(SUITE)).cases[0]
 
 

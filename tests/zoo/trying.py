@@ -11,6 +11,7 @@ import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from goldenseed.baselines.store import BaselineStore
@@ -57,7 +58,9 @@ def run(suite: Path, name: str) -> CaseRecord:
         folder=writer.folder,
         store=BaselineStore(home / "baselines"),
         passing=frozenset({Verdict.IDENTICAL, Verdict.MATCH, Verdict.WARN}),
-        backend=lambda: DiffusersBackend(device="cpu"),
+        backends=SimpleNamespace(
+            own=lambda: DiffusersBackend(device="cpu"), device="cpu", other=None
+        ),
         locks=LockCheck(strict=False),
     )
     case = load_suite(suite).cases[0]

@@ -19,6 +19,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from goldenseed.backends.protocol import GenerationError
@@ -112,7 +113,9 @@ def _run_session(fault: Fault, suite: Path, work: Path, undo: ExitStack) -> None
         folder=writer.folder,
         store=BaselineStore(work / "baselines"),
         passing=frozenset({Verdict.IDENTICAL, Verdict.MATCH, Verdict.WARN}),
-        backend=lambda: DiffusersBackend(device="cpu", prepare=prepare),
+        backends=SimpleNamespace(
+            own=lambda: DiffusersBackend(device="cpu", prepare=prepare), device="cpu", other=None
+        ),
         locks=LockCheck(strict=False),
     )
     (case,) = load_suite(suite).cases
