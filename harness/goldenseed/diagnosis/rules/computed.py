@@ -47,7 +47,8 @@ def _other_weights_before(findings: Findings, root: Root, parts: Iterable[str]) 
     changed = (key for key in findings.keys if _WEIGHTS.fullmatch(key))
     effects = (effect_of(key) for key in changed if not key.startswith(own))
     last = order.index(root.place)
-    return any(max(map(order.index, each.places)) <= last for each in effects if each and each.places)
+    places = (each.places for each in effects if each is not None and each.places)
+    return any(max(map(order.index, each)) <= last for each in places)
 
 
 def _rounds_otherwise(findings: Findings, root: Root, parts: Iterable[str]) -> bool:
