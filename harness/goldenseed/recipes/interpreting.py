@@ -23,8 +23,8 @@ from goldenseed.recipes.fields import (
 from goldenseed.recipes.numbers import number, whole
 from goldenseed.recipes.prompts import plain, tags_of
 from goldenseed.recipes.samplers import canonical, scheduler_for
+from goldenseed.suite.sections import LARGEST_SEED
 
-LARGEST_SEED: Final = 2**63 - 1
 _LARGEST_SIDE: Final = 100_000
 _SIZE = re.compile(r"(\d{1,6})\s*[xX*\u00d7\u2715]\s*(\d{1,6})")
 _DRAWING = frozenset({"euler a", "dpm2 a", "dpm++ 2s a", "ddpm", "lcm", "tcd"})

@@ -148,7 +148,9 @@ def _is_node(node: object) -> bool:
     return isinstance(node, dict) and isinstance(node.get("inputs"), dict) and "class_type" in node
 
 
-_SECRET = re.compile(r"(?i)(key|token|secret|password|auth|signature|credential)")
+_SECRET = re.compile(
+    r"(?i)(^|.*[_.-])(api_?key|key|token|secret|password|authorization|auth|signature|credentials?)"
+)
 _Fault = tuple[tuple[str, ...], str, str]
 _NO_EFFECT: Final = (
     *("source", "factory", "arguments", "backend", "revision", "variant", "pipeline"),
@@ -177,7 +179,7 @@ def _secret_faults(server: Mapping[str, Any]) -> Iterator[_Fault]:
         what = "`server.key` names the environment variable that holds the key, never the key"
         yield ("server", "key"), what, "write its name, such as MY_SERVER_KEY, and revoke the key"
     for name in request if isinstance(request, Mapping) else ():
-        if _SECRET.search(str(name)):
+        if _SECRET.fullmatch(str(name)):
             what = f"`server.request.{name}` looks like a secret, and a recipe is kept and shown"
             yield ("server", "request", str(name)), what, "give it by `server.key`"
 

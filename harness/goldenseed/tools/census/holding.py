@@ -13,7 +13,7 @@ from goldenseed.history.database import History
 from goldenseed.history.points import Point
 from goldenseed.images.gates import DEFAULT, Gate
 from goldenseed.runs.made import limits_of
-from goldenseed.suite.cases import Case, SetSpec, Suite
+from goldenseed.suite.cases import Case, Limit, SetSpec, Suite
 from goldenseed.tools.relations.members import Member, members_of
 
 Kind = Literal["gate", "content", "consistency", "diversity", "relation"]
@@ -92,16 +92,7 @@ def _gates(case: Case, points: Sequence[Point]) -> Iterator[Holder]:
         gate = Gate.named(name)
         found = [(p, p.value(gate.metric)) for p in points] if gate else []
         values = [(each, value) for each, value in found if value is not None]
-        broken = [each.at for each, value in values if gate and not gate.passes(value, limit.value)]
-        yield Holder(
-            "gate",
-            name,
-            f"{limit.value:g}",
-            limit.source,
-            limit.line or None,
-            max(broken, default=None),
-            len(values),
-        )
+        yield _limited("gate", name, limit, [(each.at, value) for each, value in values])
 
 
 def _content(case: Case, points: Sequence[Point]) -> Iterator[Holder]:
@@ -109,16 +100,18 @@ def _content(case: Case, points: Sequence[Point]) -> Iterator[Holder]:
         gate = Gate.named(name)
         measure = f"content.{gate.metric}" if gate else name
         values = [(p.at, p.values[measure]) for p in points if measure in p.values]
-        broken = [at for at, value in values if gate and not gate.passes(value, limit.value)]
-        yield Holder(
-            "content",
-            name,
-            f"{limit.value:g}",
-            limit.source,
-            limit.line or None,
-            max(broken, default=None),
-            len(values),
-        )
+        yield _limited("content", name, limit, values)
+
+
+def _limited(
+    kind: Kind, name: str, limit: Limit, values: Sequence[tuple[datetime, float]]
+) -> Holder:
+    """Describe a limit by what it is and by the values of earlier runs, with their times."""
+    gate = Gate.named(name)
+    broken = [at for at, value in values if gate and not gate.passes(value, limit.value)]
+    last = max(broken, default=None)
+    line = limit.line or None
+    return Holder(kind, name, f"{limit.value:g}", limit.source, line, last, len(values))
 
 
 def _set(found: SetSpec) -> Holder:

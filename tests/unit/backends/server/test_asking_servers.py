@@ -286,6 +286,19 @@ def test_what_a_suite_may_not_say_of_a_server(tmp_path: Path, section: str, said
     assert "u:p" not in str(error.value)
 
 
+def test_what_only_sounds_like_a_secret_may_be_asked_for(tmp_path: Path):
+    file = tmp_path / "x.suite.yaml"
+    request = "{max_tokens: 5, author_style: x, keyframes: 2, tokenizer: t}"
+    server = f"{{url: 'http://h', api: openai, request: {request}}}"
+    file.write_text(
+        f"suite: x\nmodel: {{server: {server}}}\ncases: [{{id: a, prompt: b, seeds: [1]}}]\n"
+    )
+    assert load_suite(file).model.server.described["request"]["max_tokens"] == 5
+    file.write_text(file.read_text().replace("keyframes", "extra.auth-token"))
+    with pytest.raises(GoldenseedError, match="looks like a secret"):
+        load_suite(file)
+
+
 def test_a_server_has_no_dtype_and_no_folder(tmp_path: Path):
     file = tmp_path / "x.suite.yaml"
     file.write_text(
