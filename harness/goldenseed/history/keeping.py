@@ -139,8 +139,11 @@ def add_runs(history: History, folders: Iterable[Path]) -> ReadIn:
 
 
 def _add(history: History, run: RunRecord) -> bool:
-    """Add a run; of one that made no images itself only that it was looked at."""
-    counts = is_of_images(run)
+    """Add a run; of one that made no images itself only that it was looked at.
+
+    A shard counts once it is merged: the cut of the next one must not depend on it.
+    """
+    counts = is_of_images(run) and run.shard is None
     points = tuple(points_of(run)) if counts else ()
     history.add(run, points, environments_of(run) if counts else {})
     return counts

@@ -25,6 +25,7 @@ from goldenseed.runs.record import (
     RunRecord,
 )
 from goldenseed.runs.relation_record import RelationRecord
+from goldenseed.runs.shard_record import ShardRecord
 from goldenseed.runs.tries import together
 from goldenseed.verdict.model import PASSING, passing
 
@@ -100,9 +101,9 @@ class RunWriter:
         self._record = self._record.model_copy(update={"lock_differences": tuple(together)})
         write_run(self._record, self.folder)
 
-    def add_extent(self, extent: Extent) -> None:
-        """Record how much of the project was run; written with the rest by ``finish``."""
-        self._record = self._record.model_copy(update={"extent": extent})
+    def add_extent(self, extent: Extent, shard: ShardRecord | None = None) -> None:
+        """Record how much of the project was run, and as which shard; written by ``finish``."""
+        self._record = self._record.model_copy(update={"extent": extent, "shard": shard})
 
     def add(self, case: CaseRecord | NotCompared | RelationRecord) -> None:
         """Append a try at a case or relation, or what was left out; it survives this process."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -11,7 +11,6 @@ from pydantic import (
     Field,
     JsonValue,
     SerializerFunctionWrapHandler,
-    StringConstraints,
     model_serializer,
     model_validator,
 )
@@ -38,26 +37,16 @@ from goldenseed.runs.parts import (
     VerbRecord,
 )
 from goldenseed.runs.relation_record import Attached, RelationRecord
+from goldenseed.runs.shard_record import GitState as GitState  # noqa: PLC0414 - part of here
+from goldenseed.runs.shard_record import PartRecord, ShardRecord
+from goldenseed.runs.shard_record import RunId as RunId  # noqa: PLC0414 - likewise
 from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
 SCHEMA_VERSION = 1
 """What ``RunRecord.schema_version`` says; raised when a field changes its meaning."""
-_SELDOM = frozenset({"elements", "returned", "provenance", "warnings"})
+_SELDOM = frozenset({"elements", "returned", "provenance", "warnings", "part"})
 EnvironmentValue = str | int | float | bool | None
-
-_FOLDER_NAME = r"^[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
-RunId = Annotated[str, StringConstraints(pattern=_FOLDER_NAME, max_length=255)]
-"""The name of a run's folder: nothing that leads out of the folder of reports."""
-
-
-class GitState(Document):
-    """The repository the suite was run from."""
-
-    commit: str
-    """The 40-hex commit id."""
-    dirty: bool
-    """Whether tracked files differed from that commit."""
 
 
 class BaselineUsed(Document):
@@ -164,6 +153,8 @@ class CaseRecord(Document):
     """Whether a plugin ran the case once more because of what came of it."""
     tries: tuple[Try, ...] = ()
     """Every try in order, this one among them, where the case was run more than once."""
+    part: str | None = None
+    """The id of the run that made it, where that is another; the record has the key then."""
     seconds: Seconds = Seconds()
     trace: tuple[TraceStage, ...] = ()
     """The stages the image passed, in order; empty where none were recorded."""
@@ -272,6 +263,10 @@ class RunRecord(Document):
     """What is kept with it: see ``goldenseed lossless --attach``."""
     extent: Extent | None = None
     """How much of the project it ran; None where that is not on record."""
+    shard: ShardRecord | None = None
+    """Which shard of a cut it is; None of a run that was not cut, and of a merged one."""
+    parts: tuple[PartRecord, ...] = ()
+    """The runs that made its cases, where it did not make all itself."""
     verb: VerbRecord | None = None
     """What made it, where that is no test session."""
     warnings: dict[str, int] = Field(default_factory=dict)

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from goldenseed.baselines.store import BaselineStore, Outcome
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.names import SUITE_SUFFIX
@@ -31,11 +33,13 @@ from goldenseed.runs.parts import Extent, NotCompared, SetRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.runs.sets import judge_sets
+from goldenseed.runs.shards import read_cut
 from goldenseed.session.distribution import RUNNING
 from goldenseed.session.foreign import told
 from goldenseed.session.gate_check import GateCheck, Memory
 from goldenseed.session.naming import unrepeated
 from goldenseed.session.options import Options
+from goldenseed.session.sharding import shard_record
 from goldenseed.session.unreferenced import unreferenced
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
@@ -142,7 +146,11 @@ class Controller:
         """
         writer = self._ensure_writer()
         shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
-        writer.add_extent(extent)
+        shard = shard_record(self._options, writer.folder, extent)
+        if shard is not None:
+            self.note(shard.words)
+            extent = shard.extent
+        writer.add_extent(extent, None if shard is None else shard.record)
         run = writer.finish(finished=datetime.now(UTC), complete=complete, warnings=self._warned)
         self._try(partial(self._judge_sets, run, writer))
         self.notes += told(self._warned)
@@ -160,6 +168,14 @@ class Controller:
             partial(self._check_gates, run),
         ):
             self._try(step)
+
+    def ends_a_shard(self, exitstatus: int) -> bool:
+        """Whether a shard ends that no case is left for, which is no failure; begin its record."""
+        nothing = exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+        if not nothing or read_cut(self._options.reports / self._run_id) is None:
+            return False
+        self._ensure_writer()
+        return True
 
     def finish_without_cases(self, extent: Extent, project: Project) -> None:
         """Look for what is left of suites and tests that are gone, where no case ended."""

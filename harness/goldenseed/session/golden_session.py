@@ -39,6 +39,7 @@ from goldenseed.session.naming import Names
 from goldenseed.session.option_table import FIXTURE
 from goldenseed.session.options import check_one_case, read_options
 from goldenseed.session.reports import carried_relation, outcome_of, pending_of_test
+from goldenseed.session.sharding import write_cut
 from goldenseed.session.telling import Telling, write_system_out
 from goldenseed.session.unreferenced import Seen, extent_of, project_of
 from goldenseed.session.worker import Worker
@@ -205,6 +206,8 @@ class GoldenSession:
         """Check that a deep trace was asked for of one case only."""
         members = (item.stash.get(MEMBER, None) for item in session.items)
         self.worker.making.expect([each for each in members if each is not None])
+        if self._watch.cut is not None and not self._config.option.collectonly:
+            write_cut(self._telling.folder, self._watch.cut)
         if self._options.trace == "deep":
             check_one_case(sum(CASE in item.stash for item in session.items))
 
@@ -251,6 +254,8 @@ class GoldenSession:
             )
             project = project_of(self._config, self._store)
             extent = extent_of(self._config, seen, project, self._store)
+            if self._controller.ends_a_shard(exitstatus):
+                session.exitstatus, cut_short = pytest.ExitCode.OK, False
             if self._controller.began:
                 complete = not cut_short
                 self._controller.finish(complete=complete, extent=extent, project=project)

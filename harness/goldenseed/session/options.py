@@ -11,6 +11,7 @@ import pytest
 from goldenseed.backends.devices import check_devices
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.session.option_table import OPTIONS
+from goldenseed.session.shard_option import Shard, shard_of
 from goldenseed.verdict.model import UPDATED, Verdict, passing
 
 
@@ -29,6 +30,16 @@ class Options:
     trace: str
     device: str
     """As the user wrote it: one device, or several with commas."""
+    shard: str = ""
+    """As the user wrote it: see ``goldenseed.session.shard_option``."""
+    shard_by: str = "history"
+    resume: str = ""
+    """The run to go on with; "" for none."""
+
+    @property
+    def sharded(self) -> Shard | None:
+        """Which shard this session is; None where it is all there is."""
+        return shard_of(self.shard, os.environ)
 
     @property
     def first_device(self) -> str:
@@ -60,7 +71,8 @@ class Options:
 def read_options(config: pytest.Config) -> Options:
     """Read options, the command line before the ini file; raises GoldenseedError for a bad one."""
     values = {}
-    for name, _default, choices, _help in OPTIONS:
+    for option, _default, choices, _help in OPTIONS:
+        name = option.replace("-", "_")
         value = config.getoption(f"golden_{name}")
         if value is None:
             value = str(config.getini(f"golden_{name}"))
@@ -72,6 +84,7 @@ def read_options(config: pytest.Config) -> Options:
                 )
         values[name] = value
     check_devices(values["device"])
+    shard_of(values["shard"], os.environ)
     workers = getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput")
     if values["trace"] == "deep" and workers:
         raise GoldenseedError(
