@@ -136,15 +136,15 @@ class RunWriter:
 
     def point_latest(self) -> None:
         """Make ``latest`` a link to this run; GoldenseedError if something else is in its place."""
-        _point_latest(self._reports, self.folder.name)
+        point_latest(self._reports, self.folder.name)
 
 
 def _place(case: CaseRecord | NotCompared | RelationRecord) -> tuple[str, int]:
     return case.path, case.line or 0
 
 
-def _point_latest(reports: Path, run_id: str) -> None:
-    """Replace the link ``reports/latest`` in one step."""
+def point_latest(reports: Path, run_id: str) -> None:
+    """Replace the link ``reports/latest`` in one step; GoldenseedError as of ``RunWriter``."""
     link = reports / LATEST
     if link.exists() and not link.is_symlink():
         raise GoldenseedError(

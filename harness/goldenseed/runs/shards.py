@@ -35,6 +35,16 @@ class CutCase(Document):
     """What it takes: milliseconds where that is known of some case, else a measure of its work."""
 
 
+class CutSuite(Document):
+    """A suite of which cases were cut."""
+
+    name: str
+    sha256: str
+    """Of its file."""
+    lock_sha256: str | None = None
+    """Of its lock, if it has one."""
+
+
 class CutRecord(Document):
     """Everything that a cut depends on; each shard computes it by itself, and writes ``cut.json``.
 
@@ -47,10 +57,8 @@ class CutRecord(Document):
     """Whether seconds that were measured are in the costs, or estimates from steps alone."""
     measured: int = 0
     """Of how many cases the seconds are known."""
-    suites: dict[str, str]
-    """Place of each suite to the SHA-256 of its file."""
-    locks: dict[str, str] = Field(default_factory=dict)
-    """Place of the suite to the SHA-256 of its lock, of those that have one."""
+    suites: dict[str, CutSuite]
+    """By their places."""
     loads: tuple[int, ...]
     """What loading each model takes, in the unit of the costs."""
     cases: tuple[CutCase, ...]

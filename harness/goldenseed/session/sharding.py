@@ -15,7 +15,15 @@ from goldenseed.core.files import pretty_json, read_regular, sha256_hex, write_a
 from goldenseed.history.seconds import Took, took
 from goldenseed.runs.parts import Extent
 from goldenseed.runs.shard_record import ShardRecord
-from goldenseed.runs.shards import CUT, CutCase, CutRecord, estimated_work, lengths, read_cut
+from goldenseed.runs.shards import (
+    CUT,
+    CutCase,
+    CutRecord,
+    CutSuite,
+    estimated_work,
+    lengths,
+    read_cut,
+)
 from goldenseed.session.failure import CASE, MEMBER
 from goldenseed.session.naming import unrepeated
 from goldenseed.session.options import Options, read_options
@@ -23,7 +31,7 @@ from goldenseed.session.shard_option import Shard
 from goldenseed.suite.recipes import model_key
 
 if TYPE_CHECKING:
-    from goldenseed.suite.cases import Case
+    from goldenseed.suite.cases import Case, Suite
 
 _SUITE_LIMIT_BYTES = 1 << 26
 _GUESSED_LOAD = 2
@@ -83,8 +91,7 @@ def cut_of(items: Sequence[pytest.Item], options: Options, asked: Shard) -> CutR
         shards=asked.of,
         by="history" if any(name in known.generate for name in of_suite) else "steps",
         measured=len({name for name in of_suite if name in known.generate}),
-        suites={place: _digest(suite.path) for place, suite in suites.items()},
-        locks={place: _digest(s.lock) for place, s in suites.items() if s.lock is not None},
+        suites={place: _as_cut(suite) for place, suite in suites.items()},
         loads=_loads(of_suite, models, costs, known.load),
         cases=tuple(
             CutCase(path=path, id=name, model=model, cost=cost * images)
@@ -93,6 +100,11 @@ def cut_of(items: Sequence[pytest.Item], options: Options, asked: Shard) -> CutR
             )
         ),
     )
+
+
+def _as_cut(suite: Suite) -> CutSuite:
+    lock = None if suite.lock is None else _digest(suite.lock)
+    return CutSuite(name=suite.name, sha256=_digest(suite.path), lock_sha256=lock)
 
 
 def _digest(file: Path) -> str:
