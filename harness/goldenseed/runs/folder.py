@@ -25,7 +25,7 @@ from goldenseed.runs.record import (
     RunRecord,
 )
 from goldenseed.runs.relation_record import RelationRecord
-from goldenseed.runs.shard_record import ShardRecord
+from goldenseed.runs.shard_record import PartRecord, ShardRecord
 from goldenseed.runs.tries import together
 from goldenseed.verdict.model import PASSING, passing
 
@@ -62,6 +62,7 @@ class RunWriter:
         started: datetime,
         git: GitState | None,
         options: Mapping[str, str],
+        parts: Iterable[PartRecord] = (),
     ) -> None:
         self.folder = reports / run_id
         self._reports = reports
@@ -71,6 +72,7 @@ class RunWriter:
             git=git,
             options=dict(options),
             freeze=read_freeze(),
+            parts=tuple(parts),
         )
         write_run(self._record, self.folder)
         self._journal = (self.folder / JOURNAL).open("ab")

@@ -23,6 +23,7 @@ from goldenseed.runs.shards import CutRecord
 from goldenseed.suite.loading import load_suite
 
 T = TypeVar("T", CaseRecord, RelationRecord)
+R = TypeVar("R", CaseRecord, RelationRecord, NotCompared)
 Name = tuple[str, str]
 """Suite file and id."""
 
@@ -69,9 +70,9 @@ def merge(parts: Sequence[StoredRun], output: Path, root: Path) -> Merged:
         link_files(files_of_run(part.record), part.folder, output)
     record = _record(
         parts,
-        cases=tuple(sorted(cases.values(), key=_place)),
-        relations=tuple(sorted(relations.values(), key=_place)),
-        not_compared=tuple(sorted((*left_out.values(), *missing), key=_place)),
+        cases=_ordered(cases.values(), cut),
+        relations=_ordered(relations.values(), cut),
+        not_compared=_ordered((*left_out.values(), *missing), cut),
         complete=not missing and all(each.record.complete for each in parts),
     )
     sets = tuple(_sets(record, parts, cut, output, root))
@@ -80,8 +81,15 @@ def merge(parts: Sequence[StoredRun], output: Path, root: Path) -> Merged:
     return Merged(record, missing)
 
 
-def _place(case: CaseRecord | NotCompared | RelationRecord) -> tuple[str, int]:
-    return case.path, case.line or 0
+def _ordered(found: Iterable[R], cut: CutRecord | None) -> tuple[R, ...]:
+    """Order results as one session would: by file and line, then as they were collected."""
+    cases = cut.cases if cut else ()
+    collected = {(each.path, each.id): number for number, each in enumerate(cases)}
+
+    def place(each: R) -> tuple[str, int, int]:
+        return each.path, each.line or 0, collected.get((each.path, each.id), 0)
+
+    return tuple(sorted(found, key=place))
 
 
 def _in_order(parts: Sequence[StoredRun]) -> list[StoredRun]:
@@ -193,7 +201,7 @@ def _environments(runs: Iterable[RunRecord]) -> list[dict[str, EnvironmentValue]
 def _options(runs: Sequence[RunRecord]) -> dict[str, str]:
     """Return the options of all parts; they may differ in devices."""
     devices = dict.fromkeys(each for run in runs for each in [run.options.get("device")] if each)
-    found = dict(runs[0].options)
+    found = {name: each for name, each in runs[0].options.items() if name != "shard"}
     return found | {"device": ",".join(devices)} if len(devices) > 1 else found
 
 

@@ -32,6 +32,7 @@ from goldenseed.runs.orphans import Project
 from goldenseed.runs.parts import Extent, NotCompared, SetRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.relation_record import RelationRecord
+from goldenseed.runs.resume import Earlier
 from goldenseed.runs.sets import judge_sets
 from goldenseed.runs.shards import read_cut
 from goldenseed.session.distribution import RUNNING
@@ -39,6 +40,7 @@ from goldenseed.session.foreign import told
 from goldenseed.session.gate_check import GateCheck, Memory
 from goldenseed.session.naming import unrepeated
 from goldenseed.session.options import Options
+from goldenseed.session.resuming import TakenCount
 from goldenseed.session.sharding import shard_record
 from goldenseed.session.unreferenced import unreferenced
 from goldenseed.suite.cases import Suite
@@ -58,6 +60,7 @@ class Controller:
         store: BaselineStore,
         memory: Memory | None = None,
         place: Place | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
         self._root = root
         self._run_id = run_id
@@ -66,6 +69,7 @@ class Controller:
         self._store = store
         self._memory = memory
         self._place = place
+        self._resumed = TakenCount(earlier or Earlier())
         self._writer: RunWriter | None = None
         self._warned: Counter[str] = Counter()
         self._suites: Mapping[str, Suite] | None = None
@@ -101,6 +105,8 @@ class Controller:
             writer.add_lock_differences(
                 LockDifference.model_validate(each) for each in carried["lock_differences"]
             )
+        if carried.get("resumed"):
+            self._resumed.add(carried["resumed"])
         if carried.get("not_compared"):
             writer.add(NotCompared.model_validate(carried["not_compared"]))
         for each in carried.get("environments", ()):
@@ -146,6 +152,7 @@ class Controller:
         """
         writer = self._ensure_writer()
         shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
+        self.notes += self._resumed.lines()
         shard = shard_record(self._options, writer.folder, extent)
         if shard is not None:
             self.note(shard.words)
@@ -245,6 +252,7 @@ class Controller:
                 started=self._started,
                 git=read_git_state(self._root),
                 options=self._options.recorded(),
+                parts=self._resumed.earlier.parts,
             )
         return self._writer
 

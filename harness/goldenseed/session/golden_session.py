@@ -39,6 +39,7 @@ from goldenseed.session.naming import Names
 from goldenseed.session.option_table import FIXTURE
 from goldenseed.session.options import check_one_case, read_options
 from goldenseed.session.reports import carried_relation, outcome_of, pending_of_test
+from goldenseed.session.resuming import Resuming, earlier_of
 from goldenseed.session.sharding import write_cut
 from goldenseed.session.telling import Telling, write_system_out
 from goldenseed.session.unreferenced import Seen, extent_of, project_of
@@ -95,6 +96,7 @@ class GoldenSession:
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
         cache = getattr(config, "cache", None)  # not there under -p no:cacheprovider
         self._store = BaselineStore(self._options.baselines, verified=_verified_in(cache))
+        earlier = earlier_of(self._options)
         self.worker = Worker(
             root=config.rootpath,
             folder=self._telling.folder,
@@ -102,6 +104,7 @@ class GoldenSession:
             passing=self._options.passing,
             backends=MakingBackends(config, self._options, self._watch.slot, lambda: self._place),
             locks=LockCheck(strict=self._options.environment == "strict"),
+            resuming=Resuming(earlier, self._options.trace),
             may_be_replaced=self._watch.is_worker,
         )
         self.foreign = ForeignWarnings()
@@ -115,6 +118,7 @@ class GoldenSession:
                 store=self._store,
                 memory=cache,
                 place=self._telling.place,
+                earlier=earlier,
             )
 
     def meet(self, suite: Suite) -> None:
@@ -164,13 +168,16 @@ class GoldenSession:
             carried["not_compared"] = outcome.not_compared
         if outcome.records:
             first, *others = outcome.records
-            warned = first.model_copy(update={"warnings": self.foreign.news()})
+            warnings = {**first.warnings, **self.foreign.news()}
+            warned = first.model_copy(update={"warnings": warnings})
             carried["records"] = [warned, *others]
             carried["to_be_said"] = self._telling.warnings(outcome.records)
             if self.worker.environment is not self._environment_sent:
                 carried["environment"] = dict(self.worker.environment)
                 carried["profile"] = self.worker.profile
                 self._environment_sent = self.worker.environment
+            if (resumed := self.worker.resuming.news()) is not None:
+                carried["resumed"] = resumed
             differences = self.worker.locks.news()
             if differences:
                 carried["lock_differences"] = list(differences)

@@ -65,7 +65,9 @@ class Options:
     def recorded(self) -> dict[str, str]:
         """Return what the run record says of the options; folders are nobody's business."""
         names = ("update", "require", "environment", "unreferenced", "trace", "device")
-        return {name: getattr(self, name) for name in names}
+        shard = self.sharded
+        own = {"shard": shard.words} if shard else {}
+        return {name: getattr(self, name) for name in names} | own
 
 
 def read_options(config: pytest.Config) -> Options:
