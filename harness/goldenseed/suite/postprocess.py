@@ -102,9 +102,13 @@ def _spec(suite: Path, section: Section, kind: str, label: str, line: int) -> St
 
 def check_steps(document: Document, place: _Place, steps: object) -> Iterator[Problem]:
     """Find what the schema cannot tell of the steps at ``place``."""
+    portable = isinstance(document.data, dict) and document.data.get("determinism") == "portable"
     for index, step in enumerate(steps if isinstance(steps, list) else ()):
         if not isinstance(step, dict):
             continue
+        if portable and step.get("step") == "upscale":
+            what = "`upscale`: its bits depend on the machine, and `determinism` is portable"
+            yield Problem(document.line_of((*place, index)), what, "remove one of the two")
         for key, what, fix in _faults(document.path, step):
             at = (*place, index, *([key] if key else []))
             yield Problem(document.line_of(at), f"`{step.get('step')}`: {what}", fix)
