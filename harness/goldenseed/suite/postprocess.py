@@ -179,9 +179,9 @@ def _sharpen_faults(step: dict[str, Any], library: str) -> Iterator[_Fault]:
     for key in ("radius", "percent", "threshold"):
         if key in step:
             yield key, f"`{key}` has no effect beside `kernel`", "keep one of the two"
-    rows = [row for row in kernel if isinstance(row, list)] if isinstance(kernel, list) else []
+    rows = [row for row in kernel if isinstance(row, list)] if isinstance(kernel, list) else None
     sides = _SIDES_OF_KERNELS.get(library, ())
-    if rows and (len(rows) not in sides or any(len(row) != len(rows) for row in rows)):
+    if rows is not None and (len(rows) not in sides or any(len(row) != len(rows) for row in rows)):
         what = f"a kernel of {library} has as many rows as columns: {_listed(sides)}"
         yield "kernel", what, "write another kernel"
 
