@@ -90,6 +90,7 @@ _GOES_WITHOUT_SAYING = {
     Stage.DENOISING_STEP: Stage.LATENTS_BEFORE_VAE,
     Stage.LATENTS_BEFORE_VAE: Stage.FLOAT_IMAGE,
     Stage.FLOAT_IMAGE: Stage.UNPROCESSED,
+    Stage.UNPROCESSED: Stage.POSTPROCESSED,
 }
 """Where the second of a pair is identical, that the first is needs no words."""
 

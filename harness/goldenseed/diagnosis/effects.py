@@ -151,7 +151,7 @@ _PACKAGE_PLACES: Final = {
     "peft": DENOISER | TEXT,
     "safetensors": EVERYWHERE,
     "accelerate": COMPUTED,
-    "diffusers": EVERYWHERE - {Place.TOKEN_IDS, Place.EMBEDDINGS},
+    "diffusers": EVERYWHERE - {Place.TOKEN_IDS, Place.EMBEDDINGS, Place.UNPROCESSED},
 }
 """Where a package has its hand in; one that is not listed may have it everywhere."""
 _UNLIKELY_PACKAGES: Final = frozenset({"safetensors", "accelerate", "peft"})
@@ -217,7 +217,7 @@ _FAMILIES: Final = (
         r"generation\.generator", Cause.SEED, NOISE | {Place.LATER_STEP}, RECORDED, Size.ANY
     ),
     _family(r"generation\..*", Cause.POST_PROCESSING, CONVERSION, RECORDED, Size.ANY),
-    _family(r"postprocess\..*", Cause.POST_PROCESSING, POSTPROCESSED, LIKELY, Size.ANY),
+    _family(r"postprocess\..*", Cause.POST_PROCESSING, POSTPROCESSED, 0, Size.ANY),
     _family(r"pipeline\.fused_loras|adapter_file\..*", Cause.LORA, DENOISER | TEXT,
             RECORDED, Size.ANY),
     _family(r"ip_adapter_file\..*", Cause.IP_ADAPTER, IMAGE_ENCODER, RECORDED, Size.ANY),

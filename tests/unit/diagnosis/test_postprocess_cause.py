@@ -121,3 +121,10 @@ def test_levels_that_a_model_made_otherwise_of_the_same_floats_are_no_steps():
     assert found.first_divergence is not None
     assert found.first_divergence.stage is Stage.UNPROCESSED
     assert found.causes[0].evidence[0].startswith("the float image is the same, the pixels made")
+
+
+def test_without_a_trace_a_library_of_any_step_is_named():
+    keys: dict[str, Value] = {"postprocess.opencv": "5.0.0"}
+    before = side(Toy(), (SHARPEN, 1), trace=False)
+    found = told(before, side(Toy(), (SHARPEN, 3), keys=keys, trace=False))
+    assert found.causes[0].words == "post-processing: opencv 4.13.0 → 5.0.0"

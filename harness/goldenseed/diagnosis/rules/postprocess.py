@@ -11,7 +11,7 @@ from goldenseed.core.changes import changed
 from goldenseed.diagnosis.evidence import Findings, Side
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
-from goldenseed.diagnosis.suspicion import DECLARED, RECORDED, SHOWN, Suspicion
+from goldenseed.diagnosis.suspicion import DECLARED, LIKELY, RECORDED, SHOWN, Suspicion
 from goldenseed.suite.recipes import FieldDifference
 from goldenseed.trace.distances import either
 from goldenseed.trace.stages import Stage
@@ -34,10 +34,15 @@ def steps_on_record(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield Suspicion(Cause.POST_PROCESSING, DECLARED, words, (evidence,))
     first = _first(root)
     for key, each in findings.keys.items():
-        if key.startswith(_KEY) and key.removeprefix(_KEY) in _computing(findings, first):
-            change = changed(key.removeprefix(_KEY), each.old, each.new)
+        if not key.startswith(_KEY):
+            continue
+        change = changed(key.removeprefix(_KEY), each.old, each.new)
+        if key.removeprefix(_KEY) in _computing(findings, first):
             evidence = f"{change}, which computes the step `{first}`"
             yield Suspicion(Cause.POST_PROCESSING, RECORDED, change, (evidence,), (key,))
+        elif root.place is Place.ANYWHERE:
+            evidence = f"{change}, which computes a step"
+            yield Suspicion(Cause.POST_PROCESSING, LIKELY, change, (evidence,), (key,))
 
 
 def postprocess(findings: Findings, root: Root) -> Iterator[Suspicion]:
