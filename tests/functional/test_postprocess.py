@@ -86,6 +86,6 @@ def test_steps_travel_with_an_archive(finished: Project, tmp_path: Path):
     assert list((tmp_path / "a").rglob("finish_of_tests.py")) != []
     verified = finished.command("archive", "verify", str(tmp_path / "a"))
     assert "4 judgement  PASSED" in verified.stdout
-    refused = finished.command("archive", "replay", str(tmp_path / "a"), "--models", "model")
+    refused = finished.command("archive", "replay", str(tmp_path / "a"), "--model", "model")
     assert "makes its images by code that lies in the archive" in refused.stderr
     shutil.rmtree(tmp_path / "a")
