@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import json_sha256, sha256_hex
+from goldenseed.core.files import TEMPORARY_PREFIX, json_sha256, sha256_hex
 from goldenseed.runs.comparison import StoredRun
 from goldenseed.runs.folder import new_run_id, write_run
 from goldenseed.runs.mergeable import check_mergeable, check_same, cut_of
@@ -66,8 +67,6 @@ def merge(parts: Sequence[StoredRun], output: Path, root: Path) -> Merged:
     left_out = {(n.path, n.id): n for p in parts for n in p.record.not_compared}
     left_out = {name: each for name, each in left_out.items() if name not in met}
     missing = tuple(_missing(parts, cut, {*met, *left_out}))
-    for part in parts:
-        link_files(files_of_run(part.record), part.folder, output)
     record = _record(
         parts,
         cases=_ordered(cases.values(), cut),
@@ -75,9 +74,15 @@ def merge(parts: Sequence[StoredRun], output: Path, root: Path) -> Merged:
         not_compared=_ordered((*left_out.values(), *missing), cut),
         complete=not missing and all(each.record.complete for each in parts),
     )
-    sets = tuple(_sets(record, parts, cut, output, root))
-    record = record.model_copy(update={"sets": sets})
-    write_run(record, output, durable=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=output.parent, prefix=TEMPORARY_PREFIX) as made:
+        folder = Path(made) / "run"
+        for part in parts:
+            link_files(files_of_run(part.record), part.folder, folder)
+        sets = tuple(_sets(record, parts, cut, folder, root))
+        record = record.model_copy(update={"sets": sets})
+        write_run(record, folder, durable=True)
+        folder.rename(output)
     return Merged(record, missing)
 
 
