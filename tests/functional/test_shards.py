@@ -146,16 +146,6 @@ def test_an_absent_shard_is_named_and_nothing_of_the_merged_run_is_accepted(proj
     assert "is there already" in again.stderr
 
 
-def test_workers_of_one_session_share_the_cases_of_its_shard(project: Project):
-    project.accept_all()
-    alone = in_shards(project, shards=2)
-    together = project.run("-n", "2", "--golden-shard=2/2")
-    assert together.ret == 0, together.stdout.str()
-    assert as_one(project.record())["shard"] == project.record(alone[1])["shard"]
-    cases = [{case["id"] for case in project.record(run)["cases"]} for run in ("latest", alone[1])]
-    assert cases[0] == cases[1]
-
-
 def test_the_seconds_of_the_history_decide_and_a_shard_does_not_add_to_it(project: Project):
     assert project.run("--golden-update=missing").ret == 0
     first = project.run("--golden-shard=1/2")

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import TEMPORARY_PREFIX, json_sha256, sha256_hex
+from goldenseed.core.files import TEMPORARY_PREFIX, json_sha256
 from goldenseed.runs.comparison import StoredRun
 from goldenseed.runs.folder import new_run_id, write_run
 from goldenseed.runs.mergeable import check_mergeable, check_same, cut_of
+from goldenseed.runs.merged_sets import sets_of
 from goldenseed.runs.named_files import files_of_run, link_files
-from goldenseed.runs.parts import Extent, NotCompared, SetRecord
+from goldenseed.runs.parts import Extent, NotCompared
 from goldenseed.runs.record import CaseRecord, EnvironmentValue, RunRecord
 from goldenseed.runs.relation_record import RelationRecord
-from goldenseed.runs.sets import judge_sets
 from goldenseed.runs.shard_record import PartRecord
 from goldenseed.runs.shards import CutRecord
-from goldenseed.suite.loading import load_suite
 
 T = TypeVar("T", CaseRecord, RelationRecord)
 R = TypeVar("R", CaseRecord, RelationRecord, NotCompared)
@@ -79,7 +78,7 @@ def merge(parts: Sequence[StoredRun], output: Path, root: Path) -> Merged:
         folder = Path(made) / "run"
         for part in parts:
             link_files(files_of_run(part.record), part.folder, folder)
-        sets = tuple(_sets(record, parts, cut, folder, root))
+        sets = tuple(sets_of(record, parts, cut, folder, root))
         record = record.model_copy(update={"sets": sets})
         write_run(record, folder, durable=True)
         folder.rename(output)
@@ -164,7 +163,7 @@ def _record(
 ) -> RunRecord:
     runs = [part.record for part in parts]
     first, started = runs[0], min(run.started for run in runs)
-    environments = _environments(runs)
+    environments = _environments(runs, cases)
     commits = {run.git for run in runs}
     warnings: Counter[str] = Counter()
     for run in runs:
@@ -175,7 +174,7 @@ def _record(
         finished=max(run.finished or run.started for run in runs),
         complete=complete,
         git=first.git if len(commits) == 1 else None,
-        profile=first.profile,
+        profile=next((case.profile for case in cases if case.profile), first.profile),
         environment=environments[0] if environments else {},
         other_environments=tuple(environments[1:]),
         freeze=first.freeze,
@@ -197,10 +196,17 @@ def merged_id(runs: Sequence[RunRecord]) -> str:
     return new_run_id(min(run.started for run in runs), digits)
 
 
-def _environments(runs: Iterable[RunRecord]) -> list[dict[str, EnvironmentValue]]:
-    """Return every environment of the parts once; that of a case is known by its digest."""
+def _environments(
+    runs: Iterable[RunRecord], cases: Iterable[CaseRecord]
+) -> list[dict[str, EnvironmentValue]]:
+    """Return every environment of the parts once, in the order of the cases that were made in it.
+
+    That of a case is known by its digest.
+    """
     listed = (each for run in runs for each in (run.environment, *run.other_environments) if each)
-    return list({json_sha256(each): each for each in listed}.values())
+    found = {json_sha256(each): each for each in listed}
+    used = dict.fromkeys(case.environment_sha256 for case in cases)
+    return [found[each] for each in dict.fromkeys((*used, *found)) if each in found]
 
 
 def _options(runs: Sequence[RunRecord]) -> dict[str, str]:
@@ -247,49 +253,3 @@ def part_of(run: RunRecord, whole: RunRecord | None = None) -> PartRecord:
         environments=tuple(filter(None, digests)),
         freeze=None if alike else run.freeze,
     )
-
-
-def _sets(
-    record: RunRecord,
-    parts: Sequence[StoredRun],
-    cut: CutRecord | None,
-    folder: Path,
-    root: Path,
-) -> Iterator[SetRecord]:
-    """Judge the sets over the images of all parts, as the suites ask that these ran."""
-    asked = {each.path for part in parts for each in part.record.sets}
-    for place in dict.fromkeys(case.path for case in record.cases):
-        if place not in asked:
-            continue
-        try:
-            _check_suite(place, cut, root)
-            suite = load_suite(root / place)
-        except GoldenseedError as error:
-            yield from _not_judged(place, parts, str(error))
-            continue
-        cases = {case.id: case for case in record.cases if case.path == place}
-        yield from judge_sets(suite, place, cases, folder)
-
-
-def _check_suite(place: str, cut: CutRecord | None, root: Path) -> None:
-    file = root / place
-    if not file.is_file():
-        raise GoldenseedError("the suite is not here", path=file, fix="merge where the suites are")
-    if cut is not None and sha256_hex(file.read_bytes()) != cut.suites[place].sha256:
-        raise GoldenseedError(
-            "the suite is not the one that the shards ran",
-            path=file,
-            fix="merge at the commit of the shards",
-        )
-
-
-def _not_judged(place: str, parts: Sequence[StoredRun], why: str) -> Iterator[SetRecord]:
-    """Say of each set of a suite that it could not be judged, which it does not pass by."""
-    found: Mapping[tuple[str, str], SetRecord] = {
-        (each.kind, each.id): each
-        for part in parts
-        for each in part.record.sets
-        if each.path == place
-    }
-    nothing = {"results": (), "not_judged": (), "passed": False, "error": why}
-    yield from (each.model_copy(update=nothing) for each in found.values())
