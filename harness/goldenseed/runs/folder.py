@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -162,8 +162,24 @@ def point_latest(reports: Path, run_id: str) -> None:
 
 def write_run(record: RunRecord, folder: Path, *, durable: bool = False) -> None:
     """Write ``run.json`` whole; ``durable`` is as of ``write_atomically``."""
-    data = record.model_dump_json(indent=1).encode() + b"\n"
-    write_atomically(folder / RECORD, data, durable=durable)
+    write_atomically(folder / RECORD, _written(record), durable=durable)
+
+
+def _written(record: RunRecord) -> Iterator[bytes]:
+    """Yield the record's text as ``model_dump_json(indent=1)`` has it, case by case.
+
+    That of ten thousand cases takes a hundred megabytes, and would be held twice.
+    """
+    rest = record.model_copy(update={"cases": ()}).model_dump_json(indent=1)
+    before, empty, after = rest.partition('\n "cases": []')
+    yield before.encode()
+    if not record.cases:
+        yield empty.encode()
+    for number, case in enumerate(record.cases):
+        yield b",\n  " if number else b'\n "cases": [\n  '
+        yield case.model_dump_json(indent=1).replace("\n", "\n  ").encode()
+    yield b"\n ]" if record.cases else b""
+    yield f"{after}\n".encode()
 
 
 def load_run(path: Path, *, results_only: bool = False) -> RunRecord:
