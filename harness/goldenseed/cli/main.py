@@ -39,6 +39,7 @@ VERBS: Final[Mapping[str, str]] = {
     "review": "review:review",
     "runs": "runs:runs",
     "schema": "schema:schema",
+    "seeds": "seeds:app",
     "selfcheck": "selfcheck:selfcheck",
     "show": "show:show",
     "upgrade": "upgrade:upgrade",
