@@ -33,6 +33,8 @@ DISTRIBUTIONS = {
 """The distribution of each import that has another name."""
 USED_BY_DIFFUSERS = {"accelerate", "peft"}
 """What diffusers imports for us: loading weights piece by piece, and adapters."""
+USED_BY_SQLALCHEMY = {"psycopg"}
+"""The driver that it imports for a server's address."""
 OF_NUMBA = "harness/goldenseed/images/ssim_compiled.py"
 """The one module that is itself imported only where an extra is installed."""
 FOR_DEVELOPERS = {"dev", "docs"}

@@ -140,6 +140,10 @@ class Library:
         any of the words is enough.
         """
         found, relevance = self._matching(wanted, every=every)
+        if relevance is not None and wanted == Wanted(words=wanted.words):
+            # The words alone: the index itself knows the best, and the seeds need not be read.
+            best = sa.select(relevance.table).order_by(relevance.desc()).limit(limit)
+            return self._all(self._connection.execute(best).all())
         order = [SEEDS.c.number.desc() if newest else SEEDS.c.number]
         if relevance is not None:
             order.insert(0, relevance.desc())
@@ -149,7 +153,7 @@ class Library:
     def numbers(self, wanted: Wanted) -> list[int]:
         """Return the numbers of all seeds that hold what is wanted."""
         found, _ = self._matching(wanted, every=True)
-        return [row.number for row in self._connection.execute(found)]
+        return list(self._connection.execute(found.with_only_columns(SEEDS.c.number)).scalars())
 
     def numbered(self, relevances: Sequence[tuple[int, float]]) -> list[Found]:
         """Return the seeds of these numbers in this order, with their relevances."""

@@ -74,7 +74,8 @@ def alike(
         return []
     likeness = rows["vector"] @ vector
     if wanted != Wanted():
-        likeness[~np.isin(rows["number"], library.numbers(wanted))] = -np.inf
+        held = np.array(library.numbers(wanted), np.int64)
+        likeness[~np.isin(rows["number"], held, kind="table")] = -np.inf
     # More than wanted: seeds that were taken out of the library since are still in the file.
     several = min(len(rows), limit + len(rows) - library.kinds().get(kind, 0))
     best = np.argpartition(-likeness, several - 1)[:several]

@@ -31,7 +31,13 @@ class Recommended:
 
 
 def recommend(
-    library: Library, prompt: str, *, by: str, model: str | None = None, limit: int = 5
+    library: Library,
+    prompt: str,
+    *,
+    by: str,
+    model: str | None = None,
+    limit: int = 5,
+    without: str | None = None,
 ) -> list[Recommended]:
     """Return seeds for a prompt, the best first.
 
@@ -47,6 +53,7 @@ def recommend(
             the better.
         model: Only what this model made.
         limit: How many at most.
+        without: A prompt whose seeds do not count, to see how good this is.
 
     Raises:
         GoldenseedError: nothing near has a value to go by.
@@ -54,7 +61,8 @@ def recommend(
     """
     wanted = Wanted(words=prompt.replace('"', " "), model=model)
     near = library.search(wanted, limit=_NEIGHBOURS, every=False)
-    ranks = _ranks([each for each in near if _value(each, by) is not None], by)
+    valued = [each for each in near if _value(each, by) is not None]
+    ranks = _ranks([each for each in valued if each.seed.prompt != without], by)
     if not ranks:
         raise GoldenseedError(
             f"no seed of a prompt like this one has a {by.partition('_')[2] or by}",

@@ -30,7 +30,7 @@ SEEDS: Final = sa.Table(
     sa.Column("model", sa.Text, nullable=False, index=True),
     sa.Column("width", sa.Integer, nullable=False),
     sa.Column("height", sa.Integer, nullable=False),
-    sa.Column("rating", sa.Integer),
+    sa.Column("rating", sa.Integer, index=True),
     sa.Column("searchable", sa.Text, nullable=False),
     sa.Column("thumbnail", sa.LargeBinary, nullable=False),
     sa.Column("rest", sa.Text, nullable=False),
@@ -106,7 +106,7 @@ def matching(dialect: str, wanted: list[list[str]], *, every: bool) -> tuple[Any
     if dialect == "sqlite":
         query = (" AND " if every else " OR ").join(f'"{" ".join(each)}"' for each in wanted)
         found = sa.text(
-            "SELECT rowid AS number, -bm25(words) AS relevance FROM words WHERE words MATCH :query"
+            "SELECT rowid AS number, -rank AS relevance FROM words WHERE words MATCH :query"
         )
     else:
         query = (" & " if every else " | ").join(f"({' <-> '.join(each)})" for each in wanted)
