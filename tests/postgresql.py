@@ -26,9 +26,11 @@ def _programs() -> Path:
 @contextmanager
 def postgresql() -> Iterator[str]:
     """Start a server whose data lie in a folder of its own; yield an empty database's address."""
-    with TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:
-        with _started(Path(folder)) as address:
-            yield address
+    with (
+        TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder,
+        _started(Path(folder)) as address,
+    ):
+        yield address
 
 
 @contextmanager

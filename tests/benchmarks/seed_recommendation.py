@@ -30,6 +30,9 @@ PLACES = ("on a white table", "on a wooden table", "in the snow", "on a window s
 SCORES = ("max_sharpness", "min_sharpness", "max_skin_fraction", "min_skin_fraction")
 
 
+COMMAND = "from goldenseed.cli.main import main; main()"
+
+
 def prompts() -> list[str]:
     """Twenty prompts; no two say the same of all three."""
     return [
@@ -43,7 +46,7 @@ def make(folder: Path) -> Path:
     """Make all images and put them into a library; return its file."""
     suite = {
         "suite": "seeds",
-        "model": {"source": str(SUITES / "shapes-sd"), "dtype": "float32"},
+        "model": {"source": "shapes-sd", "dtype": "float32"},
         "defaults": {
             "call": {"num_inference_steps": 12, "guidance_scale": 4, "height": 128, "width": 128}
         },
@@ -52,6 +55,7 @@ def make(folder: Path) -> Path:
             for number, prompt in enumerate(prompts())
         ],
     }
+    (folder / "shapes-sd").symlink_to(SUITES / "shapes-sd", target_is_directory=True)
     (folder / "seeds.suite.yaml").write_text(json.dumps(suite))
     (folder / "pytest.ini").write_text("[pytest]\n")
     python = [sys.executable, "-m"]
@@ -62,8 +66,7 @@ def make(folder: Path) -> Path:
         stdout=subprocess.DEVNULL,
     )
     subprocess.run(
-        [sys.executable, "-c", "from goldenseed.cli.main import main; main()"]
-        + ["seeds", "add", "latest", "--by", "the benchmark"],
+        [sys.executable, "-c", COMMAND, "seeds", "add", "latest", "--by", "the benchmark"],
         cwd=folder,
         check=True,
         stdout=subprocess.DEVNULL,

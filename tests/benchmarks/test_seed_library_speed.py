@@ -48,9 +48,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
             given: Seed = example.model_copy(update=changes)
             made.add(given, {KIND: vector / np.linalg.norm(vector)})
     spent = time.process_time() - began
-    print(
-        f"\n{SEEDS:,} seeds put in: {spent:.0f} s of CPU, {Path(place).stat().st_size / 2**20:.0f} MiB"
-    )
+    size = Path(place).stat().st_size / 2**20
+    print(f"\n{SEEDS:,} seeds put in: {spent:.0f} s of CPU, {size:.0f} MiB")
     with opened(place) as kept:
         yield kept
 
