@@ -8,11 +8,12 @@ from contextlib import AbstractContextManager
 import numpy as np
 from PIL import Image
 
+from goldenseed.content.scores import Scene, plain_scores
 from goldenseed.core.files import json_sha256
 from goldenseed.core.pixels import pixels_sha256
 from goldenseed.seeds.entry import Seed
 from goldenseed.seeds.library import Library
-from goldenseed.seeds.making import plain_scores, thumbnail
+from goldenseed.seeds.making import thumbnail
 
 Open = Callable[[], AbstractContextManager[Library]]
 
@@ -35,6 +36,6 @@ def seed(number: int = 1, prompt: str = "a red apple", **changes: object) -> See
         width=image.width,
         height=image.height,
         thumbnail=thumbnail(image),
-        scores=plain_scores(image),
+        scores=plain_scores(Scene(image)),
     )
     return Seed.model_validate({**made.model_dump(), **changes})

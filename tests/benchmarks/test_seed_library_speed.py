@@ -13,7 +13,7 @@ import pytest
 from goldenseed.core.files import json_sha256
 from goldenseed.seeds.entry import Seed
 from goldenseed.seeds.library import Found, Library, Wanted
-from goldenseed.seeds.looks import alike
+from goldenseed.seeds.likeness import alike
 from goldenseed.seeds.opening import opened
 from goldenseed.seeds.recommending import recommend
 from kept_seeds import seed

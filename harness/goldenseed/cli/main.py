@@ -42,6 +42,7 @@ VERBS: Final[Mapping[str, str]] = {
     "seeds": "seeds:app",
     "selfcheck": "selfcheck:selfcheck",
     "show": "show:show",
+    "sweep": "sweep:sweep",
     "upgrade": "upgrade:upgrade",
 }
 """Each verb, and where in ``goldenseed.cli`` its function is, or its app where it has verbs."""

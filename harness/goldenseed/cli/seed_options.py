@@ -116,7 +116,7 @@ def checked(seed: Seed, **changes: object) -> Seed:
 
 def vectors_of(image: Image, clip: Path | None) -> dict[str, Any]:
     """Return what an RGB image looks like by kind, the one by a CLIP model last."""
-    from goldenseed.seeds.looks import PLAIN, clip_vector, plain_vector
+    from goldenseed.images.looks import PLAIN, clip_vector, plain_vector
 
     return {PLAIN: plain_vector(image)} | (dict([clip_vector(image, clip)]) if clip else {})
 
@@ -126,8 +126,9 @@ def alike_to(
 ) -> list[Found]:
     """Return what looks like a picture, or like a seed of the library."""
     from goldenseed.content.scores import Scene
+    from goldenseed.images.looks import PLAIN, clip_kind
     from goldenseed.images.picture_files import read_picture
-    from goldenseed.seeds.looks import PLAIN, alike, clip_kind
+    from goldenseed.seeds.likeness import alike
 
     path = Path(like)
     if path.suffix or path.exists():

@@ -230,7 +230,15 @@ class VerbRecord(Document):
     """What a verb that is no test session did, and what it found beside its cases."""
 
     name: Literal[
-        "bisect", "calibrate", "compare", "diff", "lossless", "probe", "selfcheck", "upgrade"
+        "bisect",
+        "calibrate",
+        "compare",
+        "diff",
+        "lossless",
+        "probe",
+        "selfcheck",
+        "sweep",
+        "upgrade",
     ]
     passed: bool
     """Whether its exit code was 0."""

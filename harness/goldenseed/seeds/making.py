@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from goldenseed.content.scores import SCORES, Scene, value_of
+from goldenseed.content.scores import Scene, plain_scores
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, json_sha256
 from goldenseed.core.pixels import pixels_sha256
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 _THUMBNAIL: Final = 160
 _QUALITY: Final = 80
-_PLAIN_SCORES: Final = ("sharpness", "clipped_fraction", "skin_fraction")
-"""What is measured of every image: these need neither a model nor an extra."""
 
 
 def of_case(record: RunRecord, folder: Path, case: CaseRecord) -> tuple[Seed, Image]:
@@ -50,7 +47,7 @@ def of_case(record: RunRecord, folder: Path, case: CaseRecord) -> tuple[Seed, Im
         width=image.width,
         height=image.height,
         thumbnail=thumbnail(image),
-        scores={**plain_scores(image), **case.content},
+        scores={**plain_scores(Scene(image)), **case.content},
         made_at=record.started,
         profile=case.profile,
         environment_sha256=case.environment_sha256,
@@ -93,7 +90,7 @@ def of_picture(path: Path, model: str | None) -> tuple[Seed, Image]:
         width=image.width,
         height=image.height,
         thumbnail=thumbnail(image),
-        scores=plain_scores(image),
+        scores=plain_scores(Scene(image)),
         note="; ".join(unsure),
         made_by=recipe.source.format,
     ), image
@@ -108,9 +105,3 @@ def thumbnail(image: Image) -> str:
     file = io.BytesIO()
     small.save(file, "WEBP", quality=_QUALITY)
     return base64.b64encode(file.getvalue()).decode()
-
-
-def plain_scores(image: Image) -> Mapping[str, float]:
-    """Return the content scores of an RGB image that need nothing but the image."""
-    scene = Scene(image)
-    return {name: value_of(SCORES[name], scene) for name in _PLAIN_SCORES}

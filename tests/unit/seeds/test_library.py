@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.images.looks import PLAIN, plain_vector
 from goldenseed.seeds.library import Found, Library, Wanted
-from goldenseed.seeds.looks import PLAIN, alike, plain_vector
+from goldenseed.seeds.likeness import alike
 from goldenseed.seeds.opening import opened
 from goldenseed.seeds.recommending import recommend
 from kept_seeds import Open, picture, seed
