@@ -21,7 +21,7 @@ from goldenseed.reporting.writing import write_verb
 from goldenseed.runs.folder import RunWriter, going_on, new_run_id
 from goldenseed.suite.cases import Case, Limit
 from goldenseed.suite.loading import load_suite
-from goldenseed.tools.sweep.grid import MOST, Grid, parse_axis, parse_seeds
+from goldenseed.tools.sweep.grid import MOST, Grid, parse_axis, parse_between, parse_seeds
 from goldenseed.tools.sweep.sweeping import Scoring, Sweep, done_so_far, ranked, tried
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ def sweep(
     vary: Annotated[
         list[str] | None,
         typer.Option("--vary", help="An argument's values: guidance_scale=3:9:1, eta=0,0.5."),
+    ] = None,
+    between: Annotated[
+        str | None,
+        typer.Option("--between", help="Nine points from seed 1's noise to seed 2's: 1:2:9."),
     ] = None,
     suite: Annotated[
         Path | None, typer.Option("--suite", help="Of a prompt: the suite whose model draws it.")
@@ -81,6 +85,8 @@ def sweep(
         _limits(f"{by}=0", models or [])
     before = find_run(resume, reports) if resume is not None else None
     grid = _grid(what, suite, seeds, vary or [], before[0].options if before else {})
+    if between is not None:
+        grid = replace(grid, noises=parse_between(between))
     if before is not None:
         _check_same(before[0].options, grid, before[1])
         writer = going_on(before[1])

@@ -76,7 +76,7 @@ def _quarantined(found: Quarantine | None, today: date) -> Quarantined | None:
 def case_profile(case: Case, environment: Mapping[str, EnvironmentValue]) -> str:
     """Name the profile of a case's image that is made in ``environment``."""
     portable = case.suite.determinism.portable
-    return PORTABLE if portable else profile_slug(environment, noise=case.noise.kind)
+    return PORTABLE if portable else profile_slug(environment, noise=case.noise.drawn_by)
 
 
 def limits_of(case: Case) -> Mapping[str, Limit]:

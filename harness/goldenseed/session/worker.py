@@ -113,12 +113,12 @@ class Worker:
                 update = {"recipe": recipe, "recipe_sha256": recipe_sha256(recipe)}
                 record = record.model_copy(update=update)
             generation = backend.generate(case)
-            self._remember(backend.fingerprint(), case.noise.kind)
+            self._remember(backend.fingerprint(), case.noise.drawn_by)
             inputs = kept_inputs(self._folder, case.inputs)
         except GoldenseedError as error:
             code = error.code if isinstance(error, GenerationError) else "generation_failed"
             record = record.failed(code, str(error))
-            return self._explained(record, error, case.noise.kind), error
+            return self._explained(record, error, case.noise.drawn_by), error
         made = Made(
             image=generation.image,
             elements=generation.elements,
@@ -158,7 +158,7 @@ class Worker:
 
     def _with_inputs(self, case: Case) -> Case:
         """Look up the accepted images that are inputs of a case whose model is loaded."""
-        self._remember(self.backend().fingerprint(), case.noise.kind)
+        self._remember(self.backend().fingerprint(), case.noise.drawn_by)
         return with_accepted_inputs(case, self._store, case_profile(case, self.environment))
 
     def relate(self, member: Member) -> Tried:

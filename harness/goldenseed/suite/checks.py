@@ -140,6 +140,10 @@ class _Checks:
                 yield self.at(place, what, fix)
 
     def noise(self, place: _Path, noise: object) -> Iterator[Problem]:
+        kinds = _mapping(noise).keys() & {"file", "between", "at"}
+        if kinds not in ({"file"}, {"between", "at"}, set()) or noise == {}:
+            what = f"{name_of(place)} is neither stored nor between two seeds"
+            yield self.at(place, what, "write `{file: FILE}`, or `{between: [1, 2], at: 0.25}`")
         file = _mapping(noise).get("file")
         if isinstance(file, str) and file:
             fault = noise_fault(self.document.path, file)

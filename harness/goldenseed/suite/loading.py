@@ -48,7 +48,7 @@ from goldenseed.suite.schema import (
     CaseSection,
     DefaultsSection,
     DeterminismSection,
-    NoiseFileSection,
+    NoiseSection,
     SuiteFile,
 )
 from goldenseed.suite.sections import SeedRange
@@ -139,13 +139,16 @@ def _determinism(section: DeterminismSection | str) -> Determinism:
     return Determinism(**section.model_dump())
 
 
-def _noise(path: Path, section: NoiseFileSection | str | None) -> NoiseSpec | None:
+def _noise(path: Path, section: NoiseSection | str | None) -> NoiseSpec | None:
     if section is None:
         return None
     if isinstance(section, str):
         return NoiseSpec(section)
-    file = beside(path, section.file)
-    return NoiseSpec("file", section.file, file, sha256_hex(read_regular(file, LARGEST_NOISE)))
+    if section.between is not None:
+        return NoiseSpec("between", between=section.between, at=section.at or 0.0)
+    named = section.file or ""
+    file = beside(path, named)
+    return NoiseSpec("file", named, file, sha256_hex(read_regular(file, LARGEST_NOISE)))
 
 
 def _model(document: Document, section: ModelSection, *, portable: bool) -> ModelSpec:

@@ -82,6 +82,8 @@ def _factory(model: ModelSpec) -> dict[str, Any]:
 
 def _noise(noise: NoiseSpec) -> JsonValue:
     """Name the source; of a file what is in it, for its name decides nothing."""
+    if noise.between is not None:
+        return {"between": list(noise.between), "at": noise.at}
     return noise.kind if noise.path is None else {"file_sha256": noise.sha256}
 
 

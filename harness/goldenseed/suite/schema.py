@@ -38,6 +38,7 @@ from goldenseed.suite.sections import (
     NonEmpty,
     RelationSection,
     Section,
+    Seed,
     SeedRange,
     Seeds,
     Vary,
@@ -89,15 +90,19 @@ DeterminismChoice = Annotated[
 ]
 
 
-class NoiseFileSection(Section):
-    """Initial noise that was stored."""
+class NoiseSection(Section):
+    """Initial noise that was stored, or that lies between that of two seeds."""
 
-    file: NonEmpty
+    file: NonEmpty | None = None
     """A `.npy` or `.safetensors` file, relative to the suite file and inside its folder."""
+    between: Annotated[tuple[Seed, Seed], Field(strict=False)] | None = None
+    """Two seeds, whose noise is mixed along the arc between them."""
+    at: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    """How far from the first seed to the second, 0 to 1."""
 
 
 NoiseChoice = Annotated[
-    Annotated[NoiseFileSection, SECTION] | Annotated[Literal["cpu", "device", "portable"], PLAIN],
+    Annotated[NoiseSection, SECTION] | Annotated[Literal["cpu", "device", "portable"], PLAIN],
     CHOICE,
 ]
 
@@ -247,7 +252,7 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("model", "quantization"): QuantizationSection,
         ("model", "vae"): VaeSection,
         ("determinism",): DeterminismSection,
-        ("noise",): NoiseFileSection,
+        ("noise",): NoiseSection,
         ("defaults",): DefaultsSection,
         ("defaults", "inputs", "*"): InputSection,
         ("gates",): GatesSection,
@@ -267,7 +272,7 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("cases", "model", "adapters"): AdapterSection,
         ("cases", "gates"): GatesSection,
         ("cases", "quarantine"): QuarantineSection,
-        ("cases", "noise"): NoiseFileSection,
+        ("cases", "noise"): NoiseSection,
         ("cases", "content"): ContentSection,
         ("cases", "content", "provenance"): ProvenanceSection,
         ("cases", "content", "provenance", "c2pa"): C2paSection,

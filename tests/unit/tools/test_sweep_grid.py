@@ -9,7 +9,8 @@ import pytest
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.loading import load_suite
-from goldenseed.tools.sweep.grid import Grid, parse_axis, parse_seeds
+from goldenseed.suite.recipes import recipe_of
+from goldenseed.tools.sweep.grid import Grid, parse_axis, parse_between, parse_seeds
 from goldenseed.tools.sweep.sheets import clusters, diversity
 
 SUITE = """\
@@ -95,6 +96,21 @@ def test_every_seed_meets_every_combination(tmp_path: Path) -> None:
     ]
     assert cases[0].arguments() == {"guidance_scale": 1.5, "eta": 0}
     assert case.arguments() == {"guidance_scale": 3.0}
+
+
+def test_points_between_two_seeds_have_both_at_their_ends(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.suite.yaml"
+    path.write_text(SUITE)
+    (tmp_path / "model").mkdir()
+    (case,) = load_suite(path).cases
+    grid = Grid(case, (1,), {}, parse_between("3:7:5"))
+    assert [each.id for each in grid] == [
+        f"apple[at={at},seed=1]" for at in ("0.0", "0.25", "0.5", "0.75", "1.0")
+    ]
+    assert recipe_of(list(grid)[1])["noise"] == {"between": [3, 7], "at": 0.25}
+    for text in ("3:7", "3:7:1", "a:b:3", "3:7:99999999"):
+        with pytest.raises(GoldenseedError, match="names no points"):
+            parse_between(text)
 
 
 def test_images_that_look_alike_are_one_group_and_have_little_diversity() -> None:

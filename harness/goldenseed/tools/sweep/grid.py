@@ -12,6 +12,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.model import NoiseSpec
 from goldenseed.suite.sections import LARGEST_SEED
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 MOST: Final = 10_000_000
 """Images of one sweep."""
 _MOST_VALUES: Final = 10_000
+_LONGEST: Final = 60
 _RANGE = re.compile(r"(\d{1,20}):(\d{1,20})(?::(\d{1,20}))?")
 _NUMBER = r"-?\d{1,15}(?:\.\d{1,15})?"
 _STEPS = re.compile(f"({_NUMBER}):({_NUMBER}):({_NUMBER})")
@@ -94,6 +96,25 @@ def _value(text: str) -> Any:
     return value if isinstance(value, int | float | str) else text
 
 
+def parse_between(text: str) -> tuple[NoiseSpec, ...]:
+    """Return the points that ``1:2:9`` means: nine from the noise of seed 1 to that of seed 2.
+
+    Raises:
+        GoldenseedError: the text is something else.
+
+    """
+    found = _RANGE.fullmatch(text)
+    if not found or not 2 <= int(found[3] or 0) <= _MOST_VALUES or len(text) > _LONGEST:
+        raise GoldenseedError(
+            f"{text!r} names no points between two seeds", fix="--between 1:2:9, nine of them"
+        )
+    pair, count = (int(found[1]), int(found[2])), int(found[3])
+    if max(pair) > LARGEST_SEED:
+        raise _no_seeds(text)
+    points = (round(index / (count - 1), 6) for index in range(count))
+    return tuple(NoiseSpec("between", between=pair, at=at) for at in points)
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """One case, every seed of a sweep with every combination of its axes."""
@@ -101,20 +122,26 @@ class Grid:
     case: Case
     seeds: Sequence[int]
     axes: Mapping[str, tuple[Any, ...]]
+    noises: tuple[NoiseSpec, ...] = ()
+    """Points between two seeds, in place of the case's noise."""
 
     def __len__(self) -> int:
-        return len(self.seeds) * math.prod(len(values) for values in self.axes.values())
+        points = len(self.noises) or 1
+        return points * len(self.seeds) * math.prod(len(values) for values in self.axes.values())
 
     def __iter__(self) -> Iterator[Case]:
         """Yield the cases, each with an id of its own: all of a seed, then all of the next."""
-        for seed, values in product(self.seeds, product(*self.axes.values())):
+        noises = self.noises or (self.case.noise,)
+        for noise, seed, values in product(noises, self.seeds, product(*self.axes.values())):
             chosen = dict(zip(self.axes, values, strict=True))
-            said = "".join(f"{name}={_said(value)}," for name, value in chosen.items())
+            at = {"at": noise.at} if self.noises else {}
+            said = "".join(f"{name}={_said(value)}," for name, value in {**at, **chosen}.items())
             yield replace(
                 self.case,
                 id=f"{self.case.case_id}[{said}seed={seed}]",
                 seed=seed,
                 call={**self.case.call, **chosen},
+                noise=noise,
             )
 
     @property
@@ -130,6 +157,11 @@ class Grid:
             "prompt": self.case.prompt,
             **seeds,
             "axes": {name: list(values) for name, values in self.axes.items()},
+            **(
+                {"between": [[*(n.between or ()), n.at] for n in self.noises]}
+                if self.noises
+                else {}
+            ),
         }
 
 
