@@ -104,7 +104,7 @@ def parse_between(text: str) -> tuple[NoiseSpec, ...]:
 
     """
     found = _RANGE.fullmatch(text)
-    if not found or not 2 <= int(found[3] or 0) <= _MOST_VALUES or len(text) > _LONGEST:
+    if not found or not 1 < int(found[3] or 0) <= _MOST_VALUES or len(text) > _LONGEST:
         raise GoldenseedError(
             f"{text!r} names no points between two seeds", fix="--between 1:2:9, nine of them"
         )
