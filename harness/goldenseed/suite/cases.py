@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import JsonValue
 
+from goldenseed.suite.answers import AnswerSpec
 from goldenseed.suite.before import BeforeSpec
 from goldenseed.suite.inputs import InputValue
 from goldenseed.suite.masking import MaskSpec
@@ -23,13 +24,14 @@ from goldenseed.suite.model import (
     NoiseSpec,
     SchedulerSpec,
 )
+from goldenseed.suite.prompts import PromptSpec
 from goldenseed.suite.provenance import NOTHING, ProvenanceSpec
 from goldenseed.suite.quarantine import Quarantine
 
 if TYPE_CHECKING:
     from goldenseed.suite.relations import RelationSpec
 
-Prompt = str | tuple[str, ...] | None
+Prompt = str | tuple[str, ...] | PromptSpec | None
 Kind = Literal["consistency", "diversity"]
 Side = Literal["within", "between"]
 
@@ -79,6 +81,7 @@ class Template:
     """Where an entry varies: which alternative of each axis it is, by name."""
     quarantine: Quarantine | None = None
     provenance: ProvenanceSpec = NOTHING
+    answers: tuple[AnswerSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,6 +159,8 @@ class Suite:
     """Ways of making its images otherwise that have to agree with its own."""
     selfcheck_required: bool = False
     """Whether a session fails where the gates would pass a wrong image."""
+    safety: str | None = None
+    """``required``, ``off`` or ``record``; None where what a safety checker flags fails."""
 
     @cached_property
     def models(self) -> tuple[ModelSpec, ...]:
@@ -189,7 +194,8 @@ class Case:
     case_id: str
     """The id of the entry in the file: ``red-apple``."""
     prompt: Prompt
-    """None where the pipeline takes none; several are given to one call."""
+    """None where the pipeline takes none; several are given to one call. What a language model is
+    asked for stands here until it has written it."""
     seed: int
     call: Mapping[str, JsonValue]
     """The pipeline's keyword arguments, without prompt and generator; shared, do not change."""
@@ -215,6 +221,8 @@ class Case:
     """Until when it may fail without failing the session."""
     provenance: ProvenanceSpec = NOTHING
     """What its file has to say of its origin."""
+    answers: tuple[AnswerSpec, ...] = ()
+    """What a model is asked of its image."""
 
     @property
     def scheduler(self) -> SchedulerSpec | None:
@@ -266,6 +274,7 @@ def _expand(suite: Suite, template: Template, model: ModelSpec) -> Iterator[Case
             template.alternatives,
             template.quarantine,
             template.provenance,
+            template.answers,
         )
 
 
