@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from goldenseed.backends.protocol import Backend
     from goldenseed.core.elements import Content
     from goldenseed.environment.fingerprint import EnvironmentValue
-    from goldenseed.suite.cases import Case
+    from goldenseed.suite.cases import Case, Suite
 
 GROUP = "goldenseed.backends"
 """The entry points of back ends; each names what makes one, given the ``Settings``."""
@@ -110,29 +110,58 @@ class Backends:
         self._settings = settings
         self._made: dict[str, _Guarded] = {}
         self._current: _Guarded | None = None
+        from goldenseed.backends.language.writing import PromptWriter
+
+        self._writer = PromptWriter(settings)
+        self._suite: Suite | None = None
+        self._merged: tuple[Mapping[str, EnvironmentValue], ...] = ({}, {}, {})
+        """A fingerprint, the digests of language models, and both."""
 
     def load(self, case: Case) -> float:
-        """Make the case's model ready: see ``Backend.load``."""
-        return self._of(case).load(case)
+        """Make the case's model ready, and the prompts that a language model writes for it."""
+        writing = self._prompt(case)
+        return writing + self._of(case).load(self._writer.prompted(case))
 
     def generate(self, case: Case) -> Generation:
         """Make the case's image: see ``Backend.generate``."""
-        return self._of(case).generate(case)
+        self._prompt(case)
+        made = self._of(case).generate(self._writer.prompted(case))
+        written = self._writer.written(case)
+        return made if written is None else written.completed(made)
 
     def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
         """Return what is known before the model is loaded: see ``Backend.surroundings``."""
-        return self._of(case).surroundings(case)
+        self._suite = case.suite
+        found = self._of(case).surroundings(case)
+        files = self._writer.described(case.suite)
+        return dict(sorted({**found, **files}.items())) if files else found
 
     def fingerprint(self) -> Mapping[str, EnvironmentValue]:
         """Return where the latest images are made: see ``Backend.fingerprint``."""
         if self._current is None:
             raise GoldenseedError("no model is loaded", fix="load a case's model first")
-        return self._current.fingerprint()
+        found = self._current.fingerprint()
+        files = {} if self._suite is None else self._writer.described(self._suite)
+        if not files:
+            return found
+        if self._merged[0] is not found or self._merged[1] is not files:
+            self._merged = found, files, dict(sorted({**found, **files}.items()))
+        return self._merged[2]
 
     def close(self) -> None:
         """Free the model and its memory: see ``Backend.close``."""
         if self._current is not None:
             self._current.close()
+
+    def _prompt(self, case: Case) -> float:
+        """See to the case's prompt; return the seconds. The device may hold one model at a time."""
+        self._suite = case.suite
+        if not self._writer.waits(case):
+            return 0.0
+        began = time.perf_counter()
+        self.close()
+        self._writer.write(case)
+        return time.perf_counter() - began
 
     def _of(self, case: Case) -> _Guarded:
         """Return the case's back end; the model of another one is freed first."""

@@ -163,6 +163,12 @@ class Suite:
     """``required``, ``off`` or ``record``; None where what a safety checker flags fails."""
 
     @cached_property
+    def prompt_specs(self) -> tuple[PromptSpec, ...]:
+        """What language models are asked for, each once, in the order of the file."""
+        prompts = (each for template in self.templates for each in template.prompts.values())
+        return tuple(dict.fromkeys(each for each in prompts if isinstance(each, PromptSpec)))
+
+    @cached_property
     def models(self) -> tuple[ModelSpec, ...]:
         """The model of each of ``templates``: one object where the same fields differ alike."""
         made: dict[tuple[tuple[str, int], ...], ModelSpec] = {(): self.model}

@@ -212,7 +212,7 @@ class PipelineCall:
             raise self._refusal(
                 case, f"{self._name} takes no prompt", fix or "remove the prompt of the case"
             )
-        arguments["prompt"] = case.prompt if case.text is not None else list(case.prompt)
+        arguments["prompt"] = list(case.prompt) if isinstance(case.prompt, tuple) else case.prompt
 
     @staticmethod
     def _refusal(case: Case, what: str, fix: str) -> GoldenseedError:
