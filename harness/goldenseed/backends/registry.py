@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.protocol import Generation, GenerationError, Settings
+from goldenseed.backends.safety import check_safety
 from goldenseed.core.elements import MOST, TENSOR_MODES, kind_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.fingerprint import read_fingerprint
@@ -126,6 +127,7 @@ class Backends:
         """Make the case's image: see ``Backend.generate``."""
         self._prompt(case)
         made = self._of(case).generate(self._writer.prompted(case))
+        check_safety(case, made)
         written = self._writer.written(case)
         return made if written is None else written.completed(made)
 

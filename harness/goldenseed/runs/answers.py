@@ -54,6 +54,7 @@ def with_answers(
                     **said,
                     answer=answer.text,
                     probability=answer.probability,
+                    cut=answer.cut,
                     holds=fault is None,
                     element=name,
                 )

@@ -77,6 +77,8 @@ class AnswerRecord(Document):
     """None where it could not be asked."""
     probability: float | None = None
     """Of the answer's tokens to the model, 0…1."""
+    cut: bool = False
+    """Whether it was stopped after ``max_new_tokens``."""
     holds: bool
     element: str | None = None
     """Of several pictures the one that it is about."""

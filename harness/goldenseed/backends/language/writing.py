@@ -99,17 +99,9 @@ class PromptWriter:
         return case if found is None else replace(case, prompt=found.prompt.text)
 
     def described(self, suite: Suite) -> Environment:
-        """Return the digests of the files of a suite's language models, by their keys.
-
-        Raises GoldenseedError for a folder that is refused.
-        """
+        """Return what ``describe_files`` says of a suite, the same object each time."""
         if suite.path not in self._described:
-            folders = {each.folder: each for each in suite.prompt_specs}.values()
-            self._described[suite.path] = self._digests.of(
-                (f"language_model_file.{spec.source}/{file.relative_to(spec.folder)}", file)
-                for spec in folders
-                for file in files_in(spec.folder, check_folder(spec.folder).weights)
-            )
+            self._described[suite.path] = describe_files(suite, self._digests)
         return self._described[suite.path]
 
     def _key(self, case: Case, spec: PromptSpec) -> tuple[PromptSpec, Determinism, str]:
@@ -151,6 +143,19 @@ def _written_by(
                 return [(each, _outcome(writer, each)) for each in specs]
     except GoldenseedError as error:
         return [(each, copy(error)) for each in specs]
+
+
+def describe_files(suite: Suite, digests: FileDigests) -> Environment:
+    """Digest the files of a suite's language models, by their keys; nothing is loaded.
+
+    Raises GoldenseedError for a folder that is refused.
+    """
+    folders = {each.folder: each for each in suite.prompt_specs}.values()
+    return digests.of(
+        (f"language_model_file.{spec.source}/{file.relative_to(spec.folder).as_posix()}", file)
+        for spec in folders
+        for file in files_in(spec.folder, check_folder(spec.folder).weights)
+    )
 
 
 def _dtype(case: Case, spec: PromptSpec) -> Any:
