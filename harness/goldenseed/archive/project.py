@@ -97,7 +97,10 @@ def _paths(value: Any) -> Iterator[tuple[object, Path]]:
 
 
 def model_places(root: Path, models: Iterable[object]) -> tuple[str, ...]:
-    """Return where the folders and files of models lie, whatever names them, below ``root``; none is inside another."""
+    """Return where the folders and files of models lie below ``root``; none is inside another.
+
+    ``models`` are whatever names them: specs of models, prompts, questions.
+    """
     found = (file for owner, file in _paths(tuple(models)) if not isinstance(owner, _ARCHIVED))
     places = {_relative(root, file) for file in found if file.is_relative_to(root)}
     return tuple(sorted(p for p in places if not any(p.startswith(f"{q}/") for q in places)))
