@@ -37,7 +37,7 @@ class Place(StrEnum):
     The first denoising step is apart from the later ones, and timesteps and sigmas are one place.
     """
 
-    WRITTEN = "the prompt of the language model"
+    WRITTEN = "written prompt"
     TOKEN_IDS = "token ids"  # noqa: S105 - no password
     EMBEDDINGS = "prompt embeddings"
     SCHEDULE = "timesteps and sigmas"

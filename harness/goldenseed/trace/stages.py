@@ -30,7 +30,7 @@ class Stage(StrEnum):
         made.words, made.side = words, side
         return made
 
-    WRITTEN_PROMPT = "written_prompt", "the prompt of the language model", Side.TEXT
+    WRITTEN_PROMPT = "written_prompt", "written prompt", Side.TEXT
     """The token ids that a language model was told, and those that it wrote."""
     TOKEN_IDS = "token_ids", "token ids", Side.TEXT
     """What a tokenizer returned."""

@@ -63,7 +63,7 @@ def decode(
             config.pad_token_id = ends[0] if ends else 0
     if draw is not None:
         given["logits_processor"] = LogitsProcessorList([Drawn()])
-    with torch.inference_mode():
+    with torch.no_grad():  # the modes of portable suites do not see into inference mode
         out = model.generate(**inputs, **given)
     ids = tuple(int(each) for each in out.sequences[0][-len(out.logits) :])
     total = sum(
