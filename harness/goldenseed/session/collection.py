@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from _pytest.logging import caplog_handler_key, caplog_records_key
 
+from goldenseed.backends.language.folders import check_prompts
 from goldenseed.content import scores
 from goldenseed.content.answers import check_answers
 from goldenseed.content.provenance import check_expected
@@ -129,6 +130,7 @@ class SuiteFile(pytest.File):
                 check_limits(each.content)
                 check_expected(each.provenance)
                 check_answers(each.answers)
+                check_prompts(suite.prompt_specs)
             except GoldenseedError as error:
                 raise GoldenseedError(
                     error.what, path=self.path, line=error.line, fix=error.fix

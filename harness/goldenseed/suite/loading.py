@@ -213,7 +213,7 @@ def _templates(
     entries = (
         Template(
             id=case.id,
-            prompts=_prompts(document, case),
+            prompts=_prompts(document, index, case),
             seeds=_seeds(case),
             call=merged(call, case.call),
             model=_changes(document.path, case.model),
@@ -273,14 +273,17 @@ def _inputs(
     return MappingProxyType(input_values(document.path, section.inputs, lines))
 
 
-def _prompts(document: Document, case: CaseSection) -> Mapping[str | None, Prompt]:
+def _prompts(document: Document, index: int, case: CaseSection) -> Mapping[str | None, Prompt]:
+    place = ("cases", index, "prompt" if case.prompts is None else "prompts")
     given = {None: case.prompt} if case.prompts is None else case.prompts
-    return MappingProxyType(
-        {
-            name: prompt_spec(document, each) if isinstance(each, PromptSection) else each
-            for name, each in given.items()
-        }
-    )
+    found: dict[str | None, Prompt] = {}
+    for name, each in given.items():
+        if isinstance(each, PromptSection):
+            here = place if name is None else (*place, name)
+            found[name] = prompt_spec(document, each, here)
+        else:
+            found[name] = each
+    return MappingProxyType(found)
 
 
 def _seeds(case: CaseSection) -> range | tuple[int, ...]:

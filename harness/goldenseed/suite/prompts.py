@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -77,6 +77,8 @@ class PromptSpec:
     top_p: float | None = None
     max_new_tokens: int = 60
     dtype: str = "float32"
+    line: int = field(default=0, compare=False)
+    """Where it stands in the suite file, from 1."""
 
     @property
     def described(self) -> dict[str, JsonValue]:
@@ -93,8 +95,8 @@ class PromptSpec:
         return {key: value for key, value in found.items() if value is not None}
 
 
-def prompt_spec(document: Document, section: PromptSection) -> PromptSpec:
-    """Resolve a section that is checked."""
+def prompt_spec(document: Document, section: PromptSection, place: Place) -> PromptSpec:
+    """Resolve a section that is checked and stands at ``place``."""
     return PromptSpec(
         source=section.model,
         folder=beside(document.path, section.model),
@@ -109,6 +111,7 @@ def prompt_spec(document: Document, section: PromptSection) -> PromptSpec:
         top_p=section.top_p,
         max_new_tokens=section.max_new_tokens,
         dtype=section.dtype,
+        line=document.key_line_of(place),
     )
 
 

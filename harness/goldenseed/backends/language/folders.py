@@ -5,7 +5,7 @@ Nothing is downloaded, no code of the folder's runs, and no weights but safetens
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from goldenseed.backends.diffusers.part_files import (
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.reading import check_regular
 from goldenseed.environment.offline import offline
+from goldenseed.images.weights import check_extra
+from goldenseed.suite.prompts import PromptSpec
 
 _SAVE = "save it there with `save_pretrained`: the model, and its tokenizer or processor"
 _LARGEST_OTHER = 2**30
@@ -66,6 +68,19 @@ def check_folder(folder: Path) -> CheckedFolder:
         elif not file.is_dir():
             check_regular(file)
     return CheckedFolder(folder, tuple(weights), class_name, kind)
+
+
+def check_prompts(specs: Iterable[PromptSpec]) -> None:
+    """Raise GoldenseedError, with the line, for a language model that would be refused.
+
+    Its files are read by their headers; nothing is loaded.
+    """
+    for spec in specs:
+        try:
+            check_extra("a prompt that a language model writes", "learned")
+            check_folder(spec.folder)
+        except GoldenseedError as error:
+            raise GoldenseedError(str(error), line=spec.line) from None
 
 
 @contextmanager

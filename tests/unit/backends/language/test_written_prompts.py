@@ -240,9 +240,7 @@ def damaged(models: Path, folder: Path, how: str) -> None:
         ("silent", "wrote nothing in 3 tokens"),
     ],
 )
-def test_refuses_a_folder_that_is(
-    asked: Asked, models: Path, tmp_path: Path, how: str, said: str
-):
+def test_refuses_a_folder_that_is(asked: Asked, models: Path, tmp_path: Path, how: str, said: str):
     damaged(models, tmp_path / how, how)
     with pytest.raises(GoldenseedError, match=said):
         write(asked(how, max_new_tokens=3))
