@@ -39,6 +39,8 @@ class PromptSection(Section):
     """What it is told; `{name}` stands for what `fill` has under that name."""
     fill: dict[NonEmpty, str] = Field(default_factory=dict)
     """What stands in the places of `template`, by their names."""
+    continues: bool = False
+    """Take the template and what is written after it as the prompt, and not the latter alone."""
     chat: bool = False
     """Tell it by the chat template of its tokenizer, as what a user says."""
     system: NonEmpty | None = None
@@ -68,6 +70,7 @@ class PromptSpec:
     """The template, filled."""
     template: str
     fill: tuple[tuple[str, str], ...] = ()
+    continues: bool = False
     chat: bool = False
     system: str | None = None
     seed: int | None = None
@@ -87,6 +90,7 @@ class PromptSpec:
             "model": self.source,
             "template": self.template,
             "fill": dict(self.fill) or None,
+            "continues": self.continues or None,
             "chat": self.chat or None,
             "max_new_tokens": self.max_new_tokens,
             "dtype": None if self.dtype == "float32" else self.dtype,
@@ -103,6 +107,7 @@ def prompt_spec(document: Document, section: PromptSection, place: Place) -> Pro
         told=_PLACE.sub(lambda found: section.fill[found[1]], section.template),
         template=section.template,
         fill=tuple(sorted(section.fill.items())),
+        continues=section.continues,
         chat=section.chat,
         system=section.system,
         seed=section.seed,
@@ -119,7 +124,7 @@ def prompt_faults(suite: Path, place: Place, prompt: object) -> Iterator[tuple[P
     """Say what is wrong with a prompt that a language model writes: where, what, and the fix."""
     if not isinstance(prompt, dict):
         return
-    model, template, fill = prompt.get("model"), prompt.get("template"), prompt.get("fill")
+    model = prompt.get("model")
     if isinstance(model, str) and model:
         outside, absent = "put the model into the suite's folder", "put the model into {}"
         fault = absent_fault(suite, model, outside, absent, is_folder=True)
@@ -132,8 +137,17 @@ def prompt_faults(suite: Path, place: Place, prompt: object) -> Iterator[tuple[P
     if prompt.get("system") is not None and prompt.get("chat") is not True:
         fix = "write `chat: true`, or put it into the template"
         yield (*place, "system"), "`system` is a part of a chat, and this is none", fix
-    if not isinstance(template, str):
-        return
+    if prompt.get("continues") is True and prompt.get("chat") is True:
+        fix = "remove one of the two"
+        yield (*place, "continues"), "a reply in a chat continues no template", fix
+    if isinstance(prompt.get("template"), str):
+        yield from _faults_of_places(place, prompt["template"], prompt.get("fill"))
+
+
+def _faults_of_places(
+    place: Place, template: str, fill: object
+) -> Iterator[tuple[Place, str, str]]:
+    """Say which places of a template nothing fills, and what fills none."""
     named, filled = set(_PLACE.findall(template)), set(fill) if isinstance(fill, dict) else set()
     for name in sorted(named - filled):
         fix = f"write what stands there under `fill: {{{name}: …}}`"

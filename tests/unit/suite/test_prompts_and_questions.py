@@ -88,6 +88,7 @@ def test_safety_is_in_a_recipe_only_where_it_can_change_pixels(load: Load):
         ("max_new_tokens: 9", "max_new_tokens: 0", 6, "at least 1"),
         ("max_new_tokens: 9", "max_new_tokens: 100000", 6, "at most 4,096"),
         ("max_new_tokens: 9", "system: be brief", 6, "`system` is a part of a chat"),
+        ("max_new_tokens: 9", "chat: true, continues: true", 6, "continues no template"),
         ("top_p: 0.9", "temperature: 0", 9, "temperature` is 0"),
         ("{model: lora, question: Is it red?, expect: [", "{model: x, question: a, expect: [",
          3, "no folder `x`"),

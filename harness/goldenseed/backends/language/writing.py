@@ -221,6 +221,9 @@ class _Loaded:
                 path=spec.folder,
                 fix="tell it something else, or use another seed or model",
             )
+        if spec.continues:
+            whole = [*told, *out.token_ids]
+            text = self._tokenizer.decode(whole, skip_special_tokens=True).strip()
         prompt = WrittenPrompt(
             text=text, token_ids=out.token_ids, model=spec.source, cut=not out.ended
         )

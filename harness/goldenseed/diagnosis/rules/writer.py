@@ -26,7 +26,8 @@ def writer(findings: Findings, root: Root) -> Iterator[Suspicion]:
         return
     changes, keys = _changes(findings)
     told = any(either(pair).source == TOLD for pair in root.pairs if not same(pair))
-    evidence = [*_parted(before, now)]
+    parted = [*_parted(before, now)]
+    evidence = parted[1:]
     if told:
         evidence.append("it was told other token ids: the template, or its tokenizer, is another")
     elif root.pairs:
@@ -34,9 +35,8 @@ def writer(findings: Findings, root: Root) -> Iterator[Suspicion]:
     because = ", ".join(changes) or (
         "nothing on record of it differs: rounding can tip which of two tokens is the likelier"
     )
-    words = f"{next(_parted(before, now), 'other tokens')}, because {because}"
-    if not changes:
-        words = words.replace(", because ", "; ")
+    where = parted[0] if parted else "other tokens"
+    words = f"{where}, because {because}" if changes else f"{where}; {because}"
     weight = RECORDED if changes else SHOWN / 4
     yield Suspicion(Cause.LANGUAGE_MODEL, weight, words, tuple(evidence), tuple(keys))
 

@@ -119,6 +119,13 @@ def test_comes_from_an_encoder_with_a_decoder_and_from_a_chat_too(asked: Asked):
     assert chat.told != write(asked("chat", max_new_tokens=5)).told
 
 
+def test_continues_its_template_where_the_suite_says_so(asked: Asked):
+    alone = write(asked(max_new_tokens=5)).prompt
+    both = write(asked(max_new_tokens=5, continues=True)).prompt
+    assert both.text == f"a small house {alone.text}"
+    assert both.token_ids == alone.token_ids
+
+
 def test_portable_writes_in_float64(asked: Asked):
     found = write(asked(determinism="determinism: portable", max_new_tokens=4, seed=3))
     assert len(found.prompt.token_ids) == 4
