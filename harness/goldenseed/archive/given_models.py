@@ -37,7 +37,7 @@ def link_models(project: Path, root: Path, cases: Sequence[Case], given: Sequenc
 
     """
     archived = {name.removeprefix(f"{PROJECT}/"): None for name in read_tree(root / PROJECT).files}
-    named = ((case.model, case.prompt, case.answers) for case in cases)
+    named = ((case.model, case.prompt, case.answers, *case.postprocess) for case in cases)
     places = model_places(project, chain.from_iterable(named))
     for place in places:
         configurations = _below(place, archived)
@@ -97,7 +97,7 @@ def other_files(
     Raises GoldenseedError where a model is not whole, or is refused.
     """
     from goldenseed.backends.diffusers.description import read_model_files
-    from goldenseed.backends.language.writing import describe_files
+    from goldenseed.backends.language.folders import describe_files
     from goldenseed.environment.file_digests import FileDigests
 
     digests = FileDigests()

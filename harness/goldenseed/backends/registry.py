@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.backends.postprocessed import Postprocessing
 from goldenseed.backends.protocol import Generation, GenerationError, Settings
 from goldenseed.backends.safety import check_safety
 from goldenseed.core.elements import MOST, TENSOR_MODES, kind_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from goldenseed.backends.protocol import Backend
     from goldenseed.core.elements import Content
     from goldenseed.environment.fingerprint import EnvironmentValue
-    from goldenseed.suite.cases import Case, Suite
+    from goldenseed.suite.cases import Case
 
 GROUP = "goldenseed.backends"
 """The entry points of back ends; each names what makes one, given the ``Settings``."""
@@ -108,62 +109,44 @@ class Backends:
     """Makes images with the back end that each suite names, one model at most, each guarded."""
 
     def __init__(self, settings: Settings) -> None:
+        from goldenseed.backends.language.writing import PromptWriter
+
         self._settings = settings
         self._made: dict[str, _Guarded] = {}
         self._current: _Guarded | None = None
-        from goldenseed.backends.language.writing import PromptWriter
-
-        self._writer = PromptWriter(settings)
-        self._suite: Suite | None = None
-        self._merged: tuple[Mapping[str, EnvironmentValue], ...] = ({}, {}, {})
-        """A fingerprint, the digests of language models, and both."""
+        self._case: Case | None = None
+        self._prompts = PromptWriter(settings)
+        self._postprocessing = Postprocessing(settings)
 
     def load(self, case: Case) -> float:
         """Make the case's model ready, and the prompts that a language model writes for it."""
-        writing = self._prompt(case)
-        return writing + self._of(case).load(self._writer.prompted(case))
+        writing = self._prompts.write(case, self.close)
+        return writing + self._of(case).load(self._prompts.prompted(case))
 
     def generate(self, case: Case) -> Generation:
-        """Make the case's image: see ``Backend.generate``."""
-        self._prompt(case)
-        made = self._of(case).generate(self._writer.prompted(case))
+        """Make the case's image, its prompt written before and its post-processing done after."""
+        self._prompts.write(case, self.close)
+        made = self._of(case).generate(self._prompts.prompted(case))
         check_safety(case, made)
-        written = self._writer.written(case)
-        return made if written is None else written.completed(made)
+        return self._postprocessing.applied(case, self._prompts.completed(case, made))
 
     def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
         """Return what is known before the model is loaded: see ``Backend.surroundings``."""
-        self._suite = case.suite
-        found = self._of(case).surroundings(case)
-        files = self._writer.described(case.suite)
-        return dict(sorted({**found, **files}.items())) if files else found
+        found = self._prompts.surroundings(case, self._of(case).surroundings(case))
+        return self._postprocessing.surroundings(case, found)
 
     def fingerprint(self) -> Mapping[str, EnvironmentValue]:
         """Return where the latest images are made: see ``Backend.fingerprint``."""
         if self._current is None:
             raise GoldenseedError("no model is loaded", fix="load a case's model first")
-        found = self._current.fingerprint()
-        files = {} if self._suite is None else self._writer.described(self._suite)
-        if not files:
-            return found
-        if self._merged[0] is not found or self._merged[1] is not files:
-            self._merged = found, files, dict(sorted({**found, **files}.items()))
-        return self._merged[2]
+        found = self._prompts.surroundings(self._case, self._current.fingerprint())
+        return self._postprocessing.surroundings(self._case, found)
 
     def close(self) -> None:
         """Free the model and its memory: see ``Backend.close``."""
+        self._postprocessing.close()
         if self._current is not None:
             self._current.close()
-
-    def _prompt(self, case: Case) -> float:
-        """See to the case's prompt; return the seconds. The device may hold one model at a time."""
-        self._suite = case.suite
-        if not self._writer.waits(case):
-            return 0.0
-        began = time.perf_counter()
-        self.close()
-        self._writer.write(case)
-        return time.perf_counter() - began
 
     def _of(self, case: Case) -> _Guarded:
         """Return the case's back end; the model of another one is freed first."""
@@ -171,7 +154,7 @@ class Backends:
         if model.backend not in self._made:
             make = look_up(model.backend, case.suite.path, model.backend_line)
             self._made[model.backend] = _Guarded(model.backend, make, self._settings)
-        wanted = self._made[model.backend]
+        wanted, self._case = self._made[model.backend], case
         if self._current is not wanted:
             self.close()
             self._current = wanted

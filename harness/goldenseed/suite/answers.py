@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
+from goldenseed.suite.document import Document, Problem
 from goldenseed.suite.model import absent_fault, beside
 from goldenseed.suite.sections import LIST, PLAIN, PLAIN_OR_LIST, NonEmpty, Section
-
-if TYPE_CHECKING:
-    from goldenseed.suite.document import Document
 
 Place = tuple[str | int, ...]
 _Several = Annotated[tuple[NonEmpty, ...], Field(strict=False, min_length=1)]
@@ -85,8 +83,14 @@ def answer_specs(
     return (*(each for each in below if each.question not in asked), *own) if own else below
 
 
-def answer_faults(suite: Path, place: Place, answers: object) -> Iterator[tuple[Place, str, str]]:
-    """Say what is wrong with questions to images: where, what, and the fix."""
+def answer_faults(document: Document, place: Place, answers: object) -> Iterator[Problem]:
+    """Find what is wrong with questions to images."""
+    for where, what, fix in _faults(document.path, place, answers):
+        yield Problem(document.line_of(where), what, fix)
+
+
+def _faults(suite: Path, place: Place, answers: object) -> Iterator[tuple[Place, str, str]]:
+    """Say what is wrong: where, what, and the fix."""
     asked: set[str] = set()
     for index, each in enumerate(answers if isinstance(answers, list) else ()):
         if not isinstance(each, dict):

@@ -24,6 +24,7 @@ from goldenseed.suite.model import (
     NoiseSpec,
     SchedulerSpec,
 )
+from goldenseed.suite.postprocess import StepSpec
 from goldenseed.suite.prompts import PromptSpec
 from goldenseed.suite.provenance import NOTHING, ProvenanceSpec
 from goldenseed.suite.quarantine import Quarantine
@@ -82,6 +83,7 @@ class Template:
     quarantine: Quarantine | None = None
     provenance: ProvenanceSpec = NOTHING
     answers: tuple[AnswerSpec, ...] = ()
+    postprocess: tuple[StepSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +98,8 @@ class Choice:
     """As of ``Template``."""
     noise: NoiseSpec | None
     """None where it leaves the noise alone."""
+    postprocess: tuple[StepSpec, ...] | None = None
+    """None where it leaves the steps alone."""
 
 
 def varied(entry: Template, axes: Sequence[Sequence[Choice]]) -> Iterator[Template]:
@@ -103,12 +107,14 @@ def varied(entry: Template, axes: Sequence[Sequence[Choice]]) -> Iterator[Templa
     for combination in product(*axes):
         template = entry
         for choice in combination:
+            steps = choice.postprocess
             template = replace(
                 template,
                 call=merged(template.call, choice.call),
                 inputs=merged(template.inputs, choice.inputs),
                 model=merged(template.model, choice.model),
                 noise=choice.noise or template.noise,
+                postprocess=template.postprocess if steps is None else steps,
                 alternatives={**template.alternatives, choice.axis: choice.name},
             )
         yield template
@@ -200,8 +206,7 @@ class Case:
     case_id: str
     """The id of the entry in the file: ``red-apple``."""
     prompt: Prompt
-    """None where the pipeline takes none; several are given to one call. What a language model is
-    asked for stands here until it has written it."""
+    """None where the pipeline takes none, several of one call, or what a language model is told."""
     seed: int
     call: Mapping[str, JsonValue]
     """The pipeline's keyword arguments, without prompt and generator; shared, do not change."""
@@ -229,6 +234,8 @@ class Case:
     """What its file has to say of its origin."""
     answers: tuple[AnswerSpec, ...] = ()
     """What a model is asked of its image."""
+    postprocess: tuple[StepSpec, ...] = ()
+    """What is done to each of its pictures before it is judged, in this order."""
 
     @property
     def scheduler(self) -> SchedulerSpec | None:
@@ -281,6 +288,7 @@ def _expand(suite: Suite, template: Template, model: ModelSpec) -> Iterator[Case
             template.quarantine,
             template.provenance,
             template.answers,
+            template.postprocess,
         )
 
 

@@ -27,6 +27,7 @@ from goldenseed.suite.model import (
 from goldenseed.suite.nodes import number
 from goldenseed.suite.part_faults import check_parts, narrow_dtype
 from goldenseed.suite.pipelines import BELONGS, NUMBERS
+from goldenseed.suite.postprocess import check_steps
 from goldenseed.suite.prompts import prompt_faults
 from goldenseed.suite.sections import LARGEST_SEED, MOST_CASES, count_of_images, name_fault
 from goldenseed.suite.server import server_faults
@@ -59,6 +60,7 @@ def check_beside_cases(document: Document, multiple: int | None) -> Iterator[Pro
     yield from checks.model(_mapping(data.get("model")))
     yield from checks.portable(data)
     yield from checks.noise(("noise",), data.get("noise"))
+    yield from check_steps(document, ("postprocess",), data.get("postprocess"))
     defaults = _mapping(data.get("defaults"))
     yield from checks.call(("defaults", "call"), defaults, multiple)
     yield from checks.inputs(("defaults",), defaults)
@@ -160,8 +162,7 @@ class _Checks:
             if fault:
                 yield self.at((*place, name, "model"), *fault)
         answers = _mapping(content).get("answers")
-        for found in answer_faults(self.document.path, (*place, "answers"), answers):
-            yield self.at(*found)
+        yield from answer_faults(self.document, (*place, "answers"), answers)
 
     def call(self, place: _Path, holder: dict[str, Any], multiple: int | None) -> Iterator[Problem]:
         """Check the ``call`` in ``holder``."""
@@ -238,6 +239,7 @@ class _Checks:
         for key, of in (("noise", self.noise), ("mask", self.mask), ("content", self.content)):
             if key in case:
                 yield from of((*place, key), case[key])
+        yield from check_steps(self.document, (*place, "postprocess"), case.get("postprocess"))
         if "model" in case:
             yield from self.adapters((*place, "model"), _mapping(case["model"]))
 
@@ -261,14 +263,12 @@ class _Checks:
         if one is not None and several is not None:
             what = f"{name_of(place)} has both `prompt` and `prompts`"
             yield self.at_key((*place, "prompts"), what, "write one of the two")
-        for found in prompt_faults(self.document.path, (*place, "prompt"), one):
-            yield self.at(*found)
+        yield from prompt_faults(self.document, (*place, "prompt"), one)
         first_of: dict[str, str] = {}
         for name, prompt in _mapping(several).items():
             here = (*place, "prompts", name)
             yield from self.name(here, name)
-            for found in prompt_faults(self.document.path, here, prompt):
-                yield self.at(*found)
+            yield from prompt_faults(self.document, here, prompt)
             first = first_of.setdefault(name.casefold(), name)
             if first != name:
                 line = self.document.key_line_of((*place, "prompts", first))

@@ -18,7 +18,6 @@ from goldenseed.suite.before import before_specs
 from goldenseed.suite.cases import (
     Choice,
     Limit,
-    Prompt,
     Suite,
     Template,
     merged,
@@ -40,7 +39,8 @@ from goldenseed.suite.model import (
     model_folder_beside,
 )
 from goldenseed.suite.model_schema import CaseModelSection, ModelSection, SchedulerSection
-from goldenseed.suite.prompts import PromptSection, prompt_spec
+from goldenseed.suite.postprocess import step_specs
+from goldenseed.suite.prompts import prompts_of
 from goldenseed.suite.put_together import parsed_adapters, parsed_parts, plain_dtype
 from goldenseed.suite.quarantine import Quarantine
 from goldenseed.suite.relations import resolve_relations
@@ -210,10 +210,11 @@ def _templates(
     inputs = _inputs(document, ("defaults",), section.defaults)
     choices = partial(_choices, document, model=model, portable=portable)
     inherited = choices(("defaults",)) if section.defaults.vary else ()
+    steps = step_specs(document, ("postprocess",), section.postprocess)
     entries = (
         Template(
             id=case.id,
-            prompts=_prompts(document, index, case),
+            prompts=prompts_of(document, index, case),
             seeds=_seeds(case),
             call=merged(call, case.call),
             model=_changes(document.path, case.model),
@@ -228,6 +229,9 @@ def _templates(
             inputs=merged(inputs, _inputs(document, ("cases", index), case)),
             before=before_specs(case.before),
             quarantine=Quarantine.of(case.quarantine),
+            postprocess=steps
+            if case.postprocess is None
+            else step_specs(document, ("cases", index, "postprocess"), case.postprocess),
         )
         for index, case in enumerate(section.cases)
     )
@@ -263,6 +267,9 @@ def _choice(alternative: Alternative, model: ModelSpec, *, portable: bool) -> Ch
         inputs=_inputs(document, ("defaults",), section.defaults),
         model=changes,
         noise=_noise(document.path, section.noise),
+        postprocess=None
+        if section.postprocess is None
+        else step_specs(document, ("postprocess",), section.postprocess),
     )
 
 
@@ -271,19 +278,6 @@ def _inputs(
 ) -> Mapping[str, InputValue]:
     lines = {name: document.key_line_of((*place, "inputs", name)) for name in section.inputs}
     return MappingProxyType(input_values(document.path, section.inputs, lines))
-
-
-def _prompts(document: Document, index: int, case: CaseSection) -> Mapping[str | None, Prompt]:
-    place = ("cases", index, "prompt" if case.prompts is None else "prompts")
-    given = {None: case.prompt} if case.prompts is None else case.prompts
-    found: dict[str | None, Prompt] = {}
-    for name, each in given.items():
-        if isinstance(each, PromptSection):
-            here = place if name is None else (*place, name)
-            found[name] = prompt_spec(document, each, here)
-        else:
-            found[name] = each
-    return MappingProxyType(found)
 
 
 def _seeds(case: CaseSection) -> range | tuple[int, ...]:

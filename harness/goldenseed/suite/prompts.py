@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
+from goldenseed.suite.document import Document, Problem
 from goldenseed.suite.model import absent_fault, beside
 from goldenseed.suite.sections import NonEmpty, Section, Seed
 
 if TYPE_CHECKING:
-    from goldenseed.suite.document import Document
+    from goldenseed.suite.cases import Prompt
+    from goldenseed.suite.schema import CaseSection
 
 _PLACE = re.compile(r"\{([A-Za-z_]\w*)\}")
 _SAMPLING = ("temperature", "top_k", "top_p")
@@ -99,7 +102,7 @@ class PromptSpec:
         return {key: value for key, value in found.items() if value is not None}
 
 
-def prompt_spec(document: Document, section: PromptSection, place: Place) -> PromptSpec:
+def _prompt_spec(document: Document, section: PromptSection, place: Place) -> PromptSpec:
     """Resolve a section that is checked and stands at ``place``."""
     return PromptSpec(
         source=section.model,
@@ -120,8 +123,28 @@ def prompt_spec(document: Document, section: PromptSection, place: Place) -> Pro
     )
 
 
-def prompt_faults(suite: Path, place: Place, prompt: object) -> Iterator[tuple[Place, str, str]]:
-    """Say what is wrong with a prompt that a language model writes: where, what, and the fix."""
+def prompts_of(document: Document, index: int, case: CaseSection) -> Mapping[str | None, Prompt]:
+    """Return the prompts of a case, which is checked, by name; the one of ``prompt`` has none."""
+    place = ("cases", index, "prompt" if case.prompts is None else "prompts")
+    given = {None: case.prompt} if case.prompts is None else case.prompts
+    found: dict[str | None, Prompt] = {}
+    for name, each in given.items():
+        if isinstance(each, PromptSection):
+            here = place if name is None else (*place, name)
+            found[name] = _prompt_spec(document, each, here)
+        else:
+            found[name] = each
+    return MappingProxyType(found)
+
+
+def prompt_faults(document: Document, place: Place, prompt: object) -> Iterator[Problem]:
+    """Find what is wrong with a prompt that a language model writes."""
+    for where, what, fix in _faults(document.path, place, prompt):
+        yield Problem(document.line_of(where), what, fix)
+
+
+def _faults(suite: Path, place: Place, prompt: object) -> Iterator[tuple[Place, str, str]]:
+    """Say what is wrong: where, what, and the fix."""
     if not isinstance(prompt, dict):
         return
     model = prompt.get("model")

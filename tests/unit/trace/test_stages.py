@@ -26,6 +26,8 @@ ON_DISK = [
     "vae_output",
     "float_image",
     "denormalised",
+    "unprocessed",
+    "postprocessed",
     "pixels",
 ]
 

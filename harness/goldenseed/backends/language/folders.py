@@ -5,12 +5,13 @@ Nothing is downloaded, no code of the folder's runs, and no weights but safetens
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from goldenseed.backends.diffusers.description import files_in
 from goldenseed.backends.diffusers.part_files import (
     check_part,
     check_safetensors,
@@ -19,8 +20,11 @@ from goldenseed.backends.diffusers.part_files import (
 )
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.reading import check_regular
+from goldenseed.environment.file_digests import FileDigests
+from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.environment.offline import offline
 from goldenseed.images.weights import check_extra
+from goldenseed.suite.cases import Suite
 from goldenseed.suite.prompts import PromptSpec
 
 _SAVE = "save it there with `save_pretrained`: the model, and its tokenizer or processor"
@@ -81,6 +85,19 @@ def check_prompts(specs: Iterable[PromptSpec]) -> None:
             check_folder(spec.folder)
         except GoldenseedError as error:
             raise GoldenseedError(str(error), line=spec.line) from None
+
+
+def describe_files(suite: Suite, digests: FileDigests) -> Mapping[str, EnvironmentValue]:
+    """Digest the files of a suite's language models, by their keys; nothing is loaded.
+
+    Raises GoldenseedError for a folder that is refused.
+    """
+    folders = {each.folder: each for each in suite.prompt_specs}.values()
+    return digests.of(
+        (f"language_model_file.{spec.source}/{file.relative_to(spec.folder).as_posix()}", file)
+        for spec in folders
+        for file in files_in(spec.folder, check_folder(spec.folder).weights)
+    )
 
 
 @contextmanager

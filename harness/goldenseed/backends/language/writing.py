@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from goldenseed.backends.diffusers.description import files_in
 from goldenseed.backends.diffusers.places import dtype_for
 from goldenseed.backends.diffusers.portable import check_float64_of, float64_only
 from goldenseed.backends.language.decoding import Draw, decode, ends_of
-from goldenseed.backends.language.folders import check_folder, loaded_model, loading
+from goldenseed.backends.language.folders import (
+    check_folder,
+    describe_files,
+    loaded_model,
+    loading,
+)
 from goldenseed.backends.protocol import Generation, GenerationError, Settings
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.determinism import set_before_torch, settings
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from goldenseed.environment.fingerprint import EnvironmentValue
-    from goldenseed.suite.cases import Case, Suite
+    from goldenseed.suite.cases import Case
     from goldenseed.suite.model import Determinism
 
 Environment = Mapping[str, "EnvironmentValue"]
@@ -74,12 +79,8 @@ class PromptWriter:
         self._digests = FileDigests(verify=given.verify_files)
         self._found: dict[tuple[PromptSpec, Determinism, str], Written | GoldenseedError] = {}
         self._described: dict[Path, Environment] = {}
-
-    def waits(self, case: Case) -> bool:
-        """Whether a language model has to be loaded for the case's prompt."""
-        return isinstance(case.prompt, PromptSpec) and self._key(case, case.prompt) not in (
-            self._found
-        )
+        self._merged: tuple[Environment, Environment, Environment] = {}, {}, {}
+        """An environment, the digests of a suite's language models, and both."""
 
     def written(self, case: Case) -> Written | None:
         """Return what ``write`` wrote for a case; None where the suite has its prompt itself.
@@ -98,11 +99,25 @@ class PromptWriter:
         found = self.written(case)
         return case if found is None else replace(case, prompt=found.prompt.text)
 
-    def described(self, suite: Suite) -> Environment:
-        """Return what ``describe_files`` says of a suite, the same object each time."""
-        if suite.path not in self._described:
-            self._described[suite.path] = describe_files(suite, self._digests)
-        return self._described[suite.path]
+    def completed(self, case: Case, made: Generation) -> Generation:
+        """Return what was made of a case with its prompt beside it: see ``Written``."""
+        found = self.written(case)
+        return made if found is None else found.completed(made)
+
+    def surroundings(self, case: Case | None, environment: Environment) -> Environment:
+        """Return ``environment`` with the digests of the suite's language models.
+
+        The same object as long as neither changes. Raises GoldenseedError as ``describe_files``.
+        """
+        if case is None or not case.suite.prompt_specs:
+            return environment
+        path = case.suite.path
+        if path not in self._described:
+            self._described[path] = describe_files(case.suite, self._digests)
+        files = self._described[path]
+        if self._merged[0] is not environment or self._merged[1] is not files:
+            self._merged = environment, files, dict(sorted({**environment, **files}.items()))
+        return self._merged[2]
 
     def _key(self, case: Case, spec: PromptSpec) -> tuple[PromptSpec, Determinism, str]:
         return spec, case.suite.determinism, self._device(case, spec)
@@ -113,11 +128,17 @@ class PromptWriter:
         _need_transformers(case)
         return device_for(wanted, self._settings.gpu_index, dtype=_dtype(case, spec))
 
-    def write(self, case: Case) -> None:
-        """Load the case's language model, let it write all that the suite asks of it, free it."""
+    def write(self, case: Case, free: Callable[[], None]) -> float:
+        """See to the case's prompt; return the seconds that it took, 0.0 where it was there.
+
+        Its language model is loaded, writes all that the suite asks of it, and is freed. ``free``
+        is called before, to free another model: both at once may be too many for the device.
+        """
         wanted = case.prompt
-        if not isinstance(wanted, PromptSpec):
-            return
+        if not isinstance(wanted, PromptSpec) or self._key(case, wanted) in self._found:
+            return 0.0
+        began = time.perf_counter()
+        free()
         alike = [
             each
             for each in dict.fromkeys((wanted, *case.suite.prompt_specs))
@@ -129,6 +150,7 @@ class PromptWriter:
             self._found[self._key(case, spec)] = found
         gc.collect()
         empty_cache(device)
+        return time.perf_counter() - began
 
 
 def _written_by(
@@ -143,19 +165,6 @@ def _written_by(
                 return [(each, _outcome(writer, each)) for each in specs]
     except GoldenseedError as error:
         return [(each, copy(error)) for each in specs]
-
-
-def describe_files(suite: Suite, digests: FileDigests) -> Environment:
-    """Digest the files of a suite's language models, by their keys; nothing is loaded.
-
-    Raises GoldenseedError for a folder that is refused.
-    """
-    folders = {each.folder: each for each in suite.prompt_specs}.values()
-    return digests.of(
-        (f"language_model_file.{spec.source}/{file.relative_to(spec.folder).as_posix()}", file)
-        for spec in folders
-        for file in files_in(spec.folder, check_folder(spec.folder).weights)
-    )
 
 
 def _dtype(case: Case, spec: PromptSpec) -> Any:

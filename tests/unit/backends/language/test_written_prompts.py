@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from goldenseed.backends.language.writing import PromptWriter, Written, describe_files
+from goldenseed.backends.language.folders import describe_files
+from goldenseed.backends.language.writing import PromptWriter, Written
 from goldenseed.backends.protocol import Generation, Settings, record_stages
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.file_digests import FileDigests
@@ -61,9 +62,10 @@ def asked(tmp_path: Path, models: Path) -> Asked:
 
 def write(case: Case) -> Written:
     writer = PromptWriter(Settings(device="cpu"))
-    assert writer.waits(case)
-    writer.write(case)
-    assert not writer.waits(case)
+    freed: list[str] = []
+    assert writer.write(case, lambda: freed.append("another model")) > 0
+    assert writer.write(case, lambda: freed.append("twice")) == 0.0
+    assert freed == ["another model"]
     found = writer.written(case)
     assert found is not None
     return found
@@ -182,8 +184,7 @@ def test_is_written_with_all_others_of_its_model_at_once(asked: Asked, tmp_path:
     )
     cases = load_suite(path).cases
     writer = PromptWriter(Settings(device="cpu"))
-    writer.write(cases[0])
-    assert [writer.waits(each) for each in cases] == [False, False, True]
+    assert [writer.write(each, gc.collect) > 0 for each in cases] == [True, False, True]
     assert writer.prompted(cases[1]).prompt == writer.written(cases[1]).prompt.text
 
 
