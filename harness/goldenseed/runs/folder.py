@@ -16,12 +16,11 @@ from goldenseed.core.files import read_regular, write_atomically
 from goldenseed.core.strict_json import parse
 from goldenseed.environment.freeze import read_freeze
 from goldenseed.environment.lock import LockDifference
-from goldenseed.runs.parts import Extent, NotCompared, SetRecord
+from goldenseed.runs.parts import Extent, GitState, NotCompared, SetRecord
 from goldenseed.runs.record import (
     SCHEMA_VERSION,
     CaseRecord,
     EnvironmentValue,
-    GitState,
     RunRecord,
 )
 from goldenseed.runs.relation_record import RelationRecord

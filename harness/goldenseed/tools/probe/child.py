@@ -206,6 +206,8 @@ class Maker:
             environment_sha256=json_sha256(dict(environment)),
             in_force=differing(generation.in_force, environment),
             recording=generation.recording,
+            written=generation.written,
+            flagged=generation.flagged,
         )
         seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
         kept = made.kept(self._folder, Pictures(self._folder))
