@@ -35,6 +35,7 @@ from goldenseed.suite.sizes import multiple_of_sizes
 from goldenseed.suite.wording import name_of, shown
 
 _Path = tuple[str | int, ...]
+KINDS = frozenset({"file", "between", "at"})
 MODELS = frozenset({"model", "source", "factory", "server"})
 """Axes of ``vary`` whose alternatives may make images of other sizes."""
 
@@ -144,15 +145,12 @@ class _Checks:
                 yield self.at(place, what, fix)
 
     def noise(self, place: _Path, noise: object) -> Iterator[Problem]:
-        kinds = _mapping(noise).keys() & {"file", "between", "at"}
-        if kinds not in ({"file"}, {"between", "at"}, set()) or noise == {}:
+        if isinstance(noise, dict) and noise.keys() & KINDS not in ({"file"}, {"between", "at"}):
             what = f"{name_of(place)} is neither stored nor between two seeds"
             yield self.at(place, what, "write `{file: FILE}`, or `{between: [1, 2], at: 0.25}`")
         file = _mapping(noise).get("file")
-        if isinstance(file, str) and file:
-            fault = noise_fault(self.document.path, file)
-            if fault:
-                yield self.at((*place, "file"), *fault)
+        if isinstance(file, str) and file and (fault := noise_fault(self.document.path, file)):
+            yield self.at((*place, "file"), *fault)
 
     def mask(self, place: _Path, mask: object) -> Iterator[Problem]:
         fault = mask_fault(self.document.path, mask) if isinstance(mask, str) and mask else None

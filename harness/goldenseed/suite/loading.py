@@ -48,10 +48,9 @@ from goldenseed.suite.schema import (
     CaseSection,
     DefaultsSection,
     DeterminismSection,
-    NoiseSection,
     SuiteFile,
 )
-from goldenseed.suite.sections import SeedRange
+from goldenseed.suite.sections import NoiseSection, SeedRange
 from goldenseed.suite.server import SERVER, server_spec
 from goldenseed.suite.sets import resolve_sets, unknown_cases
 from goldenseed.suite.varying import Alternative, alternatives, check_vary, is_of_model

@@ -37,10 +37,11 @@ from goldenseed.suite.sections import (
     DiversitySection,
     HoldSection,
     Name,
+    NoiseChoice,
+    NoiseSection,
     NonEmpty,
     RelationSection,
     Section,
-    Seed,
     SeedRange,
     Seeds,
     Vary,
@@ -90,23 +91,6 @@ class DeterminismSection(Section):
 
 DeterminismChoice = Annotated[
     Annotated[DeterminismSection, SECTION] | Annotated[Literal["portable"], PLAIN], CHOICE
-]
-
-
-class NoiseSection(Section):
-    """Initial noise that was stored, or that lies between that of two seeds."""
-
-    file: NonEmpty | None = None
-    """A `.npy` or `.safetensors` file, relative to the suite file and inside its folder."""
-    between: Annotated[tuple[Seed, Seed], Field(strict=False)] | None = None
-    """Two seeds, whose noise is mixed along the arc between them."""
-    at: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
-    """How far from the first seed to the second, 0 to 1."""
-
-
-NoiseChoice = Annotated[
-    Annotated[NoiseSection, SECTION] | Annotated[Literal["cpu", "device", "portable"], PLAIN],
-    CHOICE,
 ]
 
 
