@@ -51,7 +51,7 @@ def write_atomically(path: Path, data: Data, *, durable: bool = True) -> None:
 
     A temporary file in the same folder is written and renamed over ``path``; missing parents are
     made. With ``durable`` file and folder are flushed to the disk first, so that it also survives a
-    loss of power. The old file's permissions are kept; a link at ``path`` is replaced, not followed.
+    loss of power. The old file's permissions stay; a link at ``path`` is replaced, not followed.
 
     Raises:
         GoldenseedError: nothing could be written (read-only, disk full, …); the old file is whole

@@ -16,23 +16,21 @@ from goldenseed.core.files import read_regular, write_atomically
 from goldenseed.core.strict_json import parse
 from goldenseed.environment.freeze import read_freeze
 from goldenseed.environment.lock import LockDifference
-from goldenseed.runs.parts import Extent, NotCompared, SetRecord
+from goldenseed.runs.journal import RECORD_LIMIT_BYTES, first_problem, read_journal
+from goldenseed.runs.parts import Extent, GitState, NotCompared, SetRecord
 from goldenseed.runs.record import (
     SCHEMA_VERSION,
     CaseRecord,
     EnvironmentValue,
-    GitState,
     RunRecord,
 )
 from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.runs.shard_record import PartRecord, ShardRecord
-from goldenseed.runs.tries import together
 from goldenseed.verdict.model import PASSING, passing
 
 RECORD = "run.json"
 JOURNAL = "cases.jsonl"
 LATEST = "latest"
-RECORD_LIMIT_BYTES = 1 << 30
 
 
 def new_run_id(now: datetime, digits: str | None = None) -> str:
@@ -63,10 +61,12 @@ class RunWriter:
         git: GitState | None,
         options: Mapping[str, str],
         parts: Iterable[PartRecord] = (),
+        before: RunRecord | None = None,
     ) -> None:
+        """Begin a run, or go on with ``before``, which ``going_on`` makes ready."""
         self.folder = reports / run_id
         self._reports = reports
-        self._record = RunRecord(
+        self._record = before or RunRecord(
             run_id=run_id,
             started=started,
             git=git,
@@ -123,7 +123,7 @@ class RunWriter:
                 "finished": finished,
                 "complete": complete,
                 "warnings": dict(warnings or {}),
-                **_read_journal(journal),
+                **read_journal(journal),
             }
         )
         write_run(self._record, self.folder, durable=True)
@@ -141,8 +141,29 @@ class RunWriter:
         point_latest(self._reports, self.folder.name)
 
 
-def _place(case: CaseRecord | NotCompared | RelationRecord) -> tuple[str, int]:
-    return case.path, case.line or 0
+def going_on(folder: Path) -> RunWriter:
+    """Go on writing a run that was cut short; what is in its journal stays.
+
+    Raises:
+        GoldenseedError: there is no run, or it was finished.
+
+    """
+    found = load_run(folder)
+    if found.finished is not None:
+        raise GoldenseedError("is finished: there is nothing to go on with", path=folder)
+    journal = folder / JOURNAL
+    whole = read_regular(journal, RECORD_LIMIT_BYTES) if journal.is_file() else b""
+    if not whole.endswith(b"\n"):  # its last line was cut off
+        write_atomically(journal, whole[: whole.rfind(b"\n") + 1])
+    before = found.model_copy(update={"cases": (), "not_compared": (), "relations": ()})
+    return RunWriter(
+        folder.parent,
+        folder.name,
+        started=found.started,
+        git=found.git,
+        options=found.options,
+        before=before,
+    )
 
 
 def point_latest(reports: Path, run_id: str) -> None:
@@ -209,10 +230,10 @@ def load_run(path: Path, *, results_only: bool = False) -> RunRecord:
     try:
         record = RunRecord.model_validate(data)
     except ValidationError as error:
-        raise GoldenseedError(_first_problem(error), path=file, fix="run the suite again") from None
+        raise GoldenseedError(first_problem(error), path=file, fix="run the suite again") from None
     journal = file.parent / JOURNAL
     if record.finished is None and journal.is_file():
-        record = record.model_copy(update=_read_journal(journal))
+        record = record.model_copy(update=read_journal(journal))
     cases = tuple(_as_required(case, record.options) for case in record.cases)
     sets = tuple(_as_found(each) for each in record.sets)
     return record.model_copy(update={"cases": cases, "sets": sets})
@@ -238,43 +259,3 @@ def _as_required(case: CaseRecord, options: Mapping[str, str]) -> CaseRecord:
     if not case.passed or (enough and not case.breaks_content):
         return case
     return case.model_copy(update={"passed": False})
-
-
-def _read_journal(
-    journal: Path,
-) -> dict[str, tuple[CaseRecord | NotCompared | RelationRecord, ...]]:
-    """Read the cases of an unfinished run; a last line without its newline was cut off."""
-    *lines, _cut_off = read_regular(journal, RECORD_LIMIT_BYTES).split(b"\n")
-    tries: dict[tuple[str, str], list[CaseRecord]] = {}
-    left_out: dict[tuple[str, str], NotCompared] = {}
-    relations: dict[tuple[str, str], RelationRecord] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            data = parse(line, journal)
-            if isinstance(data, dict) and "hold" in data:
-                relation = RelationRecord.model_validate(data)
-                relations[relation.path, relation.id] = relation
-            elif isinstance(data, dict) and "why" in data:
-                case = NotCompared.model_validate(data)
-                left_out[case.path, case.id] = case
-            else:
-                record = CaseRecord.model_validate(data)
-                tries.setdefault((record.path, record.id), []).append(record)
-        except GoldenseedError as error:
-            raise GoldenseedError(error.what, path=journal, line=number, fix=error.fix) from None
-        except ValidationError as error:
-            raise GoldenseedError(
-                _first_problem(error), path=journal, line=number, fix="run the suite again"
-            ) from None
-    left = [each for key, each in left_out.items() if key not in tries]
-    return {
-        "cases": tuple(sorted(map(together, tries.values()), key=_place)),
-        "not_compared": tuple(sorted(left, key=_place)),
-        "relations": tuple(sorted(relations.values(), key=_place)),
-    }
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in problem["loc"]) or "the document"
-    return f"{where}: {problem['msg']}"

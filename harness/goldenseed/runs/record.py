@@ -21,10 +21,12 @@ from goldenseed.diagnosis.model import Diagnosis
 from goldenseed.environment.freeze import Freeze
 from goldenseed.environment.lock import LockDifference
 from goldenseed.runs.parts import (
+    AnswerRecord,
     Document,
     ElementRecord,
     Extent,
     GateInForce,
+    GitState,
     InputUsed,
     MaskUsed,
     NotCompared,
@@ -37,15 +39,17 @@ from goldenseed.runs.parts import (
     VerbRecord,
 )
 from goldenseed.runs.relation_record import Attached, RelationRecord
-from goldenseed.runs.shard_record import GitState as GitState  # noqa: PLC0414 - part of here
 from goldenseed.runs.shard_record import PartRecord, ShardRecord
-from goldenseed.runs.shard_record import RunId as RunId  # noqa: PLC0414 - likewise
+from goldenseed.runs.shard_record import RunId as RunId  # noqa: PLC0414 - part of here
 from goldenseed.trace.stages import Stage
+from goldenseed.trace.written import WrittenPrompt
 from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
 SCHEMA_VERSION = 1
 """What ``RunRecord.schema_version`` says; raised when a field changes its meaning."""
-_SELDOM = frozenset({"elements", "returned", "provenance", "warnings", "part"})
+_SELDOM = frozenset(
+    {"answers", "elements", "flagged", "part", "provenance", "returned", "warnings", "written"}
+)
 EnvironmentValue = str | int | float | bool | None
 
 
@@ -127,6 +131,11 @@ class CaseRecord(Document):
     """Content limit to limit, as in force for this case: ``min_sharpness`` → 20."""
     returned: tuple[ReturnedFile, ...] = ()
     provenance: ProvenanceRecord | None = None
+    answers: tuple[AnswerRecord, ...] = ()
+    written: WrittenPrompt | None = None
+    """The prompt, where a language model wrote it."""
+    flagged: tuple[bool, ...] | None = None
+    """What the pipeline's safety checker says of each image; None where none ran."""
     alternatives: dict[str, str] = Field(default_factory=dict)
     """Of a case of several by `vary`: which alternative of each axis it is, by name."""
     inputs: tuple[InputUsed, ...] = ()
