@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goldenseed.trace import sketch
+from goldenseed.trace import writer as sketch
 from goldenseed.trace.digesting import kept, records
-from goldenseed.trace.sketch import BUCKETS, from_text, relative_distance
+from goldenseed.trace.sketch import from_text, relative_distance
 from goldenseed.trace.stages import Stage, StageRecord
+from goldenseed.trace.writer import BUCKETS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DTYPES = ("float16", "float32", "float64", "complex64", "complex128")
