@@ -230,7 +230,15 @@ class VerbRecord(Document):
     """What a verb that is no test session did, and what it found beside its cases."""
 
     name: Literal[
-        "bisect", "calibrate", "compare", "diff", "lossless", "probe", "selfcheck", "upgrade"
+        "bisect",
+        "calibrate",
+        "compare",
+        "diff",
+        "import",
+        "lossless",
+        "probe",
+        "selfcheck",
+        "upgrade",
     ]
     passed: bool
     """Whether its exit code was 0."""
@@ -242,4 +250,4 @@ class VerbRecord(Document):
     @property
     def of_a_suite(self) -> bool:
         """Whether the images are those that a suite asks for, so that they may be accepted."""
-        return self.name == "diff"
+        return self.name in {"diff", "import"}

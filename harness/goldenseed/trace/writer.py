@@ -274,12 +274,13 @@ def _chunks(rows: Array) -> Iterator[tuple[Array, Array]]:
     """Yield columns chunk by chunk with the cell of each: bucket, plus 256 where it counts -1."""
     size = rows.shape[1]
     for number, start in enumerate(range(0, size, _CHUNK)):
-        cells = _cells(number) if number < _REMEMBERED else _cells.__wrapped__(number)
+        cells = hashed(number) if number < _REMEMBERED else hashed.__wrapped__(number)
         yield rows[:, start : start + _CHUNK], cells[: size - start]
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _cells(number: int) -> Array:
+def hashed(number: int) -> Array:
+    """Return the cells of the elements from ``number`` times 2**15 on: bucket, plus 256 for -1."""
     import numpy as np
 
     first = number * _CHUNK + 1
