@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from goldenseed.core.elements import values_sha256
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
 from goldenseed.core.pixels import decode
@@ -23,7 +24,7 @@ from goldenseed.verdict.model import Verdict
 
 PICTURE: Final = ".png"
 TRACE: Final = ".trace.json.gz"
-_ENGINE = re.compile(r"(?P<name>[a-z0-9][a-z0-9_.]{0,39})(?: (?P<version>[ -~]{1,80}))?")
+_ENGINE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9_.-]{0,39})(?: (?P<version>[ -~]{1,80}))?")
 _OWN: Final = frozenset({VERSION_KEY, "device.type", "platform.machine"})
 """Keys that say where pipelines of this package run; an engine does not say them of itself."""
 _LISTED = 5
@@ -107,7 +108,7 @@ def engine_environment(
     if match is None:
         raise GoldenseedError(
             f"an engine cannot be called {engine!r}",
-            fix="use small letters, digits, _ and ., then its version: 'tensorrt 10.3'",
+            fix="use letters, digits and any of _ . -, then its version: 'tensorrt 10.3'",
         )
     if wrong := sorted(_OWN & more.keys()):
         raise GoldenseedError(
@@ -142,10 +143,9 @@ def foreign_made(left: Left, environment: Mapping[str, EnvironmentValue]) -> Mad
         recording=recording,
     )
     ends = () if recording is None else ends_of(recording.trace, 1)
-    if ends and ends != (made.pixels_sha256,):
+    if ends and ends != (values_sha256(image),):
         raise GoldenseedError(
-            f"ends in other pixels ({ends[0][:12]}…) than {left.picture.name} has "
-            f"({made.pixels_sha256[:12]}…)",
+            f"ends in other pixels than {left.picture.name} has",
             path=left.trace,
             fix="write both from one image; `pixels` are uint8, height x width x channels",
         )

@@ -92,7 +92,7 @@ def _parsed(path: Path, data: bytes) -> tuple[bytes, Trace]:
 def _validated(path: Path, text: bytes, fix: str = _RESTORE) -> Trace:
     document = parse(text, path)
     version = document.get("schema_version") if isinstance(document, dict) else None
-    if version != SCHEMA_VERSION:
+    if version != SCHEMA_VERSION or isinstance(version, bool):
         raise GoldenseedError(
             f"the trace has schema version {version!r}; this release reads {SCHEMA_VERSION}",
             path=path,

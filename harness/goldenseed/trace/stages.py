@@ -188,7 +188,7 @@ MOST_DIMENSIONS: Final = 64
 class StageRecord(BaseModel):
     """What a trace keeps of the values at one stage; never the values themselves."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     stage: Stage
     index: Count

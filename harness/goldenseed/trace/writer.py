@@ -137,9 +137,14 @@ class Writer:
         document = {"schema_version": SCHEMA_VERSION, "stages": self._records}
         text = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
         temporary = f"{os.fspath(path)}.{os.getpid()}.tmp"
-        with open(temporary, "wb") as file:  # noqa: PTH123 - as short for whoever copies this
-            file.write(gzip.compress(text, mtime=0))
-        os.replace(temporary, path)  # noqa: PTH105
+        try:
+            with open(temporary, "wb") as file:  # noqa: PTH123 - as short for whoever copies this
+                file.write(gzip.compress(text, mtime=0))
+            os.replace(temporary, path)  # noqa: PTH105
+        except OSError:
+            if os.path.exists(temporary):  # noqa: PTH110
+                os.unlink(temporary)  # noqa: PTH108
+            raise
         return hashlib.sha256(text).hexdigest()
 
 
