@@ -10,6 +10,7 @@ from typing import Final
 
 from goldenseed.core.elements import values_sha256
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import inside
 from goldenseed.core.listing import first_of
 from goldenseed.core.pixels import decode
 from goldenseed.environment.fingerprint import fingerprint_sha256
@@ -84,7 +85,8 @@ def delivered(folder: Path, reference: RunRecord) -> Delivery:
 
 
 def _file(folder: Path, case: CaseRecord, end: str, *, alone: bool) -> Path | None:
-    places = [folder / case.suite / f"{case.id}{end}", folder / f"{case.id}{end}"]
+    names = (f"{case.suite}/{case.id}{end}", f"{case.id}{end}")
+    places = [inside(folder, each) for each in names]
     there = [each for each in places if each.is_file()]
     if len(there) > 1 or (there == places[1:] and not alone):
         raise GoldenseedError(
