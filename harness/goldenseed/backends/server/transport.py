@@ -6,10 +6,13 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
+
+from pydantic_core import from_json
 
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.backends.server.pacing import Pace
@@ -40,6 +43,8 @@ class Reply:
 
     def document(self) -> Any:
         """Return the body as JSON; ``GenerationError`` if it is none."""
+        with suppress(ValueError):  # a megabyte of base64 in a twentieth of the time
+            return from_json(self.body, allow_inf_nan=False)
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
