@@ -73,6 +73,8 @@ STAGES = (
     "vae_output",
     "float_image",
     "denormalised",
+    "unprocessed",
+    "postprocessed",
     "pixels",
 )
 """What a record can be about, in the order in which the values flow."""

@@ -116,7 +116,7 @@ def test_no_order_and_no_grouping_changes_a_bit(
 ):
     """The sums of any parts, each in any order, are those of the whole."""
     values = values_of(vector)
-    if values.dtype.kind != "f" or not values.size or not np.abs(values).max() < 1e38:
+    if values.dtype.kind != "f" or not values.size or not float(np.abs(values).max()) < 1e38:
         values = np.arange(1, 40) / 7
     numbers = values.reshape(-1)[:5000].astype(np.float64 if wide else np.float32)
     ((norm, sketch),) = measure([numbers])
