@@ -40,8 +40,10 @@ VERBS: Final[Mapping[str, str]] = {
     "review": "review:review",
     "runs": "runs:runs",
     "schema": "schema:schema",
+    "seeds": "seeds:app",
     "selfcheck": "selfcheck:selfcheck",
     "show": "show:show",
+    "sweep": "sweep:sweep",
     "trace": "trace:trace",
     "upgrade": "upgrade:upgrade",
 }
