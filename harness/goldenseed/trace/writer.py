@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 STAGES = (
+    "written_prompt",
     "token_ids",
     "prompt_embeddings",
     "timesteps",
