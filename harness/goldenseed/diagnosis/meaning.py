@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from goldenseed.diagnosis.effects import DENOISER, Effect, effect_of
+from goldenseed.diagnosis.effects import Effect, effect_of
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place
 from goldenseed.diagnosis.suspicion import LIKELY, RECORDED, Size
+from goldenseed.diagnosis.where import DENOISER
 from goldenseed.environment.keys import declaration_of
 from goldenseed.suite.parts import Role, role_of
 
@@ -157,9 +158,12 @@ def _follows(key: str, findings: Findings) -> bool:
             key.removesuffix(end) + reason in findings.keys for reason in reasons
         ):
             return True
+    if key == "pipeline.attributes_sha256":
+        return any(each.startswith("pipeline.attributes.") for each in findings.keys)
     declared = declaration_of(key)
     if declared is not None and not findings.keys.keys().isdisjoint(declared.follows):
-        return key.endswith((".attributes_sha256", ".processors_sha256"))
+        of_libraries = key.startswith("pipeline.attributes.")
+        return of_libraries or key.endswith((".attributes_sha256", ".processors_sha256"))
     if key.endswith(".attributes_sha256"):
         component = key.split(".")[1]
         reasons = (f"model_file.{component}/config.json", "pipeline.fused_loras")

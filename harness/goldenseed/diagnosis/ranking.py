@@ -22,7 +22,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
-from goldenseed.diagnosis import effects
+from goldenseed.diagnosis import where
 from goldenseed.diagnosis.divergence import JUMP
 from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.foreign import acts_at
@@ -47,7 +47,7 @@ _TWO_DRAWS: Final = 0.05
 _ONCE: Final[Mapping[Cause, int]] = MappingProxyType({})
 OF_ROUNDING: Final = frozenset({Cause.CPU, Cause.GPU, Cause.ATTENTION, Cause.KERNELS, Cause.BATCH})
 """Causes that change the order of sums, and as a rule nothing else."""
-_EVALUATIONS: Final = effects.TEXT | effects.DENOISER | effects.VAE
+_EVALUATIONS: Final = where.TEXT | where.DENOISER | where.VAE
 """Where networks are evaluated, with sums that are long enough to be added up in another order."""
 
 ByCause = Mapping[Cause, Sequence[Suspicion]]

@@ -125,6 +125,14 @@ MODEL_KEYS: Final = (
         "the pipeline",
         follows=LIBRARIES,
     ),
+    loaded_key(
+        "pipeline.attributes.{path}",
+        "one of them: a number, a text in short, an option",
+        "the pipeline",
+        Moves.NEITHER,
+        locked=False,
+        follows=LIBRARIES,
+    ),
     loaded_key("guider.{component}.class", "a guider's class", "type()", since=3),
     loaded_key(
         "guider.{component}.config.{field}", "one field of its configuration", "config", since=3
