@@ -30,9 +30,9 @@ _DECODED: Final = where.VAE | where.CONVERSION
 _ACTS: Final = tuple(
     (re.compile(name), cause, places)
     for name, cause, places in (
-        (r"\w*(safety|nsfw|watermark)\w*", Cause.SAFETY_CHECKER, where.CONVERSION),
+        (r"\w*(safety|nsfw)\w*", Cause.SAFETY_CHECKER, where.CONVERSION),
         (
-            r"\w*(postprocess|denormalize|to_pil|pt_to_numpy)\w*",
+            r"\w*(watermark|postprocess|denormalize|to_pil|pt_to_numpy)\w*",
             Cause.POST_PROCESSING,
             where.CONVERSION,
         ),
@@ -42,6 +42,7 @@ _ACTS: Final = tuple(
         (r"\w*(attention|attn)\w*", Cause.ATTENTION, where.TEXT | where.DENOISER | where.VAE),
         (r"\w*(_ids|rotary|size_condition)\w*", Cause.PATCH, frozenset({Place.CONDITIONING})),
         (r"\w*(prompt|embed|token|text|caption)\w*", Cause.PATCH, _GIVEN),
+        (r"\w*mask_latents\w*", Cause.PATCH, _STARTED | where.BETWEEN_STEPS),
         (r"\w*(latents|noise|randn|intermediate_images)\w*", Cause.PATCH, _STARTED),
         (r"\w+_pipe(line)?", Cause.PATCH, _GIVEN | where.DENOISER),
         (r"\w*(preprocess|encode_\w*image|vae_image)\w*", Cause.PATCH, _STARTED),

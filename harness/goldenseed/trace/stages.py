@@ -38,7 +38,7 @@ class Stage(StrEnum):
     """The scheduler's timesteps once they are set."""
     SIGMAS = "sigmas", "sigmas", Side.SCHEDULE
     """The scheduler's sigmas once they are set."""
-    GIVEN_PICTURE = "given_picture", "a given picture as it is prepared", Side.IMAGE
+    GIVEN_PICTURE = "given_picture", "a given picture as it is prepared", Side.LATENT
     """A picture or mask that the pipeline was given, as an encoder or the latents get it."""
     INITIAL_NOISE = "initial_noise", "initial noise", Side.LATENT
     """The first noise that was drawn."""
