@@ -110,7 +110,8 @@ MODEL_KEYS: Final = (
     ),
     new_key(
         "pipeline.methods",
-        "methods of the pipeline and its image processors that are not their library's",
+        "methods of the pipeline and its image processors, and objects it keeps, that are not "
+        "their library's",
         "their classes",
     ),
     new_key(
