@@ -209,10 +209,6 @@ def effect_of(key: str) -> Effect | None:
     return next((effect for pattern, effect in _FAMILIES if pattern.fullmatch(key)), None)
 
 
-_BEFORE_A_CALL: Final = frozenset({"hooks"})
-"""What may alter what a denoiser is given before that is recorded."""
-
-
 def _of_component(head: str, component: str, field: str) -> Effect | None:
     places = of_component(component)
     if head == "attention":
@@ -240,8 +236,6 @@ def _of_component(head: str, component: str, field: str) -> Effect | None:
         "class": (weights, RECORDED / 2, Size.ANY),
     }
     cause, weight, size = effects.get(field, (weights, RECORDED, Size.ANY))
-    if field in _BEFORE_A_CALL and role_of(component) in {Role.DENOISER, Role.PRIOR}:
-        places |= {Place.CONDITIONING}
     if field == "dtype":
         # The noise and the latents take the dtype of the prompt embeddings or of the denoiser.
         places |= NOISE | {Place.CONDITIONING}

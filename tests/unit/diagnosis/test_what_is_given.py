@@ -116,7 +116,6 @@ def test_other_latents_of_the_same_picture_are_the_encoder_s_and_no_noise():
         ("unet.img_ids", NUMBERS.flip(-1), Cause.INPUT),
         ("unet.encoder_attention_mask", NUMBERS.sign(), Cause.INPUT),
         ("unet.guidance", NUMBERS * 2, Cause.INPUT),
-        ("unet.image_embeds", NUMBERS.bfloat16().float(), Cause.DTYPE),
     ],
 )
 def test_what_the_denoiser_is_told_is_no_scheduler_and_no_encoder(
@@ -135,14 +134,22 @@ def test_sizes_that_are_told_go_before_whose_method_tells_them(name: str):
     assert Cause.PATCH in found
 
 
-def test_an_image_encoder_that_is_another_is_blamed_and_one_that_is_the_same_is_not():
+def test_an_image_embedding_is_blamed_on_the_encoder_unless_something_stands_between():
     own: dict[str, Value] = {"model.image_encoder.class": "C", "model.image_encoder.sha256": "1"}
+    prior: dict[str, Value] = {**own, "model.prior_prior.class": "PriorTransformer"}
+    changed: dict[str, Value] = {"model.image_encoder.sha256": "2"}
     before = with_records(ACCEPTED, of(Stage.DENOISER_INPUT, "unet.image_embeds", NUMBERS))
-    now = with_records(
-        recorded(Toy(weight=1.01)), of(Stage.DENOISER_INPUT, "unet.image_embeds", NUMBERS.roll(1))
-    )
-    assert told(before, now, own, {})[0] is Cause.INPUT
-    assert told(before, now, own, {"model.image_encoder.sha256": "2"})[0] is Cause.IMAGE_ENCODER
+    rounded = NUMBERS.bfloat16().float()
+    for values, keys, new, cause in (
+        (NUMBERS.roll(1), own, {}, Cause.IMAGE_ENCODER),
+        (NUMBERS.roll(1), own, changed, Cause.IMAGE_ENCODER),
+        (NUMBERS.roll(1), prior, {}, Cause.INPUT),
+        (rounded, prior, {}, Cause.DTYPE),
+        (rounded, own, changed, Cause.IMAGE_ENCODER),
+    ):
+        given = of(Stage.DENOISER_INPUT, "unet.image_embeds", values)
+        now = with_records(recorded(Toy(weight=1.01)), given)
+        assert told(before, now, keys, new)[0] is cause
 
 
 @pytest.mark.parametrize(

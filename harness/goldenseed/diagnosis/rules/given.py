@@ -61,7 +61,7 @@ def given(findings: Findings, root: Root) -> Iterator[Suspicion]:
             if Place.EMBEDDINGS in root.carried
             else ", though what it is made of is the same"
         )
-    yield from _fewer_digits(root)
+    yield from _fewer_digits(findings, root)
     for part in sorted(parts):
         kind = given_as(part)
         if kind is Given.TEXT:
@@ -79,13 +79,19 @@ def given(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield Suspicion(Cause.INPUT, weight, _input(part), (evidence,))
 
 
-def _fewer_digits(root: Root) -> Iterator[Suspicion]:
+def _passed_on(findings: Findings) -> bool:
+    """Say whether something is known to stand between who makes an input and the denoiser."""
+    return bool(findings.parts(Role.PRIOR)) or acts_at(findings, Place.CONDITIONING)
+
+
+def _fewer_digits(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Explain that the denoiser is given what it was given, as a narrower dtype rounds it."""
     for pair in root.differing:
         if dtype := rounded_to(pair):
             evidence = f"what the denoiser is given differs as far as rounding to {dtype} moves it"
             words = f"{_input(either(pair).key.value)}, rounded to {dtype} on its way"
-            yield Suspicion(Cause.DTYPE, SHOWN, words, (evidence,))
+            weight = SHOWN if _passed_on(findings) else LIKELY / 2
+            yield Suspicion(Cause.DTYPE, weight, words, (evidence,))
 
 
 def _made_by(findings: Findings, root: Root, part: str, evidence: str) -> Iterator[Suspicion]:
@@ -99,7 +105,9 @@ def _made_by(findings: Findings, root: Root, part: str, evidence: str) -> Iterat
     digests = [key for each in encoders if (key := findings.digest_key(each))]
     acquitted = {
         Cause.SCHEDULER: findings.scheduler_same,
-        Cause.IMAGE_ENCODER: bool(digests) and all(map(findings.same_key, digests)),
+        Cause.IMAGE_ENCODER: bool(digests)
+        and all(map(findings.same_key, digests))
+        and _passed_on(findings),
     }
     if not acquitted.get(cause, False):
         yield Suspicion(cause, SHOWN, "", (evidence,))
