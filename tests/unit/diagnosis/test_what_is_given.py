@@ -208,3 +208,16 @@ def test_masks_act_between_steps_and_a_watermark_on_the_picture():
 def test_older_traces_without_pictures_stay_as_good_as_they_were():
     now = with_records(recorded(Toy(seed=2)), of(Stage.GIVEN_PICTURE, "vae", NUMBERS))
     assert told(ACCEPTED, now, {}, {})[0] is Cause.SEED
+
+
+def test_fewer_steps_of_one_scale_are_no_other_guidance():
+    scale, scheduler = "call.guidance_scale", "scheduler.config.beta_end"
+    before = with_records(ACCEPTED, of(Stage.DENOISER_INPUT, "unet.timestep", NUMBERS))
+    now = recorded(Toy(weight=1.01))
+    now = with_records(now, of(Stage.DENOISER_INPUT, "unet.timestep", NUMBERS + 99))
+    old: dict[str, Value] = {scale: "4.0 x 6", scheduler: 1}
+    found = told(before, now, old, {scale: "4.0 x 5"})
+    assert Cause.STEPS in found[:3]
+    assert Cause.GUIDANCE not in found
+    assert Cause.STEPS not in told(before, now, old, {scale: "4.0 x 5", scheduler: 2})
+    assert told(ACCEPTED, recorded(Toy(guidance=5.0)), old, {scale: "5.0 x 6"})[0] is Cause.GUIDANCE
