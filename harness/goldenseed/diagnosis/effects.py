@@ -27,6 +27,7 @@ from goldenseed.diagnosis.where import (
     GUIDANCE,
     IMAGE_ENCODER,
     NOISE,
+    POSTPROCESSED,
     SCHEDULE,
     STARTED,
     SWITCHED,
@@ -168,6 +169,7 @@ _FAMILIES: Final = (
         r"generation\.generator", Cause.SEED, NOISE | {Place.LATER_STEP}, RECORDED, Size.ANY
     ),
     _family(r"generation\..*", Cause.POST_PROCESSING, CONVERSION, RECORDED, Size.ANY),
+    _family(r"postprocess\..*", Cause.POST_PROCESSING, POSTPROCESSED, 0, Size.ANY),
     _family(r"pipeline\.fused_loras|adapter_file\..*", Cause.LORA, DENOISER | TEXT,
             RECORDED, Size.ANY),
     _family(r"ip_adapter_file\..*", Cause.IP_ADAPTER, IMAGE_ENCODER, RECORDED, Size.ANY),

@@ -10,14 +10,15 @@ from goldenseed.diagnosis.where import (
     CONVERSION,
     DENOISER,
     EVERYWHERE,
+    POSTPROCESSED,
     TEXT,
     VAE,
 )
 
 NUMPY: Final = frozenset({Place.SCHEDULE, Place.NOISE, Place.STEP, Place.PICTURE}) | CONVERSION
 ATTENTION: Final = DENOISER | TEXT | VAE
-_TEXTS: Final = frozenset({Place.TOKEN_IDS})
-_PICTURES: Final = CONVERSION | {Place.CONDITIONING, Place.LATENTS, Place.PICTURE}
+_TEXTS: Final = frozenset({Place.TOKEN_IDS, Place.WRITTEN})
+_PICTURES: Final = CONVERSION | POSTPROCESSED | {Place.CONDITIONING, Place.LATENTS, Place.PICTURE}
 PACKAGE_PLACES: Final = {
     "tokenizers": _TEXTS,
     "ftfy": _TEXTS,
@@ -25,10 +26,11 @@ PACKAGE_PLACES: Final = {
     "sentencepiece": _TEXTS,
     "tiktoken": _TEXTS,
     "transformers": TEXT | _TEXTS | {Place.PICTURE},
-    "pillow": frozenset({Place.PIXELS, Place.LATENTS, Place.PICTURE}),
+    "pillow": POSTPROCESSED | {Place.PIXELS, Place.UNPROCESSED, Place.LATENTS, Place.PICTURE},
     "torchvision": _PICTURES,
     "opencv-python": _PICTURES,
     "opencv-python-headless": _PICTURES,
+    "opencv-contrib-python-headless": _PICTURES,
     "kornia": _PICTURES,
     "numpy": NUMPY,
     "scipy": frozenset({Place.SCHEDULE}),
@@ -44,7 +46,7 @@ PACKAGE_PLACES: Final = {
     "peft": DENOISER | TEXT,
     "safetensors": EVERYWHERE,
     "accelerate": COMPUTED,
-    "diffusers": EVERYWHERE - {Place.TOKEN_IDS, Place.EMBEDDINGS},
+    "diffusers": EVERYWHERE - {Place.WRITTEN, Place.TOKEN_IDS, Place.EMBEDDINGS, Place.UNPROCESSED},
 }
 """Where a package has its hand in; one that is not listed may have it everywhere."""
 UNLIKELY_PACKAGES: Final = frozenset({"safetensors", "accelerate", "peft"})

@@ -41,10 +41,12 @@ TOLD: Final = frozenset({Place.TOKEN_IDS, Place.EMBEDDINGS, Place.CONDITIONING})
 STARTED: Final = frozenset({Place.PICTURE, Place.LATENTS, Place.CONDITIONING})
 """What becomes of a given picture before the first step."""
 VAE: Final = frozenset({Place.BEFORE_VAE, Place.VAE, Place.IMAGE})
-CONVERSION: Final = frozenset({Place.CONVERSION, Place.IMAGE, Place.PIXELS})
+CONVERSION: Final = frozenset({Place.CONVERSION, Place.IMAGE, Place.UNPROCESSED, Place.PIXELS})
 IMAGE_ENCODER: Final = frozenset({Place.CONDITIONING, Place.DENOISER, Place.FIRST_STEP})
-EVERYWHERE: Final = frozenset(Place)
-COMPUTED: Final = EVERYWHERE - {Place.TOKEN_IDS, Place.PIXELS}
+POSTPROCESSED: Final = frozenset({Place.POSTPROCESSED})
+EVERYWHERE: Final = frozenset(Place) - POSTPROCESSED
+"""Wherever the model works."""
+COMPUTED: Final = EVERYWHERE - {Place.TOKEN_IDS, Place.UNPROCESSED, Place.PIXELS}
 """Where floating-point numbers are computed: the levels follow from equal floats by one rule."""
 
 BETWEEN_STEPS: Final = frozenset({Place.LATER_NOISE, Place.LATER_STEP, Place.BEFORE_VAE})

@@ -31,7 +31,9 @@ _LAYER: Final = where.TEXT | where.DENOISER | {Place.CONDITIONING}
 """The layers that are not recorded show where the denoiser is given one of them."""
 _IMAGES: Final = where.IMAGE_ENCODER | {Place.LATENTS}
 _FIELDS: Final = (
+    (r"prompt\..*", Cause.LANGUAGE_MODEL, where.TEXT | {Place.WRITTEN, Place.TOKEN_IDS}),
     (r"prompt|call\.(negative_)?prompt(_\d)?", Cause.PROMPT, where.TEXT | {Place.TOKEN_IDS}),
+    (r"safety", Cause.SAFETY_CHECKER, where.CONVERSION),
     (r"seed|noise(\..*)?|call\.latents", Cause.SEED, where.NOISE),
     (r"call\.num_inference_steps", Cause.STEPS, _STEPS),
     (r"call\.(timesteps|sigmas|eta)(\..*)?", Cause.SCHEDULER, where.SCHEDULE),
