@@ -17,7 +17,9 @@ from goldenseed.bisect.search import Changes, Found, Outcome, OutOfBudget, find
 from goldenseed.bisect.shared import as_packages, demands_of
 from goldenseed.bisect.sides import Side
 from goldenseed.bisect.suspects import suspicion
-from goldenseed.bisect.trials import Trials, Tried
+from goldenseed.bisect.tables import TABLES, may_be_set
+from goldenseed.bisect.trials import Trials
+from goldenseed.bisect.tried import Tried
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.comparison import StoredRun
 
@@ -90,6 +92,7 @@ class Bisecting:
         forced = self._forced(good, bad)
         alike = self._alike(moved)
         trials.cases = tuple(cases[0] for cases in alike) or trials.cases
+        trials.tables = self._tables()
         answers = [self._answer(cases, forced, everything) for cases in alike]
         return Report(
             trials.good,
@@ -106,8 +109,10 @@ class Bisecting:
         """Make both sides' images, and remember how each case parts; errors as of ``report``."""
         trials, everything = self.trials, frozenset(self.trials.changes)
         if not everything:
+            suites = ", and so are the suites" if trials.suites else ""
             raise GoldenseedError(
-                f"{trials.good.name} and {trials.bad.name} are the same packages and variables",
+                f"{trials.good.name} and {trials.bad.name} are the same packages and variables"
+                f"{suites}",
                 fix="name two sides that differ",
             )
         try:
@@ -149,12 +154,30 @@ class Bisecting:
             for each in (good, bad)
         ]
         forced = Sides(shared.behind(good.packages), shared.behind(bad.packages), *demands).forced()
+        suites = self.trials.suites
+        found = {**forced, **(suites.forced() if suites else {})}
         changes = self.trials.changes
-        return {name: forced.get(name, frozenset()) & {*changes} for name in changes}
+        return {name: found.get(name, frozenset()) & {*changes} for name in changes}
+
+    def _tables(self) -> tuple[str, ...]:
+        """Return the cases that part at a table of their scheduler, and that its import decides."""
+        trials = self.trials
+        suites = (trials.maker.suite, *([trials.suites.good] if trials.suites else []))
+        usual = [{case.id for case in each.cases if may_be_set(case)} for each in suites]
+        asked = tuple(
+            case
+            for case in trials.cases
+            if (ends := trials.ends.get(case))
+            and ends.until
+            and ends.parting.stage in TABLES
+            and all(case in each for each in usual)
+        )
+        return trials.shown_by_tables(asked) if asked else ()
 
     def _alike(self, moved: Sequence[str]) -> list[tuple[str, ...]]:
         """Group cases that part alike and are made alike: one of each group is searched with."""
         groups: dict[tuple[Any, ...], list[str]] = {}
+        suites = self.trials.suites
         for case in moved:
             ends = self.trials.ends[case]
             made = ends.good.recipe
@@ -164,6 +187,7 @@ class Bisecting:
                 ends.parting.index,
                 str(made.get("scheduler")),
                 str(made.get("model")),
+                frozenset(suites.own.get(case, ())) if suites else None,
             )
             groups.setdefault(key, []).append(case)
         return [tuple(each) for each in groups.values()]
@@ -175,15 +199,17 @@ class Bisecting:
         parting = trials.ends[case].parting
         weights = {name: suspicion(name, parting) for name in everything}
         atoms = Atoms(forced, weights)
-        attempt = partial(self._outcome, case)
-        found = find(atoms, attempt, patience=_IN_VAIN if self.dates else None)
+        search = partial(
+            find, atoms, partial(self._briefly, case), confirm=partial(self._outcome, case)
+        )
+        found = search(patience=_IN_VAIN if self.dates else None)
         answer = Answer(cases, parting, found, trials.good, trials.bad)
         try:
             if found.stuck and self.dates:
                 nearer = self._between_dates(answer)
                 if nearer is not None:
                     return nearer
-                found = find(atoms, attempt)
+                found = search()
                 answer = replace(answer, found=found)
             if self.releases and found.culprits:
                 came = tuple(first_bad_release(trials, self.resolver, case, found))
@@ -211,6 +237,9 @@ class Bisecting:
 
     def _outcome(self, case: str, changes: Changes) -> Outcome:
         return self.trials.attempt(changes).outcome(case)
+
+    def _briefly(self, case: str, changes: Changes) -> Outcome:
+        return self.trials.attempt_briefly(changes).outcome(case)
 
 
 def _check_made(tried: Tried, side: str) -> None:

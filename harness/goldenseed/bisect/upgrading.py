@@ -9,7 +9,8 @@ from pathlib import Path
 from goldenseed.bisect.bisecting import Bisecting
 from goldenseed.bisect.making import ended_with
 from goldenseed.bisect.packages import Packages, normalised
-from goldenseed.bisect.trials import Trials, Tried
+from goldenseed.bisect.trials import Trials
+from goldenseed.bisect.tried import Tried
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import write_atomically
 from goldenseed.runs.comparison import RunComparison

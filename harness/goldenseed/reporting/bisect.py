@@ -10,8 +10,9 @@ from typing import Any
 from goldenseed.bisect.bisecting import Answer, Report
 from goldenseed.bisect.search import Found, Outcome
 from goldenseed.bisect.sides import Side
-from goldenseed.bisect.suspects import VARIABLE
-from goldenseed.bisect.trials import Trials, Tried
+from goldenseed.bisect.suspects import ISA, VARIABLE
+from goldenseed.bisect.trials import Trials
+from goldenseed.bisect.tried import Tried
 from goldenseed.bisect.upgrading import Upgrade
 from goldenseed.core.listing import first_of
 from goldenseed.reporting.words import shortened, visible
@@ -22,6 +23,7 @@ from goldenseed.tools.probe.record import tried_record
 _HEAD = ("environment", "outcome", "built", "in all")
 _LISTED = 6
 _LONGEST = 160
+_ALL = "all that this machine has"
 
 
 def bisect_blocks(found: Report) -> tuple[Block, ...]:
@@ -59,9 +61,9 @@ def _came(tried: Tried) -> str:
         return shortened(visible(f"{words}: {last}", lines=False), _LONGEST)
     outcomes = [*tried.outcomes.values()]
     counts = {each: outcomes.count(each) for each in dict.fromkeys(outcomes)}
-    if len(counts) == 1:
-        return str(next(iter(counts)))
-    return ", ".join(f"{number} {each}" for each, number in counts.items())
+    counted = [f"{number} {each}" for each, number in counts.items()]
+    said = [each.value for each in counts] if len(counts) == 1 else counted
+    return ", ".join(said) + (f" ({tried.partial})" if tried.partial else "")
 
 
 def _answer_lines(answer: Answer) -> Iterator[str]:
@@ -104,6 +106,10 @@ def change_in_words(good: Side, bad: Side, change: str) -> str:
         name = change.removeprefix(VARIABLE)
         old, new = good.variables.get(name), bad.variables.get(name)
         return f"{name} {'not set' if old is None else old} → {'not set' if new is None else new}"
+    if change == ISA:
+        return f"instruction set {good.isa or _ALL} → {bad.isa or _ALL}"
+    if change in good.told:
+        return good.told[change]
     old, new = good.packages.version(change), bad.packages.version(change)
     if old == new:
         return f"{change} {new} (other files)"
@@ -185,6 +191,7 @@ def _tried(tried: Tried) -> dict[str, Any]:
         "changes": None if tried.changes is None else sorted(tried.changes),
         "outcomes": {case: outcome.value for case, outcome in tried.outcomes.items()},
         "failed": tried.failed,
+        "partial": tried.partial,
         "build_seconds": round(tried.build_seconds, 3),
         "seconds": round(tried.seconds, 3),
         "packages": {name: each.version for name, each in tried.packages.each.items()},

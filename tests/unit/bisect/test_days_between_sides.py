@@ -11,7 +11,7 @@ from goldenseed.bisect.dates import neighbours
 from goldenseed.bisect.packages import Package, Packages
 from goldenseed.bisect.search import Outcome
 from goldenseed.bisect.sides import Side
-from goldenseed.bisect.trials import Tried
+from goldenseed.bisect.tried import Tried
 
 MONTHS = [datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 11)]
 
