@@ -9,7 +9,7 @@ from typing import Any
 
 from goldenseed.bisect.atoms import Atoms
 from goldenseed.bisect.dates import neighbours
-from goldenseed.bisect.outcomes import Ends, Parting, parting_of
+from goldenseed.bisect.outcomes import Ends, Parting
 from goldenseed.bisect.releases import Released, first_bad_release
 from goldenseed.bisect.requirements import Sides, read_demands
 from goldenseed.bisect.resolver import Resolver
@@ -23,6 +23,8 @@ from goldenseed.bisect.tried import Tried
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.comparison import StoredRun
 
+_MOST = 6
+"""How many answers one case is given."""
 _IN_VAIN = 3
 """After how many mixtures in turn that do not run it goes along the dates of releases."""
 
@@ -38,6 +40,8 @@ class Answer:
     good: Side
     bad: Side
     """Between which it was found: the sides, or two days between them."""
+    beside: bool = False
+    """Whether the cases still move, so, with the culprits of the answers before left out."""
     releases: tuple[Released, ...] = ()
     """Of each culprit the release with which it came, where there are several between."""
 
@@ -93,7 +97,7 @@ class Bisecting:
         alike = self._alike(moved)
         trials.cases = tuple(cases[0] for cases in alike) or trials.cases
         trials.tables = self._tables()
-        answers = [self._answer(cases, forced, everything) for cases in alike]
+        answers = [each for cases in alike for each in self._answers(cases, forced, everything)]
         return Report(
             trials.good,
             trials.bad,
@@ -126,10 +130,7 @@ class Bisecting:
         tried = trials.judge(sides[1])
         if tried.comparison is None:
             raise GoldenseedError("the two sides have no case in common")
-        trials.ends = {
-            pair.pair.b.id: Ends(pair.pair.a, pair.pair.b, parting_of(pair.judged))
-            for pair in tried.comparison.pairs
-        }
+        trials.ends = {pair.pair.b.id: Ends.of(pair) for pair in tried.comparison.pairs}
         trials.replace_judged()
         return trials.attempt(frozenset()), trials.attempt(everything)
 
@@ -192,6 +193,28 @@ class Bisecting:
             groups.setdefault(key, []).append(case)
         return [tuple(each) for each in groups.values()]
 
+    def _answers(
+        self, cases: tuple[str, ...], forced: Mapping[str, frozenset[str]], everything: Changes
+    ) -> list[Answer]:
+        """Return what moves some cases, and what moves them besides with that left out."""
+        trials, case = self.trials, cases[0]
+        ends, answers = trials.ends[case], [self._answer(cases, forced, everything)]
+        while (found := answers[-1].found).without is Outcome.THIRD and len(answers) < _MOST:
+            everything = Atoms(forced, {}).without(frozenset().union(*found.culprits))
+            forced = {name: forced[name] for name in everything}
+            try:
+                pair = trials.attempt(everything).parted(case)
+            except OutOfBudget:
+                break
+            if pair is None or answers[-1].good is not trials.good:
+                break
+            trials.with_ends(case, Ends.of(pair))
+            beside = self._answer(cases, forced, everything)
+            answers.append(replace(beside, beside=True))
+        if len(answers) > 1:
+            trials.with_ends(case, ends)
+        return answers
+
     def _answer(
         self, cases: tuple[str, ...], forced: Mapping[str, frozenset[str]], everything: Changes
     ) -> Answer:
@@ -239,7 +262,7 @@ class Bisecting:
         return self.trials.attempt(changes).outcome(case)
 
     def _briefly(self, case: str, changes: Changes) -> Outcome:
-        return self.trials.attempt_briefly(changes).outcome(case)
+        return self.trials.attempt_briefly(changes, case).outcome(case)
 
 
 def _check_made(tried: Tried, side: str) -> None:

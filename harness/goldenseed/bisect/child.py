@@ -70,12 +70,7 @@ def run_job(job: Job) -> None:
     if job.good is not None:
         base = {case.id: case for case in load_suite(Path(job.good)).cases}
         folder = Path(job.model) if job.model else None
-        varied = {
-            case.id: mixed(
-                base[case.id], case, job.taken, folder if case.model is suite.model else None
-            )
-            for case in cases
-        }
+        varied = {case.id: mixed(base[case.id], case, job.taken, folder) for case in cases}
     stages = {each.value: each for each in Stage}
     until = {
         case: StageName(stages[stage], source, index)

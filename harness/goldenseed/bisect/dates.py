@@ -45,7 +45,7 @@ def neighbours(trials: Trials, resolver: Resolver, case: str) -> tuple[Side, Sid
         if day is None or day.packages.digest in known:
             untold.add(at)
             continue
-        outcome = trials.between(day.name, day.packages).outcome(case)
+        outcome = trials.between(day.name, day.packages, case).outcome(case)
         side = replace(good, name=day.name, packages=day.packages, expected={}, notes=())
         if outcome is Outcome.AFTER:
             high, bad = at, replace(side, variables=good.variables)

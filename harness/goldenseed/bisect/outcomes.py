@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from goldenseed.bisect.search import Outcome
+from goldenseed.runs.comparison import JudgedPair
 from goldenseed.runs.record import CaseRecord, TraceStage
-from goldenseed.trace.stages import Stage
+from goldenseed.trace.stages import WITHIN, Stage
 from goldenseed.verdict.model import Verdict
 
 _AS_FAR = 4.0
@@ -56,6 +57,11 @@ class Ends:
     parting: Parting
     """Of the bad side's image from the good side's."""
 
+    @classmethod
+    def of(cls, pair: JudgedPair) -> Ends:
+        """Take the two images of a pair, the first of which is the good side's."""
+        return cls(pair.pair.a, pair.pair.b, parting_of(pair.judged))
+
     @property
     def moved(self) -> bool:
         """Whether anything on record of the two images differs."""
@@ -91,8 +97,8 @@ class Ends:
         own, good, bad = map(_named, (tried.trace, self.good.trace, self.bad.trace))
         if until is None or until not in own:
             return None
-        so_far = [name for name in own if name != until and name in good]
-        if any(own[name] != good[name] for name in so_far):
+        so_far = [name for name in own if name != until and name[0] not in WITHIN]
+        if any(own[name] != good.get(name) for name in so_far):
             return None
         found = {good[until]: Outcome.BEFORE, bad[until]: Outcome.AFTER}
         return found.get(own[until])

@@ -78,7 +78,7 @@ class _Attempt:
             packages = self.resolver.resolve(_with(self.base, pin), prefer=self.base)
         except Unresolvable:
             return Outcome.UNRESOLVABLE
-        return self.trials.between(pin, packages, self.changed).outcome(self.case)
+        return self.trials.between(pin, packages, self.case, self.changed).outcome(self.case)
 
 
 def _with(base: Packages, pin: str) -> list[str]:

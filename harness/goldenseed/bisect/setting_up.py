@@ -22,7 +22,7 @@ from goldenseed.bisect.sides import (
 )
 from goldenseed.bisect.trials import Trials
 from goldenseed.bisect.tried import Budget, Tried
-from goldenseed.bisect.two_suites import two_suites
+from goldenseed.bisect.two_suites import TwoSuites, two_suites
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.environment.freeze import read_freeze
@@ -82,7 +82,8 @@ def set_up(
     )
     cache = environments_folder()
     suites = two_suites(asked.good_suite, asked.suite, asked.cases) if asked.good_suite else None
-    good, bad = (replace(each, told=suites.words if suites else {}) for each in (good, bad))
+    if suites is not None:
+        good, bad = _with_suites(good, bad, suites)
     recipes = [recipe_of(case) for case in asked.suite.cases if case.id in asked.cases]
     what = [good.packages.digest, bad.packages.digest, dict(good.variables), dict(bad.variables)]
     otherwise = [good.isa, bad.isa, *([suites.digest] if suites else [])]
@@ -101,6 +102,20 @@ def set_up(
         suites=suites,
     )
     return trials, resolver
+
+
+def _with_suites(good: Side, bad: Side, suites: TwoSuites) -> tuple[Side, Side]:
+    """Name both sides by their suites too, and tell them how a change of these is worded."""
+    same = good.name == bad.name
+    good, bad = (
+        replace(
+            side,
+            name=str(suite.path) if same else f"{side.name} with {suite.path}",
+            told=suites.words,
+        )
+        for side, suite in ((good, suites.good), (bad, suites.bad))
+    )
+    return good, bad
 
 
 def _is_requirements(name: str) -> bool:

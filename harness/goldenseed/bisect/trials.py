@@ -89,18 +89,17 @@ class Trials:
         """Make the images with these changes; raises ``OutOfBudget`` where no more may be tried."""
         return self._tried(name or named(changes, frozenset(self.changes)), self._setting(changes))
 
-    def attempt_briefly(self, changes: Changes) -> Tried:
-        """Likewise, but no further than to the stages at which the cases part, if that tells."""
+    def attempt_briefly(self, changes: Changes, case: str) -> Tried:
+        """Likewise, but no further than to the stages at which cases part, if that tells of one."""
         shown = named(changes, frozenset(self.changes))
-        return self._tried(shown, self._setting(changes), briefly=True)
+        return self._tried(shown, self._setting(changes), case)
 
     def between(
-        self, name: str, packages: Packages, changes: Changes = frozenset(), *, briefly: bool = True
+        self, name: str, packages: Packages, case: str, changes: Changes = frozenset()
     ) -> Tried:
-        """Try other packages; of ``changes`` those count that are none of a package."""
-        mixture = self._setting(changes)
-        setting = replace(mixture, packages=packages, changes=None)
-        return self._tried(name, setting, briefly=briefly)
+        """Try other packages, likewise; of ``changes`` those count that are none of a package."""
+        setting = replace(self._setting(changes), packages=packages, changes=None)
+        return self._tried(name, setting, case)
 
     def many(self, asked: Sequence[tuple[Changes, str | None]]) -> None:
         """Try several at once, as many as ``jobs`` says."""
@@ -146,6 +145,13 @@ class Trials:
             if pair.pair.b.id in self.ends
         }
         return replace(tried, comparison=found, outcomes=outcomes)
+
+    def with_ends(self, case: str, ends: Ends) -> None:
+        """Hold a case against other ends from now on; what is known is judged again."""
+        self.ends = {**self.ends, case: ends}
+        self.tables = tuple(each for each in self.tables if each != case)
+        whole = ((key, each) for key, each in self._memory.items() if not each.partial)
+        self._memory = {key: self.judge(each) for key, each in whole}
 
     def replace_judged(self) -> None:
         """Judge what was tried before the ends were known."""
@@ -194,17 +200,20 @@ class Trials:
         known = {case: until for case, until in found.items() if until is not None}
         return known if len(known) == len(self.cases) else {}
 
-    def _tried(self, name: str, setting: _Setting, *, briefly: bool = False) -> Tried:
+    def _tried(self, name: str, setting: _Setting, briefly_of: str | None = None) -> Tried:
+        """Make what is not yet known; of a case that one stage may tell of, no more than needed."""
         place = self._place(setting)
-        until = self._until() if briefly else {}
         with self._lock:
             before = self._memory.get(place.name)
-            if before is not None and (until or not before.partial):
+            if before is not None and (not before.partial or briefly_of in before.outcomes):
                 return before
             if before is None:
                 self.budget.take()
         self.announce(name)
-        tried = self._brief(name, setting, place, until) if until else None
+        tried = None
+        if briefly_of is not None and before is None and (until := self._until()):
+            tried = self._brief(name, setting, place, until)
+            tried = None if tried.run and briefly_of not in tried.outcomes else tried
         tried = tried or self._whole(name, setting, place)
         if before is not None:
             tried = replace(tried, seconds=tried.seconds + before.seconds)
@@ -222,8 +231,8 @@ class Trials:
 
     def _brief(
         self, name: str, setting: _Setting, place: Path, until: dict[str, tuple[str, str, int]]
-    ) -> Tried | None:
-        """Make the images up to where they part; None where that does not tell of every case."""
+    ) -> Tried:
+        """Make the images up to where they part; its outcomes are those that this tells."""
         began = time.monotonic()
         tables = tuple(case for case in self.tables if case in until)
         made = self._made(setting, place.with_name(f"{place.name}-part"), until, tables)
@@ -236,8 +245,6 @@ class Trials:
             if case.id in until and case.error is None
         }
         told = {case: each for case, each in outcomes.items() if each is not None}
-        if len(told) < len(until):
-            return None
         up_to = TABLES if len(tables) == len(until) else STAGE
         return replace(tried, partial=up_to, outcomes=told)
 

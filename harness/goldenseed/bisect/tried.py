@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from goldenseed.bisect.packages import Packages
 from goldenseed.bisect.search import Changes, Outcome, OutOfBudget
 from goldenseed.bisect.suspects import computes
-from goldenseed.runs.comparison import RunComparison, StoredRun
+from goldenseed.runs.comparison import JudgedPair, RunComparison, StoredRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,11 @@ class Tried:
     seconds: float = 0.0
     """Of building and making."""
     build_seconds: float = 0.0
+
+    def parted(self, case: str) -> JudgedPair | None:
+        """Return a case held against the good side's; None where it was not made to its end."""
+        pairs = self.comparison.pairs if self.comparison else ()
+        return next((each for each in pairs if each.pair.b.id == case), None)
 
     def outcome(self, case: str) -> Outcome:
         """Return what a case's image is; one that was not made tells nothing."""

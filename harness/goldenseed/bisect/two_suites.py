@@ -98,10 +98,7 @@ def two_suites(good: Suite, bad: Suite, cases: Iterable[str]) -> TwoSuites:
     everything: list[Any] = []
     files = dict(_differing_files(folders, digests)) if folders else {}
     for old, new in both:
-        by_files = folders is not None and (old.model.folder, new.model.folder) == (
-            good.model.folder,
-            bad.model.folder,
-        )
+        by_files = folders is not None and has_own_model(old) and has_own_model(new)
         before, after = (_fields(each, digests, with_folder=not by_files) for each in (old, new))
         differing = [name for name in {**before, **after} if before.get(name) != after.get(name)]
         told = {f"{FIELD}{n}": changed(n, before.get(n), after.get(n)) for n in differing}
@@ -110,6 +107,13 @@ def two_suites(good: Suite, bad: Suite, cases: Iterable[str]) -> TwoSuites:
         everything.append([[name, before.get(name), after.get(name)] for name in differing])
     used = folders if any(name.startswith(FILE) for name in words) else None
     return TwoSuites(good, bad, words, own, used, json_sha256([everything, files]))
+
+
+def has_own_model(case: Case) -> bool:
+    """Whether a case is of its suite's model, and not of another folder or repository."""
+    model, own = case.model, case.suite.model
+    place = (model.source, model.folder, model.revision)
+    return place == (own.source, own.folder, own.revision)
 
 
 def mixed(good: Case, bad: Case, names: Iterable[str], folder: Path | None = None) -> Case:
@@ -126,7 +130,7 @@ def mixed(good: Case, bad: Case, names: Iterable[str], folder: Path | None = Non
         model["scheduler"] = replace(old.scheduler, config=config)
     if _FOLDER in taken:
         model |= {"source": new.source, "folder": new.folder, "revision": new.revision}
-    if folder is not None:
+    if folder is not None and has_own_model(good) and has_own_model(bad):
         model |= {"source": new.source, "folder": folder, "revision": None}
     determinism = {
         each.name: getattr(bad.suite.determinism, each.name)

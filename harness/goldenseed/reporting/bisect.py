@@ -69,7 +69,8 @@ def _came(tried: Tried) -> str:
 def _answer_lines(answer: Answer) -> Iterator[str]:
     cases = first_of(answer.cases, _LISTED)
     where = f", first at {answer.parting.words}" if answer.parting.words else ""
-    yield f"{cases}: {answer.parting.verdict}{where}"
+    beside = ", with that left out" if answer.beside else ""
+    yield f"{cases}{beside}: {answer.parting.verdict}{where}"
     yield f"  {_verdict(answer)}"
     if answer.found.along:
         yield f"  with it comes what it forces along: {', '.join(sorted(answer.found.along))}"
@@ -120,6 +121,9 @@ def _confirmation(search: Found) -> Iterator[str]:
     if search.confirmed:
         alone = "alone on the good side it is as after"
         yield f"confirmed both ways: {alone}, and without it the bad side is as before"
+    elif search.alone is Outcome.AFTER and search.without is Outcome.THIRD:
+        alone = "alone on the good side it is as after"
+        yield f"{alone}; without it the bad side is still not as before"
     elif search.culprits and not search.suspects:
         alone = search.alone or "not tried"
         without = search.without or "not tried"
@@ -163,6 +167,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
     search = answer.found
     return {
         "cases": list(answer.cases),
+        "beside": answer.beside,
         "between": [answer.good.name, answer.bad.name],
         "verdict": answer.parting.verdict.value,
         "stage": answer.parting.stage and answer.parting.stage.value,
