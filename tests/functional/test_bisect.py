@@ -162,6 +162,23 @@ def test_sides_that_are_the_same_are_refused(shop: Path, studio: Path):
     assert "the same packages and variables" in told
 
 
+def test_a_field_of_the_suite_and_a_package_that_act_only_together_are_called_so(
+    shop: Path, studio: Path
+):
+    requirements(shop, studio / "bad.txt", ink="1.1", easel="1.1")
+    (studio / "old").mkdir()
+    old = SUITE.replace("prompt: blue", "prompt: red")
+    (studio / "old/painted.suite.yaml").write_text(old)
+    found, told, code = bisected(studio, "--good-suite", "old/painted.suite.yaml")
+    assert code == 1, told
+    (answer,) = found["answers"]
+    assert answer["cases"] == ["blue[seed=1]"]
+    assert {*map(tuple, answer["culprits"])} == {("ink",), ("suite.prompt",)}
+    assert answer["interaction"]
+    assert answer["confirmed"]
+    assert "prompt red → blue" in answer["words"]
+
+
 def test_an_upgrade_is_told_case_by_case_and_taken_over_on_request(shop: Path, studio: Path):
     requirements(shop, studio / "bad.txt", ink="1.1", easel="1.1")
     (studio / "constraints.txt").write_text("# pinned\nink==1.0\nnumpydoc==1.0\n")
