@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from goldenseed.bisect.atoms import Atoms
+from goldenseed.bisect.both_sides import flickering, made_ends, notes_of, shown_by_tables
 from goldenseed.bisect.dates import neighbours
 from goldenseed.bisect.outcomes import Ends, Parting
 from goldenseed.bisect.releases import Released, first_bad_release
@@ -17,11 +18,8 @@ from goldenseed.bisect.search import Changes, Found, Outcome, OutOfBudget, find
 from goldenseed.bisect.shared import as_packages, demands_of
 from goldenseed.bisect.sides import Side
 from goldenseed.bisect.suspects import suspicion
-from goldenseed.bisect.tables import TABLES, may_be_set
 from goldenseed.bisect.trials import Trials
 from goldenseed.bisect.tried import Tried
-from goldenseed.core.errors import GoldenseedError
-from goldenseed.runs.comparison import StoredRun
 
 _MOST = 6
 """How many answers one case is given."""
@@ -89,14 +87,14 @@ class Bisecting:
 
         """
         trials, everything = self.trials, frozenset(self.trials.changes)
-        good, bad = self.ends()
-        flaky = self._flaky(good, bad)
+        good, bad = made_ends(trials)
+        flaky = flickering(trials, good, bad) if self.patient else ()
         moved = [case for case, ends in trials.ends.items() if ends.moved and case not in flaky]
         unmoved = tuple(case for case, ends in trials.ends.items() if not ends.moved)
         forced = self._forced(good, bad)
         alike = self._alike(moved)
         trials.cases = tuple(cases[0] for cases in alike) or trials.cases
-        trials.tables = self._tables()
+        trials.tables = shown_by_tables(trials)
         answers = [each for cases in alike for each in self._answers(cases, forced, everything)]
         return Report(
             trials.good,
@@ -106,45 +104,8 @@ class Bisecting:
             tuple(case for case in unmoved if case not in flaky),
             flaky,
             tuple(trials.all_tried),
-            notes=tuple(dict.fromkeys(_notes(trials, good, bad))),
+            notes=tuple(dict.fromkeys(notes_of(trials, good, bad))),
         )
-
-    def ends(self) -> tuple[Tried, Tried]:
-        """Make both sides' images, and remember how each case parts; errors as of ``report``."""
-        trials, everything = self.trials, frozenset(self.trials.changes)
-        if not everything:
-            suites = ", and so are the suites" if trials.suites else ""
-            raise GoldenseedError(
-                f"{trials.good.name} and {trials.bad.name} are the same packages and variables"
-                f"{suites}",
-                fix="name two sides that differ",
-            )
-        try:
-            trials.many([(frozenset(), None), (everything, None)])
-        except OutOfBudget as over:
-            raise GoldenseedError(f"both sides are needed: {over}", fix="allow two more") from None
-        sides = [trials.attempt(frozenset()), trials.attempt(everything)]
-        for each, side in zip(sides, ("good", "bad"), strict=True):
-            _check_made(each, side)
-        trials.reference = sides[0].run
-        tried = trials.judge(sides[1])
-        if tried.comparison is None:
-            raise GoldenseedError("the two sides have no case in common")
-        trials.ends = {pair.pair.b.id: Ends.of(pair) for pair in tried.comparison.pairs}
-        trials.replace_judged()
-        return trials.attempt(frozenset()), trials.attempt(everything)
-
-    def _flaky(self, good: Tried, bad: Tried) -> tuple[str, ...]:
-        """Name the cases of which the same environment makes another image the second time."""
-        if not self.patient:
-            return ()
-        found: dict[str, None] = {}
-        for tried in (good, bad):
-            again = self.trials.repeat(tried)
-            first = _digests(tried.run)
-            second = {} if isinstance(again, str) else _digests(again)
-            found |= {case: None for case in first if first[case] != second.get(case)}
-        return tuple(found)
 
     def _forced(self, good: Tried, bad: Tried) -> Mapping[str, frozenset[str]]:
         """Say what moves together; what a side lacks and shares is the running interpreter's."""
@@ -159,21 +120,6 @@ class Bisecting:
         found = {**forced, **(suites.forced() if suites else {})}
         changes = self.trials.changes
         return {name: found.get(name, frozenset()) & {*changes} for name in changes}
-
-    def _tables(self) -> tuple[str, ...]:
-        """Return the cases that part at a table of their scheduler, and that its import decides."""
-        trials = self.trials
-        suites = (trials.maker.suite, *([trials.suites.good] if trials.suites else []))
-        usual = [{case.id for case in each.cases if may_be_set(case)} for each in suites]
-        asked = tuple(
-            case
-            for case in trials.cases
-            if (ends := trials.ends.get(case))
-            and ends.until
-            and ends.parting.stage in TABLES
-            and all(case in each for each in usual)
-        )
-        return trials.shown_by_tables(asked) if asked else ()
 
     def _alike(self, moved: Sequence[str]) -> list[tuple[str, ...]]:
         """Group cases that part alike and are made alike: one of each group is searched with."""
@@ -263,37 +209,3 @@ class Bisecting:
 
     def _briefly(self, case: str, changes: Changes) -> Outcome:
         return self.trials.attempt_briefly(changes, case).outcome(case)
-
-
-def _check_made(tried: Tried, side: str) -> None:
-    """Refuse to go on where a side has no images to hold others against."""
-    if tried.run is None:
-        raise GoldenseedError(
-            f"the {side} side cannot make the images: {tried.failed}",
-            fix="see that its packages are those with which the suite ran",
-        )
-    broken = next((each for each in tried.run.record.cases if each.error), None)
-    if broken is not None:
-        raise GoldenseedError(
-            f"the {side} side cannot make {broken.id}: {broken.error}",
-            fix="name other cases with --case, or another side",
-        )
-
-
-def _digests(run: StoredRun | None) -> dict[str, str | None]:
-    return {case.id: case.pixels_sha256 for case in run.record.cases} if run else {}
-
-
-def _notes(trials: Trials, good: Tried, bad: Tried) -> list[str]:
-    """Say what is not as it was on record, since then something else has changed too."""
-    notes = [*trials.good.notes, *trials.bad.notes]
-    for side, tried in ((trials.good, good), (trials.bad, bad)):
-        made = _digests(tried.run)
-        other = [case for case, pixels in side.expected.items() if made.get(case, pixels) != pixels]
-        if other:
-            notes.append(
-                f"rebuilt, {side.name} makes other images of {', '.join(other)} than it has on "
-                "record: something besides packages and variables is another one too "
-                "(goldenseed diff names what)"
-            )
-    return notes

@@ -64,13 +64,7 @@ class Job:
 def run_job(job: Job) -> None:
     """Leave the images, or what was made of them, as a run's folder."""
     started = datetime.now(UTC)
-    suite = load_suite(Path(job.suite))
-    cases = [case for case in suite.cases if case.id in job.cases]
-    varied = {case.id: case for case in cases}
-    if job.good is not None:
-        base = {case.id: case for case in load_suite(Path(job.good)).cases}
-        folder = Path(job.model) if job.model else None
-        varied = {case.id: mixed(base[case.id], case, job.taken, folder) for case in cases}
+    cases, varied = varied_cases(job)
     stages = {each.value: each for each in Stage}
     until = {
         case: StageName(stages[stage], source, index)
@@ -81,6 +75,17 @@ def run_job(job: Job) -> None:
     made = [_made(maker, case, varied[case.id], tables=case.id in job.tables) for case in cases]
     options = {PARTIAL: "yes"} if job.until else {}
     write_made(Path(job.folder) / UNCHANGED, started, maker, made, options)
+
+
+def varied_cases(job: Job) -> tuple[list[Case], dict[str, Case]]:
+    """Return the cases that the record is about, and by their ids those that are made instead."""
+    suite = load_suite(Path(job.suite))
+    cases = [case for case in suite.cases if case.id in job.cases]
+    if job.good is None:
+        return cases, {case.id: case for case in cases}
+    base = {case.id: case for case in load_suite(Path(job.good)).cases}
+    folder = Path(job.model) if job.model else None
+    return cases, {case.id: mixed(base[case.id], case, job.taken, folder) for case in cases}
 
 
 def _made(maker: Maker, case: Case, varied: Case, *, tables: bool) -> CaseRecord:

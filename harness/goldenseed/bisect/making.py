@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from goldenseed.backends.devices import lending_for
-from goldenseed.bisect.child import Job
+from goldenseed.bisect.child import Job, varied_cases
+from goldenseed.bisect.elsewhere import RUNNER, beyond_the_runner, record_made, written_job
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.comparison import StoredRun
 from goldenseed.runs.folder import load_run
@@ -47,6 +48,13 @@ class Maker:
     suite: Suite
     device: str = "auto"
     timeout_seconds: float = 900.0
+    runner: bool = False
+    """Whether the small runner makes the images, where an environment cannot run this package."""
+
+    def beyond_the_runner(self) -> str | None:
+        """Say what of the suite the small runner cannot do, or None."""
+        reasons = (beyond_the_runner(case, self.device) for case in self.suite.cases)
+        return next(filter(None, reasons), None)
 
     def made(self, python: Path, folder: Path, wanted: Wanted) -> StoredRun | str:
         """Make the images, or return what the process said; what was made before is taken."""
@@ -73,21 +81,39 @@ class Maker:
                 tables=wanted.tables,
             )
             given = {**place.variables, **wanted.variables}
-            job_text = json.dumps(asdict(job))
-            return ended_with(
-                python, "goldenseed.bisect.child", job_text, variables=given,
-                timeout_seconds=self.timeout_seconds,
-            )  # fmt: skip
+            if self.runner:
+                return self._run_elsewhere(python, folder, job, given)
+            command = (*OURS, "goldenseed.bisect.child", json.dumps(asdict(job)))
+            seconds = self.timeout_seconds
+            return ended_with(python, *command, variables=given, timeout_seconds=seconds)
+
+    def _run_elsewhere(
+        self, python: Path, folder: Path, job: Job, variables: Mapping[str, str | None]
+    ) -> str | None:
+        """Let the small runner make the images, always to their end, and record them here."""
+        cases, varied = varied_cases(job)
+        place = folder / "elsewhere"
+        made = place / "made.json"
+        command = ("-I", str(RUNNER), str(written_job(varied, place)), str(made))
+        seconds = self.timeout_seconds
+        failure = ended_with(python, *command, variables=variables, timeout_seconds=seconds)
+        if failure is None:
+            record_made(made, folder / UNCHANGED, {case.id: case for case in cases})
+            shutil.rmtree(place, ignore_errors=True)
+        return failure
+
+
+OURS = ("-P", "-s", "-m")
+"""How a module of this package is run by another Python."""
 
 
 def ended_with(
     python: Path,
-    module: str,
-    *arguments: str,
+    *command: str,
     variables: Mapping[str, str | None],
     timeout_seconds: float,
 ) -> str | None:
-    """Run a module of this package with another Python; return what it said if it failed."""
+    """Run another Python with this command line; return what it said if it failed."""
     surroundings = dict(os.environ)
     for name, value in {**variables, **_NOT_HANDED_ON}.items():
         surroundings.pop(name, None)
@@ -95,7 +121,7 @@ def ended_with(
             surroundings[name] = value
     try:
         ended = subprocess.run(  # noqa: S603
-            [str(python), "-P", "-s", "-m", module, *arguments],
+            [str(python), *command],
             env=surroundings,
             capture_output=True,
             text=True,

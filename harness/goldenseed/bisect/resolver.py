@@ -134,7 +134,15 @@ class Resolver:
             place = Path(scratch)
             output = place / "pylock.toml"
             wanted = _written(place / "requirements.in", requirements)
-            options = [*dates, "--python", self.python, "--format", "pylock.toml", "-o", str(output)]
+            options = [
+                *dates,
+                "--python",
+                self.python,
+                "--format",
+                "pylock.toml",
+                "-o",
+                str(output),
+            ]
             options += ["--excludes", _written(place / "excluded.txt", self.excluded)]
             for each in self.index_constraints:
                 options += ["--constraints", each]

@@ -66,6 +66,8 @@ class Trials:
     tables: tuple[str, ...] = ()
     """Cases of which importing the scheduler decides: its tables say the same as the images."""
     all_tried: list[Tried] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+    """What is odd of how images are made here."""
     _memory: dict[str, Tried] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -192,10 +194,18 @@ class Trials:
     def _place(self, setting: _Setting) -> Path:
         given = {name: value for name, value in setting.variables.items() if value is not None}
         what = [setting.packages.digest, given, *([sorted(setting.taken)] if self.suites else [])]
+        what += ["runner"] if self.maker.runner else []
         return self.folder / "tries" / json_sha256(what)[:16]
+
+    def use_runner(self, why: str) -> None:
+        """Begin again with the small runner, which all environments then have."""
+        self.maker, self.notes = replace(self.maker, runner=True), (*self.notes, why)
+        self.budget.spent, self.all_tried, self._memory = 0, [], {}
 
     def _until(self) -> dict[str, tuple[str, str, int]]:
         """Return where each case need be made no further; nothing where one has to be whole."""
+        if self.maker.runner:
+            return {}
         found = {case: self.ends[case].until for case in self.cases if case in self.ends}
         known = {case: until for case, until in found.items() if until is not None}
         return known if len(known) == len(self.cases) else {}
