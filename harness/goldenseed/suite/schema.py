@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from goldenseed.suite.before import BeforeSection
 from goldenseed.suite.inputs import Inputs, InputSection
@@ -25,6 +25,7 @@ from goldenseed.suite.model_schema import (
 )
 from goldenseed.suite.provenance import C2paSection, ProvenanceSection
 from goldenseed.suite.quarantine import QuarantineSection
+from goldenseed.suite.relation_schema import HoldSection, RelationSection
 from goldenseed.suite.sections import (
     CHOICE,
     LIST,
@@ -33,19 +34,14 @@ from goldenseed.suite.sections import (
     SECTION,
     ConsistencySection,
     DiversitySection,
-    HoldSection,
+    Marks,
     Name,
     NonEmpty,
-    RelationSection,
     Section,
     SeedRange,
     Seeds,
     Vary,
 )
-
-MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
-
 
 AttentionProcessor = Literal[
     "AttnProcessor",
@@ -259,6 +255,7 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("diversity",): DiversitySection,
         ("relations",): RelationSection,
         ("relations", "hold"): HoldSection,
+        ("relations", "quarantine"): QuarantineSection,
         ("cases",): CaseSection,
         ("cases", "inputs", "*"): InputSection,
         ("cases", "before"): BeforeSection,
