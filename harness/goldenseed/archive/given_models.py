@@ -36,7 +36,8 @@ def link_models(project: Path, root: Path, cases: Sequence[Case], given: Sequenc
 
     """
     archived = {name.removeprefix(f"{PROJECT}/"): None for name in read_tree(root / PROJECT).files}
-    places = model_places(project, (case.model for case in cases))
+    steps = (step for case in cases for step in case.postprocess)
+    places = model_places(project, (*(case.model for case in cases), *steps))
     for place in places:
         configurations = _below(place, archived)
         names = configurations or _below(place, read_models(root))

@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.backends.postprocessed import Postprocessing
 from goldenseed.backends.protocol import Generation, GenerationError, Settings
 from goldenseed.core.elements import MOST, TENSOR_MODES, kind_of
 from goldenseed.core.errors import GoldenseedError
@@ -111,27 +112,30 @@ class Backends:
         self._settings = settings
         self._made: dict[str, _Guarded] = {}
         self._current: _Guarded | None = None
+        self._case: Case | None = None
+        self._postprocessing = Postprocessing(settings)
 
     def load(self, case: Case) -> float:
         """Make the case's model ready: see ``Backend.load``."""
         return self._of(case).load(case)
 
     def generate(self, case: Case) -> Generation:
-        """Make the case's image: see ``Backend.generate``."""
-        return self._of(case).generate(case)
+        """Make the case's image, its post-processing done: see ``Backend.generate``."""
+        return self._postprocessing.applied(case, self._of(case).generate(case))
 
     def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
         """Return what is known before the model is loaded: see ``Backend.surroundings``."""
-        return self._of(case).surroundings(case)
+        return self._postprocessing.surroundings(case, self._of(case).surroundings(case))
 
     def fingerprint(self) -> Mapping[str, EnvironmentValue]:
         """Return where the latest images are made: see ``Backend.fingerprint``."""
         if self._current is None:
             raise GoldenseedError("no model is loaded", fix="load a case's model first")
-        return self._current.fingerprint()
+        return self._postprocessing.surroundings(self._case, self._current.fingerprint())
 
     def close(self) -> None:
         """Free the model and its memory: see ``Backend.close``."""
+        self._postprocessing.close()
         if self._current is not None:
             self._current.close()
 
@@ -141,7 +145,7 @@ class Backends:
         if model.backend not in self._made:
             make = look_up(model.backend, case.suite.path, model.backend_line)
             self._made[model.backend] = _Guarded(model.backend, make, self._settings)
-        wanted = self._made[model.backend]
+        wanted, self._case = self._made[model.backend], case
         if self._current is not wanted:
             self.close()
             self._current = wanted

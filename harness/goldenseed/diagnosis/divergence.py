@@ -89,6 +89,8 @@ _GOES_WITHOUT_SAYING = {
     Stage.PROMPT_EMBEDDINGS: Stage.DENOISING_STEP,
     Stage.DENOISING_STEP: Stage.LATENTS_BEFORE_VAE,
     Stage.LATENTS_BEFORE_VAE: Stage.FLOAT_IMAGE,
+    Stage.FLOAT_IMAGE: Stage.UNPROCESSED,
+    Stage.UNPROCESSED: Stage.POSTPROCESSED,
 }
 """Where the second of a pair is identical, that the first is needs no words."""
 
@@ -111,6 +113,8 @@ def _named(pairs: Sequence[Pair], place: int) -> str:
     if record.stage is Stage.DENOISING_STEP:
         return f"{record.key.words} of {len(alike)}"
     name = record.stage.words
+    if record.stage is Stage.POSTPROCESSED:
+        name = f"{name} `{record.source}`"
     if record.stage in _WITH_SOURCE and record.source:
         name = f"{name} of {record.source}"
     return f"{name} ({record.index + 1} of {len(alike)})" if len(alike) > 1 else name

@@ -53,6 +53,8 @@ class Place(StrEnum):
     VAE = "the VAE's output"
     CONVERSION = "the float image made of the VAE's output"
     IMAGE = "float image"
+    UNPROCESSED = "pixels before post-processing"
+    POSTPROCESSED = "post-processing"
     PIXELS = "pixels"
     ANYWHERE = "a place that is not known"
 
@@ -131,6 +133,8 @@ _OF_STAGES: Final = {
     Stage.LATENTS_BEFORE_VAE: Place.BEFORE_VAE,
     Stage.VAE_OUTPUT: Place.VAE,
     Stage.FLOAT_IMAGE: Place.IMAGE,
+    Stage.UNPROCESSED: Place.UNPROCESSED,
+    Stage.POSTPROCESSED: Place.POSTPROCESSED,
     Stage.PIXELS: Place.PIXELS,
 }
 

@@ -155,7 +155,7 @@ def _left_out(
             yield _not_said("model.scheduler", value, form, "no sampler is the same")
         else:
             yield _not_said(f"model.{key}", value, form)
-    for key in ("inputs", "before", "determinism"):
+    for key in ("inputs", "before", "postprocess", "determinism"):
         if recipe.get(key):
             yield _not_said(key, recipe[key], form)
     if form is Format.TEXT or recipe["noise"] != "cpu":

@@ -23,6 +23,7 @@ from goldenseed.suite.model import (
     NoiseSpec,
     SchedulerSpec,
 )
+from goldenseed.suite.postprocess import StepSpec
 from goldenseed.suite.provenance import NOTHING, ProvenanceSpec
 from goldenseed.suite.quarantine import Quarantine
 
@@ -79,6 +80,7 @@ class Template:
     """Where an entry varies: which alternative of each axis it is, by name."""
     quarantine: Quarantine | None = None
     provenance: ProvenanceSpec = NOTHING
+    postprocess: tuple[StepSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +95,8 @@ class Choice:
     """As of ``Template``."""
     noise: NoiseSpec | None
     """None where it leaves the noise alone."""
+    postprocess: tuple[StepSpec, ...] | None = None
+    """None where it leaves the steps alone."""
 
 
 def varied(entry: Template, axes: Sequence[Sequence[Choice]]) -> Iterator[Template]:
@@ -106,6 +110,9 @@ def varied(entry: Template, axes: Sequence[Sequence[Choice]]) -> Iterator[Templa
                 inputs=merged(template.inputs, choice.inputs),
                 model=merged(template.model, choice.model),
                 noise=choice.noise or template.noise,
+                postprocess=template.postprocess
+                if choice.postprocess is None
+                else choice.postprocess,
                 alternatives={**template.alternatives, choice.axis: choice.name},
             )
         yield template
@@ -215,6 +222,8 @@ class Case:
     """Until when it may fail without failing the session."""
     provenance: ProvenanceSpec = NOTHING
     """What its file has to say of its origin."""
+    postprocess: tuple[StepSpec, ...] = ()
+    """What is done to each of its pictures before it is judged, in this order."""
 
     @property
     def scheduler(self) -> SchedulerSpec | None:
@@ -266,6 +275,7 @@ def _expand(suite: Suite, template: Template, model: ModelSpec) -> Iterator[Case
             template.alternatives,
             template.quarantine,
             template.provenance,
+            template.postprocess,
         )
 
 

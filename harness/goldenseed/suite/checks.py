@@ -26,6 +26,7 @@ from goldenseed.suite.model import (
 from goldenseed.suite.nodes import number
 from goldenseed.suite.part_faults import check_parts, narrow_dtype
 from goldenseed.suite.pipelines import BELONGS, NUMBERS
+from goldenseed.suite.postprocess import check_steps
 from goldenseed.suite.sections import LARGEST_SEED, MOST_CASES, count_of_images, name_fault
 from goldenseed.suite.server import server_faults
 from goldenseed.suite.sizes import multiple_of_sizes
@@ -57,6 +58,7 @@ def check_beside_cases(document: Document, multiple: int | None) -> Iterator[Pro
     yield from checks.model(_mapping(data.get("model")))
     yield from checks.portable(data)
     yield from checks.noise(("noise",), data.get("noise"))
+    yield from check_steps(document, ("postprocess",), data.get("postprocess"))
     defaults = _mapping(data.get("defaults"))
     yield from checks.call(("defaults", "call"), defaults, multiple)
     yield from checks.inputs(("defaults",), defaults)
@@ -233,6 +235,7 @@ class _Checks:
         for key, of in (("noise", self.noise), ("mask", self.mask), ("content", self.content)):
             if key in case:
                 yield from of((*place, key), case[key])
+        yield from check_steps(self.document, (*place, "postprocess"), case.get("postprocess"))
         if "model" in case:
             yield from self.adapters((*place, "model"), _mapping(case["model"]))
 

@@ -40,6 +40,7 @@ from goldenseed.suite.model import (
     model_folder_beside,
 )
 from goldenseed.suite.model_schema import CaseModelSection, ModelSection, SchedulerSection
+from goldenseed.suite.postprocess import step_specs
 from goldenseed.suite.provenance import NOTHING, ProvenanceSpec, provenance_spec
 from goldenseed.suite.put_together import parsed_adapters, parsed_parts, plain_dtype
 from goldenseed.suite.quarantine import Quarantine
@@ -212,6 +213,7 @@ def _templates(
     inputs = _inputs(document, ("defaults",), section.defaults)
     choices = partial(_choices, document, model=model, portable=portable)
     inherited = choices(("defaults",)) if section.defaults.vary else ()
+    steps = step_specs(document, ("postprocess",), section.postprocess)
     entries = (
         Template(
             id=case.id,
@@ -230,6 +232,9 @@ def _templates(
             inputs=merged(inputs, _inputs(document, ("cases", index), case)),
             before=before_specs(case.before),
             quarantine=Quarantine.of(case.quarantine),
+            postprocess=steps
+            if case.postprocess is None
+            else step_specs(document, ("cases", index, "postprocess"), case.postprocess),
         )
         for index, case in enumerate(section.cases)
     )
@@ -265,6 +270,9 @@ def _choice(alternative: Alternative, model: ModelSpec, *, portable: bool) -> Ch
         inputs=_inputs(document, ("defaults",), section.defaults),
         model=changes,
         noise=_noise(document.path, section.noise),
+        postprocess=None
+        if section.postprocess is None
+        else step_specs(document, ("postprocess",), section.postprocess),
     )
 
 

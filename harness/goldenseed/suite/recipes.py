@@ -58,6 +58,7 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
         "seed": case.seed,
         "call": case.arguments(),
         **({"inputs": describe_inputs(case.inputs)} if case.inputs else {}),
+        **_postprocess(case),
         **({"before": [each.description for each in case.before]} if case.before else {}),
         "model": {key: value for key, value in described.items() if value is not None},
         "noise": _noise(case.noise),
@@ -65,6 +66,11 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
         if case.suite.determinism.portable
         else case.suite.determinism.relaxed(),
     }
+
+
+def _postprocess(case: Case) -> dict[str, Any]:
+    steps = [deepcopy(dict(each.described)) for each in case.postprocess]
+    return {"postprocess": steps} if steps else {}
 
 
 def _factory(model: ModelSpec) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from goldenseed.suite.sections import (
     Seeds,
     Vary,
 )
+from goldenseed.suite.step_schema import Steps
 
 AttentionProcessor = Literal[
     "AttnProcessor",
@@ -183,6 +184,8 @@ class CaseSection(Section):
     """What differs from the suite's model."""
     noise: NoiseChoice | None = None
     """Where the initial noise comes from, in place of what the suite says."""
+    postprocess: Steps | None = None
+    """What is done to the picture afterwards, in place of what the suite says; `[]` is nothing."""
     gates: GatesSection = Field(default_factory=lambda: _NO_GATES)
     """Gates over those of the suite, name by name."""
     mask: MaskFile = None
@@ -211,6 +214,8 @@ class SuiteFile(Section):
 
     By default a generator on the CPU; `portable` where determinism is.
     """
+    postprocess: Steps = ()
+    """What is done to each picture after the model made it, step by step, before it is judged."""
     defaults: DefaultsSection = DefaultsSection()
     """What every case begins with."""
     gates: GatesSection = GatesSection()

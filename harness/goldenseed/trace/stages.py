@@ -67,8 +67,12 @@ class Stage(StrEnum):
     """The image as the pipeline returned it, floats in [0, 1]."""
     DENORMALISED = "denormalised", "how the float image was made", Side.IMAGE
     """1 where the float image is what was decoded, halved, plus 1/2, cut off, to the bit; or 0."""
+    UNPROCESSED = "unprocessed", "pixels before post-processing", Side.IMAGE
+    """The 8-bit levels that the model made, where the suite has steps of post-processing."""
+    POSTPROCESSED = "postprocessed", "post-processing step", Side.IMAGE
+    """The 8-bit levels that a step of post-processing made; the source names the step."""
     PIXELS = "pixels", "pixels", Side.IMAGE
-    """The image's 8-bit levels."""
+    """The image's 8-bit levels, as it is judged."""
 
 
 FED_BY: Final[Mapping[Stage, tuple[Stage, ...]]] = MappingProxyType(
@@ -90,7 +94,9 @@ FED_BY: Final[Mapping[Stage, tuple[Stage, ...]]] = MappingProxyType(
         Stage.VAE_OUTPUT: (Stage.LATENTS_BEFORE_VAE,),
         Stage.FLOAT_IMAGE: (Stage.VAE_OUTPUT,),
         Stage.DENORMALISED: (Stage.FLOAT_IMAGE,),
-        Stage.PIXELS: (Stage.FLOAT_IMAGE,),
+        Stage.UNPROCESSED: (Stage.FLOAT_IMAGE,),
+        Stage.POSTPROCESSED: (Stage.UNPROCESSED,),
+        Stage.PIXELS: (Stage.FLOAT_IMAGE, Stage.POSTPROCESSED),
     }
 )
 """What each stage is computed from, one step back; noise is drawn in a fixed order."""

@@ -25,6 +25,8 @@ ON_DISK = [
     "vae_output",
     "float_image",
     "denormalised",
+    "unprocessed",
+    "postprocessed",
     "pixels",
 ]
 
