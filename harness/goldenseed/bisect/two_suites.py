@@ -25,6 +25,8 @@ from goldenseed.suite.model import DIFFUSERS, ModelSpec
 _NOT_OF_A_MODEL = frozenset(
     {"source", "folder", "revision", "lines", "backend_line", "device", "allow_pickle"}
 )
+_WHOLE = ("prompt", "noise", "before", "postprocess")
+"""What of a case is one change; its call, inputs and model are one change a key."""
 _FOLDER = "model.source"
 """The field that stands for source, folder and revision, where files are not told one by one."""
 _SHARD = re.compile(r".*-\d{5}-of-\d{5}\.\w+|.*\.index\.json")
@@ -144,7 +146,7 @@ def mixed(good: Case, bad: Case, names: Iterable[str], folder: Path | None = Non
         model=replace(old, **model),
         call=_chosen(good.call, bad.call, taken, "call."),
         inputs=_chosen(good.inputs, bad.inputs, taken, "inputs."),
-        **{name: getattr(bad, name) for name in ("prompt", "noise", "before") if name in taken},
+        **{name: getattr(bad, name) for name in _WHOLE if name in taken},
     )
 
 
@@ -163,6 +165,7 @@ def _fields(case: Case, digests: FileDigests, *, with_folder: bool) -> dict[str,
     found |= {f"inputs.{name}": each for name, each in describe_inputs(case.inputs).items()}
     found["prompt"] = _plain(case.prompt, digests)
     found["before"] = [each.description for each in case.before]
+    found["postprocess"] = [_plain(dict(each.described), digests) for each in case.postprocess]
     found["noise"] = {"kind": case.noise.kind, "sha256": case.noise.sha256}
     for each in fields(ModelSpec):
         if each.name not in {*_NOT_OF_A_MODEL, "scheduler"}:

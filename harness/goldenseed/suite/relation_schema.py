@@ -36,3 +36,4 @@ class RelationSection(Section):
     marks: Marks = ()
     """pytest marks, besides those of its cases."""
     quarantine: QuarantineSection | None = None
+    """A failure that is known, as of a case."""

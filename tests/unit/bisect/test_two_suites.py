@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from goldenseed.bisect.two_suites import TwoSuites, mixed, two_suites
+from goldenseed.bisect.two_suites import _WHOLE, TwoSuites, mixed, two_suites
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.cases import Case
 from goldenseed.suite.loading import load_suite
+from goldenseed.suite.recipes import recipe_of
 
 MODEL = {
     "model_index.json": "{}",
@@ -68,6 +71,29 @@ def test_a_mixture_has_what_is_named_of_the_bad_side_and_all_else_of_the_good(tm
     assert taken.suite.determinism.threads == 2
     assert taken.call["eta"] == 0.5
     assert taken.model.folder == tmp_path / "links"
+
+
+def test_with_everything_taken_a_case_is_the_bad_side_s_and_with_nothing_the_good_side_s(
+    tmp_path: Path,
+):
+    steps = ", postprocess: [{step: crop, left: 0, top: 0, width: %s, height: 8}]"
+    good = side(tmp_path / "good", ", eta: 0.5", steps % 8)
+    bad = side(tmp_path / "bad", case=steps % 6)
+    found = compared(good, bad)
+    assert "suite.postprocess" in found.changes
+    for old, new in zip(load_suite(good).cases, load_suite(bad).cases, strict=True):
+        assert recipe_of(mixed(old, new, found.changes)) == recipe_of(new)
+        assert recipe_of(mixed(old, new, ())) == recipe_of(old)
+
+
+def test_every_part_of_a_case_that_decides_pixels_is_known_to_be_one():
+    """A part that is added has to be told apart and mixed, or be named here as deciding none."""
+    decides_none = {
+        "suite", "id", "case_id", "seed", "limits", "content", "marks", "line", "mask",
+        "alternatives", "quarantine", "provenance",
+    }  # fmt: skip
+    mixed_by_key = {"call", "inputs", "model"}
+    assert {each.name for each in fields(Case)} == {*_WHOLE, *mixed_by_key, *decides_none}
 
 
 def test_of_two_model_folders_the_files_are_told_one_by_one_and_linked_together(tmp_path: Path):
