@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from goldenseed.bisect.outcomes import Ends
+from goldenseed.bisect.packages import normalised
 from goldenseed.bisect.search import OutOfBudget
+from goldenseed.bisect.sides import Side
 from goldenseed.bisect.tables import TABLES, may_be_set
 from goldenseed.bisect.trials import Trials
 from goldenseed.bisect.tried import Tried
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.freeze import listed_sha256
 from goldenseed.runs.comparison import StoredRun
 
 
@@ -105,6 +108,10 @@ def notes_of(trials: Trials, good: Tried, bad: Tried) -> list[str]:
     """Say what is not as it was on record, since then something else has changed too."""
     notes = [*trials.good.notes, *trials.bad.notes, *trials.notes]
     for side, tried in ((trials.good, good), (trials.bad, bad)):
+        if others := _other_files(trials, side):
+            notes.append(
+                f"rebuilt, {side.name} has other files of {', '.join(others)} than it has on record"
+            )
         made = _digests(tried.run)
         other = [case for case, pixels in side.expected.items() if made.get(case, pixels) != pixels]
         if other:
@@ -114,3 +121,15 @@ def notes_of(trials: Trials, good: Tried, bad: Tried) -> list[str]:
                 "(goldenseed diff names what; --good-suite takes the suite as it was)"
             )
     return notes
+
+
+def _other_files(trials: Trials, side: Side) -> tuple[str, ...]:
+    """Name the rebuilt packages that list other files than are on record."""
+    if not side.files:
+        return ()
+    rebuilt = {
+        normalised(info.name.partition("-")[0]): listed_sha256(info)
+        for folder in trials.environments.of(side.packages).folders
+        for info in folder.glob("*.dist-info")
+    }
+    return tuple(n for n, sha256 in sorted(rebuilt.items()) if side.files.get(n, sha256) != sha256)

@@ -46,6 +46,8 @@ class Side:
     """Of the changes of suite and model: what each was and is, by name."""
     expected: Mapping[str, str] = field(default_factory=dict)
     """Of a run: the digest of the pixels that each case had."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Of a freeze: by package the digest of what it lists of its files."""
     notes: tuple[str, ...] = ()
     """What is not known of it."""
 
@@ -81,7 +83,8 @@ def side_of_run(run: RunRecord, resolver: Resolver) -> Side:
         side = side_of_environment(run.run_id, run.environment, resolver)
     else:
         packages, notes = _frozen(run.freeze, resolver)
-        side = _as_recorded(Side(run.run_id, packages, notes=notes), run.environment)
+        side = Side(run.run_id, packages, files=run.freeze.files, notes=notes)
+        side = _as_recorded(side, run.environment)
     return replace(side, expected=expected)
 
 
@@ -141,7 +144,7 @@ def variables_of(environment: Mapping[str, EnvironmentValue]) -> dict[str, str |
 def side_of_freeze(name: str, freeze: Freeze, resolver: Resolver) -> Side:
     """Rebuild an environment from the list of its packages."""
     packages, notes = _frozen(freeze, resolver)
-    return Side(name, packages, notes=notes)
+    return Side(name, packages, files=freeze.files, notes=notes)
 
 
 def _frozen(freeze: Freeze, resolver: Resolver) -> tuple[Packages, tuple[str, ...]]:
