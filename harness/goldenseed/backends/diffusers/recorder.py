@@ -17,9 +17,10 @@ from goldenseed.backends.diffusers.tensors import (
     readable,
     row_of,
 )
+from goldenseed.backends.protocol import Stopped
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.trace.digesting import Kept, Recording
-from goldenseed.trace.stages import Stage, Trace
+from goldenseed.trace.stages import Stage, StageName, Trace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,9 +71,10 @@ class Recorder:
         self._contiguous = torch.contiguous_format
         self.begin()
 
-    def begin(self, place: Place | None = None) -> None:
-        """Forget the image before and take what comes from now on."""
+    def begin(self, place: Place | None = None, until: StageName | None = None) -> None:
+        """Forget the image before and take what comes from now on, up to ``until`` if given."""
         self._place = place
+        self._until = until
         self._kept: list[Kept] = []
         self._counts: Counter[tuple[Stage, str | None]] = Counter()
         self._pending: list[tuple[Stage, str | None, torch.Tensor]] = []
@@ -133,7 +135,16 @@ class Recorder:
             self._shown = values
             self._decoded |= stage is Stage.VAE_OUTPUT
         self._keep(stage, source, values)
+        if self._until is not None:
+            self._stop_at(self._until)
         return True
+
+    def _stop_at(self, until: StageName) -> None:
+        """Raise ``Stopped`` once ``until`` is among the records; they are brought at once then."""
+        self._bring()
+        last = self._kept[-1].digest
+        if (last.stage, last.source or "", last.index) == (until.stage, until.source, until.index):
+            raise Stopped(self.finish())
 
     def own(self, values: Rows) -> Rows:
         """Return what is of the image itself where it is made in a batch."""

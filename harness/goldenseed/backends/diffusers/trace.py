@@ -23,7 +23,7 @@ from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.backends.diffusers.watching import MethodWatch, watch_attribute
 from goldenseed.suite.parts import Role, is_denoiser, made_by, role_of
 from goldenseed.trace.recording import recorded_by
-from goldenseed.trace.stages import Stage
+from goldenseed.trace.stages import Stage, StageName
 
 _HIDDEN_STATE = -2
 """Which hidden state stands for all: the one that SDXL and its successors take."""
@@ -43,14 +43,16 @@ class Tracing:
         self._blocks = blocks_of(pipeline)
 
     @contextmanager
-    def recorded(self) -> Iterator[Recorder]:
+    def recorded(self, until: StageName | None = None) -> Iterator[Recorder]:
         """Record the stages of the image made inside; the caller adds it to what is yielded.
+
+        Once ``until`` was recorded, ``Stopped`` is raised inside.
 
         Everything that is watched is left as it was found, whatever is raised inside. What the
         recorder has is to be taken before the next image; of one that raised it has nothing.
         """
         recorder = self._recorder
-        recorder.begin(getattr(self._pipeline, "goldenseed_place", None))
+        recorder.begin(getattr(self._pipeline, "goldenseed_place", None), until)
         try:
             with ExitStack() as restore:
                 components = self._components()

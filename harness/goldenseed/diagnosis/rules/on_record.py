@@ -96,6 +96,12 @@ def declared(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield Suspicion(cause, weight, words, (f"the recipe differs: {change}",))
 
 
+def places_of_field(field: str) -> frozenset[Place] | None:
+    """Return where a field of the recipe takes effect; None for one that nothing is known of."""
+    found = _cause_of(FieldDifference(field, None, None))
+    return found[1] if found else None
+
+
 def _where(difference: FieldDifference, places: frozenset[Place]) -> frozenset[Place]:
     """Say where a field takes effect: guidance encodes another text only where it is switched."""
     scales = (difference.old, difference.new)
