@@ -10,6 +10,10 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
 
 _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
@@ -54,6 +58,7 @@ _ADAM7 = (
 )
 """First column and row of each pass, and how far apart its columns and rows are."""
 _STEP_BYTES = 2**20
+_BY_ROWS = frozenset({"L", "LA", "RGB", "RGBA"})
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """In coded data: neither a stuffed byte nor a restart."""
 _EOI, _SOS, _RIFF = b"\xd9", b"\xda", 8
@@ -125,6 +130,17 @@ def without_end(data: bytes) -> bytes:
     if one_scan and markers[-1] == (_EOI, len(data)):
         return data[:-2] + bytes(_LOOKED_AHEAD_BYTES)
     return data
+
+
+def shows_its_last_row(image: ImageFile.ImageFile) -> bool:
+    """Say whether a sample of a PNG's last row is not 0: then no row is missing.
+
+    Rows are decoded from the top, and Pillow leaves 0 where one is missing. Inflating the file once
+    more tells it for certain, and takes as long as decoding it. Only of loaded images in one pass.
+    """
+    loaded = not image.tile and "interlace" not in image.info and image.mode in _BY_ROWS
+    last = (0, image.height - 1, *image.size)
+    return loaded and 0 not in image.size and image.crop(last).getbbox() is not None
 
 
 def has_all_rows(data: bytes) -> bool:

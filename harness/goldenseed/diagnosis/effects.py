@@ -151,6 +151,7 @@ _FAMILIES: Final = (
     _family(r"numpy\..*|library\.numpy\..*", Cause.PACKAGES, NUMPY, 5),
     _family(r"library\..*", Cause.PACKAGES, COMPUTED, 15),
     _family(r"env\..*", Cause.KERNELS, COMPUTED, 10),
+    _family(r"engine\..*", Cause.ENGINE, COMPUTED, 40, Size.LOSSY),
     _family(r"device\.type", Cause.GPU, COMPUTED, 60, Size.LOSSY),
     _family(
         r"gpu\..*|torch\.(cudnn|cuda|hip)|cuda\.package\..*",

@@ -45,7 +45,9 @@ _CERTAIN: Final = RECORDED / 2
 _TWO_DRAWS: Final = 0.05
 """From this relative distance on, two pictures are of two draws of noise."""
 _ONCE: Final[Mapping[Cause, int]] = MappingProxyType({})
-OF_ROUNDING: Final = frozenset({Cause.CPU, Cause.GPU, Cause.ATTENTION, Cause.KERNELS, Cause.BATCH})
+OF_ROUNDING: Final = frozenset(
+    {Cause.CPU, Cause.GPU, Cause.ENGINE, Cause.ATTENTION, Cause.KERNELS, Cause.BATCH}
+)
 """Causes that change the order of sums, and as a rule nothing else."""
 _EVALUATIONS: Final = where.TEXT | where.DENOISER | where.VAE
 """Where networks are evaluated, with sums that are long enough to be added up in another order."""

@@ -260,6 +260,7 @@ class VerbRecord(Document):
         "calibrate",
         "compare",
         "diff",
+        "import",
         "lossless",
         "probe",
         "selfcheck",
@@ -276,4 +277,4 @@ class VerbRecord(Document):
     @property
     def of_a_suite(self) -> bool:
         """Whether the images are those that a suite asks for, so that they may be accepted."""
-        return self.name == "diff"
+        return self.name in {"diff", "import"}

@@ -8,6 +8,7 @@ from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.rules.pictures import encoded_the_same
+from goldenseed.diagnosis.shifts import shift_between
 from goldenseed.diagnosis.suspicion import LIKELY, POSSIBLE, SHOWN, Suspicion, is_rounding
 from goldenseed.tolerance.mixtures import common_factor, likeness
 from goldenseed.trace.distances import Pair, either, stage_distance
@@ -141,8 +142,8 @@ def schedule(findings: Findings, root: Root) -> Iterator[Suspicion]:
         return
     counts = _count(before), _count(now)
     if counts[0] == counts[1]:
-        evidence = "as many timesteps, but others"
-        yield Suspicion(Cause.SCHEDULER, SHOWN, "", (evidence,))
+        words, evidence = _shifted(findings, root)
+        yield Suspicion(Cause.SCHEDULER, SHOWN, words, (evidence,))
         return
     words = f"{counts[0]} → {counts[1]}"
     evidence = f"the number of timesteps differs: {words}"
@@ -152,6 +153,26 @@ def schedule(findings: Findings, root: Root) -> Iterator[Suspicion]:
     yield Suspicion(
         Cause.SCHEDULER, POSSIBLE * (2 if likely_order else 0.5), f"timesteps {words}", (evidence,)
     )
+
+
+def _shifted(findings: Findings, root: Root) -> tuple[str, str]:
+    """Say how tables of as many timesteps differ: by the shift, where one makes the other."""
+    if root.reshaped:
+        before, now = root.reshaped[0]
+        shapes = f"{_shape(before.shape)} → {_shape(now.shape)}"
+        return f"{before.stage.words} {shapes}", f"the {before.stage.words} have another length"
+    factors = (shift_between(a, b) for a, b in root.differing if a and b)
+    factor = next((each for each in factors if each is not None), None)
+    if factor is None:
+        return "", "as many timesteps, but others"
+    known = (findings.sides.accepted.surroundings or {}).get("scheduler.config.shift")
+    dynamic = (findings.sides.accepted.surroundings or {}).get(
+        "scheduler.config.use_dynamic_shifting"
+    )
+    words = f"another shift of the sigmas, about {factor:.3g} times as large"
+    if isinstance(known, int | float) and not dynamic:
+        words = f"another shift of the sigmas, about {known:.3g} → {known * factor:.3g}"
+    return words, "every sigma's odds are as many times as large, which is what a shift makes"
 
 
 def _steps_alone(findings: Findings, root: Root) -> Iterator[Suspicion]:
