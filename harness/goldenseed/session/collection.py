@@ -73,7 +73,7 @@ class SuiteFile(pytest.File):
             for case, name in _repeated(cases, repetitions(self.config)):
                 yield self._item(case, name, marks, custom)
             own = [each for each in members if model_key(each.case.model) == key]
-            yield from relation_items(self, own, grouped=grouped)
+            yield from relation_items(self, own, self._mark, grouped=grouped)
 
     def _item(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from goldenseed.suite.answers import AnswerSection
 from goldenseed.suite.before import BeforeSection
@@ -27,6 +27,7 @@ from goldenseed.suite.model_schema import (
 from goldenseed.suite.prompts import PromptSection
 from goldenseed.suite.provenance import C2paSection, ProvenanceSection
 from goldenseed.suite.quarantine import QuarantineSection
+from goldenseed.suite.relation_schema import HoldSection, RelationSection
 from goldenseed.suite.sections import (
     CHOICE,
     CHOICE_OR_LIST,
@@ -35,22 +36,17 @@ from goldenseed.suite.sections import (
     SECTION,
     ConsistencySection,
     DiversitySection,
-    HoldSection,
+    Marks,
     Name,
     NoiseChoice,
     NoiseSection,
     NonEmpty,
-    RelationSection,
     Section,
     SeedRange,
     Seeds,
     Vary,
 )
 from goldenseed.suite.step_schema import Steps
-
-MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
-
 
 AttentionProcessor = Literal[
     "AttnProcessor",
@@ -266,6 +262,7 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("diversity",): DiversitySection,
         ("relations",): RelationSection,
         ("relations", "hold"): HoldSection,
+        ("relations", "quarantine"): QuarantineSection,
         ("cases",): CaseSection,
         ("cases", "prompt"): PromptSection,
         ("cases", "prompts", "*"): PromptSection,

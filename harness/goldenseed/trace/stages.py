@@ -40,6 +40,8 @@ class Stage(StrEnum):
     """The scheduler's timesteps once they are set."""
     SIGMAS = "sigmas", "sigmas", Side.SCHEDULE
     """The scheduler's sigmas once they are set."""
+    GIVEN_PICTURE = "given_picture", "a given picture as it is prepared", Side.LATENT
+    """A picture or mask that the pipeline was given, as an encoder or the latents get it."""
     INITIAL_NOISE = "initial_noise", "initial noise", Side.LATENT
     """The first noise that was drawn."""
     LATER_NOISE = "later_noise", "later noise", Side.LATENT
@@ -84,9 +86,15 @@ FED_BY: Final[Mapping[Stage, tuple[Stage, ...]]] = MappingProxyType(
         Stage.PROMPT_EMBEDDINGS: (Stage.TOKEN_IDS,),
         Stage.TIMESTEPS: (),
         Stage.SIGMAS: (),
+        Stage.GIVEN_PICTURE: (),
         Stage.INITIAL_NOISE: (),
         Stage.LATER_NOISE: (Stage.INITIAL_NOISE, Stage.TIMESTEPS, Stage.SIGMAS),
-        Stage.INITIAL_LATENTS: (Stage.INITIAL_NOISE, Stage.TIMESTEPS, Stage.SIGMAS),
+        Stage.INITIAL_LATENTS: (
+            Stage.GIVEN_PICTURE,
+            Stage.INITIAL_NOISE,
+            Stage.TIMESTEPS,
+            Stage.SIGMAS,
+        ),
         Stage.DENOISER_INPUT: (Stage.PROMPT_EMBEDDINGS, Stage.INITIAL_LATENTS),
         Stage.DENOISER_OUTPUT: (Stage.DENOISER_INPUT,),
         Stage.PREDICTED_NOISE: (Stage.DENOISER_OUTPUT,),
@@ -106,6 +114,7 @@ FED_BY: Final[Mapping[Stage, tuple[Stage, ...]]] = MappingProxyType(
 
 WITHIN = frozenset(
     {
+        Stage.GIVEN_PICTURE,
         Stage.DENOISER_INPUT,
         Stage.DENOISER_OUTPUT,
         Stage.PREDICTED_NOISE,

@@ -112,6 +112,7 @@ WHAT_CHANGES_PIXELS = {
     "attributes set after loading": [
         "model.unet.attributes_sha256",
         "pipeline.attributes_sha256",
+        "pipeline.attributes.image_processor.resample",
         "scheduler.attributes.sha256",
     ],
     "the scheduler": [
