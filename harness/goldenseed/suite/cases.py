@@ -23,6 +23,7 @@ from goldenseed.suite.model import (
     NoiseSpec,
     SchedulerSpec,
 )
+from goldenseed.suite.policy_schema import PilotSpec
 from goldenseed.suite.postprocess import StepSpec
 from goldenseed.suite.provenance import NOTHING, ProvenanceSpec
 from goldenseed.suite.quarantine import Quarantine
@@ -163,6 +164,9 @@ class Suite:
     """Ways of making its images otherwise that have to agree with its own."""
     selfcheck_required: bool = False
     """Whether a session fails where the gates would pass a wrong image."""
+    policy: Path | None = None
+    """The file of its policy, absolute, where that is shared; it keeps to it."""
+    pilot: PilotSpec | None = None
 
     @cached_property
     def models(self) -> tuple[ModelSpec, ...]:

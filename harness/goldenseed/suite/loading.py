@@ -40,6 +40,7 @@ from goldenseed.suite.model import (
     model_folder_beside,
 )
 from goldenseed.suite.model_schema import CaseModelSection, ModelSection, SchedulerSection
+from goldenseed.suite.policy import with_rules
 from goldenseed.suite.postprocess import step_specs
 from goldenseed.suite.provenance import NOTHING, ProvenanceSpec, provenance_spec
 from goldenseed.suite.put_together import parsed_adapters, parsed_parts, plain_dtype
@@ -120,7 +121,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
     problems += unknown_cases(templates)
     if problems:
         raise failure(path, problems)
-    return Suite(
+    suite = Suite(
         name=section.suite,
         path=path,
         model=model,
@@ -132,6 +133,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         relations=relations,
         selfcheck_required=section.selfcheck == "required",
     )
+    return with_rules(document, section, suite)
 
 
 def _determinism(section: DeterminismSection | str) -> Determinism:

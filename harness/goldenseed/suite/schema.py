@@ -23,6 +23,14 @@ from goldenseed.suite.model_schema import (
     QuantizationSection,
     VaeSection,
 )
+from goldenseed.suite.policy_schema import (
+    PilotSection,
+    PolicyChoice,
+    PolicySection,
+    PromptRule,
+    Range,
+    SeedRule,
+)
 from goldenseed.suite.provenance import C2paSection, ProvenanceSection
 from goldenseed.suite.quarantine import QuarantineSection
 from goldenseed.suite.sections import (
@@ -236,6 +244,10 @@ class SuiteFile(Section):
     """Sets of cases whose images have to differ."""
     relations: Annotated[tuple[RelationSection, ...], Field(strict=False)] = ()
     """Ways of making one image otherwise that have to agree with the suite's own."""
+    policy: PolicyChoice | None = None
+    """What its cases have to keep to, or a file that says it: `../policy.yaml`."""
+    pilot: PilotSection | None = None
+    """A few cases that run first; the others only if these hold."""
     cases: Annotated[tuple[CaseSection, ...], Field(strict=False, min_length=1)]
     """The cases, run in this order."""
 
@@ -264,6 +276,12 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("diversity",): DiversitySection,
         ("relations",): RelationSection,
         ("relations", "hold"): HoldSection,
+        ("policy",): PolicySection,
+        ("policy", "steps"): Range,
+        ("policy", "guidance"): Range,
+        ("policy", "seeds"): SeedRule,
+        ("policy", "prompts"): PromptRule,
+        ("pilot",): PilotSection,
         ("cases",): CaseSection,
         ("cases", "inputs", "*"): InputSection,
         ("cases", "before"): BeforeSection,

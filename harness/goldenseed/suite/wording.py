@@ -42,6 +42,7 @@ _PATTERNS = {
     "pipeline": "the name of a class in diffusers, or `package.module.Class`",
     "factory": "`package.module:function`",
     "step": f"one of {', '.join(STEPS)}, or your own `package.module:function`",
+    "sizes": "`512x512`, width first",
     "colour": "`#rrggbb`, in lower case and in quotes",
     "device": "`auto`, or a device of torch: cpu, cuda, cuda:1, mps, xpu",
 }
