@@ -122,7 +122,7 @@ CAUSES_OF_WEIGHTS: Final[Mapping[Role, Cause]] = MappingProxyType(
 
 _NUMPY: Final = frozenset({Place.SCHEDULE, Place.NOISE, Place.STEP}) | CONVERSION
 _ATTENTION: Final = DENOISER | TEXT | VAE
-_TEXTS: Final = frozenset({Place.TOKEN_IDS})
+_TEXTS: Final = frozenset({Place.TOKEN_IDS, Place.WRITTEN})
 _PICTURES: Final = CONVERSION | POSTPROCESSED | {Place.CONDITIONING, Place.LATENTS}
 _PACKAGE_PLACES: Final = {
     "tokenizers": _TEXTS,
@@ -151,7 +151,7 @@ _PACKAGE_PLACES: Final = {
     "peft": DENOISER | TEXT,
     "safetensors": EVERYWHERE,
     "accelerate": COMPUTED,
-    "diffusers": EVERYWHERE - {Place.TOKEN_IDS, Place.EMBEDDINGS, Place.UNPROCESSED},
+    "diffusers": EVERYWHERE - {Place.WRITTEN, Place.TOKEN_IDS, Place.EMBEDDINGS, Place.UNPROCESSED},
 }
 """Where a package has its hand in; one that is not listed may have it everywhere."""
 _UNLIKELY_PACKAGES: Final = frozenset({"safetensors", "accelerate", "peft"})

@@ -165,6 +165,7 @@ def _side(known: Known, missing: list[str]) -> Side:
     return Side(
         environment=environment,
         in_force=known.in_force,
+        written=known.written,
         recipe=known.recipe,
         trace=trace,
         blank=Blank(known.unusable.value) if known.unusable else blank,

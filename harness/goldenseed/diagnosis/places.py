@@ -37,6 +37,7 @@ class Place(StrEnum):
     The first denoising step is apart from the later ones, and timesteps and sigmas are one place.
     """
 
+    WRITTEN = "written prompt"
     TOKEN_IDS = "token ids"  # noqa: S105 - no password
     EMBEDDINGS = "prompt embeddings"
     SCHEDULE = "timesteps and sigmas"
@@ -119,6 +120,7 @@ def _another_number_of_rows(pair: Pair) -> bool:
 NOWHERE = Root(Place.ANYWHERE, ())
 
 _OF_STAGES: Final = {
+    Stage.WRITTEN_PROMPT: Place.WRITTEN,
     Stage.TOKEN_IDS: Place.TOKEN_IDS,
     Stage.PROMPT_EMBEDDINGS: Place.EMBEDDINGS,
     Stage.TIMESTEPS: Place.SCHEDULE,

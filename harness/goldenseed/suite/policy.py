@@ -205,6 +205,8 @@ def _of_prompts(rules: PolicySection, template: Template) -> Iterator[_Deviation
         for text in prompt if isinstance(prompt, tuple) else (prompt,):
             if text is None:
                 yield "prompts", place, "it has no prompt"
+            elif not isinstance(text, str):
+                yield "prompts", place, "a language model writes the prompt, which no template does"
             elif not any(each.fullmatch(text) for each in known):
                 what = f"the prompt {shown(text)} is made by no template"
                 yield "prompts", place, what

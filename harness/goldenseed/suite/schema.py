@@ -2,51 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
+from goldenseed.suite.answers import AnswerSection
 from goldenseed.suite.before import BeforeSection
-from goldenseed.suite.inputs import Inputs, InputSection
+from goldenseed.suite.inputs import Inputs
 from goldenseed.suite.masking import Ignore, MaskFile
 from goldenseed.suite.model_schema import (
-    AdapterSection,
     Call,
     CaseModelSection,
-    CompileSection,
-    ComponentSection,
-    EmbeddingSection,
-    IpAdapterSection,
     ModelSection,
-    QuantizationSection,
-    VaeSection,
 )
 from goldenseed.suite.policy_schema import (
     PilotSection,
     PolicyChoice,
-    PolicySection,
-    PromptRule,
-    Range,
-    SeedRule,
 )
-from goldenseed.suite.provenance import C2paSection, ProvenanceSection
+from goldenseed.suite.prompts import PromptSection
+from goldenseed.suite.provenance import ProvenanceSection
 from goldenseed.suite.quarantine import QuarantineSection
 from goldenseed.suite.sections import (
     CHOICE,
+    CHOICE_OR_LIST,
     LIST,
     PLAIN,
-    PLAIN_OR_LIST,
     SECTION,
     ConsistencySection,
     DiversitySection,
-    HoldSection,
     Name,
     NonEmpty,
     RelationSection,
     Section,
-    SeedRange,
+    Seed,
     Seeds,
     Vary,
 )
@@ -98,15 +86,19 @@ DeterminismChoice = Annotated[
 ]
 
 
-class NoiseFileSection(Section):
-    """Initial noise that was stored."""
+class NoiseSection(Section):
+    """Initial noise that was stored, or that lies between that of two seeds."""
 
-    file: NonEmpty
+    file: NonEmpty | None = None
     """A `.npy` or `.safetensors` file, relative to the suite file and inside its folder."""
+    between: Annotated[tuple[Seed, Seed], Field(strict=False)] | None = None
+    """Two seeds, whose noise is mixed along the arc between them."""
+    at: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    """How far from the first seed to the second, 0 to 1."""
 
 
 NoiseChoice = Annotated[
-    Annotated[NoiseFileSection, SECTION] | Annotated[Literal["cpu", "device", "portable"], PLAIN],
+    Annotated[NoiseSection, SECTION] | Annotated[Literal["cpu", "device", "portable"], PLAIN],
     CHOICE,
 ]
 
@@ -152,6 +144,8 @@ class ContentSection(Section):
     """Limits by name, for example `min_sharpness: 20`."""
     provenance: ProvenanceSection | None = None
     """What the file as it was returned has to say of its origin, key by key."""
+    answers: Annotated[tuple[AnswerSection, ...], Field(strict=False)] = ()
+    """Questions that a model is asked of the image, and the answers that are expected."""
 
     @property
     def limits(self) -> dict[str, ContentLimitSection | float]:
@@ -160,7 +154,11 @@ class ContentSection(Section):
 
 
 _PromptList = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-Prompt = Annotated[Annotated[str | None, PLAIN] | Annotated[_PromptList, LIST], PLAIN_OR_LIST]
+Prompt = Annotated[
+    Annotated[str | None, PLAIN] | Annotated[_PromptList, LIST] | Annotated[PromptSection, SECTION],
+    CHOICE_OR_LIST,
+]
+NamedPrompt = Annotated[Annotated[str, PLAIN] | Annotated[PromptSection, SECTION], CHOICE]
 
 _AS_THE_SUITE = CaseModelSection()
 _NO_GATES = GatesSection()
@@ -177,8 +175,9 @@ class CaseSection(Section):
     id: Name
     """The case's name, unique in the suite."""
     prompt: Prompt = None
-    """The prompt, or a list that one call is given; none for a pipeline that takes none."""
-    prompts: Annotated[dict[Name, str], Field(min_length=1)] | None = None
+    """The prompt, or a list that one call is given; none for a pipeline that takes none. Or what
+    a language model is told that writes it."""
+    prompts: Annotated[dict[Name, NamedPrompt], Field(min_length=1)] | None = None
     """Several prompts, each with a name, in place of `prompt`."""
     seeds: Seeds
     """A list of seeds from 0 to 2**63 - 1, or the `start` and `count` of consecutive ones."""
@@ -236,6 +235,9 @@ class SuiteFile(Section):
     ignore: Ignore = None
     content: ContentSection = ContentSection()
     """Limits on what is in an image, for example `min_sharpness: 20`, whatever was accepted."""
+    safety: Literal["required", "off", "record"] | None = None
+    """What a pipeline's safety checker is for: `required` and run, `off`, or its flags on `record`
+    without failing a case. By default it runs where there is one, and what it flags fails."""
     selfcheck: Literal["required"] | None = None
     """`required`: a session fails where the gates would pass a wrong image."""
     consistency: Annotated[tuple[ConsistencySection, ...], Field(strict=False)] = ()
@@ -250,51 +252,3 @@ class SuiteFile(Section):
     """A few cases that run first; the others only if these hold."""
     cases: Annotated[tuple[CaseSection, ...], Field(strict=False, min_length=1)]
     """The cases, run in this order."""
-
-
-SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
-    {
-        (): SuiteFile,
-        ("model",): ModelSection,
-        ("model", "adapters"): AdapterSection,
-        ("model", "components", "*"): ComponentSection,
-        ("model", "ip_adapters"): IpAdapterSection,
-        ("model", "embeddings"): EmbeddingSection,
-        ("model", "compile"): CompileSection,
-        ("model", "quantization"): QuantizationSection,
-        ("model", "vae"): VaeSection,
-        ("determinism",): DeterminismSection,
-        ("noise",): NoiseFileSection,
-        ("defaults",): DefaultsSection,
-        ("defaults", "inputs", "*"): InputSection,
-        ("gates",): GatesSection,
-        ("content",): ContentSection,
-        ("content", "provenance"): ProvenanceSection,
-        ("content", "provenance", "c2pa"): C2paSection,
-        ("content", "*"): ContentLimitSection,
-        ("consistency",): ConsistencySection,
-        ("diversity",): DiversitySection,
-        ("relations",): RelationSection,
-        ("relations", "hold"): HoldSection,
-        ("policy",): PolicySection,
-        ("policy", "steps"): Range,
-        ("policy", "guidance"): Range,
-        ("policy", "seeds"): SeedRule,
-        ("policy", "prompts"): PromptRule,
-        ("pilot",): PilotSection,
-        ("cases",): CaseSection,
-        ("cases", "inputs", "*"): InputSection,
-        ("cases", "before"): BeforeSection,
-        ("cases", "seeds"): SeedRange,
-        ("cases", "model"): CaseModelSection,
-        ("cases", "model", "adapters"): AdapterSection,
-        ("cases", "gates"): GatesSection,
-        ("cases", "quarantine"): QuarantineSection,
-        ("cases", "noise"): NoiseFileSection,
-        ("cases", "content"): ContentSection,
-        ("cases", "content", "provenance"): ProvenanceSection,
-        ("cases", "content", "provenance", "c2pa"): C2paSection,
-        ("cases", "content", "*"): ContentLimitSection,
-    }
-)
-"""Which model describes the mapping at a place, list indices left out; `*` is any key."""

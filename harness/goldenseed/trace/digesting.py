@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -82,6 +82,11 @@ class Recording:
         self._kept = tuple(kept)
         self.stages = (*(each.digest for each in before), *(each.digest for each in kept))
         """Every stage with its digest, in the order in which they came."""
+
+    def after(self, values: Iterable[tuple[Stage, str | None, Array]]) -> Recording:
+        """Return the recording with stages before all others: stage, source and values of each."""
+        earlier = records([kept(stage, 0, source, array) for stage, source, array in values])
+        return Recording(self._kept, (*earlier, *self._before))
 
     def ending_in(self, *pictures: Content) -> Recording:
         """Return the recording with each picture's levels at its end, if it says nothing of any."""

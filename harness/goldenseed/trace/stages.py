@@ -30,6 +30,8 @@ class Stage(StrEnum):
         made.words, made.side = words, side
         return made
 
+    WRITTEN_PROMPT = "written_prompt", "written prompt", Side.TEXT
+    """The token ids that a language model was told, and those that it wrote."""
     TOKEN_IDS = "token_ids", "token ids", Side.TEXT
     """What a tokenizer returned."""
     PROMPT_EMBEDDINGS = "prompt_embeddings", "prompt embeddings", Side.TEXT
@@ -77,7 +79,8 @@ class Stage(StrEnum):
 
 FED_BY: Final[Mapping[Stage, tuple[Stage, ...]]] = MappingProxyType(
     {
-        Stage.TOKEN_IDS: (),
+        Stage.WRITTEN_PROMPT: (),
+        Stage.TOKEN_IDS: (Stage.WRITTEN_PROMPT,),
         Stage.PROMPT_EMBEDDINGS: (Stage.TOKEN_IDS,),
         Stage.TIMESTEPS: (),
         Stage.SIGMAS: (),

@@ -29,12 +29,14 @@ from goldenseed.diagnosis.rules.noise import noise, schedule
 from goldenseed.diagnosis.rules.on_record import declared, patched, recorded
 from goldenseed.diagnosis.rules.postprocess import postprocess, steps_on_record
 from goldenseed.diagnosis.rules.text import text
+from goldenseed.diagnosis.rules.writer import writer
 from goldenseed.diagnosis.suspicion import Rule, Suspicion
 
 RULES: Final[tuple[Rule, ...]] = (
     declared,
     recorded,
     patched,
+    writer,
     text,
     batch,
     dtype,
