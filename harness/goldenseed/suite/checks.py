@@ -24,7 +24,6 @@ from goldenseed.suite.model import (
     noise_fault,
     source_fault,
 )
-from goldenseed.suite.nodes import number
 from goldenseed.suite.part_faults import check_parts, narrow_dtype
 from goldenseed.suite.pipelines import BELONGS, NUMBERS
 from goldenseed.suite.postprocess import check_steps
@@ -32,7 +31,7 @@ from goldenseed.suite.prompts import prompt_faults
 from goldenseed.suite.sections import LARGEST_SEED, MOST_CASES, count_of_images, name_fault
 from goldenseed.suite.server import server_faults
 from goldenseed.suite.sizes import multiple_of_sizes
-from goldenseed.suite.wording import name_of, shown
+from goldenseed.suite.wording import name_of, number_without_quotes, shown
 
 _Path = tuple[str | int, ...]
 KINDS = frozenset({"file", "between", "at"})
@@ -178,7 +177,7 @@ class _Checks:
                 yield self.at_key(argument, what, "write how many images one call makes")
             elif name in NUMBERS and isinstance(value, str):
                 what = f"{name_of(argument)} is the text {shown(value)}, a number is needed"
-                yield self.at(argument, what, f"write {_unquoted(value)}")
+                yield self.at(argument, what, f"write {number_without_quotes(value)}")
             elif name in {"height", "width"} and multiple:
                 yield from self.size(argument, value, multiple)
 
@@ -291,11 +290,3 @@ class _Checks:
             if start <= LARGEST_SEED < start + count - 1:
                 what = f"{name_of(place)} ends at {start + count - 1}"
                 yield self.at(place, what, f"the last seed can be {LARGEST_SEED}")
-
-
-def _unquoted(text: str) -> str:
-    try:
-        plain = number(text.strip())
-    except ValueError:
-        return "a number"
-    return "a number" if isinstance(plain, str) else f"{text.strip()} without quotes"
