@@ -47,7 +47,7 @@ class ContentSection(Section):
 def content_faults(
     document: Document, place: tuple[str | int, ...], content: object
 ) -> Iterator[Problem]:
-    """Find models that ``content`` names and that are not there, and what is wrong with ``answers``."""
+    """Find models under ``content`` that are not there, and what is wrong with ``answers``."""
     if not isinstance(content, dict):
         return
     for name, limit in content.items():
