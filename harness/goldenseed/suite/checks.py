@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.suite.answers import answer_faults
+from goldenseed.suite.content import content_faults
 from goldenseed.suite.document import Document, Problem
 from goldenseed.suite.factory import source_or_factory_fault
 from goldenseed.suite.inputs import each_item, input_fault
@@ -20,7 +20,6 @@ from goldenseed.suite.model import (
     DIFFUSERS,
     adapter_fault,
     beside,
-    folder_fault,
     noise_fault,
     source_fault,
 )
@@ -47,7 +46,7 @@ def check(document: Document) -> Iterator[Problem]:
     checks = _Checks(document)
     yield from checks.name(("suite",), data.get("suite"), is_suite=True)
     yield from checks.lock(data.get("lock"))
-    yield from checks.content(("content",), data.get("content"))
+    yield from content_faults(document, ("content",), data.get("content"))
     yield from checks.mask(("mask",), data.get("mask"))
     multiple = multiple_of_sizes(document)
     yield from check_beside_cases(document, multiple)
@@ -156,15 +155,6 @@ class _Checks:
         if fault:
             yield self.at(place, *fault)
 
-    def content(self, place: _Path, content: object) -> Iterator[Problem]:
-        for name, limit in _mapping(content).items():
-            model = _mapping(limit).get("model")
-            fault = folder_fault(self.document.path, model) if isinstance(model, str) else None
-            if fault:
-                yield self.at((*place, name, "model"), *fault)
-        answers = _mapping(content).get("answers")
-        yield from answer_faults(self.document, (*place, "answers"), answers)
-
     def call(self, place: _Path, holder: dict[str, Any], multiple: int | None) -> Iterator[Problem]:
         """Check the ``call`` in ``holder``."""
         for name, value in _mapping(holder.get("call")).items():
@@ -237,9 +227,10 @@ class _Checks:
             yield from self.call((*place, "call"), case, multiple)
         if "inputs" in case:
             yield from self.inputs(place, case)
-        for key, of in (("noise", self.noise), ("mask", self.mask), ("content", self.content)):
+        for key, of in (("noise", self.noise), ("mask", self.mask)):
             if key in case:
                 yield from of((*place, key), case[key])
+        yield from content_faults(self.document, (*place, "content"), case.get("content"))
         yield from check_steps(self.document, (*place, "postprocess"), case.get("postprocess"))
         if "model" in case:
             yield from self.adapters((*place, "model"), _mapping(case["model"]))

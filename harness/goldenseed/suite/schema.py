@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from goldenseed.suite.answers import AnswerSection
 from goldenseed.suite.before import BeforeSection
+from goldenseed.suite.content import ContentSection
 from goldenseed.suite.inputs import Inputs
 from goldenseed.suite.masking import Ignore, MaskFile
 from goldenseed.suite.model_schema import (
@@ -20,7 +20,6 @@ from goldenseed.suite.policy_schema import (
     PolicyChoice,
 )
 from goldenseed.suite.prompts import PromptSection
-from goldenseed.suite.provenance import ProvenanceSection
 from goldenseed.suite.quarantine import QuarantineSection
 from goldenseed.suite.relation_schema import RelationSection
 from goldenseed.suite.sections import (
@@ -101,36 +100,6 @@ class GatesSection(Section):
 
     fail: dict[str, float] = Field(default_factory=dict)
     """The name of each gate and its limit, for example `min_ssim: 0.95`."""
-
-
-class ContentLimitSection(Section):
-    """A limit on a content score that is computed with a model."""
-
-    value: float
-    """The limit."""
-    model: NonEmpty
-    """The model's folder, relative to the suite file and inside its folder."""
-
-
-ContentLimit = Annotated[Annotated[ContentLimitSection, SECTION] | Annotated[float, PLAIN], CHOICE]
-
-
-class ContentSection(Section):
-    """What has to be in an image by itself: limits on scores by their name, and its origin."""
-
-    model_config = ConfigDict(extra="allow")
-
-    __pydantic_extra__: dict[str, ContentLimit] = Field(init=False)
-    """Limits by name, for example `min_sharpness: 20`."""
-    provenance: ProvenanceSection | None = None
-    """What the file as it was returned has to say of its origin, key by key."""
-    answers: Annotated[tuple[AnswerSection, ...], Field(strict=False)] = ()
-    """Questions that a model is asked of the image, and the answers that are expected."""
-
-    @property
-    def limits(self) -> dict[str, ContentLimitSection | float]:
-        """The limits on scores, by name."""
-        return self.__pydantic_extra__
 
 
 _PromptList = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]

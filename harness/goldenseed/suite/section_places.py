@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from goldenseed.suite.answers import AnswerSection
 from goldenseed.suite.before import BeforeSection
+from goldenseed.suite.content import ContentLimitSection, ContentSection
 from goldenseed.suite.inputs import InputSection
 from goldenseed.suite.model_schema import (
     AdapterSection,
@@ -28,8 +29,6 @@ from goldenseed.suite.quarantine import QuarantineSection
 from goldenseed.suite.relation_schema import HoldSection, RelationSection
 from goldenseed.suite.schema import (
     CaseSection,
-    ContentLimitSection,
-    ContentSection,
     DefaultsSection,
     DeterminismSection,
     GatesSection,
