@@ -81,5 +81,6 @@ def passes(run: RunRecord) -> bool:
     """Whether a session that made all of the run would have passed."""
     cases = all(case.passed or case.xfail is not None for case in run.cases)
     beside = all(each.passed for each in run.sets) and all(each.passed for each in run.relations)
+    beside &= all(each.held for each in run.pilots)
     other_tests = run.extent is None or not run.extent.failed
     return run.complete and cases and beside and other_tests

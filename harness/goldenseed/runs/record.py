@@ -30,6 +30,7 @@ from goldenseed.runs.parts import (
     InputUsed,
     MaskUsed,
     NotCompared,
+    PilotRecord,
     ProvenanceRecord,
     Quarantined,
     ReturnedFile,
@@ -163,7 +164,7 @@ class CaseRecord(Document):
     tries: tuple[Try, ...] = ()
     """Every try in order, this one among them, where the case was run more than once."""
     part: str | None = None
-    """The id of the run that made it, where that is another; the record has the key then."""
+    """The run that made it, where that is another; the record has the key then."""
     seconds: Seconds = Seconds()
     trace: tuple[TraceStage, ...] = ()
     """The stages the image passed, in order; empty where none were recorded."""
@@ -268,24 +269,25 @@ class RunRecord(Document):
     """The sets of the suites that ran, in the order of the suites."""
     relations: tuple[RelationRecord, ...] = ()
     """The relations of the suites that ran, each of one case."""
+    pilots: tuple[PilotRecord, ...] = ()
+    """The pilots of the suites that ran."""
     attached: tuple[Attached, ...] = ()
     """What is kept with it: see ``goldenseed lossless --attach``."""
     extent: Extent | None = None
     """How much of the project it ran; None where that is not on record."""
     shard: ShardRecord | None = None
-    """Which shard of a cut it is; None of a run that was not cut, and of a merged one."""
     parts: tuple[PartRecord, ...] = ()
     """The runs that made its cases, where it did not make all itself."""
     verb: VerbRecord | None = None
-    """What made it, where that is no test session."""
+    """What made it, if no test session did."""
     warnings: dict[str, int] = Field(default_factory=dict)
     """What other packages warned of while images were made, numbers left out, and how often."""
 
     def environment_of(self, case: CaseRecord) -> dict[str, EnvironmentValue]:
         """Return the environment in which ``case`` ran; raises ``GoldenseedError`` if unknown."""
-        for environment in (self.environment, *self.other_environments):
-            if json_sha256(environment) == case.environment_sha256:
-                return environment
+        for each in (self.environment, *self.other_environments):
+            if json_sha256(each) == case.environment_sha256:
+                return each
         raise GoldenseedError(
             f"the run {self.run_id} does not say in which environment {case.id} ran: none that it "
             f"lists has the digest {case.environment_sha256}",
