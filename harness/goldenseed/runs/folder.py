@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ from goldenseed.verdict.model import PASSING, passing
 RECORD = "run.json"
 JOURNAL = "cases.jsonl"
 LATEST = "latest"
+_FLUSHED_EVERY_SECONDS = 5.0
 
 
 def new_run_id(now: datetime, digits: str | None = None) -> str:
@@ -47,9 +49,9 @@ class RunWriter:
 
     ``run.json`` stands from the first case on with ``complete: false``. Each case is appended to
     ``cases.jsonl`` as it ends; ``finish`` folds the journal into ``run.json`` and deletes it.
-    Nothing here is flushed to the disk by fsync before ``finish``: a killed process loses
-    nothing by that, only a power cut would. Cases are kept on disk alone until then, so that memory
-    stays flat over a long run.
+    The journal is flushed to the disk every few seconds, images are not before ``finish``: a killed
+    process loses nothing by that, a machine that is taken away the last cases. Cases are kept on
+    disk alone until then, so that memory stays flat over a long run.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class RunWriter:
         )
         write_run(self._record, self.folder)
         self._journal = (self.folder / JOURNAL).open("ab")
+        self._flushed = time.monotonic()
 
     @property
     def record(self) -> RunRecord:
@@ -111,6 +114,9 @@ class RunWriter:
         """Append a try at a case or relation, or what was left out; it survives this process."""
         self._journal.write(case.model_dump_json().encode() + b"\n")
         self._journal.flush()
+        if time.monotonic() - self._flushed > _FLUSHED_EVERY_SECONDS:
+            os.fsync(self._journal.fileno())
+            self._flushed = time.monotonic()
 
     def finish(
         self, *, finished: datetime, complete: bool, warnings: Mapping[str, int] | None = None
