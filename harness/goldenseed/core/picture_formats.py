@@ -10,6 +10,10 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
@@ -125,6 +129,16 @@ def without_end(data: bytes) -> bytes:
     if one_scan and markers[-1] == (_EOI, len(data)):
         return data[:-2] + bytes(_LOOKED_AHEAD_BYTES)
     return data
+
+
+def ends_in_colour(image: Image) -> bool:
+    """Tell whether the last row of a PNG was decoded: what is missing Pillow leaves at zero.
+
+    One that ends in black may be whole all the same, as any that is interlaced.
+    """
+    image.load()
+    last = image.crop((0, image.height - 1, image.width, image.height))
+    return "interlace" not in image.info and any(last.tobytes())
 
 
 def has_all_rows(data: bytes) -> bool:

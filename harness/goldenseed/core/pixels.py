@@ -15,7 +15,13 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
-from goldenseed.core.picture_formats import format_of, has_all_rows, is_whole, without_end
+from goldenseed.core.picture_formats import (
+    ends_in_colour,
+    format_of,
+    has_all_rows,
+    is_whole,
+    without_end,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,7 +144,8 @@ def opened(
     the ``with``.
 
     Its structure is checked and its pixels are not loaded yet. Whatever is raised inside the
-    ``with`` becomes an error that names the file: load the pixels there, and little else.
+    ``with`` becomes an error that names the file: load the pixels there, and little else. That rows
+    of a PNG are missing is seen when it ends.
 
     Raises:
         GoldenseedError: as ``decode``, but for the mode.
@@ -149,9 +156,9 @@ def opened(
         _check_structure(data, label, formats, pixel_limit)
         readable = without_end(data) if format_of(data) == "JPEG" else data
         with Image.open(io.BytesIO(readable), formats=formats) as image:
-            if image.format == "PNG" and not has_all_rows(data):
-                raise GoldenseedError("is truncated: rows are missing", path=label, fix=_RESTORE)
             yield label, image, complaints
+            if image.format == "PNG" and not (ends_in_colour(image) or has_all_rows(data)):
+                raise GoldenseedError("is truncated: rows are missing", path=label, fix=_RESTORE)
 
 
 def check_file(data: bytes, label: str) -> None:
