@@ -131,14 +131,16 @@ def without_end(data: bytes) -> bytes:
     return data
 
 
-def ends_in_colour(image: Image) -> bool:
-    """Tell whether the last row of a PNG was decoded: what is missing Pillow leaves at zero.
+def lacks_rows(image: Image, data: bytes) -> bool:
+    """Tell whether rows of a PNG, which ``image`` was opened from, are not in its file.
 
-    One that ends in black may be whole all the same, as any that is interlaced.
+    Pillow leaves at zero what is missing, so a last row with other values is the last row. One that
+    ends in black may be whole all the same, as any that is interlaced: those are inflated again.
     """
     image.load()
     last = image.crop((0, image.height - 1, image.width, image.height))
-    return "interlace" not in image.info and any(last.tobytes())
+    is_there = "interlace" not in image.info and any(last.tobytes())
+    return not (is_there or has_all_rows(data))
 
 
 def has_all_rows(data: bytes) -> bool:
