@@ -228,7 +228,7 @@ def test_fifty_cases_over_five_models_load_each_once(built: Project):
         next(unet.parameters()).data.add_(0.1)
         unet.save_pretrained(built.path / "unets" / str(number))
     (built.path / "parts.suite.yaml").write_text(FIVE)
-    text = built.run("--golden-no-trace").stdout.str()
+    text = built.run().stdout.str()
     assert len(built.record()["cases"]) == 50
     assert text.count("loading model") == 5
 

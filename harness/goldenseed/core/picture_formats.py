@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL import ImageFile
 
 _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
@@ -58,6 +58,7 @@ _ADAM7 = (
 )
 """First column and row of each pass, and how far apart its columns and rows are."""
 _STEP_BYTES = 2**20
+_BY_ROWS = frozenset({"L", "LA", "RGB", "RGBA"})
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """In coded data: neither a stuffed byte nor a restart."""
 _EOI, _SOS, _RIFF = b"\xd9", b"\xda", 8
@@ -131,16 +132,15 @@ def without_end(data: bytes) -> bytes:
     return data
 
 
-def lacks_rows(image: Image, data: bytes) -> bool:
-    """Tell whether rows of a PNG, which ``image`` was opened from, are not in its file.
+def shows_its_last_row(image: ImageFile.ImageFile) -> bool:
+    """Say whether a sample of a PNG's last row is not 0: then no row is missing.
 
-    Pillow leaves at zero what is missing, so a last row with other values is the last row. One that
-    ends in black may be whole all the same, as any that is interlaced: those are inflated again.
+    Rows are decoded from the top, and Pillow leaves 0 where one is missing. Inflating the file once
+    more tells it for certain, and takes as long as decoding it. Only of loaded images in one pass.
     """
-    image.load()
-    last = image.crop((0, image.height - 1, image.width, image.height))
-    is_there = "interlace" not in image.info and any(last.tobytes())
-    return not (is_there or has_all_rows(data))
+    loaded = not image.tile and "interlace" not in image.info and image.mode in _BY_ROWS
+    last = (0, image.height - 1, *image.size)
+    return loaded and 0 not in image.size and image.crop(last).getbbox() is not None
 
 
 def has_all_rows(data: bytes) -> bool:

@@ -15,7 +15,13 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
-from goldenseed.core.picture_formats import format_of, is_whole, lacks_rows, without_end
+from goldenseed.core.picture_formats import (
+    format_of,
+    has_all_rows,
+    is_whole,
+    shows_its_last_row,
+    without_end,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,12 +140,12 @@ def opened(
 ) -> Iterator[tuple[str, ImageFile.ImageFile, list[warnings.WarningMessage]]]:
     """Open an image file that nobody vouches for; give its name for messages, and the image.
 
+    That a PNG holds all of its rows is checked on leaving, since loading it shows that as a rule.
     The third is what Pillow complains of in its metadata, which decides no pixel: it grows inside
     the ``with``.
 
     Its structure is checked and its pixels are not loaded yet. Whatever is raised inside the
-    ``with`` becomes an error that names the file: load the pixels there, and little else. That rows
-    of a PNG are missing is seen when it ends.
+    ``with`` becomes an error that names the file: load the pixels there, and little else.
 
     Raises:
         GoldenseedError: as ``decode``, but for the mode.
@@ -151,7 +157,7 @@ def opened(
         readable = without_end(data) if format_of(data) == "JPEG" else data
         with Image.open(io.BytesIO(readable), formats=formats) as image:
             yield label, image, complaints
-            if image.format == "PNG" and lacks_rows(image, data):
+            if image.format == "PNG" and not (shows_its_last_row(image) or has_all_rows(data)):
                 raise GoldenseedError("is truncated: rows are missing", path=label, fix=_RESTORE)
 
 

@@ -38,7 +38,7 @@ def badge_of(run: RunRecord) -> Badge:
     total, left_out = len(run.cases), len(run.not_compared)
     failed = sum(not case.passed and case.xfail is None for case in run.cases)
     broken = sum(not each.passed for each in run.sets)
-    apart = sum(not each.passed for each in run.relations)
+    apart = sum(not each.passed and each.xfail is None for each in run.relations)
     if failed or broken or apart:
         sets = f"{broken:,} of {len(run.sets):,} sets broken"
         relations = f"{apart:,} of {len(run.relations):,} relations broken"

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -187,6 +188,9 @@ class GoldenSession:
             if call.excinfo is not None:
                 say_in_one_line(report, call.excinfo.value)
             tried = item.stash[RELATION]
+            if hasattr(report, "wasxfail"):
+                xfail = {"xfail": str(report.wasxfail or "")}
+                tried = replace(tried, record=tried.record.model_copy(update=xfail))
             self._telling.add_relation(item, report, tried.record)
             self._hand_on(report, {**carried_relation(tried), "warnings": self.foreign.news()})
         return report

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
+from goldenseed.suite.answers import AnswerSection
 from goldenseed.suite.before import BeforeSection
 from goldenseed.suite.inputs import Inputs, InputSection
 from goldenseed.suite.masking import Ignore, MaskFile
@@ -23,30 +24,29 @@ from goldenseed.suite.model_schema import (
     QuantizationSection,
     VaeSection,
 )
+from goldenseed.suite.prompts import PromptSection
 from goldenseed.suite.provenance import C2paSection, ProvenanceSection
 from goldenseed.suite.quarantine import QuarantineSection
+from goldenseed.suite.relation_schema import HoldSection, RelationSection
 from goldenseed.suite.sections import (
     CHOICE,
+    CHOICE_OR_LIST,
     LIST,
     PLAIN,
-    PLAIN_OR_LIST,
     SECTION,
     ConsistencySection,
     DiversitySection,
-    HoldSection,
+    Marks,
     Name,
+    NoiseChoice,
+    NoiseSection,
     NonEmpty,
-    RelationSection,
     Section,
     SeedRange,
     Seeds,
     Vary,
 )
 from goldenseed.suite.step_schema import Steps
-
-MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
-
 
 AttentionProcessor = Literal[
     "AttnProcessor",
@@ -87,19 +87,6 @@ class DeterminismSection(Section):
 
 DeterminismChoice = Annotated[
     Annotated[DeterminismSection, SECTION] | Annotated[Literal["portable"], PLAIN], CHOICE
-]
-
-
-class NoiseFileSection(Section):
-    """Initial noise that was stored."""
-
-    file: NonEmpty
-    """A `.npy` or `.safetensors` file, relative to the suite file and inside its folder."""
-
-
-NoiseChoice = Annotated[
-    Annotated[NoiseFileSection, SECTION] | Annotated[Literal["cpu", "device", "portable"], PLAIN],
-    CHOICE,
 ]
 
 
@@ -144,6 +131,8 @@ class ContentSection(Section):
     """Limits by name, for example `min_sharpness: 20`."""
     provenance: ProvenanceSection | None = None
     """What the file as it was returned has to say of its origin, key by key."""
+    answers: Annotated[tuple[AnswerSection, ...], Field(strict=False)] = ()
+    """Questions that a model is asked of the image, and the answers that are expected."""
 
     @property
     def limits(self) -> dict[str, ContentLimitSection | float]:
@@ -152,7 +141,11 @@ class ContentSection(Section):
 
 
 _PromptList = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-Prompt = Annotated[Annotated[str | None, PLAIN] | Annotated[_PromptList, LIST], PLAIN_OR_LIST]
+Prompt = Annotated[
+    Annotated[str | None, PLAIN] | Annotated[_PromptList, LIST] | Annotated[PromptSection, SECTION],
+    CHOICE_OR_LIST,
+]
+NamedPrompt = Annotated[Annotated[str, PLAIN] | Annotated[PromptSection, SECTION], CHOICE]
 
 _AS_THE_SUITE = CaseModelSection()
 _NO_GATES = GatesSection()
@@ -169,8 +162,9 @@ class CaseSection(Section):
     id: Name
     """The case's name, unique in the suite."""
     prompt: Prompt = None
-    """The prompt, or a list that one call is given; none for a pipeline that takes none."""
-    prompts: Annotated[dict[Name, str], Field(min_length=1)] | None = None
+    """The prompt, or a list that one call is given; none for a pipeline that takes none. Or what
+    a language model is told that writes it."""
+    prompts: Annotated[dict[Name, NamedPrompt], Field(min_length=1)] | None = None
     """Several prompts, each with a name, in place of `prompt`."""
     seeds: Seeds
     """A list of seeds from 0 to 2**63 - 1, or the `start` and `count` of consecutive ones."""
@@ -228,6 +222,9 @@ class SuiteFile(Section):
     ignore: Ignore = None
     content: ContentSection = ContentSection()
     """Limits on what is in an image, for example `min_sharpness: 20`, whatever was accepted."""
+    safety: Literal["required", "off", "record"] | None = None
+    """What a pipeline's safety checker is for: `required` and run, `off`, or its flags on `record`
+    without failing a case. By default it runs where there is one, and what it flags fails."""
     selfcheck: Literal["required"] | None = None
     """`required`: a session fails where the gates would pass a wrong image."""
     consistency: Annotated[tuple[ConsistencySection, ...], Field(strict=False)] = ()
@@ -252,11 +249,12 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("model", "quantization"): QuantizationSection,
         ("model", "vae"): VaeSection,
         ("determinism",): DeterminismSection,
-        ("noise",): NoiseFileSection,
+        ("noise",): NoiseSection,
         ("defaults",): DefaultsSection,
         ("defaults", "inputs", "*"): InputSection,
         ("gates",): GatesSection,
         ("content",): ContentSection,
+        ("content", "answers"): AnswerSection,
         ("content", "provenance"): ProvenanceSection,
         ("content", "provenance", "c2pa"): C2paSection,
         ("content", "*"): ContentLimitSection,
@@ -264,7 +262,10 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("diversity",): DiversitySection,
         ("relations",): RelationSection,
         ("relations", "hold"): HoldSection,
+        ("relations", "quarantine"): QuarantineSection,
         ("cases",): CaseSection,
+        ("cases", "prompt"): PromptSection,
+        ("cases", "prompts", "*"): PromptSection,
         ("cases", "inputs", "*"): InputSection,
         ("cases", "before"): BeforeSection,
         ("cases", "seeds"): SeedRange,
@@ -272,8 +273,9 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("cases", "model", "adapters"): AdapterSection,
         ("cases", "gates"): GatesSection,
         ("cases", "quarantine"): QuarantineSection,
-        ("cases", "noise"): NoiseFileSection,
+        ("cases", "noise"): NoiseSection,
         ("cases", "content"): ContentSection,
+        ("cases", "content", "answers"): AnswerSection,
         ("cases", "content", "provenance"): ProvenanceSection,
         ("cases", "content", "provenance", "c2pa"): C2paSection,
         ("cases", "content", "*"): ContentLimitSection,

@@ -6,10 +6,13 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
+
+from pydantic import TypeAdapter
 
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.backends.server.pacing import Pace
@@ -25,6 +28,7 @@ LARGEST_ANSWER: Final = 256 * 1024 * 1024
 """Bytes."""
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT: Final = 300.0
+_JSON: Final = TypeAdapter(Any)
 _SAID: Final = 300
 """Characters of a server's words in an error."""
 
@@ -40,6 +44,8 @@ class Reply:
 
     def document(self) -> Any:
         """Return the body as JSON; ``GenerationError`` if it is none."""
+        with suppress(ValueError):  # a megabyte of base64 in a twentieth of the time
+            return _JSON.validate_json(self.body)
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):

@@ -19,6 +19,7 @@ LEFT_OUT = frozenset(
     {
         Stage.TOKEN_IDS,
         Stage.TIMESTEPS,
+        Stage.GIVEN_PICTURE,
         Stage.DENOISER_INPUT,
         Stage.PREDICTED_NOISE,
         Stage.LATER_OUTPUT,
