@@ -132,18 +132,20 @@ def without_end(data: bytes) -> bytes:
     return data
 
 
-def shows_its_last_row(image: ImageFile.ImageFile) -> bool:
-    """Say whether a sample of a PNG's last row is not 0: then no row is missing.
+def lacks_rows(image: ImageFile.ImageFile, data: bytes) -> bool:
+    """Tell whether a PNG, whose file is ``data``, lacks rows, which Pillow leaves 0.
 
-    Rows are decoded from the top, and Pillow leaves 0 where one is missing. Inflating the file once
-    more tells it for certain, and takes as long as decoding it. Only of loaded images in one pass.
+    Rows are decoded from the top, so where a sample of the last one is not 0, none is missing. To
+    inflate the file once more tells it for certain, and takes as long as decoding it: that is done
+    for images that are not loaded, come in several passes, or end in a row of 0.
     """
     loaded = not image.tile and "interlace" not in image.info and image.mode in _BY_ROWS
     last = (0, image.height - 1, *image.size)
-    return loaded and 0 not in image.size and image.crop(last).getbbox() is not None
+    shown = loaded and 0 not in image.size and image.crop(last).getbbox() is not None
+    return not shown and not _has_all_rows(data)
 
 
-def has_all_rows(data: bytes) -> bool:
+def _has_all_rows(data: bytes) -> bool:
     """Tell whether a PNG's compressed data holds every row: Pillow leaves black what is missing."""
     chunks = list(_chunks(data))
     if not chunks or len(chunks[0][1]) != _PNG_HEADER.size:

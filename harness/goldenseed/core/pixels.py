@@ -15,13 +15,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
-from goldenseed.core.picture_formats import (
-    format_of,
-    has_all_rows,
-    is_whole,
-    shows_its_last_row,
-    without_end,
-)
+from goldenseed.core.picture_formats import format_of, is_whole, lacks_rows, without_end
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,7 +151,7 @@ def opened(
         readable = without_end(data) if format_of(data) == "JPEG" else data
         with Image.open(io.BytesIO(readable), formats=formats) as image:
             yield label, image, complaints
-            if image.format == "PNG" and not (shows_its_last_row(image) or has_all_rows(data)):
+            if image.format == "PNG" and lacks_rows(image, data):
                 raise GoldenseedError("is truncated: rows are missing", path=label, fix=_RESTORE)
 
 
