@@ -108,6 +108,38 @@ def tiny_blip(folder: Path, *, seed: int = 0) -> Path:
     return _saved(BlipForQuestionAnswering(_seeded(seed, config)), folder, given)
 
 
+def tiny_blip2(folder: Path, *, seed: int = 0) -> Path:
+    """Save a random BLIP-2 (BLIP's vision model, a Q-Former, OPT's text model)."""
+    import transformers
+    from transformers import (
+        Blip2Config,
+        Blip2ForConditionalGeneration,
+        Blip2Processor,
+        OPTConfig,
+    )
+
+    tokenizer = word_tokenizer()
+    shared = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": WIDTH}
+    vocabulary = {"vocab_size": len(tokenizer)}
+    text = OPTConfig(
+        **shared, **vocabulary, ffn_dim=64, word_embed_proj_dim=WIDTH, max_position_embeddings=64,
+        eos_token_id=tokenizer.eos_token_id, bos_token_id=0, pad_token_id=0,
+    )  # fmt: skip
+    config = Blip2Config(
+        vision_config=_vision(),
+        qformer_config={
+            **shared, **vocabulary, "encoder_hidden_size": WIDTH, "intermediate_size": 64,
+        },
+        text_config=text.to_dict(),
+        num_query_tokens=4,
+        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
+    )  # fmt: skip
+    pixels = {"size": {"height": 32, "width": 32}}
+    kind = getattr(transformers, "BlipImageProcessorPil", None) or transformers.BlipImageProcessor
+    given = Blip2Processor(kind(**pixels), tokenizer, num_query_tokens=4)
+    return _saved(Blip2ForConditionalGeneration(_seeded(seed, config)), folder, given)
+
+
 def tiny_llava(folder: Path, *, seed: int = 0) -> Path:
     """Save a random LLaVA (CLIP's vision model, Llama's text model) with a chat template."""
     from transformers import (

@@ -70,8 +70,6 @@ class Sides:
     """Metric name to value, the present image against the accepted one; empty if not measured."""
 
 
-_OF_A_PROFILE: Final = frozenset({"device.type", "platform.machine"})
-"""Keys that, of an image of another engine, only say so once more."""
 _PUT_ON = ("adapter_file", "ip_adapter_file", "embedding_file")
 _ABSENCE_TELLS = (
     *(f"{each}." for each in _PUT_ON),
@@ -261,11 +259,10 @@ def _telling(
         for each in environment_differences(old, new)
         if each.kind is not Kind.RECORDED
         and all(map(_readable, (each.old, each.new)))
-        and not (each.key in _OF_A_PROFILE and ENGINE_KEY in old.keys() ^ new.keys())
+        and not (each.kind is Kind.IDENTITY and ENGINE_KEY in old.keys() ^ new.keys())
         and (
             (each.key in old and each.key in new)
-            or each.key == ENGINE_KEY
-            or each.key in inside
+            or each.key in {ENGINE_KEY, *inside}
             or _absence_tells(each.key, old, new)
         )
     }

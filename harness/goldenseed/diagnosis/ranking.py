@@ -94,7 +94,9 @@ def _at_roots(findings: Findings, offered: Sequence[Sequence[Suspicion]]) -> Ite
         for root, others in zip(findings.roots, more, strict=True)
     ]
     # Foreign methods at several roots are several patches, and not one that explains them all.
-    covered = Counter(cause for each in suspected for cause in each if cause is not Cause.PATCH)
+    covered: Counter[Cause] = Counter(
+        cause for each in suspected for cause in each if cause is not Cause.PATCH
+    )
     aside = _rounding_aside(findings)
     for root, found in zip(findings.roots, suspected, strict=True):
         shares = _shares(findings, root, found, covered)

@@ -16,7 +16,7 @@ from goldenseed.core.files import read_regular, write_atomically
 from goldenseed.core.strict_json import parse
 from goldenseed.environment.freeze import read_freeze
 from goldenseed.environment.lock import LockDifference
-from goldenseed.runs.parts import Extent, GitState, NotCompared, SetRecord
+from goldenseed.runs.parts import Extent, GitState, NotCompared, PilotRecord, SetRecord
 from goldenseed.runs.record import (
     SCHEMA_VERSION,
     CaseRecord,
@@ -131,6 +131,12 @@ class RunWriter:
     def add_sets(self, sets: Iterable[SetRecord]) -> RunRecord:
         """Record what became of the sets, once the run is finished."""
         self._record = self._record.model_copy(update={"sets": tuple(sets)})
+        write_run(self._record, self.folder, durable=True)
+        return self._record
+
+    def add_pilots(self, pilots: Iterable[PilotRecord]) -> RunRecord:
+        """Record what became of the pilots, once the run is finished."""
+        self._record = self._record.model_copy(update={"pilots": tuple(pilots)})
         write_run(self._record, self.folder, durable=True)
         return self._record
 

@@ -31,6 +31,7 @@ from goldenseed.runs.parts import (
     InputUsed,
     MaskUsed,
     NotCompared,
+    PilotRecord,
     ProvenanceRecord,
     Quarantined,
     ReturnedFile,
@@ -269,6 +270,8 @@ class RunRecord(Document):
     """The sets of the suites that ran, in the order of the suites."""
     relations: tuple[RelationRecord, ...] = ()
     """The relations of the suites that ran, each of one case."""
+    pilots: tuple[PilotRecord, ...] = ()
+    """The pilots of the suites that ran."""
     attached: tuple[Attached, ...] = ()
     """What is kept with it: see ``goldenseed lossless --attach``."""
     extent: Extent | None = None

@@ -235,6 +235,8 @@ class CaseItem(pytest.Item):
     def runtest(self) -> None:
         """Generate, judge, and fail or warn as the verdict demands."""
         session = session_of(self.config)
+        if why := session.pilots.why_not(self.case):
+            pytest.skip(why)
         with session.foreign.collected():
             record, error = session.worker.run(self.case, self.name)
         if error is not None:

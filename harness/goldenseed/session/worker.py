@@ -95,9 +95,10 @@ class Worker:
 
     def pending(self, case: Case) -> CaseRecord:
         """Return what is known of a case before it runs, with the verdict ``error``."""
-        return pending(case, self._path_of(case))
+        return pending(case, self.path_of(case))
 
-    def _path_of(self, case: Case) -> str:
+    def path_of(self, case: Case) -> str:
+        """Return the path of a case's suite as records have it."""
         path = case.suite.path
         inside = path.is_relative_to(self._root)
         return path.relative_to(self._root).as_posix() if inside else path.name
@@ -166,9 +167,14 @@ class Worker:
         self._remember(self.backend().fingerprint(), case.noise.drawn_by)
         return with_accepted_inputs(case, self._store, case_profile(case, self.environment))
 
+    def not_related(self, member: Member, why: str) -> Tried:
+        """Return the record of a relation whose images are not made."""
+        found = member.record(self.path_of(member.case))
+        return Tried(found.model_copy(update={"state": "cannot", "why": why}))
+
     def relate(self, member: Member) -> Tried:
         """Make and judge the two images of a relation; what goes wrong is in its record."""
-        path, case = self._path_of(member.case), member.case
+        path, case = self.path_of(member.case), member.case
         found = member.record(path)
         marks = self._folder / RUNNING
         with (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.suite.answers import answer_faults
+from goldenseed.suite.content import content_faults
 from goldenseed.suite.document import Document, Problem
 from goldenseed.suite.factory import source_or_factory_fault
 from goldenseed.suite.inputs import each_item, input_fault
@@ -20,11 +20,9 @@ from goldenseed.suite.model import (
     DIFFUSERS,
     adapter_fault,
     beside,
-    folder_fault,
     noise_fault,
     source_fault,
 )
-from goldenseed.suite.nodes import number
 from goldenseed.suite.part_faults import check_parts, narrow_dtype
 from goldenseed.suite.pipelines import BELONGS, NUMBERS
 from goldenseed.suite.postprocess import check_steps
@@ -32,7 +30,7 @@ from goldenseed.suite.prompts import prompt_faults
 from goldenseed.suite.sections import LARGEST_SEED, MOST_CASES, count_of_images, name_fault
 from goldenseed.suite.server import server_faults
 from goldenseed.suite.sizes import multiple_of_sizes
-from goldenseed.suite.wording import name_of, shown
+from goldenseed.suite.wording import name_of, number_without_quotes, shown
 
 _Path = tuple[str | int, ...]
 KINDS = frozenset({"file", "between", "at"})
@@ -48,7 +46,7 @@ def check(document: Document) -> Iterator[Problem]:
     checks = _Checks(document)
     yield from checks.name(("suite",), data.get("suite"), is_suite=True)
     yield from checks.lock(data.get("lock"))
-    yield from checks.content(("content",), data.get("content"))
+    yield from content_faults(document, ("content",), data.get("content"))
     yield from checks.mask(("mask",), data.get("mask"))
     multiple = multiple_of_sizes(document)
     yield from check_beside_cases(document, multiple)
@@ -157,15 +155,6 @@ class _Checks:
         if fault:
             yield self.at(place, *fault)
 
-    def content(self, place: _Path, content: object) -> Iterator[Problem]:
-        for name, limit in _mapping(content).items():
-            model = _mapping(limit).get("model")
-            fault = folder_fault(self.document.path, model) if isinstance(model, str) else None
-            if fault:
-                yield self.at((*place, name, "model"), *fault)
-        answers = _mapping(content).get("answers")
-        yield from answer_faults(self.document, (*place, "answers"), answers)
-
     def call(self, place: _Path, holder: dict[str, Any], multiple: int | None) -> Iterator[Problem]:
         """Check the ``call`` in ``holder``."""
         for name, value in _mapping(holder.get("call")).items():
@@ -178,7 +167,7 @@ class _Checks:
                 yield self.at_key(argument, what, "write how many images one call makes")
             elif name in NUMBERS and isinstance(value, str):
                 what = f"{name_of(argument)} is the text {shown(value)}, a number is needed"
-                yield self.at(argument, what, f"write {_unquoted(value)}")
+                yield self.at(argument, what, f"write {number_without_quotes(value)}")
             elif name in {"height", "width"} and multiple:
                 yield from self.size(argument, value, multiple)
 
@@ -238,9 +227,10 @@ class _Checks:
             yield from self.call((*place, "call"), case, multiple)
         if "inputs" in case:
             yield from self.inputs(place, case)
-        for key, of in (("noise", self.noise), ("mask", self.mask), ("content", self.content)):
+        for key, of in (("noise", self.noise), ("mask", self.mask)):
             if key in case:
                 yield from of((*place, key), case[key])
+        yield from content_faults(self.document, (*place, "content"), case.get("content"))
         yield from check_steps(self.document, (*place, "postprocess"), case.get("postprocess"))
         if "model" in case:
             yield from self.adapters((*place, "model"), _mapping(case["model"]))
@@ -291,11 +281,3 @@ class _Checks:
             if start <= LARGEST_SEED < start + count - 1:
                 what = f"{name_of(place)} ends at {start + count - 1}"
                 yield self.at(place, what, f"the last seed can be {LARGEST_SEED}")
-
-
-def _unquoted(text: str) -> str:
-    try:
-        plain = number(text.strip())
-    except ValueError:
-        return "a number"
-    return "a number" if isinstance(plain, str) else f"{text.strip()} without quotes"

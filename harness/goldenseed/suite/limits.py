@@ -8,10 +8,10 @@ from typing import Any
 
 from goldenseed.suite.answers import answer_specs
 from goldenseed.suite.cases import GateLine, Limit, Template
+from goldenseed.suite.content import ContentLimitSection, ContentSection
 from goldenseed.suite.document import Document
 from goldenseed.suite.model import beside
 from goldenseed.suite.provenance import NOTHING, provenance_spec
-from goldenseed.suite.schema import ContentLimitSection, ContentSection
 
 
 def limits_at(

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from goldenseed.suite.answers import AnswerSection
 from goldenseed.suite.before import BeforeSection
-from goldenseed.suite.inputs import Inputs, InputSection
+from goldenseed.suite.content import ContentSection
+from goldenseed.suite.inputs import Inputs
 from goldenseed.suite.masking import Ignore, MaskFile
 from goldenseed.suite.model_schema import (
-    AdapterSection,
     Call,
     CaseModelSection,
-    CompileSection,
-    ComponentSection,
-    EmbeddingSection,
-    IpAdapterSection,
     ModelSection,
-    QuantizationSection,
-    VaeSection,
+)
+from goldenseed.suite.policy_schema import (
+    PilotSection,
+    PolicyChoice,
 )
 from goldenseed.suite.prompts import PromptSection
-from goldenseed.suite.provenance import C2paSection, ProvenanceSection
 from goldenseed.suite.quarantine import QuarantineSection
-from goldenseed.suite.relation_schema import HoldSection, RelationSection
+from goldenseed.suite.relation_schema import RelationSection
 from goldenseed.suite.sections import (
     CHOICE,
     CHOICE_OR_LIST,
@@ -39,10 +33,8 @@ from goldenseed.suite.sections import (
     Marks,
     Name,
     NoiseChoice,
-    NoiseSection,
     NonEmpty,
     Section,
-    SeedRange,
     Seeds,
     Vary,
 )
@@ -108,36 +100,6 @@ class GatesSection(Section):
 
     fail: dict[str, float] = Field(default_factory=dict)
     """The name of each gate and its limit, for example `min_ssim: 0.95`."""
-
-
-class ContentLimitSection(Section):
-    """A limit on a content score that is computed with a model."""
-
-    value: float
-    """The limit."""
-    model: NonEmpty
-    """The model's folder, relative to the suite file and inside its folder."""
-
-
-ContentLimit = Annotated[Annotated[ContentLimitSection, SECTION] | Annotated[float, PLAIN], CHOICE]
-
-
-class ContentSection(Section):
-    """What has to be in an image by itself: limits on scores by their name, and its origin."""
-
-    model_config = ConfigDict(extra="allow")
-
-    __pydantic_extra__: dict[str, ContentLimit] = Field(init=False)
-    """Limits by name, for example `min_sharpness: 20`."""
-    provenance: ProvenanceSection | None = None
-    """What the file as it was returned has to say of its origin, key by key."""
-    answers: Annotated[tuple[AnswerSection, ...], Field(strict=False)] = ()
-    """Questions that a model is asked of the image, and the answers that are expected."""
-
-    @property
-    def limits(self) -> dict[str, ContentLimitSection | float]:
-        """The limits on scores, by name."""
-        return self.__pydantic_extra__
 
 
 _PromptList = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
@@ -233,52 +195,9 @@ class SuiteFile(Section):
     """Sets of cases whose images have to differ."""
     relations: Annotated[tuple[RelationSection, ...], Field(strict=False)] = ()
     """Ways of making one image otherwise that have to agree with the suite's own."""
+    policy: PolicyChoice | None = None
+    """What its cases have to keep to, or a file that says it: `../policy.yaml`."""
+    pilot: PilotSection | None = None
+    """A few cases that run first; the others only if these hold."""
     cases: Annotated[tuple[CaseSection, ...], Field(strict=False, min_length=1)]
     """The cases, run in this order."""
-
-
-SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
-    {
-        (): SuiteFile,
-        ("model",): ModelSection,
-        ("model", "adapters"): AdapterSection,
-        ("model", "components", "*"): ComponentSection,
-        ("model", "ip_adapters"): IpAdapterSection,
-        ("model", "embeddings"): EmbeddingSection,
-        ("model", "compile"): CompileSection,
-        ("model", "quantization"): QuantizationSection,
-        ("model", "vae"): VaeSection,
-        ("determinism",): DeterminismSection,
-        ("noise",): NoiseSection,
-        ("defaults",): DefaultsSection,
-        ("defaults", "inputs", "*"): InputSection,
-        ("gates",): GatesSection,
-        ("content",): ContentSection,
-        ("content", "answers"): AnswerSection,
-        ("content", "provenance"): ProvenanceSection,
-        ("content", "provenance", "c2pa"): C2paSection,
-        ("content", "*"): ContentLimitSection,
-        ("consistency",): ConsistencySection,
-        ("diversity",): DiversitySection,
-        ("relations",): RelationSection,
-        ("relations", "hold"): HoldSection,
-        ("relations", "quarantine"): QuarantineSection,
-        ("cases",): CaseSection,
-        ("cases", "prompt"): PromptSection,
-        ("cases", "prompts", "*"): PromptSection,
-        ("cases", "inputs", "*"): InputSection,
-        ("cases", "before"): BeforeSection,
-        ("cases", "seeds"): SeedRange,
-        ("cases", "model"): CaseModelSection,
-        ("cases", "model", "adapters"): AdapterSection,
-        ("cases", "gates"): GatesSection,
-        ("cases", "quarantine"): QuarantineSection,
-        ("cases", "noise"): NoiseSection,
-        ("cases", "content"): ContentSection,
-        ("cases", "content", "answers"): AnswerSection,
-        ("cases", "content", "provenance"): ProvenanceSection,
-        ("cases", "content", "provenance", "c2pa"): C2paSection,
-        ("cases", "content", "*"): ContentLimitSection,
-    }
-)
-"""Which model describes the mapping at a place, list indices left out; `*` is any key."""

@@ -134,7 +134,7 @@ def _in_words(error: ValidationError) -> str:
     if problem["type"] == "enum":
         named = str(problem["input"])[:_SHOWN]
         said = f"there is no stage {named!r}; {did_you_mean(named, [*Stage])}"
-    elif problem["loc"][-1] == "sketch":
+    elif problem["loc"][-1:] == ("sketch",):
         said = "a sketch cannot be read: it is not base64 of 256 float32 or float64"
     return f"{'.'.join(map(str, problem['loc']))}: {said}"
 

@@ -56,26 +56,10 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 STAGES = (
-    "token_ids",
-    "prompt_embeddings",
-    "timesteps",
-    "sigmas",
-    "initial_noise",
-    "later_noise",
-    "denoiser_input",
-    "denoiser_output",
-    "predicted_noise",
-    "guided_output",
-    "later_output",
-    "initial_latents",
-    "denoising_step",
-    "latents_before_vae",
-    "vae_output",
-    "float_image",
-    "denormalised",
-    "unprocessed",
-    "postprocessed",
-    "pixels",
+    *("written_prompt", "token_ids", "prompt_embeddings", "timesteps", "sigmas", "given_picture"),
+    *("initial_noise", "later_noise", "denoiser_input", "denoiser_output", "predicted_noise"),
+    *("guided_output", "later_output", "initial_latents", "denoising_step", "latents_before_vae"),
+    *("vae_output", "float_image", "denormalised", "unprocessed", "postprocessed", "pixels"),
 )
 """What a record can be about, in the order in which the values flow."""
 DTYPES = (

@@ -17,13 +17,14 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.answers import with_answers
 from goldenseed.runs.record import CaseRecord
 from goldenseed.suite.answers import AnswerSpec
-from tiny_writers import tiny_blip, tiny_gpt2, tiny_llava
+from tiny_writers import tiny_blip, tiny_blip2, tiny_gpt2, tiny_llava
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("asked")
     tiny_blip(folder / "blip")
+    tiny_blip2(folder / "blip2")
     tiny_llava(folder / "llava")
     tiny_gpt2(folder / "gpt2")
     return folder
@@ -64,7 +65,7 @@ def test_llava_is_asked_by_its_chat_template_or_by_the_suite_s(models: Path, ima
     assert own.probability != other.probability
 
 
-@pytest.mark.parametrize("kind", ["blip", "llava"])
+@pytest.mark.parametrize("kind", ["blip", "blip2", "llava"])
 def test_an_answer_repeats_and_depends_on_the_image(models: Path, image: Image.Image, kind: str):
     first = ask(image, question(models / kind))
     torch.manual_seed(5)

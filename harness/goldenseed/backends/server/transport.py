@@ -133,7 +133,7 @@ class Client:
                     return self._once(url, shown, body, deadline, paced=paced)
         except _BusyError as error:
             raise GenerationError(
-                f"{self._clean(str(error))}, {attempt.num} times",
+                f"{self.cleaned(str(error))}, {attempt.num} times",
                 fix="try later; see `server.per_second`, `attempts` and `timeout`",
             ) from None
         raise AssertionError("unreachable")  # a retry context ends in a return or an error
@@ -182,7 +182,7 @@ class Client:
                 raise self._late(shown) from None
             raise _BusyError(f"the server did not answer {shown} in time") from None
         except httpx2.TransportError as error:
-            words = self._clean(str(error)) or type(error).__name__
+            words = self.cleaned(str(error)) or type(error).__name__
             if "CERTIFICATE" in words.upper():
                 raise GenerationError(
                     f"the server's certificate does not verify: {words}",
@@ -220,7 +220,7 @@ class Client:
                 f"the server sends {shown} elsewhere (status {status}), which is not followed",
                 fix="name the place itself as `server.url`",
             )
-        words = f"the server answered {shown} with status {status}: {self._clean(_shown(body))}"
+        words = f"the server answered {shown} with status {status}: {self.cleaned(_shown(body))}"
         if status in _BUSY:
             raise _BusyError(words, _seconds(answer.headers.get("retry-after")))
         fix = (
@@ -236,9 +236,13 @@ class Client:
             fix="raise `server.timeout`",
         )
 
-    def _clean(self, text: str) -> str:
+    def cleaned(self, text: str) -> str:
         """Take the key out of a text, should a server say it back."""
         return text if self._key is None else text.replace(self._key, "***")
+
+    def holds_key(self, data: bytes) -> bool:
+        """Say whether the key stands in a file, should a server write it there."""
+        return self._key is not None and self._key.encode() in data
 
 
 def _seconds(header: str | None) -> float | None:

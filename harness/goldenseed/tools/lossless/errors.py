@@ -24,6 +24,8 @@ LEFT_OUT = frozenset(
         Stage.PREDICTED_NOISE,
         Stage.LATER_OUTPUT,
         Stage.DENORMALISED,
+        Stage.UNPROCESSED,
+        Stage.POSTPROCESSED,
         Stage.PIXELS,
     }
 )
