@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import TEMPORARY_PREFIX, json_sha256
+from goldenseed.environment.freeze import Freeze
 from goldenseed.runs.comparison import StoredRun
 from goldenseed.runs.folder import new_run_id, write_run
 from goldenseed.runs.mergeable import check_mergeable, check_same, cut_of
@@ -165,6 +166,7 @@ def _record(
     first, started = runs[0], min(run.started for run in runs)
     environments = _environments(runs, cases)
     commits = {run.git for run in runs}
+    freeze = first.freeze if all(run.freeze == first.freeze for run in runs) else None
     warnings: Counter[str] = Counter()
     for run in runs:
         warnings.update(run.warnings)
@@ -177,7 +179,7 @@ def _record(
         profile=next((case.profile for case in cases if case.profile), first.profile),
         environment=environments[0] if environments else {},
         other_environments=tuple(environments[1:]),
-        freeze=first.freeze,
+        freeze=freeze,
         lock_differences=tuple(dict.fromkeys(d for run in runs for d in run.lock_differences)),
         options=_options(runs),
         cases=cases,
@@ -185,7 +187,7 @@ def _record(
         relations=relations,
         attached=tuple({each.file: each for run in runs for each in run.attached}.values()),
         extent=_extent(runs, complete=complete),
-        parts=tuple(_parts(runs)),
+        parts=tuple(_parts(runs, freeze)),
         pilots=tuple(_pilots(runs)),
         warnings=dict(warnings),
     )
@@ -245,20 +247,19 @@ def _pilots(runs: Sequence[RunRecord]) -> Iterator[PilotRecord]:
         yield own[0].model_copy(update=update)
 
 
-def _parts(runs: Sequence[RunRecord]) -> Iterator[PartRecord]:
+def _parts(runs: Sequence[RunRecord], freeze: Freeze | None) -> Iterator[PartRecord]:
     """Describe the parts, and the runs that they themselves are of."""
     known: set[str] = set()
     for run in runs:
-        for each in (*run.parts, part_of(run, runs[0])):
+        for each in (*run.parts, part_of(run, freeze)):
             if each.run_id not in known:
                 known.add(each.run_id)
                 yield each
 
 
-def part_of(run: RunRecord, whole: RunRecord | None = None) -> PartRecord:
-    """Describe a run as a part of another; its packages where they are not those of ``whole``."""
+def part_of(run: RunRecord, freeze: Freeze | None = None) -> PartRecord:
+    """Describe a run as a part of another whose packages are those of ``freeze``."""
     digests = dict.fromkeys(case.environment_sha256 for case in run.cases)
-    alike = whole is not None and whole.freeze == run.freeze
     return PartRecord(
         run_id=run.run_id,
         shard=run.shard,
@@ -267,5 +268,5 @@ def part_of(run: RunRecord, whole: RunRecord | None = None) -> PartRecord:
         complete=run.complete,
         git=run.git,
         environments=tuple(filter(None, digests)),
-        freeze=None if alike else run.freeze,
+        freeze=None if run.freeze == freeze else run.freeze,
     )

@@ -39,4 +39,4 @@ class PartRecord(Document):
     environments: tuple[str, ...] = ()
     """The digests of the environments in which its cases ran; the record has them whole."""
     freeze: Freeze | None = None
-    """Its packages, where they are not those of the record."""
+    """Its packages, where the record has none that are all parts'."""

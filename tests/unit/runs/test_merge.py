@@ -10,6 +10,7 @@ import pytest
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256, sha256_hex
+from goldenseed.environment.freeze import Freeze
 from goldenseed.runs.comparison import StoredRun
 from goldenseed.runs.folder import load_run, write_run
 from goldenseed.runs.merge import merge
@@ -159,6 +160,22 @@ def test_each_case_keeps_the_environment_of_its_shard(root: Path):
     }
     assert capabilities == {"1": "AVX512", "2": "AVX2", "3": "AVX512"}
     assert run.parts[1].environments == (json_sha256(AVX2),)
+
+
+def test_packages_that_differ_stay_with_their_parts_and_are_nobody_else_s(root: Path):
+    ours, theirs = (
+        Freeze(python="3.11.7", platform="linux-x86_64", packages={"torch": version})
+        for version in ("2.12.0", "2.13.0")
+    )
+    parts = [shard(root, 1, freeze=ours), shard(root, 2, freeze=theirs), shard(root, 3)]
+    run = merge(parts, root / "apart", root).record
+    assert run.freeze is None
+    assert [part.freeze for part in run.parts] == [ours, theirs, None]
+
+    alike = [shard(root, number, freeze=ours) for number in (1, 2, 3)]
+    run = merge(alike, root / "alike", root).record
+    assert run.freeze == ours
+    assert [part.freeze for part in run.parts] == [None, None, None]
 
 
 def test_the_same_result_twice_is_fine_and_two_results_are_not(root: Path):
