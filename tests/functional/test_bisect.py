@@ -274,3 +274,23 @@ def test_packages_that_were_used_longest_ago_make_room(shop: Path, tmp_path: Pat
     assert sorted(each.name[:7] for each in (tmp_path / "cache/packages").iterdir()) == ["ink-1.1"]
     again = full.of(ink[2])
     assert "WET = True" in (again.folders[0] / "ink.py").read_text()
+
+
+def test_on_a_full_disk_the_oldest_packages_go_first_and_no_more_of_them_than_needed(
+    shop: Path, tmp_path: Path
+):
+    cache, full = tmp_path / "cache", tmp_path / "uv"
+    full.write_text(  # as uv says it, while three packages lie there
+        f"#!/bin/sh\n[ $1 != pip ] || [ $(ls {cache}/packages | wc -l) -lt 3 ] || "
+        f"{{ echo 'No space left on device (os error 28)' >&2; exit 2; }}\n"
+        f'exec {find_uv()} "$@"\n'
+    )
+    full.chmod(0o755)
+    wheels = ("--no-index", "--find-links", str(shop / "wheels"))
+    resolver = Resolver(Uv(find_uv(), Index(), wheels))
+    uv = Uv(str(full), Index(), wheels)
+    pins = ("ink==1.0", "ink==1.1", "ink==1.2", "brush==1.0")
+    for pin in pins:
+        Environments(uv, cache, shop).of(resolver.resolve([pin]))
+    left = {each.name.rpartition("-")[0] for each in (cache / "packages").iterdir()}
+    assert left == {"ink-1.1", "ink-1.2", "brush-1.0"}
