@@ -156,6 +156,21 @@ def test_a_bad_side_that_crashes_is_refused_with_what_it_said(shop: Path, studio
     assert "Traceback" not in told
 
 
+def test_a_side_that_cannot_run_this_package_is_refused_where_the_small_runner_cannot_help(
+    shop: Path, studio: Path
+):
+    broken = {"pydantic.py": "raise ImportError('of another age')\n"}
+    pure_wheel("pydantic", "1.0", shop / "wheels", broken)
+    requirements(shop, studio / "bad.txt", ink="1.1")
+    with (studio / "bad.txt").open("a") as file:
+        file.write("pydantic==1.0\n")
+    _, told, code = bisected(studio)
+    assert code == 2
+    assert "the bad side cannot make the images: " in told
+    assert "ImportError: of another age" in told
+    assert "nor can the small runner: it calls a model's own pipeline of diffusers only" in told
+
+
 def test_a_case_that_flickers_on_one_side_is_named_and_nothing_is_said_of_it(
     shop: Path, studio: Path
 ):
