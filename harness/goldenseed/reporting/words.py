@@ -109,7 +109,9 @@ def suites_of(run: RunRecord) -> list[str]:
 
 
 def _beside_cases(run: RunRecord) -> Iterator[str]:
-    """Count the sets and relations that are broken, and what was not tried."""
+    """Count the pilots, sets and relations that are broken, and what was not tried."""
+    if broken := sum(not each.held for each in run.pilots):
+        yield f"{count_of(broken, 'pilot')} did not hold"
     if broken := sum(not each.passed for each in run.sets):
         yield f"{count_of(broken, 'set is', 'sets are')} broken"
     failed = [each for each in run.relations if not each.passed]

@@ -27,7 +27,8 @@ from goldenseed.runs.candidates import open_candidates, read_git_state, who_acce
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.made import pending
 from goldenseed.runs.orphans import Project
-from goldenseed.runs.parts import Extent, NotCompared, SetRecord
+from goldenseed.runs.parts import Extent, NotCompared, PilotRecord, SetRecord
+from goldenseed.runs.pilots import judged_pilots
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.runs.sets import judge_sets
@@ -36,6 +37,7 @@ from goldenseed.session.foreign import told
 from goldenseed.session.gate_check import GateCheck, Memory
 from goldenseed.session.naming import unrepeated
 from goldenseed.session.options import Options
+from goldenseed.session.pilots import PILOT
 from goldenseed.session.unreferenced import unreferenced
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
@@ -64,6 +66,7 @@ class Controller:
         self._place = place
         self._writer: RunWriter | None = None
         self._warned: Counter[str] = Counter()
+        self._pilots: dict[str, PilotRecord] = {}
         self._suites: Mapping[str, Suite] | None = None
         self.view: RunView | None = None
         self.notes: list[str] = []
@@ -99,6 +102,9 @@ class Controller:
             )
         if carried.get("not_compared"):
             writer.add(NotCompared.model_validate(carried["not_compared"]))
+        for each in carried.get("pilots", ()):
+            pilot = PilotRecord.model_validate(each)
+            self._pilots.setdefault(pilot.path, pilot)
         for each in carried.get("environments", ()):
             writer.add_environment(carried["profile"], each)
         if carried.get("relation"):
@@ -141,9 +147,14 @@ class Controller:
         What cannot be done is noted and fails the session; the rest is done all the same.
         """
         writer = self._ensure_writer()
-        shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
+        for marks in (RUNNING, PILOT):
+            shutil.rmtree(writer.folder / marks, ignore_errors=True)
         writer.add_extent(extent)
         run = writer.finish(finished=datetime.now(UTC), complete=complete, warnings=self._warned)
+        if self._pilots:
+            pilots = judged_pilots(self._pilots.values(), run, self._options.update)
+            run = writer.add_pilots(pilots)
+            self.failed_after_all |= not all(each.held for each in pilots)
         self._try(partial(self._judge_sets, run, writer))
         self.notes += told(self._warned)
         run = writer.record

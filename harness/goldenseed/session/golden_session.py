@@ -40,13 +40,14 @@ from goldenseed.session.making_backends import MakingBackends
 from goldenseed.session.naming import Names
 from goldenseed.session.option_table import FIXTURE
 from goldenseed.session.options import check_one_case, read_options
+from goldenseed.session.pilots import Pilots
 from goldenseed.session.reports import carried_relation, outcome_of, pending_of_test
 from goldenseed.session.telling import Telling, write_system_out
 from goldenseed.session.unreferenced import Seen, extent_of, project_of
 from goldenseed.session.worker import Worker
 
 if TYPE_CHECKING:
-    from goldenseed.suite.cases import Suite
+    from goldenseed.suite.cases import Case, Suite
 
 
 _KEY = pytest.StashKey["GoldenSession"]()
@@ -105,6 +106,9 @@ class GoldenSession:
             locks=LockCheck(strict=self._options.environment == "strict"),
             may_be_replaced=self._watch.is_worker,
         )
+        self.pilots = Pilots(
+            self._telling.folder, self._options.update, self.worker.run, self.worker.path_of
+        )
         self.foreign = ForeignWarnings()
         self._controller: Controller | None = None
         if not self._watch.is_worker:
@@ -161,7 +165,8 @@ class GoldenSession:
             say_in_one_line(report, call.excinfo.value)
         outcome = outcome_of(item, call, report, pending)
         self._telling.add_properties(item, report, outcome)
-        carried: dict[str, Any] = {}
+        case: Case | None = item.stash.get(CASE, None)
+        carried: dict[str, Any] = self.pilots.ended(case, outcome.records, outcome.not_compared)
         if outcome.not_compared is not None:
             carried["not_compared"] = outcome.not_compared
         if outcome.records:
@@ -207,8 +212,10 @@ class GoldenSession:
             return partial(pending_of_test, item)
         return None
 
+    @pytest.hookimpl(tryfirst=True)  # before xdist tells the controller of the order
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Check that a deep trace was asked for of one case only."""
+        """Put pilots first, and check that a deep trace was asked for of one case only."""
+        self.pilots.arrange(session.items)
         members = (item.stash.get(MEMBER, None) for item in session.items)
         self.worker.making.expect([each for each in members if each is not None])
         if self._options.trace == "deep":

@@ -17,6 +17,7 @@ from goldenseed.environment.device import device_for
 from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.environment.profile import profile_slug
 from goldenseed.images.gates import default_limits
+from goldenseed.runs.answers import with_answers
 from goldenseed.runs.inputs import kept_inputs, names_cases, with_accepted_inputs
 from goldenseed.runs.judging import Judging
 from goldenseed.runs.made import Made, case_profile, limit_fields, limits_of, pending
@@ -94,9 +95,10 @@ class Worker:
 
     def pending(self, case: Case) -> CaseRecord:
         """Return what is known of a case before it runs, with the verdict ``error``."""
-        return pending(case, self._path_of(case))
+        return pending(case, self.path_of(case))
 
-    def _path_of(self, case: Case) -> str:
+    def path_of(self, case: Case) -> str:
+        """Return the path of a case's suite as records have it."""
         path = case.suite.path
         inside = path.is_relative_to(self._root)
         return path.relative_to(self._root).as_posix() if inside else path.name
@@ -113,12 +115,12 @@ class Worker:
                 update = {"recipe": recipe, "recipe_sha256": recipe_sha256(recipe)}
                 record = record.model_copy(update=update)
             generation = backend.generate(case)
-            self._remember(backend.fingerprint(), case.noise.kind)
+            self._remember(backend.fingerprint(), case.noise.drawn_by)
             inputs = kept_inputs(self._folder, case.inputs)
         except GoldenseedError as error:
             code = error.code if isinstance(error, GenerationError) else "generation_failed"
             record = record.failed(code, str(error))
-            return self._explained(record, error, case.noise.kind), error
+            return self._explained(record, error, case.noise.drawn_by), error
         made = Made(
             image=generation.image,
             elements=generation.elements,
@@ -130,6 +132,8 @@ class Worker:
             recording=generation.recording,
             layers=generation.layers,
             file=generation.file,
+            written=generation.written,
+            flagged=generation.flagged,
         )
         seconds = Seconds(load=load_seconds, generate=generation.seconds)
         record = self._judging.judge(
@@ -140,7 +144,9 @@ class Worker:
             mask=case.mask,
         )
         self.making.know(case, record, self.environment)
-        record = with_content(record, made.pictures, case.text, case.content)
+        text = made.written.text if made.written else case.text
+        record = with_content(record, made.pictures, text, case.content)
+        record = with_answers(record, made.pictures, case.answers)
         return with_provenance(record, made.files, case.provenance), None
 
     def backend(self) -> Backend:
@@ -158,12 +164,17 @@ class Worker:
 
     def _with_inputs(self, case: Case) -> Case:
         """Look up the accepted images that are inputs of a case whose model is loaded."""
-        self._remember(self.backend().fingerprint(), case.noise.kind)
+        self._remember(self.backend().fingerprint(), case.noise.drawn_by)
         return with_accepted_inputs(case, self._store, case_profile(case, self.environment))
+
+    def not_related(self, member: Member, why: str) -> Tried:
+        """Return the record of a relation whose images are not made."""
+        found = member.record(self.path_of(member.case))
+        return Tried(found.model_copy(update={"state": "cannot", "why": why}))
 
     def relate(self, member: Member) -> Tried:
         """Make and judge the two images of a relation; what goes wrong is in its record."""
-        path, case = self._path_of(member.case), member.case
+        path, case = self.path_of(member.case), member.case
         found = member.record(path)
         marks = self._folder / RUNNING
         with (

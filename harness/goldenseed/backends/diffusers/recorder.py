@@ -89,6 +89,10 @@ class Recorder:
         """What a part that shares modules with the denoiser made last, by ``id``."""
         self.drawn = False
         """Whether noise was drawn."""
+        self.given = False
+        """Whether an image processor has prepared a picture that was given."""
+        self._decoded = False
+        """Whether a VAE has made a picture: one that is prepared from then on may be that."""
         self.until_first_step: list[Callable[[], object]] = []
         """Called once the first step was given its sample: hooks of denoisers that were called."""
 
@@ -120,6 +124,8 @@ class Recorder:
         """
         if not self._open or not readable(values):
             return False
+        if stage is Stage.GIVEN_PICTURE and self._decoded:
+            return False
         if self._place is not None and not parted and stage not in _WITHOUT_ROWS:
             values = self._place.own(values)
         if values.requires_grad:
@@ -127,6 +133,7 @@ class Recorder:
         values = values.clone(memory_format=self._contiguous)
         if stage in _SHOWN:
             self._shown = values
+            self._decoded |= stage is Stage.VAE_OUTPUT
         self._keep(stage, source, values)
         if self._until is not None:
             self._stop_at(self._until)
