@@ -47,6 +47,7 @@ def diffusers(settings: Settings) -> Backend:
         verify_files=settings.verify_files,
         prepare=settings.prepare,
         exact=settings.exact,
+        until=settings.until,
     )
 
 

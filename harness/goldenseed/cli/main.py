@@ -26,10 +26,12 @@ VERBS: Final[Mapping[str, str]] = {
     "diff": "diff:diff",
     "env": "env:env",
     "history": "history:history",
+    "import": "foreign:import_run",
     "init": "init:init",
     "gates": "gates:gates",
     "lock": "lock:lock",
     "lossless": "lossless:lossless",
+    "merge": "merge:merge",
     "pending": "pending:pending",
     "probe": "probe:probe",
     "prune": "prune:prune",
@@ -43,6 +45,7 @@ VERBS: Final[Mapping[str, str]] = {
     "selfcheck": "selfcheck:selfcheck",
     "show": "show:show",
     "sweep": "sweep:sweep",
+    "trace": "trace:trace",
     "upgrade": "upgrade:upgrade",
 }
 """Each verb, and where in ``goldenseed.cli`` its function is, or its app where it has verbs."""

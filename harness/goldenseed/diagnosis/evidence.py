@@ -15,7 +15,7 @@ from goldenseed.diagnosis.model import FirstDivergence, GrowthKind
 from goldenseed.diagnosis.places import NOWHERE, Place, Root, rounding_of
 from goldenseed.diagnosis.roots import differing_places, hidden_places, roots_of
 from goldenseed.environment.fingerprint import KeyDifference, Value, environment_differences
-from goldenseed.environment.keys import UNREADABLE, VERSION_KEY, Kind, declaration_of
+from goldenseed.environment.keys import ENGINE_KEY, UNREADABLE, VERSION_KEY, Kind, declaration_of
 from goldenseed.suite.parts import Role, named
 from goldenseed.suite.recipes import FieldDifference, recipe_differences
 from goldenseed.tolerance.rounding import TraceMeasure
@@ -259,9 +259,10 @@ def _telling(
         for each in environment_differences(old, new)
         if each.kind is not Kind.RECORDED
         and all(map(_readable, (each.old, each.new)))
+        and not (each.kind is Kind.IDENTITY and ENGINE_KEY in old.keys() ^ new.keys())
         and (
             (each.key in old and each.key in new)
-            or each.key in inside
+            or each.key in {ENGINE_KEY, *inside}
             or _absence_tells(each.key, old, new)
         )
     }

@@ -41,6 +41,7 @@ class Place(StrEnum):
     TOKEN_IDS = "token ids"  # noqa: S105 - no password
     EMBEDDINGS = "prompt embeddings"
     SCHEDULE = "timesteps and sigmas"
+    PICTURE = "a given picture as it is prepared"
     NOISE = "initial noise"
     LATENTS = "initial latents"
     CONDITIONING = "what the denoiser is given"
@@ -125,6 +126,7 @@ _OF_STAGES: Final = {
     Stage.PROMPT_EMBEDDINGS: Place.EMBEDDINGS,
     Stage.TIMESTEPS: Place.SCHEDULE,
     Stage.SIGMAS: Place.SCHEDULE,
+    Stage.GIVEN_PICTURE: Place.PICTURE,
     Stage.INITIAL_NOISE: Place.NOISE,
     Stage.INITIAL_LATENTS: Place.LATENTS,
     Stage.DENOISER_INPUT: Place.CONDITIONING,

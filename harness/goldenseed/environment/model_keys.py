@@ -115,7 +115,8 @@ MODEL_KEYS: Final = (
     ),
     new_key(
         "pipeline.methods",
-        "methods of the pipeline and its image processors that are not their library's",
+        "methods of the pipeline and its image processors, and objects it keeps, that are not "
+        "their library's",
         "their classes",
     ),
     new_key(
@@ -128,6 +129,14 @@ MODEL_KEYS: Final = (
         "pipeline.attributes_sha256",
         "SHA-256 of numbers, texts and options of the pipeline and its image processors",
         "the pipeline",
+        follows=LIBRARIES,
+    ),
+    loaded_key(
+        "pipeline.attributes.{path}",
+        "one of them: a number, a text in short, an option",
+        "the pipeline",
+        Moves.NEITHER,
+        locked=False,
         follows=LIBRARIES,
     ),
     loaded_key("guider.{component}.class", "a guider's class", "type()", since=3),

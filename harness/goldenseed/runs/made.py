@@ -58,7 +58,7 @@ def pending(case: Case, path: str, today: date | None = None) -> CaseRecord:
         recipe=recipe,
         recipe_sha256=recipe_sha256(recipe),
         alternatives=dict(case.alternatives),
-        quarantine=_quarantined(case.quarantine, today or datetime.now(UTC).date()),
+        quarantine=quarantined(case.quarantine, today),
         **limit_fields(limits_of(case)),
         verdict=Verdict.ERROR,
         passed=False,
@@ -66,11 +66,12 @@ def pending(case: Case, path: str, today: date | None = None) -> CaseRecord:
     return record if unreadable is None else record.failed("unusable_input", unreadable)
 
 
-def _quarantined(found: Quarantine | None, today: date) -> Quarantined | None:
+def quarantined(found: Quarantine | None, today: date | None = None) -> Quarantined | None:
+    """Return what is on record of a quarantine, on the day ``today``, by default the clock's."""
     if found is None:
         return None
     day = found.until.isoformat()
-    over = today >= found.until
+    over = (today or datetime.now(UTC).date()) >= found.until
     return Quarantined(owner=found.owner, reason=found.reason, until=day, over=over)
 
 

@@ -226,6 +226,26 @@ class SetRecord(Document):
     """What went wrong while it was judged."""
 
 
+class PilotRecord(Document):
+    """The few cases of a suite that ran before the others, and whether they held."""
+
+    suite: str
+    path: str
+    """The suite file, relative to pytest's root, with forward slashes."""
+    line: int | None = None
+    asked: int
+    """How many the suite wants."""
+    require: Literal["identical", "match", "warn"]
+    """The worst verdict with which one holds."""
+    cases: tuple[str, ...]
+    """The ids of those that were drawn, of the cases that the session selected."""
+    held: bool = False
+    broken: tuple[str, ...] = ()
+    """The ids of those that did not hold."""
+    not_run: int = 0
+    """How many cases were not run for it."""
+
+
 class Extent(Document):
     """How much of its project a session ran: what it did not meet may be gone."""
 
@@ -260,6 +280,7 @@ class VerbRecord(Document):
         "calibrate",
         "compare",
         "diff",
+        "import",
         "lossless",
         "probe",
         "selfcheck",
@@ -276,4 +297,4 @@ class VerbRecord(Document):
     @property
     def of_a_suite(self) -> bool:
         """Whether the images are those that a suite asks for, so that they may be accepted."""
-        return self.name == "diff"
+        return self.name in {"diff", "import"}

@@ -73,7 +73,7 @@ class SuiteFile(pytest.File):
             for case, name in _repeated(cases, repetitions(self.config)):
                 yield self._item(case, name, marks, custom)
             own = [each for each in members if model_key(each.case.model) == key]
-            yield from relation_items(self, own, grouped=grouped)
+            yield from relation_items(self, own, self._mark, grouped=grouped)
 
     def _item(
         self,
@@ -235,6 +235,8 @@ class CaseItem(pytest.Item):
     def runtest(self) -> None:
         """Generate, judge, and fail or warn as the verdict demands."""
         session = session_of(self.config)
+        if why := session.pilots.why_not(self.case):
+            pytest.skip(why)
         with session.foreign.collected():
             record, error = session.worker.run(self.case, self.name)
         if error is not None:

@@ -24,10 +24,12 @@ from goldenseed.runs.made import Made, case_profile, limit_fields, limits_of, pe
 from goldenseed.runs.parts import Seconds
 from goldenseed.runs.provenance import with_provenance
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
+from goldenseed.runs.resume import Earlier, TakenOver
 from goldenseed.runs.scoring import with_content
 from goldenseed.session.distribution import RUNNING, marked
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.session.making_backends import MakingBackends
+from goldenseed.session.resuming import Resuming
 from goldenseed.suite.cases import Limit
 from goldenseed.suite.masking import MaskSpec
 from goldenseed.suite.recipes import recipe_of, recipe_sha256
@@ -54,6 +56,7 @@ class Worker:
         passing: frozenset[Verdict],
         backends: MakingBackends,
         locks: LockCheck,
+        resuming: Resuming | None = None,
         may_be_replaced: bool = False,
     ) -> None:
         self._root = root
@@ -62,6 +65,7 @@ class Worker:
         self._judging = Judging(folder, store, passing)
         self._make_backend = backends.own
         self.locks = locks
+        self.resuming = resuming or Resuming(Earlier(), "on")
         self._may_be_replaced = may_be_replaced
         self.making = Making(
             folder=folder,
@@ -95,16 +99,16 @@ class Worker:
 
     def pending(self, case: Case) -> CaseRecord:
         """Return what is known of a case before it runs, with the verdict ``error``."""
-        return pending(case, self._path_of(case))
+        return pending(case, self.path_of(case))
 
-    def _path_of(self, case: Case) -> str:
+    def path_of(self, case: Case) -> str:
+        """Return the path of a case's suite as records have it."""
         path = case.suite.path
         inside = path.is_relative_to(self._root)
         return path.relative_to(self._root).as_posix() if inside else path.name
 
     def _run(self, case: Case, record: CaseRecord) -> tuple[CaseRecord, Exception | None]:
         try:
-            backend = self.backend()
             load_seconds, refusal = self._loaded(case)
             if refusal:
                 return record.failed("environment_differs", refusal), None
@@ -113,13 +117,37 @@ class Worker:
                 recipe = recipe_of(case)
                 update = {"recipe": recipe, "recipe_sha256": recipe_sha256(recipe)}
                 record = record.model_copy(update=update)
-            generation = backend.generate(case)
-            self._remember(backend.fingerprint(), case.noise.drawn_by)
+            made, seconds = self._made(case, record, load_seconds)
             inputs = kept_inputs(self._folder, case.inputs)
         except GoldenseedError as error:
             code = error.code if isinstance(error, GenerationError) else "generation_failed"
             record = record.failed(code, str(error))
             return self._explained(record, error, case.noise.drawn_by), error
+        record = self._judging.judge(
+            record.model_copy(update={"seconds": seconds, "inputs": inputs}),
+            made,
+            limits=limits_of(case),
+            dtype=case.model.dtype,
+            mask=case.mask,
+        )
+        self.making.know(case, record, self.environment)
+        text = made.written.text if made.written else case.text
+        record = with_content(record, made.pictures, text, case.content)
+        record = with_answers(record, made.pictures, case.answers)
+        return with_provenance(record, made.files, case.provenance), None
+
+    def _made(
+        self, case: Case, record: CaseRecord, load_seconds: float
+    ) -> tuple[Made | TakenOver, Seconds]:
+        """Make the image of a case whose model is loaded, or take it over from an earlier run."""
+        backend = self.backend()
+        if self.resuming.earlier.runs:
+            self._remember(backend.fingerprint(), case.noise.drawn_by)
+            taken = self.resuming.taken(record, self.environment)
+            if taken is not None:
+                return taken, taken.case.seconds
+        generation = backend.generate(case)
+        self._remember(backend.fingerprint(), case.noise.drawn_by)
         made = Made(
             image=generation.image,
             elements=generation.elements,
@@ -134,19 +162,12 @@ class Worker:
             written=generation.written,
             flagged=generation.flagged,
         )
-        seconds = Seconds(load=load_seconds, generate=generation.seconds)
-        record = self._judging.judge(
-            record.model_copy(update={"seconds": seconds, "inputs": inputs}),
-            made,
-            limits=limits_of(case),
-            dtype=case.model.dtype,
-            mask=case.mask,
-        )
-        self.making.know(case, record, self.environment)
-        text = made.written.text if made.written else case.text
-        record = with_content(record, made.pictures, text, case.content)
-        record = with_answers(record, made.pictures, case.answers)
-        return with_provenance(record, made.files, case.provenance), None
+        return made, Seconds(load=load_seconds, generate=generation.seconds)
+
+    def news(self) -> dict[str, object]:
+        """Return what a report has to carry beside a record, since this was last asked."""
+        found = {"resumed": self.resuming.news(), "lock_differences": list(self.locks.news())}
+        return {name: each for name, each in found.items() if each}
 
     def backend(self) -> Backend:
         """Return what makes the images of cases; made when it is first asked for."""
@@ -166,9 +187,14 @@ class Worker:
         self._remember(self.backend().fingerprint(), case.noise.drawn_by)
         return with_accepted_inputs(case, self._store, case_profile(case, self.environment))
 
+    def not_related(self, member: Member, why: str) -> Tried:
+        """Return the record of a relation whose images are not made."""
+        found = member.record(self.path_of(member.case))
+        return Tried(found.model_copy(update={"state": "cannot", "why": why}))
+
     def relate(self, member: Member) -> Tried:
         """Make and judge the two images of a relation; what goes wrong is in its record."""
-        path, case = self._path_of(member.case), member.case
+        path, case = self.path_of(member.case), member.case
         found = member.record(path)
         marks = self._folder / RUNNING
         with (

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -24,6 +23,7 @@ from goldenseed.suite.model import (
     NoiseSpec,
     SchedulerSpec,
 )
+from goldenseed.suite.policy_schema import PilotSpec
 from goldenseed.suite.postprocess import StepSpec
 from goldenseed.suite.prompts import PromptSpec
 from goldenseed.suite.provenance import NOTHING, ProvenanceSpec
@@ -87,40 +87,6 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Choice:
-    """One alternative of an axis of ``vary``: what a template has with it."""
-
-    axis: str
-    name: str
-    call: Mapping[str, JsonValue]
-    inputs: Mapping[str, InputValue]
-    model: Mapping[str, Any]
-    """As of ``Template``."""
-    noise: NoiseSpec | None
-    """None where it leaves the noise alone."""
-    postprocess: tuple[StepSpec, ...] | None = None
-    """None where it leaves the steps alone."""
-
-
-def varied(entry: Template, axes: Sequence[Sequence[Choice]]) -> Iterator[Template]:
-    """Yield an entry once for every combination of its axes' choices, the last axis fastest."""
-    for combination in product(*axes):
-        template = entry
-        for choice in combination:
-            steps = choice.postprocess
-            template = replace(
-                template,
-                call=merged(template.call, choice.call),
-                inputs=merged(template.inputs, choice.inputs),
-                model=merged(template.model, choice.model),
-                noise=choice.noise or template.noise,
-                postprocess=template.postprocess if steps is None else steps,
-                alternatives={**template.alternatives, choice.axis: choice.name},
-            )
-        yield template
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class SetSpec:
     """An entry of ``consistency`` or ``diversity``, its patterns resolved."""
 
@@ -165,6 +131,9 @@ class Suite:
     """Ways of making its images otherwise that have to agree with its own."""
     selfcheck_required: bool = False
     """Whether a session fails where the gates would pass a wrong image."""
+    policy: Path | None = None
+    """The file of its policy, absolute, where that is shared; it keeps to it."""
+    pilot: PilotSpec | None = None
     safety: str | None = None
     """``required``, ``off`` or ``record``; None where what a safety checker flags fails."""
 

@@ -23,7 +23,6 @@ from goldenseed.suite.model import (
     noise_fault,
     source_fault,
 )
-from goldenseed.suite.nodes import number
 from goldenseed.suite.part_faults import check_parts, narrow_dtype
 from goldenseed.suite.pipelines import BELONGS, NUMBERS
 from goldenseed.suite.postprocess import check_steps
@@ -31,9 +30,10 @@ from goldenseed.suite.prompts import prompt_faults
 from goldenseed.suite.sections import LARGEST_SEED, MOST_CASES, count_of_images, name_fault
 from goldenseed.suite.server import server_faults
 from goldenseed.suite.sizes import multiple_of_sizes
-from goldenseed.suite.wording import name_of, shown
+from goldenseed.suite.wording import name_of, number_without_quotes, shown
 
 _Path = tuple[str | int, ...]
+KINDS = frozenset({"file", "between", "at"})
 MODELS = frozenset({"model", "source", "factory", "server"})
 """Axes of ``vary`` whose alternatives may make images of other sizes."""
 
@@ -143,15 +143,12 @@ class _Checks:
                 yield self.at(place, what, fix)
 
     def noise(self, place: _Path, noise: object) -> Iterator[Problem]:
-        kinds = _mapping(noise).keys() & {"file", "between", "at"}
-        if kinds not in ({"file"}, {"between", "at"}, set()) or noise == {}:
+        if isinstance(noise, dict) and noise.keys() & KINDS not in ({"file"}, {"between", "at"}):
             what = f"{name_of(place)} is neither stored nor between two seeds"
             yield self.at(place, what, "write `{file: FILE}`, or `{between: [1, 2], at: 0.25}`")
         file = _mapping(noise).get("file")
-        if isinstance(file, str) and file:
-            fault = noise_fault(self.document.path, file)
-            if fault:
-                yield self.at((*place, "file"), *fault)
+        if isinstance(file, str) and file and (fault := noise_fault(self.document.path, file)):
+            yield self.at((*place, "file"), *fault)
 
     def mask(self, place: _Path, mask: object) -> Iterator[Problem]:
         fault = mask_fault(self.document.path, mask) if isinstance(mask, str) and mask else None
@@ -170,7 +167,7 @@ class _Checks:
                 yield self.at_key(argument, what, "write how many images one call makes")
             elif name in NUMBERS and isinstance(value, str):
                 what = f"{name_of(argument)} is the text {shown(value)}, a number is needed"
-                yield self.at(argument, what, f"write {_unquoted(value)}")
+                yield self.at(argument, what, f"write {number_without_quotes(value)}")
             elif name in {"height", "width"} and multiple:
                 yield from self.size(argument, value, multiple)
 
@@ -284,11 +281,3 @@ class _Checks:
             if start <= LARGEST_SEED < start + count - 1:
                 what = f"{name_of(place)} ends at {start + count - 1}"
                 yield self.at(place, what, f"the last seed can be {LARGEST_SEED}")
-
-
-def _unquoted(text: str) -> str:
-    try:
-        plain = number(text.strip())
-    except ValueError:
-        return "a number"
-    return "a number" if isinstance(plain, str) else f"{text.strip()} without quotes"

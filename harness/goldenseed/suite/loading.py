@@ -16,14 +16,13 @@ from goldenseed.core.files import read_regular, sha256_hex
 from goldenseed.core.garbage import no_garbage_collection
 from goldenseed.suite.before import before_specs
 from goldenseed.suite.cases import (
-    Choice,
     Limit,
     Suite,
     Template,
     merged,
-    varied,
 )
 from goldenseed.suite.checks import check
+from goldenseed.suite.choices import Choice, varied
 from goldenseed.suite.document import COUNTED, Document, Problem, failure, read_document
 from goldenseed.suite.factory import factory_spec
 from goldenseed.suite.inputs import InputValue, input_values
@@ -39,6 +38,7 @@ from goldenseed.suite.model import (
     model_folder_beside,
 )
 from goldenseed.suite.model_schema import CaseModelSection, ModelSection, SchedulerSection
+from goldenseed.suite.policy import with_rules
 from goldenseed.suite.postprocess import step_specs
 from goldenseed.suite.prompts import prompts_of
 from goldenseed.suite.put_together import parsed_adapters, parsed_parts, plain_dtype
@@ -48,10 +48,9 @@ from goldenseed.suite.schema import (
     CaseSection,
     DefaultsSection,
     DeterminismSection,
-    NoiseSection,
     SuiteFile,
 )
-from goldenseed.suite.sections import SeedRange
+from goldenseed.suite.sections import NoiseSection, SeedRange
 from goldenseed.suite.server import SERVER, server_spec
 from goldenseed.suite.sets import resolve_sets, unknown_cases
 from goldenseed.suite.varying import Alternative, alternatives, check_vary, is_of_model
@@ -117,7 +116,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
     problems += unknown_cases(templates)
     if problems:
         raise failure(path, problems)
-    return Suite(
+    suite = Suite(
         name=section.suite,
         path=path,
         model=model,
@@ -130,6 +129,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         selfcheck_required=section.selfcheck == "required",
         safety=section.safety,
     )
+    return with_rules(document, section, suite)
 
 
 def _determinism(section: DeterminismSection | str) -> Determinism:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
-from goldenseed.suite.answers import AnswerSection
 from goldenseed.suite.before import BeforeSection
-from goldenseed.suite.content import ContentLimitSection, ContentSection
-from goldenseed.suite.inputs import Inputs, InputSection
+from goldenseed.suite.content import ContentSection
+from goldenseed.suite.inputs import Inputs
 from goldenseed.suite.masking import Ignore, MaskFile
 from goldenseed.suite.model_schema import (
-    AdapterSection,
     Call,
     CaseModelSection,
-    CompileSection,
-    ComponentSection,
-    EmbeddingSection,
-    IpAdapterSection,
     ModelSection,
-    QuantizationSection,
-    VaeSection,
+)
+from goldenseed.suite.policy_schema import (
+    PilotSection,
+    PolicyChoice,
 )
 from goldenseed.suite.prompts import PromptSection
-from goldenseed.suite.provenance import C2paSection, ProvenanceSection
 from goldenseed.suite.quarantine import QuarantineSection
+from goldenseed.suite.relation_schema import RelationSection
 from goldenseed.suite.sections import (
     CHOICE,
     CHOICE_OR_LIST,
@@ -36,21 +30,15 @@ from goldenseed.suite.sections import (
     SECTION,
     ConsistencySection,
     DiversitySection,
-    HoldSection,
+    Marks,
     Name,
+    NoiseChoice,
     NonEmpty,
-    RelationSection,
     Section,
-    Seed,
-    SeedRange,
     Seeds,
     Vary,
 )
 from goldenseed.suite.step_schema import Steps
-
-MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
-
 
 AttentionProcessor = Literal[
     "AttnProcessor",
@@ -91,23 +79,6 @@ class DeterminismSection(Section):
 
 DeterminismChoice = Annotated[
     Annotated[DeterminismSection, SECTION] | Annotated[Literal["portable"], PLAIN], CHOICE
-]
-
-
-class NoiseSection(Section):
-    """Initial noise that was stored, or that lies between that of two seeds."""
-
-    file: NonEmpty | None = None
-    """A `.npy` or `.safetensors` file, relative to the suite file and inside its folder."""
-    between: Annotated[tuple[Seed, Seed], Field(strict=False)] | None = None
-    """Two seeds, whose noise is mixed along the arc between them."""
-    at: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
-    """How far from the first seed to the second, 0 to 1."""
-
-
-NoiseChoice = Annotated[
-    Annotated[NoiseSection, SECTION] | Annotated[Literal["cpu", "device", "portable"], PLAIN],
-    CHOICE,
 ]
 
 
@@ -224,51 +195,9 @@ class SuiteFile(Section):
     """Sets of cases whose images have to differ."""
     relations: Annotated[tuple[RelationSection, ...], Field(strict=False)] = ()
     """Ways of making one image otherwise that have to agree with the suite's own."""
+    policy: PolicyChoice | None = None
+    """What its cases have to keep to, or a file that says it: `../policy.yaml`."""
+    pilot: PilotSection | None = None
+    """A few cases that run first; the others only if these hold."""
     cases: Annotated[tuple[CaseSection, ...], Field(strict=False, min_length=1)]
     """The cases, run in this order."""
-
-
-SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
-    {
-        (): SuiteFile,
-        ("model",): ModelSection,
-        ("model", "adapters"): AdapterSection,
-        ("model", "components", "*"): ComponentSection,
-        ("model", "ip_adapters"): IpAdapterSection,
-        ("model", "embeddings"): EmbeddingSection,
-        ("model", "compile"): CompileSection,
-        ("model", "quantization"): QuantizationSection,
-        ("model", "vae"): VaeSection,
-        ("determinism",): DeterminismSection,
-        ("noise",): NoiseSection,
-        ("defaults",): DefaultsSection,
-        ("defaults", "inputs", "*"): InputSection,
-        ("gates",): GatesSection,
-        ("content",): ContentSection,
-        ("content", "answers"): AnswerSection,
-        ("content", "provenance"): ProvenanceSection,
-        ("content", "provenance", "c2pa"): C2paSection,
-        ("content", "*"): ContentLimitSection,
-        ("consistency",): ConsistencySection,
-        ("diversity",): DiversitySection,
-        ("relations",): RelationSection,
-        ("relations", "hold"): HoldSection,
-        ("cases",): CaseSection,
-        ("cases", "prompt"): PromptSection,
-        ("cases", "prompts", "*"): PromptSection,
-        ("cases", "inputs", "*"): InputSection,
-        ("cases", "before"): BeforeSection,
-        ("cases", "seeds"): SeedRange,
-        ("cases", "model"): CaseModelSection,
-        ("cases", "model", "adapters"): AdapterSection,
-        ("cases", "gates"): GatesSection,
-        ("cases", "quarantine"): QuarantineSection,
-        ("cases", "noise"): NoiseSection,
-        ("cases", "content"): ContentSection,
-        ("cases", "content", "answers"): AnswerSection,
-        ("cases", "content", "provenance"): ProvenanceSection,
-        ("cases", "content", "provenance", "c2pa"): C2paSection,
-        ("cases", "content", "*"): ContentLimitSection,
-    }
-)
-"""Which model describes the mapping at a place, list indices left out; `*` is any key."""

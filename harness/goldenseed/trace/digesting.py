@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from goldenseed.core.files import sha256_hex
-from goldenseed.trace.sketch import measure
 from goldenseed.trace.stages import Stage, StageDigest, StageRecord, Trace, stages_sha256
+from goldenseed.trace.writer import little_endian, measure
 
 if TYPE_CHECKING:
     from goldenseed.core.elements import Content
-    from goldenseed.trace.sketch import Array
+    from goldenseed.trace.writer import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def kept(
     """Digest a stage's values, taken in C order; ``dtype`` is named where NumPy lacks it."""
     import numpy as np
 
-    values = np.asarray(values, order="C")
+    values = little_endian(np.asarray(values))
     sha256 = sha256_hex(values.reshape(-1).view(np.uint8).data)
     digest = StageDigest(stage, index, source, values.shape, dtype or values.dtype.name, sha256)
     sketched = values.dtype.kind in "fc" or dtype == "bfloat16"

@@ -13,6 +13,7 @@ ON_DISK = [
     "prompt_embeddings",
     "timesteps",
     "sigmas",
+    "given_picture",
     "initial_noise",
     "later_noise",
     "denoiser_input",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from contextlib import nullcontext
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from goldenseed.backends.diffusers.arguments import as_python, given_input
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from goldenseed.backends.diffusers.layers import LayerRecorder
     from goldenseed.backends.diffusers.part import Reading
     from goldenseed.suite.cases import Case
+    from goldenseed.trace.stages import StageName
 
 Elements: TypeAlias = tuple[Element, ...]
 
@@ -80,11 +82,18 @@ class PipelineCall:
     """A loaded pipeline's call, with what its signature allows read once."""
 
     def __init__(
-        self, pipeline: Any, device: str = "cpu", *, trace: bool = True, layers: bool = False
+        self,
+        pipeline: Any,
+        device: str = "cpu",
+        *,
+        trace: bool = True,
+        layers: bool = False,
+        until: Mapping[str, StageName] = MappingProxyType({}),
     ) -> None:
         self._pipeline = pipeline
         self._tracing = Tracing(pipeline) if trace else None
         self._layers = layers
+        self._until = until
         self._inside = InForce(pipeline, device) if trace else None
         self._text = TextWatch(pipeline)
         self._device = device
@@ -118,7 +127,7 @@ class PipelineCall:
             with (
                 noise(case),
                 self._text.watched(),
-                self._recording() as recorder,
+                self._recording(case) as recorder,
                 self._deeply() as layers,
                 self._watching() as in_force,
             ):
@@ -173,8 +182,9 @@ class PipelineCall:
         if self._inside is not None:
             self._inside.settled()
 
-    def _recording(self) -> AbstractContextManager[Recorder | None]:
-        return nullcontext() if self._tracing is None else self._tracing.recorded()
+    def _recording(self, case: Case) -> AbstractContextManager[Recorder | None]:
+        until = self._until.get(case.id)
+        return nullcontext() if self._tracing is None else self._tracing.recorded(until)
 
     def _watching(self) -> AbstractContextManager[list[Reading]]:
         return nullcontext([]) if self._inside is None else self._inside.watched()

@@ -119,7 +119,18 @@ def run_job(job: Job) -> None:
         reason = str(unfit)
     if reason is not None:
         records, options[SKIPPED] = [], reason
-    writer = RunWriter(Path(job.folder), change.name, started=started, git=None, options=options)
+    write_made(maker.folder, started, maker, records, options)
+
+
+def write_made(
+    folder: Path,
+    started: datetime,
+    maker: Maker,
+    records: Sequence[CaseRecord],
+    options: Mapping[str, str],
+) -> None:
+    """Write the record of the run in ``folder``, of what a maker made there."""
+    writer = RunWriter(folder.parent, folder.name, started=started, git=None, options=dict(options))
     for environment in maker.environments:
         writer.add_environment(profile_slug(environment), dict(environment))
     for record in records:
@@ -156,7 +167,7 @@ class Maker:
     """Makes images and keeps them in a run's folder."""
 
     def __init__(self, folder: Path, backend: Backend, *, values: bool = False) -> None:
-        self._folder = folder
+        self.folder = folder
         self._values = values
         self._backend = backend
         self.environments: list[Mapping[str, EnvironmentValue]] = []
@@ -165,6 +176,13 @@ class Maker:
     def look(self, case: Case) -> None:
         """Find out where the case's image would be made, as far as that needs no model."""
         self.environments.append(self._backend.surroundings(case))
+
+    def environment(self) -> Mapping[str, EnvironmentValue]:
+        """Return where the latest image was made, and remember it."""
+        environment = self._backend.fingerprint()
+        if environment not in self.environments:
+            self.environments.append(environment)
+        return environment
 
     def make_others(self, case: Case, suite: Suite, number: int) -> None:
         """Make that many images of other cases with the same model, and keep none."""
@@ -194,10 +212,8 @@ class Maker:
         except GoldenseedError as error:
             return record.failed("generation_failed", str(error))
         if self._values and generation.recording is not None:
-            keep_values(self._folder, case.id, generation.recording)
-        environment = self._backend.fingerprint()
-        if environment not in self.environments:
-            self.environments.append(environment)
+            keep_values(self.folder, case.id, generation.recording)
+        environment = self.environment()
         made = Made(
             image=generation.image,
             elements=generation.elements,
@@ -210,7 +226,7 @@ class Maker:
             flagged=generation.flagged,
         )
         seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
-        kept = made.kept(self._folder, Pictures(self._folder))
+        kept = made.kept(self.folder, Pictures(self.folder))
         return looked_at(record.model_copy(update={**kept, "seconds": seconds}), made)
 
 
