@@ -38,6 +38,7 @@ VERBS: Final[Mapping[str, str]] = {
     "reject": "accept:reject",
     "report": "report:report",
     "review": "review:review",
+    "run": "run:run",
     "runs": "runs:runs",
     "schema": "schema:schema",
     "selfcheck": "selfcheck:selfcheck",
