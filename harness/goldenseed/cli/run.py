@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -35,10 +37,6 @@ def run(
 
     `--on ray` starts a cluster here, or joins the one of this machine if $RAY_ADDRESS is set.
     """
-    import os
-
-    import pytest
-
     given = suites or []
     if missing := [each for each in given if not each.startswith("-") and not _exists(each)]:
         raise GoldenseedError(f"there is no {missing[0]}", fix="name suite files or folders")
@@ -51,7 +49,8 @@ def run(
         options.append(f"--golden-ray-actors={actors}")
     if resume is not None:
         options.append(f"--golden-resume={resume}")
-    sys.exit(int(pytest.main([*given, *options])))
+    command = [sys.executable, "-m", "pytest", *given, *options]
+    sys.exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own interpreter
 
 
 def _exists(place: str) -> bool:

@@ -36,6 +36,7 @@ from goldenseed.session.failure import (
 from goldenseed.session.foreign import ForeignWarnings
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.session.making_backends import MakingBackends
+from goldenseed.session.making_workers import worker_for
 from goldenseed.session.naming import Names
 from goldenseed.session.option_table import FIXTURE
 from goldenseed.session.options import check_one_case, read_options
@@ -45,10 +46,8 @@ from goldenseed.session.resuming import Resuming, earlier_of
 from goldenseed.session.sharding import write_cut
 from goldenseed.session.telling import Telling, write_system_out
 from goldenseed.session.unreferenced import Seen, extent_of, project_of
-from goldenseed.session.worker import Worker
 
 if TYPE_CHECKING:
-    from goldenseed.session.on_ray import Crew, RayWorker
     from goldenseed.suite.cases import Suite
 
 
@@ -95,13 +94,13 @@ class GoldenSession:
         self._telling = Telling.of(self.run_id, self._options, config)
         self.names = Names()
         self._place: DevicePlace | None = None
-        self._crew: Crew | None = None
         self._visible = os.environ.get(VISIBLE)
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
         cache = getattr(config, "cache", None)  # not there under -p no:cacheprovider
         self._store = BaselineStore(self._options.baselines, verified=_verified_in(cache))
         earlier = earlier_of(self._options)
-        made_with: dict[str, Any] = dict(
+        self.worker = worker_for(
+            self._options,
             root=config.rootpath,
             folder=self._telling.folder,
             store=self._store,
@@ -113,7 +112,6 @@ class GoldenSession:
             resuming=Resuming(earlier, self._options.trace),
             may_be_replaced=self._watch.is_worker,
         )
-        self.worker = self._on_ray(made_with) if self._options.ray else Worker(**made_with)
         self.foreign = ForeignWarnings()
         self._controller: Controller | None = None
         if not self._watch.is_worker:
@@ -153,16 +151,6 @@ class GoldenSession:
         )
         if place is not None and self._place is None:
             self._place = place.taken(too_late=too_late())
-
-    def _on_ray(self, made_with: dict[str, Any]) -> RayWorker:
-        """Return the worker of a session whose images are made on a Ray cluster."""
-        from goldenseed.session.on_ray import Crew, RayWorker, search_paths
-        from goldenseed.session.ray_actor import Setup
-
-        options = self._options
-        setup = Setup(self._config.rootpath, self._telling.folder, options, search_paths())
-        self._crew = Crew(options.ray, options.ray_actors, setup)
-        return RayWorker(self._crew, **made_with)
 
     def said_of(self, record: CaseRecord) -> Said:
         """Return what the terminal says of a case that is not as it should be."""
@@ -230,14 +218,12 @@ class GoldenSession:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Check that a deep trace was asked for of one case only."""
         members = [item.stash[MEMBER] for item in session.items if MEMBER in item.stash]
-        self.worker.making.expect(members)
-        if self._crew is not None and not self._config.option.collectonly:
-            cases = [(i.stash[CASE], i.name) for i in session.items if CASE in i.stash]
-            self.worker.expect(cases, members)  # type: ignore[attr-defined]
+        cases = [(item.stash[CASE], item.name) for item in session.items if CASE in item.stash]
+        self.worker.expect([] if self._config.option.collectonly else cases, members)
         if self._watch.cut is not None and not self._config.option.collectonly:
             write_cut(self._telling.folder, self._watch.cut)
         if self._options.trace == "deep":
-            check_one_case(sum(CASE in item.stash for item in session.items))
+            check_one_case(len(cases))
 
     def receive(self, report: Any) -> bool:
         """Keep the record of a case that ended, or of one that took its worker down with it."""
@@ -266,9 +252,7 @@ class GoldenSession:
         """
         if self._controller is None:
             return
-        if self._crew is not None:
-            self._controller.note(self._crew.said)
-            self._crew.close()
+        self._controller.notes += self.worker.close()
         cut_short = bool(
             session.shouldstop
             or session.shouldfail

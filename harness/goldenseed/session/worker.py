@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,6 +95,18 @@ class Worker:
                 what = "the worker crashed while it ran this case, which is not tried again"
                 return record.failed("worker_crashed", what), None
             return self._run(case, record)
+
+    def expect(
+        self,
+        cases: Sequence[tuple[Case, str]],  # noqa: ARG002 - for workers that begin ahead
+        members: Sequence[Member],
+    ) -> None:
+        """Be told what is going to be run, in its order: cases with their tests' names."""
+        self.making.expect(members)
+
+    def close(self) -> list[str]:
+        """End what makes images elsewhere; return what there is to say of it."""
+        return []
 
     def pending(self, case: Case) -> CaseRecord:
         """Return what is known of a case before it runs, with the verdict ``error``."""
