@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +39,8 @@ def run(
     `--on ray` starts a cluster here, or joins the one of this machine if $RAY_ADDRESS is set.
     """
     given = suites or []
-    if missing := [each for each in given if not each.startswith("-") and not _exists(each)]:
+    places = takewhile(lambda each: not each.startswith("-"), given)
+    if missing := [each for each in places if not _exists(each)]:
         raise GoldenseedError(f"there is no {missing[0]}", fix="name suite files or folders")
     options = []
     if on is not None:
