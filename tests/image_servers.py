@@ -53,6 +53,7 @@ class Served:
     times: list[float] = field(default_factory=list)
     url: str = ""
     revised: str | None = None
+    model: str | None = None
     jobs: dict[str, tuple[int, bytes]] = field(default_factory=dict)
 
     async def take(self, request: Request) -> dict[str, Any]:
@@ -78,7 +79,8 @@ def app_of(served: Served) -> FastAPI:  # noqa: C901 (a route each)
         data = {"b64_json": base64.b64encode(picture).decode(), "seed": body["seed"]}
         if served.revised:
             data["revised_prompt"] = served.revised
-        return _json({"created": 1, "data": [data]})
+        named = {"model": served.model} if served.model else {}
+        return _json({"created": 1, "data": [data], **named})
 
     @app.post("/sdapi/v1/{way}")
     async def a1111(request: Request, way: str) -> Response:
@@ -89,7 +91,8 @@ def app_of(served: Served) -> FastAPI:  # noqa: C901 (a route each)
         taken = ("width", "height", "negative_prompt", *names)
         arguments = {names.get(key, key): body[key] for key in taken if key in body}
         picture = png(served.draw(body["prompt"], body["seed"], arguments))
-        info = {"all_seeds": [body["seed"]], "infotexts": [body["prompt"]], "way": way}
+        named = {"sd_model_name": served.model, "version": "v1"} if served.model else {}
+        info = {"all_seeds": [body["seed"]], **named, "infotexts": [body["prompt"]], "way": way}
         images = [base64.b64encode(picture).decode()]
         return _json({"images": images, "parameters": {}, "info": json.dumps(info)})
 

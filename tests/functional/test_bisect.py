@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -56,7 +60,12 @@ FILES = {
         "1.1": BRUSH.replace("1.0", "0.5"),
         "1.2": "WIDTH = 1.0\nSOFT = True\n",
     },
-    "ink": {"1.0": INK, "1.1": INK.replace("1.0", "0.25"), "1.2": "SHADE = 1.0\nWET = True\n"},
+    "ink": {
+        "1.0": INK,
+        "1.1": INK.replace("1.0", "0.25"),
+        "1.2": "SHADE = 1.0\nWET = True\n",
+        "1.3": "import os\nSHADE = (1 + os.getpid() % 100) / 200\nWET = False\n",
+    },
     "frame": {"1.0": "", "1.1": "# as before\n", "1.2": "raise RuntimeError('the frame broke')\n"},
     "easel": {"1.0": "", "1.1": "# as before\n"},
     "palette": {"1.0": "", "1.1": "# as before\n"},
@@ -147,6 +156,41 @@ def test_a_bad_side_that_crashes_is_refused_with_what_it_said(shop: Path, studio
     assert "Traceback" not in told
 
 
+def test_a_case_that_flickers_on_one_side_is_named_and_nothing_is_said_of_it(
+    shop: Path, studio: Path
+):
+    requirements(shop, studio / "bad.txt", ink="1.3", brush="1.1")
+    found, told, code = bisected(studio)
+    assert code == 1, told
+    assert found["flaky"] == ["blue[seed=1]"]
+    assert [answer["cases"] for answer in found["answers"]] == [["red[seed=1]"]]
+    assert found["answers"][0]["culprits"] == [["brush"]]
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL])
+def test_a_search_that_was_stopped_goes_on_where_it_was(
+    shop: Path, studio: Path, by: signal.Signals
+):
+    requirements(shop, studio / "bad.txt", ink="1.1", easel="1.1")
+    program = str(Path(sys.executable).with_name("goldenseed"))
+    command = (program, "bisect", "painted.suite.yaml", "--good", "good.txt", "--bad", "bad.txt")
+    with subprocess.Popen(
+        [*command, "--jobs", "1"], cwd=studio, stderr=subprocess.PIPE, text=True
+    ) as search:
+        assert search.stderr is not None
+        told = next(line for line in search.stderr if line.startswith("  good: made"))
+        os.kill(search.pid, by)
+        told += search.stderr.read()
+    if by is signal.SIGINT:
+        assert search.returncode == 130, told
+        assert "the same command goes on" in told
+    made = {e: e.stat().st_mtime_ns for e in studio.glob("reports/*/tries/*/*/run.json")}
+    assert made
+    found, told, _ = bisected(studio, "--no-releases")
+    assert found["answers"][0]["culprits"] == [["ink"]], told
+    assert {each: each.stat().st_mtime_ns for each in made} == made
+
+
 def test_a_side_that_does_not_resolve_is_refused_in_the_resolver_s_words(shop: Path, studio: Path):
     requirements(shop, studio / "bad.txt", ink="7.0")
     _, told, code = bisected(studio)
@@ -160,6 +204,23 @@ def test_sides_that_are_the_same_are_refused(shop: Path, studio: Path):
     _, told, code = bisected(studio)
     assert code == 2
     assert "the same packages and variables" in told
+
+
+def test_a_field_of_the_suite_and_a_package_that_act_only_together_are_called_so(
+    shop: Path, studio: Path
+):
+    requirements(shop, studio / "bad.txt", ink="1.1", easel="1.1")
+    (studio / "old").mkdir()
+    old = SUITE.replace("prompt: blue", "prompt: red")
+    (studio / "old/painted.suite.yaml").write_text(old)
+    found, told, code = bisected(studio, "--good-suite", "old/painted.suite.yaml")
+    assert code == 1, told
+    (answer,) = found["answers"]
+    assert answer["cases"] == ["blue[seed=1]"]
+    assert {*map(tuple, answer["culprits"])} == {("ink",), ("suite.prompt",)}
+    assert answer["interaction"]
+    assert answer["confirmed"]
+    assert "prompt red → blue" in answer["words"]
 
 
 def test_an_upgrade_is_told_case_by_case_and_taken_over_on_request(shop: Path, studio: Path):
@@ -197,6 +258,7 @@ def test_an_environment_is_rebuilt_from_the_list_that_a_run_records(shop: Path):
     assert "plan9-mips" in told
     assert "Python 3.1.0" in told
     assert "studio" in told
+    assert not side.files
 
 
 def test_packages_that_were_used_longest_ago_make_room(shop: Path, tmp_path: Path):

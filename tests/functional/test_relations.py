@@ -119,6 +119,34 @@ def _archived(project: Project, half: str) -> None:
     shutil.rmtree(bag)
 
 
+SPARED = """\
+relations:
+  - id: half
+    cases: ["red-apple[seed=1]"]
+    vary: {dtype: bfloat16}
+    hold: {max_peak_difference: 0}
+    marks: [costly]
+    quarantine: {owner: Ada, reason: known, until: 2999-12-31}
+"""
+
+
+def test_a_relation_bears_marks_and_is_spared_by_a_quarantine_until_its_day(project: Project):
+    add(project, SPARED)
+    project.edit(
+        "[pytest]", "[pytest]\nmarkers =\n    costly: takes long", project.path / "tox.ini"
+    )
+    project.run("-m", "costly").assert_outcomes(xfailed=1, deselected=4)
+    (record,) = relations(project).values()
+    assert (record["state"], record["quarantine"]["owner"]) == ("broken", "Ada")
+    assert record["xfail"].startswith("in quarantine until 2999-12-31 (Ada: known)")
+    summary = (project.path / "reports/latest/summary.md").read_text()
+    assert "1 relation is broken as expected" in summary
+    project.suite.write_text(project.suite.read_text().replace("2999", "2001"))
+    result = project.run("-m", "costly")
+    result.assert_outcomes(failed=1, deselected=4)
+    assert "its quarantine ended on 2001-12-31 (Ada: known)" in result.stdout.str()
+
+
 def test_one_relation_of_one_case_is_selected_and_needs_no_accepted_image(project: Project):
     add(project)
     name = "batch-invariance[red-apple,seed=1,batch=2,position=last]"

@@ -29,7 +29,13 @@ from goldenseed.runs.candidates import candidates_of, open_candidates
 from goldenseed.runs.folder import load_run
 from goldenseed.tolerance.calibrated import calibration_of
 from goldenseed.tolerance.tolerance import assumed_tolerance
-from goldenseed.trace.files import LAYERS_SUFFIX, SUFFIX, read_layers, read_trace
+from goldenseed.trace.files import (
+    LAYERS_SUFFIX,
+    SUFFIX,
+    read_foreign_trace,
+    read_layers,
+    read_trace,
+)
 
 ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "tests/unit/reporting/records/every_verdict"
@@ -121,7 +127,9 @@ def trace(changes: Changes, folder: Path) -> None:
     packed = gzip.compress(text, compresslevel=1)
     if changes[-1][1] % 7 == 0:
         packed = edited_bytes(packed, changes)
-    found = read_trace(put(folder, f"{sha256_hex(text)}{SUFFIX}", packed))
+    path = put(folder, f"{sha256_hex(text)}{SUFFIX}", packed)
+    found = read_trace(path)
+    assert read_foreign_trace(path) == found
     first_divergence(accepted, found)
     first_divergence(found, accepted)
 

@@ -76,6 +76,7 @@ def _test_result(run: RunRecord, manifest: Mapping[str, str]) -> dict[str, Any]:
     failed = [name_of(each) for each in run.cases if not each.passed]
     failed += [f"{each.suite}::{each.kind}/{each.id}" for each in run.sets if not each.passed]
     failed += [f"{each.suite}::{each.id}" for each in run.relations if not each.passed]
+    failed += [f"{each.suite}::pilot" for each in run.pilots if not each.held]
     passed = [name_of(each) for each in run.cases if each.passed and name_of(each) not in warned]
     passed += [f"{each.suite}::{each.kind}/{each.id}" for each in run.sets if each.passed]
     passed += [f"{each.suite}::{each.id}" for each in run.relations if each.state == "held"]

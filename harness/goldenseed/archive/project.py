@@ -97,8 +97,11 @@ def _paths(value: Any) -> Iterator[tuple[object, Path]]:
             waiting += this
 
 
-def model_places(root: Path, parts: Iterable[ModelSpec | StepSpec]) -> tuple[str, ...]:
-    """Return where the folders and files of models lie below ``root``; none is inside another."""
+def model_places(root: Path, parts: Iterable[object]) -> tuple[str, ...]:
+    """Return where the folders and files of models lie below ``root``; none is inside another.
+
+    ``parts`` are whatever names them: specs of models, prompts, questions, steps.
+    """
     found = (file for owner, file in _paths(tuple(parts)) if not isinstance(owner, _ARCHIVED))
     places = {_relative(root, file) for file in found if file.is_relative_to(root)}
     return tuple(sorted(p for p in places if not any(p.startswith(f"{q}/") for q in places)))

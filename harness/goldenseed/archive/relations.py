@@ -71,7 +71,11 @@ class RelationsAgain:
         name = f"{record.suite}::{record.id}"
         asked = member.record(record.path)
         decided = ("id", "relation", "suite", "path", "line", "case", "vary", "hold")
-        asked = record.model_copy(update={each: getattr(asked, each) for each in decided})
+        until = asked.quarantine
+        if until is not None and record.quarantine is not None:  # over by the day it was run
+            until = until.model_copy(update={"over": record.quarantine.over})
+        update = {each: getattr(asked, each) for each in decided} | {"quarantine": until}
+        asked = record.model_copy(update=update)
         if record.state in {"cannot", "error"}:
             self.attested.append(name)
             return asked

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.trace.stages import Stage, Trace
+from goldenseed.trace.stages import Stage, StageName, Trace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from goldenseed.environment.fingerprint import EnvironmentValue
     from goldenseed.suite.cases import Case
     from goldenseed.trace.digesting import Recording
+    from goldenseed.trace.written import WrittenPrompt
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,10 @@ class Generation:
     """What every layer returned; None where that was not wanted, as is usual."""
     file: bytes | None = None
     """The file that ``image`` was decoded from, where one was returned: as it was."""
+    written: WrittenPrompt | None = None
+    """The prompt, where a language model wrote it."""
+    flagged: tuple[bool, ...] | None = None
+    """What the pipeline's safety checker says of each image; None where none was asked."""
 
     @property
     def trace(self) -> Trace:
@@ -136,6 +141,16 @@ class Settings:
     """Of diffusers: changes each pipeline as it likes, right after it was loaded."""
     exact: bool = False
     """Of diffusers: whether to compute in float64, with weights and noise of the suite's dtype."""
+    until: Mapping[str, StageName] = field(default_factory=dict)
+    """Of diffusers: by the ids of cases, the stage after which making ends with ``Stopped``."""
+
+
+class Stopped(BaseException):
+    """An image's making ended where ``Settings.until`` says; no fault, so nothing words it."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__("the stage that was asked for is there")
+        self.recording = recording
 
 
 class Backend(Protocol):

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from goldenseed.bisect.atoms import Atoms
+from goldenseed.bisect.both_sides import flickering, made_ends, notes_of, shown_by_tables
 from goldenseed.bisect.dates import neighbours
-from goldenseed.bisect.outcomes import Ends, Parting, parting_of
+from goldenseed.bisect.outcomes import Ends, Parting
 from goldenseed.bisect.releases import Released, first_bad_release
 from goldenseed.bisect.requirements import Sides, read_demands
 from goldenseed.bisect.resolver import Resolver
@@ -17,10 +18,11 @@ from goldenseed.bisect.search import Changes, Found, Outcome, OutOfBudget, find
 from goldenseed.bisect.shared import as_packages, demands_of
 from goldenseed.bisect.sides import Side
 from goldenseed.bisect.suspects import suspicion
-from goldenseed.bisect.trials import Trials, Tried
-from goldenseed.core.errors import GoldenseedError
-from goldenseed.runs.comparison import StoredRun
+from goldenseed.bisect.trials import Trials
+from goldenseed.bisect.tried import Tried
 
+_MOST = 6
+"""How many answers one case is given."""
 _IN_VAIN = 3
 """After how many mixtures in turn that do not run it goes along the dates of releases."""
 
@@ -36,6 +38,8 @@ class Answer:
     good: Side
     bad: Side
     """Between which it was found: the sides, or two days between them."""
+    beside: bool = False
+    """Whether the cases still move, so, with the culprits of the answers before left out."""
     releases: tuple[Released, ...] = ()
     """Of each culprit the release with which it came, where there are several between."""
 
@@ -83,14 +87,15 @@ class Bisecting:
 
         """
         trials, everything = self.trials, frozenset(self.trials.changes)
-        good, bad = self.ends()
-        flaky = self._flaky(good, bad)
+        good, bad = made_ends(trials)
+        flaky = flickering(trials, good, bad) if self.patient else ()
         moved = [case for case, ends in trials.ends.items() if ends.moved and case not in flaky]
         unmoved = tuple(case for case, ends in trials.ends.items() if not ends.moved)
         forced = self._forced(good, bad)
         alike = self._alike(moved)
         trials.cases = tuple(cases[0] for cases in alike) or trials.cases
-        answers = [self._answer(cases, forced, everything) for cases in alike]
+        trials.tables = shown_by_tables(trials)
+        answers = [each for cases in alike for each in self._answers(cases, forced, everything)]
         return Report(
             trials.good,
             trials.bad,
@@ -99,46 +104,8 @@ class Bisecting:
             tuple(case for case in unmoved if case not in flaky),
             flaky,
             tuple(trials.all_tried),
-            notes=tuple(dict.fromkeys(_notes(trials, good, bad))),
+            notes=tuple(dict.fromkeys(notes_of(trials, good, bad))),
         )
-
-    def ends(self) -> tuple[Tried, Tried]:
-        """Make both sides' images, and remember how each case parts; errors as of ``report``."""
-        trials, everything = self.trials, frozenset(self.trials.changes)
-        if not everything:
-            raise GoldenseedError(
-                f"{trials.good.name} and {trials.bad.name} are the same packages and variables",
-                fix="name two sides that differ",
-            )
-        try:
-            trials.many([(frozenset(), None), (everything, None)])
-        except OutOfBudget as over:
-            raise GoldenseedError(f"both sides are needed: {over}", fix="allow two more") from None
-        sides = [trials.attempt(frozenset()), trials.attempt(everything)]
-        for each, side in zip(sides, ("good", "bad"), strict=True):
-            _check_made(each, side)
-        trials.reference = sides[0].run
-        tried = trials.judge(sides[1])
-        if tried.comparison is None:
-            raise GoldenseedError("the two sides have no case in common")
-        trials.ends = {
-            pair.pair.b.id: Ends(pair.pair.a, pair.pair.b, parting_of(pair.judged))
-            for pair in tried.comparison.pairs
-        }
-        trials.replace_judged()
-        return trials.attempt(frozenset()), trials.attempt(everything)
-
-    def _flaky(self, good: Tried, bad: Tried) -> tuple[str, ...]:
-        """Name the cases of which the same environment makes another image the second time."""
-        if not self.patient:
-            return ()
-        found: dict[str, None] = {}
-        for tried in (good, bad):
-            again = self.trials.repeat(tried)
-            first = _digests(tried.run)
-            second = {} if isinstance(again, str) else _digests(again)
-            found |= {case: None for case in first if first[case] != second.get(case)}
-        return tuple(found)
 
     def _forced(self, good: Tried, bad: Tried) -> Mapping[str, frozenset[str]]:
         """Say what moves together; what a side lacks and shares is the running interpreter's."""
@@ -149,12 +116,15 @@ class Bisecting:
             for each in (good, bad)
         ]
         forced = Sides(shared.behind(good.packages), shared.behind(bad.packages), *demands).forced()
+        suites = self.trials.suites
+        found = {**forced, **(suites.forced() if suites else {})}
         changes = self.trials.changes
-        return {name: forced.get(name, frozenset()) & {*changes} for name in changes}
+        return {name: found.get(name, frozenset()) & {*changes} for name in changes}
 
     def _alike(self, moved: Sequence[str]) -> list[tuple[str, ...]]:
         """Group cases that part alike and are made alike: one of each group is searched with."""
         groups: dict[tuple[Any, ...], list[str]] = {}
+        suites = self.trials.suites
         for case in moved:
             ends = self.trials.ends[case]
             made = ends.good.recipe
@@ -164,9 +134,32 @@ class Bisecting:
                 ends.parting.index,
                 str(made.get("scheduler")),
                 str(made.get("model")),
+                frozenset(suites.own.get(case, ())) if suites else None,
             )
             groups.setdefault(key, []).append(case)
         return [tuple(each) for each in groups.values()]
+
+    def _answers(
+        self, cases: tuple[str, ...], forced: Mapping[str, frozenset[str]], everything: Changes
+    ) -> list[Answer]:
+        """Return what moves some cases, and what moves them besides with that left out."""
+        trials, case = self.trials, cases[0]
+        ends, answers = trials.ends[case], [self._answer(cases, forced, everything)]
+        while (found := answers[-1].found).without is Outcome.THIRD and len(answers) < _MOST:
+            everything = Atoms(forced, {}).without(frozenset().union(*found.culprits))
+            forced = {name: forced[name] for name in everything}
+            try:
+                pair = trials.attempt(everything).parted(case)
+            except OutOfBudget:
+                break
+            if pair is None or answers[-1].good is not trials.good:
+                break
+            trials.with_ends(case, Ends.of(pair))
+            beside = self._answer(cases, forced, everything)
+            answers.append(replace(beside, beside=True))
+        if len(answers) > 1:
+            trials.with_ends(case, ends)
+        return answers
 
     def _answer(
         self, cases: tuple[str, ...], forced: Mapping[str, frozenset[str]], everything: Changes
@@ -175,15 +168,17 @@ class Bisecting:
         parting = trials.ends[case].parting
         weights = {name: suspicion(name, parting) for name in everything}
         atoms = Atoms(forced, weights)
-        attempt = partial(self._outcome, case)
-        found = find(atoms, attempt, patience=_IN_VAIN if self.dates else None)
+        search = partial(
+            find, atoms, partial(self._briefly, case), confirm=partial(self._outcome, case)
+        )
+        found = search(patience=_IN_VAIN if self.dates else None)
         answer = Answer(cases, parting, found, trials.good, trials.bad)
         try:
             if found.stuck and self.dates:
                 nearer = self._between_dates(answer)
                 if nearer is not None:
                     return nearer
-                found = find(atoms, attempt)
+                found = search()
                 answer = replace(answer, found=found)
             if self.releases and found.culprits:
                 came = tuple(first_bad_release(trials, self.resolver, case, found))
@@ -212,36 +207,5 @@ class Bisecting:
     def _outcome(self, case: str, changes: Changes) -> Outcome:
         return self.trials.attempt(changes).outcome(case)
 
-
-def _check_made(tried: Tried, side: str) -> None:
-    """Refuse to go on where a side has no images to hold others against."""
-    if tried.run is None:
-        raise GoldenseedError(
-            f"the {side} side cannot make the images: {tried.failed}",
-            fix="see that its packages are those with which the suite ran",
-        )
-    broken = next((each for each in tried.run.record.cases if each.error), None)
-    if broken is not None:
-        raise GoldenseedError(
-            f"the {side} side cannot make {broken.id}: {broken.error}",
-            fix="name other cases with --case, or another side",
-        )
-
-
-def _digests(run: StoredRun | None) -> dict[str, str | None]:
-    return {case.id: case.pixels_sha256 for case in run.record.cases} if run else {}
-
-
-def _notes(trials: Trials, good: Tried, bad: Tried) -> list[str]:
-    """Say what is not as it was on record, since then something else has changed too."""
-    notes = [*trials.good.notes, *trials.bad.notes]
-    for side, tried in ((trials.good, good), (trials.bad, bad)):
-        made = _digests(tried.run)
-        other = [case for case, pixels in side.expected.items() if made.get(case, pixels) != pixels]
-        if other:
-            notes.append(
-                f"rebuilt, {side.name} makes other images of {', '.join(other)} than it has on "
-                "record: something besides packages and variables is another one too "
-                "(goldenseed diff names what)"
-            )
-    return notes
+    def _briefly(self, case: str, changes: Changes) -> Outcome:
+        return self.trials.attempt_briefly(changes, case).outcome(case)

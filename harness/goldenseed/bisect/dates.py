@@ -45,7 +45,7 @@ def neighbours(trials: Trials, resolver: Resolver, case: str) -> tuple[Side, Sid
         if day is None or day.packages.digest in known:
             untold.add(at)
             continue
-        outcome = trials.between(day.name, day.packages).outcome(case)
+        outcome = trials.between(day.name, day.packages, case).outcome(case)
         side = replace(good, name=day.name, packages=day.packages, expected={}, notes=())
         if outcome is Outcome.AFTER:
             high, bad = at, replace(side, variables=good.variables)
@@ -71,16 +71,20 @@ def _middle(low: datetime, high: datetime, untold: set[datetime]) -> datetime | 
 
 
 def _as_of(trials: Trials, resolver: Resolver, at: datetime) -> Day | None:
-    """Resolve what takes part in images as of a time, no further than either side."""
+    """Resolve what takes part in images as of a time, no further than either side.
+
+    What both sides have alike stays, also where it was uploaded later.
+    """
     from packaging.version import Version
 
     good, bad = trials.good.packages, trials.bad.packages
-    wanted = []
+    wanted, alike = [], []
     for name in (each for each in good.each if computes(each) and each in bad.each):
+        alike += [name] if good.each[name].is_same(bad.each[name]) else []
         ends = sorted(map(Version, (good.each[name].version, bad.each[name].version)))
         wanted.append(f"{name}>={ends[0]},<={ends[1]}")
     try:
-        packages = resolver.resolve(wanted, before=at)
+        packages = resolver.resolve(wanted, before=at, whenever=alike)
     except Unresolvable:
         return None
     return Day(f"as of {at:%Y-%m-%d}", packages, at)

@@ -7,20 +7,38 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from goldenseed.backends.devices import lending_for
+from goldenseed.bisect.child import Job, varied_cases
+from goldenseed.bisect.elsewhere import RUNNER, beyond_the_runner, record_made, written_job
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.runs.comparison import StoredRun
 from goldenseed.runs.folder import load_run
 from goldenseed.suite.cases import Suite
 from goldenseed.tools.probe.change import UNCHANGED
-from goldenseed.tools.probe.child import Job
 
 _MESSAGE_LINES = 4
 _NOT_HANDED_ON = dict.fromkeys(("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"))
 """What would bring other packages in, and keep what Python compiles from being there next time."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be made in an environment."""
+
+    cases: tuple[str, ...]
+    variables: Mapping[str, str | None]
+    good: Path | None = None
+    """The suite file from which the cases are made, but for the fields that are ``taken``."""
+    taken: tuple[str, ...] = ()
+    model: Path | None = None
+    """A model folder in the place of the suite's own."""
+    until: Mapping[str, tuple[str, str, int]] = field(default_factory=dict)
+    """By the ids of cases: stage, source and index with which their making ends."""
+    tables: tuple[str, ...] = ()
+    """Of which cases only tables of the scheduler are asked."""
 
 
 @dataclass(frozen=True)
@@ -30,55 +48,72 @@ class Maker:
     suite: Suite
     device: str = "auto"
     timeout_seconds: float = 900.0
+    runner: bool = False
+    """Whether the small runner makes the images, where an environment cannot run this package."""
 
-    def made(
-        self,
-        python: Path,
-        cases: tuple[str, ...],
-        folder: Path,
-        variables: Mapping[str, str | None],
-    ) -> StoredRun | str:
+    def beyond_the_runner(self) -> str | None:
+        """Say what of the suite the small runner cannot do, or None."""
+        reasons = (beyond_the_runner(case, self.device) for case in self.suite.cases)
+        return next(filter(None, reasons), None)
+
+    def made(self, python: Path, folder: Path, wanted: Wanted) -> StoredRun | str:
         """Make the images, or return what the process said; what was made before is taken."""
-        if (done := _complete(folder / UNCHANGED, cases)) is not None:
+        if (done := complete_run(folder, wanted.cases)) is not None:
             return done
-        shutil.rmtree(folder, ignore_errors=True)
-        failure = self._start(python, cases, folder, variables)
+        shutil.rmtree(folder / UNCHANGED, ignore_errors=True)
+        failure = self._start(python, folder, wanted)
         if failure is not None:
             return failure
-        return _complete(folder / UNCHANGED, cases) or "the process left no complete record"
+        return complete_run(folder, wanted.cases) or "the process left no complete record"
 
-    def _start(
-        self,
-        python: Path,
-        cases: tuple[str, ...],
-        folder: Path,
-        variables: Mapping[str, str | None],
-    ) -> str | None:
+    def _start(self, python: Path, folder: Path, wanted: Wanted) -> str | None:
         with lending_for(self.suite, self.device).lent(self.device) as place:
             job = Job(
                 suite=str(self.suite.path.absolute()),
-                change=UNCHANGED,
-                cases=cases,
+                cases=wanted.cases,
                 folder=str(folder.absolute()),
                 device=place.device,
                 parent=os.getpid(),
+                good=str(wanted.good.absolute()) if wanted.good else None,
+                taken=wanted.taken,
+                model=str(wanted.model) if wanted.model else None,
+                until=wanted.until,
+                tables=wanted.tables,
             )
-            given = {**place.variables, **variables}
-            job_text = json.dumps(asdict(job))
-            return ended_with(
-                python, "goldenseed.tools.probe.child", job_text, variables=given,
-                timeout_seconds=self.timeout_seconds,
-            )  # fmt: skip
+            given = {**place.variables, **wanted.variables}
+            if self.runner:
+                return self._run_elsewhere(python, folder, job, given)
+            command = (*OURS, "goldenseed.bisect.child", json.dumps(asdict(job)))
+            seconds = self.timeout_seconds
+            return ended_with(python, *command, variables=given, timeout_seconds=seconds)
+
+    def _run_elsewhere(
+        self, python: Path, folder: Path, job: Job, variables: Mapping[str, str | None]
+    ) -> str | None:
+        """Let the small runner make the images, always to their end, and record them here."""
+        cases, varied = varied_cases(job)
+        place = folder / "elsewhere"
+        made = place / "made.json"
+        command = ("-I", str(RUNNER), str(written_job(varied, place)), str(made))
+        seconds = self.timeout_seconds
+        failure = ended_with(python, *command, variables=variables, timeout_seconds=seconds)
+        if failure is None:
+            record_made(made, folder / UNCHANGED, {case.id: case for case in cases})
+            shutil.rmtree(place, ignore_errors=True)
+        return failure
+
+
+OURS = ("-P", "-s", "-m")
+"""How a module of this package is run by another Python."""
 
 
 def ended_with(
     python: Path,
-    module: str,
-    *arguments: str,
+    *command: str,
     variables: Mapping[str, str | None],
     timeout_seconds: float,
 ) -> str | None:
-    """Run a module of this package with another Python; return what it said if it failed."""
+    """Run another Python with this command line; return what it said if it failed."""
     surroundings = dict(os.environ)
     for name, value in {**variables, **_NOT_HANDED_ON}.items():
         surroundings.pop(name, None)
@@ -86,7 +121,7 @@ def ended_with(
             surroundings[name] = value
     try:
         ended = subprocess.run(  # noqa: S603
-            [str(python), "-P", "-s", "-m", module, *arguments],
+            [str(python), *command],
             env=surroundings,
             capture_output=True,
             text=True,
@@ -102,8 +137,9 @@ def ended_with(
     return "\n".join(said) or f"the process ended with code {ended.returncode}"
 
 
-def _complete(folder: Path, cases: tuple[str, ...]) -> StoredRun | None:
+def complete_run(place: Path, cases: tuple[str, ...]) -> StoredRun | None:
     """Return a run that is there with all these cases; None for any other state of the folder."""
+    folder = place / UNCHANGED
     if not (folder / "run.json").is_file():
         return None
     try:

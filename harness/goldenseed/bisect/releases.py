@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from goldenseed.bisect.packages import Package, Packages
 from goldenseed.bisect.resolver import Resolver, Unresolvable
-from goldenseed.bisect.search import Found, Outcome
-from goldenseed.bisect.suspects import VARIABLE
+from goldenseed.bisect.search import Changes, Found, Outcome, OutOfBudget, narrowed
+from goldenseed.bisect.suspects import is_package
 from goldenseed.bisect.trials import Trials
 
 
@@ -31,14 +30,14 @@ def first_bad_release(
     good, bad = trials.good.packages, trials.bad.packages
     changed = frozenset().union(*found.culprits) | found.along
     for group in found.culprits:
-        names = [each for each in group if not each.startswith(VARIABLE)]
+        names = [each for each in group if is_package(each)]
         for name in names[:1] if len(names) == 1 else ():
             old, new = good.each.get(name), bad.each.get(name)
             if old and new and not (old.url or new.url):
-                base = good.mixed(bad, changed - {name})
+                base = good.mixed(bad, filter(is_package, changed - {name}))
                 between = releases_between(resolver, name, old.version, new.version)
                 if between:
-                    attempt = partial(_outcome, trials, resolver, case, base)
+                    attempt = _Attempt(trials, resolver, case, base, changed)
                     yield _narrowed((old, new), between, attempt)
 
 
@@ -48,19 +47,14 @@ def _narrowed(
     """Halve the releases between the ``ends``; the other packages stay where they can."""
     old, new = ends
     name = old.name
-    low, high, mute = -1, len(between), set[int]()
-    while True:
-        waiting = [k for k in range(low + 1, high) if k not in mute]
-        if not waiting:
-            break
-        chosen = waiting[len(waiting) // 2]
-        outcome = attempt(f"{name}=={between[chosen]}")
-        if outcome is Outcome.AFTER:
-            high = chosen
-        elif outcome.tells:
-            low = chosen
-        else:
-            mute.add(chosen)
+    low, high, over = narrowed(
+        -1,
+        len(between),
+        lambda _low, _high, waiting: waiting[len(waiting) // 2],
+        lambda chosen: attempt(f"{name}=={between[chosen]}"),
+    )
+    if over:
+        raise OutOfBudget(over)
     return Released(
         name,
         between[low] if low >= 0 else old.version,
@@ -69,12 +63,22 @@ def _narrowed(
     )
 
 
-def _outcome(trials: Trials, resolver: Resolver, case: str, base: Packages, pin: str) -> Outcome:
-    try:
-        packages = resolver.resolve(_with(base, pin), prefer=base)
-    except Unresolvable:
-        return Outcome.UNRESOLVABLE
-    return trials.between(pin, packages).outcome(case)
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """Tries a release of a package, all else as it moves the image."""
+
+    trials: Trials
+    resolver: Resolver
+    case: str
+    base: Packages
+    changed: Changes
+
+    def __call__(self, pin: str) -> Outcome:
+        try:
+            packages = self.resolver.resolve(_with(self.base, pin), prefer=self.base)
+        except Unresolvable:
+            return Outcome.UNRESOLVABLE
+        return self.trials.between(pin, packages, self.case, self.changed).outcome(self.case)
 
 
 def _with(base: Packages, pin: str) -> list[str]:

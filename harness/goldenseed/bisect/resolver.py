@@ -21,6 +21,7 @@ from goldenseed.bisect.packages import Package, Packages, normalised
 from goldenseed.core.errors import GoldenseedError
 
 _MESSAGE_LINES = 12
+_FAR = "9999-01-01T00:00:00Z"
 _NO_NETWORK = ("error sending request", "dns error", "network was disabled", "client error")
 
 
@@ -94,24 +95,29 @@ class Resolver:
         *,
         constraints: Sequence[str] = (),
         before: datetime | None = None,
+        whenever: Sequence[str] = (),
         dependencies: bool = True,
         prefer: Packages | None = None,
     ) -> Packages:
         """Return a set of packages that satisfies all.
 
-        ``before`` leaves out what was uploaded later, ``prefer`` keeps versions where it can, and
-        without ``dependencies`` the requirements are taken as they are.
+        ``before`` leaves out what was uploaded later, but for the packages of ``whenever``;
+        ``prefer`` keeps versions where it can, and without ``dependencies`` the requirements are
+        taken as they are.
 
         Raises:
             Unresolvable: there is none.
             GoldenseedError: uv cannot ask: no network and nothing cached.
 
         """
-        key = (*requirements, "--", *constraints, str(before), str(dependencies),
+        dates = [] if before is None else ["--exclude-newer", before.isoformat()]
+        for name in whenever:
+            dates += ["--exclude-newer-package", f"{name}={_FAR}"]
+        key = (*requirements, "--", *constraints, *dates, str(dependencies),
                prefer.digest if prefer else "")  # fmt: skip
         if key not in self.known:
             self.known[key] = self._resolve(
-                requirements, constraints, before, prefer, dependencies=dependencies
+                requirements, constraints, dates, prefer, dependencies=dependencies
             )
         return self.known[key]
 
@@ -119,7 +125,7 @@ class Resolver:
         self,
         requirements: Sequence[str],
         constraints: Sequence[str],
-        before: datetime | None,
+        dates: Sequence[str],
         prefer: Packages | None,
         *,
         dependencies: bool,
@@ -128,14 +134,20 @@ class Resolver:
             place = Path(scratch)
             output = place / "pylock.toml"
             wanted = _written(place / "requirements.in", requirements)
-            options = ["--python", self.python, "--format", "pylock.toml", "-o", str(output)]
+            options = [
+                *dates,
+                "--python",
+                self.python,
+                "--format",
+                "pylock.toml",
+                "-o",
+                str(output),
+            ]
             options += ["--excludes", _written(place / "excluded.txt", self.excluded)]
             for each in self.index_constraints:
                 options += ["--constraints", each]
             if constraints:
                 options += ["--constraints", _written(place / "constraints.txt", constraints)]
-            if before is not None:
-                options += ["--exclude-newer", before.isoformat()]
             if prefer is not None:
                 output.write_text(_as_lock(prefer), encoding="utf-8")
             options += [] if dependencies else ["--no-deps"]

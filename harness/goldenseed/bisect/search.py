@@ -79,11 +79,14 @@ class Found:
         return len(self.culprits) > 1 and all(o is Outcome.BEFORE for _, o in self.singly)
 
 
-def find(atoms: Atoms, attempt: Try, *, patience: int | None = None) -> Found:
+def find(
+    atoms: Atoms, attempt: Try, *, confirm: Try | None = None, patience: int | None = None
+) -> Found:
     """Find a smallest set of changes that makes the image the bad one.
 
-    With none of them it is the good one, with all of them the bad one. After ``patience`` sets in
-    turn that cannot tell, the search is stuck; None goes on while there are any.
+    With none of them it is the good one, with all of them the bad one. What is found is tried with
+    ``confirm``, where ``attempt`` is a shorter way to tell. After ``patience`` sets in turn that
+    cannot tell, the search is stuck; None goes on while there are any.
     """
     line = list(atoms.order)
     culprits: list[frozenset[str]] = []
@@ -99,7 +102,7 @@ def find(atoms: Atoms, attempt: Try, *, patience: int | None = None) -> Found:
                 return Found(tuple(culprits), suspects=rest, reason=why, stuck=over is None)
             culprits.append(line[high - 1])
             line = line[: high - 1]
-        return _confirmed(atoms, culprits, attempt)
+        return _confirmed(atoms, culprits, confirm or attempt)
     except OutOfBudget as over:
         return Found(tuple(culprits), suspects=tuple(line), reason=str(over))
 
@@ -119,17 +122,39 @@ def _shortest(
 
     They are neighbours unless what lies between could not be tried; third is why no more may be.
     """
-    low, high, mute, in_vain = 0, len(line), set[int](), 0
+
+    def halfway(low: int, high: int, between: Sequence[int]) -> int:
+        weights = [atoms.weight(group) for group in line[low:high]]
+        half = sum(weights) / 2
+        # Ties go to the shorter prefix: fewer changes resolve more easily.
+        return min(between, key=lambda k: (abs(sum(weights[: k - low]) - half), k))
+
+    def tried(length: int) -> Outcome:
+        return attempt(base | atoms.closed(_joined(line[:length])))
+
+    return narrowed(0, len(line), halfway, tried, patience)
+
+
+def narrowed(
+    low: int,
+    high: int,
+    choose: Callable[[int, int, Sequence[int]], int],
+    attempt: Callable[[int], Outcome],
+    patience: int | None = None,
+) -> tuple[int, int, str | None]:
+    """Bring two numbers together, of which ``low`` is not bad and ``high`` is.
+
+    ``choose`` is given both and the numbers between that were not tried in vain. Third is why no
+    more may be tried, None where there is nothing left, or after ``patience`` in vain in turn.
+    """
+    mute, in_vain = set[int](), 0
     while True:
         between = [k for k in range(low + 1, high) if k not in mute]
         if not between or in_vain == patience:
             return low, high, None
-        weights = [atoms.weight(group) for group in line[low:high]]
-        half = sum(weights) / 2
-        # Ties go to the shorter prefix: fewer changes resolve more easily.
-        chosen = min(between, key=lambda k: (abs(sum(weights[: k - low]) - half), k))
+        chosen = choose(low, high, between)
         try:
-            outcome = attempt(base | atoms.closed(_joined(line[:chosen])))
+            outcome = attempt(chosen)
         except OutOfBudget as over:
             return low, high, str(over)
         if outcome is Outcome.AFTER:

@@ -20,7 +20,9 @@ from goldenseed.bisect.sides import (
     side_of_freeze,
     side_of_run,
 )
-from goldenseed.bisect.trials import Budget, Trials, Tried
+from goldenseed.bisect.trials import Trials
+from goldenseed.bisect.tried import Budget, Tried
+from goldenseed.bisect.two_suites import TwoSuites, two_suites
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.environment.freeze import read_freeze
@@ -39,12 +41,15 @@ class Asked:
     """What is to be searched."""
 
     suite: Suite
+    """As it is on the bad side."""
     cases: tuple[str, ...]
     good: str | None
     bad: str
     reports: Path
     baselines: Path
     budget: Budget
+    good_suite: Suite | None = None
+    """As it was on the good side, where its own fields and files are searched too."""
     torch: bool = False
     """Whether torch is installed in the environments."""
     builds: bool = False
@@ -76,9 +81,13 @@ def set_up(
         _side(asked, asked.bad, resolver, find_run, is_good=False),
     )
     cache = environments_folder()
+    suites = two_suites(asked.good_suite, asked.suite, asked.cases) if asked.good_suite else None
+    if suites is not None:
+        good, bad = _with_suites(good, bad, suites)
     recipes = [recipe_of(case) for case in asked.suite.cases if case.id in asked.cases]
     what = [good.packages.digest, bad.packages.digest, dict(good.variables), dict(bad.variables)]
-    name = json_sha256([*what, recipes, [*asked.cases], asked.device])[:12]
+    otherwise = [good.isa, bad.isa, *([suites.digest] if suites else [])]
+    name = json_sha256([*what, *otherwise, recipes, [*asked.cases], asked.device])[:12]
     trials = Trials(
         good,
         bad,
@@ -90,8 +99,23 @@ def set_up(
         tell,
         announce,
         jobs=asked.jobs,
+        suites=suites,
     )
     return trials, resolver
+
+
+def _with_suites(good: Side, bad: Side, suites: TwoSuites) -> tuple[Side, Side]:
+    """Name both sides by their suites too, and tell them how a change of these is worded."""
+    same = good.name == bad.name
+    good, bad = (
+        replace(
+            side,
+            name=str(suite.path) if same else f"{side.name} with {suite.path}",
+            told=suites.words,
+        )
+        for side, suite in ((good, suites.good), (bad, suites.bad))
+    )
+    return good, bad
 
 
 def _is_requirements(name: str) -> bool:
@@ -101,6 +125,8 @@ def _is_requirements(name: str) -> bool:
 def _side(
     asked: Asked, name: str | None, resolver: Resolver, find_run: FindRun, *, is_good: bool
 ) -> Side:
+    if name is None and asked.good_suite is not None:
+        name = HERE
     if name is None:
         return _accepted(asked, resolver)
     if name == HERE:

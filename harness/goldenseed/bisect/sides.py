@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,12 +11,20 @@ from goldenseed.bisect.packages import Packages, normalised
 from goldenseed.bisect.resolver import Resolver, Unresolvable
 from goldenseed.bisect.suspects import VARIABLE
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.device import VARIABLES as ISA_VARIABLES
 from goldenseed.environment.freeze import Freeze, read_freeze
 from goldenseed.environment.keys import EnvironmentValue
-from goldenseed.environment.machine import OPTIONAL_PACKAGES, PACKAGES, TOOLS, VARIABLES
+from goldenseed.environment.machine import (
+    OPTIONAL_PACKAGES,
+    PACKAGES,
+    TOOLS,
+    VARIABLES,
+    read_machine,
+)
 from goldenseed.runs.record import RunRecord
 
 _PACKAGE = "package."
+_CAPPED = "ATEN_CPU_CAPABILITY"
 _INDEX_OPTION = re.compile(
     r"^\s*(--find-links|-f|--index-url|-i|--extra-index-url|--no-index)(?:[ =]+(\S+))?\s*$"
 )
@@ -32,8 +40,14 @@ class Side:
     packages: Packages
     variables: Mapping[str, str | None] = field(default_factory=dict)
     """Environment variables; None for one that must not be set. Others are as they are here."""
+    isa: str | None = None
+    """The instruction set that it is kept to (``avx2``); None for all that this machine has."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Of the changes of suite and model: what each was and is, by name."""
     expected: Mapping[str, str] = field(default_factory=dict)
     """Of a run: the digest of the pixels that each case had."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Of a freeze: by package the digest of what it lists of its files."""
     notes: tuple[str, ...] = ()
     """What is not known of it."""
 
@@ -69,7 +83,8 @@ def side_of_run(run: RunRecord, resolver: Resolver) -> Side:
         side = side_of_environment(run.run_id, run.environment, resolver)
     else:
         packages, notes = _frozen(run.freeze, resolver)
-        side = Side(run.run_id, packages, variables_of(run.environment), notes=notes)
+        side = Side(run.run_id, packages, files=run.freeze.files, notes=notes)
+        side = _as_recorded(side, run.environment)
     return replace(side, expected=expected)
 
 
@@ -91,7 +106,30 @@ def side_of_environment(
             f"{name} names no package", fix="name a run, a lock or a requirements file"
         )
     note = f"{name} lists {len(pins)} packages; what they need besides is as the index has it today"
-    return Side(name, resolver.resolve(pins), variables_of(environment), notes=(note,))
+    return _as_recorded(Side(name, resolver.resolve(pins), notes=(note,)), environment)
+
+
+def _as_recorded(side: Side, environment: Mapping[str, EnvironmentValue]) -> Side:
+    """Give a side the variables and the instruction set that are on record."""
+    variables = variables_of(environment)
+    isa = str(environment.get("cpu.capability", "")).lower()
+    own = _instruction_set(str(dict(read_machine()).get("cpu.isa") or "").split())
+    levels = list(ISA_VARIABLES)
+    if isa not in levels or own is None or isa == own or variables.get(_CAPPED) is not None:
+        return replace(side, variables=variables)
+    if levels.index(isa) > levels.index(own):
+        note = f"{side.name} was computed with {isa}, and this processor has {own} only"
+        return replace(side, variables=variables, notes=(*side.notes, note))
+    capped = {name: value for name, value in variables.items() if name not in ISA_VARIABLES[isa]}
+    return replace(side, variables=capped, isa=isa)
+
+
+def _instruction_set(flags: Collection[str]) -> str | None:
+    """Return what torch takes of a processor with these flags; None for one that is no x86-64."""
+    if not any(flag.startswith("sse4") for flag in flags):
+        return None
+    widest = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
+    return "avx512" if widest <= {*flags} else "avx2" if "avx2" in flags else "default"
 
 
 def variables_of(environment: Mapping[str, EnvironmentValue]) -> dict[str, str | None]:
@@ -106,7 +144,7 @@ def variables_of(environment: Mapping[str, EnvironmentValue]) -> dict[str, str |
 def side_of_freeze(name: str, freeze: Freeze, resolver: Resolver) -> Side:
     """Rebuild an environment from the list of its packages."""
     packages, notes = _frozen(freeze, resolver)
-    return Side(name, packages, notes=notes)
+    return Side(name, packages, files=freeze.files, notes=notes)
 
 
 def _frozen(freeze: Freeze, resolver: Resolver) -> tuple[Packages, tuple[str, ...]]:

@@ -8,61 +8,40 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 
 from goldenseed.bisect.environments import Built, Environments
-from goldenseed.bisect.making import Maker
+from goldenseed.bisect.making import Maker, Wanted
 from goldenseed.bisect.outcomes import Ends
 from goldenseed.bisect.packages import Packages
-from goldenseed.bisect.search import Changes, Outcome, OutOfBudget
+from goldenseed.bisect.search import Changes
 from goldenseed.bisect.sides import Side
-from goldenseed.bisect.suspects import VARIABLE, computes
+from goldenseed.bisect.suspects import FIELD, FILE, ISA, VARIABLE, is_package
+from goldenseed.bisect.tried import Budget, Tried, named
+from goldenseed.bisect.two_suites import TwoSuites
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
-from goldenseed.runs.comparison import RunComparison, StoredRun, compare_runs
+from goldenseed.environment.device import VARIABLES as ISA_VARIABLES
+from goldenseed.runs.comparison import StoredRun, compare_runs
+
+TABLES, STAGE = "tables only", "to where it parts"
+"""Up to what images are made in an environment of which no more need be known."""
+
+
+_Made = tuple[StoredRun | None, str | None, Built | None]
+"""A run, or why there is none; and the environment, where it was built."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """One environment, and what its images are."""
+class _Setting:
+    """One environment and what is made in it."""
 
-    name: str
-    """For people: ``good``, ``bad``, or the changes that were made to the good side."""
+    packages: Packages
+    variables: Mapping[str, str | None]
+    taken: frozenset[str] = frozenset()
+    """Fields and files that are as the bad side has them."""
     changes: Changes | None = None
-    """None where it is no mixture of the two sides: an environment between them."""
-    packages: Packages = field(default_factory=Packages)
-    run: StoredRun | None = None
-    comparison: RunComparison | None = None
-    """With the good side in the baseline's place."""
-    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
-    """By the ids of cases."""
-    failed: str | None = None
-    """Why there are no images."""
-    seconds: float = 0.0
-    """Of building and making."""
-    build_seconds: float = 0.0
-
-    def outcome(self, case: str) -> Outcome:
-        """Return what a case's image is; one that was not made tells nothing."""
-        missing = Outcome.UNRESOLVABLE if self.run is None and not self.seconds else Outcome.FAILED
-        return self.outcomes.get(case, missing)
-
-
-@dataclass
-class Budget:
-    """How much may be spent."""
-
-    environments: int
-    minutes: float | None = None
-    began: float = field(default_factory=time.monotonic)
-    spent: int = 0
-
-    def take(self) -> None:
-        """Count one environment; raises ``OutOfBudget``."""
-        if self.spent >= self.environments:
-            raise OutOfBudget(f"{self.spent} environments were tried, the --max-environments")
-        if self.minutes is not None and time.monotonic() - self.began > 60 * self.minutes:
-            raise OutOfBudget(f"{self.minutes:g} minutes are over, the --max-minutes")
-        self.spent += 1
+    """None where it is no mixture of the two sides."""
 
 
 @dataclass
@@ -79,37 +58,50 @@ class Trials:
     tell: Callable[[Tried], None]
     announce: Callable[[str], None]
     jobs: int = 1
+    suites: TwoSuites | None = None
+    """What the suite's own fields and files were on the good side, where that is searched."""
     ends: Mapping[str, Ends] = field(default_factory=dict)
     reference: StoredRun | None = None
     """The good side's run, once it is known."""
+    tables: tuple[str, ...] = ()
+    """Cases of which importing the scheduler decides: its tables say the same as the images."""
     all_tried: list[Tried] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+    """What is odd of how images are made here."""
     _memory: dict[str, Tried] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """Everything in which the sides differ, by name: packages, and ``env.`` variables."""
+        """Everything in which the sides differ, by name: packages, variables, fields, files."""
         names = {*self.good.variables, *self.bad.variables}
         variables = (
             f"{VARIABLE}{name}"
             for name in sorted(names)
             if self.good.variables.get(name) != self.bad.variables.get(name)
         )
-        return (*self.good.packages.differing(self.bad.packages), *variables)
+        return (
+            *self.good.packages.differing(self.bad.packages),
+            *variables,
+            *([ISA] if self.good.isa != self.bad.isa else []),
+            *(self.suites.changes if self.suites else ()),
+        )
 
     def attempt(self, changes: Changes, name: str | None = None) -> Tried:
-        """Try these changes on the good side; raises ``OutOfBudget`` where no more may be tried."""
-        everything = frozenset(self.changes)
-        packages = self.good.packages.mixed(
-            self.bad.packages, (each for each in changes if not each.startswith(VARIABLE))
-        )
-        shown = name or named(changes, everything)
-        return self._tried(shown, packages, self._variables(changes), changes)
+        """Make the images with these changes; raises ``OutOfBudget`` where no more may be tried."""
+        return self._tried(name or named(changes, frozenset(self.changes)), self._setting(changes))
 
-    def between(self, name: str, packages: Packages, *, bad_variables: bool = False) -> Tried:
-        """Try an environment that is no mixture of the two sides."""
-        side = self.bad if bad_variables else self.good
-        return self._tried(name, packages, side.variables, None)
+    def attempt_briefly(self, changes: Changes, case: str) -> Tried:
+        """Likewise, but no further than to the stages at which cases part, if that tells of one."""
+        shown = named(changes, frozenset(self.changes))
+        return self._tried(shown, self._setting(changes), case)
+
+    def between(
+        self, name: str, packages: Packages, case: str, changes: Changes = frozenset()
+    ) -> Tried:
+        """Try other packages, likewise; of ``changes`` those count that are none of a package."""
+        setting = replace(self._setting(changes), packages=packages, changes=None)
+        return self._tried(name, setting, case)
 
     def many(self, asked: Sequence[tuple[Changes, str | None]]) -> None:
         """Try several at once, as many as ``jobs`` says."""
@@ -119,21 +111,26 @@ class Trials:
 
     def repeat(self, tried: Tried) -> StoredRun | str:
         """Make an environment's images once more, in a fresh process."""
-        built = self.environments.of(tried.packages)
-        changes = tried.changes or frozenset()
-        place = self._place(tried.packages, self._variables(changes))
+        setting = self._setting(tried.changes or frozenset())
+        place = self._place(setting)
         again = place.with_name(f"{place.name}-again")
-        return self.maker.made(built.python, self.cases, again, self._variables(changes))
+        python = self.environments.of(setting.packages).python
+        return self.maker.made(python, again, self._wanted(setting, again))
 
     def narrowed(self, good: Side, bad: Side, cases: tuple[str, ...]) -> Trials:
-        """Return trials between two other sides, out of the same budget and in the same folder."""
+        """Return trials between two other sides, out of the same budget and in the same folder.
+
+        The suite stays as the good side has it.
+        """
         return replace(
             self,
             good=good,
             bad=bad,
             cases=cases,
+            suites=self.suites and replace(self.suites, words={}),
             ends={},
             reference=None,
+            tables=(),
             all_tried=[],
             _memory={},
             _lock=Lock(),
@@ -141,7 +138,7 @@ class Trials:
 
     def judge(self, tried: Tried) -> Tried:
         """Return it with its outcomes, once both ends are known."""
-        if tried.run is None or self.reference is None:
+        if tried.run is None or self.reference is None or tried.partial:
             return tried
         found = tried.comparison or compare_runs(self.reference, tried.run, pictures=self.folder)
         outcomes = {
@@ -151,60 +148,12 @@ class Trials:
         }
         return replace(tried, comparison=found, outcomes=outcomes)
 
-    def _variables(self, changes: Changes) -> dict[str, str | None]:
-        mixture = dict(self.good.variables)
-        for each in changes:
-            if each.startswith(VARIABLE):
-                name = each.removeprefix(VARIABLE)
-                mixture[name] = self.bad.variables.get(name)
-        return mixture
-
-    def _place(self, packages: Packages, variables: Mapping[str, str | None]) -> Path:
-        given = {name: value for name, value in variables.items() if value is not None}
-        return self.folder / "tries" / json_sha256([packages.digest, given])[:16]
-
-    def _tried(
-        self,
-        name: str,
-        packages: Packages,
-        variables: Mapping[str, str | None],
-        changes: Changes | None,
-    ) -> Tried:
-        place = self._place(packages, variables)
-        with self._lock:
-            if place.name in self._memory:
-                return self._memory[place.name]
-            self.budget.take()
-        self.announce(name)
-        began = time.monotonic()
-        run, failed, built = self._made(packages, variables, place)
-        tried = Tried(
-            name,
-            changes,
-            packages,
-            run=run,
-            failed=failed,
-            seconds=time.monotonic() - began,
-            build_seconds=built.seconds if built else 0.0,
-        )
-        tried = self.judge(tried)
-        with self._lock:
-            self._memory[place.name] = tried
-            self.all_tried.append(tried)
-        self.tell(tried)
-        return tried
-
-    def _made(
-        self, packages: Packages, variables: Mapping[str, str | None], place: Path
-    ) -> tuple[StoredRun | None, str | None, Built | None]:
-        try:
-            built = self.environments.of(packages)
-        except GoldenseedError as error:
-            return None, error.what, None
-        run = self.maker.made(built.python, self.cases, place, variables)
-        if isinstance(run, str):
-            return None, run, built
-        return run, None, built
+    def with_ends(self, case: str, ends: Ends) -> None:
+        """Hold a case against other ends from now on; what is known is judged again."""
+        self.ends = {**self.ends, case: ends}
+        self.tables = tuple(each for each in self.tables if each != case)
+        whole = ((key, each) for key, each in self._memory.items() if not each.partial)
+        self._memory = {key: self.judge(each) for key, each in whole}
 
     def replace_judged(self) -> None:
         """Judge what was tried before the ends were known."""
@@ -214,17 +163,135 @@ class Trials:
             for key, each in self._memory.items()
         }
 
+    def shown_by_tables(self, asked: tuple[str, ...]) -> tuple[str, ...]:
+        """Return of which cases both sides' tables, by import alone, are those of their images."""
+        found = []
+        for changes in (frozenset[str](), frozenset(self.changes)):
+            setting = self._setting(changes)
+            place = self._place(setting)
+            wanted = replace(self._wanted(setting, place), cases=asked, tables=asked)
+            python = self.environments.of(setting.packages).python
+            run = self.maker.made(python, place.with_name(f"{place.name}-tables"), wanted)
+            if isinstance(run, str):
+                return ()
+            found.append({case.id: case for case in run.record.cases})
+        good, bad = found
+        return tuple(c for c in asked if self.ends[c].are_shown_by(good.get(c), bad.get(c)))
 
-_NAMED = 3
+    def _setting(self, changes: Changes) -> _Setting:
+        """Return the mixture of the good side with these changes."""
+        packages = self.good.packages.mixed(self.bad.packages, filter(is_package, changes))
+        variables = dict(self.good.variables)
+        for each in changes:
+            if each.startswith(VARIABLE):
+                name = each.removeprefix(VARIABLE)
+                variables[name] = self.bad.variables.get(name)
+        isa = self.bad.isa if ISA in changes else self.good.isa
+        variables |= ISA_VARIABLES[isa] if isa else {}
+        taken = frozenset(each for each in changes if each.startswith((FIELD, FILE)))
+        return _Setting(packages, variables, taken, changes)
 
+    def _place(self, setting: _Setting) -> Path:
+        given = {name: value for name, value in setting.variables.items() if value is not None}
+        what = [setting.packages.digest, given, *([sorted(setting.taken)] if self.suites else [])]
+        what += ["runner"] if self.maker.runner else []
+        return self.folder / "tries" / json_sha256(what)[:16]
 
-def named(changes: Changes, everything: Changes) -> str:
-    """Say which changes were made, by the shorter list: those made, or those left out."""
-    rest = everything - changes
-    if not changes or not rest:
-        return "bad" if changes else "good"
-    left_out = len(rest) < len(changes)
-    names = sorted(rest if left_out else changes, key=lambda each: (not computes(each), each))
-    shown = ", ".join(names[:_NAMED])
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"all but {shown}{more}" if left_out else f"{shown}{more}"
+    def use_runner(self, why: str) -> None:
+        """Begin again with the small runner, which all environments then have."""
+        self.maker, self.notes = replace(self.maker, runner=True), (*self.notes, why)
+        self.budget.spent, self.all_tried, self._memory = 0, [], {}
+
+    def _until(self) -> dict[str, tuple[str, str, int]]:
+        """Return where each case need be made no further; nothing where one has to be whole."""
+        if self.maker.runner:
+            return {}
+        found = {case: self.ends[case].until for case in self.cases if case in self.ends}
+        known = {case: until for case, until in found.items() if until is not None}
+        return known if len(known) == len(self.cases) else {}
+
+    def _tried(self, name: str, setting: _Setting, briefly_of: str | None = None) -> Tried:
+        """Make what is not yet known; of a case that one stage may tell of, no more than needed."""
+        place = self._place(setting)
+        with self._lock:
+            before = self._memory.get(place.name)
+            if before is not None and (not before.partial or briefly_of in before.outcomes):
+                return before
+            if before is None:
+                self.budget.take()
+        self.announce(name)
+        tried = None
+        if briefly_of is not None and before is None and (until := self._until()):
+            tried = self._brief(name, setting, place, until)
+            tried = None if tried.run and briefly_of not in tried.outcomes else tried
+        tried = tried or self._whole(name, setting, place)
+        if before is not None:
+            tried = replace(tried, seconds=tried.seconds + before.seconds)
+        with self._lock:
+            self._memory[place.name] = tried
+            self.all_tried = [each for each in self.all_tried if each is not before] + [tried]
+        self.tell(tried)
+        return tried
+
+    def _whole(self, name: str, setting: _Setting, place: Path) -> Tried:
+        """Build the environment and make the images to their end."""
+        began = time.monotonic()
+        made = self._made(setting, place)
+        return self.judge(self._told(name, setting, began, made))
+
+    def _brief(
+        self, name: str, setting: _Setting, place: Path, until: dict[str, tuple[str, str, int]]
+    ) -> Tried:
+        """Make the images up to where they part; its outcomes are those that this tells."""
+        began = time.monotonic()
+        tables = tuple(case for case in self.tables if case in until)
+        made = self._made(setting, place.with_name(f"{place.name}-part"), until, tables)
+        tried, run = self._told(name, setting, began, made), made[0]
+        if run is None:
+            return tried
+        outcomes = {
+            case.id: self.ends[case.id].partial_outcome(case)
+            for case in run.record.cases
+            if case.id in until and case.error is None
+        }
+        told = {case: each for case, each in outcomes.items() if each is not None}
+        up_to = TABLES if len(tables) == len(until) else STAGE
+        return replace(tried, partial=up_to, outcomes=told)
+
+    @staticmethod
+    def _told(name: str, setting: _Setting, began: float, made: _Made) -> Tried:
+        run, failed, built = made
+        return Tried(
+            name,
+            setting.changes,
+            setting.packages,
+            run=run,
+            failed=failed,
+            seconds=time.monotonic() - began,
+            build_seconds=built.seconds if built else 0.0,
+        )
+
+    def _made(
+        self,
+        setting: _Setting,
+        place: Path,
+        until: Mapping[str, tuple[str, str, int]] = MappingProxyType({}),
+        tables: tuple[str, ...] = (),
+    ) -> _Made:
+        try:
+            built = self.environments.of(setting.packages)
+        except GoldenseedError as error:
+            return None, error.what, None
+        wanted = replace(self._wanted(setting, place), until=dict(until), tables=tables)
+        run = self.maker.made(built.python, place, wanted)
+        return (None, run, built) if isinstance(run, str) else (run, None, built)
+
+    def _wanted(self, setting: _Setting, place: Path) -> Wanted:
+        suites = self.suites
+        return Wanted(
+            self.cases,
+            setting.variables,
+            good=suites.good.path if suites else None,
+            taken=tuple(sorted(setting.taken)),
+            model=suites.linked(setting.taken, place / "model") if suites else None,
+        )

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldenseed.bisect.bisecting import Bisecting
-from goldenseed.bisect.making import ended_with
+from goldenseed.bisect.both_sides import made_ends
+from goldenseed.bisect.making import OURS, ended_with
 from goldenseed.bisect.packages import Packages, normalised
-from goldenseed.bisect.trials import Trials, Tried
+from goldenseed.bisect.trials import Trials
+from goldenseed.bisect.tried import Tried
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import write_atomically
 from goldenseed.runs.comparison import RunComparison
@@ -50,7 +52,7 @@ class Upgrade:
 
 def tried_upgrade(search: Bisecting) -> Upgrade:
     """Make the images on both sides; raises ``GoldenseedError`` where one cannot."""
-    pinned, candidate = search.ends()
+    pinned, candidate = made_ends(search.trials)
     if candidate.comparison is None:
         raise GoldenseedError("nothing could be compared", fix="name cases with --case")
     return Upgrade(pinned, candidate, candidate.comparison)
@@ -89,6 +91,7 @@ def rewrite_lock(trials: Trials, candidate: Tried, lock: Path) -> None:
     suite, maker = trials.maker.suite, trials.maker
     said = ended_with(
         trials.environments.of(candidate.packages).python,
+        *OURS,
         "goldenseed.bisect.locking",
         str(suite.path.absolute()),
         str(lock.absolute()),

@@ -12,7 +12,8 @@ import typer
 from goldenseed.bisect.bisecting import Bisecting, Report
 from goldenseed.bisect.resolver import Resolver
 from goldenseed.bisect.setting_up import Asked, set_up
-from goldenseed.bisect.trials import Budget, Trials, Tried
+from goldenseed.bisect.trials import Trials
+from goldenseed.bisect.tried import Budget, Tried
 from goldenseed.cli.common import AsJson, Baselines, Device, Reports, choose_suite_cases, find_run
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
@@ -48,6 +49,14 @@ def bisect(
         ),
     ] = None,
     bad: Annotated[str, typer.Option("--bad", help="Likewise.")] = ".",
+    good_suite: Annotated[
+        Path | None,
+        typer.Option(
+            "--good-suite",
+            help="SUITE as it was on the good side: its fields and its model's files are searched.",
+            show_default=False,
+        ),
+    ] = None,
     case: Case = None,
     max_environments: MaxEnvironments = 24,
     max_minutes: Annotated[
@@ -78,6 +87,7 @@ def bisect(
         case,
         good=good,
         bad=bad,
+        good_suite=None if good_suite is None else load_suite(good_suite),
         reports=reports,
         baselines=baselines,
         budget=Budget(max_environments, max_minutes),

@@ -26,6 +26,7 @@ VERBS: Final[Mapping[str, str]] = {
     "diff": "diff:diff",
     "env": "env:env",
     "history": "history:history",
+    "import": "foreign:import_run",
     "init": "init:init",
     "gates": "gates:gates",
     "lock": "lock:lock",
@@ -41,8 +42,11 @@ VERBS: Final[Mapping[str, str]] = {
     "run": "run:run",
     "runs": "runs:runs",
     "schema": "schema:schema",
+    "seeds": "seeds:app",
     "selfcheck": "selfcheck:selfcheck",
     "show": "show:show",
+    "sweep": "sweep:sweep",
+    "trace": "trace:trace",
     "upgrade": "upgrade:upgrade",
 }
 """Each verb, and where in ``goldenseed.cli`` its function is, or its app where it has verbs."""

@@ -39,6 +39,7 @@ def merge(
             show_default=False,
         ),
     ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
     reports: Reports = Path("reports"),
     baselines: Baselines = Path("baselines"),
 ) -> None:
@@ -55,7 +56,9 @@ def merge(
     if kept_here and (said := remember(run, reports)):
         say(f"goldenseed: {said}", err=True)
     view = view_with_history(run, folder, reports=reports, baselines=baselines)
-    page = write_presentations(view, folder, prefix=repository_prefix(Path.cwd()))
+    page = folder
+    if not no_report:
+        page = write_presentations(view, folder, prefix=repository_prefix(Path.cwd()))
     if kept_here:
         point_latest(reports, folder.name)
     for line in (*_said(found), *summary_lines(view, str(page))):
@@ -78,5 +81,6 @@ def passes(run: RunRecord) -> bool:
     """Whether a session that made all of the run would have passed."""
     cases = all(case.passed or case.xfail is not None for case in run.cases)
     beside = all(each.passed for each in run.sets) and all(each.passed for each in run.relations)
+    beside &= all(each.held for each in run.pilots)
     other_tests = run.extent is None or not run.extent.failed
     return run.complete and cases and beside and other_tests

@@ -13,6 +13,7 @@ from goldenseed.images.compare import ComparisonDocument
 from goldenseed.review.decisions import Decisions
 from goldenseed.runs.record import RunRecord
 from goldenseed.suite.schema import SuiteFile
+from goldenseed.trace.files import TraceDocument
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -27,9 +28,18 @@ def suite_json_schema() -> dict[str, JsonValue]:
     return {"$schema": DIALECT, **schema, "title": "goldenseed suite"}
 
 
+def trace_json_schema() -> dict[str, JsonValue]:
+    """Return the JSON Schema of a trace's JSON, which lies gzipped in its file.
+
+    That no two records have one stage, index and source is beyond a schema.
+    """
+    schema: dict[str, JsonValue] = TraceDocument.model_json_schema()
+    return {"$schema": DIALECT, **schema, "title": "goldenseed trace"}
+
+
 def schema(
     of: Annotated[
-        Literal["suite", "run", "baseline", "comparison", "decisions"],
+        Literal["suite", "run", "baseline", "comparison", "decisions", "trace"],
         typer.Argument(help="Which file's schema."),
     ] = "suite",
 ) -> None:
@@ -40,5 +50,6 @@ def schema(
         "baseline": BaselineEntry.model_json_schema,
         "comparison": ComparisonDocument.model_json_schema,
         "decisions": Decisions.model_json_schema,
+        "trace": trace_json_schema,
     }
     say_json(documents[of](), indent=2)

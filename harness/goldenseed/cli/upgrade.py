@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from goldenseed.bisect.bisecting import Bisecting
-from goldenseed.bisect.trials import Budget
+from goldenseed.bisect.tried import Budget
 from goldenseed.bisect.upgrading import Upgrade, rewrite_constraints, rewrite_lock, tried_upgrade
 from goldenseed.cli.bisect import Case, MaxEnvironments, Timeout, Torch, prepared, show_found
 from goldenseed.cli.common import AsJson, Baselines, Device, Reports

@@ -10,6 +10,10 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
 
 _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
@@ -54,6 +58,7 @@ _ADAM7 = (
 )
 """First column and row of each pass, and how far apart its columns and rows are."""
 _STEP_BYTES = 2**20
+_BY_ROWS = frozenset({"L", "LA", "RGB", "RGBA"})
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """In coded data: neither a stuffed byte nor a restart."""
 _EOI, _SOS, _RIFF = b"\xd9", b"\xda", 8
@@ -127,7 +132,20 @@ def without_end(data: bytes) -> bytes:
     return data
 
 
-def has_all_rows(data: bytes) -> bool:
+def lacks_rows(image: ImageFile.ImageFile, data: bytes) -> bool:
+    """Tell whether a PNG, whose file is ``data``, lacks rows, which Pillow leaves 0.
+
+    Rows are decoded from the top, so where a sample of the last one is not 0, none is missing. To
+    inflate the file once more tells it for certain, and takes as long as decoding it: that is done
+    for images that are not loaded, come in several passes, or end in a row of 0.
+    """
+    loaded = not image.tile and "interlace" not in image.info and image.mode in _BY_ROWS
+    last = (0, image.height - 1, *image.size)
+    shown = loaded and 0 not in image.size and image.crop(last).getbbox() is not None
+    return not shown and not _has_all_rows(data)
+
+
+def _has_all_rows(data: bytes) -> bool:
     """Tell whether a PNG's compressed data holds every row: Pillow leaves black what is missing."""
     chunks = list(_chunks(data))
     if not chunks or len(chunks[0][1]) != _PNG_HEADER.size:

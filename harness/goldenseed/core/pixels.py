@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
-from goldenseed.core.picture_formats import format_of, has_all_rows, is_whole, without_end
+from goldenseed.core.picture_formats import format_of, is_whole, lacks_rows, without_end
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,6 +134,7 @@ def opened(
 ) -> Iterator[tuple[str, ImageFile.ImageFile, list[warnings.WarningMessage]]]:
     """Open an image file that nobody vouches for; give its name for messages, and the image.
 
+    That a PNG holds all of its rows is checked on leaving, since loading it shows that as a rule.
     The third is what Pillow complains of in its metadata, which decides no pixel: it grows inside
     the ``with``.
 
@@ -149,9 +150,9 @@ def opened(
         _check_structure(data, label, formats, pixel_limit)
         readable = without_end(data) if format_of(data) == "JPEG" else data
         with Image.open(io.BytesIO(readable), formats=formats) as image:
-            if image.format == "PNG" and not has_all_rows(data):
-                raise GoldenseedError("is truncated: rows are missing", path=label, fix=_RESTORE)
             yield label, image, complaints
+            if image.format == "PNG" and lacks_rows(image, data):
+                raise GoldenseedError("is truncated: rows are missing", path=label, fix=_RESTORE)
 
 
 def check_file(data: bytes, label: str) -> None:

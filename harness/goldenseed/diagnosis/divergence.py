@@ -79,8 +79,9 @@ def _kind(
     return GrowthKind.CONSTANT if steps[-1] <= CONSTANT * steps[0] else GrowthKind.AMPLIFIED
 
 
-_WITH_SOURCE = (Stage.TOKEN_IDS, Stage.PROMPT_EMBEDDINGS)
+_WITH_SOURCE = (Stage.WRITTEN_PROMPT, Stage.TOKEN_IDS, Stage.PROMPT_EMBEDDINGS)
 _GOES_WITHOUT_SAYING = {
+    Stage.WRITTEN_PROMPT: Stage.TOKEN_IDS,
     Stage.TOKEN_IDS: Stage.PROMPT_EMBEDDINGS,
     Stage.SIGMAS: Stage.TIMESTEPS,
     Stage.INITIAL_LATENTS: Stage.INITIAL_NOISE,
@@ -103,7 +104,7 @@ def divergence_in_words(pairs: Sequence[Pair], place: int) -> str:
         return text
     *others, last = same
     listed = f"{', '.join(others)} and {last}" if others else last
-    verb = "is" if same in (["initial noise"], ["float image"]) else "are"
+    verb = "is" if same in (["initial noise"], ["float image"], ["written prompt"]) else "are"
     return f"{text}; {listed} {verb} identical"
 
 

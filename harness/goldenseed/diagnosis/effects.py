@@ -9,49 +9,33 @@ from types import MappingProxyType
 from typing import Final
 
 from goldenseed.diagnosis.model import Cause
+from goldenseed.diagnosis.packages import (
+    ATTENTION,
+    CLEANERS,
+    NUMPY,
+    PACKAGE_PLACES,
+    UNLIKELY_PACKAGES,
+)
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.suspicion import LIKELY, RECORDED, Size
+from goldenseed.diagnosis.where import (
+    BETWEEN_STEPS,
+    COMPUTED,
+    CONVERSION,
+    DENOISER,
+    EVERYWHERE,
+    GUIDANCE,
+    IMAGE_ENCODER,
+    NOISE,
+    POSTPROCESSED,
+    SCHEDULE,
+    STARTED,
+    SWITCHED,
+    TEXT,
+    TOLD,
+    VAE,
+)
 from goldenseed.suite.parts import Role, role_of
-
-TEXT: Final = frozenset({Place.EMBEDDINGS})
-SCHEDULE: Final = frozenset(
-    {
-        Place.SCHEDULE,
-        Place.LATENTS,
-        Place.CONDITIONING,
-        Place.STEP,
-        Place.FIRST_STEP,
-        Place.LATER_NOISE,
-        Place.LATER_STEP,
-    }
-)
-DENOISER: Final = frozenset({Place.DENOISER, Place.FIRST_STEP, Place.LATER_STEP})
-GUIDANCE: Final = frozenset(
-    {
-        # Guidance that is switched on or off adds or drops the encoding of the negative prompt.
-        Place.TOKEN_IDS,
-        Place.EMBEDDINGS,
-        Place.CONDITIONING,
-        Place.GUIDANCE,
-        Place.FIRST_STEP,
-        Place.LATER_STEP,
-    }
-)
-SWITCHED: Final = frozenset({Place.TOKEN_IDS, Place.EMBEDDINGS})
-"""Where guidance takes effect only if it is switched on or off, and not if it is scaled."""
-NOISE: Final = frozenset({Place.NOISE, Place.LATENTS, Place.LATER_NOISE})
-SIZE: Final = NOISE | {Place.SCHEDULE, Place.CONDITIONING}
-"""Some schedules are shifted by the size of the image, and some denoisers are told of it."""
-VAE: Final = frozenset({Place.BEFORE_VAE, Place.VAE, Place.IMAGE})
-CONVERSION: Final = frozenset({Place.CONVERSION, Place.IMAGE, Place.UNPROCESSED, Place.PIXELS})
-IMAGE_ENCODER: Final = frozenset({Place.CONDITIONING, Place.DENOISER, Place.FIRST_STEP})
-POSTPROCESSED: Final = frozenset({Place.POSTPROCESSED})
-EVERYWHERE: Final = frozenset(Place) - POSTPROCESSED
-"""Wherever the model works."""
-COMPUTED: Final = EVERYWHERE - {Place.TOKEN_IDS, Place.UNPROCESSED, Place.PIXELS}
-"""Where floating-point numbers are computed: the levels follow from equal floats by one rule."""
-
-_BETWEEN_STEPS: Final = frozenset({Place.LATER_NOISE, Place.LATER_STEP, Place.BEFORE_VAE})
 
 _PLACES_OF: Final[Mapping[Role, frozenset[Place]]] = MappingProxyType(
     {
@@ -71,8 +55,14 @@ _PLACES_OF: Final[Mapping[Role, frozenset[Place]]] = MappingProxyType(
 )
 
 
+_PREPARES: Final = ("processor", "extractor", "normalizer")
+"""How names of parts end that prepare given pictures for others."""
+
+
 def of_component(name: str) -> frozenset[Place]:
     """Return where a part of a pipeline, by its name, takes effect; of others: where it may."""
+    if name.endswith(_PREPARES):
+        return IMAGE_ENCODER | {Place.PICTURE}
     return _PLACES_OF.get(role_of(name), COMPUTED)
 
 
@@ -120,44 +110,6 @@ CAUSES_OF_WEIGHTS: Final[Mapping[Role, Cause]] = MappingProxyType(
 )
 """The cause if a part's weights or files are others; that of other parts has no name."""
 
-_NUMPY: Final = frozenset({Place.SCHEDULE, Place.NOISE, Place.STEP}) | CONVERSION
-_ATTENTION: Final = DENOISER | TEXT | VAE
-_TEXTS: Final = frozenset({Place.TOKEN_IDS})
-_PICTURES: Final = CONVERSION | POSTPROCESSED | {Place.CONDITIONING, Place.LATENTS}
-_PACKAGE_PLACES: Final = {
-    "tokenizers": _TEXTS,
-    "ftfy": _TEXTS,
-    "beautifulsoup4": _TEXTS,
-    "sentencepiece": _TEXTS,
-    "tiktoken": _TEXTS,
-    "transformers": TEXT | _TEXTS,
-    "pillow": POSTPROCESSED | {Place.PIXELS, Place.UNPROCESSED, Place.LATENTS},
-    "torchvision": _PICTURES,
-    "opencv-python": _PICTURES,
-    "opencv-python-headless": _PICTURES,
-    "opencv-contrib-python-headless": _PICTURES,
-    "kornia": _PICTURES,
-    "numpy": _NUMPY,
-    "scipy": frozenset({Place.SCHEDULE}),
-    "torchsde": frozenset({Place.LATER_NOISE, Place.LATER_STEP, Place.FIRST_STEP, Place.STEP}),
-    "xformers": _ATTENTION,
-    "flash-attn": _ATTENTION,
-    "sageattention": _ATTENTION,
-    "kernels": _ATTENTION,
-    "bitsandbytes": DENOISER | TEXT,
-    "torchao": DENOISER | TEXT,
-    "gguf": DENOISER | TEXT,
-    "optimum-quanto": DENOISER | TEXT,
-    "peft": DENOISER | TEXT,
-    "safetensors": EVERYWHERE,
-    "accelerate": COMPUTED,
-    "diffusers": EVERYWHERE - {Place.TOKEN_IDS, Place.EMBEDDINGS, Place.UNPROCESSED},
-}
-"""Where a package has its hand in; one that is not listed may have it everywhere."""
-_UNLIKELY_PACKAGES: Final = frozenset({"safetensors", "accelerate", "peft"})
-_CLEANERS: Final = frozenset({"ftfy", "beautifulsoup4"})
-"""Packages whose presence alone decides what becomes of a prompt."""
-
 
 def _family(
     pattern: str,
@@ -178,8 +130,8 @@ _FAMILIES: Final = (
         r"torch\..*fp32_precision|torch\.float32_matmul_precision|env\.\w+_FPMATH_MODE",
         Cause.MATMUL_PRECISION, COMPUTED, 60, Size.REDUCED,
     ),
-    _family(r"torch\.sdp\..*", Cause.ATTENTION, _ATTENTION, 50),
-    _family(r"env\.DIFFUSERS_ATTN.*", Cause.ATTENTION, _ATTENTION, 50, Size.LOSSY),
+    _family(r"torch\.sdp\..*", Cause.ATTENTION, ATTENTION, 50),
+    _family(r"env\.DIFFUSERS_ATTN.*", Cause.ATTENTION, ATTENTION, 50, Size.LOSSY),
     _family(r"torch\.(default_dtype|autocast)", Cause.DTYPE, COMPUTED, RECORDED, Size.CAST),
     _family(
         r"torch\.(cudnn\.(benchmark|deterministic|enabled)|preferred_.*)"
@@ -196,9 +148,10 @@ _FAMILIES: Final = (
         r"cpu\..*|env\.(ATEN_CPU.*|\w+_MAX_CPU_ISA|MKL_.*|NPY_.*)", Cause.CPU, COMPUTED, 50
     ),
     _family(r"library\..*\.architecture", Cause.CPU, COMPUTED, 40),
-    _family(r"numpy\..*|library\.numpy\..*", Cause.PACKAGES, _NUMPY, 5),
+    _family(r"numpy\..*|library\.numpy\..*", Cause.PACKAGES, NUMPY, 5),
     _family(r"library\..*", Cause.PACKAGES, COMPUTED, 15),
     _family(r"env\..*", Cause.KERNELS, COMPUTED, 10),
+    _family(r"engine\..*", Cause.ENGINE, COMPUTED, 40, Size.LOSSY),
     _family(r"device\.type", Cause.GPU, COMPUTED, 60, Size.LOSSY),
     _family(
         r"gpu\..*|torch\.(cudnn|cuda|hip)|cuda\.package\..*",
@@ -210,7 +163,7 @@ _FAMILIES: Final = (
     _family(r"call\.\w+\.rows", Cause.GUIDANCE, GUIDANCE | DENOISER, RECORDED, Size.ANY),
     _family(r"call\.guidance_scale", Cause.GUIDANCE, GUIDANCE - SWITCHED, RECORDED, Size.ANY),
     _family(
-        r"pipeline\.callback", Cause.CALLBACK, _BETWEEN_STEPS, 0.9 * RECORDED, Size.ANY
+        r"pipeline\.callback", Cause.CALLBACK, BETWEEN_STEPS, 0.9 * RECORDED, Size.ANY
     ),
     _family(r"generation\.batch", Cause.BATCH, EVERYWHERE, RECORDED, Size.ANY),
     _family(
@@ -224,6 +177,17 @@ _FAMILIES: Final = (
     _family(r"embedding_file\..*", Cause.EMBEDDING, TEXT | {Place.TOKEN_IDS}, RECORDED, Size.ANY),
     _family(
         r"pipeline\.attributes_sha256", Cause.PATCH, EVERYWHERE, LIKELY / 2, Size.ANY
+    ),
+    *(
+        _family(rf"pipeline\.attributes\.(.+\.)?\w*({name})\w*", cause, places, weight, Size.ANY)
+        for name, cause, places, weight in (
+            ("guidance|cfg", Cause.GUIDANCE, GUIDANCE, RECORDED),
+            ("token|max_length|max_sequence", Cause.TOKENIZER, TOLD, RECORDED),
+            ("prompt|template|instruction|system_message", Cause.PROMPT, TOLD, RECORDED),
+            ("scale_factor|sample_size|patch", Cause.PATCH, COMPUTED, 0.9 * RECORDED / 2),
+            ("resample|resiz|crop|blur|binarize", Cause.CASE_INPUT, STARTED, RECORDED),
+            ("", Cause.PATCH, EVERYWHERE, 0.9 * LIKELY),
+        )
     ),
     _family(r"pipeline\.class|model\.pipeline_sha256", Cause.MODEL, EVERYWHERE, RECORDED, Size.ANY),
     _family(r"model\.(source|revision)", Cause.MODEL, EVERYWHERE, 5, Size.ANY),
@@ -292,7 +256,7 @@ def _of_file(path: str) -> Effect | None:
 
 
 def _of_package(name: str) -> Effect:
-    places = _PACKAGE_PLACES.get(name, COMPUTED)
-    weight = 2.0 if name in _UNLIKELY_PACKAGES else 60.0 if name in _CLEANERS else 15.0
+    places = PACKAGE_PLACES.get(name, COMPUTED)
+    weight = 2.0 if name in UNLIKELY_PACKAGES else 60.0 if name in CLEANERS else 15.0
     size = Size.LOSSY if name == "torch" else Size.ANY
     return Effect(Cause.PACKAGES, places, weight, size)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
 from goldenseed.diagnosis.divergence import first_divergence
+from goldenseed.diagnosis.elsewhere import fitted
 from goldenseed.diagnosis.evidence import Blank, Findings, Side, Sides, findings_of, unreadable
 from goldenseed.diagnosis.idle import idle
 from goldenseed.diagnosis.model import Cause, ChangedKey, Diagnosis
@@ -42,6 +43,7 @@ def explain(sides: Sides) -> Diagnosis:
     Whatever is missing on either side (trace, environment, recipe) is not used, and said. Two
     images without any difference have no causes.
     """
+    sides, of_engines = fitted(sides)
     sides, unused = _without_idle(sides)
     before, now = sides.accepted.trace, sides.present.trace
     equal = _equal_pixels(sides)
@@ -50,7 +52,7 @@ def explain(sides: Sides) -> Diagnosis:
         divergence = first_divergence(before, now)
         if divergence is None:
             said = SAME_PIXELS if equal else ALL_THE_SAME
-            return Diagnosis(note=said, remarks=tuple(_unread_prompt(sides, unused)))
+            return Diagnosis(note=said, remarks=(*_unread_prompt(sides, unused), *of_engines))
     elif before or now:
         note = NO_ACCEPTED_TRACE if now else _NO_PRESENT_TRACE
     findings = findings_of(sides, divergence)
@@ -64,7 +66,7 @@ def explain(sides: Sides) -> Diagnosis:
         causes=causes,
         environment=tuple(_changed_keys(findings)),
         note=SAME_PIXELS if equal and note is None and divergence is None else note,
-        remarks=(*_remarks(sides), *_unread_prompt(sides, unused), *notes),
+        remarks=(*_remarks(sides), *_unread_prompt(sides, unused), *of_engines, *notes),
     )
 
 
@@ -165,6 +167,7 @@ def _side(known: Known, missing: list[str]) -> Side:
     return Side(
         environment=environment,
         in_force=known.in_force,
+        written=known.written,
         recipe=known.recipe,
         trace=trace,
         blank=Blank(known.unusable.value) if known.unusable else blank,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from goldenseed.diagnosis import effects
+from goldenseed.diagnosis import where
 from goldenseed.diagnosis.effects import Effect
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place
@@ -23,25 +23,28 @@ if TYPE_CHECKING:
 
 KEYS: Final = ("pipeline.methods", "pipeline.functions")
 _ENTRY: Final = re.compile(r"(?P<place>.+?) = (?P<by>.+?)(@(?P<code>s?[0-9a-f]+))?( x \d+)?")
-_GIVEN: Final = effects.TEXT | {Place.TOKEN_IDS, Place.CONDITIONING}
-_STARTED: Final = effects.NOISE | {Place.CONDITIONING}
-_DECODED: Final = effects.VAE | effects.CONVERSION
+_GIVEN: Final = where.TOLD
+_STARTED: Final = where.NOISE | where.STARTED
+_SHOWN_OR_GIVEN: Final = where.CONVERSION | {Place.PICTURE}
+_DECODED: Final = where.VAE | where.CONVERSION
 _ACTS: Final = tuple(
     (re.compile(name), cause, places)
     for name, cause, places in (
-        (r"\w*(safety|nsfw|watermark)\w*", Cause.SAFETY_CHECKER, effects.CONVERSION),
+        (r"\w*(safety|nsfw)\w*", Cause.SAFETY_CHECKER, where.CONVERSION),
         (
-            r"\w*(postprocess|denormalize|to_pil|pt_to_numpy)\w*",
+            r"\w*(watermark|postprocess|denormalize|to_pil|pt_to_numpy)\w*",
             Cause.POST_PROCESSING,
-            effects.CONVERSION,
+            where.CONVERSION,
         ),
         (r"\w*(decode|unpack|unpatch|upcast_vae)\w*", Cause.PATCH, _DECODED),
-        (r"\w*(guidance|_cfg|cfg_)\w*", Cause.GUIDANCE, effects.GUIDANCE),
-        (r"\w*(timesteps|sigmas|calculate_shift)\w*", Cause.SCHEDULER, effects.SCHEDULE),
-        (r"\w*(attention|attn)\w*", Cause.ATTENTION, effects.TEXT | effects.DENOISER | effects.VAE),
+        (r"\w*(guidance|_cfg|cfg_)\w*", Cause.GUIDANCE, where.GUIDANCE),
+        (r"\w*(timesteps|sigmas|calculate_shift)\w*", Cause.SCHEDULER, where.SCHEDULE),
+        (r"\w*(attention|attn)\w*", Cause.ATTENTION, where.TEXT | where.DENOISER | where.VAE),
         (r"\w*(_ids|rotary|size_condition)\w*", Cause.PATCH, frozenset({Place.CONDITIONING})),
         (r"\w*(prompt|embed|token|text|caption)\w*", Cause.PATCH, _GIVEN),
+        (r"\w*mask_latents\w*", Cause.PATCH, _STARTED | where.BETWEEN_STEPS),
         (r"\w*(latents|noise|randn|intermediate_images)\w*", Cause.PATCH, _STARTED),
+        (r"\w+_pipe(line)?", Cause.PATCH, _GIVEN | where.DENOISER),
         (r"\w*(preprocess|encode_\w*image|vae_image)\w*", Cause.PATCH, _STARTED),
     )
 )
@@ -49,11 +52,11 @@ _ACTS: Final = tuple(
 _HOMES: Final = tuple(
     (re.compile(module), cause, places)
     for module, cause, places in (
-        (r"diffusers\.schedulers\..*", Cause.SCHEDULER, effects.SCHEDULE),
-        (r"diffusers\.models\.(autoencoders|vae).*", Cause.PATCH, effects.VAE),
-        (r"diffusers\.models\.(transformers|unets|controlnet).*", Cause.PATCH, effects.DENOISER),
+        (r"diffusers\.schedulers\..*", Cause.SCHEDULER, where.SCHEDULE),
+        (r"diffusers\.models\.(autoencoders|vae).*", Cause.PATCH, where.VAE),
+        (r"diffusers\.models\.(transformers|unets|controlnet).*", Cause.PATCH, where.DENOISER),
         (r"transformers\.models\..*", Cause.PATCH, _GIVEN),
-        (r"diffusers\.image_processor\..*|VaeImageProcessor\..*", Cause.PATCH, effects.CONVERSION),
+        (r"diffusers\.image_processor\..*|VaeImageProcessor\..*", Cause.PATCH, _SHOWN_OR_GIVEN),
     )
 )
 """What the module or class of one says of it, where its name does not."""
@@ -88,7 +91,7 @@ def acts_at(findings: Findings, place: Place, *, by_name: bool = False) -> bool:
     With ``by_name`` only one whose name says that it acts there, as ``__call__`` does not.
     """
     found = (each.effect.places for each in foreign(findings))
-    return any(place in each and not (by_name and each == effects.EVERYWHERE) for each in found)
+    return any(place in each and not (by_name and each == where.EVERYWHERE) for each in found)
 
 
 def effect_of_name(name: str) -> Effect:
@@ -98,7 +101,7 @@ def effect_of_name(name: str) -> Effect:
         (each for each in _HOMES if each[0].fullmatch(f"{home}.")), None
     )
     if found is None:
-        return Effect(Cause.PATCH, effects.EVERYWHERE, 0.9 * LIKELY)
+        return Effect(Cause.PATCH, where.EVERYWHERE, 0.9 * LIKELY)
     _, cause, places = found
     return Effect(cause, places, 0.9 * (SHOWN if cause is Cause.PATCH else RECORDED))
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from goldenseed.diagnosis.effects import DENOISER, Effect, effect_of
+from goldenseed.diagnosis.effects import Effect, effect_of
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place
 from goldenseed.diagnosis.suspicion import LIKELY, RECORDED, Size
+from goldenseed.diagnosis.where import DENOISER
 from goldenseed.environment.keys import declaration_of
 from goldenseed.suite.parts import Role, role_of
 
@@ -47,6 +48,7 @@ _FILES_PUT_ON: Final = {
 }
 """Families of keys of files whose numbers are then among those of a part."""
 _LATER: Final = frozenset({Place.LATER_STEP, Place.ANYWHERE})
+_STARTED_ELSEWHERE: Final = _LATER | {Place.LATENTS, Place.CONDITIONING}
 _CACHE: Final = re.compile(r"(?i)cache|FBC|broadcast|taylor")
 """How diffusers' caches of steps are called, and the hooks that they work by."""
 _HOLDS_HOOKS: Final = re.compile(r"model\.[^.]+\.(hooks|forwards|switches)|pipeline\.offload")
@@ -73,7 +75,7 @@ def _by_values(difference: KeyDifference, effect: Effect, findings: Findings) ->
     if same or (key == "package.scipy" and _without_scipy(findings)):
         return None
     if key.startswith("call."):
-        return _in_the_call(effect, key, old, new)
+        return _in_the_call(effect, difference, findings)
     if _HOLDS_HOOKS.fullmatch(key) and _CACHE.search(f"{old} {new}"):
         places = DENOISER | {Place.LATER_STEP}
         return replace(effect, cause=Cause.CACHE, places=places, weight=RECORDED, size=Size.ANY)
@@ -107,9 +109,15 @@ def _without_scipy(findings: Findings) -> bool:
     return not integrates and findings.value("scheduler.config.use_beta_sigmas") is not True
 
 
-def _in_the_call(effect: Effect, key: str, old: str, new: str) -> Effect | None:
-    if key.endswith(".rows"):
+def _in_the_call(effect: Effect, difference: KeyDifference, findings: Findings) -> Effect | None:
+    old, new = str(difference.old), str(difference.new)
+    if difference.key.endswith(".rows"):
         return _of_rows(effect, old, new)
+    if old.count(" x ") == new.count(" x ") == 1 and _first_of(old) == _first_of(new):
+        # One scale throughout, in more or fewer steps: a scheduler's, or they are left out.
+        if any(key.startswith("scheduler.") for key in findings.keys):
+            return None
+        return replace(effect, cause=Cause.STEPS, places=_STARTED_ELSEWHERE, weight=3 * LIKELY)
     same = _first_of(old) == _first_of(new)
     return replace(effect, places=_LATER) if same else effect
 
@@ -157,9 +165,12 @@ def _follows(key: str, findings: Findings) -> bool:
             key.removesuffix(end) + reason in findings.keys for reason in reasons
         ):
             return True
+    if key == "pipeline.attributes_sha256":
+        return any(each.startswith("pipeline.attributes.") for each in findings.keys)
     declared = declaration_of(key)
     if declared is not None and not findings.keys.keys().isdisjoint(declared.follows):
-        return key.endswith((".attributes_sha256", ".processors_sha256"))
+        of_libraries = key.startswith("pipeline.attributes.")
+        return of_libraries or key.endswith((".attributes_sha256", ".processors_sha256"))
     if key.endswith(".attributes_sha256"):
         component = key.split(".")[1]
         reasons = (f"model_file.{component}/config.json", "pipeline.fused_loras")

@@ -28,6 +28,7 @@ class Cause(StrEnum):
         return made
 
     MODEL = "model", "another model"
+    LANGUAGE_MODEL = "language_model", "the language model wrote another prompt"
     PROMPT = "prompt", "prompt"
     TOKENIZER = "tokenizer", "tokenizer"
     TEXT_ENCODER = "text_encoder_weights", "text-encoder weights"
@@ -65,6 +66,8 @@ class Cause(StrEnum):
     """Memory format, compilation, oneDNN, cuDNN, deterministic mode."""
     CPU = "cpu_threads_or_isa", "threads or instruction set"
     GPU = "gpu", "GPU or driver"
+    ENGINE = "engine", "another engine"
+    """Which does with the same model what it was written to do."""
     BATCH = "batch_size", "batch size"
     POST_PROCESSING = "post_processing", "post-processing"
     """What happens between the VAE and the pixels: conversion, clamping, resizing."""

@@ -37,9 +37,11 @@ class Place(StrEnum):
     The first denoising step is apart from the later ones, and timesteps and sigmas are one place.
     """
 
+    WRITTEN = "written prompt"
     TOKEN_IDS = "token ids"  # noqa: S105 - no password
     EMBEDDINGS = "prompt embeddings"
     SCHEDULE = "timesteps and sigmas"
+    PICTURE = "a given picture as it is prepared"
     NOISE = "initial noise"
     LATENTS = "initial latents"
     CONDITIONING = "what the denoiser is given"
@@ -119,10 +121,12 @@ def _another_number_of_rows(pair: Pair) -> bool:
 NOWHERE = Root(Place.ANYWHERE, ())
 
 _OF_STAGES: Final = {
+    Stage.WRITTEN_PROMPT: Place.WRITTEN,
     Stage.TOKEN_IDS: Place.TOKEN_IDS,
     Stage.PROMPT_EMBEDDINGS: Place.EMBEDDINGS,
     Stage.TIMESTEPS: Place.SCHEDULE,
     Stage.SIGMAS: Place.SCHEDULE,
+    Stage.GIVEN_PICTURE: Place.PICTURE,
     Stage.INITIAL_NOISE: Place.NOISE,
     Stage.INITIAL_LATENTS: Place.LATENTS,
     Stage.DENOISER_INPUT: Place.CONDITIONING,

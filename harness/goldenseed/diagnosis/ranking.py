@@ -22,7 +22,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
-from goldenseed.diagnosis import effects
+from goldenseed.diagnosis import where
 from goldenseed.diagnosis.divergence import JUMP
 from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.foreign import acts_at
@@ -45,9 +45,11 @@ _CERTAIN: Final = RECORDED / 2
 _TWO_DRAWS: Final = 0.05
 """From this relative distance on, two pictures are of two draws of noise."""
 _ONCE: Final[Mapping[Cause, int]] = MappingProxyType({})
-OF_ROUNDING: Final = frozenset({Cause.CPU, Cause.GPU, Cause.ATTENTION, Cause.KERNELS, Cause.BATCH})
+OF_ROUNDING: Final = frozenset(
+    {Cause.CPU, Cause.GPU, Cause.ENGINE, Cause.ATTENTION, Cause.KERNELS, Cause.BATCH}
+)
 """Causes that change the order of sums, and as a rule nothing else."""
-_EVALUATIONS: Final = effects.TEXT | effects.DENOISER | effects.VAE
+_EVALUATIONS: Final = where.TEXT | where.DENOISER | where.VAE
 """Where networks are evaluated, with sums that are long enough to be added up in another order."""
 
 ByCause = Mapping[Cause, Sequence[Suspicion]]
@@ -91,7 +93,10 @@ def _at_roots(findings: Findings, offered: Sequence[Sequence[Suspicion]]) -> Ite
         _by_cause(findings, root, RULES, others)
         for root, others in zip(findings.roots, more, strict=True)
     ]
-    covered = Counter(cause for each in suspected for cause in each)
+    # Foreign methods at several roots are several patches, and not one that explains them all.
+    covered: Counter[Cause] = Counter(
+        cause for each in suspected for cause in each if cause is not Cause.PATCH
+    )
     aside = _rounding_aside(findings)
     for root, found in zip(findings.roots, suspected, strict=True):
         shares = _shares(findings, root, found, covered)

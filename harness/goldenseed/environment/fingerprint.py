@@ -11,6 +11,7 @@ from goldenseed.core.files import canonical_json, json_sha256
 from goldenseed.environment.device import module_of
 from goldenseed.environment.gpu import read_gpu
 from goldenseed.environment.keys import (
+    ENGINE_KEY,
     VERSION,
     VERSION_KEY,
     EnvironmentValue,
@@ -129,9 +130,14 @@ def weights_key(key: str) -> str:
 
 
 def _is_unknown(key: str, environment: Mapping[str, Value]) -> bool:
-    """Say whether the key's absence says nothing: the record is older, or no call was watched."""
+    """Say whether the key's absence says nothing: the record is older, or no call was watched.
+
+    Nor does it where another engine made the image, which says of itself what it likes.
+    """
     if key in environment:
         return False
+    if ENGINE_KEY in environment:
+        return True
     declared = declaration_of(key)
     later = declared is not None and declared.since > _version(environment)
     return key.startswith("call.") or later

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from goldenseed.environment.declaration import Key, Kind, Moves, Scope
 from goldenseed.environment.model_keys import AUTOCAST, MODEL_KEYS
-from goldenseed.environment.process_keys import PROCESS_KEYS, VERSION_KEY
+from goldenseed.environment.process_keys import ENGINE_KEY, PROCESS_KEYS, VERSION_KEY
 
 __all__ = [
     "AUTOCAST",
+    "ENGINE_KEY",
     "KEYS",
     "UNREADABLE",
     "VERSION",

@@ -69,6 +69,11 @@ MODEL_KEYS: Final = (
         Moves.SUBSTANCE,
     ),
     file_key("model_file.{path}", "SHA-256 of a file of the model", "the file"),
+    file_key(
+        "language_model_file.{path}",
+        "SHA-256 of a file of a language model that writes prompts",
+        "the file",
+    ),
     *(
         file_key(f"{kind}_file.{{path}}", f"SHA-256 of {what}'s file", "the file", Moves.SUBSTANCE)
         for kind, what in _PUT_ON.items()
@@ -110,7 +115,8 @@ MODEL_KEYS: Final = (
     ),
     new_key(
         "pipeline.methods",
-        "methods of the pipeline and its image processors that are not their library's",
+        "methods of the pipeline and its image processors, and objects it keeps, that are not "
+        "their library's",
         "their classes",
     ),
     new_key(
@@ -123,6 +129,14 @@ MODEL_KEYS: Final = (
         "pipeline.attributes_sha256",
         "SHA-256 of numbers, texts and options of the pipeline and its image processors",
         "the pipeline",
+        follows=LIBRARIES,
+    ),
+    loaded_key(
+        "pipeline.attributes.{path}",
+        "one of them: a number, a text in short, an option",
+        "the pipeline",
+        Moves.NEITHER,
+        locked=False,
         follows=LIBRARIES,
     ),
     loaded_key("guider.{component}.class", "a guider's class", "type()", since=3),

@@ -26,6 +26,8 @@ def _cpu(pattern: str, meaning: str, read: str, *, locked: bool = False) -> Key:
 
 
 VERSION_KEY: Final = "fingerprint.version"
+ENGINE_KEY: Final = "engine.name"
+"""Is there where another engine made an image, which says of itself what it likes."""
 
 _SYSTEM = (
     _recorded(VERSION_KEY, "which keys are known to it, and so absent for a reason", "goldenseed"),
@@ -271,4 +273,12 @@ _GPU = (
     _gpu("nvml", "why NVML said nothing", Kind.RECORDED, "NVML"),
 )
 
-PROCESS_KEYS: Final = (*_SYSTEM, *_SOFTWARE, *_SWITCHES, *_GPU)
+_ENGINE = (
+    _numeric(
+        "engine.{name}",
+        "of an image that another engine made, that engine: its name, its version",
+        "goldenseed import",
+    ),
+)
+
+PROCESS_KEYS: Final = (*_ENGINE, *_SYSTEM, *_SOFTWARE, *_SWITCHES, *_GPU)

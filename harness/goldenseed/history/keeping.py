@@ -38,8 +38,11 @@ class ReadIn:
 def remember(run: RunRecord, reports: Path) -> str | None:
     """Add a run that has ended to the history in ``reports``; return what is to be said of it.
 
-    Raises GoldenseedError where it cannot be kept; the run itself is as good as ever.
+    A shard is left to the run that it is merged into. Raises GoldenseedError where it cannot be
+    kept; the run itself is as good as ever.
     """
+    if run.shard is not None:
+        return None
     try:
         _, said = with_history(reports, lambda history: _add(history, run))
     except ValueError as error:  # text of a test's own that is not Unicode

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
+from typing import Any, Final
 
 from goldenseed.core.files import json_sha256, sha256_hex
 from goldenseed.core.names import SUITE_SUFFIX
@@ -22,6 +23,13 @@ SECONDS = (LOAD, GENERATE)
 DEFAULT_MEASURE = "mean_difference"
 """What is plotted where nothing is asked for: every image that is not identical has it."""
 UNKNOWN_PROFILE = "unknown"
+_OF_NO_CASE: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("pixels", "trace", "accepted", "environment", "divergence")),
+    "code": False,
+    "in_force": {},
+    "pairs": 0,
+    "flickers": 0,
+}
 _DIGITS = 6
 """Significant digits that are kept of a value."""
 
@@ -96,7 +104,7 @@ def is_of_images(run: RunRecord) -> bool:
 
 
 def points_of(run: RunRecord) -> Iterator[tuple[Series, Point]]:
-    """Yield the points of a run, in the order of its cases, then of its relations."""
+    """Yield the points of a run, in the order of its cases, then of its relations and its sets."""
     commit = f"{run.git.commit}{'+' if run.git.dirty else ''}" if run.git else None
     environments = environments_of(run)
     for case in run.cases:
@@ -125,37 +133,74 @@ def points_of(run: RunRecord) -> Iterator[tuple[Series, Point]]:
             ),
         )
     yield from _of_relations(run, commit)
+    yield from _of_sets(run, commit)
 
 
 def _of_relations(run: RunRecord, commit: str | None) -> Iterator[tuple[Series, Point]]:
-    """Yield a point for each relation whose two images were held against each other."""
+    """Yield a point for each relation that was tried, also where an image could not be made."""
     environments = environments_of(run)
     for each in run.relations:
-        made, verdict = each.candidate, each.verdict
-        if made is None or each.reference is None or verdict is None:
+        made, reference = each.candidate, each.reference
+        verdict = Verdict.ERROR if each.state == "error" else each.verdict
+        if verdict is None:
             continue
-        digest = made.environment_sha256
+        digest = made.environment_sha256 if made else None
+        profile = (reference and reference.profile) or run.profile or UNKNOWN_PROFILE
         yield (
-            Series(each.suite, each.id, each.reference.profile or UNKNOWN_PROFILE),
-            Point(
-                run=run.run_id,
-                at=run.started,
-                commit=commit,
-                verdict=verdict,
+            Series(each.suite, each.id, profile),
+            _beside_cases(
+                run,
+                commit,
+                verdict,
+                recipe={"vary": each.vary, "hold": each.hold},
                 passed=each.passed,
-                pixels=made.pixels_sha256,
-                trace=None,
-                accepted=each.reference.pixels_sha256,
-                recipe=json_sha256({"vary": each.vary, "hold": each.hold}),
-                code=False,
+                pixels=made and made.pixels_sha256,
+                accepted=reference and reference.pixels_sha256,
                 environment=digest if digest in environments else None,
-                in_force=made.in_force,
+                in_force=made.in_force if made else {},
                 divergence=_divergence(each),
-                pairs=0,
-                flickers=0,
                 values={name: _rounded(value) for name, value in each.metrics.items()},
             ),
         )
+
+
+def _of_sets(run: RunRecord, commit: str | None) -> Iterator[tuple[Series, Point]]:
+    """Yield a point for each set of which anything was judged; it has no image of its own."""
+    for each in run.sets:
+        if not each.results and each.error is None:
+            continue
+        passed = Verdict.MATCH if each.passed else Verdict.DRIFT
+        limits = [[result.limit_name, result.limit] for result in each.results]
+        yield (
+            Series(each.suite, set_name(each.kind, each.id), run.profile or UNKNOWN_PROFILE),
+            _beside_cases(
+                run,
+                commit,
+                Verdict.ERROR if each.error else passed,
+                recipe={"cases": [*each.cases], "limits": limits},
+                passed=each.passed,
+                values={r.metric: _rounded(r.value) for r in each.results if r.value != "inf"},
+            ),
+        )
+
+
+def set_name(kind: str, name: str) -> str:
+    """Return what a set is called in the history, as no case can be: ``diversity colours``."""
+    return f"{kind} {name}"
+
+
+def _beside_cases(
+    run: RunRecord, commit: str | None, verdict: Verdict, *, recipe: object, **known: Any
+) -> Point:
+    """Return the point of what is no case: it was tried once, and the suite alone makes it."""
+    return Point(
+        run=run.run_id,
+        at=run.started,
+        commit=commit,
+        verdict=verdict,
+        recipe=json_sha256(recipe),
+        **{**_OF_NO_CASE, **known},
+    )
 
 
 def environments_of(run: RunRecord) -> dict[str, Environment]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from goldenseed.reporting.pilots import pilot_sentence
 from goldenseed.reporting.terminal import reason_line
 from goldenseed.reporting.view import CaseView, LockView, RunView
 from goldenseed.reporting.words import count_of, shortened, visible
@@ -55,7 +56,7 @@ def annotations_of(run: RunView, prefix: str = "") -> tuple[Annotation, ...]:
     cases = [_of_case(case, prefix) for case in worst_of_each(loud, MOST_SHOWN)]
     known = {each.fingerprint for each in cases}
     others = (_of_case(case, prefix) for case in loud)
-    found = [*cases, *_of_sets(run, prefix)]
+    found = [*cases, *_of_pilots(run, prefix), *_of_sets(run, prefix)]
     found += [*_of_relations(run, prefix), *(_of_lock(run, each, prefix) for each in run.locks)]
     found += [each for each in others if each.fingerprint not in known]
     return tuple(sorted(found, key=lambda each: not each.fails))
@@ -72,6 +73,18 @@ def _of_case(case: CaseView, prefix: str) -> Annotation:
         about=(record.path, record.id, record.verdict),
         severity=severity,
     )
+
+
+def _of_pilots(run: RunView, prefix: str) -> Iterator[Annotation]:
+    for each in run.record.pilots:
+        if not each.held:
+            yield _annotation(
+                (prefix + each.path, each.line),
+                f"golden pilot did not hold: {each.suite}",
+                pilot_sentence(each),
+                about=(each.path, "pilot"),
+                severity="major",
+            )
 
 
 def _of_sets(run: RunView, prefix: str) -> Iterator[Annotation]:
@@ -94,7 +107,7 @@ def _of_relations(run: RunView, prefix: str) -> Iterator[Annotation]:
                 f"golden relation broken: {each.record.relation}",
                 f"{each.record.id}: {each.sentence}",
                 about=(each.record.path, each.record.id),
-                severity="major",
+                severity="major" if each.record.xfail is None else _PASSING,
             )
 
 

@@ -38,11 +38,12 @@ def badge_of(run: RunRecord) -> Badge:
     total, left_out = len(run.cases), len(run.not_compared)
     failed = sum(not case.passed and case.xfail is None for case in run.cases)
     broken = sum(not each.passed for each in run.sets)
-    apart = sum(not each.passed for each in run.relations)
-    if failed or broken or apart:
+    apart = sum(not each.passed and each.xfail is None for each in run.relations)
+    stopped = sum(not each.held for each in run.pilots)
+    if failed or broken or apart or stopped:
         sets = f"{broken:,} of {len(run.sets):,} sets broken"
         relations = f"{apart:,} of {len(run.relations):,} relations broken"
-        others = sets if broken else relations
+        others = sets if broken else relations if apart else "the pilot did not hold"
         return Badge(f"{failed:,} of {total:,} fail" if failed else others, "fail")
     if not run.complete or not total:
         return Badge("no cases" if run.complete else "cut short", "unknown")

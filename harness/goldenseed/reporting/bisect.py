@@ -10,8 +10,9 @@ from typing import Any
 from goldenseed.bisect.bisecting import Answer, Report
 from goldenseed.bisect.search import Found, Outcome
 from goldenseed.bisect.sides import Side
-from goldenseed.bisect.suspects import VARIABLE
-from goldenseed.bisect.trials import Trials, Tried
+from goldenseed.bisect.suspects import ISA, VARIABLE
+from goldenseed.bisect.trials import Trials
+from goldenseed.bisect.tried import Tried
 from goldenseed.bisect.upgrading import Upgrade
 from goldenseed.core.listing import first_of
 from goldenseed.reporting.words import shortened, visible
@@ -22,6 +23,7 @@ from goldenseed.tools.probe.record import tried_record
 _HEAD = ("environment", "outcome", "built", "in all")
 _LISTED = 6
 _LONGEST = 160
+_ALL = "all that this machine has"
 
 
 def bisect_blocks(found: Report) -> tuple[Block, ...]:
@@ -59,15 +61,16 @@ def _came(tried: Tried) -> str:
         return shortened(visible(f"{words}: {last}", lines=False), _LONGEST)
     outcomes = [*tried.outcomes.values()]
     counts = {each: outcomes.count(each) for each in dict.fromkeys(outcomes)}
-    if len(counts) == 1:
-        return str(next(iter(counts)))
-    return ", ".join(f"{number} {each}" for each, number in counts.items())
+    counted = [f"{number} {each}" for each, number in counts.items()]
+    said = [each.value for each in counts] if len(counts) == 1 else counted
+    return ", ".join(said) + (f" ({tried.partial})" if tried.partial else "")
 
 
 def _answer_lines(answer: Answer) -> Iterator[str]:
     cases = first_of(answer.cases, _LISTED)
     where = f", first at {answer.parting.words}" if answer.parting.words else ""
-    yield f"{cases}: {answer.parting.verdict}{where}"
+    beside = ", with that left out" if answer.beside else ""
+    yield f"{cases}{beside}: {answer.parting.verdict}{where}"
     yield f"  {_verdict(answer)}"
     if answer.found.along:
         yield f"  with it comes what it forces along: {', '.join(sorted(answer.found.along))}"
@@ -104,6 +107,10 @@ def change_in_words(good: Side, bad: Side, change: str) -> str:
         name = change.removeprefix(VARIABLE)
         old, new = good.variables.get(name), bad.variables.get(name)
         return f"{name} {'not set' if old is None else old} → {'not set' if new is None else new}"
+    if change == ISA:
+        return f"instruction set {good.isa or _ALL} → {bad.isa or _ALL}"
+    if change in good.told:
+        return good.told[change]
     old, new = good.packages.version(change), bad.packages.version(change)
     if old == new:
         return f"{change} {new} (other files)"
@@ -114,6 +121,9 @@ def _confirmation(search: Found) -> Iterator[str]:
     if search.confirmed:
         alone = "alone on the good side it is as after"
         yield f"confirmed both ways: {alone}, and without it the bad side is as before"
+    elif search.alone is Outcome.AFTER and search.without is Outcome.THIRD:
+        alone = "alone on the good side it is as after"
+        yield f"{alone}; without it the bad side is still not as before"
     elif search.culprits and not search.suspects:
         alone = search.alone or "not tried"
         without = search.without or "not tried"
@@ -157,6 +167,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
     search = answer.found
     return {
         "cases": list(answer.cases),
+        "beside": answer.beside,
         "between": [answer.good.name, answer.bad.name],
         "verdict": answer.parting.verdict.value,
         "stage": answer.parting.stage and answer.parting.stage.value,
@@ -185,6 +196,7 @@ def _tried(tried: Tried) -> dict[str, Any]:
         "changes": None if tried.changes is None else sorted(tried.changes),
         "outcomes": {case: outcome.value for case, outcome in tried.outcomes.items()},
         "failed": tried.failed,
+        "partial": tried.partial,
         "build_seconds": round(tried.build_seconds, 3),
         "seconds": round(tried.seconds, 3),
         "packages": {name: each.version for name, each in tried.packages.each.items()},

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from goldenseed.reporting.beside import BesideCases
 from goldenseed.reporting.diagnosis import Why, why
 from goldenseed.reporting.links import Picture, picture_of
 from goldenseed.reporting.numbers import metric_label
@@ -25,9 +26,10 @@ MEANINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class RelationView:
+class RelationView(BesideCases):
     """One relation of one case."""
 
+    meanings = MEANINGS
     record: RelationRecord
     found: tuple[Told, ...]
     """The reasons of the verdict."""
@@ -39,17 +41,6 @@ class RelationView:
     def name(self) -> str:
         """``shapes::batch-invariance[red-apple,seed=9999,batch=2,position=first]``."""
         return f"{self.record.suite}::{self.record.id}"
-
-    @property
-    def place(self) -> str:
-        """Where it stands: ``suites/cats.suite.yaml:31``."""
-        line = self.record.line
-        return self.record.path if line is None else f"{self.record.path}:{line}"
-
-    @property
-    def meaning(self) -> str:
-        """What its state means, in a sentence."""
-        return MEANINGS[self.record.state]
 
     @property
     def holds(self) -> bool:
@@ -100,6 +91,7 @@ class RelationView:
         parts += [f"they part at the {self.stage}"] if self.stage else []
         same = record.verdict is Verdict.IDENTICAL and self.stage
         parts += ["no pixel moved"] if same else []
+        parts += [record.quarantine.words] if record.quarantine and not self.holds else []
         return f"{self.hold} {'holds' if self.holds else 'BROKEN'}: {'; '.join(parts)}"
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from goldenseed.reporting.beside import BesideCases
 from goldenseed.reporting.links import Picture, picture_of
 from goldenseed.reporting.numbers import metric_label, number, value_and_limit
 from goldenseed.reporting.words import count_of
@@ -44,9 +45,10 @@ class ResultView:
 
 
 @dataclass(frozen=True, slots=True)
-class SetView:
+class SetView(BesideCases):
     """One set."""
 
+    meanings = MEANINGS
     record: SetRecord
     state: str
     results: tuple[ResultView, ...]
@@ -62,17 +64,6 @@ class SetView:
     def name(self) -> str:
         """``consistency night-cats``."""
         return f"{self.record.kind} {self.record.id}"
-
-    @property
-    def place(self) -> str:
-        """Where it stands: ``suites/cats.suite.yaml:31``."""
-        line = self.record.line
-        return self.record.path if line is None else f"{self.record.path}:{line}"
-
-    @property
-    def meaning(self) -> str:
-        """What its state means, in a sentence."""
-        return MEANINGS[self.state]
 
     @property
     def holds(self) -> bool:

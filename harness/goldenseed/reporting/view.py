@@ -19,6 +19,7 @@ from goldenseed.reporting.elements import ElementsView, elements_view
 from goldenseed.reporting.links import Picture, anchors, case_anchor, picture_of
 from goldenseed.reporting.meanings import meaning
 from goldenseed.reporting.numbers import MetricRow, metric_rows
+from goldenseed.reporting.pilots import pilot_sentences
 from goldenseed.reporting.relations import RelationView, relation_views
 from goldenseed.reporting.sets import SetView, set_views
 from goldenseed.reporting.sheets import Sheet, sheets_of
@@ -218,6 +219,7 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
 
 def _remarks(run: RunRecord) -> Iterator[str]:
     """Say what was not compared, and what is odd of images, each once with its cases."""
+    yield from pilot_sentences(run)
     said: dict[str, list[str]] = {}
     for left_out in run.not_compared:
         said.setdefault(f"not compared, {left_out.why}", []).append(name_of(left_out))
@@ -241,6 +243,7 @@ def case_view(
     reasons.sort(key=lambda each: each.about is not About.PROFILE)
     same = case.verdict is not Verdict.IDENTICAL and equal_pixels(case)
     prompt, seed = _recipe_value(case, "prompt"), _recipe_value(case, "seed")
+    prompt = case.written.text if case.written else prompt
     return CaseView(
         record=case,
         anchor=anchor or case_anchor(case),

@@ -109,11 +109,16 @@ def suites_of(run: RunRecord) -> list[str]:
 
 
 def _beside_cases(run: RunRecord) -> Iterator[str]:
-    """Count the sets and relations that are broken, and what was not tried."""
+    """Count the pilots, sets and relations that are broken, and what was not tried."""
+    if broken := sum(not each.held for each in run.pilots):
+        yield f"{count_of(broken, 'pilot')} did not hold"
     if broken := sum(not each.passed for each in run.sets):
         yield f"{count_of(broken, 'set is', 'sets are')} broken"
-    if broken := sum(not each.passed for each in run.relations):
+    failed = [each for each in run.relations if not each.passed]
+    if broken := sum(each.xfail is None for each in failed):
         yield f"{count_of(broken, 'relation is', 'relations are')} broken"
+    if spared := sum(each.xfail is not None for each in failed):
+        yield f"{count_of(spared, 'relation is', 'relations are')} broken as expected"
     if waiting := sum(each.state == "cannot" for each in run.relations):
         yield f"{count_of(waiting, 'relation')} not tried"
 

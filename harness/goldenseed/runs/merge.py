@@ -16,7 +16,7 @@ from goldenseed.runs.folder import new_run_id, write_run
 from goldenseed.runs.mergeable import check_mergeable, check_same, cut_of
 from goldenseed.runs.merged_sets import sets_of
 from goldenseed.runs.named_files import files_of_run, link_files
-from goldenseed.runs.parts import Extent, NotCompared
+from goldenseed.runs.parts import Extent, NotCompared, PilotRecord
 from goldenseed.runs.record import CaseRecord, EnvironmentValue, RunRecord
 from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.runs.shard_record import PartRecord
@@ -186,6 +186,7 @@ def _record(
         attached=tuple({each.file: each for run in runs for each in run.attached}.values()),
         extent=_extent(runs, complete=complete),
         parts=tuple(_parts(runs)),
+        pilots=tuple(_pilots(runs)),
         warnings=dict(warnings),
     )
 
@@ -227,6 +228,21 @@ def _extent(runs: Sequence[RunRecord], *, complete: bool) -> Extent:
         failed=sum(each.failed for each in extents),
         tests={name: tests for each in extents for name, tests in each.tests.items()},
     )
+
+
+def _pilots(runs: Sequence[RunRecord]) -> Iterator[PilotRecord]:
+    """Put the pilots of each suite together: every part has its own, and each has to hold."""
+    found: dict[str, list[PilotRecord]] = {}
+    for each in (pilot for run in runs for pilot in run.pilots):
+        found.setdefault(each.path, []).append(each)
+    for own in found.values():
+        update = {
+            "cases": tuple(dict.fromkeys(name for each in own for name in each.cases)),
+            "held": all(each.held for each in own),
+            "broken": tuple(dict.fromkeys(name for each in own for name in each.broken)),
+            "not_run": sum(each.not_run for each in own),
+        }
+        yield own[0].model_copy(update=update)
 
 
 def _parts(runs: Sequence[RunRecord]) -> Iterator[PartRecord]:

@@ -21,13 +21,16 @@ from goldenseed.diagnosis.model import Diagnosis
 from goldenseed.environment.freeze import Freeze
 from goldenseed.environment.lock import LockDifference
 from goldenseed.runs.parts import (
+    AnswerRecord,
     Document,
     ElementRecord,
     Extent,
     GateInForce,
+    GitState,
     InputUsed,
     MaskUsed,
     NotCompared,
+    PilotRecord,
     ProvenanceRecord,
     Quarantined,
     ReturnedFile,
@@ -37,15 +40,17 @@ from goldenseed.runs.parts import (
     VerbRecord,
 )
 from goldenseed.runs.relation_record import Attached, RelationRecord
-from goldenseed.runs.shard_record import GitState as GitState  # noqa: PLC0414 - part of here
 from goldenseed.runs.shard_record import PartRecord, ShardRecord
-from goldenseed.runs.shard_record import RunId as RunId  # noqa: PLC0414 - likewise
+from goldenseed.runs.shard_record import RunId as RunId  # noqa: PLC0414 - part of here
 from goldenseed.trace.stages import Stage
+from goldenseed.trace.written import WrittenPrompt
 from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
 SCHEMA_VERSION = 1
 """What ``RunRecord.schema_version`` says; raised when a field changes its meaning."""
-_SELDOM = frozenset({"elements", "returned", "provenance", "warnings", "part"})
+_SELDOM = frozenset(
+    {"answers", "elements", "flagged", "part", "provenance", "returned", "warnings", "written"}
+)
 EnvironmentValue = str | int | float | bool | None
 
 
@@ -127,6 +132,11 @@ class CaseRecord(Document):
     """Content limit to limit, as in force for this case: ``min_sharpness`` → 20."""
     returned: tuple[ReturnedFile, ...] = ()
     provenance: ProvenanceRecord | None = None
+    answers: tuple[AnswerRecord, ...] = ()
+    written: WrittenPrompt | None = None
+    """The prompt, where a language model wrote it."""
+    flagged: tuple[bool, ...] | None = None
+    """What the pipeline's safety checker says of each image; None where none ran."""
     alternatives: dict[str, str] = Field(default_factory=dict)
     """Of a case of several by `vary`: which alternative of each axis it is, by name."""
     inputs: tuple[InputUsed, ...] = ()
@@ -154,7 +164,7 @@ class CaseRecord(Document):
     tries: tuple[Try, ...] = ()
     """Every try in order, this one among them, where the case was run more than once."""
     part: str | None = None
-    """The id of the run that made it, where that is another; the record has the key then."""
+    """The run that made it, where that is another; the record has the key then."""
     seconds: Seconds = Seconds()
     trace: tuple[TraceStage, ...] = ()
     """The stages the image passed, in order; empty where none were recorded."""
@@ -259,24 +269,25 @@ class RunRecord(Document):
     """The sets of the suites that ran, in the order of the suites."""
     relations: tuple[RelationRecord, ...] = ()
     """The relations of the suites that ran, each of one case."""
+    pilots: tuple[PilotRecord, ...] = ()
+    """The pilots of the suites that ran."""
     attached: tuple[Attached, ...] = ()
     """What is kept with it: see ``goldenseed lossless --attach``."""
     extent: Extent | None = None
     """How much of the project it ran; None where that is not on record."""
     shard: ShardRecord | None = None
-    """Which shard of a cut it is; None of a run that was not cut, and of a merged one."""
     parts: tuple[PartRecord, ...] = ()
     """The runs that made its cases, where it did not make all itself."""
     verb: VerbRecord | None = None
-    """What made it, where that is no test session."""
+    """What made it, if no test session did."""
     warnings: dict[str, int] = Field(default_factory=dict)
     """What other packages warned of while images were made, numbers left out, and how often."""
 
     def environment_of(self, case: CaseRecord) -> dict[str, EnvironmentValue]:
         """Return the environment in which ``case`` ran; raises ``GoldenseedError`` if unknown."""
-        for environment in (self.environment, *self.other_environments):
-            if json_sha256(environment) == case.environment_sha256:
-                return environment
+        for each in (self.environment, *self.other_environments):
+            if json_sha256(each) == case.environment_sha256:
+                return each
         raise GoldenseedError(
             f"the run {self.run_id} does not say in which environment {case.id} ran: none that it "
             f"lists has the digest {case.environment_sha256}",

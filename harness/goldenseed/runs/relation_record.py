@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 
 from goldenseed.diagnosis.model import Diagnosis
 from goldenseed.environment.keys import EnvironmentValue
-from goldenseed.runs.parts import Document, ElementRecord, Seconds
+from goldenseed.runs.parts import Document, ElementRecord, Quarantined, Seconds
 from goldenseed.verdict.model import Reason, Verdict
 
 
@@ -75,11 +75,20 @@ class RelationRecord(Document):
     exact_trace: str | None = None
     """The trace of the exact image, where the relation holds the two against that."""
     distances: tuple[ExactDistance, ...] = ()
+    quarantine: Quarantined | None = None
+    """By whose leave it may fail; the state and ``passed`` are as ever."""
+    xfail: str | None = None
+    """The reason of an xfail mark that it bears, where pytest went by it; may be empty."""
 
     @property
     def passed(self) -> bool:
         """Whether it fails no session: it holds, or cannot be tried here."""
         return self.state in {"held", "cannot"}
+
+    @property
+    def in_quarantine(self) -> bool:
+        """Whether it fails, and is to fail nothing."""
+        return self.quarantine is not None and not self.quarantine.over and not self.passed
 
 
 class Attached(Document):

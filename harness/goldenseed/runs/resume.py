@@ -31,12 +31,15 @@ from goldenseed.verdict.model import Verdict
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from goldenseed.trace.written import WrittenPrompt
+
 _RUN = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 LAST = "last"
 """What stands for the newest run that did not end."""
 _KEPT = (
     *("profile", "environment_sha256", "in_force", "pixels_sha256", "width", "height", "mode"),
     *("returned", "remarks", "trace", "trace_file", "layers_file", "warnings"),
+    *("written", "flagged"),
 )
 """What a record says of an image and its making, whatever it is judged by."""
 
@@ -58,6 +61,11 @@ class TakenOver:
     def profile(self) -> str | None:
         """Where it was made."""
         return self.case.profile
+
+    @property
+    def written(self) -> WrittenPrompt | None:
+        """The prompt that a model wrote for it, if one did."""
+        return self.case.written
 
     @property
     def pixels_sha256(self) -> str:

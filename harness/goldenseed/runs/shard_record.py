@@ -7,20 +7,11 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from goldenseed.environment.freeze import Freeze
-from goldenseed.runs.parts import Document
+from goldenseed.runs.parts import Document, GitState
 
 _FOLDER_NAME = r"^[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
 RunId = Annotated[str, StringConstraints(pattern=_FOLDER_NAME, max_length=255)]
 """The name of a run's folder: nothing that leads out of the folder of reports."""
-
-
-class GitState(Document):
-    """The repository the suite was run from."""
-
-    commit: str
-    """The 40-hex commit id."""
-    dirty: bool
-    """Whether tracked files differed from that commit."""
 
 
 class ShardRecord(Document):

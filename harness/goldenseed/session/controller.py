@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from goldenseed.baselines.store import BaselineStore, Outcome
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.names import SUITE_SUFFIX
@@ -29,7 +27,8 @@ from goldenseed.runs.candidates import open_candidates, read_git_state, who_acce
 from goldenseed.runs.folder import RunWriter
 from goldenseed.runs.made import pending
 from goldenseed.runs.orphans import Project
-from goldenseed.runs.parts import Extent, NotCompared, SetRecord
+from goldenseed.runs.parts import Extent, NotCompared, PilotRecord, SetRecord
+from goldenseed.runs.pilots import judged_pilots
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.runs.resume import Earlier
@@ -40,6 +39,7 @@ from goldenseed.session.foreign import told
 from goldenseed.session.gate_check import GateCheck, Memory
 from goldenseed.session.naming import unrepeated
 from goldenseed.session.options import Options
+from goldenseed.session.pilots import PILOT
 from goldenseed.session.resuming import TakenCount
 from goldenseed.session.sharding import shard_record
 from goldenseed.session.unreferenced import unreferenced
@@ -72,6 +72,7 @@ class Controller:
         self._resumed = TakenCount(earlier or Earlier())
         self._writer: RunWriter | None = None
         self._warned: Counter[str] = Counter()
+        self._pilots: dict[str, PilotRecord] = {}
         self._suites: Mapping[str, Suite] | None = None
         self.view: RunView | None = None
         self.notes: list[str] = []
@@ -105,10 +106,12 @@ class Controller:
             writer.add_lock_differences(
                 LockDifference.model_validate(each) for each in carried["lock_differences"]
             )
-        if carried.get("resumed"):
-            self._resumed.add(carried["resumed"])
+        self._resumed.add(carried.get("resumed", {}))
         if carried.get("not_compared"):
             writer.add(NotCompared.model_validate(carried["not_compared"]))
+        for each in carried.get("pilots", ()):
+            pilot = PilotRecord.model_validate(each)
+            self._pilots.setdefault(pilot.path, pilot)
         for each in carried.get("environments", ()):
             writer.add_environment(carried["profile"], each)
         if carried.get("relation"):
@@ -151,14 +154,16 @@ class Controller:
         What cannot be done is noted and fails the session; the rest is done all the same.
         """
         writer = self._ensure_writer()
-        shutil.rmtree(writer.folder / RUNNING, ignore_errors=True)
-        self.notes += self._resumed.lines()
-        shard = shard_record(self._options, writer.folder, extent)
-        if shard is not None:
-            self.note(shard.words)
-            extent = shard.extent
-        writer.add_extent(extent, None if shard is None else shard.record)
+        for marks in (RUNNING, PILOT):
+            shutil.rmtree(writer.folder / marks, ignore_errors=True)
+        kept = shard_record(self._options, writer.folder, extent)
+        self.notes += [*self._resumed.lines(), *kept.lines]
+        writer.add_extent(kept.extent, kept.record)
         run = writer.finish(finished=datetime.now(UTC), complete=complete, warnings=self._warned)
+        if self._pilots:
+            pilots = judged_pilots(self._pilots.values(), run, self._options.update)
+            run = writer.add_pilots(pilots)
+            self.failed_after_all |= not all(each.held for each in pilots)
         self._try(partial(self._judge_sets, run, writer))
         self.notes += told(self._warned)
         run = writer.record
@@ -176,13 +181,10 @@ class Controller:
         ):
             self._try(step)
 
-    def ends_a_shard(self, exitstatus: int) -> bool:
-        """Whether a shard ends that no case is left for, which is no failure; begin its record."""
-        nothing = exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
-        if not nothing or read_cut(self._options.reports / self._run_id) is None:
-            return False
-        self._ensure_writer()
-        return True
+    def begin_empty_shard(self) -> bool:
+        """Begin the record of a shard that no case is left for; False where nothing was cut."""
+        cut = read_cut(self._options.reports / self._run_id)
+        return cut is not None and bool(self._ensure_writer())
 
     def finish_without_cases(self, extent: Extent, project: Project) -> None:
         """Look for what is left of suites and tests that are gone, where no case ended."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from goldenseed.suite.cases import Suite
 
 RUNNING = "running"
+_PILOT = " (pilot)"
+"""How the name of a group ends that holds a pilot's cases."""
 
 
 @contextmanager
@@ -42,18 +44,44 @@ class ModelGroups:
         self._config = config
         self._known: dict[str, Mapping[str, str]] = {}
         self._room: dict[str, int] = {}
+        self._suites: dict[str, Suite] = {}
+        self._pilots: dict[str, frozenset[str]] = {}
 
     def group_of(self, nodeid: str) -> str | None:
-        """Return the key of the model that the case needs; None for a test of another kind."""
+        """Return the key of the model that the case needs; None for a test of another kind.
+
+        Of pilots of several models each is a group of its own, which no other has to wait behind.
+        """
         place, _, name = nodeid.partition("::")
         if place not in self._known:
             self._known[place] = self._read(place) if place.endswith(".suite.yaml") else {}
         # What pytest-repeat and xdist add stands behind the one bracket of a case's id.
-        return self._known[place].get(f"{name.partition(']')[0]}]")
+        case = f"{name.partition(']')[0]}]"
+        key = self._known[place].get(case)
+        return f"{key}{_PILOT}" if key and case in self._pilots.get(place, ()) else key
 
     def may_take(self, slot: int, group: str) -> bool:
         """Whether there is a device for the group on the worker of that slot."""
+        group = group.removesuffix(_PILOT)
         return group not in self._room or slot < self._room[group]
+
+    def draw(self, nodeids: Iterable[str]) -> None:
+        """Be told what is run, of which the pilots of several models are drawn."""
+        from goldenseed.suite.pilot import drawn
+
+        selected: dict[str, list[str]] = {}
+        for nodeid in nodeids:
+            place, _, name = nodeid.partition("::")
+            if self.group_of(nodeid) is not None:
+                selected.setdefault(place, []).append(f"{name.partition(']')[0]}]")
+        for place, names in selected.items():
+            suite = self._suites[place]
+            if suite.pilot is None:
+                continue
+            cases = [case for case in suite.cases if case.id in frozenset(names)]
+            chosen = drawn(cases, suite.pilot.cases)
+            if len({self._known[place][name] for name in chosen}) > 1:
+                self._pilots[place] = chosen
 
     def _read(self, place: str) -> Mapping[str, str]:
         """Return the model's key for every case of a suite by its id."""
@@ -70,6 +98,7 @@ class ModelGroups:
         except GoldenseedError:
             return {}  # the worker says it, and has collected no case
         by_model = cases_by_model(suite)
+        self._suites[place] = suite
         if found:
             self._room.update(dict.fromkeys(by_model, len(found)))
         own = {case.id: key for key, cases in by_model.items() for case in cases}
@@ -107,6 +136,8 @@ def group_scheduler(config: Any, log: Any) -> Any:
             return groups.group_of(nodeid) or str(super()._split_scope(nodeid))
 
         def schedule(self) -> None:
+            if self.collection is None and self.registered_collections:
+                groups.draw(next(iter(self.registered_collections.values())))
             # Where there are more workers than units xdist sends the last ones home.
             in_order = sorted(self.assigned_work.items(), key=_slot)  # type: ignore[has-type]
             self.assigned_work = dict(in_order)
@@ -118,7 +149,8 @@ def group_scheduler(config: Any, log: Any) -> Any:
             if not free:
                 node.shutdown()
                 return
-            self.workqueue.move_to_end(free[0], last=False)
+            first = next((unit for unit in free if unit.endswith(_PILOT)), free[0])
+            self.workqueue.move_to_end(first, last=False)
             super()._assign_work_unit(node)
 
         def remove_node(self, node: Any) -> str | None:

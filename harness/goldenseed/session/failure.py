@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from goldenseed.runs.record import CaseRecord
+from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.suite.cases import Case
 from goldenseed.tools.relations.making import Tried
 from goldenseed.tools.relations.members import Member
@@ -117,6 +118,11 @@ def _failure(record: CaseRecord, said: Said) -> BaseException:
     What somebody rejected is no failure that comes and goes, so a quarantine is not for it. Under
     pytest's ``--runxfail`` nothing is spared.
     """
+    return quarantine_or_failure(record, said)
+
+
+def quarantine_or_failure(record: CaseRecord | RelationRecord, said: Said) -> BaseException:
+    """Return an xfail of pytest where a quarantine spares the record, else a failure."""
     quarantine = record.quarantine
     if quarantine is not None and quarantine.over:
         text, line = f"{said.text}\n{quarantine.words}", f"{said.line}; {quarantine.words}"

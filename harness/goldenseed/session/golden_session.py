@@ -6,18 +6,17 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from pydantic import BaseModel
 
 from goldenseed.backends.devices import VISIBLE, check_repeatable, place_of_worker, too_late
 from goldenseed.backends.devices import Place as DevicePlace
 from goldenseed.backends.registry import look_up
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.baselines.verified import Verified
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.postprocess.running import check_libraries
 from goldenseed.reporting.terminal import summary_lines
@@ -40,15 +39,17 @@ from goldenseed.session.making_workers import worker_for
 from goldenseed.session.naming import Names
 from goldenseed.session.option_table import FIXTURE
 from goldenseed.session.options import check_one_case, read_options
+from goldenseed.session.pilots import Pilots
 from goldenseed.session.progress import Progress
-from goldenseed.session.reports import carried_relation, outcome_of, pending_of_test
+from goldenseed.session.remembered import verified_in
+from goldenseed.session.reports import as_json, carried_relation, outcome_of, pending_of_test
 from goldenseed.session.resuming import Resuming, earlier_of
 from goldenseed.session.sharding import write_cut
 from goldenseed.session.telling import Telling, write_system_out
 from goldenseed.session.unreferenced import Seen, extent_of, project_of
 
 if TYPE_CHECKING:
-    from goldenseed.suite.cases import Suite
+    from goldenseed.suite.cases import Case, Suite
 
 
 _KEY = pytest.StashKey["GoldenSession"]()
@@ -96,21 +97,22 @@ class GoldenSession:
         self._place: DevicePlace | None = None
         self._visible = os.environ.get(VISIBLE)
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
+        say = Progress(config).say
         cache = getattr(config, "cache", None)  # not there under -p no:cacheprovider
-        self._store = BaselineStore(self._options.baselines, verified=_verified_in(cache))
-        earlier = earlier_of(self._options)
+        self._store = BaselineStore(self._options.baselines, verified=verified_in(cache))
         self.worker = worker_for(
             self._options,
             root=config.rootpath,
             folder=self._telling.folder,
             store=self._store,
             passing=self._options.passing,
-            backends=MakingBackends(
-                Progress(config).say, self._options, self._watch.slot, lambda: self._place
-            ),
+            backends=MakingBackends(say, self._options, self._watch.slot, lambda: self._place),
             locks=LockCheck(strict=self._options.environment == "strict"),
-            resuming=Resuming(earlier, self._options.trace),
+            resuming=Resuming(earlier_of(self._options), self._options.trace),
             may_be_replaced=self._watch.is_worker,
+        )
+        self.pilots = Pilots(
+            self._telling.folder, self._options.update, self.worker.run, self.worker.path_of
         )
         self.foreign = ForeignWarnings()
         self._controller: Controller | None = None
@@ -123,7 +125,7 @@ class GoldenSession:
                 store=self._store,
                 memory=cache,
                 place=self._telling.place,
-                earlier=earlier,
+                earlier=self.worker.resuming.earlier,
             )
 
     def meet(self, suite: Suite) -> None:
@@ -169,7 +171,8 @@ class GoldenSession:
             say_in_one_line(report, call.excinfo.value)
         outcome = outcome_of(item, call, report, pending)
         self._telling.add_properties(item, report, outcome)
-        carried: dict[str, Any] = {}
+        case: Case | None = item.stash.get(CASE, None)
+        carried: dict[str, Any] = self.pilots.ended(case, outcome.records, outcome.not_compared)
         if outcome.not_compared is not None:
             carried["not_compared"] = outcome.not_compared
         if outcome.records:
@@ -182,11 +185,7 @@ class GoldenSession:
                 carried["environment"] = dict(self.worker.environment)
                 carried["profile"] = self.worker.profile
                 self._environment_sent = self.worker.environment
-            if (resumed := self.worker.resuming.news()) is not None:
-                carried["resumed"] = resumed
-            differences = self.worker.locks.news()
-            if differences:
-                carried["lock_differences"] = list(differences)
+            carried |= self.worker.news()
         if carried:
             self._hand_on(report, carried)
         return report
@@ -199,13 +198,16 @@ class GoldenSession:
             if call.excinfo is not None:
                 say_in_one_line(report, call.excinfo.value)
             tried = item.stash[RELATION]
+            if hasattr(report, "wasxfail"):
+                xfail = {"xfail": str(report.wasxfail or "")}
+                tried = replace(tried, record=tried.record.model_copy(update=xfail))
             self._telling.add_relation(item, report, tried.record)
             self._hand_on(report, {**carried_relation(tried), "warnings": self.foreign.news()})
         return report
 
     def _hand_on(self, report: Any, carried: dict[str, Any]) -> None:
         in_text = self._controller is None  # what leaves for another process
-        report.goldenseed = json.dumps(carried, default=_as_json) if in_text else carried
+        report.goldenseed = json.dumps(carried, default=as_json) if in_text else carried
 
     def _pending(self, item: pytest.Item) -> Callable[[], CaseRecord] | None:
         """Return what makes the record of a test's image before it is judged, if it has any."""
@@ -215,11 +217,14 @@ class GoldenSession:
             return partial(pending_of_test, item)
         return None
 
+    @pytest.hookimpl(tryfirst=True)  # before xdist tells the controller of the order
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Check that a deep trace was asked for of one case only."""
-        members = [item.stash[MEMBER] for item in session.items if MEMBER in item.stash]
+        """Put pilots first, and check that a deep trace was asked for of one case only."""
+        self.pilots.arrange(session.items)
         cases = [(item.stash[CASE], item.name) for item in session.items if CASE in item.stash]
-        self.worker.expect([] if self._config.option.collectonly else cases, members)
+        if not self._config.option.collectonly:
+            members = [item.stash[MEMBER] for item in session.items if MEMBER in item.stash]
+            self.worker.expect(cases, members, self.pilots.holds_back)
         if self._watch.cut is not None and not self._config.option.collectonly:
             write_cut(self._telling.folder, self._watch.cut)
         if self._options.trace == "deep":
@@ -269,12 +274,12 @@ class GoldenSession:
             )
             project = project_of(self._config, self._store)
             extent = extent_of(self._config, seen, project, self._store)
-            if self._controller.ends_a_shard(exitstatus):
+            empty = exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+            if empty and self._controller.begin_empty_shard():
                 session.exitstatus, cut_short = pytest.ExitCode.OK, False
             if self._controller.began:
-                complete = not cut_short
-                self._controller.finish(complete=complete, extent=extent, project=project)
-            elif not cut_short or exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+                self._controller.finish(complete=not cut_short, extent=extent, project=project)
+            elif not cut_short or empty:
                 self._controller.finish_without_cases(extent, project)
         except (GoldenseedError, OSError) as error:
             self._controller.note(f"ERROR {error}")
@@ -293,14 +298,3 @@ class GoldenSession:
                 terminalreporter.write_line(line)
         for line in (*self._controller.notes, *self._controller.annotations(self._telling.report)):
             terminalreporter.write_line(line)
-
-
-def _verified_in(cache: pytest.Cache | None) -> Verified:
-    """Return what is remembered of verified files; nothing where pytest keeps no cache."""
-    with suppress(OSError):
-        return Verified(cache and cache.mkdir("goldenseed-verified"))
-    return Verified()
-
-
-def _as_json(document: BaseModel) -> object:
-    return document.model_dump(mode="json")

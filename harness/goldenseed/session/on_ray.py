@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,13 +39,30 @@ class RayWorker(Worker):
         self._accepted = store
         self._known: dict[str, Mapping[str, EnvironmentValue]] = {}
         self.warned: Counter[str] = Counter()
+        self._later: dict[Path, list[tuple[Case, str]]] = {}
 
-    def expect(self, cases: Sequence[tuple[Case, str]], members: Sequence[Member]) -> None:
-        """Be told what is going to be run, as ``Worker.expect``: it is begun at once."""
-        self._crew.begin([*self._tasks(cases), *map(self._relation, members)])
+    def expect(
+        self,
+        cases: Sequence[tuple[Case, str]],
+        members: Sequence[Member],
+        held_back: Callable[[Case], bool],
+    ) -> None:
+        """Be told what is going to be run, as ``Worker.expect``: it is begun at once.
+
+        What a pilot holds back is begun once the first of it is run, all of its suite together.
+        """
+        now = []
+        for case, name in cases:
+            if held_back(case):
+                self._later.setdefault(case.suite.path, []).append((case, name))
+            else:
+                now.append((case, name))
+        self._crew.begin([*self._tasks(now), *map(self._relation, members)])
 
     def run(self, case: Case, name: str) -> tuple[CaseRecord, Exception | None]:
         """Wait for the record of a case, as ``Worker.run``."""
+        if any(name == later for _, later in self._later.get(case.suite.path, ())):
+            self._crew.begin(self._tasks(self._later.pop(case.suite.path)))
         (task,) = self._tasks([(case, name)])
         try:
             answer = self._crew.answer(task)
@@ -66,7 +83,7 @@ class RayWorker(Worker):
         try:
             answer = self._crew.answer(self._relation(member))
         except GoldenseedError as error:
-            found = member.record(self._path_of(member.case))
+            found = member.record(self.path_of(member.case))
             return Tried(found.model_copy(update={"state": "error", "why": str(error)}))
         self._hear(answer)
         assert isinstance(answer.found, Tried)  # noqa: S101 - of a relation
@@ -79,10 +96,10 @@ class RayWorker(Worker):
             except GoldenseedError:
                 entry = None  # the actor says what is wrong with it
             profiles = frozenset(entry.profiles if entry else ())
-            yield Task(self._path_of(case), case.id, name, model_key(case.model), profiles)
+            yield Task(self.path_of(case), case.id, name, model_key(case.model), profiles)
 
     def _relation(self, member: Member) -> Task:
-        place, key = self._path_of(member.case), model_key(member.case.model)
+        place, key = self.path_of(member.case), model_key(member.case.model)
         return Task(place, member.case.id, member.name, key, frozenset(), relation=True)
 
     def _hear(self, answer: Answer) -> None:

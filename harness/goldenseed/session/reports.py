@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from pydantic import BaseModel
 
 from goldenseed.runs.parts import NotCompared
+from goldenseed.runs.pilots import NOT_RUN
 from goldenseed.runs.record import CaseRecord
 from goldenseed.session.failure import CASE, RECORDS
 from goldenseed.session.naming import case_of, suite_of
@@ -120,8 +122,14 @@ def _why(report: pytest.TestReport) -> str:
         return f"expected to fail: {report.wasxfail}".removesuffix(": ")
     where = report.longrepr
     reason = where[2] if isinstance(where, tuple) else str(where)
-    return _last_line(reason).replace("Skipped:", "skipped:", 1)
+    why = _last_line(reason)
+    return NOT_RUN if why.endswith(NOT_RUN) else why.replace("Skipped:", "skipped:", 1)
 
 
 def _last_line(text: str) -> str:
     return (text.strip().splitlines() or [""])[-1]
+
+
+def as_json(document: BaseModel) -> object:
+    """Return a record as plain data, for ``json.dumps``."""
+    return document.model_dump(mode="json")

@@ -162,23 +162,24 @@ def write_cut(folder: Path, found: CutRecord) -> None:
 class Kept:
     """What a session says of its shard."""
 
-    record: ShardRecord
     extent: Extent
     """Alone a shard is never the whole of a project."""
-    words: str
+    record: ShardRecord | None = None
+    """None where nothing was cut."""
+    lines: tuple[str, ...] = ()
 
 
-def shard_record(options: Options, folder: Path, extent: Extent) -> Kept | None:
-    """Describe the shard that the run in ``folder`` was; None where nothing was cut."""
+def shard_record(options: Options, folder: Path, extent: Extent) -> Kept:
+    """Describe the shard that the run in ``folder`` was; ``extent`` is that of all shards."""
     shard = options.sharded
     found = None if shard is None else read_cut(folder)
     if shard is None or found is None:
-        return None
-    return Kept(
-        ShardRecord(number=shard.number, of=shard.of, cut_sha256=found.sha256, whole=extent.whole),
-        extent.model_copy(update={"whole": False, "narrowed": extent.narrowed or "--golden-shard"}),
-        told_of(found, shard),
+        return Kept(extent)
+    record = ShardRecord(
+        number=shard.number, of=shard.of, cut_sha256=found.sha256, whole=extent.whole
     )
+    update = {"whole": False, "narrowed": extent.narrowed or "--golden-shard"}
+    return Kept(extent.model_copy(update=update), record, (told_of(found, shard),))
 
 
 def told_of(found: CutRecord, shard: Shard) -> str:

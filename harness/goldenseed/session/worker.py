@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from goldenseed.environment.device import device_for
 from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.environment.profile import profile_slug
 from goldenseed.images.gates import default_limits
+from goldenseed.runs.answers import with_answers
 from goldenseed.runs.inputs import kept_inputs, names_cases, with_accepted_inputs
 from goldenseed.runs.judging import Judging
 from goldenseed.runs.made import Made, case_profile, limit_fields, limits_of, pending
@@ -100,8 +101,12 @@ class Worker:
         self,
         cases: Sequence[tuple[Case, str]],  # noqa: ARG002 - for workers that begin ahead
         members: Sequence[Member],
+        held_back: Callable[[Case], bool],  # noqa: ARG002 - likewise
     ) -> None:
-        """Be told what is going to be run, in its order: cases with their tests' names."""
+        """Be told what is going to be run, in its order: cases with their tests' names.
+
+        What is ``held_back`` may not be begun before it is run, if it is at all.
+        """
         self.making.expect(members)
 
     def close(self) -> list[str]:
@@ -110,9 +115,10 @@ class Worker:
 
     def pending(self, case: Case) -> CaseRecord:
         """Return what is known of a case before it runs, with the verdict ``error``."""
-        return pending(case, self._path_of(case))
+        return pending(case, self.path_of(case))
 
-    def _path_of(self, case: Case) -> str:
+    def path_of(self, case: Case) -> str:
+        """Return the path of a case's suite as records have it."""
         path = case.suite.path
         inside = path.is_relative_to(self._root)
         return path.relative_to(self._root).as_posix() if inside else path.name
@@ -132,7 +138,7 @@ class Worker:
         except GoldenseedError as error:
             code = error.code if isinstance(error, GenerationError) else "generation_failed"
             record = record.failed(code, str(error))
-            return self._explained(record, error, case.noise.kind), error
+            return self._explained(record, error, case.noise.drawn_by), error
         record = self._judging.judge(
             record.model_copy(update={"seconds": seconds, "inputs": inputs}),
             made,
@@ -141,7 +147,9 @@ class Worker:
             mask=case.mask,
         )
         self.making.know(case, record, self.environment)
-        record = with_content(record, made.pictures, case.text, case.content)
+        text = made.written.text if made.written else case.text
+        record = with_content(record, made.pictures, text, case.content)
+        record = with_answers(record, made.pictures, case.answers)
         return with_provenance(record, made.files, case.provenance), None
 
     def _made(
@@ -150,12 +158,12 @@ class Worker:
         """Make the image of a case whose model is loaded, or take it over from an earlier run."""
         backend = self.backend()
         if self.resuming.earlier.runs:
-            self._remember(backend.fingerprint(), case.noise.kind)
+            self._remember(backend.fingerprint(), case.noise.drawn_by)
             taken = self.resuming.taken(record, self.environment)
             if taken is not None:
                 return taken, taken.case.seconds
         generation = backend.generate(case)
-        self._remember(backend.fingerprint(), case.noise.kind)
+        self._remember(backend.fingerprint(), case.noise.drawn_by)
         made = Made(
             image=generation.image,
             elements=generation.elements,
@@ -167,8 +175,15 @@ class Worker:
             recording=generation.recording,
             layers=generation.layers,
             file=generation.file,
+            written=generation.written,
+            flagged=generation.flagged,
         )
         return made, Seconds(load=load_seconds, generate=generation.seconds)
+
+    def news(self) -> dict[str, object]:
+        """Return what a report has to carry beside a record, since this was last asked."""
+        found = {"resumed": self.resuming.news(), "lock_differences": list(self.locks.news())}
+        return {name: each for name, each in found.items() if each}
 
     def backend(self) -> Backend:
         """Return what makes the images of cases; made when it is first asked for."""
@@ -185,12 +200,17 @@ class Worker:
 
     def _with_inputs(self, case: Case) -> Case:
         """Look up the accepted images that are inputs of a case whose model is loaded."""
-        self._remember(self.backend().fingerprint(), case.noise.kind)
+        self._remember(self.backend().fingerprint(), case.noise.drawn_by)
         return with_accepted_inputs(case, self._store, case_profile(case, self.environment))
+
+    def not_related(self, member: Member, why: str) -> Tried:
+        """Return the record of a relation whose images are not made."""
+        found = member.record(self.path_of(member.case))
+        return Tried(found.model_copy(update={"state": "cannot", "why": why}))
 
     def relate(self, member: Member) -> Tried:
         """Make and judge the two images of a relation; what goes wrong is in its record."""
-        path, case = self._path_of(member.case), member.case
+        path, case = self.path_of(member.case), member.case
         found = member.record(path)
         marks = self._folder / RUNNING
         with (

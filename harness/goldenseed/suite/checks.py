@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.content import content_faults
 from goldenseed.suite.document import Document, Problem
 from goldenseed.suite.factory import source_or_factory_fault
 from goldenseed.suite.inputs import each_item, input_fault
@@ -19,20 +20,20 @@ from goldenseed.suite.model import (
     DIFFUSERS,
     adapter_fault,
     beside,
-    folder_fault,
     noise_fault,
     source_fault,
 )
-from goldenseed.suite.nodes import number
 from goldenseed.suite.part_faults import check_parts, narrow_dtype
 from goldenseed.suite.pipelines import BELONGS, NUMBERS
 from goldenseed.suite.postprocess import check_steps
+from goldenseed.suite.prompts import prompt_faults
 from goldenseed.suite.sections import LARGEST_SEED, MOST_CASES, count_of_images, name_fault
 from goldenseed.suite.server import server_faults
 from goldenseed.suite.sizes import multiple_of_sizes
-from goldenseed.suite.wording import name_of, shown
+from goldenseed.suite.wording import name_of, number_without_quotes, shown
 
 _Path = tuple[str | int, ...]
+KINDS = frozenset({"file", "between", "at"})
 MODELS = frozenset({"model", "source", "factory", "server"})
 """Axes of ``vary`` whose alternatives may make images of other sizes."""
 
@@ -45,7 +46,7 @@ def check(document: Document) -> Iterator[Problem]:
     checks = _Checks(document)
     yield from checks.name(("suite",), data.get("suite"), is_suite=True)
     yield from checks.lock(data.get("lock"))
-    yield from checks.content(("content",), data.get("content"))
+    yield from content_faults(document, ("content",), data.get("content"))
     yield from checks.mask(("mask",), data.get("mask"))
     multiple = multiple_of_sizes(document)
     yield from check_beside_cases(document, multiple)
@@ -142,23 +143,17 @@ class _Checks:
                 yield self.at(place, what, fix)
 
     def noise(self, place: _Path, noise: object) -> Iterator[Problem]:
+        if isinstance(noise, dict) and noise.keys() & KINDS not in ({"file"}, {"between", "at"}):
+            what = f"{name_of(place)} is neither stored nor between two seeds"
+            yield self.at(place, what, "write `{file: FILE}`, or `{between: [1, 2], at: 0.25}`")
         file = _mapping(noise).get("file")
-        if isinstance(file, str) and file:
-            fault = noise_fault(self.document.path, file)
-            if fault:
-                yield self.at((*place, "file"), *fault)
+        if isinstance(file, str) and file and (fault := noise_fault(self.document.path, file)):
+            yield self.at((*place, "file"), *fault)
 
     def mask(self, place: _Path, mask: object) -> Iterator[Problem]:
         fault = mask_fault(self.document.path, mask) if isinstance(mask, str) and mask else None
         if fault:
             yield self.at(place, *fault)
-
-    def content(self, place: _Path, content: object) -> Iterator[Problem]:
-        for name, limit in _mapping(content).items():
-            model = _mapping(limit).get("model")
-            fault = folder_fault(self.document.path, model) if isinstance(model, str) else None
-            if fault:
-                yield self.at((*place, name, "model"), *fault)
 
     def call(self, place: _Path, holder: dict[str, Any], multiple: int | None) -> Iterator[Problem]:
         """Check the ``call`` in ``holder``."""
@@ -172,7 +167,7 @@ class _Checks:
                 yield self.at_key(argument, what, "write how many images one call makes")
             elif name in NUMBERS and isinstance(value, str):
                 what = f"{name_of(argument)} is the text {shown(value)}, a number is needed"
-                yield self.at(argument, what, f"write {_unquoted(value)}")
+                yield self.at(argument, what, f"write {number_without_quotes(value)}")
             elif name in {"height", "width"} and multiple:
                 yield from self.size(argument, value, multiple)
 
@@ -232,9 +227,10 @@ class _Checks:
             yield from self.call((*place, "call"), case, multiple)
         if "inputs" in case:
             yield from self.inputs(place, case)
-        for key, of in (("noise", self.noise), ("mask", self.mask), ("content", self.content)):
+        for key, of in (("noise", self.noise), ("mask", self.mask)):
             if key in case:
                 yield from of((*place, key), case[key])
+        yield from content_faults(self.document, (*place, "content"), case.get("content"))
         yield from check_steps(self.document, (*place, "postprocess"), case.get("postprocess"))
         if "model" in case:
             yield from self.adapters((*place, "model"), _mapping(case["model"]))
@@ -259,10 +255,12 @@ class _Checks:
         if one is not None and several is not None:
             what = f"{name_of(place)} has both `prompt` and `prompts`"
             yield self.at_key((*place, "prompts"), what, "write one of the two")
+        yield from prompt_faults(self.document, (*place, "prompt"), one)
         first_of: dict[str, str] = {}
-        for name in _mapping(several):
+        for name, prompt in _mapping(several).items():
             here = (*place, "prompts", name)
             yield from self.name(here, name)
+            yield from prompt_faults(self.document, here, prompt)
             first = first_of.setdefault(name.casefold(), name)
             if first != name:
                 line = self.document.key_line_of((*place, "prompts", first))
@@ -283,11 +281,3 @@ class _Checks:
             if start <= LARGEST_SEED < start + count - 1:
                 what = f"{name_of(place)} ends at {start + count - 1}"
                 yield self.at(place, what, f"the last seed can be {LARGEST_SEED}")
-
-
-def _unquoted(text: str) -> str:
-    try:
-        plain = number(text.strip())
-    except ValueError:
-        return "a number"
-    return "a number" if isinstance(plain, str) else f"{text.strip()} without quotes"

@@ -13,8 +13,10 @@ from pydantic import JsonValue
 
 from goldenseed.suite.cases import Limit, Template
 from goldenseed.suite.document import Document, Problem
+from goldenseed.suite.quarantine import Quarantine
+from goldenseed.suite.relation_schema import HoldSection, RelationSection
 from goldenseed.suite.schema import SuiteFile
-from goldenseed.suite.sections import MOST_CASES, HoldSection, RelationSection
+from goldenseed.suite.sections import MOST_CASES
 from goldenseed.suite.sets import Patterns
 
 EXACT_TIMES = "no_farther_from_exact_than"
@@ -59,6 +61,8 @@ class RelationSpec:
     line: int
     lines: Mapping[str, int] = field(default_factory=dict)
     """Where each key of ``vary`` stands."""
+    marks: tuple[str, ...] = ()
+    quarantine: Quarantine | None = None
 
 
 def resolve_relations(
@@ -90,6 +94,8 @@ def resolve_relations(
                 hold=_hold(document, (*place, "hold"), each.hold),
                 line=document.line_of(place),
                 lines={key: document.key_line_of((*place, "vary", key)) for key in axes},
+                marks=tuple(dict.fromkeys(each.marks)),
+                quarantine=Quarantine.of(each.quarantine),
             )
         )
         if found[-1].hold == Hold():

@@ -2,51 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
 from goldenseed.suite.before import BeforeSection
-from goldenseed.suite.inputs import Inputs, InputSection
+from goldenseed.suite.content import ContentSection
+from goldenseed.suite.inputs import Inputs
 from goldenseed.suite.masking import Ignore, MaskFile
 from goldenseed.suite.model_schema import (
-    AdapterSection,
     Call,
     CaseModelSection,
-    CompileSection,
-    ComponentSection,
-    EmbeddingSection,
-    IpAdapterSection,
     ModelSection,
-    QuantizationSection,
-    VaeSection,
 )
-from goldenseed.suite.provenance import C2paSection, ProvenanceSection
+from goldenseed.suite.policy_schema import (
+    PilotSection,
+    PolicyChoice,
+)
+from goldenseed.suite.prompts import PromptSection
 from goldenseed.suite.quarantine import QuarantineSection
+from goldenseed.suite.relation_schema import RelationSection
 from goldenseed.suite.sections import (
     CHOICE,
+    CHOICE_OR_LIST,
     LIST,
     PLAIN,
-    PLAIN_OR_LIST,
     SECTION,
     ConsistencySection,
     DiversitySection,
-    HoldSection,
+    Marks,
     Name,
+    NoiseChoice,
     NonEmpty,
-    RelationSection,
     Section,
-    SeedRange,
     Seeds,
     Vary,
 )
 from goldenseed.suite.step_schema import Steps
-
-MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
-
 
 AttentionProcessor = Literal[
     "AttnProcessor",
@@ -90,19 +82,6 @@ DeterminismChoice = Annotated[
 ]
 
 
-class NoiseFileSection(Section):
-    """Initial noise that was stored."""
-
-    file: NonEmpty
-    """A `.npy` or `.safetensors` file, relative to the suite file and inside its folder."""
-
-
-NoiseChoice = Annotated[
-    Annotated[NoiseFileSection, SECTION] | Annotated[Literal["cpu", "device", "portable"], PLAIN],
-    CHOICE,
-]
-
-
 class DefaultsSection(Section):
     """What every case begins with."""
 
@@ -123,36 +102,12 @@ class GatesSection(Section):
     """The name of each gate and its limit, for example `min_ssim: 0.95`."""
 
 
-class ContentLimitSection(Section):
-    """A limit on a content score that is computed with a model."""
-
-    value: float
-    """The limit."""
-    model: NonEmpty
-    """The model's folder, relative to the suite file and inside its folder."""
-
-
-ContentLimit = Annotated[Annotated[ContentLimitSection, SECTION] | Annotated[float, PLAIN], CHOICE]
-
-
-class ContentSection(Section):
-    """What has to be in an image by itself: limits on scores by their name, and its origin."""
-
-    model_config = ConfigDict(extra="allow")
-
-    __pydantic_extra__: dict[str, ContentLimit] = Field(init=False)
-    """Limits by name, for example `min_sharpness: 20`."""
-    provenance: ProvenanceSection | None = None
-    """What the file as it was returned has to say of its origin, key by key."""
-
-    @property
-    def limits(self) -> dict[str, ContentLimitSection | float]:
-        """The limits on scores, by name."""
-        return self.__pydantic_extra__
-
-
 _PromptList = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-Prompt = Annotated[Annotated[str | None, PLAIN] | Annotated[_PromptList, LIST], PLAIN_OR_LIST]
+Prompt = Annotated[
+    Annotated[str | None, PLAIN] | Annotated[_PromptList, LIST] | Annotated[PromptSection, SECTION],
+    CHOICE_OR_LIST,
+]
+NamedPrompt = Annotated[Annotated[str, PLAIN] | Annotated[PromptSection, SECTION], CHOICE]
 
 _AS_THE_SUITE = CaseModelSection()
 _NO_GATES = GatesSection()
@@ -169,8 +124,9 @@ class CaseSection(Section):
     id: Name
     """The case's name, unique in the suite."""
     prompt: Prompt = None
-    """The prompt, or a list that one call is given; none for a pipeline that takes none."""
-    prompts: Annotated[dict[Name, str], Field(min_length=1)] | None = None
+    """The prompt, or a list that one call is given; none for a pipeline that takes none. Or what
+    a language model is told that writes it."""
+    prompts: Annotated[dict[Name, NamedPrompt], Field(min_length=1)] | None = None
     """Several prompts, each with a name, in place of `prompt`."""
     seeds: Seeds
     """A list of seeds from 0 to 2**63 - 1, or the `start` and `count` of consecutive ones."""
@@ -228,6 +184,9 @@ class SuiteFile(Section):
     ignore: Ignore = None
     content: ContentSection = ContentSection()
     """Limits on what is in an image, for example `min_sharpness: 20`, whatever was accepted."""
+    safety: Literal["required", "off", "record"] | None = None
+    """What a pipeline's safety checker is for: `required` and run, `off`, or its flags on `record`
+    without failing a case. By default it runs where there is one, and what it flags fails."""
     selfcheck: Literal["required"] | None = None
     """`required`: a session fails where the gates would pass a wrong image."""
     consistency: Annotated[tuple[ConsistencySection, ...], Field(strict=False)] = ()
@@ -236,47 +195,9 @@ class SuiteFile(Section):
     """Sets of cases whose images have to differ."""
     relations: Annotated[tuple[RelationSection, ...], Field(strict=False)] = ()
     """Ways of making one image otherwise that have to agree with the suite's own."""
+    policy: PolicyChoice | None = None
+    """What its cases have to keep to, or a file that says it: `../policy.yaml`."""
+    pilot: PilotSection | None = None
+    """A few cases that run first; the others only if these hold."""
     cases: Annotated[tuple[CaseSection, ...], Field(strict=False, min_length=1)]
     """The cases, run in this order."""
-
-
-SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
-    {
-        (): SuiteFile,
-        ("model",): ModelSection,
-        ("model", "adapters"): AdapterSection,
-        ("model", "components", "*"): ComponentSection,
-        ("model", "ip_adapters"): IpAdapterSection,
-        ("model", "embeddings"): EmbeddingSection,
-        ("model", "compile"): CompileSection,
-        ("model", "quantization"): QuantizationSection,
-        ("model", "vae"): VaeSection,
-        ("determinism",): DeterminismSection,
-        ("noise",): NoiseFileSection,
-        ("defaults",): DefaultsSection,
-        ("defaults", "inputs", "*"): InputSection,
-        ("gates",): GatesSection,
-        ("content",): ContentSection,
-        ("content", "provenance"): ProvenanceSection,
-        ("content", "provenance", "c2pa"): C2paSection,
-        ("content", "*"): ContentLimitSection,
-        ("consistency",): ConsistencySection,
-        ("diversity",): DiversitySection,
-        ("relations",): RelationSection,
-        ("relations", "hold"): HoldSection,
-        ("cases",): CaseSection,
-        ("cases", "inputs", "*"): InputSection,
-        ("cases", "before"): BeforeSection,
-        ("cases", "seeds"): SeedRange,
-        ("cases", "model"): CaseModelSection,
-        ("cases", "model", "adapters"): AdapterSection,
-        ("cases", "gates"): GatesSection,
-        ("cases", "quarantine"): QuarantineSection,
-        ("cases", "noise"): NoiseFileSection,
-        ("cases", "content"): ContentSection,
-        ("cases", "content", "provenance"): ProvenanceSection,
-        ("cases", "content", "provenance", "c2pa"): C2paSection,
-        ("cases", "content", "*"): ContentLimitSection,
-    }
-)
-"""Which model describes the mapping at a place, list indices left out; `*` is any key."""

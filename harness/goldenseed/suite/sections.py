@@ -22,6 +22,8 @@ from goldenseed.core.names import name_problem, suite_name_problem
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
+MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
 
 
 class Section(BaseModel):
@@ -99,29 +101,21 @@ class DiversitySection(_SetSection):
     """How far apart two images of a prompt have to be, for example `min_phash_distance: 4`."""
 
 
-class HoldSection(Section):
-    """Limits on how far two images of a relation may be apart; other keys are gates."""
+class NoiseSection(Section):
+    """Initial noise that was stored, or that lies between that of two seeds."""
 
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, float] = Field(init=False)
+    file: NonEmpty | None = None
+    """A `.npy` or `.safetensors` file, relative to the suite file and inside its folder."""
+    between: Annotated[tuple[Seed, Seed], Field(strict=False)] | None = None
+    """Two seeds, whose noise is mixed along the arc between them."""
+    at: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    """How far from the first seed to the second, 0 to 1."""
 
-    no_farther_from_exact_than: Annotated[float, Field(ge=1)] | None = None
-    """How many times as far from the exact image as the reference it may be, at any stage."""
 
-
-class RelationSection(Section):
-    """Two ways of making one image, in one build, that have to agree."""
-
-    id: Name
-    """The relation's name, unique in the suite, and no case's."""
-    cases: Annotated[tuple[NonEmpty, ...], Field(strict=False, min_length=1)]
-    """Case ids, ids without their bracket, or patterns with `*` and `?`."""
-    vary: Annotated[dict[NonEmpty, JsonValue], Field(min_length=1)]
-    """What is done otherwise: a key of the table of changes, and a value or a list of them."""
-    hold: Annotated[
-        Annotated[HoldSection, SECTION] | Annotated[Literal["identical", "match"], PLAIN], CHOICE
-    ]
-    """How the two have to agree: `identical`, `match`, or limits such as `max_peak_difference`."""
+NoiseChoice = Annotated[
+    Annotated[NoiseSection, SECTION] | Annotated[Literal["cpu", "device", "portable"], PLAIN],
+    CHOICE,
+]
 
 
 Vary = dict[NonEmpty, Annotated[dict[Name, JsonValue], Field(min_length=1)]]

@@ -19,8 +19,8 @@ from goldenseed.core.names import name_problem
 from goldenseed.suite.checks import MODELS, check_beside_cases
 from goldenseed.suite.document import COUNTED, Document, Problem, moved
 from goldenseed.suite.model_schema import ModelSection
-from goldenseed.suite.schema import DefaultsSection, NoiseChoice
-from goldenseed.suite.sections import Section, name_fault
+from goldenseed.suite.schema import DefaultsSection
+from goldenseed.suite.sections import NoiseChoice, Section, name_fault
 from goldenseed.suite.sizes import multiple_of_sizes
 from goldenseed.suite.step_schema import Steps
 from goldenseed.suite.wording import schema_problems

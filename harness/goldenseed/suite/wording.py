@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from goldenseed.suite.document import COUNTED, Problem
 from goldenseed.suite.model_schema import ModelSection
 from goldenseed.suite.nodes import number
-from goldenseed.suite.schema import SECTIONS
+from goldenseed.suite.section_places import SECTIONS
 from goldenseed.suite.sections import LARGEST_SEED
 from goldenseed.suite.step_schema import STEPS, section_of
 
@@ -42,6 +42,7 @@ _PATTERNS = {
     "pipeline": "the name of a class in diffusers, or `package.module.Class`",
     "factory": "`package.module:function`",
     "step": f"one of {', '.join(STEPS)}, or your own `package.module:function`",
+    "sizes": "`512x512`, width first",
     "colour": "`#rrggbb`, in lower case and in quotes",
     "device": "`auto`, or a device of torch: cpu, cuda, cuda:1, mps, xpu",
 }
@@ -218,3 +219,12 @@ def _out_of_range(
     limit = context.get("ge", context.get("le"))
     side = "at least" if "ge" in context else "at most"
     return f"{name} is {value}, it can be {side} {limit:,}", f"write {side} {limit:,}"
+
+
+def number_without_quotes(text: str) -> str:
+    """Return what to write in place of a text that stands for a number."""
+    try:
+        plain = number(text.strip())
+    except ValueError:
+        return "a number"
+    return "a number" if isinstance(plain, str) else f"{text.strip()} without quotes"

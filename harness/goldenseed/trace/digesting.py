@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from goldenseed.core.files import sha256_hex
-from goldenseed.trace.sketch import measure
 from goldenseed.trace.stages import Stage, StageDigest, StageRecord, Trace, stages_sha256
+from goldenseed.trace.writer import little_endian, measure
 
 if TYPE_CHECKING:
     from goldenseed.core.elements import Content
-    from goldenseed.trace.sketch import Array
+    from goldenseed.trace.writer import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def kept(
     """Digest a stage's values, taken in C order; ``dtype`` is named where NumPy lacks it."""
     import numpy as np
 
-    values = np.asarray(values, order="C")
+    values = little_endian(np.asarray(values))
     sha256 = sha256_hex(values.reshape(-1).view(np.uint8).data)
     digest = StageDigest(stage, index, source, values.shape, dtype or values.dtype.name, sha256)
     sketched = values.dtype.kind in "fc" or dtype == "bfloat16"
@@ -82,6 +82,11 @@ class Recording:
         self._kept = tuple(kept)
         self.stages = (*(each.digest for each in before), *(each.digest for each in kept))
         """Every stage with its digest, in the order in which they came."""
+
+    def after(self, values: Iterable[tuple[Stage, str | None, Array]]) -> Recording:
+        """Return the recording with stages before all others: stage, source and values of each."""
+        earlier = records([kept(stage, 0, source, array) for stage, source, array in values])
+        return Recording(self._kept, (*earlier, *self._before))
 
     def ending_in(self, *pictures: Content) -> Recording:
         """Return the recording with each picture's levels at its end, if it says nothing of any."""

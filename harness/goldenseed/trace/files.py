@@ -6,38 +6,47 @@ import gzip
 import hashlib
 import io
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from gzip import GzipFile
 from itertools import count
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular, sha256_hex
+from goldenseed.core.names import did_you_mean
 from goldenseed.core.strict_json import parse
-from goldenseed.trace.sketch import from_text
-from goldenseed.trace.stages import Trace
+from goldenseed.trace.stages import Stage, StageRecord, Trace
+from goldenseed.trace.writer import SCHEMA_VERSION
 
 SUFFIX = ".json.gz"
-SCHEMA_VERSION = 1
 
 _LIMIT_BYTES = 64 * 2**20
 """A record takes about 1.5 kB: enough for 40,000 of them, and a bound for what is unpacked."""
 _GZIP = 16 + zlib.MAX_WBITS
 """zlib's number for a gzip file of any window."""
+_SHOWN = 80
+"""Characters of a wrong name that a message shows."""
+_RESTORE = "restore it from version control, or run the suite again"
+_WRITE_IT = "write it as docs/trace-format.md says"
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class TraceDocument(BaseModel):
+    """What a trace's file holds, unpacked: docs/trace-format.md describes it."""
 
-    schema_version: int
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    schema_version: Literal[1]
     stages: Trace
+    """In the order in which the values came; no two with the same stage, index and source."""
 
 
 def encode_trace(trace: Trace) -> tuple[str, bytes]:
     """Return the SHA-256 of a trace's JSON, by which it is named, and the file, uncompressed."""
-    document = _Document(schema_version=SCHEMA_VERSION, stages=trace)
+    document = TraceDocument(schema_version=SCHEMA_VERSION, stages=trace)
     text = document.model_dump_json(exclude_none=True).encode()
     return sha256_hex(text), gzip.compress(text, compresslevel=0, mtime=0)
 
@@ -67,56 +76,70 @@ def _read(path: Path) -> tuple[bytes, Trace]:
     return _parsed(path, read_regular(path, _LIMIT_BYTES))
 
 
+def read_foreign_trace(path: Path) -> Trace:
+    """Read a trace that another engine wrote, under whatever name; raises as ``read_trace``."""
+    text = _unpacked(path, read_regular(path, _LIMIT_BYTES), _WRITE_IT)
+    return _validated(path, text, _WRITE_IT)
+
+
 def _parsed(path: Path, data: bytes) -> tuple[bytes, Trace]:
-    text = _verified_text(path, data)
+    text = _unpacked(path, data)
+    if sha256_hex(text) != digest_of(path):
+        raise _damaged(path, "does not hold the trace that its name, a digest, stands for")
+    return text, _validated(path, text)
+
+
+def _validated(path: Path, text: bytes, fix: str = _RESTORE) -> Trace:
     document = parse(text, path)
     version = document.get("schema_version") if isinstance(document, dict) else None
-    if version != SCHEMA_VERSION:
+    if version != SCHEMA_VERSION or isinstance(version, bool):
         raise GoldenseedError(
             f"the trace has schema version {version!r}; this release reads {SCHEMA_VERSION}",
             path=path,
             fix="read it with the release of pytest-goldenseed that wrote it",
         )
     try:
-        trace = _Document.model_validate(document).stages
-        for record in trace:
-            if record.sketch is not None:
-                from_text(record.sketch)
+        trace = TraceDocument.model_validate(document).stages
     except ValidationError as error:
-        raise _damaged(path, _in_words(error)) from error
-    except ValueError as error:
-        raise _damaged(path, f"a sketch cannot be read: {error}") from error
-    return text, trace
+        raise _damaged(path, _in_words(error), fix) from error
+    if repeated := [name for name, times in Counter(map(_name, trace)).items() if times > 1]:
+        stage, index, source = repeated[0]
+        what = f"several records are number {index} of {stage}, {source or 'without a source'}"
+        raise _damaged(path, what, fix)
+    return trace
 
 
-def _verified_text(path: Path, data: bytes) -> bytes:
-    text = _unpacked(path, data)
-    if sha256_hex(text) != digest_of(path):
-        raise _damaged(path, "does not hold the trace that its name, a digest, stands for")
-    return text
+def _name(record: StageRecord) -> tuple[str, int, str | None]:
+    return record.stage.value, record.index, record.source
 
 
-def _unpacked(path: Path, data: bytes) -> bytes:
+def _unpacked(path: Path, data: bytes, fix: str = _RESTORE) -> bytes:
     unpacker = zlib.decompressobj(wbits=_GZIP)
     try:
         text = unpacker.decompress(data, _LIMIT_BYTES + 1)
     except zlib.error as error:
-        raise _damaged(path, f"is no whole gzip file: {error}") from error
+        raise _damaged(path, f"is no whole gzip file: {error}", fix) from error
     if len(text) > _LIMIT_BYTES:
-        raise _damaged(path, f"unpacks to more than {_LIMIT_BYTES:,} bytes")
+        raise _damaged(path, f"unpacks to more than {_LIMIT_BYTES:,} bytes", fix)
     if not unpacker.eof or unpacker.unused_data:
-        raise _damaged(path, "is no whole gzip file: it ends too early, or goes on after its end")
+        raise _damaged(
+            path, "is no whole gzip file: it ends too early, or goes on after its end", fix
+        )
     return text
 
 
 def _in_words(error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
-    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+    said = problem["msg"]
+    if problem["type"] == "enum":
+        named = str(problem["input"])[:_SHOWN]
+        said = f"there is no stage {named!r}; {did_you_mean(named, [*Stage])}"
+    elif problem["loc"][-1:] == ("sketch",):
+        said = "a sketch cannot be read: it is not base64 of 256 float32 or float64"
+    return f"{'.'.join(map(str, problem['loc']))}: {said}"
 
 
-def _damaged(
-    path: Path, what: str, fix: str = "restore it from version control, or run the suite again"
-) -> GoldenseedError:
+def _damaged(path: Path, what: str, fix: str = _RESTORE) -> GoldenseedError:
     return GoldenseedError(what, path=path, fix=fix)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,6 +30,8 @@ class Stage(StrEnum):
         made.words, made.side = words, side
         return made
 
+    WRITTEN_PROMPT = "written_prompt", "written prompt", Side.TEXT
+    """The token ids that a language model was told, and those that it wrote."""
     TOKEN_IDS = "token_ids", "token ids", Side.TEXT
     """What a tokenizer returned."""
     PROMPT_EMBEDDINGS = "prompt_embeddings", "prompt embeddings", Side.TEXT
@@ -38,6 +40,8 @@ class Stage(StrEnum):
     """The scheduler's timesteps once they are set."""
     SIGMAS = "sigmas", "sigmas", Side.SCHEDULE
     """The scheduler's sigmas once they are set."""
+    GIVEN_PICTURE = "given_picture", "a given picture as it is prepared", Side.LATENT
+    """A picture or mask that the pipeline was given, as an encoder or the latents get it."""
     INITIAL_NOISE = "initial_noise", "initial noise", Side.LATENT
     """The first noise that was drawn."""
     LATER_NOISE = "later_noise", "later noise", Side.LATENT
@@ -77,13 +81,20 @@ class Stage(StrEnum):
 
 FED_BY: Final[Mapping[Stage, tuple[Stage, ...]]] = MappingProxyType(
     {
-        Stage.TOKEN_IDS: (),
+        Stage.WRITTEN_PROMPT: (),
+        Stage.TOKEN_IDS: (Stage.WRITTEN_PROMPT,),
         Stage.PROMPT_EMBEDDINGS: (Stage.TOKEN_IDS,),
         Stage.TIMESTEPS: (),
         Stage.SIGMAS: (),
+        Stage.GIVEN_PICTURE: (),
         Stage.INITIAL_NOISE: (),
         Stage.LATER_NOISE: (Stage.INITIAL_NOISE, Stage.TIMESTEPS, Stage.SIGMAS),
-        Stage.INITIAL_LATENTS: (Stage.INITIAL_NOISE, Stage.TIMESTEPS, Stage.SIGMAS),
+        Stage.INITIAL_LATENTS: (
+            Stage.GIVEN_PICTURE,
+            Stage.INITIAL_NOISE,
+            Stage.TIMESTEPS,
+            Stage.SIGMAS,
+        ),
         Stage.DENOISER_INPUT: (Stage.PROMPT_EMBEDDINGS, Stage.INITIAL_LATENTS),
         Stage.DENOISER_OUTPUT: (Stage.DENOISER_INPUT,),
         Stage.PREDICTED_NOISE: (Stage.DENOISER_OUTPUT,),
@@ -103,6 +114,7 @@ FED_BY: Final[Mapping[Stage, tuple[Stage, ...]]] = MappingProxyType(
 
 WITHIN = frozenset(
     {
+        Stage.GIVEN_PICTURE,
         Stage.DENOISER_INPUT,
         Stage.DENOISER_OUTPUT,
         Stage.PREDICTED_NOISE,
@@ -184,27 +196,36 @@ def stages_sha256(stages: Iterable[StageDigest]) -> str:
     return sha256_hex("".join(lines).encode())
 
 
+Count = Annotated[int, Field(strict=True, ge=0, le=2**53)]
+"""A whole number that every reader of JSON keeps exactly."""
+LONGEST_NAME: Final = 1000
+MOST_DIMENSIONS: Final = 64
+"""As many as NumPy and torch know."""
+
+
 class StageRecord(BaseModel):
     """What a trace keeps of the values at one stage; never the values themselves."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     stage: Stage
-    index: int = Field(ge=0)
+    index: Count
     """How many values the same source gave for the same stage before."""
-    source: str | None = None
+    source: str | None = Field(default=None, max_length=LONGEST_NAME)
     """The pipeline's component, and the output's name: ``text_encoder_2.text_embeds``."""
-    shape: tuple[int, ...]
-    dtype: str
+    shape: tuple[Count, ...] = Field(max_length=MOST_DIMENSIONS)
+    dtype: str = Field(max_length=LONGEST_NAME)
     """As torch or NumPy names it: ``float32``, ``bfloat16``, ``int64``, ``uint8``."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     """SHA-256 of the values' bytes in C order, little-endian."""
-    norm: float | None = None
+    norm: float | None = Field(default=None, ge=0, strict=True, allow_inf_nan=False)
     """Euclidean norm, in float64; None for integers and for values that are not finite."""
-    sketch: str | None = None
+    sketch: str | None = Field(
+        default=None, pattern=r"^(?:[A-Za-z0-9+/]{1366}==|[A-Za-z0-9+/]{2731}=)$"
+    )
     """Base64 of the count sketch's buckets, little-endian; None for integers.
 
-    float64 where the values are float64, else float32: see ``goldenseed.trace.sketch``.
+    float64 where the values are float64, else float32: see ``goldenseed.trace.writer``.
     """
 
     @property

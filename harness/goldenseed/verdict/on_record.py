@@ -91,7 +91,7 @@ def _other_inputs(before: Evidence, now: Evidence) -> Iterator[str]:
             continue
         if a.dtype != b.dtype:
             yield f"{a.stage.words}, {name.source}: {a.dtype} → {b.dtype}"
-        elif a.stage is Stage.DENOISER_INPUT and _is_another(a, b):
+        elif a.stage in {Stage.DENOISER_INPUT, Stage.GIVEN_PICTURE} and _is_another(a, b):
             yield f"{a.stage.words}, {name.source}"
 
 
@@ -106,6 +106,7 @@ def _is_another(a: StageRecord, b: StageRecord) -> bool:
         return False
     name = a.key.value
     whole = a.sketch is None and b.sketch is None
-    if not whole and given_as(name) not in MADE_OF_NOTHING and "mask" not in name:
+    made_of_nothing = a.stage is Stage.GIVEN_PICTURE or given_as(name) in MADE_OF_NOTHING
+    if not whole and not made_of_nothing and "mask" not in name:
         return False
     return whole or distance(a, b) > TABLE * max(EPS.get(a.dtype, 0.0), EPS["float32"])

@@ -11,7 +11,7 @@ from goldenseed.bisect.dates import neighbours
 from goldenseed.bisect.packages import Package, Packages
 from goldenseed.bisect.search import Outcome
 from goldenseed.bisect.sides import Side
-from goldenseed.bisect.trials import Tried
+from goldenseed.bisect.tried import Tried
 
 MONTHS = [datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 11)]
 
@@ -25,7 +25,10 @@ def release(month: int, *, dated: bool = True) -> Packages:
 class Index:
     """Gives what was current at a time."""
 
-    def resolve(self, wanted: Sequence[str], *, before: datetime) -> Packages:
+    def resolve(
+        self, wanted: Sequence[str], *, before: datetime, whenever: Sequence[str]
+    ) -> Packages:
+        assert not whenever
         assert wanted == ["diffusers>=0.1,<=0.10"]
         return release(sum(month <= before for month in MONTHS))
 
@@ -40,7 +43,8 @@ class Tries:
     broken: tuple[str, ...] = ()
     tried: list[str] = field(default_factory=list)
 
-    def between(self, name: str, packages: Packages) -> Tried:
+    def between(self, name: str, packages: Packages, case: str) -> Tried:
+        assert case == "case"
         version = packages.each["diffusers"].version
         self.tried.append(version)
         if version in self.broken:

@@ -7,7 +7,7 @@ from goldenseed.bisect.packages import Package
 from goldenseed.bisect.releases import Released, _narrowed
 from goldenseed.bisect.search import Outcome, OutOfBudget
 from goldenseed.bisect.suspects import suspicion
-from goldenseed.bisect.trials import Budget, named
+from goldenseed.bisect.tried import Budget, named
 from goldenseed.runs.record import CaseRecord
 from goldenseed.trace.stages import Stage
 from goldenseed.verdict.model import Verdict

@@ -24,7 +24,7 @@ def test_help_lists_them_all():
 
 
 def test_the_near_miss_of_a_verb_is_named():
-    assert "Did you mean 'accept'?" in CliRunner().invoke(app, ["accep"]).output
+    assert "Did you mean 'accept'?" in CliRunner().invoke(app, ["acccept"]).output
 
 
 def test_a_verb_imports_what_it_needs_and_no_other_verb():

@@ -365,3 +365,36 @@ def test_importing_pixels_pulls_in_pillow_but_not_numpy():
     code = "import sys, goldenseed.core.pixels; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def with_rows(image: Image.Image, rows: int, *, interlaced: bool = False) -> bytes:
+    """A PNG of ``image`` whose compressed data ends properly after so many rows."""
+    width = image.width * len(image.getbands())
+    raw = image.tobytes()
+    data = b"".join(b"\0" + raw[at * width : (at + 1) * width] for at in range(rows))
+    colour = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}[image.mode]
+    header = struct.pack(">IIBBBBB", *image.size, 8, colour, 0, 0, int(interlaced))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("last", [0, 1], ids=["black at the end", "not black at the end"])
+def test_a_png_that_lacks_rows_is_refused_whatever_its_last_row_shows(mode: str, last: int):
+    image = Image.new("RGBA", (5, 9), (90, 80, 70, 255)).convert(mode)
+    image.paste((0, 0, 0, 0)[: len(mode)] if mode != "L" else 0, (0, 8, 5, 9))
+    if last:
+        image.putpixel((4, 8), (0, 0, 7, 0)[: len(mode)] if mode != "L" else 7)
+    assert decode(with_rows(image, 9)).tobytes() == image.tobytes()
+    for rows in (0, 1, 8):
+        with pytest.raises(GoldenseedError, match=r"rows are missing|truncated"):
+            decode(with_rows(image, rows))
+
+
+def test_a_png_in_passes_that_lacks_rows_is_refused():
+    image = Image.new("RGB", (5, 9), (90, 80, 70))
+    with pytest.raises(GoldenseedError, match=r"rows are missing|truncated"):
+        decode(with_rows(image, 3, interlaced=True))

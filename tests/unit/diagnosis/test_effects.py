@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from goldenseed.diagnosis.effects import COMPUTED, effect_of, of_component
+from goldenseed.diagnosis.effects import effect_of, of_component
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place
+from goldenseed.diagnosis.where import COMPUTED
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from goldenseed.history.points import Point, Series, environments_of, is_of_images, points_of
-from goldenseed.runs.parts import VerbRecord
+from goldenseed.runs.parts import SetRecord, SetResult, VerbRecord
+from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.verdict.model import Verdict
 from made_history import digest_of, made, run_on
 
@@ -74,3 +75,37 @@ def test_comparisons_and_trials_are_no_history(options: dict[str, str]):
     verb = VerbRecord(name="calibrate", passed=True)
     assert not is_of_images(run_on(0).model_copy(update={"verb": verb}))
     assert is_of_images(run_on(0, options={"require": "warn"}))
+
+
+def test_sets_have_points_of_their_own_under_a_name_that_no_case_has():
+    limit = {
+        "limit_name": "max_phash_distance", "side": "within", "metric": "phash_distance",
+        "limit": 20, "value": 26, "worst_value": 26, "worst_pair": ("a", "b"), "pairs": 1,
+        "of_pairs": 1, "passed": False,
+    }  # fmt: skip
+    known = {"kind": "consistency", "suite": "shapes", "path": "a.suite.yaml", "statistic": "worst"}
+    sets = (
+        SetRecord(
+            id="cats", cases=("a", "b"), passed=False, results=(SetResult(**limit),), **known
+        ),
+        SetRecord(id="dogs", cases=("c",), passed=True, not_judged=("1 of 2 cases ran",), **known),
+        SetRecord(id="cows", cases=("d", "e"), passed=False, error="no image", **known),
+    )
+    run = run_on(0, made()).model_copy(update={"sets": sets})
+    found = {series.case: each for series, each in points_of(run)}
+    assert [*found] == ["apple[seed=1]", "consistency cats", "consistency cows"]
+    assert found["consistency cats"].values == {"phash_distance": 26}
+    assert not found["consistency cats"].passed
+    assert found["consistency cows"].verdict is Verdict.ERROR
+
+
+def test_a_relation_whose_image_could_not_be_made_is_remembered_too():
+    broken = RelationRecord(
+        id="same[apple,seed=1,threads=2]", relation="same", suite="shapes", path="a.suite.yaml",
+        case="apple[seed=1]", vary={"threads": 2}, hold="match", state="error", why="no memory",
+    )  # fmt: skip
+    untried = broken.model_copy(update={"id": "offload[apple,seed=1]", "state": "cannot"})
+    run = run_on(0, made()).model_copy(update={"relations": (broken, untried)})
+    (_, (series, found)) = points_of(run)
+    assert series.case == broken.id
+    assert (found.verdict, found.passed) == (Verdict.ERROR, False)

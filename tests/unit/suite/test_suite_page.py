@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from goldenseed.suite.cases import Suite
-from goldenseed.suite.schema import SECTIONS
+from goldenseed.suite.section_places import SECTIONS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "suite-file.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goldenseed.trace import sketch
+from goldenseed.trace import writer as sketch
 from goldenseed.trace.digesting import kept, records
-from goldenseed.trace.sketch import BUCKETS, from_text, relative_distance
+from goldenseed.trace.sketch import from_text, relative_distance
 from goldenseed.trace.stages import Stage, StageRecord
+from goldenseed.trace.writer import BUCKETS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DTYPES = ("float16", "float32", "float64", "complex64", "complex128")
@@ -85,7 +86,7 @@ def test_the_published_hash_gives_every_bucket_and_sign():
 
 def test_no_cell_is_so_full_that_its_sum_could_be_rounded():
     for number in (*range(300), 2**14, 2**20):
-        found = sketch._cells.__wrapped__(number)
+        found = sketch.hashed.__wrapped__(number)
         assert np.bincount(found, minlength=2 * BUCKETS).max() < 2 ** (52 - sketch._BITS)
 
 
@@ -97,14 +98,14 @@ def test_hashes_beyond_those_remembered_are_the_same_hashes(monkeypatch: pytest.
 
 
 def test_what_is_remembered_is_bounded():
-    assert sketch._REMEMBERED * sketch._cells(0).nbytes == 8 * 2**20
-    assert sketch._cells.cache_info().maxsize == sketch._REMEMBERED
+    assert sketch._REMEMBERED * sketch.hashed(0).nbytes == 8 * 2**20
+    assert sketch.hashed.cache_info().maxsize == sketch._REMEMBERED
 
 
 def in_another_order(random: np.random.Generator, values: Array) -> Callable[[Array], Any]:
     """Give the elements, and their hashes with them, in random order and random chunks."""
     order = random.permutation(values.view(values.real.dtype).size)
-    hashes = np.concatenate([sketch._cells(n) for n in range(order.size // sketch._CHUNK + 1)])
+    hashes = np.concatenate([sketch.hashed(n) for n in range(order.size // sketch._CHUNK + 1)])
 
     def chunks(rows: Array) -> Any:
         assert rows.shape == (1, order.size)

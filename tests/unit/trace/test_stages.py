@@ -8,10 +8,12 @@ from goldenseed.suite.parts import Side
 from goldenseed.trace.stages import FED_BY, WITHIN, Stage, StageName, StageRecord
 
 ON_DISK = [
+    "written_prompt",
     "token_ids",
     "prompt_embeddings",
     "timesteps",
     "sigmas",
+    "given_picture",
     "initial_noise",
     "later_noise",
     "denoiser_input",

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     import torch
 
     from goldenseed.suite.cases import Case
+    from goldenseed.trace.stages import StageName
 
 
 SLOW_SECONDS = 5.0
@@ -76,9 +77,11 @@ class DiffusersBackend:
         trace: bool = True,
         layers: bool = False,
         exact: bool = False,
+        until: Mapping[str, StageName] | None = None,
     ) -> None:
         self._device = device
         self._exact = exact
+        self._until = until or {}
         self._gpu_index = gpu_index
         self._progress = progress
         self._slow = True
@@ -258,7 +261,9 @@ class DiffusersBackend:
             self._prepare(pipeline)
         return Loaded(
             pipeline=pipeline,
-            call=PipelineCall(pipeline, device, trace=self._trace, layers=self._layers),
+            call=PipelineCall(
+                pipeline, device, trace=self._trace, layers=self._layers, until=self._until
+            ),
             device=device,
             description=describe_as_loaded(pipeline, reports),
             scheduler=getattr(pipeline, "scheduler", None),

@@ -203,6 +203,26 @@ def replaced_on(target: Any) -> Iterator[str]:
             yield f"{cls.__name__}.{name} = {name_of(found)}"
 
 
+def foreign_objects(pipeline: Any) -> Iterator[str]:
+    """Yield ``Class.name = Class@code`` for each object of others' classes that it keeps.
+
+    Not its components, whose classes are on record by themselves.
+    """
+    cls = type(pipeline)
+    own = {*_IMPORTED, cls.__module__.partition(".")[0], *sys.stdlib_module_names}
+    for name, value in vars(pipeline).items():
+        kind = type(value)
+        if (
+            isinstance(value, type | FunctionType)
+            or kind.__module__.partition(".")[0] in own
+            or name in pipeline.components
+        ):
+            continue
+        called = vars(kind).get("__call__")
+        code = f"@{code_sha256(called)}" if called is not None else ""
+        yield f"{cls.__name__}.{name} = {kind.__module__}.{kind.__qualname__}{code}"
+
+
 def foreign_functions(modules: Iterable[str]) -> Iterator[str]:
     """Yield ``module.function = other`` for each function in them that no library has written."""
     for name in sorted(set(modules)):

@@ -188,14 +188,15 @@ def plain_attributes(target: Any, *, digits: int = 9) -> list[tuple[str, str]]:
     for name, value in vars(target).items():
         if type(value).__name__ == "dtype":
             found.append((name, str(value)))
-        elif _is_plain(value) and not _is_passing(name):
+        elif is_plain(value) and not _is_passing(name):
             found.append((name, _written(value, digits)))
     return sorted(found)
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
+    """Say whether a value is a number, text or switch, or a short list of them."""
     if isinstance(value, list | tuple):
-        return len(value) <= _LONGEST and all(map(_is_plain, value))
+        return len(value) <= _LONGEST and all(map(is_plain, value))
     return isinstance(value, _PLAIN)
 
 

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from goldenseed.backends.diffusers.digests import tensor_sha256
-from goldenseed.backends.diffusers.foreign import (
-    foreign_functions,
-    foreign_methods,
-    listed,
-    replaced_on,
-)
+from goldenseed.backends.diffusers.exchanged import exchanged
 from goldenseed.backends.diffusers.held import library_hooks, moves_only, plain_attributes
-from goldenseed.backends.diffusers.modular import blocks_of
 from goldenseed.backends.diffusers.processors import (
     processors_in,
     processors_of,
@@ -132,88 +126,12 @@ def describe_state(pipeline: Any, scheduler: Any) -> Iterator[tuple[str, Environ
         if role_of(name) is Role.GUIDER and component is not None:
             yield f"guider.{name}.class", type(component).__name__
             yield from _configured(f"guider.{name}", component)
-    yield from _exchanged(pipeline, scheduler)
+    yield from exchanged(pipeline, scheduler)
     if scheduler is not None:
         yield from _scheduler(scheduler)
     yield "generation.batch", 1
     yield "generation.generator", "one image"
     yield "generation.conversion", "round(x * 255), halves to even"
-
-
-def _exchanged(pipeline: Any, scheduler: Any) -> Iterator[tuple[str, EnvironmentValue]]:
-    """Yield the keys of methods and functions that others have put in the places of their own."""
-    parts = [pipeline, *_helpers(pipeline), *blocks_of(pipeline)]
-    classes = [
-        type(part)
-        for component in (*parts, *pipeline.components.values(), scheduler)
-        for part in (component.modules() if hasattr(component, "modules") else (component,))
-    ]
-    homes = {base.__module__ for cls in set(classes) for base in cls.__mro__}
-    found = {
-        "pipeline.methods": guarded(lambda: listed(_methods(parts))),
-        "pipeline.functions": guarded(lambda: listed(foreign_functions(homes | _SHARED))),
-        "scheduler.methods": guarded(lambda: listed(_methods([scheduler] if scheduler else []))),
-        "pipeline.attributes_sha256": guarded(lambda: _attributes_sha256(parts)),
-    }
-    yield from ((key, value) for key, value in found.items() if value is not None)
-
-
-_SHARED = frozenset({"torch", "torch.nn.functional", "diffusers.models.attention_processor"})
-"""Modules whose functions those of a model's parts call by name."""
-
-
-def _helpers(pipeline: Any) -> list[Any]:
-    """Return what a pipeline keeps beside its components: image processors and the like."""
-    return [
-        each
-        for name, each in sorted(vars(pipeline).items())
-        if hasattr(each, "config") and name not in pipeline.components
-    ]
-
-
-_AROUND = (
-    "from_",
-    "load_",
-    "unload_",
-    "save_",
-    "push_",
-    "download",
-    "register_",
-    "enable_",
-    "disable_",
-    "set_progress",
-    "progress_bar",
-    "to",
-)
-"""How names of a pipeline's methods begin that take no part in making an image."""
-
-
-def _methods(parts: Iterable[Any]) -> Iterator[str]:
-    """Name the methods that are not a part's own, but for those around the making of images."""
-    for part in parts:
-        names = [name for name in dir(type(part)) if not name.startswith(_AROUND)]
-        yield from foreign_methods(type(part), names)
-        yield from replaced_on(part)
-
-
-def _attributes_sha256(parts: Iterable[Any]) -> str:
-    """Digest plain attributes and options of the pipeline and its helpers, state left out."""
-    told = [
-        [
-            type(part).__name__,
-            [each for each in plain_attributes(part) if not each[0].startswith("_")],
-            {key: str(value) for key, value in _options(part) if not key.startswith("_")},
-        ]
-        for part in parts
-    ]
-    return sha256_hex(json.dumps(told, sort_keys=True).encode())
-
-
-def _options(part: Any) -> Iterator[tuple[str, Any]]:
-    """Yield a part's options, but for where a modular pipeline would load its components from."""
-    for key, value in (getattr(part, "config", None) or {}).items():
-        if not (isinstance(value, list | tuple) and value and isinstance(value[-1], dict)):
-            yield key, value
 
 
 def describe_tokenizers(pipeline: Any) -> Iterator[tuple[str, EnvironmentValue]]:

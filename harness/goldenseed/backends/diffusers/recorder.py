@@ -17,9 +17,10 @@ from goldenseed.backends.diffusers.tensors import (
     readable,
     row_of,
 )
+from goldenseed.backends.protocol import Stopped
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.trace.digesting import Kept, Recording
-from goldenseed.trace.stages import Stage, Trace
+from goldenseed.trace.stages import Stage, StageName, Trace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,9 +71,10 @@ class Recorder:
         self._contiguous = torch.contiguous_format
         self.begin()
 
-    def begin(self, place: Place | None = None) -> None:
-        """Forget the image before and take what comes from now on."""
+    def begin(self, place: Place | None = None, until: StageName | None = None) -> None:
+        """Forget the image before and take what comes from now on, up to ``until`` if given."""
         self._place = place
+        self._until = until
         self._kept: list[Kept] = []
         self._counts: Counter[tuple[Stage, str | None]] = Counter()
         self._pending: list[tuple[Stage, str | None, torch.Tensor]] = []
@@ -87,6 +89,10 @@ class Recorder:
         """What a part that shares modules with the denoiser made last, by ``id``."""
         self.drawn = False
         """Whether noise was drawn."""
+        self.given = False
+        """Whether an image processor has prepared a picture that was given."""
+        self._decoded = False
+        """Whether a VAE has made a picture: one that is prepared from then on may be that."""
         self.until_first_step: list[Callable[[], object]] = []
         """Called once the first step was given its sample: hooks of denoisers that were called."""
 
@@ -118,6 +124,8 @@ class Recorder:
         """
         if not self._open or not readable(values):
             return False
+        if stage is Stage.GIVEN_PICTURE and self._decoded:
+            return False
         if self._place is not None and not parted and stage not in _WITHOUT_ROWS:
             values = self._place.own(values)
         if values.requires_grad:
@@ -125,8 +133,18 @@ class Recorder:
         values = values.clone(memory_format=self._contiguous)
         if stage in _SHOWN:
             self._shown = values
+            self._decoded |= stage is Stage.VAE_OUTPUT
         self._keep(stage, source, values)
+        if self._until is not None:
+            self._stop_at(self._until)
         return True
+
+    def _stop_at(self, until: StageName) -> None:
+        """Raise ``Stopped`` once ``until`` is among the records; they are brought at once then."""
+        self._bring()
+        last = self._kept[-1].digest
+        if (last.stage, last.source or "", last.index) == (until.stage, until.source, until.index):
+            raise Stopped(self.finish())
 
     def own(self, values: Rows) -> Rows:
         """Return what is of the image itself where it is made in a batch."""

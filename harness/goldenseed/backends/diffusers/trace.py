@@ -14,11 +14,16 @@ from typing import Any
 
 from goldenseed.backends.diffusers.denoising import scheduler_watchers, watch_denoiser, watch_shared
 from goldenseed.backends.diffusers.modular import blocks_of
+from goldenseed.backends.diffusers.pictures import (
+    encoded_picture,
+    seen_picture,
+    watch_pictures,
+)
 from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.backends.diffusers.watching import MethodWatch, watch_attribute
 from goldenseed.suite.parts import Role, is_denoiser, made_by, role_of
 from goldenseed.trace.recording import recorded_by
-from goldenseed.trace.stages import Stage
+from goldenseed.trace.stages import Stage, StageName
 
 _HIDDEN_STATE = -2
 """Which hidden state stands for all: the one that SDXL and its successors take."""
@@ -38,14 +43,16 @@ class Tracing:
         self._blocks = blocks_of(pipeline)
 
     @contextmanager
-    def recorded(self) -> Iterator[Recorder]:
+    def recorded(self, until: StageName | None = None) -> Iterator[Recorder]:
         """Record the stages of the image made inside; the caller adds it to what is yielded.
+
+        Once ``until`` was recorded, ``Stopped`` is raised inside.
 
         Everything that is watched is left as it was found, whatever is raised inside. What the
         recorder has is to be taken before the next image; of one that raised it has nothing.
         """
         recorder = self._recorder
-        recorder.begin(getattr(self._pipeline, "goldenseed_place", None))
+        recorder.begin(getattr(self._pipeline, "goldenseed_place", None), until)
         try:
             with ExitStack() as restore:
                 components = self._components()
@@ -55,6 +62,7 @@ class Tracing:
                     if component is not None and id(component) not in watched:
                         watched.add(id(component))
                         self._watch(name, component)(restore, component)
+                watch_pictures(recorder, restore, vars(self._pipeline))
                 for component in _sharing(components):
                     watch_shared(recorder, restore, component)
                 restore.enter_context(recorded_by(recorder.told))
@@ -106,6 +114,7 @@ def _watch_of(recorder: Recorder, name: str, component: Any) -> _Watch:
 
 def _module_watch(recorder: Recorder, name: str) -> _Watch:
     decoding = _decoding(recorder, name)
+    encoding, looking = encoded_picture(recorder, name), seen_picture(recorder, name)
 
     def watch(restore: ExitStack, module: Any) -> None:
         if role_of(name) is Role.TEXT_ENCODER and not compiled(module):
@@ -114,6 +123,10 @@ def _module_watch(recorder: Recorder, name: str) -> _Watch:
             watch_denoiser(recorder, restore, name, module)
         if callable(getattr(module, "decode", None)):
             restore.enter_context(watch_attribute(module, "decode", decoding))
+            if callable(getattr(module, "encode", None)):
+                restore.enter_context(watch_attribute(module, "encode", encoding))
+        if role_of(name) is Role.IMAGE_ENCODER and not compiled(module):
+            restore.callback(module.register_forward_pre_hook(looking, with_kwargs=True).remove)
 
     return watch
 

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from goldenseed.suite.cases import Case
     from goldenseed.suite.server import ServerSpec
 
+_SAID_OF_ITSELF: Final = {
+    "answered_model": ("model", "sd_model_name"),
+    "answered_version": ("version", "sd_model_hash"),
+}
+"""What is recorded of who answered, and where an answer or A1111's ``info`` says it."""
+_LONGEST: Final = 200
 _ANOTHER_SEED: Final = 7919
 """Added to a case's seed for an image that has to be another."""
 
@@ -73,11 +79,17 @@ class ServerBackend:
         began = time.perf_counter()
         answer = self._kept.pop(case.id, None) or self._asked(case, case.seed)
         seconds = time.perf_counter() - began
-        image = self._image(case, answer)
+        image, client = self._image(case, answer), self._client
+        assert client is not None  # noqa: S101 - it was loaded
         revised = found_at(answer.document, *self._dialect.revised_prompt)
         another = isinstance(revised, str) and revised != case.prompt
-        in_force: dict[str, EnvironmentValue] = {}
+        in_force: dict[str, EnvironmentValue] = {
+            f"server.{name}": client.cleaned(said)[:_LONGEST]
+            for name, places in _SAID_OF_ITSELF.items()
+            if isinstance(said := found_at(answer.document, *places), str) and said
+        }
         if another:
+            revised = client.cleaned(revised)
             in_force["server.revised_prompt"] = revised
         recording = None
         if self._settings.trace:
@@ -88,6 +100,7 @@ class ServerBackend:
             recording=recording,
             in_force=(in_force,) if in_force else (),
             remarks=(f"the server made another prompt of it: {revised}",) if another else (),
+            file=None if client.holds_key(answer.picture) else answer.picture,
         )
 
     def fingerprint(self) -> Mapping[str, EnvironmentValue]:

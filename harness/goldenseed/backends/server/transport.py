@@ -6,10 +6,13 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
+
+from pydantic import TypeAdapter
 
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.backends.server.pacing import Pace
@@ -25,6 +28,7 @@ LARGEST_ANSWER: Final = 256 * 1024 * 1024
 """Bytes."""
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT: Final = 300.0
+_JSON: Final = TypeAdapter(Any)
 _SAID: Final = 300
 """Characters of a server's words in an error."""
 
@@ -40,6 +44,8 @@ class Reply:
 
     def document(self) -> Any:
         """Return the body as JSON; ``GenerationError`` if it is none."""
+        with suppress(ValueError):  # a megabyte of base64 in a twentieth of the time
+            return _JSON.validate_json(self.body)
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -127,7 +133,7 @@ class Client:
                     return self._once(url, shown, body, deadline, paced=paced)
         except _BusyError as error:
             raise GenerationError(
-                f"{self._clean(str(error))}, {attempt.num} times",
+                f"{self.cleaned(str(error))}, {attempt.num} times",
                 fix="try later; see `server.per_second`, `attempts` and `timeout`",
             ) from None
         raise AssertionError("unreachable")  # a retry context ends in a return or an error
@@ -176,7 +182,7 @@ class Client:
                 raise self._late(shown) from None
             raise _BusyError(f"the server did not answer {shown} in time") from None
         except httpx2.TransportError as error:
-            words = self._clean(str(error)) or type(error).__name__
+            words = self.cleaned(str(error)) or type(error).__name__
             if "CERTIFICATE" in words.upper():
                 raise GenerationError(
                     f"the server's certificate does not verify: {words}",
@@ -214,7 +220,7 @@ class Client:
                 f"the server sends {shown} elsewhere (status {status}), which is not followed",
                 fix="name the place itself as `server.url`",
             )
-        words = f"the server answered {shown} with status {status}: {self._clean(_shown(body))}"
+        words = f"the server answered {shown} with status {status}: {self.cleaned(_shown(body))}"
         if status in _BUSY:
             raise _BusyError(words, _seconds(answer.headers.get("retry-after")))
         fix = (
@@ -230,9 +236,13 @@ class Client:
             fix="raise `server.timeout`",
         )
 
-    def _clean(self, text: str) -> str:
+    def cleaned(self, text: str) -> str:
         """Take the key out of a text, should a server say it back."""
         return text if self._key is None else text.replace(self._key, "***")
+
+    def holds_key(self, data: bytes) -> bool:
+        """Say whether the key stands in a file, should a server write it there."""
+        return self._key is not None and self._key.encode() in data
 
 
 def _seconds(header: str | None) -> float | None:

@@ -27,18 +27,22 @@ from goldenseed.diagnosis.rules.image import blank, image
 from goldenseed.diagnosis.rules.later import later
 from goldenseed.diagnosis.rules.noise import noise, schedule
 from goldenseed.diagnosis.rules.on_record import declared, patched, recorded
+from goldenseed.diagnosis.rules.pictures import pictures
 from goldenseed.diagnosis.rules.postprocess import postprocess, steps_on_record
 from goldenseed.diagnosis.rules.text import text
+from goldenseed.diagnosis.rules.writer import writer
 from goldenseed.diagnosis.suspicion import Rule, Suspicion
 
 RULES: Final[tuple[Rule, ...]] = (
     declared,
     recorded,
     patched,
+    writer,
     text,
     batch,
     dtype,
     schedule,
+    pictures,
     noise,
     denoiser,
     later,

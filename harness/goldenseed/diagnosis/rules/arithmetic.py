@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from goldenseed.diagnosis.effects import COMPUTED
 from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.suspicion import SHOWN, Suspicion, is_rounding
+from goldenseed.diagnosis.where import COMPUTED
 
 _PLACES = {Place.TOKEN_IDS, Place.EMBEDDINGS, Place.NOISE, Place.LATENTS}
 

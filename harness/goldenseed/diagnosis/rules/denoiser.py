@@ -16,6 +16,7 @@ from goldenseed.diagnosis.foreign import acts_at
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.rules.computed import computed_otherwise
+from goldenseed.diagnosis.rules.given import given
 from goldenseed.diagnosis.suspicion import (
     LIKELY,
     POSSIBLE,
@@ -23,9 +24,7 @@ from goldenseed.diagnosis.suspicion import (
     Suspicion,
     is_rounding,
 )
-from goldenseed.suite.parts import BY_POSITION, MADE_OF_NOTHING, Given, Role, given_as
 from goldenseed.tolerance.mixtures import guidance_of
-from goldenseed.trace.distances import either
 from goldenseed.trace.stages import Stage
 
 _GUIDANCE_MISSED = 0.005
@@ -33,29 +32,13 @@ _GUIDANCE_MISSED = 0.005
 _ANOTHER_DRAW = 0.05
 """From this relative distance on, two steps may be of two draws."""
 _NOISE = frozenset({Stage.INITIAL_NOISE, Stage.LATER_NOISE})
-_CAUSES = {
-    Given.SAMPLE: Cause.SCHEDULER,
-    Given.TIME: Cause.SCHEDULER,
-    Given.IMAGE: Cause.IMAGE_ENCODER,
-    Given.GUIDANCE: Cause.GUIDANCE,
-}
-"""Who makes what the denoiser is given: a scheduler scales the sample and sets the time."""
-_MEANINGS = {
-    "time_ids": "the sizes it is told of",
-    "img_ids": "where in the image each row lies",
-    "txt_ids": "where in the text each row lies",
-    "text_embeds": "the pooled embedding of the text",
-    "pooled_projections": "the pooled embedding of the text",
-    "encoder_hidden_states": "the embeddings of the text",
-}
-"""What inputs of denoisers are, by the last part of their names."""
 
 
 def denoiser(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Explain a denoising step that differs, from the trace alone."""
     match root.place:
         case Place.CONDITIONING:
-            yield from _given(findings, root)
+            yield from given(findings, root)
         case Place.DENOISER:
             yield from _computed(findings, root)
         case Place.GUIDANCE:
@@ -64,96 +47,6 @@ def denoiser(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield from _stepped(findings, root)
         case Place.FIRST_STEP if not is_rounding(findings, root):
             yield from _first_step(findings, root)
-
-
-def _given(findings: Findings, root: Root) -> Iterator[Suspicion]:
-    """Explain that the denoiser is given something else, made of the same."""
-    switched = _switched(root)
-    if switched:
-        yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (switched,))
-    if switched or root.recast:
-        return
-    parts = {either(pair).key.value for pair in root.one_sided or root.differing}
-    if root.one_sided:
-        evidence = f"the denoiser is given {', '.join(sorted(parts))} for one of the images alone"
-    else:
-        names = ", ".join(sorted(BY_POSITION.get(part, part) for part in parts))
-        evidence = f"the denoiser is given another {names}"
-        evidence += (
-            "; one of the traces lacks the embeddings"
-            if Place.EMBEDDINGS in root.carried
-            else ", though what it is made of is the same"
-        )
-    for part in sorted(parts):
-        kind = given_as(part)
-        if kind is Given.TEXT:
-            yield from _given_text(findings, root, part, evidence)
-        elif kind is Given.SAMPLE and _of_a_later_call(root):
-            yield Suspicion(Cause.GUIDANCE, LIKELY, "in a second pass", (evidence,))
-        elif kind in _CAUSES:
-            cause = _CAUSES[kind]
-            unseen = cause is Cause.SCHEDULER and findings.scheduler_same
-            told = unseen and acts_at(findings, root.place)
-            yield Suspicion(cause, LIKELY / 2 if told else SHOWN, "", (evidence,))
-        else:
-            weight = _unless_declared(findings, kind)
-            yield Suspicion(Cause.INPUT, weight, _input(part), (evidence,))
-
-
-def _unless_declared(findings: Findings, kind: Given = Given.OTHER) -> float:
-    """Weigh that nobody asked for another input: what is on record of who did says more.
-
-    But for sizes and the like, that a foreign ``__call__`` says nothing of: they are what was done.
-    """
-    if any(field.startswith("call.") for field in findings.fields):
-        return LIKELY / 2
-    if not acts_at(findings, Place.CONDITIONING):
-        return SHOWN
-    told = acts_at(findings, Place.CONDITIONING, by_name=True)
-    return 2 * LIKELY if kind in MADE_OF_NOTHING and not told else LIKELY / 2
-
-
-def _input(part: str) -> str:
-    """Name an input of the denoiser, and what it is."""
-    last = part.rpartition(".")[2]
-    meaning = "the attention mask" if last.endswith("mask") else _MEANINGS.get(last)
-    return f"{last} ({meaning})" if meaning else BY_POSITION.get(part, part)
-
-
-def _of_a_later_call(root: Root) -> bool:
-    """Say whether the first call of the step was given the same."""
-    return all(either(pair).index for pair in root.differing)
-
-
-def _switched(root: Root) -> str:
-    """Say how one sees that guidance is on for one of the images alone; empty if it is not.
-
-    Guidance predicts with and without the prompt: by two rows for an image in one call, or by two
-    calls in a step.
-    """
-    rows = [(a.shape[0], b.shape[0]) for a, b in root.reshaped if a.shape and b.shape]
-    if rows and all(set(pair) == {1, 2} for pair in rows):
-        return f"the denoiser is given {rows[0][1]} rows for an image instead of {rows[0][0]}"
-    if any(either(pair).index for pair in root.one_sided):
-        return "the denoiser is called more or fewer times in a step"
-    return ""
-
-
-def _given_text(findings: Findings, root: Root, part: str, evidence: str) -> Iterator[Suspicion]:
-    """Explain another text that the denoiser is given.
-
-    The embeddings that the encoders returned are the same: so another of their layers is taken, or
-    the call makes something else of them. Where a trace lacks them (a compiled encoder has no
-    hook), nothing is known of what lies between the token ids and here.
-    """
-    if Place.EMBEDDINGS not in root.carried:
-        told = 0.5 if acts_at(findings, root.place) else 1.0
-        yield Suspicion(Cause.INPUT, LIKELY * told, _input(part), (evidence,))
-        yield Suspicion(Cause.TEXT_ENCODER, LIKELY / 2 * told, "which of its layers", (evidence,))
-        yield Suspicion(Cause.PROMPT, LIKELY / 4 * told, "", (evidence,))
-    elif not is_rounding(findings, root):
-        encoders = findings.parts(Role.TEXT_ENCODER)
-        yield from computed_otherwise(Cause.TEXT_ENCODER, findings, root, encoders, evidence)
 
 
 def _computed(findings: Findings, root: Root) -> Iterator[Suspicion]:
@@ -177,6 +70,9 @@ def _computed(findings: Findings, root: Root) -> Iterator[Suspicion]:
         else:
             yield Suspicion(Cause.LORA, POSSIBLE / 2, "", (evidence,))
         yield from computed_otherwise(Cause.DENOISER, findings, root, root.parts, evidence)
+        if any(f"model.{part}.forwards" in findings.keys for part in root.parts):
+            said = "a foreign forward gives it what it likes of what is recorded before it"
+            yield Suspicion(Cause.INPUT, LIKELY, "inside its forward", (evidence, said))
         if Place.EMBEDDINGS in root.carried:
             yield Suspicion(Cause.TEXT_ENCODER, POSSIBLE, "", (evidence,))
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from enum import Enum, auto
 
 from goldenseed.diagnosis.evidence import Findings
+from goldenseed.diagnosis.foreign import acts_at
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.suspicion import (
@@ -65,7 +66,8 @@ def later(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield from _predicted(findings, words, evidence)
         case _Made.BY_MORE:
             said = "the latents were changed after the step before"
-            yield Suspicion(Cause.CALLBACK, SHOWN, words, (evidence, said))
+            weight = LIKELY if acts_at(findings, root.place, by_name=True) else SHOWN
+            yield Suspicion(Cause.CALLBACK, weight, words, (evidence, said))
         case _Made.UNKNOWN:
             yield from _anything(findings, words, evidence)
 

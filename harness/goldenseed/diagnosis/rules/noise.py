@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
+from goldenseed.diagnosis.rules.pictures import encoded_the_same
+from goldenseed.diagnosis.shifts import shift_between
 from goldenseed.diagnosis.suspicion import LIKELY, POSSIBLE, SHOWN, Suspicion, is_rounding
 from goldenseed.tolerance.mixtures import common_factor, likeness
-from goldenseed.trace.distances import Pair
+from goldenseed.trace.distances import Pair, either, stage_distance
 from goldenseed.trace.stages import Stage, StageRecord, Trace
 
 _ROUNDED = {"bfloat16": 1.66e-3, "float16": 2.08e-4}
@@ -85,29 +87,27 @@ def _redrawn(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield Suspicion(Cause.NOISE, LIKELY, "", (evidence,))
     else:
         evidence = f"{root.place}: changed in part{distance}"
-        dtype = _rounded_to(root)
+        dtype = rounded_to(pair)
         if dtype:
             words = f"as far as rounding to {dtype} moves it"
             yield Suspicion(Cause.NOISE, SHOWN, words, (evidence,))
+            yield Suspicion(Cause.SEED, 2 * LIKELY, f"drawn in {dtype}", (evidence,))
+            yield Suspicion(Cause.DTYPE, 1.5 * LIKELY, words, (evidence,))
+        elif root.place is Place.LATENTS and encoded_the_same(findings):
+            return
         yield Suspicion(Cause.NOISE, LIKELY, "", (evidence,))
         yield Suspicion(Cause.SEED, POSSIBLE, "", (evidence,))
 
 
-def _rounded_to(root: Root) -> str:
+def rounded_to(pair: Pair) -> str:
     """Name the narrower dtype whose rounding moves normal numbers just so far; empty for none."""
-    if root.distance is None:
-        return ""
-    wider = [root.differing[0][0]]
-    return next(
-        (
-            dtype
-            for dtype, moved in _ROUNDED.items()
-            if wider[0] is not None
-            and wider[0].dtype in {"float32", "float64"}
-            and moved / _NEARLY < root.distance < moved * _NEARLY
-        ),
-        "",
+    wide, distance = either(pair).dtype in {"float32", "float64"}, stage_distance(pair).distance
+    found = (
+        dtype
+        for dtype, moved in _ROUNDED.items()
+        if wide and distance is not None and moved / _NEARLY < distance < moved * _NEARLY
     )
+    return next(found, "")
 
 
 def _drawn_alike(findings: Findings) -> bool:
@@ -142,8 +142,8 @@ def schedule(findings: Findings, root: Root) -> Iterator[Suspicion]:
         return
     counts = _count(before), _count(now)
     if counts[0] == counts[1]:
-        evidence = "as many timesteps, but others"
-        yield Suspicion(Cause.SCHEDULER, SHOWN, "", (evidence,))
+        words, evidence = _shifted(findings, root)
+        yield Suspicion(Cause.SCHEDULER, SHOWN, words, (evidence,))
         return
     words = f"{counts[0]} → {counts[1]}"
     evidence = f"the number of timesteps differs: {words}"
@@ -153,6 +153,26 @@ def schedule(findings: Findings, root: Root) -> Iterator[Suspicion]:
     yield Suspicion(
         Cause.SCHEDULER, POSSIBLE * (2 if likely_order else 0.5), f"timesteps {words}", (evidence,)
     )
+
+
+def _shifted(findings: Findings, root: Root) -> tuple[str, str]:
+    """Say how tables of as many timesteps differ: by the shift, where one makes the other."""
+    if root.reshaped:
+        before, now = root.reshaped[0]
+        shapes = f"{_shape(before.shape)} → {_shape(now.shape)}"
+        return f"{before.stage.words} {shapes}", f"the {before.stage.words} have another length"
+    factors = (shift_between(a, b) for a, b in root.differing if a and b)
+    factor = next((each for each in factors if each is not None), None)
+    if factor is None:
+        return "", "as many timesteps, but others"
+    known = (findings.sides.accepted.surroundings or {}).get("scheduler.config.shift")
+    dynamic = (findings.sides.accepted.surroundings or {}).get(
+        "scheduler.config.use_dynamic_shifting"
+    )
+    words = f"another shift of the sigmas, about {factor:.3g} times as large"
+    if isinstance(known, int | float) and not dynamic:
+        words = f"another shift of the sigmas, about {known:.3g} → {known * factor:.3g}"
+    return words, "every sigma's odds are as many times as large, which is what a shift makes"
 
 
 def _steps_alone(findings: Findings, root: Root) -> Iterator[Suspicion]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from goldenseed.core.changes import changed
-from goldenseed.diagnosis import effects
+from goldenseed.diagnosis import effects, where
 from goldenseed.diagnosis.effects import CAUSES_OF_WEIGHTS, Effect
 from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.foreign import KEYS as FOREIGN
@@ -24,40 +24,42 @@ from goldenseed.environment.fingerprint import KeyDifference
 from goldenseed.suite.parts import role_of
 from goldenseed.suite.recipes import FieldDifference
 
-_ATTENTION: Final = effects.DENOISER | effects.TEXT | effects.VAE
-_LORA: Final = effects.DENOISER | effects.TEXT
+_ATTENTION: Final = where.DENOISER | where.TEXT | where.VAE
+_LORA: Final = where.DENOISER | where.TEXT
 _STEPS: Final = frozenset({Place.SCHEDULE, Place.LATER_STEP})
-_LAYER: Final = effects.TEXT | effects.DENOISER | {Place.CONDITIONING}
+_LAYER: Final = where.TEXT | where.DENOISER | {Place.CONDITIONING}
 """The layers that are not recorded show where the denoiser is given one of them."""
-_IMAGES: Final = effects.IMAGE_ENCODER | {Place.LATENTS}
+_IMAGES: Final = where.IMAGE_ENCODER | {Place.LATENTS}
 _FIELDS: Final = (
-    (r"prompt|call\.(negative_)?prompt(_\d)?", Cause.PROMPT, effects.TEXT | {Place.TOKEN_IDS}),
-    (r"seed|noise(\..*)?|call\.latents", Cause.SEED, effects.NOISE),
+    (r"prompt\..*", Cause.LANGUAGE_MODEL, where.TEXT | {Place.WRITTEN, Place.TOKEN_IDS}),
+    (r"prompt|call\.(negative_)?prompt(_\d)?", Cause.PROMPT, where.TEXT | {Place.TOKEN_IDS}),
+    (r"safety", Cause.SAFETY_CHECKER, where.CONVERSION),
+    (r"seed|noise(\..*)?|call\.latents", Cause.SEED, where.NOISE),
     (r"call\.num_inference_steps", Cause.STEPS, _STEPS),
-    (r"call\.(timesteps|sigmas|eta)(\..*)?", Cause.SCHEDULER, effects.SCHEDULE),
-    (r"model\.scheduler(\..*)?", Cause.SCHEDULER, effects.SCHEDULE),
-    (r"call\.\w*(guidance|cfg|pag_)\w*", Cause.GUIDANCE, effects.GUIDANCE),
+    (r"call\.(timesteps|sigmas|eta)(\..*)?", Cause.SCHEDULER, where.SCHEDULE),
+    (r"model\.scheduler(\..*)?", Cause.SCHEDULER, where.SCHEDULE),
+    (r"call\.\w*(guidance|cfg|pag_)\w*", Cause.GUIDANCE, where.GUIDANCE),
     (r"call\.clip_skip", Cause.TEXT_ENCODER, _LAYER),
-    (r"call\.(height|width)", Cause.NOISE, effects.SIZE),
-    (r"call\.num_images_per_prompt", Cause.BATCH, effects.EVERYWHERE),
+    (r"call\.(height|width)", Cause.NOISE, where.SIZE),
+    (r"call\.num_images_per_prompt", Cause.BATCH, where.EVERYWHERE),
     (r"model\.adapters(\..*)?", Cause.LORA, _LORA),
-    (r"model\.ip_adapters(\..*)?", Cause.IP_ADAPTER, effects.IMAGE_ENCODER),
-    (r"model\.embeddings(\..*)?", Cause.EMBEDDING, effects.TEXT | {Place.TOKEN_IDS}),
-    (r"model\.vae(\..*)?", Cause.VAE_TILING, effects.VAE | {Place.LATENTS}),
-    (r"model\.(offload|device_map|compile)(\..*)?", Cause.KERNELS, effects.COMPUTED),
-    (r"model\.quantization(\..*)?", Cause.DTYPE, effects.COMPUTED),
-    (r"model\.component_dtypes(\..*)?", Cause.DTYPE, effects.COMPUTED | effects.NOISE),
+    (r"model\.ip_adapters(\..*)?", Cause.IP_ADAPTER, where.IMAGE_ENCODER),
+    (r"model\.embeddings(\..*)?", Cause.EMBEDDING, where.TEXT | {Place.TOKEN_IDS}),
+    (r"model\.vae(\..*)?", Cause.VAE_TILING, where.VAE | {Place.LATENTS}),
+    (r"model\.(offload|device_map|compile)(\..*)?", Cause.KERNELS, where.COMPUTED),
+    (r"model\.quantization(\..*)?", Cause.DTYPE, where.COMPUTED),
+    (r"model\.component_dtypes(\..*)?", Cause.DTYPE, where.COMPUTED | where.NOISE),
     (r"call\.\w*attention_kwargs(\..*)?", Cause.LORA, _LORA),
     (r"inputs\.(negative_)?(pooled_)?prompt_embeds\w*(\..*)?", Cause.CASE_INPUT, _LAYER),
-    (r"inputs\..*", Cause.CASE_INPUT, effects.EVERYWHERE),
+    (r"inputs\..*", Cause.CASE_INPUT, where.EVERYWHERE),
     (r"call\.\w*image\w*(\..*)?", Cause.IMAGE_ENCODER, _IMAGES),
-    (r"model\.dtype|determinism", Cause.DTYPE, effects.COMPUTED),
-    (r"model\..*", Cause.MODEL, effects.EVERYWHERE),
-    (r"determinism\.(threads|cpu_isa)", Cause.CPU, effects.COMPUTED),
+    (r"model\.dtype|determinism", Cause.DTYPE, where.COMPUTED),
+    (r"model\..*", Cause.MODEL, where.EVERYWHERE),
+    (r"determinism\.(threads|cpu_isa)", Cause.CPU, where.COMPUTED),
     (r"determinism\.(sdpa|attention_\w+)", Cause.ATTENTION, _ATTENTION),
-    (r"determinism\.(float32_precision|reduced_\w+)", Cause.MATMUL_PRECISION, effects.COMPUTED),
-    (r"determinism\..*", Cause.KERNELS, effects.COMPUTED),
-    (r"call\..*", Cause.CALL, effects.EVERYWHERE),
+    (r"determinism\.(float32_precision|reduced_\w+)", Cause.MATMUL_PRECISION, where.COMPUTED),
+    (r"determinism\..*", Cause.KERNELS, where.COMPUTED),
+    (r"call\..*", Cause.CALL, where.EVERYWHERE),
 )
 """Field, cause, and where it takes effect; the first that fits."""
 _COMPILED: Final = tuple((re.compile(field), cause, places) for field, cause, places in _FIELDS)
@@ -94,12 +96,18 @@ def declared(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield Suspicion(cause, weight, words, (f"the recipe differs: {change}",))
 
 
+def places_of_field(field: str) -> frozenset[Place] | None:
+    """Return where a field of the recipe takes effect; None for one that nothing is known of."""
+    found = _cause_of(FieldDifference(field, None, None))
+    return found[1] if found else None
+
+
 def _where(difference: FieldDifference, places: frozenset[Place]) -> frozenset[Place]:
     """Say where a field takes effect: guidance encodes another text only where it is switched."""
     scales = (difference.old, difference.new)
     on = all(isinstance(each, int | float) and each > 1 for each in scales)
     scaled = on and difference.field == "call.guidance_scale"
-    return places - effects.SWITCHED if scaled else places
+    return places - where.SWITCHED if scaled else places
 
 
 def _size_of_field(difference: FieldDifference) -> Size:

@@ -10,7 +10,7 @@ from typing import Literal
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.history.asked import chosen
 from goldenseed.history.database import History
-from goldenseed.history.points import Point
+from goldenseed.history.points import Point, set_name
 from goldenseed.images.gates import DEFAULT, Gate
 from goldenseed.runs.made import limits_of
 from goldenseed.suite.cases import Case, Limit, SetSpec, Suite
@@ -81,7 +81,7 @@ def _held(case: Case, store: BaselineStore, pasts: Pasts, members: Sequence[Memb
         holders=(
             *_gates(case, points),
             *_content(case, points),
-            *(_set(each) for each in case.suite.sets if case.id in each.cases),
+            *(_set(each, pasts) for each in case.suite.sets if case.id in each.cases),
             *(_relation(each, pasts) for each in members),
         ),
     )
@@ -96,6 +96,8 @@ def _gates(case: Case, points: Sequence[Point]) -> Iterator[Holder]:
 
 
 def _content(case: Case, points: Sequence[Point]) -> Iterator[Holder]:
+    for each in case.answers:
+        yield Holder("content", f"asked {each.question!r}", each.expected, each.source, each.line)
     for name, limit in case.content.items():
         gate = Gate.named(name)
         measure = f"content.{gate.metric}" if gate else name
@@ -114,24 +116,22 @@ def _limited(
     return Holder(kind, name, f"{limit.value:g}", limit.source, line, last, len(values))
 
 
-def _set(found: SetSpec) -> Holder:
+def _set(found: SetSpec, pasts: Pasts) -> Holder:
     sides = (("within", found.within), ("between", found.between))
     limits = [f"{side} {n} {each.value:g}" for side, of in sides for n, each in of.items()]
-    return Holder(found.kind, found.id, ", ".join(limits), "suite", found.line)
+    past = _past(pasts.get(set_name(found.kind, found.id), ()))
+    return Holder(found.kind, found.id, ", ".join(limits), "suite", found.line, *past)
 
 
 def _relation(member: Member, pasts: Pasts) -> Holder:
-    points = pasts.get(member.name, ())
-    failed = [each.at for each in points if not each.passed]
-    return Holder(
-        "relation",
-        f"{member.spec.id}[{member.what}]",
-        member.spec.hold.words,
-        "suite",
-        member.spec.line,
-        max(failed, default=None),
-        len(points),
-    )
+    name, spec = f"{member.spec.id}[{member.what}]", member.spec
+    past = _past(pasts.get(member.name, ()))
+    return Holder("relation", name, spec.hold.words, "suite", spec.line, *past)
+
+
+def _past(points: Sequence[Point]) -> tuple[datetime | None, int]:
+    """Return when it last failed, and in how many runs it was tried."""
+    return max((each.at for each in points if not each.passed), default=None), len(points)
 
 
 def pasts_of_suite(history: History, suite: Suite) -> Pasts:

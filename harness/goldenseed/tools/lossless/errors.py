@@ -19,10 +19,13 @@ LEFT_OUT = frozenset(
     {
         Stage.TOKEN_IDS,
         Stage.TIMESTEPS,
+        Stage.GIVEN_PICTURE,
         Stage.DENOISER_INPUT,
         Stage.PREDICTED_NOISE,
         Stage.LATER_OUTPUT,
         Stage.DENORMALISED,
+        Stage.UNPROCESSED,
+        Stage.POSTPROCESSED,
         Stage.PIXELS,
     }
 )

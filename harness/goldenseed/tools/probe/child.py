@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import cycle, islice
@@ -119,7 +119,18 @@ def run_job(job: Job) -> None:
         reason = str(unfit)
     if reason is not None:
         records, options[SKIPPED] = [], reason
-    writer = RunWriter(Path(job.folder), change.name, started=started, git=None, options=options)
+    write_made(maker.folder, started, maker, records, options)
+
+
+def write_made(
+    folder: Path,
+    started: datetime,
+    maker: Maker,
+    records: Sequence[CaseRecord],
+    options: Mapping[str, str],
+) -> None:
+    """Write the record of the run in ``folder``, of what a maker made there."""
+    writer = RunWriter(folder.parent, folder.name, started=started, git=None, options=dict(options))
     for environment in maker.environments:
         writer.add_environment(profile_slug(environment), dict(environment))
     for record in records:
@@ -156,7 +167,7 @@ class Maker:
     """Makes images and keeps them in a run's folder."""
 
     def __init__(self, folder: Path, backend: Backend, *, values: bool = False) -> None:
-        self._folder = folder
+        self.folder = folder
         self._values = values
         self._backend = backend
         self.environments: list[Mapping[str, EnvironmentValue]] = []
@@ -165,6 +176,13 @@ class Maker:
     def look(self, case: Case) -> None:
         """Find out where the case's image would be made, as far as that needs no model."""
         self.environments.append(self._backend.surroundings(case))
+
+    def environment(self) -> Mapping[str, EnvironmentValue]:
+        """Return where the latest image was made, and remember it."""
+        environment = self._backend.fingerprint()
+        if environment not in self.environments:
+            self.environments.append(environment)
+        return environment
 
     def make_others(self, case: Case, suite: Suite, number: int) -> None:
         """Make that many images of other cases with the same model, and keep none."""
@@ -176,8 +194,16 @@ class Maker:
             for each in islice(cycle(others), number):
                 self._backend.generate(each)
 
-    def make(self, case: Case, varied: Case) -> CaseRecord:
-        """Make the image of ``varied``, recorded as ``case``'s, so that they can be compared."""
+    def make(
+        self,
+        case: Case,
+        varied: Case,
+        looked_at: Callable[[CaseRecord, Made], CaseRecord] = lambda record, _: record,
+    ) -> CaseRecord:
+        """Make the image of ``varied``, recorded as ``case``'s, so that they can be compared.
+
+        ``looked_at`` completes the record while the image is at hand.
+        """
         record = pending(case, case.suite.path.name).model_copy(update={"verdict": Verdict.NEW})
         try:
             generation = self._backend.generate(varied)
@@ -186,10 +212,8 @@ class Maker:
         except GoldenseedError as error:
             return record.failed("generation_failed", str(error))
         if self._values and generation.recording is not None:
-            keep_values(self._folder, case.id, generation.recording)
-        environment = self._backend.fingerprint()
-        if environment not in self.environments:
-            self.environments.append(environment)
+            keep_values(self.folder, case.id, generation.recording)
+        environment = self.environment()
         made = Made(
             image=generation.image,
             elements=generation.elements,
@@ -198,10 +222,12 @@ class Maker:
             environment_sha256=json_sha256(dict(environment)),
             in_force=differing(generation.in_force, environment),
             recording=generation.recording,
+            written=generation.written,
+            flagged=generation.flagged,
         )
         seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
-        kept = made.kept(self._folder, Pictures(self._folder))
-        return record.model_copy(update={**kept, "seconds": seconds})
+        kept = made.kept(self.folder, Pictures(self.folder))
+        return looked_at(record.model_copy(update={**kept, "seconds": seconds}), made)
 
 
 def _has(cases: Sequence[Case], case_id: str) -> bool:

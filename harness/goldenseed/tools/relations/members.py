@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import parse_gate, parse_limit, refuse_without_effect
+from goldenseed.runs.made import quarantined
 from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.suite.cases import Case, Suite
 from goldenseed.suite.recipes import model_key
@@ -50,6 +51,7 @@ class Member:
             hold=self.spec.hold.document,
             state="error",
             why="it did not come to its end",
+            quarantine=quarantined(self.spec.quarantine),
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -10,11 +12,12 @@ from typing import Any
 
 import pytest
 from fastapi import Response
+from PIL.PngImagePlugin import PngInfo
 
 from goldenseed.backends.protocol import GenerationError, Settings
 from goldenseed.backends.server.backend import ServerBackend
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.pixels import pixels_sha256
+from goldenseed.core.pixels import decode, pixels_sha256
 from goldenseed.suite.cases import Case
 from goldenseed.suite.loading import load_suite
 from image_servers import Served, discs, png, serving
@@ -202,6 +205,37 @@ def test_a_rewritten_prompt_is_on_record(tmp_path: Path, served: Served):
     made = ServerBackend(Settings()).generate(case)
     assert made.in_force == ({"server.revised_prompt": "a dog"},)
     assert made.remarks == ("the server made another prompt of it: a dog",)
+
+
+def test_the_picture_s_file_and_who_answered_are_on_record(tmp_path: Path, served: Served):
+    served.model = "shapes-sd-2"
+    (case, _) = cases(tmp_path, served)
+    made = ServerBackend(Settings()).generate(case)
+    assert made.in_force == ({"server.answered_model": "shapes-sd-2"},)
+    assert made.image is not None
+    assert made.file is not None
+    assert decode(made.file).tobytes() == made.image.tobytes()
+    (case, _) = cases(tmp_path, served, "api: a1111, seed: any")
+    (said,) = ServerBackend(Settings()).generate(case).in_force
+    assert said == {"server.answered_model": "shapes-sd-2", "server.answered_version": "v1"}
+
+
+def test_a_key_that_an_answer_says_back_is_kept_nowhere(
+    tmp_path: Path, served: Served, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("KEY_OF_TESTS", SECRET)
+    told = PngInfo()
+    told.add_text("authorization", SECRET)
+    stream = io.BytesIO()
+    discs("x", 1, {}).save(stream, "PNG", pnginfo=told)
+    picture = base64.b64encode(stream.getvalue()).decode()
+    data = [{"b64_json": picture, "seed": 1, "revised_prompt": f"a dog, {SECRET}"}]
+    served.behaviour = lambda _: Response(json.dumps({"data": data, "model": f"m {SECRET}"}))
+    (case, _) = cases(tmp_path, served, "api: openai, seed: any, key: KEY_OF_TESTS")
+    made = ServerBackend(Settings()).generate(case)
+    assert made.file is None
+    assert SECRET not in f"{made.in_force} {made.remarks}"
+    assert made.in_force[0]["server.answered_model"] == "m ***"
 
 
 def test_a_server_that_never_answers_is_left(tmp_path: Path, served: Served):

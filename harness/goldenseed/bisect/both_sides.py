@@ -1,0 +1,135 @@
+"""Both sides of a search: their images made, what parts them, and what is odd of them."""
+
+from __future__ import annotations
+
+from goldenseed.bisect.outcomes import Ends
+from goldenseed.bisect.packages import normalised
+from goldenseed.bisect.search import OutOfBudget
+from goldenseed.bisect.sides import Side
+from goldenseed.bisect.tables import TABLES, may_be_set
+from goldenseed.bisect.trials import Trials
+from goldenseed.bisect.tried import Tried
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.freeze import listed_sha256
+from goldenseed.runs.comparison import StoredRun
+
+
+def made_ends(trials: Trials) -> tuple[Tried, Tried]:
+    """Make both sides' images, and remember how each case parts.
+
+    Raises:
+        GoldenseedError: the sides are the same, or one cannot be built or make the images.
+
+    """
+    everything = frozenset(trials.changes)
+    if not everything:
+        suites = ", and so are the suites" if trials.suites else ""
+        raise GoldenseedError(
+            f"{trials.good.name} and {trials.bad.name} are the same packages and variables{suites}",
+            fix="name two sides that differ",
+        )
+    good, bad = _made_both(trials)
+    trials.reference = good.run
+    tried = trials.judge(bad)
+    if tried.comparison is None:
+        raise GoldenseedError("the two sides have no case in common")
+    trials.ends = {pair.pair.b.id: Ends.of(pair) for pair in tried.comparison.pairs}
+    trials.replace_judged()
+    return trials.attempt(frozenset()), trials.attempt(everything)
+
+
+def _made_both(trials: Trials) -> tuple[Tried, Tried]:
+    """Make both sides' images, by the small runner where one side cannot run this package."""
+    everything = frozenset(trials.changes)
+    try:
+        trials.many([(frozenset(), None), (everything, None)])
+    except OutOfBudget as over:
+        raise GoldenseedError(f"both sides are needed: {over}", fix="allow two more") from None
+    good, bad = trials.attempt(frozenset()), trials.attempt(everything)
+    failed = next((each for each in (good, bad) if each.run is None and each.build_seconds), None)
+    if failed is not None and not trials.maker.runner and trials.maker.beyond_the_runner() is None:
+        said = (failed.failed or "").strip().splitlines()[-1:]
+        trials.use_runner(
+            f"the {failed.name} side cannot run this package ({''.join(said)}): all images here "
+            "are the small runner's"
+        )
+        return _made_both(trials)
+    for each, side in ((good, "good"), (bad, "bad")):
+        _check_made(each, side)
+    return good, bad
+
+
+def flickering(trials: Trials, good: Tried, bad: Tried) -> tuple[str, ...]:
+    """Name the cases of which the same environment makes another image the second time."""
+    found: dict[str, None] = {}
+    for tried in (good, bad):
+        again = trials.repeat(tried)
+        first = _digests(tried.run)
+        second = {} if isinstance(again, str) else _digests(again)
+        found |= {case: None for case in first if first[case] != second.get(case)}
+    return tuple(found)
+
+
+def shown_by_tables(trials: Trials) -> tuple[str, ...]:
+    """Return the cases that part at a table of their scheduler, and that its import decides."""
+    suites = (trials.maker.suite, *([trials.suites.good] if trials.suites else []))
+    usual = [{case.id for case in each.cases if may_be_set(case)} for each in suites]
+    asked = tuple(
+        case
+        for case in trials.cases
+        if (ends := trials.ends.get(case))
+        and ends.until
+        and ends.parting.stage in TABLES
+        and all(case in each for each in usual)
+    )
+    return trials.shown_by_tables(asked) if asked and not trials.maker.runner else ()
+
+
+def _check_made(tried: Tried, side: str) -> None:
+    """Refuse to go on where a side has no images to hold others against."""
+    if tried.run is None:
+        raise GoldenseedError(
+            f"the {side} side cannot make the images: {tried.failed}",
+            fix="see that its packages are those with which the suite ran",
+        )
+    broken = next((each for each in tried.run.record.cases if each.error), None)
+    if broken is not None:
+        raise GoldenseedError(
+            f"the {side} side cannot make {broken.id}: {broken.error}",
+            fix="name other cases with --case, or another side",
+        )
+
+
+def _digests(run: StoredRun | None) -> dict[str, str | None]:
+    return {case.id: case.pixels_sha256 for case in run.record.cases} if run else {}
+
+
+def notes_of(trials: Trials, good: Tried, bad: Tried) -> list[str]:
+    """Say what is not as it was on record, since then something else has changed too."""
+    notes = [*trials.good.notes, *trials.bad.notes, *trials.notes]
+    for side, tried in ((trials.good, good), (trials.bad, bad)):
+        if others := _other_files(trials, side):
+            notes.append(
+                f"rebuilt, {side.name} has other files of {', '.join(others)} than it has on record"
+            )
+        made = _digests(tried.run)
+        other = [case for case, pixels in side.expected.items() if made.get(case, pixels) != pixels]
+        if other:
+            notes.append(
+                f"rebuilt, {side.name} makes other images of {', '.join(other)} than it has on "
+                "record: something besides packages and variables is another one too "
+                "(goldenseed diff names what; --good-suite takes the suite as it was)"
+            )
+    return notes
+
+
+def _other_files(trials: Trials, side: Side) -> tuple[str, ...]:
+    """Name the rebuilt packages that list other files than are on record."""
+    if not side.files:
+        return ()
+    rebuilt = {
+        normalised(info.name.partition("-")[0]): listed_sha256(info)
+        for folder in trials.environments.of(side.packages).folders
+        for info in folder.glob("*.dist-info")
+    }
+    return tuple(n for n, sha256 in sorted(rebuilt.items()) if side.files.get(n, sha256) != sha256)
