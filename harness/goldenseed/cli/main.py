@@ -39,6 +39,7 @@ VERBS: Final[Mapping[str, str]] = {
     "reject": "accept:reject",
     "report": "report:report",
     "review": "review:review",
+    "run": "run:run",
     "runs": "runs:runs",
     "schema": "schema:schema",
     "seeds": "seeds:app",

@@ -95,6 +95,21 @@ OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
         ),
     ),
     (
+        "ray",
+        "",
+        None,
+        (
+            "Make the images on a Ray cluster: local starts one here, auto joins the one of this "
+            "machine, ray://HOST:10001 another."
+        ),
+    ),
+    (
+        "ray-actors",
+        "",
+        None,
+        "How many actors make images (default: one for each GPU, else for each CPU).",
+    ),
+    (
         "trace",
         "on",
         ("off", "on", "deep"),

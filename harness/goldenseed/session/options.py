@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +37,10 @@ class Options:
     shard_by: str = "history"
     resume: str = ""
     """The run to go on with; "" for none."""
+    ray: str = ""
+    """The address of a Ray cluster; "" for none."""
+    ray_actors: str = ""
+    """How many actors there; "" for as many as it has room for."""
 
     @property
     def sharded(self) -> Shard | None:
@@ -93,6 +99,7 @@ def read_options(config: pytest.Config) -> Options:
             "--golden-trace=deep is for one case, which cannot be shared by several workers",
             fix="run it without -n",
         )
+    check_ray(values, workers=bool(workers))
     forced = config.getoption("golden_update_in_ci")
     if values["update"] != "none" and os.environ.get("CI") and not forced:
         raise GoldenseedError(
@@ -103,6 +110,26 @@ def read_options(config: pytest.Config) -> Options:
         )
     folders = {name: config.rootpath / values.pop(name) for name in ("baselines", "reports")}
     return Options(**values, **folders)
+
+
+def check_ray(values: Mapping[str, str], *, workers: bool) -> None:
+    """Raise GoldenseedError for what does not go together with a Ray cluster."""
+    if values["ray_actors"] and not re.fullmatch("[1-9][0-9]{0,4}", values["ray_actors"]):
+        raise GoldenseedError(
+            f"--golden-ray-actors={values['ray_actors']} is no number of actors",
+            fix="a whole number from 1, or leave it out",
+        )
+    if not values["ray"]:
+        return
+    if workers:
+        raise GoldenseedError(
+            "--golden-ray and -n both share cases out", fix="leave one of them out"
+        )
+    if values["trace"] == "deep" or "," in values["device"]:
+        raise GoldenseedError(
+            "--golden-ray goes with neither --golden-trace=deep nor several devices",
+            fix="each actor takes a GPU of its own; a deep trace is for one case, made here",
+        )
 
 
 def check_options(config: pytest.Config) -> None:

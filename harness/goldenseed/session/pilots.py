@@ -79,6 +79,10 @@ class Pilots:
         pilot = None if case is None else self._drawn.get(case.suite.path)
         return pilot is not None and case is not None and case.id in pilot.cases
 
+    def holds_back(self, case: Case) -> bool:
+        """Whether a case has to wait for a pilot."""
+        return case.suite.path in self._drawn and not self._is_of_pilot(case)
+
     def why_not(self, case: Case) -> str | None:
         """Say why a case is not to be run; waits for its suite's pilot, unless it is of that."""
         path = case.suite.path

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from pydantic import BaseModel
 
 from goldenseed.runs.parts import NotCompared
 from goldenseed.runs.pilots import NOT_RUN
@@ -127,3 +128,8 @@ def _why(report: pytest.TestReport) -> str:
 
 def _last_line(text: str) -> str:
     return (text.strip().splitlines() or [""])[-1]
+
+
+def as_json(document: BaseModel) -> object:
+    """Return a record as plain data, for ``json.dumps``."""
+    return document.model_dump(mode="json")

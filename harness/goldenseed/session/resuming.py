@@ -53,6 +53,13 @@ class Resuming:
         self._taken, self._again = 0, {}
         return found
 
+    def hear(self, news: Mapping[str, object] | None) -> None:
+        """Take over what another process took over."""
+        count = TakenCount(Earlier(), self._taken, self._again)
+        if news is not None:
+            count.add(news)
+        self._taken, self._again = count.taken, count.again
+
 
 @dataclass
 class TakenCount:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,6 +96,22 @@ class Worker:
                 what = "the worker crashed while it ran this case, which is not tried again"
                 return record.failed("worker_crashed", what), None
             return self._run(case, record)
+
+    def expect(
+        self,
+        cases: Sequence[tuple[Case, str]],  # noqa: ARG002 - for workers that begin ahead
+        members: Sequence[Member],
+        held_back: Callable[[Case], bool],  # noqa: ARG002 - likewise
+    ) -> None:
+        """Be told what is going to be run, in its order: cases with their tests' names.
+
+        What is ``held_back`` may not be begun before it is run, if it is at all.
+        """
+        self.making.expect(members)
+
+    def close(self) -> list[str]:
+        """End what makes images elsewhere; return what there is to say of it."""
+        return []
 
     def pending(self, case: Case) -> CaseRecord:
         """Return what is known of a case before it runs, with the verdict ``error``."""
