@@ -1,14 +1,8 @@
 """Five hundred cases of the embedded model in four shards and in one go: the same record.
 
-<<<<<<< HEAD
 ``python tests/benchmarks/five_hundred.py FOLDER [CASES]`` makes the suite in a new folder, accepts
 its images, runs it both ways in processes of their own, merges the shards, and names every field in
 which the two records differ beside times and parts. It ends with 1 where there is one.
-=======
-``python tests/benchmarks/five_hundred.py FOLDER [CASES]`` makes the suite in an empty folder and
-accepts its images, runs it both ways in processes of their own, merges the shards, and names every
-field in which the two records differ beside times and parts. It ends with 1 where there is one.
->>>>>>> ray17
 """
 
 from __future__ import annotations
