@@ -215,7 +215,8 @@ class Trials:
         place = self._place(setting)
         with self._lock:
             before = self._memory.get(place.name)
-            if before is not None and (not before.partial or briefly_of in before.outcomes):
+            known = before is not None and (not before.partial or before.failed is not None)
+            if before is not None and (known or briefly_of in before.outcomes):
                 return before
             if before is None:
                 self.budget.take()
@@ -225,6 +226,8 @@ class Trials:
             tried = self._brief(name, setting, place, until)
             tried = None if tried.run and briefly_of not in tried.outcomes else tried
         tried = tried or self._whole(name, setting, place)
+        if before is not None and tried.run is None:  # what is known of one stage stays known
+            tried = replace(before, failed=tried.failed, seconds=tried.seconds)
         if before is not None:
             tried = replace(tried, seconds=tried.seconds + before.seconds)
         with self._lock:

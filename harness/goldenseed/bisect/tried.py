@@ -27,7 +27,7 @@ class Tried:
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     """By the ids of cases."""
     failed: str | None = None
-    """Why there are no images."""
+    """Why there are no images, or why they could not be made to their end."""
     partial: str | None = None
     """Up to what images were made, where not to their end."""
     seconds: float = 0.0

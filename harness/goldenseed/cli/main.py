@@ -31,6 +31,7 @@ VERBS: Final[Mapping[str, str]] = {
     "gates": "gates:gates",
     "lock": "lock:lock",
     "lossless": "lossless:lossless",
+    "merge": "merge:merge",
     "pending": "pending:pending",
     "probe": "probe:probe",
     "prune": "prune:prune",

@@ -18,7 +18,6 @@ from goldenseed.backends.devices import VISIBLE, check_repeatable, place_of_work
 from goldenseed.backends.devices import Place as DevicePlace
 from goldenseed.backends.registry import look_up
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.baselines.verified import Verified
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.postprocess.running import check_libraries
 from goldenseed.reporting.terminal import summary_lines
@@ -41,7 +40,10 @@ from goldenseed.session.naming import Names
 from goldenseed.session.option_table import FIXTURE
 from goldenseed.session.options import check_one_case, read_options
 from goldenseed.session.pilots import Pilots
+from goldenseed.session.remembered import verified_in
 from goldenseed.session.reports import carried_relation, outcome_of, pending_of_test
+from goldenseed.session.resuming import Resuming, earlier_of
+from goldenseed.session.sharding import write_cut
 from goldenseed.session.telling import Telling, write_system_out
 from goldenseed.session.unreferenced import Seen, extent_of, project_of
 from goldenseed.session.worker import Worker
@@ -96,7 +98,8 @@ class GoldenSession:
         self._visible = os.environ.get(VISIBLE)
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
         cache = getattr(config, "cache", None)  # not there under -p no:cacheprovider
-        self._store = BaselineStore(self._options.baselines, verified=_verified_in(cache))
+        self._store = BaselineStore(self._options.baselines, verified=verified_in(cache))
+        earlier = earlier_of(self._options)
         self.worker = Worker(
             root=config.rootpath,
             folder=self._telling.folder,
@@ -104,6 +107,7 @@ class GoldenSession:
             passing=self._options.passing,
             backends=MakingBackends(config, self._options, self._watch.slot, lambda: self._place),
             locks=LockCheck(strict=self._options.environment == "strict"),
+            resuming=Resuming(earlier, self._options.trace),
             may_be_replaced=self._watch.is_worker,
         )
         self.pilots = Pilots(
@@ -120,6 +124,7 @@ class GoldenSession:
                 store=self._store,
                 memory=cache,
                 place=self._telling.place,
+                earlier=earlier,
             )
 
     def meet(self, suite: Suite) -> None:
@@ -171,16 +176,15 @@ class GoldenSession:
             carried["not_compared"] = outcome.not_compared
         if outcome.records:
             first, *others = outcome.records
-            warned = first.model_copy(update={"warnings": self.foreign.news()})
+            warnings = {**first.warnings, **self.foreign.news()}
+            warned = first.model_copy(update={"warnings": warnings})
             carried["records"] = [warned, *others]
             carried["to_be_said"] = self._telling.warnings(outcome.records)
             if self.worker.environment is not self._environment_sent:
                 carried["environment"] = dict(self.worker.environment)
                 carried["profile"] = self.worker.profile
                 self._environment_sent = self.worker.environment
-            differences = self.worker.locks.news()
-            if differences:
-                carried["lock_differences"] = list(differences)
+            carried |= self.worker.news()
         if carried:
             self._hand_on(report, carried)
         return report
@@ -218,6 +222,8 @@ class GoldenSession:
         self.pilots.arrange(session.items)
         members = (item.stash.get(MEMBER, None) for item in session.items)
         self.worker.making.expect([each for each in members if each is not None])
+        if self._watch.cut is not None and not self._config.option.collectonly:
+            write_cut(self._telling.folder, self._watch.cut)
         if self._options.trace == "deep":
             check_one_case(sum(CASE in item.stash for item in session.items))
 
@@ -264,10 +270,12 @@ class GoldenSession:
             )
             project = project_of(self._config, self._store)
             extent = extent_of(self._config, seen, project, self._store)
+            empty = exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+            if empty and self._controller.begin_empty_shard():
+                session.exitstatus, cut_short = pytest.ExitCode.OK, False
             if self._controller.began:
-                complete = not cut_short
-                self._controller.finish(complete=complete, extent=extent, project=project)
-            elif not cut_short or exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+                self._controller.finish(complete=not cut_short, extent=extent, project=project)
+            elif not cut_short or empty:
                 self._controller.finish_without_cases(extent, project)
         except (GoldenseedError, OSError) as error:
             self._controller.note(f"ERROR {error}")
@@ -286,13 +294,6 @@ class GoldenSession:
                 terminalreporter.write_line(line)
         for line in (*self._controller.notes, *self._controller.annotations(self._telling.report)):
             terminalreporter.write_line(line)
-
-
-def _verified_in(cache: pytest.Cache | None) -> Verified:
-    """Return what is remembered of verified files; nothing where pytest keeps no cache."""
-    with suppress(OSError):
-        return Verified(cache and cache.mkdir("goldenseed-verified"))
-    return Verified()
 
 
 def _as_json(document: BaseModel) -> object:

@@ -11,6 +11,7 @@ import pytest
 from goldenseed.backends.devices import check_devices
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.session.option_table import OPTIONS
+from goldenseed.session.shard_option import Shard, shard_of
 from goldenseed.verdict.model import UPDATED, Verdict, passing
 
 
@@ -29,6 +30,16 @@ class Options:
     trace: str
     device: str
     """As the user wrote it: one device, or several with commas."""
+    shard: str = ""
+    """As the user wrote it: see ``goldenseed.session.shard_option``."""
+    shard_by: str = "history"
+    resume: str = ""
+    """The run to go on with; "" for none."""
+
+    @property
+    def sharded(self) -> Shard | None:
+        """Which shard this session is; None where it is all there is."""
+        return shard_of(self.shard, os.environ)
 
     @property
     def first_device(self) -> str:
@@ -54,13 +65,16 @@ class Options:
     def recorded(self) -> dict[str, str]:
         """Return what the run record says of the options; folders are nobody's business."""
         names = ("update", "require", "environment", "unreferenced", "trace", "device")
-        return {name: getattr(self, name) for name in names}
+        shard = self.sharded
+        own = {"shard": shard.words} if shard else {}
+        return {name: getattr(self, name) for name in names} | own
 
 
 def read_options(config: pytest.Config) -> Options:
     """Read options, the command line before the ini file; raises GoldenseedError for a bad one."""
     values = {}
-    for name, _default, choices, _help in OPTIONS:
+    for option, _default, choices, _help in OPTIONS:
+        name = option.replace("-", "_")
         value = config.getoption(f"golden_{name}")
         if value is None:
             value = str(config.getini(f"golden_{name}"))
@@ -72,6 +86,7 @@ def read_options(config: pytest.Config) -> Options:
                 )
         values[name] = value
     check_devices(values["device"])
+    shard_of(values["shard"], os.environ)
     workers = getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput")
     if values["trace"] == "deep" and workers:
         raise GoldenseedError(
