@@ -85,11 +85,15 @@ class Pilots:
 
     def why_not(self, case: Case) -> str | None:
         """Say why a case is not to be run; waits for its suite's pilot, unless it is of that."""
-        path = case.suite.path
-        if path not in self._drawn:
-            return None
         if self._is_of_pilot(case):
             self._begin(case)
+            return None
+        return self.why_not_of(case)
+
+    def why_not_of(self, case: Case) -> str | None:
+        """Say why nothing else of a case's suite is to be run; waits for its pilot."""
+        path = case.suite.path
+        if path not in self._drawn:
             return None
         if path not in self._decided:
             self._decided[path] = self._waited(self._drawn[path])
