@@ -94,7 +94,7 @@ def methods_of_diffusers() -> dict[type, dict[str, int]]:
         for each in vars(module).values()
         if isinstance(each, type) and each.__module__ == name
     }
-    noted = ("_abc", "__slotnames__")  # what abc and copyreg remember of a class on it
+    noted = ("_abc", "__slotnames__", "_can_set_")  # what libraries remember of a class on it
     return {
         cls: {name: id(value) for name, value in vars(cls).items() if not name.startswith(noted)}
         for cls in classes

@@ -178,6 +178,7 @@ def test_a_group_is_decided_with_one_reason_and_exported(page: Firefox, profile:
     page.press(*"new weights", ENTER)
     page.settled("goldenseed.decided().size >= 3")
     page.settled("document.querySelector('dialog[open]') === null")
+    page.settled("!document.activeElement.closest('dialog')")
     page.press("e")
     path = profile / DOWNLOADS / "decisions.json"
     page.settled("document.querySelector('#deck [role=status]').textContent.includes('Exported')")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,8 @@ def link_models(project: Path, root: Path, cases: Sequence[Case], given: Sequenc
 
     """
     archived = {name.removeprefix(f"{PROJECT}/"): None for name in read_tree(root / PROJECT).files}
-    places = model_places(project, (case.model for case in cases))
+    named = ((case.model, case.prompt, case.answers, *case.postprocess) for case in cases)
+    places = model_places(project, chain.from_iterable(named))
     for place in places:
         configurations = _below(place, archived)
         names = configurations or _below(place, read_models(root))
@@ -95,6 +97,7 @@ def other_files(
     Raises GoldenseedError where a model is not whole, or is refused.
     """
     from goldenseed.backends.diffusers.description import read_model_files
+    from goldenseed.backends.language.folders import describe_files
     from goldenseed.environment.file_digests import FileDigests
 
     digests = FileDigests()
@@ -108,7 +111,8 @@ def other_files(
         if model in seen:
             continue
         seen.add(model)
-        archived, here = run.environment_of(record), read_model_files(case, digests)
+        archived = run.environment_of(record)
+        here = {**read_model_files(case, digests), **describe_files(case.suite, digests)}
         keys = {key for key in (*archived, *here) if "_file." in key} - told
         for key in sorted(keys):
             if archived.get(key) != here.get(key):

@@ -18,9 +18,10 @@ from goldenseed.suite.inputs import InputFile
 from goldenseed.suite.loading import load_suite
 from goldenseed.suite.masking import MaskSpec
 from goldenseed.suite.model import ModelSpec, NoiseSpec
+from goldenseed.suite.postprocess import StepSpec
 from goldenseed.suite.provenance import C2paSpec
 
-_ARCHIVED = (Suite, InputFile, MaskSpec, NoiseSpec, C2paSpec)
+_ARCHIVED = (Suite, InputFile, MaskSpec, NoiseSpec, C2paSpec, StepSpec)
 """What names files that are archived; what else a suite names is a model's, and described."""
 _CONFIGURATION = ("model_index.json", "config.json", "scheduler_config.json")
 _CONFIGURATION_LIMIT = 2**20
@@ -96,9 +97,12 @@ def _paths(value: Any) -> Iterator[tuple[object, Path]]:
             waiting += this
 
 
-def model_places(root: Path, models: Iterable[ModelSpec]) -> tuple[str, ...]:
-    """Return where the folders and files of models lie below ``root``; none is inside another."""
-    found = (file for owner, file in _paths(tuple(models)) if not isinstance(owner, _ARCHIVED))
+def model_places(root: Path, parts: Iterable[object]) -> tuple[str, ...]:
+    """Return where the folders and files of models lie below ``root``; none is inside another.
+
+    ``parts`` are whatever names them: specs of models, prompts, questions, steps.
+    """
+    found = (file for owner, file in _paths(tuple(parts)) if not isinstance(owner, _ARCHIVED))
     places = {_relative(root, file) for file in found if file.is_relative_to(root)}
     return tuple(sorted(p for p in places if not any(p.startswith(f"{q}/") for q in places)))
 
@@ -131,15 +135,16 @@ def _model_files(root: Path, place: Path, kept: dict[str, Path]) -> dict[str, in
 
 
 def _modules(root: Path, suite: Suite) -> dict[str, Path]:
-    """Return the user's modules that put models together, each where it is found beside a suite."""
+    """Return the modules of the user's own code, each where it is found beside a suite."""
     found = {}
-    for model in (suite.model, *suite.models):
-        for module in _module_names(model):
-            file = module_file(module, suite.path)
-            if file is not None and file.is_file():
-                place = suite.path.parent.joinpath(*module.split("."))
-                inner = place / file.name if file.name == "__init__.py" else place
-                found[_relative(root, inner.with_suffix(".py"))] = file
+    names = {name for model in (suite.model, *suite.models) for name in _module_names(model)}
+    steps = (step for template in suite.templates for step in template.postprocess)
+    for module in sorted(names | {step.function.module for step in steps if step.function}):
+        file = module_file(module, suite.path)
+        if file is not None and file.is_file():
+            place = suite.path.parent.joinpath(*module.split("."))
+            inner = place / file.name if file.name == "__init__.py" else place
+            found[_relative(root, inner.with_suffix(".py"))] = file
     return found
 
 

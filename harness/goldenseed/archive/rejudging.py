@@ -214,6 +214,7 @@ def _scored(record: CaseRecord, case: Case | None, now: Evidence) -> CaseRecord:
     )
     prompt = record.recipe.get("prompt")
     text = case.text if case else prompt if isinstance(prompt, str) else None
+    text = record.written.text if record.written else text
     pictures = ((each.name, each.image) for each in now.parts if each.image is not None)
     empty = record.model_copy(update={"content": {}, "content_limits": {}})
     return with_content(empty, pictures, text, limits)
@@ -232,6 +233,8 @@ def unmeasurable(record: CaseRecord, case: Case | None) -> str | None:
             if score.extra == _HEAVY:
                 return f"the content score {score.name} needs torch and weights"
             check_extra(f"the content score {score.name!r}", score.extra)
+        if case.answers if case else record.answers:
+            return "the answers to its questions need torch and a model"
         if case is not None and case.provenance.c2pa is not None:
             needs_c2pa()
     except GoldenseedError as error:

@@ -208,10 +208,11 @@ def _check(cases: Iterable[Case], *, code_is_trusted: bool) -> None:
     """Refuse what cannot run here, and code of the archive that nobody trusted signed."""
     for case in cases:
         own = case.model.factory or case.model.pipeline_sha256
+        own = own or next((step.function for step in case.postprocess if step.function), None)
         if own and not code_is_trusted:
             raise GoldenseedError(
-                f"{case.suite.name} puts its model together by code that lies in the archive, and "
-                "nobody whom you trust signed it",
+                f"{case.suite.name} makes its images by code that lies in the archive, and nobody "
+                "whom you trust signed it",
                 fix="read that code, and name the signer's key with --trusted-key",
             )
         missing = [each for each in ("torch", "diffusers") if find_spec(each) is None]

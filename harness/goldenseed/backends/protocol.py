@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from goldenseed.environment.fingerprint import EnvironmentValue
     from goldenseed.suite.cases import Case
     from goldenseed.trace.digesting import Recording
+    from goldenseed.trace.written import WrittenPrompt
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,10 @@ class Generation:
     """What every layer returned; None where that was not wanted, as is usual."""
     file: bytes | None = None
     """The file that ``image`` was decoded from, where one was returned: as it was."""
+    written: WrittenPrompt | None = None
+    """The prompt, where a language model wrote it."""
+    flagged: tuple[bool, ...] | None = None
+    """What the pipeline's safety checker says of each image; None where none was asked."""
 
     @property
     def trace(self) -> Trace:

@@ -10,7 +10,9 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.backends.postprocessed import Postprocessing
 from goldenseed.backends.protocol import Generation, GenerationError, Settings
+from goldenseed.backends.safety import check_safety
 from goldenseed.core.elements import MOST, TENSOR_MODES, kind_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.fingerprint import read_fingerprint
@@ -107,30 +109,42 @@ class Backends:
     """Makes images with the back end that each suite names, one model at most, each guarded."""
 
     def __init__(self, settings: Settings) -> None:
+        from goldenseed.backends.language.writing import PromptWriter
+
         self._settings = settings
         self._made: dict[str, _Guarded] = {}
         self._current: _Guarded | None = None
+        self._case: Case | None = None
+        self._prompts = PromptWriter(settings)
+        self._postprocessing = Postprocessing(settings)
 
     def load(self, case: Case) -> float:
-        """Make the case's model ready: see ``Backend.load``."""
-        return self._of(case).load(case)
+        """Make the case's model ready, and the prompts that a language model writes for it."""
+        writing = self._prompts.write(case, self.close)
+        return writing + self._of(case).load(self._prompts.prompted(case))
 
     def generate(self, case: Case) -> Generation:
-        """Make the case's image: see ``Backend.generate``."""
-        return self._of(case).generate(case)
+        """Make the case's image, its prompt written before and its post-processing done after."""
+        self._prompts.write(case, self.close)
+        made = self._of(case).generate(self._prompts.prompted(case))
+        check_safety(case, made)
+        return self._postprocessing.applied(case, self._prompts.completed(case, made))
 
     def surroundings(self, case: Case) -> Mapping[str, EnvironmentValue]:
         """Return what is known before the model is loaded: see ``Backend.surroundings``."""
-        return self._of(case).surroundings(case)
+        found = self._prompts.surroundings(case, self._of(case).surroundings(case))
+        return self._postprocessing.surroundings(case, found)
 
     def fingerprint(self) -> Mapping[str, EnvironmentValue]:
         """Return where the latest images are made: see ``Backend.fingerprint``."""
         if self._current is None:
             raise GoldenseedError("no model is loaded", fix="load a case's model first")
-        return self._current.fingerprint()
+        found = self._prompts.surroundings(self._case, self._current.fingerprint())
+        return self._postprocessing.surroundings(self._case, found)
 
     def close(self) -> None:
         """Free the model and its memory: see ``Backend.close``."""
+        self._postprocessing.close()
         if self._current is not None:
             self._current.close()
 
@@ -140,7 +154,7 @@ class Backends:
         if model.backend not in self._made:
             make = look_up(model.backend, case.suite.path, model.backend_line)
             self._made[model.backend] = _Guarded(model.backend, make, self._settings)
-        wanted = self._made[model.backend]
+        wanted, self._case = self._made[model.backend], case
         if self._current is not wanted:
             self.close()
             self._current = wanted

@@ -15,6 +15,7 @@ from goldenseed.baselines.entry import ExactImage, MeasuredTolerance
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import pretty_json
 from goldenseed.trace.stages import Stage
+from goldenseed.trace.written import WrittenPrompt
 
 _SAYS_NOTHING = re.compile(r"[\W_]*(why|reason|text)?[\W_]*", re.IGNORECASE)
 """What stands for a reason in printed commands and in help: ``…``, ``<why>``, ``TEXT``."""
@@ -67,6 +68,8 @@ class Candidate:
 
     returned: tuple[tuple[Path, str], ...] = ()
     """The files in which its pictures were returned, each with the SHA-256 of its bytes."""
+    written: WrittenPrompt | None = None
+    """The prompt, where a language model wrote it."""
 
     @property
     def name(self) -> str:

@@ -283,7 +283,7 @@ def entry_text(entry: BaselineEntry) -> bytes:
                 del profile[name]
         for image in profile["accepted"]:
             del image["file_sha256"]
-            for name in ("elements", "archive_sha256", "returned"):
+            for name in ("elements", "archive_sha256", "returned", "written"):
                 if not image[name]:
                     del image[name]
         for image in (*profile["rejected"], *profile.get("overruled", ())):

@@ -15,6 +15,8 @@ from pydantic import (
     StringConstraints,
 )
 
+from goldenseed.trace.written import WrittenPrompt
+
 
 class ExactImage(BaseModel):
     """A case's image in float64, by its trace: the same on every machine, so it never expires."""
@@ -116,6 +118,8 @@ class AcceptedImage(_Document):
     """The digest of the archive that it was accepted from; the file has the key where there is."""
     returned: tuple[Sha256, ...] = ()
     """Of the files in which its pictures were returned; the entry has the key where there are."""
+    written: WrittenPrompt | None = None
+    """The prompt, where a language model wrote it; the file has the key where one did."""
     file_sha256: Sha256 | None = None
     """Written by earlier releases and not believed: bytes can be exchanged together with it."""
 

@@ -22,6 +22,7 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256, read_regular, sha256_hex
 from goldenseed.trace.files import digest_of, read_trace
 from goldenseed.trace.stages import ends_of, stages_sha256
+from goldenseed.trace.written import WRITTEN
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -148,6 +149,9 @@ def verified_trace(candidate: Candidate, values: Sequence[str]) -> tuple[str | N
             candidate,
             f"the stages of the trace {candidate.trace.name} are not those of the run's record",
         )
+    written = {each.sha256 for each in trace if each.source == WRITTEN}
+    if candidate.written is not None and written and written != {candidate.written.ids_sha256}:
+        raise _altered(candidate, "the prompt on record is not the one that its trace is of")
     ends_in = ends_of(trace, len(values))
     if ends_in != tuple(values):
         other = next((pair for pair in zip(ends_in, values, strict=False) if len({*pair}) > 1), ())
@@ -196,6 +200,7 @@ def accepted_image(
         stages_sha256=of_stages,
         archive_sha256=candidate.archive_sha256,
         returned=tuple(_returned(candidate)),
+        written=candidate.written,
     )
 
 

@@ -39,8 +39,10 @@ VERBS: Final[Mapping[str, str]] = {
     "review": "review:review",
     "runs": "runs:runs",
     "schema": "schema:schema",
+    "seeds": "seeds:app",
     "selfcheck": "selfcheck:selfcheck",
     "show": "show:show",
+    "sweep": "sweep:sweep",
     "upgrade": "upgrade:upgrade",
 }
 """Each verb, and where in ``goldenseed.cli`` its function is, or its app where it has verbs."""

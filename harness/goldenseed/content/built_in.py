@@ -125,6 +125,11 @@ def face_size(scene: Scene) -> float:
     return found.side / min(scene.image.size) if found else 0.0
 
 
+def face_count(scene: Scene) -> float:
+    """Return how many frontal faces are found; what ``face_confidence`` says of them holds here."""
+    return float(len(faces(scene)))
+
+
 def faces(scene: Scene) -> list[Face]:
     """Find upright frontal faces of at least 24 x 24 pixels.
 

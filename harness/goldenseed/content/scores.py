@@ -101,6 +101,7 @@ SCORES: Mapping[str, Score] = MappingProxyType(
                 measure=f"{_OWN}:face_confidence",
                 extra="opencv",
             ),
+            Score(name="faces", low=0, measure=f"{_OWN}:face_count", extra="opencv"),
             Score(name="face_size", low=0, high=1, measure=f"{_OWN}:face_size", extra="opencv"),
             Score(
                 name="clip_score",
@@ -236,6 +237,12 @@ def score_image(
         if not within(values[score.name], content.direction, limit.value):
             broken.append(Broken(score.name, values[score.name], limit))
     return values, tuple(broken)
+
+
+def plain_scores(scene: Scene) -> dict[str, float]:
+    """Return the scores that need nothing but the image: neither a model nor an extra."""
+    own = (score for score in SCORES.values() if not (score.needs_model or score.extra))
+    return {score.name: value_of(score, scene) for score in own}
 
 
 def value_of(score: Score, scene: Scene) -> float:

@@ -79,8 +79,9 @@ def _kind(
     return GrowthKind.CONSTANT if steps[-1] <= CONSTANT * steps[0] else GrowthKind.AMPLIFIED
 
 
-_WITH_SOURCE = (Stage.TOKEN_IDS, Stage.PROMPT_EMBEDDINGS)
+_WITH_SOURCE = (Stage.WRITTEN_PROMPT, Stage.TOKEN_IDS, Stage.PROMPT_EMBEDDINGS)
 _GOES_WITHOUT_SAYING = {
+    Stage.WRITTEN_PROMPT: Stage.TOKEN_IDS,
     Stage.TOKEN_IDS: Stage.PROMPT_EMBEDDINGS,
     Stage.SIGMAS: Stage.TIMESTEPS,
     Stage.INITIAL_LATENTS: Stage.INITIAL_NOISE,
@@ -89,6 +90,8 @@ _GOES_WITHOUT_SAYING = {
     Stage.PROMPT_EMBEDDINGS: Stage.DENOISING_STEP,
     Stage.DENOISING_STEP: Stage.LATENTS_BEFORE_VAE,
     Stage.LATENTS_BEFORE_VAE: Stage.FLOAT_IMAGE,
+    Stage.FLOAT_IMAGE: Stage.UNPROCESSED,
+    Stage.UNPROCESSED: Stage.POSTPROCESSED,
 }
 """Where the second of a pair is identical, that the first is needs no words."""
 
@@ -101,7 +104,7 @@ def divergence_in_words(pairs: Sequence[Pair], place: int) -> str:
         return text
     *others, last = same
     listed = f"{', '.join(others)} and {last}" if others else last
-    verb = "is" if same in (["initial noise"], ["float image"]) else "are"
+    verb = "is" if same in (["initial noise"], ["float image"], ["written prompt"]) else "are"
     return f"{text}; {listed} {verb} identical"
 
 
@@ -111,6 +114,8 @@ def _named(pairs: Sequence[Pair], place: int) -> str:
     if record.stage is Stage.DENOISING_STEP:
         return f"{record.key.words} of {len(alike)}"
     name = record.stage.words
+    if record.stage is Stage.POSTPROCESSED:
+        name = f"{name} `{record.source}`"
     if record.stage in _WITH_SOURCE and record.source:
         name = f"{name} of {record.source}"
     return f"{name} ({record.index + 1} of {len(alike)})" if len(alike) > 1 else name

@@ -43,10 +43,12 @@ NOISE: Final = frozenset({Place.NOISE, Place.LATENTS, Place.LATER_NOISE})
 SIZE: Final = NOISE | {Place.SCHEDULE, Place.CONDITIONING}
 """Some schedules are shifted by the size of the image, and some denoisers are told of it."""
 VAE: Final = frozenset({Place.BEFORE_VAE, Place.VAE, Place.IMAGE})
-CONVERSION: Final = frozenset({Place.CONVERSION, Place.IMAGE, Place.PIXELS})
+CONVERSION: Final = frozenset({Place.CONVERSION, Place.IMAGE, Place.UNPROCESSED, Place.PIXELS})
 IMAGE_ENCODER: Final = frozenset({Place.CONDITIONING, Place.DENOISER, Place.FIRST_STEP})
-EVERYWHERE: Final = frozenset(Place)
-COMPUTED: Final = EVERYWHERE - {Place.TOKEN_IDS, Place.PIXELS}
+POSTPROCESSED: Final = frozenset({Place.POSTPROCESSED})
+EVERYWHERE: Final = frozenset(Place) - POSTPROCESSED
+"""Wherever the model works."""
+COMPUTED: Final = EVERYWHERE - {Place.TOKEN_IDS, Place.UNPROCESSED, Place.PIXELS}
 """Where floating-point numbers are computed: the levels follow from equal floats by one rule."""
 
 _BETWEEN_STEPS: Final = frozenset({Place.LATER_NOISE, Place.LATER_STEP, Place.BEFORE_VAE})
@@ -120,8 +122,8 @@ CAUSES_OF_WEIGHTS: Final[Mapping[Role, Cause]] = MappingProxyType(
 
 _NUMPY: Final = frozenset({Place.SCHEDULE, Place.NOISE, Place.STEP}) | CONVERSION
 _ATTENTION: Final = DENOISER | TEXT | VAE
-_TEXTS: Final = frozenset({Place.TOKEN_IDS})
-_PICTURES: Final = CONVERSION | {Place.CONDITIONING, Place.LATENTS}
+_TEXTS: Final = frozenset({Place.TOKEN_IDS, Place.WRITTEN})
+_PICTURES: Final = CONVERSION | POSTPROCESSED | {Place.CONDITIONING, Place.LATENTS}
 _PACKAGE_PLACES: Final = {
     "tokenizers": _TEXTS,
     "ftfy": _TEXTS,
@@ -129,10 +131,11 @@ _PACKAGE_PLACES: Final = {
     "sentencepiece": _TEXTS,
     "tiktoken": _TEXTS,
     "transformers": TEXT | _TEXTS,
-    "pillow": frozenset({Place.PIXELS, Place.LATENTS}),
+    "pillow": POSTPROCESSED | {Place.PIXELS, Place.UNPROCESSED, Place.LATENTS},
     "torchvision": _PICTURES,
     "opencv-python": _PICTURES,
     "opencv-python-headless": _PICTURES,
+    "opencv-contrib-python-headless": _PICTURES,
     "kornia": _PICTURES,
     "numpy": _NUMPY,
     "scipy": frozenset({Place.SCHEDULE}),
@@ -148,7 +151,7 @@ _PACKAGE_PLACES: Final = {
     "peft": DENOISER | TEXT,
     "safetensors": EVERYWHERE,
     "accelerate": COMPUTED,
-    "diffusers": EVERYWHERE - {Place.TOKEN_IDS, Place.EMBEDDINGS},
+    "diffusers": EVERYWHERE - {Place.WRITTEN, Place.TOKEN_IDS, Place.EMBEDDINGS, Place.UNPROCESSED},
 }
 """Where a package has its hand in; one that is not listed may have it everywhere."""
 _UNLIKELY_PACKAGES: Final = frozenset({"safetensors", "accelerate", "peft"})
@@ -214,6 +217,7 @@ _FAMILIES: Final = (
         r"generation\.generator", Cause.SEED, NOISE | {Place.LATER_STEP}, RECORDED, Size.ANY
     ),
     _family(r"generation\..*", Cause.POST_PROCESSING, CONVERSION, RECORDED, Size.ANY),
+    _family(r"postprocess\..*", Cause.POST_PROCESSING, POSTPROCESSED, 0, Size.ANY),
     _family(r"pipeline\.fused_loras|adapter_file\..*", Cause.LORA, DENOISER | TEXT,
             RECORDED, Size.ANY),
     _family(r"ip_adapter_file\..*", Cause.IP_ADAPTER, IMAGE_ENCODER, RECORDED, Size.ANY),

@@ -21,6 +21,7 @@ from goldenseed.suite.recipes import FieldDifference, recipe_differences
 from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.trace.distances import either
 from goldenseed.trace.stages import Stage, Trace
+from goldenseed.trace.written import WrittenPrompt
 
 
 class Blank(StrEnum):
@@ -48,6 +49,8 @@ class Side:
     """None where the image shows something, and where that is not known."""
     in_force: Mapping[str, Value] = field(default_factory=dict)
     """What the fingerprint has otherwise inside the pipeline's call; it counts there."""
+    written: WrittenPrompt | None = None
+    """The prompt, where a language model wrote it."""
 
     @property
     def surroundings(self) -> Mapping[str, Value] | None:
@@ -68,7 +71,13 @@ class Sides:
 
 
 _PUT_ON = ("adapter_file", "ip_adapter_file", "embedding_file")
-_ABSENCE_TELLS = (*(f"{each}." for each in _PUT_ON), "model_file.", "scheduler.class", "tokenizer.")
+_ABSENCE_TELLS = (
+    *(f"{each}." for each in _PUT_ON),
+    "model_file.",
+    "language_model_file.",
+    "scheduler.class",
+    "tokenizer.",
+)
 """Keys that a fingerprint lacks because there was nothing to describe, not because it is older."""
 _OF_ROUNDING = (
     "sha256",

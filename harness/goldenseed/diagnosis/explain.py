@@ -16,6 +16,7 @@ from goldenseed.diagnosis.model import Cause, ChangedKey, Diagnosis
 from goldenseed.diagnosis.ranking import ranked
 from goldenseed.diagnosis.rules import ask, offered
 from goldenseed.diagnosis.rules.on_record import explains
+from goldenseed.diagnosis.rules.postprocess import unlike_before
 from goldenseed.suite.recipes import recipe_differences
 from goldenseed.trace.stages import Stage, StageName, Trace
 from goldenseed.verdict.evidence import Evidence as Known
@@ -132,6 +133,7 @@ def _remarks(sides: Sides) -> Iterator[str]:
         if trace and other and _has_pixels(other) and not _has_pixels(trace):
             last = trace[-1].key.words
             yield f"the trace of the {name} image ends early: {last} is its last stage"
+    yield from unlike_before(accepted, present)
     names = sorted(set(unreadable(sides)))
     if names:
         yield f"{first_of(names, 1)} could not be read and is not compared"
@@ -163,6 +165,7 @@ def _side(known: Known, missing: list[str]) -> Side:
     return Side(
         environment=environment,
         in_force=known.in_force,
+        written=known.written,
         recipe=known.recipe,
         trace=trace,
         blank=Blank(known.unusable.value) if known.unusable else blank,

@@ -28,6 +28,7 @@ class Cause(StrEnum):
         return made
 
     MODEL = "model", "another model"
+    LANGUAGE_MODEL = "language_model", "the language model wrote another prompt"
     PROMPT = "prompt", "prompt"
     TOKENIZER = "tokenizer", "tokenizer"
     TEXT_ENCODER = "text_encoder_weights", "text-encoder weights"

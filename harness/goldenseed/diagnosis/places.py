@@ -37,6 +37,7 @@ class Place(StrEnum):
     The first denoising step is apart from the later ones, and timesteps and sigmas are one place.
     """
 
+    WRITTEN = "written prompt"
     TOKEN_IDS = "token ids"  # noqa: S105 - no password
     EMBEDDINGS = "prompt embeddings"
     SCHEDULE = "timesteps and sigmas"
@@ -53,6 +54,8 @@ class Place(StrEnum):
     VAE = "the VAE's output"
     CONVERSION = "the float image made of the VAE's output"
     IMAGE = "float image"
+    UNPROCESSED = "pixels before post-processing"
+    POSTPROCESSED = "post-processing"
     PIXELS = "pixels"
     ANYWHERE = "a place that is not known"
 
@@ -117,6 +120,7 @@ def _another_number_of_rows(pair: Pair) -> bool:
 NOWHERE = Root(Place.ANYWHERE, ())
 
 _OF_STAGES: Final = {
+    Stage.WRITTEN_PROMPT: Place.WRITTEN,
     Stage.TOKEN_IDS: Place.TOKEN_IDS,
     Stage.PROMPT_EMBEDDINGS: Place.EMBEDDINGS,
     Stage.TIMESTEPS: Place.SCHEDULE,
@@ -131,6 +135,8 @@ _OF_STAGES: Final = {
     Stage.LATENTS_BEFORE_VAE: Place.BEFORE_VAE,
     Stage.VAE_OUTPUT: Place.VAE,
     Stage.FLOAT_IMAGE: Place.IMAGE,
+    Stage.UNPROCESSED: Place.UNPROCESSED,
+    Stage.POSTPROCESSED: Place.POSTPROCESSED,
     Stage.PIXELS: Place.PIXELS,
 }
 

@@ -69,6 +69,11 @@ MODEL_KEYS: Final = (
         Moves.SUBSTANCE,
     ),
     file_key("model_file.{path}", "SHA-256 of a file of the model", "the file"),
+    file_key(
+        "language_model_file.{path}",
+        "SHA-256 of a file of a language model that writes prompts",
+        "the file",
+    ),
     *(
         file_key(f"{kind}_file.{{path}}", f"SHA-256 of {what}'s file", "the file", Moves.SUBSTANCE)
         for kind, what in _PUT_ON.items()

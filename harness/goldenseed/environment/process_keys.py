@@ -94,6 +94,18 @@ _SOFTWARE = (
         "PIL.features.version()",
     ),
     _numeric(
+        "postprocess.{library}",
+        "a library that a step of the suite's post-processing computes with",
+        "importlib.metadata, cv2, PIL.features",
+    ),
+    Key(
+        "postprocess.{step}.weights_sha256",
+        "the weights of a model that enlarges",
+        Kind.NUMERIC,
+        "the folder's .safetensors files",
+        moves=Moves.SUBSTANCE,
+    ),
+    _numeric(
         "cuda.package.{name}",
         "the version of a CUDA library's wheel, or of triton",
         "importlib.metadata",

@@ -155,13 +155,15 @@ def _left_out(
             yield _not_said("model.scheduler", value, form, "no sampler is the same")
         else:
             yield _not_said(f"model.{key}", value, form)
-    for key in ("inputs", "before", "determinism"):
+    for key in ("inputs", "before", "postprocess", "determinism"):
         if recipe.get(key):
             yield _not_said(key, recipe[key], form)
     if form is Format.TEXT or recipe["noise"] != "cpu":
         yield _not_said("noise", recipe["noise"], form)
     if not isinstance(recipe.get("prompt", ""), str):
-        yield _not_said("prompt", recipe["prompt"], form, "a call with several prompts")
+        written = isinstance(recipe["prompt"], dict)
+        why = "a prompt that a language model writes" if written else "a call with several prompts"
+        yield _not_said("prompt", recipe["prompt"], form, why)
 
 
 def _not_said(name: str, value: Any, form: Format, why: str = "") -> Field:

@@ -55,9 +55,9 @@ def _case(case_id: str, recipe: Recipe) -> str:
     lines = [f"  # {line}\n" for line in fidelity_lines(recipe)]
     lines.append(f"  - id: {_scalar(case_id)}\n")
     if "prompt" in keys:
-        lines.append(f"    prompt: {_flow(keys.pop('prompt'))}\n")
-    lines.append(f"    seeds: {_flow(keys.pop('seeds'))}\n")
-    lines += [f"    {key}: {_flow(keys[key])}\n" for key in sorted(keys) if "." not in key]
+        lines.append(f"    prompt: {flow(keys.pop('prompt'))}\n")
+    lines.append(f"    seeds: {flow(keys.pop('seeds'))}\n")
+    lines += [f"    {key}: {flow(keys[key])}\n" for key in sorted(keys) if "." not in key]
     for section in ("call", "model"):
         inside = {
             key.partition(".")[2]: value
@@ -66,7 +66,7 @@ def _case(case_id: str, recipe: Recipe) -> str:
         }
         if inside:
             lines.append(f"    {section}:\n")
-            lines += [f"      {key}: {_flow(value)}\n" for key, value in inside.items()]
+            lines += [f"      {key}: {flow(value)}\n" for key, value in inside.items()]
     return "".join(lines)
 
 
@@ -77,7 +77,7 @@ def fidelity_lines(recipe: Recipe) -> Iterator[str]:
         stated = (
             f"{one_line(each.name)}: {one_line(each.value)}" if each.value else one_line(each.name)
         )
-        became = "; ".join(f"{key}: {one_line(_flow(value))}" for key, value in each.keys.items())
+        became = "; ".join(f"{key}: {one_line(flow(value))}" for key, value in each.keys.items())
         arrow = f" -> {became}" if became else ""
         why = f" ({each.why})" if each.why else ""
         yield f"{each.fidelity:<11}  {stated}{arrow}{why}"
@@ -116,12 +116,12 @@ def _scalar(text: str) -> str:
     return text if plain_scalar(text) == text else json.dumps(text)
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """Write a value in YAML's flow style, which JSON is."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {flow(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(_flow(inner) for inner in value) + "]"
+        return "[" + ", ".join(flow(inner) for inner in value) + "]"
     return _quoted(value) if isinstance(value, str) else json.dumps(value)
 
 

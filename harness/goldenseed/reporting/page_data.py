@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from goldenseed.reporting.asked import made_with
 from goldenseed.reporting.causes import cause_groups
 from goldenseed.reporting.diagnosis import stage_limits
 from goldenseed.reporting.history_data import case_history, suite_histories
@@ -223,6 +224,7 @@ def _facts(case: CaseView) -> Iterator[tuple[str, str]]:
         yield "Made in", record.profile
     if record.quarantine:
         yield "Quarantine", record.quarantine.words
+    yield from made_with(record)
     for remark in record.remarks:
         yield "Note", remark
     if record.unstable:

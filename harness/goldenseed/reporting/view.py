@@ -241,6 +241,7 @@ def case_view(
     reasons.sort(key=lambda each: each.about is not About.PROFILE)
     same = case.verdict is not Verdict.IDENTICAL and equal_pixels(case)
     prompt, seed = _recipe_value(case, "prompt"), _recipe_value(case, "seed")
+    prompt = case.written.text if case.written else prompt
     return CaseView(
         record=case,
         anchor=anchor or case_anchor(case),

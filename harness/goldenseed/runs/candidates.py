@@ -14,7 +14,8 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside
 from goldenseed.core.listing import first_of
 from goldenseed.environment.profile import PORTABLE, profile_slug
-from goldenseed.runs.record import CaseRecord, EnvironmentValue, GitState, RunRecord
+from goldenseed.runs.parts import GitState
+from goldenseed.runs.record import CaseRecord, EnvironmentValue, RunRecord
 from goldenseed.verdict.model import Verdict
 
 _LISTED = 5
@@ -147,6 +148,7 @@ def _candidate(run: RunRecord, folder: Path, case: CaseRecord) -> Candidate:
         trace=None if case.trace_file is None else inside(folder, case.trace_file),
         size=None if case.width is None or case.height is None else (case.width, case.height),
         mode=case.mode,
+        written=case.written,
         returned=tuple((inside(folder, each.file), each.sha256) for each in case.returned),
         stages=tuple((each.stage, each.index, each.source, each.sha256) for each in case.trace),
     )

@@ -16,12 +16,11 @@ from goldenseed.core.files import read_regular, write_atomically
 from goldenseed.core.strict_json import parse
 from goldenseed.environment.freeze import read_freeze
 from goldenseed.environment.lock import LockDifference
-from goldenseed.runs.parts import Extent, NotCompared, SetRecord
+from goldenseed.runs.parts import Extent, GitState, NotCompared, SetRecord
 from goldenseed.runs.record import (
     SCHEMA_VERSION,
     CaseRecord,
     EnvironmentValue,
-    GitState,
     RunRecord,
 )
 from goldenseed.runs.relation_record import RelationRecord
@@ -61,10 +60,12 @@ class RunWriter:
         started: datetime,
         git: GitState | None,
         options: Mapping[str, str],
+        before: RunRecord | None = None,
     ) -> None:
+        """Begin a run, or go on with ``before``, which ``going_on`` makes ready."""
         self.folder = reports / run_id
         self._reports = reports
-        self._record = RunRecord(
+        self._record = before or RunRecord(
             run_id=run_id,
             started=started,
             git=git,
@@ -136,6 +137,31 @@ class RunWriter:
     def point_latest(self) -> None:
         """Make ``latest`` a link to this run; GoldenseedError if something else is in its place."""
         _point_latest(self._reports, self.folder.name)
+
+
+def going_on(folder: Path) -> RunWriter:
+    """Go on writing a run that was cut short; what is in its journal stays.
+
+    Raises:
+        GoldenseedError: there is no run, or it was finished.
+
+    """
+    found = load_run(folder)
+    if found.finished is not None:
+        raise GoldenseedError("is finished: there is nothing to go on with", path=folder)
+    journal = folder / JOURNAL
+    whole = read_regular(journal, RECORD_LIMIT_BYTES) if journal.is_file() else b""
+    if not whole.endswith(b"\n"):  # its last line was cut off
+        write_atomically(journal, whole[: whole.rfind(b"\n") + 1])
+    before = found.model_copy(update={"cases": (), "not_compared": (), "relations": ()})
+    return RunWriter(
+        folder.parent,
+        folder.name,
+        started=found.started,
+        git=found.git,
+        options=found.options,
+        before=before,
+    )
 
 
 def _place(case: CaseRecord | NotCompared | RelationRecord) -> tuple[str, int]:

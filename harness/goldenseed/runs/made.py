@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from goldenseed.suite.masking import MaskSpec
     from goldenseed.suite.quarantine import Quarantine
     from goldenseed.trace.digesting import Recording
+    from goldenseed.trace.written import WrittenPrompt
 
 
 _LOOKS = 7
@@ -76,7 +77,7 @@ def _quarantined(found: Quarantine | None, today: date) -> Quarantined | None:
 def case_profile(case: Case, environment: Mapping[str, EnvironmentValue]) -> str:
     """Name the profile of a case's image that is made in ``environment``."""
     portable = case.suite.determinism.portable
-    return PORTABLE if portable else profile_slug(environment, noise=case.noise.kind)
+    return PORTABLE if portable else profile_slug(environment, noise=case.noise.drawn_by)
 
 
 def limits_of(case: Case) -> Mapping[str, Limit]:
@@ -110,6 +111,10 @@ class Made:
     """All that the call returned, where that is not one picture."""
     file: bytes | None = None
     """The file that ``image`` was decoded from, where one was returned."""
+    written: WrittenPrompt | None = None
+    """The prompt, where a language model wrote it."""
+    flagged: tuple[bool, ...] | None = None
+    """What a safety checker said of each image."""
 
     @cached_property
     def digests(self) -> tuple[str, ...]:
@@ -158,6 +163,7 @@ class Made:
             recipe_sha256=record.recipe_sha256,
             profile=self.profile,
             in_force=self.in_force,
+            written=self.written,
             read_trace=lambda: None if self.recording is None else self.recording.trace,
             read_environment=lambda: self.environment,
         )
@@ -192,6 +198,8 @@ class Made:
             "mode": mode,
             "elements": kept,
             "returned": kept_files(folder, self.files),
+            "written": self.written,
+            "flagged": self.flagged,
             "remarks": (*self.remarks, *_odd(self.pictures)),
             **kept_trace(folder, self.recording, trace),
             **kept_layers(folder, self.layers),

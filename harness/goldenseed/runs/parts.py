@@ -16,6 +16,15 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class GitState(Document):
+    """The repository the suite was run from."""
+
+    commit: str
+    """The 40-hex commit id."""
+    dirty: bool
+    """Whether tracked files differed from that commit."""
+
+
 class ElementRecord(Document):
     """One picture or tensor of those that a call returned."""
 
@@ -56,6 +65,23 @@ class ProvenanceRecord(Document):
     """As the suite has it: ``c2pa``, ``png_text``, ``exif``."""
     found: dict[str, str] = Field(default_factory=dict)
     """``c2pa`` → valid, trusted, none, …; ``png_text.parameters`` → its text, cut short."""
+
+
+class AnswerRecord(Document):
+    """What a model answered to a question about the image."""
+
+    question: str
+    expected: str
+    """In words, as the suite has it: ``'no', at least 0.8 probable``."""
+    answer: str | None = None
+    """None where it could not be asked."""
+    probability: float | None = None
+    """Of the answer's tokens to the model, 0…1."""
+    cut: bool = False
+    """Whether it was stopped after ``max_new_tokens``."""
+    holds: bool
+    element: str | None = None
+    """Of several pictures the one that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +256,15 @@ class VerbRecord(Document):
     """What a verb that is no test session did, and what it found beside its cases."""
 
     name: Literal[
-        "bisect", "calibrate", "compare", "diff", "lossless", "probe", "selfcheck", "upgrade"
+        "bisect",
+        "calibrate",
+        "compare",
+        "diff",
+        "lossless",
+        "probe",
+        "selfcheck",
+        "sweep",
+        "upgrade",
     ]
     passed: bool
     """Whether its exit code was 0."""

@@ -22,10 +22,12 @@ from goldenseed.diagnosis.model import Diagnosis
 from goldenseed.environment.freeze import Freeze
 from goldenseed.environment.lock import LockDifference
 from goldenseed.runs.parts import (
+    AnswerRecord,
     Document,
     ElementRecord,
     Extent,
     GateInForce,
+    GitState,
     InputUsed,
     MaskUsed,
     NotCompared,
@@ -39,25 +41,19 @@ from goldenseed.runs.parts import (
 )
 from goldenseed.runs.relation_record import Attached, RelationRecord
 from goldenseed.trace.stages import Stage
+from goldenseed.trace.written import WrittenPrompt
 from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 
 SCHEMA_VERSION = 1
 """What ``RunRecord.schema_version`` says; raised when a field changes its meaning."""
-_SELDOM = frozenset({"elements", "returned", "provenance", "warnings"})
+_SELDOM = frozenset(
+    {"answers", "elements", "flagged", "provenance", "returned", "warnings", "written"}
+)
 EnvironmentValue = str | int | float | bool | None
 
 _FOLDER_NAME = r"^[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
 RunId = Annotated[str, StringConstraints(pattern=_FOLDER_NAME, max_length=255)]
 """The name of a run's folder: nothing that leads out of the folder of reports."""
-
-
-class GitState(Document):
-    """The repository the suite was run from."""
-
-    commit: str
-    """The 40-hex commit id."""
-    dirty: bool
-    """Whether tracked files differed from that commit."""
 
 
 class BaselineUsed(Document):
@@ -138,6 +134,11 @@ class CaseRecord(Document):
     """Content limit to limit, as in force for this case: ``min_sharpness`` → 20."""
     returned: tuple[ReturnedFile, ...] = ()
     provenance: ProvenanceRecord | None = None
+    answers: tuple[AnswerRecord, ...] = ()
+    written: WrittenPrompt | None = None
+    """The prompt, where a language model wrote it."""
+    flagged: tuple[bool, ...] | None = None
+    """What the pipeline's safety checker says of each image; None where none ran."""
     alternatives: dict[str, str] = Field(default_factory=dict)
     """Of a case of several by `vary`: which alternative of each axis it is, by name."""
     inputs: tuple[InputUsed, ...] = ()

@@ -63,6 +63,7 @@ def stored_evidence(run: RunRecord, folder: Path, case: CaseRecord) -> Evidence:
         size=(case.width or 0, case.height or 0),
         mode=case.mode or "",
         in_force=case.in_force,
+        written=case.written,
         read_image=nothing if case.elements else partial(stored_image, folder, case),
         read_trace=partial(stored_trace, folder, case),
         read_environment=partial(stored_environment, run, case),

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from _pytest.logging import caplog_handler_key, caplog_records_key
 
+from goldenseed.backends.language.folders import check_prompts
 from goldenseed.content import scores
+from goldenseed.content.answers import check_answers
 from goldenseed.content.provenance import check_expected
 from goldenseed.content.scores import check_limits
 from goldenseed.core.errors import GoldenseedError
@@ -122,10 +124,13 @@ class SuiteFile(pytest.File):
             ) from None
 
     def _check_content(self, suite: Suite) -> None:
-        for each in {(id(t.content), id(t.provenance)): t for t in suite.templates}.values():
+        own = {(id(t.content), id(t.provenance), t.answers): t for t in suite.templates}
+        for each in own.values():
             try:
                 check_limits(each.content)
                 check_expected(each.provenance)
+                check_answers(each.answers)
+                check_prompts(suite.prompt_specs)
             except GoldenseedError as error:
                 raise GoldenseedError(
                     error.what, path=self.path, line=error.line, fix=error.fix

@@ -19,6 +19,7 @@ from goldenseed.backends.registry import look_up
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.baselines.verified import Verified
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.postprocess.running import check_libraries
 from goldenseed.reporting.terminal import summary_lines
 from goldenseed.runs.folder import new_run_id
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
@@ -125,6 +126,7 @@ class GoldenSession:
         self.names.take_suite(suite.name, suite.path)
         for backend, line in {(each.backend, each.backend_line) for each in suite.models}:
             look_up(backend, suite.path, line)
+        check_libraries(suite)
         self._take_place(suite)
         check_repeatable(suite, self._options.device)
 

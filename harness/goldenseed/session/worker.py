@@ -17,6 +17,7 @@ from goldenseed.environment.device import device_for
 from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.environment.profile import profile_slug
 from goldenseed.images.gates import default_limits
+from goldenseed.runs.answers import with_answers
 from goldenseed.runs.inputs import kept_inputs, names_cases, with_accepted_inputs
 from goldenseed.runs.judging import Judging
 from goldenseed.runs.made import Made, case_profile, limit_fields, limits_of, pending
@@ -113,12 +114,12 @@ class Worker:
                 update = {"recipe": recipe, "recipe_sha256": recipe_sha256(recipe)}
                 record = record.model_copy(update=update)
             generation = backend.generate(case)
-            self._remember(backend.fingerprint(), case.noise.kind)
+            self._remember(backend.fingerprint(), case.noise.drawn_by)
             inputs = kept_inputs(self._folder, case.inputs)
         except GoldenseedError as error:
             code = error.code if isinstance(error, GenerationError) else "generation_failed"
             record = record.failed(code, str(error))
-            return self._explained(record, error, case.noise.kind), error
+            return self._explained(record, error, case.noise.drawn_by), error
         made = Made(
             image=generation.image,
             elements=generation.elements,
@@ -130,6 +131,8 @@ class Worker:
             recording=generation.recording,
             layers=generation.layers,
             file=generation.file,
+            written=generation.written,
+            flagged=generation.flagged,
         )
         seconds = Seconds(load=load_seconds, generate=generation.seconds)
         record = self._judging.judge(
@@ -140,7 +143,9 @@ class Worker:
             mask=case.mask,
         )
         self.making.know(case, record, self.environment)
-        record = with_content(record, made.pictures, case.text, case.content)
+        text = made.written.text if made.written else case.text
+        record = with_content(record, made.pictures, text, case.content)
+        record = with_answers(record, made.pictures, case.answers)
         return with_provenance(record, made.files, case.provenance), None
 
     def backend(self) -> Backend:
@@ -158,7 +163,7 @@ class Worker:
 
     def _with_inputs(self, case: Case) -> Case:
         """Look up the accepted images that are inputs of a case whose model is loaded."""
-        self._remember(self.backend().fingerprint(), case.noise.kind)
+        self._remember(self.backend().fingerprint(), case.noise.drawn_by)
         return with_accepted_inputs(case, self._store, case_profile(case, self.environment))
 
     def relate(self, member: Member) -> Tried:

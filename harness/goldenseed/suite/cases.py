@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import JsonValue
 
+from goldenseed.suite.answers import AnswerSpec
 from goldenseed.suite.before import BeforeSpec
 from goldenseed.suite.inputs import InputValue
 from goldenseed.suite.masking import MaskSpec
@@ -23,13 +24,15 @@ from goldenseed.suite.model import (
     NoiseSpec,
     SchedulerSpec,
 )
+from goldenseed.suite.postprocess import StepSpec
+from goldenseed.suite.prompts import PromptSpec
 from goldenseed.suite.provenance import NOTHING, ProvenanceSpec
 from goldenseed.suite.quarantine import Quarantine
 
 if TYPE_CHECKING:
     from goldenseed.suite.relations import RelationSpec
 
-Prompt = str | tuple[str, ...] | None
+Prompt = str | tuple[str, ...] | PromptSpec | None
 Kind = Literal["consistency", "diversity"]
 Side = Literal["within", "between"]
 
@@ -79,6 +82,8 @@ class Template:
     """Where an entry varies: which alternative of each axis it is, by name."""
     quarantine: Quarantine | None = None
     provenance: ProvenanceSpec = NOTHING
+    answers: tuple[AnswerSpec, ...] = ()
+    postprocess: tuple[StepSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +98,8 @@ class Choice:
     """As of ``Template``."""
     noise: NoiseSpec | None
     """None where it leaves the noise alone."""
+    postprocess: tuple[StepSpec, ...] | None = None
+    """None where it leaves the steps alone."""
 
 
 def varied(entry: Template, axes: Sequence[Sequence[Choice]]) -> Iterator[Template]:
@@ -100,12 +107,14 @@ def varied(entry: Template, axes: Sequence[Sequence[Choice]]) -> Iterator[Templa
     for combination in product(*axes):
         template = entry
         for choice in combination:
+            steps = choice.postprocess
             template = replace(
                 template,
                 call=merged(template.call, choice.call),
                 inputs=merged(template.inputs, choice.inputs),
                 model=merged(template.model, choice.model),
                 noise=choice.noise or template.noise,
+                postprocess=template.postprocess if steps is None else steps,
                 alternatives={**template.alternatives, choice.axis: choice.name},
             )
         yield template
@@ -156,6 +165,14 @@ class Suite:
     """Ways of making its images otherwise that have to agree with its own."""
     selfcheck_required: bool = False
     """Whether a session fails where the gates would pass a wrong image."""
+    safety: str | None = None
+    """``required``, ``off`` or ``record``; None where what a safety checker flags fails."""
+
+    @cached_property
+    def prompt_specs(self) -> tuple[PromptSpec, ...]:
+        """What language models are asked for, each once, in the order of the file."""
+        prompts = (each for template in self.templates for each in template.prompts.values())
+        return tuple(dict.fromkeys(each for each in prompts if isinstance(each, PromptSpec)))
 
     @cached_property
     def models(self) -> tuple[ModelSpec, ...]:
@@ -189,7 +206,7 @@ class Case:
     case_id: str
     """The id of the entry in the file: ``red-apple``."""
     prompt: Prompt
-    """None where the pipeline takes none; several are given to one call."""
+    """None where the pipeline takes none, several of one call, or what a language model is told."""
     seed: int
     call: Mapping[str, JsonValue]
     """The pipeline's keyword arguments, without prompt and generator; shared, do not change."""
@@ -215,6 +232,10 @@ class Case:
     """Until when it may fail without failing the session."""
     provenance: ProvenanceSpec = NOTHING
     """What its file has to say of its origin."""
+    answers: tuple[AnswerSpec, ...] = ()
+    """What a model is asked of its image."""
+    postprocess: tuple[StepSpec, ...] = ()
+    """What is done to each of its pictures before it is judged, in this order."""
 
     @property
     def scheduler(self) -> SchedulerSpec | None:
@@ -266,6 +287,8 @@ def _expand(suite: Suite, template: Template, model: ModelSpec) -> Iterator[Case
             template.alternatives,
             template.quarantine,
             template.provenance,
+            template.answers,
+            template.postprocess,
         )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.answers import answer_faults
 from goldenseed.suite.document import Document, Problem
 from goldenseed.suite.factory import source_or_factory_fault
 from goldenseed.suite.inputs import each_item, input_fault
@@ -26,12 +27,15 @@ from goldenseed.suite.model import (
 from goldenseed.suite.nodes import number
 from goldenseed.suite.part_faults import check_parts, narrow_dtype
 from goldenseed.suite.pipelines import BELONGS, NUMBERS
+from goldenseed.suite.postprocess import check_steps
+from goldenseed.suite.prompts import prompt_faults
 from goldenseed.suite.sections import LARGEST_SEED, MOST_CASES, count_of_images, name_fault
 from goldenseed.suite.server import server_faults
 from goldenseed.suite.sizes import multiple_of_sizes
 from goldenseed.suite.wording import name_of, shown
 
 _Path = tuple[str | int, ...]
+KINDS = frozenset({"file", "between", "at"})
 MODELS = frozenset({"model", "source", "factory", "server"})
 """Axes of ``vary`` whose alternatives may make images of other sizes."""
 
@@ -57,6 +61,7 @@ def check_beside_cases(document: Document, multiple: int | None) -> Iterator[Pro
     yield from checks.model(_mapping(data.get("model")))
     yield from checks.portable(data)
     yield from checks.noise(("noise",), data.get("noise"))
+    yield from check_steps(document, ("postprocess",), data.get("postprocess"))
     defaults = _mapping(data.get("defaults"))
     yield from checks.call(("defaults", "call"), defaults, multiple)
     yield from checks.inputs(("defaults",), defaults)
@@ -140,11 +145,12 @@ class _Checks:
                 yield self.at(place, what, fix)
 
     def noise(self, place: _Path, noise: object) -> Iterator[Problem]:
+        if isinstance(noise, dict) and noise.keys() & KINDS not in ({"file"}, {"between", "at"}):
+            what = f"{name_of(place)} is neither stored nor between two seeds"
+            yield self.at(place, what, "write `{file: FILE}`, or `{between: [1, 2], at: 0.25}`")
         file = _mapping(noise).get("file")
-        if isinstance(file, str) and file:
-            fault = noise_fault(self.document.path, file)
-            if fault:
-                yield self.at((*place, "file"), *fault)
+        if isinstance(file, str) and file and (fault := noise_fault(self.document.path, file)):
+            yield self.at((*place, "file"), *fault)
 
     def mask(self, place: _Path, mask: object) -> Iterator[Problem]:
         fault = mask_fault(self.document.path, mask) if isinstance(mask, str) and mask else None
@@ -157,6 +163,8 @@ class _Checks:
             fault = folder_fault(self.document.path, model) if isinstance(model, str) else None
             if fault:
                 yield self.at((*place, name, "model"), *fault)
+        answers = _mapping(content).get("answers")
+        yield from answer_faults(self.document, (*place, "answers"), answers)
 
     def call(self, place: _Path, holder: dict[str, Any], multiple: int | None) -> Iterator[Problem]:
         """Check the ``call`` in ``holder``."""
@@ -233,6 +241,7 @@ class _Checks:
         for key, of in (("noise", self.noise), ("mask", self.mask), ("content", self.content)):
             if key in case:
                 yield from of((*place, key), case[key])
+        yield from check_steps(self.document, (*place, "postprocess"), case.get("postprocess"))
         if "model" in case:
             yield from self.adapters((*place, "model"), _mapping(case["model"]))
 
@@ -256,10 +265,12 @@ class _Checks:
         if one is not None and several is not None:
             what = f"{name_of(place)} has both `prompt` and `prompts`"
             yield self.at_key((*place, "prompts"), what, "write one of the two")
+        yield from prompt_faults(self.document, (*place, "prompt"), one)
         first_of: dict[str, str] = {}
-        for name in _mapping(several):
+        for name, prompt in _mapping(several).items():
             here = (*place, "prompts", name)
             yield from self.name(here, name)
+            yield from prompt_faults(self.document, here, prompt)
             first = first_of.setdefault(name.casefold(), name)
             if first != name:
                 line = self.document.key_line_of((*place, "prompts", first))

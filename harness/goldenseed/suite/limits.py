@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from goldenseed.suite.answers import answer_specs
 from goldenseed.suite.cases import GateLine, Limit, Template
 from goldenseed.suite.document import Document
 from goldenseed.suite.model import beside
-from goldenseed.suite.provenance import ProvenanceSpec, provenance_spec
+from goldenseed.suite.provenance import NOTHING, provenance_spec
 from goldenseed.suite.schema import ContentLimitSection, ContentSection
 
 
@@ -33,18 +34,23 @@ def limits_at(
     return MappingProxyType({**below, **own})
 
 
-def case_content(
+NO_CONTENT: Mapping[str, Any] = MappingProxyType(
+    {"content": MappingProxyType({}), "provenance": NOTHING, "answers": ()}
+)
+
+
+def content_at(
     document: Document,
-    index: int,
+    place: tuple[str | int, ...],
     section: ContentSection,
-    content: Mapping[str, Limit],
-    provenance: ProvenanceSpec,
+    source: str,
+    below: Mapping[str, Any] = NO_CONTENT,
 ) -> dict[str, Any]:
-    """Return a template's fields on the content of a case, over those of its suite."""
-    place = ("cases", index, "content")
+    """Return a template's fields on the content that is asked for at ``place``, over ``below``."""
     return {
-        "content": limits_at(document, place, section.limits, "case", content),
-        "provenance": provenance_spec(document, place, section.provenance, provenance),
+        "content": limits_at(document, place, section.limits, source, below["content"]),
+        "provenance": provenance_spec(document, place, section.provenance, below["provenance"]),
+        "answers": answer_specs(document, place, section.answers, source, below["answers"]),
     }
 
 

@@ -18,7 +18,6 @@ from goldenseed.suite.before import before_specs
 from goldenseed.suite.cases import (
     Choice,
     Limit,
-    Prompt,
     Suite,
     Template,
     merged,
@@ -28,7 +27,7 @@ from goldenseed.suite.checks import check
 from goldenseed.suite.document import COUNTED, Document, Problem, failure, read_document
 from goldenseed.suite.factory import factory_spec
 from goldenseed.suite.inputs import InputValue, input_values
-from goldenseed.suite.limits import case_content, gate_lines, limits_at
+from goldenseed.suite.limits import content_at, gate_lines, limits_at
 from goldenseed.suite.masking import mask_spec
 from goldenseed.suite.model import (
     LARGEST_NOISE,
@@ -40,7 +39,8 @@ from goldenseed.suite.model import (
     model_folder_beside,
 )
 from goldenseed.suite.model_schema import CaseModelSection, ModelSection, SchedulerSection
-from goldenseed.suite.provenance import NOTHING, ProvenanceSpec, provenance_spec
+from goldenseed.suite.postprocess import step_specs
+from goldenseed.suite.prompts import prompts_of
 from goldenseed.suite.put_together import parsed_adapters, parsed_parts, plain_dtype
 from goldenseed.suite.quarantine import Quarantine
 from goldenseed.suite.relations import resolve_relations
@@ -48,10 +48,9 @@ from goldenseed.suite.schema import (
     CaseSection,
     DefaultsSection,
     DeterminismSection,
-    NoiseFileSection,
     SuiteFile,
 )
-from goldenseed.suite.sections import SeedRange
+from goldenseed.suite.sections import NoiseSection, SeedRange
 from goldenseed.suite.server import SERVER, server_spec
 from goldenseed.suite.sets import resolve_sets, unknown_cases
 from goldenseed.suite.varying import Alternative, alternatives, check_vary, is_of_model
@@ -100,8 +99,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
     determinism = _determinism(section.determinism)
     model = _model(document, section.model, portable=determinism.portable)
     limits = limits_at(document, ("gates", "fail"), section.gates.fail, "suite", {})
-    content = limits_at(document, ("content",), section.content.limits, "suite", {})
-    provenance = provenance_spec(document, ("content",), section.content.provenance, NOTHING)
+    content = content_at(document, ("content",), section.content, "suite")
     noise = _noise(path, section.noise) or NoiseSpec("portable" if determinism.portable else "cpu")
     templates = _templates(
         document,
@@ -110,7 +108,6 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         noise,
         limits=limits,
         content=content,
-        provenance=provenance,
         portable=determinism.portable,
     )
     sets, problems = resolve_sets(document, section, templates)
@@ -130,6 +127,7 @@ def _resolve(document: Document, section: SuiteFile) -> Suite:
         sets=sets,
         relations=relations,
         selfcheck_required=section.selfcheck == "required",
+        safety=section.safety,
     )
 
 
@@ -139,13 +137,16 @@ def _determinism(section: DeterminismSection | str) -> Determinism:
     return Determinism(**section.model_dump())
 
 
-def _noise(path: Path, section: NoiseFileSection | str | None) -> NoiseSpec | None:
+def _noise(path: Path, section: NoiseSection | str | None) -> NoiseSpec | None:
     if section is None:
         return None
     if isinstance(section, str):
         return NoiseSpec(section)
-    file = beside(path, section.file)
-    return NoiseSpec("file", section.file, file, sha256_hex(read_regular(file, LARGEST_NOISE)))
+    if section.between is not None:
+        return NoiseSpec("between", between=section.between, at=section.at or 0.0)
+    named = section.file or ""
+    file = beside(path, named)
+    return NoiseSpec("file", named, file, sha256_hex(read_regular(file, LARGEST_NOISE)))
 
 
 def _model(document: Document, section: ModelSection, *, portable: bool) -> ModelSpec:
@@ -201,8 +202,7 @@ def _templates(
     noise: NoiseSpec,
     *,
     limits: Mapping[str, Limit],
-    content: Mapping[str, Limit],
-    provenance: ProvenanceSpec,
+    content: Mapping[str, Any],
     portable: bool,
 ) -> tuple[Template, ...]:
     call: Mapping[str, JsonValue] = MappingProxyType(section.defaults.call)
@@ -212,10 +212,11 @@ def _templates(
     inputs = _inputs(document, ("defaults",), section.defaults)
     choices = partial(_choices, document, model=model, portable=portable)
     inherited = choices(("defaults",)) if section.defaults.vary else ()
+    steps = step_specs(document, ("postprocess",), section.postprocess)
     entries = (
         Template(
             id=case.id,
-            prompts=_prompts(case),
+            prompts=prompts_of(document, index, case),
             seeds=_seeds(case),
             call=merged(call, case.call),
             model=_changes(document.path, case.model),
@@ -223,13 +224,16 @@ def _templates(
             limits=limits_at(
                 document, ("cases", index, "gates", "fail"), case.gates.fail, "case", limits
             ),
-            **case_content(document, index, case.content, content, provenance),
+            **content_at(document, ("cases", index, "content"), case.content, "case", content),
             marks=tuple(dict.fromkeys((*marks, *case.marks))) if case.marks else marks,
             line=lines[index],
             mask=mask_spec(document, ("cases", index), case, mask),
             inputs=merged(inputs, _inputs(document, ("cases", index), case)),
             before=before_specs(case.before),
             quarantine=Quarantine.of(case.quarantine),
+            postprocess=steps
+            if case.postprocess is None
+            else step_specs(document, ("cases", index, "postprocess"), case.postprocess),
         )
         for index, case in enumerate(section.cases)
     )
@@ -265,6 +269,9 @@ def _choice(alternative: Alternative, model: ModelSpec, *, portable: bool) -> Ch
         inputs=_inputs(document, ("defaults",), section.defaults),
         model=changes,
         noise=_noise(document.path, section.noise),
+        postprocess=None
+        if section.postprocess is None
+        else step_specs(document, ("postprocess",), section.postprocess),
     )
 
 
@@ -273,12 +280,6 @@ def _inputs(
 ) -> Mapping[str, InputValue]:
     lines = {name: document.key_line_of((*place, "inputs", name)) for name in section.inputs}
     return MappingProxyType(input_values(document.path, section.inputs, lines))
-
-
-def _prompts(case: CaseSection) -> Mapping[str | None, Prompt]:
-    if case.prompts is None:
-        return MappingProxyType({None: case.prompt})
-    return MappingProxyType(dict(case.prompts.items()))
 
 
 def _seeds(case: CaseSection) -> range | tuple[int, ...]:

@@ -92,13 +92,22 @@ class NoiseSpec:
     """Where the initial noise of an image comes from."""
 
     kind: str
-    """``cpu``, ``device``, ``portable`` or ``file``."""
+    """``cpu``, ``device``, ``portable``, ``file`` or ``between``."""
     source: str | None = None
     """Of a file: as the suite writes it."""
     path: Path | None = None
     """Of a file: the ``.npy`` or ``.safetensors`` file, absolute."""
     sha256: str | None = None
     """Of a file: the SHA-256 of its bytes when the suite was read, in hex."""
+    between: tuple[int, int] | None = None
+    """Two seeds, each of which draws noise as ``cpu`` (or, in portable mode, ``portable``) does."""
+    at: float = 0.0
+    """How far from the first to the second along the arc, 0 to 1."""
+
+    @property
+    def drawn_by(self) -> str:
+        """The kind that draws it, whatever is made of what is drawn."""
+        return "cpu" if self.kind == "between" else self.kind
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from goldenseed.core.files import canonical_json, json_sha256
 from goldenseed.suite.cases import Case, Suite
 from goldenseed.suite.inputs import describe_inputs
 from goldenseed.suite.model import DIFFUSERS, ModelSpec, NoiseSpec
+from goldenseed.suite.prompts import PromptSpec
 from goldenseed.suite.put_together import described_parts, key_of_parts
 
 
@@ -53,18 +54,27 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
         "allow_new_weights": list(model.allow_new_weights) or None,
     }
     prompt: Any = list(case.prompt) if isinstance(case.prompt, tuple) else case.prompt
+    if isinstance(prompt, PromptSpec):
+        prompt = prompt.described
     return {
         **({} if prompt is None else {"prompt": prompt}),
         "seed": case.seed,
         "call": case.arguments(),
         **({"inputs": describe_inputs(case.inputs)} if case.inputs else {}),
+        **_postprocess(case),
         **({"before": [each.description for each in case.before]} if case.before else {}),
         "model": {key: value for key, value in described.items() if value is not None},
         "noise": _noise(case.noise),
+        **({"safety": "off"} if case.suite.safety == "off" else {}),
         "determinism": "portable"
         if case.suite.determinism.portable
         else case.suite.determinism.relaxed(),
     }
+
+
+def _postprocess(case: Case) -> dict[str, Any]:
+    steps = [deepcopy(dict(each.described)) for each in case.postprocess]
+    return {"postprocess": steps} if steps else {}
 
 
 def _factory(model: ModelSpec) -> dict[str, Any]:
@@ -82,6 +92,8 @@ def _factory(model: ModelSpec) -> dict[str, Any]:
 
 def _noise(noise: NoiseSpec) -> JsonValue:
     """Name the source; of a file what is in it, for its name decides nothing."""
+    if noise.between is not None:
+        return {"between": list(noise.between), "at": noise.at}
     return noise.kind if noise.path is None else {"file_sha256": noise.sha256}
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from goldenseed.suite.answers import AnswerSection
 from goldenseed.suite.before import BeforeSection
 from goldenseed.suite.inputs import Inputs, InputSection
 from goldenseed.suite.masking import Ignore, MaskFile
@@ -23,18 +24,21 @@ from goldenseed.suite.model_schema import (
     QuantizationSection,
     VaeSection,
 )
+from goldenseed.suite.prompts import PromptSection
 from goldenseed.suite.provenance import C2paSection, ProvenanceSection
 from goldenseed.suite.quarantine import QuarantineSection
 from goldenseed.suite.sections import (
     CHOICE,
+    CHOICE_OR_LIST,
     LIST,
     PLAIN,
-    PLAIN_OR_LIST,
     SECTION,
     ConsistencySection,
     DiversitySection,
     HoldSection,
     Name,
+    NoiseChoice,
+    NoiseSection,
     NonEmpty,
     RelationSection,
     Section,
@@ -42,6 +46,7 @@ from goldenseed.suite.sections import (
     Seeds,
     Vary,
 )
+from goldenseed.suite.step_schema import Steps
 
 MarkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Marks = Annotated[tuple[MarkName, ...], Field(strict=False)]
@@ -89,19 +94,6 @@ DeterminismChoice = Annotated[
 ]
 
 
-class NoiseFileSection(Section):
-    """Initial noise that was stored."""
-
-    file: NonEmpty
-    """A `.npy` or `.safetensors` file, relative to the suite file and inside its folder."""
-
-
-NoiseChoice = Annotated[
-    Annotated[NoiseFileSection, SECTION] | Annotated[Literal["cpu", "device", "portable"], PLAIN],
-    CHOICE,
-]
-
-
 class DefaultsSection(Section):
     """What every case begins with."""
 
@@ -143,6 +135,8 @@ class ContentSection(Section):
     """Limits by name, for example `min_sharpness: 20`."""
     provenance: ProvenanceSection | None = None
     """What the file as it was returned has to say of its origin, key by key."""
+    answers: Annotated[tuple[AnswerSection, ...], Field(strict=False)] = ()
+    """Questions that a model is asked of the image, and the answers that are expected."""
 
     @property
     def limits(self) -> dict[str, ContentLimitSection | float]:
@@ -151,7 +145,11 @@ class ContentSection(Section):
 
 
 _PromptList = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-Prompt = Annotated[Annotated[str | None, PLAIN] | Annotated[_PromptList, LIST], PLAIN_OR_LIST]
+Prompt = Annotated[
+    Annotated[str | None, PLAIN] | Annotated[_PromptList, LIST] | Annotated[PromptSection, SECTION],
+    CHOICE_OR_LIST,
+]
+NamedPrompt = Annotated[Annotated[str, PLAIN] | Annotated[PromptSection, SECTION], CHOICE]
 
 _AS_THE_SUITE = CaseModelSection()
 _NO_GATES = GatesSection()
@@ -168,8 +166,9 @@ class CaseSection(Section):
     id: Name
     """The case's name, unique in the suite."""
     prompt: Prompt = None
-    """The prompt, or a list that one call is given; none for a pipeline that takes none."""
-    prompts: Annotated[dict[Name, str], Field(min_length=1)] | None = None
+    """The prompt, or a list that one call is given; none for a pipeline that takes none. Or what
+    a language model is told that writes it."""
+    prompts: Annotated[dict[Name, NamedPrompt], Field(min_length=1)] | None = None
     """Several prompts, each with a name, in place of `prompt`."""
     seeds: Seeds
     """A list of seeds from 0 to 2**63 - 1, or the `start` and `count` of consecutive ones."""
@@ -187,6 +186,8 @@ class CaseSection(Section):
     """What differs from the suite's model."""
     noise: NoiseChoice | None = None
     """Where the initial noise comes from, in place of what the suite says."""
+    postprocess: Steps | None = None
+    """What is done to the picture afterwards, in place of what the suite says; `[]` is nothing."""
     gates: GatesSection = Field(default_factory=lambda: _NO_GATES)
     """Gates over those of the suite, name by name."""
     mask: MaskFile = None
@@ -215,6 +216,8 @@ class SuiteFile(Section):
 
     By default a generator on the CPU; `portable` where determinism is.
     """
+    postprocess: Steps = ()
+    """What is done to each picture after the model made it, step by step, before it is judged."""
     defaults: DefaultsSection = DefaultsSection()
     """What every case begins with."""
     gates: GatesSection = GatesSection()
@@ -223,6 +226,9 @@ class SuiteFile(Section):
     ignore: Ignore = None
     content: ContentSection = ContentSection()
     """Limits on what is in an image, for example `min_sharpness: 20`, whatever was accepted."""
+    safety: Literal["required", "off", "record"] | None = None
+    """What a pipeline's safety checker is for: `required` and run, `off`, or its flags on `record`
+    without failing a case. By default it runs where there is one, and what it flags fails."""
     selfcheck: Literal["required"] | None = None
     """`required`: a session fails where the gates would pass a wrong image."""
     consistency: Annotated[tuple[ConsistencySection, ...], Field(strict=False)] = ()
@@ -247,11 +253,12 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("model", "quantization"): QuantizationSection,
         ("model", "vae"): VaeSection,
         ("determinism",): DeterminismSection,
-        ("noise",): NoiseFileSection,
+        ("noise",): NoiseSection,
         ("defaults",): DefaultsSection,
         ("defaults", "inputs", "*"): InputSection,
         ("gates",): GatesSection,
         ("content",): ContentSection,
+        ("content", "answers"): AnswerSection,
         ("content", "provenance"): ProvenanceSection,
         ("content", "provenance", "c2pa"): C2paSection,
         ("content", "*"): ContentLimitSection,
@@ -260,6 +267,8 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("relations",): RelationSection,
         ("relations", "hold"): HoldSection,
         ("cases",): CaseSection,
+        ("cases", "prompt"): PromptSection,
+        ("cases", "prompts", "*"): PromptSection,
         ("cases", "inputs", "*"): InputSection,
         ("cases", "before"): BeforeSection,
         ("cases", "seeds"): SeedRange,
@@ -267,8 +276,9 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("cases", "model", "adapters"): AdapterSection,
         ("cases", "gates"): GatesSection,
         ("cases", "quarantine"): QuarantineSection,
-        ("cases", "noise"): NoiseFileSection,
+        ("cases", "noise"): NoiseSection,
         ("cases", "content"): ContentSection,
+        ("cases", "content", "answers"): AnswerSection,
         ("cases", "content", "provenance"): ProvenanceSection,
         ("cases", "content", "provenance", "c2pa"): C2paSection,
         ("cases", "content", "*"): ContentLimitSection,

@@ -124,6 +124,23 @@ class RelationSection(Section):
     """How the two have to agree: `identical`, `match`, or limits such as `max_peak_difference`."""
 
 
+class NoiseSection(Section):
+    """Initial noise that was stored, or that lies between that of two seeds."""
+
+    file: NonEmpty | None = None
+    """A `.npy` or `.safetensors` file, relative to the suite file and inside its folder."""
+    between: Annotated[tuple[Seed, Seed], Field(strict=False)] | None = None
+    """Two seeds, whose noise is mixed along the arc between them."""
+    at: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    """How far from the first seed to the second, 0 to 1."""
+
+
+NoiseChoice = Annotated[
+    Annotated[NoiseSection, SECTION] | Annotated[Literal["cpu", "device", "portable"], PLAIN],
+    CHOICE,
+]
+
+
 Vary = dict[NonEmpty, Annotated[dict[Name, JsonValue], Field(min_length=1)]]
 
 

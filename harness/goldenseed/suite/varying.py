@@ -19,15 +19,18 @@ from goldenseed.core.names import name_problem
 from goldenseed.suite.checks import MODELS, check_beside_cases
 from goldenseed.suite.document import COUNTED, Document, Problem, moved
 from goldenseed.suite.model_schema import ModelSection
-from goldenseed.suite.schema import DefaultsSection, NoiseChoice
-from goldenseed.suite.sections import Section, name_fault
+from goldenseed.suite.schema import DefaultsSection
+from goldenseed.suite.sections import NoiseChoice, Section, name_fault
 from goldenseed.suite.sizes import multiple_of_sizes
+from goldenseed.suite.step_schema import Steps
 from goldenseed.suite.wording import schema_problems
 
 _Place = tuple[str | int, ...]
 _Axes = dict[str, dict[str, Any]]
 
 _ARGUMENTS = ("call", "inputs")
+_WHOLE = ("noise", "postprocess")
+"""Axes whose alternatives are taken as a whole."""
 _NOT_IN_RECIPE = ("device", "allow_pickle")
 """Keys of ``model`` that decide no pixels."""
 
@@ -47,6 +50,7 @@ class AlternativeSection(Section):
     model: ModelSection = Field(default_factory=lambda: _OWN_MODEL)
     defaults: DefaultsSection = Field(default_factory=lambda: _NO_DEFAULTS)
     noise: NoiseChoice | None = None
+    postprocess: Steps | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,8 @@ def _alternative(document: Document, at: _Place, value: Any) -> Alternative:
         of = ("defaults", head, *([argument] if argument else []))
         case = {head: {argument: value} if argument else value}
         data = {"defaults": case}
-    elif axis == "noise":
-        of, case = ("noise",), {"noise": value}
+    elif axis in _WHOLE:
+        of, case = (axis,), {axis: value}
         data = case
     else:
         of = ("model",) if axis == "model" else ("model", axis)
@@ -112,7 +116,7 @@ def decided(holder: Mapping[str, Any]) -> frozenset[str]:
     """Return what a case, or an alternative as one, decides: in words."""
     found = [f"the argument `{name}`" for key in _ARGUMENTS for name in _mapping(holder.get(key))]
     found += [f"`model.{key}`" for key in _mapping(holder.get("model"))]
-    return frozenset([*found, *(["`noise`"] if holder.get("noise") is not None else [])])
+    return frozenset([*found, *(f"`{key}`" for key in _WHOLE if holder.get(key) is not None)])
 
 
 def check_vary(document: Document) -> Iterator[Problem]:
@@ -196,12 +200,12 @@ _LEAVE_OUT = "; `vary: {}` in the case leaves the defaults' alternatives out"
 
 def _axis_fault(axis: str) -> tuple[str, str] | None:
     head, dot, argument = axis.partition(".")
-    if axis == "noise" or is_of_model(axis) or (head in _ARGUMENTS and (argument or not dot)):
+    if axis in _WHOLE or is_of_model(axis) or (head in _ARGUMENTS and (argument or not dot)):
         return None
-    known = [*_ARGUMENTS, "noise", "model", *ModelSection.model_fields]
+    known = [*_ARGUMENTS, *_WHOLE, "model", *ModelSection.model_fields]
     known = [each for each in known if each not in _NOT_IN_RECIPE]
     near = get_close_matches(axis, known, n=1)
-    listed = ", ".join(f"`{each}`" for each in (*_ARGUMENTS, "noise", "model"))
+    listed = ", ".join(f"`{each}`" for each in (*_ARGUMENTS, *_WHOLE, "model"))
     other = f"vary {listed}, an argument as `call.strength`, or a key of `model`"
     return f"there is no axis `{axis}` to vary", f"write `{near[0]}`" if near else other
 

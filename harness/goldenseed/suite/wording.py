@@ -14,6 +14,7 @@ from goldenseed.suite.model_schema import ModelSection
 from goldenseed.suite.nodes import number
 from goldenseed.suite.schema import SECTIONS
 from goldenseed.suite.sections import LARGEST_SEED
+from goldenseed.suite.step_schema import STEPS, section_of
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -40,6 +41,8 @@ _PATTERNS = {
     "class": "the name of a class in diffusers",
     "pipeline": "the name of a class in diffusers, or `package.module.Class`",
     "factory": "`package.module:function`",
+    "step": f"one of {', '.join(STEPS)}, or your own `package.module:function`",
+    "colour": "`#rrggbb`, in lower case and in quotes",
     "device": "`auto`, or a device of torch: cpu, cuda, cuda:1, mps, xpu",
 }
 _INSTEAD: Mapping[tuple[str, ...], str] = {
@@ -66,7 +69,7 @@ def _problem(finding: ErrorDetails, document: Document) -> Problem:
     location = _place_in_file(finding["loc"])
     kind = finding["type"]
     if kind == "extra_forbidden":
-        what, fix = _unknown_key(location)
+        what, fix = _unknown_key(location, _step_of(finding["loc"]))
         return Problem(document.key_line_of(location), what, fix)
     if kind == "missing":
         what, fix = _missing_key(location)
@@ -79,8 +82,15 @@ def _problem(finding: ErrorDetails, document: Document) -> Problem:
 def _place_in_file(location: Location) -> Location:
     """``location`` without what pydantic adds: which of two kinds a value is, and ``[key]``."""
     return tuple(
-        part for part in location if part not in {"[key]", "<section>", "<plain>", "<list>"}
+        part
+        for part in location
+        if part not in {"[key]", "<section>", "<plain>", "<list>"} and not section_of(part)
     )
+
+
+def _step_of(location: Location) -> type[BaseModel] | None:
+    """Return the section of the step of post-processing that ``location`` leads through."""
+    return next(filter(None, map(section_of, location)), None)
 
 
 def name_of(location: Sequence[str | int]) -> str:
@@ -105,10 +115,10 @@ def _keys(section: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in section.model_fields.items()]
 
 
-def _unknown_key(location: Location) -> tuple[str, str]:
+def _unknown_key(location: Location, step: type[BaseModel] | None) -> tuple[str, str]:
     *parent, key = location
     words = [part for part in parent if isinstance(part, str)]
-    known = _keys_at(tuple(parent))
+    known = _keys(step) if step else _keys_at(tuple(parent))
     what = f"unknown key `{key}` in {name_of(parent)}"
     if words == ["cases", "model"] and key in _keys(ModelSection):
         fix = (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,10 @@ def _numbers(kept: Kept) -> Array:
     return kept.values
 
 
+def _is_level(record: StageDigest | StageRecord) -> bool:
+    return record.stage is Stage.PIXELS
+
+
 class Recording:
     """What was recorded of one image: ``kept``, after the whole records of ``before``.
 
@@ -79,6 +83,11 @@ class Recording:
         self.stages = (*(each.digest for each in before), *(each.digest for each in kept))
         """Every stage with its digest, in the order in which they came."""
 
+    def after(self, values: Iterable[tuple[Stage, str | None, Array]]) -> Recording:
+        """Return the recording with stages before all others: stage, source and values of each."""
+        earlier = records([kept(stage, 0, source, array) for stage, source, array in values])
+        return Recording(self._kept, (*earlier, *self._before))
+
     def ending_in(self, *pictures: Content) -> Recording:
         """Return the recording with each picture's levels at its end, if it says nothing of any."""
         import numpy as np
@@ -87,6 +96,38 @@ class Recording:
             return self
         levels = (kept(Stage.PIXELS, n, None, np.array(each)) for n, each in enumerate(pictures))
         return Recording((*self._kept, *levels), self._before)
+
+    def postprocessed(
+        self, steps: Sequence[tuple[str, Sequence[Content]]], last: Sequence[Content]
+    ) -> Recording:
+        """Return the recording of what went through steps, each with its label and its pictures.
+
+        The levels it had become ``UNPROCESSED``; it ends in the levels of ``last``.
+        """
+        import numpy as np
+
+        if not self.stages:
+            return self
+        before = tuple(
+            each.model_copy(update={"stage": Stage.UNPROCESSED}) if _is_level(each) else each
+            for each in self._before
+        )
+        made = tuple(
+            replace(each, digest=replace(each.digest, stage=Stage.UNPROCESSED))
+            if _is_level(each.digest)
+            else each
+            for each in self._kept
+        )
+        known: dict[int, Kept] = {}
+        for label, pictures in steps:
+            for n, each in enumerate(pictures):
+                known[id(each)] = kept(Stage.POSTPROCESSED, n, label, np.asarray(each))
+                made += (known[id(each)],)
+        for n, each in enumerate(last):
+            found = known.get(id(each)) or kept(Stage.PIXELS, n, None, np.array(each))
+            digest = replace(found.digest, stage=Stage.PIXELS, index=n, source=None)
+            made += (replace(found, digest=digest),)
+        return Recording(made, before)
 
     @cached_property
     def stages_sha256(self) -> str:

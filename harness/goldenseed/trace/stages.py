@@ -30,6 +30,8 @@ class Stage(StrEnum):
         made.words, made.side = words, side
         return made
 
+    WRITTEN_PROMPT = "written_prompt", "written prompt", Side.TEXT
+    """The token ids that a language model was told, and those that it wrote."""
     TOKEN_IDS = "token_ids", "token ids", Side.TEXT
     """What a tokenizer returned."""
     PROMPT_EMBEDDINGS = "prompt_embeddings", "prompt embeddings", Side.TEXT
@@ -67,13 +69,18 @@ class Stage(StrEnum):
     """The image as the pipeline returned it, floats in [0, 1]."""
     DENORMALISED = "denormalised", "how the float image was made", Side.IMAGE
     """1 where the float image is what was decoded, halved, plus 1/2, cut off, to the bit; or 0."""
+    UNPROCESSED = "unprocessed", "pixels before post-processing", Side.IMAGE
+    """The 8-bit levels that the model made, where the suite has steps of post-processing."""
+    POSTPROCESSED = "postprocessed", "post-processing step", Side.IMAGE
+    """The 8-bit levels that a step of post-processing made; the source names the step."""
     PIXELS = "pixels", "pixels", Side.IMAGE
-    """The image's 8-bit levels."""
+    """The image's 8-bit levels, as it is judged."""
 
 
 FED_BY: Final[Mapping[Stage, tuple[Stage, ...]]] = MappingProxyType(
     {
-        Stage.TOKEN_IDS: (),
+        Stage.WRITTEN_PROMPT: (),
+        Stage.TOKEN_IDS: (Stage.WRITTEN_PROMPT,),
         Stage.PROMPT_EMBEDDINGS: (Stage.TOKEN_IDS,),
         Stage.TIMESTEPS: (),
         Stage.SIGMAS: (),
@@ -90,7 +97,9 @@ FED_BY: Final[Mapping[Stage, tuple[Stage, ...]]] = MappingProxyType(
         Stage.VAE_OUTPUT: (Stage.LATENTS_BEFORE_VAE,),
         Stage.FLOAT_IMAGE: (Stage.VAE_OUTPUT,),
         Stage.DENORMALISED: (Stage.FLOAT_IMAGE,),
-        Stage.PIXELS: (Stage.FLOAT_IMAGE,),
+        Stage.UNPROCESSED: (Stage.FLOAT_IMAGE,),
+        Stage.POSTPROCESSED: (Stage.UNPROCESSED,),
+        Stage.PIXELS: (Stage.FLOAT_IMAGE, Stage.POSTPROCESSED),
     }
 )
 """What each stage is computed from, one step back; noise is drawn in a fixed order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +19,7 @@ from goldenseed.tolerance.exact import exact_measures
 from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.tolerance.tolerance import Tolerance
 from goldenseed.trace.stages import Trace, ends_of
+from goldenseed.verdict.worn import own_environment
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,14 +30,7 @@ if TYPE_CHECKING:
     from goldenseed.baselines.entry import AcceptedImage, RejectedImage
     from goldenseed.baselines.store import BaselineStore
     from goldenseed.core.elements import Array, Content
-
-
-_ADAPTER = "adapter_file."
-
-
-def _sources(adapters: JsonValue) -> Iterator[JsonValue]:
-    for each in adapters if isinstance(adapters, list) else ():
-        yield each.get("source") if isinstance(each, dict) else None
+    from goldenseed.trace.written import WrittenPrompt
 
 
 def nothing() -> None:
@@ -76,6 +70,8 @@ class Evidence:
     digest of them, size and mode are the first one's, and ``read_image`` reads nothing."""
     in_force: Mapping[str, Value] = field(default_factory=dict)
     """What the environment had otherwise inside the pipeline's call; it counts there."""
+    written: WrittenPrompt | None = None
+    """The prompt, where a language model wrote it."""
     read_image: Callable[[], Image | None] = nothing
     """Decodes the image, its digest verified."""
     read_tensor: Callable[[], Array | None] = nothing
@@ -115,14 +111,11 @@ class Evidence:
     def environment(self) -> Mapping[str, Value] | None:
         """The fingerprint of where it was made; None where that is not on record.
 
-        It names the adapters of a whole suite; what this image did not wear decides nothing of it.
+        It names the adapters and language models of a whole suite; what this image did not wear,
+        or what did not write its prompt, decides nothing of it.
         """
-        found, model = self.read_environment(), self.recipe.get("model")
-        if not found or not isinstance(model, dict):
-            return found
-        worn = {f"{_ADAPTER}{source}" for source in _sources(model.get("adapters"))}
-        others = {key for key in found if key.startswith(_ADAPTER)} - worn
-        return {k: v for k, v in found.items() if k not in others} if others else found
+        found = self.read_environment()
+        return found and own_environment(found, self.recipe)
 
     @property
     def parts(self) -> tuple[Evidence, ...]:
@@ -177,6 +170,7 @@ def accepted_evidence(store: BaselineStore, profile: str, accepted: AcceptedImag
         mode=accepted.mode,
         elements=elements,
         in_force=accepted.in_force,
+        written=accepted.written,
         read_image=nothing if elements else read_image,
         read_trace=partial(_accepted_trace, store, accepted, readers),
         read_environment=partial(store.environment, accepted.environment_sha256),

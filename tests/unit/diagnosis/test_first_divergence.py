@@ -25,9 +25,9 @@ def trace(
 ) -> Trace:
     """A trace in which everything from one stage on is ``by`` off."""
     recorder, off = Recorder(), False
-    flow = [
-        (stage, 0) for stage in Stage if stage not in {Stage.SIGMAS, Stage.LATER_NOISE, *WITHIN}
-    ]
+    left_out = {Stage.WRITTEN_PROMPT, Stage.SIGMAS, Stage.LATER_NOISE, *WITHIN}
+    left_out |= {Stage.UNPROCESSED, Stage.POSTPROCESSED}
+    flow = [(stage, 0) for stage in Stage if stage not in left_out]
     place = flow.index((Stage.DENOISING_STEP, 0))
     flow[place : place + 1] = [(Stage.DENOISING_STEP, step) for step in range(steps)]
     for stage, index in flow:

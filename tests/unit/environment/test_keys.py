@@ -168,8 +168,10 @@ def test_every_declaration_is_of_use(written: set[str]):
     only_in_trouble = {"gpu.nvml", "library.unread"}
     of_transformers_alone = {"attention.{component}.implementation"}
     of_models_built_small = {"model.{component}.tips"}
+    of_postprocessing = {"postprocess.{library}", "postprocess.{step}.weights_sha256"}
     of_own_code = {"model.factory_sha256", "model.pipeline_sha256"}
     of_what_is_put_on = {"ip_adapter_file.{path}", "embedding_file.{path}"}
+    of_written_prompts = {"language_model_file.{path}"}
     inside_a_call = {each.pattern for each in KEYS if each.scope is Scope.CALL}
     only_where_others_had_a_hand = {
         "attention.{component}.processors_sha256",
@@ -183,7 +185,7 @@ def test_every_declaration_is_of_use(written: set[str]):
     }
     never_here = before_torch_2_9 | only_in_trouble | of_transformers_alone | inside_a_call
     of_guiders = {"guider.{component}.class", "guider.{component}.config.{field}"}
-    never_here |= of_models_built_small
+    never_here |= of_models_built_small | of_postprocessing | of_written_prompts
     never_here |= only_where_others_had_a_hand | of_own_code | of_what_is_put_on | of_guiders
     assert {each.pattern for each in KEYS} - used <= never_here
 

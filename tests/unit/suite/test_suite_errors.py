@@ -132,7 +132,7 @@ BAD = [
         "`cases[0].prompt[1]` is 1, text",
         '"1" in quotes',
     ),
-    ("prompt: a red apple", "prompt: {a: b}", 13, "is a mapping, text is needed", "write text"),
+    ("prompt: a red apple", "prompt: {a: b}", 13, "unknown key `a`", "the keys here are `model`"),
     ("a red apple", "x\n    prompts: {a: b}", 14, "both `prompt` and `prompts`", "one of the two"),
     ("a red apple", "x\n    negative_prompt: y", 14, "`negative_prompt`", "under `call`"),
     ("    seeds: [1, 2]\n", "", 12, "`cases[0]` has no `seeds`", "a golden needs a fixed seed"),

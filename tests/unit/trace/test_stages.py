@@ -8,6 +8,7 @@ from goldenseed.suite.parts import Side
 from goldenseed.trace.stages import FED_BY, WITHIN, Stage, StageName, StageRecord
 
 ON_DISK = [
+    "written_prompt",
     "token_ids",
     "prompt_embeddings",
     "timesteps",
@@ -25,6 +26,8 @@ ON_DISK = [
     "vae_output",
     "float_image",
     "denormalised",
+    "unprocessed",
+    "postprocessed",
     "pixels",
 ]
 

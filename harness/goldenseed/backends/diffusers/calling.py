@@ -19,7 +19,7 @@ from goldenseed.backends.diffusers.modular import (
     taken_by_blocks,
 )
 from goldenseed.backends.diffusers.noise import generator_for, noise_of
-from goldenseed.backends.diffusers.outputs import Returned, elements_of, returned_by
+from goldenseed.backends.diffusers.outputs import Returned, elements_of, flags_of, returned_by
 from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.backends.diffusers.remarks import TextWatch, remarks_of_sizes
 from goldenseed.backends.diffusers.trace import Tracing
@@ -35,7 +35,7 @@ from goldenseed.core.names import did_you_mean
 from goldenseed.environment.device import forget_peak
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -134,7 +134,8 @@ class PipelineCall:
         seconds = time.perf_counter() - began
         try:
             returned = returned_by(output)
-            elements = _elements(case, output, returned, self._name)
+            flagged = flags_of(output)
+            elements = _elements(case, flagged, returned, self._name)
         except GenerationError as error:
             error.trace = recorder.finish().trace if recorder else ()
             error.in_force = tuple(in_force)
@@ -150,7 +151,12 @@ class PipelineCall:
             recording=None if recorder is None else recorder.finish(),
             layers=None if layers is None else layers.finish(),
             in_force=tuple(in_force),
-            remarks=(*self._text.remarks(case), *remarks_of_sizes(inputs, alone)),
+            remarks=(
+                *self._text.remarks(case),
+                *remarks_of_sizes(inputs, alone),
+                *_flagged_in_words(flagged),
+            ),
+            flagged=flagged,
         )
 
     def _told(self, case: Case, error: Exception) -> GoldenseedError:
@@ -212,20 +218,31 @@ class PipelineCall:
             raise self._refusal(
                 case, f"{self._name} takes no prompt", fix or "remove the prompt of the case"
             )
-        arguments["prompt"] = case.prompt if case.text is not None else list(case.prompt)
+        arguments["prompt"] = list(case.prompt) if isinstance(case.prompt, tuple) else case.prompt
 
     @staticmethod
     def _refusal(case: Case, what: str, fix: str) -> GoldenseedError:
         return GoldenseedError(what, path=case.suite.path, line=case.line, fix=fix)
 
 
-def _elements(case: Case, output: Any, returned: tuple[Returned, ...], name: str) -> Elements:
+def _flagged_in_words(flagged: tuple[bool, ...] | None) -> Iterator[str]:
+    """Say of images that are judged although a safety checker flagged them that it blanks them."""
+    if any(flagged or ()):
+        places = ", ".join(str(n) for n, each in enumerate(flagged or ()) if each)
+        which = "the image" if len(flagged or ()) == 1 else f"the images {places}"
+        yield f"the safety checker flagged {which}, and blanks what it flags"
+
+
+def _elements(
+    case: Case, flagged: tuple[bool, ...] | None, returned: tuple[Returned, ...], name: str
+) -> Elements:
     """Return what is kept of an output; ``GenerationError`` where there is nothing to judge."""
-    if any(getattr(output, "nsfw_content_detected", None) or ()):
+    if any(flagged or ()) and case.suite.safety != "record":
         raise _failure(
             case,
             f"the safety checker of {name} blanked the image",
-            "use another prompt or seed, or a model without a safety checker",
+            "use another prompt or seed, or a model without a safety checker; or keep what it says "
+            "and judge the image all the same: safety: record",
             Unusable.BLANKED,
         )
     try:

@@ -84,7 +84,7 @@ def files_of(checked: CheckedModel) -> Mapping[str, Path]:
     parts = {
         f"{name}/{file.relative_to(checked.folder_of(name)).as_posix()}": file
         for name in checked.components
-        for file in _files_in(checked.folder_of(name), checked.weights)
+        for file in files_in(checked.folder_of(name), checked.weights)
     }
     return dict(sorted({**index, **parts}.items()))
 
@@ -95,11 +95,12 @@ def _files_of(part: CheckedPart) -> Iterator[tuple[str, Path]]:
         for file in (part.config / "config.json", *part.weights):
             yield file.name, file
         return
-    for file in sorted(_files_in(part.folder, part.weights)):
+    for file in sorted(files_in(part.folder, part.weights)):
         yield file.relative_to(part.folder).as_posix(), file
 
 
-def _files_in(folder: Path, weights: Collection[Path]) -> Iterator[Path]:
+def files_in(folder: Path, weights: Collection[Path]) -> Iterator[Path]:
+    """Yield the files of a part's folder that loading may look at: of weights those ``weights``."""
     for file in folder.rglob("*") if folder.is_dir() else ():
         hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
         if hidden or not file.is_file() or file.suffix.lower() in _FOR_PEOPLE:

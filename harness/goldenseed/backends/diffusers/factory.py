@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +12,8 @@ from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.diffusers.modular import hide_progress
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.suite.factory import FactorySpec, module_sha256
+from goldenseed.suite.factory import FactorySpec
+from goldenseed.suite.own_code import found_first, own_code
 
 if TYPE_CHECKING:
     import torch
@@ -50,8 +48,8 @@ def build(case: Case, factory: FactorySpec, *, dtype: torch.dtype, device: str) 
 
     """
     path = case.suite.path
-    with _found_first(factory.folder):
-        function = _function(factory, path)
+    with found_first(factory.folder):
+        function = own_code(factory, path, "model.factory")
         arguments = _arguments(function, factory, path, {"dtype": dtype, "device": device})
         try:
             return _ready(function(**arguments), factory, path, device)
@@ -110,53 +108,10 @@ def own_class(name: str, sha256: str | None, suite: Path) -> Any:
     """
     module, _, class_name = name.rpartition(".")
     folder = suite.parent.absolute()
-    with _found_first(folder):
+    with found_first(folder):
         spec = FactorySpec(f"{module}:{class_name}", folder, sha256 or "")
-        found = _function(spec, suite, key="pipeline")
+        found = own_code(spec, suite, "model.pipeline", "class")
     if not hasattr(found, "from_pretrained"):
         what = f"{name} is no pipeline's class: it has no from_pretrained"
         raise GoldenseedError(what, path=suite, fix="derive it from diffusers.DiffusionPipeline")
     return found
-
-
-def _function(factory: FactorySpec, suite: Path, key: str = "factory") -> Any:
-    try:
-        module = importlib.import_module(factory.module)
-    except Exception as error:
-        raise GoldenseedError(
-            f"the module {factory.module} of `model.{key}` cannot be imported: "
-            f"{type(error).__name__}: {error}",
-            path=suite,
-            fix="mend it, or name another",
-        ) from error
-    home = getattr(module, "__file__", None)
-    if home is not None and factory.sha256 != module_sha256(Path(home)):
-        raise GoldenseedError(
-            f"the module {factory.module} is not the file that the recipe names",
-            path=home,
-            fix="run the suite again; a module of that name may lie in two places",
-        )
-    kind = "function" if key == "factory" else "class"
-    function = getattr(module, factory.function, None)
-    if not callable(function):
-        raise GoldenseedError(
-            f"{factory.module} has no {kind} {factory.function}", path=suite, fix="name another"
-        )
-    return function
-
-
-class _Place(str):
-    """An entry of ``sys.path`` that is told from an equal one of somebody else."""
-
-    __slots__ = ()
-
-
-@contextmanager
-def _found_first(folder: Path) -> Iterator[None]:
-    """Let modules be found in ``folder`` before any other place."""
-    place = _Place(folder)
-    sys.path.insert(0, place)
-    try:
-        yield
-    finally:
-        sys.path[:] = [each for each in sys.path if each is not place]

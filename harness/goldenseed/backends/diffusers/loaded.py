@@ -58,6 +58,7 @@ class Loaded:
             for name, each in getattr(self.pipeline, "components", {}).items()
             if role_of(name) is Role.GUIDER and each is not None
         }
+        self._checker = getattr(self.pipeline, "safety_checker", None)
         # What was put on the object may call the object it was put on: no copy will do.
         self._first_state = fresh_copy(self.scheduler) if _has_own_methods(self.scheduler) else None
         self._holders = [
@@ -66,7 +67,11 @@ class Loaded:
         ]
 
     def wear(self, case: Case) -> None:
-        """Give the pipeline a fresh scheduler, fresh guiders and the adapters of the case alone."""
+        """Give the pipeline a fresh scheduler, fresh guiders and the adapters of the case alone.
+
+        And its safety checker, or none.
+        """
+        self._wear_checker(case)
         if self.scheduler is not None:
             pristine = self.pristine(case)
             used_itself = self._first_state is not None and pristine is self.scheduler
@@ -93,6 +98,20 @@ class Loaded:
             self.remarks = put_on(self.pipeline, wanted, case.suite.path, case.line)
             self.adapters = wanted
         self.call.settled()
+
+    def _wear_checker(self, case: Case) -> None:
+        """Take off the safety checker where a suite has it off; ask for one where it needs it."""
+        if self._checker is None and case.suite.safety == "required":
+            raise GoldenseedError(
+                f"`safety` is required, and this {type(self.pipeline).__name__} has no safety "
+                "checker",
+                path=case.suite.path,
+                line=case.line,
+                fix="add one to the model's folder, or remove `safety`",
+            )
+        wanted = None if case.suite.safety == "off" else self._checker
+        if self._checker is not None and self.pipeline.safety_checker is not wanted:
+            self.pipeline.safety_checker = wanted
 
     def pristine(self, case: Case) -> Any:
         """Return the scheduler that an image of the case is given a copy of; None without one.

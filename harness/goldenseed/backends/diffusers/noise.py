@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from goldenseed.backends.diffusers.portable_normals import portable_normals
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
@@ -16,7 +18,6 @@ from goldenseed.core.tensor_files import parsed_tensor
 from goldenseed.suite.model import LARGEST_NOISE
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
 
     from goldenseed.suite.cases import Case
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     Values = np.ndarray[Any, np.dtype[np.float64]]
 
+_STRAIGHT = 1e-6
+"""Sines of angles below which the arc is a line, up to rounding."""
 _FUNCTION = "randn_tensor"
 """``diffusers.utils.torch_utils.randn_tensor``: pipelines and schedulers draw through it."""
 
@@ -49,7 +52,8 @@ def noise_of(case: Case) -> Iterator[Draws | None]:
 
     For ``cpu`` and ``device``, which the generator decides, nothing is touched and None is yielded.
     ``portable`` answers every draw of an image from a stream of its own; ``file`` answers the first
-    with the stored values and all later ones (of ancestral samplers) as ``portable`` does. The
+    with the stored values and all later ones (of ancestral samplers) as ``portable`` does;
+    ``between`` answers every draw with what lies between those of its two seeds. The
     values are float64 and rounded to the dtype that is asked for.
 
     Raises:
@@ -61,6 +65,7 @@ def noise_of(case: Case) -> Iterator[Draws | None]:
         yield None
         return
     first = None if case.noise.path is None else stored_noise(case.noise)
+    between = None if case.noise.between is None else Between(case)
     draws = Draws()
 
     def draw(
@@ -71,7 +76,9 @@ def noise_of(case: Case) -> Iterator[Draws | None]:
         layout: Any = None,
     ) -> torch.Tensor:
         wanted = tuple(shape)
-        if first is not None and not draws.shapes:
+        if between is not None:
+            values = between.draw(len(draws.shapes), wanted, dtype)
+        elif first is not None and not draws.shapes:
             values = _of_shape(first, wanted, case)
         else:
             values = portable_normals(case.seed, len(draws.shapes), wanted)
@@ -91,6 +98,56 @@ def noise_of(case: Case) -> Iterator[Draws | None]:
         )
 
 
+class Between:
+    """Noise between that of two seeds, draw by draw."""
+
+    def __init__(self, case: Case) -> None:
+        import torch
+
+        assert case.noise.between is not None  # noqa: S101 - only such noise is drawn here
+        self._seeds = case.noise.between
+        self._at = case.noise.at
+        self._portable = case.suite.determinism.portable
+        self._generators = [torch.Generator().manual_seed(seed) for seed in self._seeds]
+
+    def draw(self, number: int, shape: tuple[int, ...], dtype: torch.dtype | None) -> Values:
+        """Return the noise between the two seeds' draws of this number, image by image."""
+        if self._portable:
+            one, two = (portable_normals(seed, number, shape) for seed in self._seeds)
+        else:
+            one, two = (_drawn(generator, shape, dtype) for generator in self._generators)
+        mixed = np.empty_like(one)
+        for index in np.ndindex(shape[:1]):
+            mixed[index] = slerp(one[index], two[index], self._at)
+        return mixed
+
+
+def _drawn(generator: torch.Generator, shape: tuple[int, ...], dtype: torch.dtype | None) -> Values:
+    """Draw as ``randn_tensor`` does with a generator of the CPU, in the dtype that is asked for."""
+    import torch
+
+    drawn = torch.randn(shape, generator=generator, dtype=dtype)
+    values: Values = drawn.to(torch.float64).numpy()
+    return values
+
+
+def slerp(one: Values, two: Values, at: float) -> Values:
+    """Return the point between two arrays along the great circle through them.
+
+    Shoemake, "Animating Rotation with Quaternion Curves" (SIGGRAPH 1985). A straight line would
+    pass nearer to the origin than noise of this dimension ever lies. ``one`` at 0 and ``two`` at 1,
+    bit for bit; where the two point alike or opposite, it is the straight line.
+    """
+    if at in {0.0, 1.0}:
+        return two if at else one
+    cosine = np.vdot(one, two) / (np.linalg.norm(one) * np.linalg.norm(two) or 1.0)
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    if np.sin(angle) < _STRAIGHT:
+        return (1 - at) * one + at * two
+    mixed: Values = (np.sin((1 - at) * angle) * one + np.sin(at * angle) * two) / np.sin(angle)
+    return mixed
+
+
 def stored_noise(noise: NoiseSpec) -> Values:
     """Read the values of a noise file as float64.
 
@@ -99,8 +156,6 @@ def stored_noise(noise: NoiseSpec) -> Values:
             array of finite floating-point numbers.
 
     """
-    import numpy as np
-
     path = noise.path
     assert path is not None  # noqa: S101 - only files are read here
     data = read_regular(path, LARGEST_NOISE)

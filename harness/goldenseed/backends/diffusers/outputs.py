@@ -22,7 +22,9 @@ _PICTURES = ("images", "image", "frames", "videos", "rgb")
 """What diffusers' outputs call their pictures; where there are several, what comes first."""
 _BESIDE = {"rgb": ("depth",)}
 """What else of an output counts beside its pictures."""
-_NO_RESULT = frozenset({"nsfw_content_detected", "applied_safety_concept", "unsafe_images"})
+_NO_RESULT = frozenset(
+    {"nsfw_content_detected", "nsfw_detected", "applied_safety_concept", "unsafe_images"}
+)
 DIMENSIONS = 3
 """Of one picture: height, width, channels."""
 _CHANNELS = frozenset({1, 3, 4})
@@ -38,6 +40,15 @@ class Returned:
     is_picture: bool
     file: bytes | None = None
     """The file that ``value`` was decoded from, where one was returned."""
+
+
+def flags_of(output: Any) -> tuple[bool, ...] | None:
+    """Return what a safety checker says of each image of an output; None where none was asked."""
+    for name in ("nsfw_content_detected", "nsfw_detected"):
+        flags = getattr(output, name, None)
+        if flags is not None:
+            return tuple(map(bool, flags)) if isinstance(flags, list | tuple) else (bool(flags),)
+    return None
 
 
 def returned_by(output: Any) -> tuple[Returned, ...]:

@@ -80,9 +80,14 @@ def float64_only(*, loading: bool = False, because: str = PORTABLE) -> Iterator[
 
 def check_float64(pipeline: Any, because: str = PORTABLE) -> None:
     """Check that all weights and buffers are float64; the error names the first that are not."""
+    check_float64_of(pipeline.components, because)
+
+
+def check_float64_of(models: Mapping[str, Any], because: str = PORTABLE) -> None:
+    """Check the same of models by their names."""
     narrow = [
         f"{name}.{key} ({str(tensor.dtype).removeprefix('torch.')})"
-        for name, module in pipeline.components.items()
+        for name, module in models.items()
         if hasattr(module, "named_parameters")
         for key, tensor in (*module.named_parameters(), *module.named_buffers())
         if tensor.dtype in _wider()

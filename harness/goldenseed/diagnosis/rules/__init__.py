@@ -27,13 +27,16 @@ from goldenseed.diagnosis.rules.image import blank, image
 from goldenseed.diagnosis.rules.later import later
 from goldenseed.diagnosis.rules.noise import noise, schedule
 from goldenseed.diagnosis.rules.on_record import declared, patched, recorded
+from goldenseed.diagnosis.rules.postprocess import postprocess, steps_on_record
 from goldenseed.diagnosis.rules.text import text
+from goldenseed.diagnosis.rules.writer import writer
 from goldenseed.diagnosis.suspicion import Rule, Suspicion
 
 RULES: Final[tuple[Rule, ...]] = (
     declared,
     recorded,
     patched,
+    writer,
     text,
     batch,
     dtype,
@@ -43,11 +46,13 @@ RULES: Final[tuple[Rule, ...]] = (
     later,
     image,
     blank,
+    steps_on_record,
+    postprocess,
     rounding,
 )
 """All of this package; their order means nothing."""
 
-ON_RECORD: Final[tuple[Rule, ...]] = (declared, recorded, patched)
+ON_RECORD: Final[tuple[Rule, ...]] = (declared, recorded, patched, steps_on_record)
 """Those that read what the two images were made with, and not how far they are apart."""
 
 GROUP: Final = "goldenseed.rules"

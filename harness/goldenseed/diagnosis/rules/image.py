@@ -29,7 +29,7 @@ def image(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield from _converted(root)
         case Place.VAE | Place.IMAGE:
             yield from _decoded(findings, root)
-        case Place.CONVERSION | Place.PIXELS:
+        case Place.CONVERSION | Place.UNPROCESSED | Place.PIXELS:
             yield from _converted(root)
 
 
@@ -65,6 +65,7 @@ def _decoded(findings: Findings, root: Root) -> Iterator[Suspicion]:
 def _converted(root: Root) -> Iterator[Suspicion]:
     before = {
         Place.PIXELS: "the float image is the same, the pixels are not",
+        Place.UNPROCESSED: "the float image is the same, the pixels made of it are not",
         Place.IMAGE: "the last latents are the same, the image made of them is not",
     }.get(root.place, "the VAE's output is the same, the image made of it is not")
     words = ""
@@ -95,7 +96,17 @@ def blank(findings: Findings, root: Root) -> Iterator[Suspicion]:
         yield from _black(findings, root)
 
 
-_SHOWS_NOTHING = frozenset({Place.VAE, Place.CONVERSION, Place.IMAGE, Place.PIXELS, Place.ANYWHERE})
+_SHOWS_NOTHING = frozenset(
+    {
+        Place.VAE,
+        Place.CONVERSION,
+        Place.IMAGE,
+        Place.UNPROCESSED,
+        Place.POSTPROCESSED,
+        Place.PIXELS,
+        Place.ANYWHERE,
+    }
+)
 """Where an image that shows nothing is made of something."""
 
 

@@ -31,7 +31,9 @@ _LAYER: Final = effects.TEXT | effects.DENOISER | {Place.CONDITIONING}
 """The layers that are not recorded show where the denoiser is given one of them."""
 _IMAGES: Final = effects.IMAGE_ENCODER | {Place.LATENTS}
 _FIELDS: Final = (
+    (r"prompt\..*", Cause.LANGUAGE_MODEL, effects.TEXT | {Place.WRITTEN, Place.TOKEN_IDS}),
     (r"prompt|call\.(negative_)?prompt(_\d)?", Cause.PROMPT, effects.TEXT | {Place.TOKEN_IDS}),
+    (r"safety", Cause.SAFETY_CHECKER, effects.CONVERSION),
     (r"seed|noise(\..*)?|call\.latents", Cause.SEED, effects.NOISE),
     (r"call\.num_inference_steps", Cause.STEPS, _STEPS),
     (r"call\.(timesteps|sigmas|eta)(\..*)?", Cause.SCHEDULER, effects.SCHEDULE),

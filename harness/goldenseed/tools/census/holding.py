@@ -96,6 +96,8 @@ def _gates(case: Case, points: Sequence[Point]) -> Iterator[Holder]:
 
 
 def _content(case: Case, points: Sequence[Point]) -> Iterator[Holder]:
+    for each in case.answers:
+        yield Holder("content", f"asked {each.question!r}", each.expected, each.source, each.line)
     for name, limit in case.content.items():
         gate = Gate.named(name)
         measure = f"content.{gate.metric}" if gate else name

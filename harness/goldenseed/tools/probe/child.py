@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import cycle, islice
@@ -176,8 +176,16 @@ class Maker:
             for each in islice(cycle(others), number):
                 self._backend.generate(each)
 
-    def make(self, case: Case, varied: Case) -> CaseRecord:
-        """Make the image of ``varied``, recorded as ``case``'s, so that they can be compared."""
+    def make(
+        self,
+        case: Case,
+        varied: Case,
+        looked_at: Callable[[CaseRecord, Made], CaseRecord] = lambda record, _: record,
+    ) -> CaseRecord:
+        """Make the image of ``varied``, recorded as ``case``'s, so that they can be compared.
+
+        ``looked_at`` completes the record while the image is at hand.
+        """
         record = pending(case, case.suite.path.name).model_copy(update={"verdict": Verdict.NEW})
         try:
             generation = self._backend.generate(varied)
@@ -198,10 +206,12 @@ class Maker:
             environment_sha256=json_sha256(dict(environment)),
             in_force=differing(generation.in_force, environment),
             recording=generation.recording,
+            written=generation.written,
+            flagged=generation.flagged,
         )
         seconds = Seconds(load=generation.load_seconds, generate=generation.seconds)
         kept = made.kept(self._folder, Pictures(self._folder))
-        return record.model_copy(update={**kept, "seconds": seconds})
+        return looked_at(record.model_copy(update={**kept, "seconds": seconds}), made)
 
 
 def _has(cases: Sequence[Case], case_id: str) -> bool:

@@ -220,5 +220,7 @@ def _broken_content(right: Right, wrong: Image) -> tuple[str, ...]:
         return ()
     from goldenseed.content.scores import score_image
 
-    _, broken = score_image(wrong, right.case.text, right.case.content)
+    written = right.accepted.written
+    text = right.case.text if written is None else written.text
+    _, broken = score_image(wrong, text, right.case.content)
     return tuple(dict.fromkeys(each.score for each in broken))

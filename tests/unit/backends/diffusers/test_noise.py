@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from tiny_suites import one_case
 
 from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.backends.diffusers.calling import PipelineCall
-from goldenseed.backends.diffusers.noise import generator_for, noise_of
+from goldenseed.backends.diffusers.noise import generator_for, noise_of, slerp
 from goldenseed.backends.diffusers.portable_normals import portable_normals
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.loading import load_suite
 
 LATENTS = (1, 4, 16, 16)
 
@@ -83,6 +85,51 @@ def test_the_generator_is_on_the_device_only_where_the_case_says_so(sd: Path, tm
     assert [str(each.device) for each in places] == ["cpu", "cpu"]
     with pytest.raises(RuntimeError):
         generator_for(one_case(tmp_path, "sd", noise="device"), "meta")
+
+
+@pytest.mark.parametrize(
+    ("kind", "scheduler"),
+    [("sd", None), ("flux", None), ("sd", "EulerAncestralDiscreteScheduler")],
+)
+def test_at_its_ends_noise_between_two_seeds_is_theirs(
+    models: Path, tmp_path: Path, kind: str, scheduler: str | None
+):
+    shutil.copytree(models / kind, tmp_path / kind)
+    model = {"scheduler": {"class": scheduler}} if scheduler else {}
+
+    def made(**changes: Any) -> bytes:
+        return pixels(one_case(tmp_path, kind, model=model, **changes))
+
+    ends = [made(seeds=[seed]) for seed in (3, 7)]
+    assert [made(noise={"between": [3, 7], "at": at}) for at in (0, 1)] == ends
+    halfway = made(noise={"between": [3, 7], "at": 0.5})
+    assert halfway not in ends
+    assert halfway == made(noise={"between": [3, 7], "at": 0.5})
+
+
+def test_noise_between_two_seeds_is_no_weaker_than_theirs():
+    one, two = np.random.default_rng(0).standard_normal((2, 4, 64, 64))
+    for at in (0.25, 0.5, 0.9):
+        assert slerp(one, two, at).std() == pytest.approx(1, abs=0.01)
+    assert slerp(one, two, 0) is one
+    assert slerp(one, two, 1) is two
+    assert np.allclose(slerp(one, 2 * one, 0.5), 1.5 * one)
+    assert np.isfinite(slerp(one, -one, 0.5)).all()
+    assert np.isfinite(slerp(0 * one, two, 0.5)).all()
+
+
+def test_portable_noise_lies_between_two_seeds_too(sd: Path, tmp_path: Path):
+    between = {"between": [3, 7], "at": 0}
+    path = tmp_path / "portable.suite.yaml"
+    case_section = {"id": "ball", "prompt": "a red ball", "seeds": [7], "noise": between}
+    suite = {"suite": "p", "model": {"source": "sd"}, "determinism": "portable"}
+    path.write_text(json.dumps({**suite, "cases": [case_section]}))
+    (case,) = load_suite(path).cases
+    with noise_of(case):
+        from diffusers.utils.torch_utils import randn_tensor
+
+        first = randn_tensor((2, 3), dtype=torch.float64)
+    assert first.tolist() == portable_normals(3, 0, (2, 3)).tolist()
 
 
 @pytest.mark.parametrize("noise", ["portable", {"file": "noise.npy"}])

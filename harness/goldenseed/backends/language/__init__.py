@@ -1,0 +1,1 @@
+"""Models that write: the language models of prompts, and those that are asked of an image."""

@@ -1,0 +1,169 @@
+"""What a sweep goes through: seeds and values of arguments, as cases made when asked for."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.model import NoiseSpec
+from goldenseed.suite.sections import LARGEST_SEED
+
+if TYPE_CHECKING:
+    from goldenseed.suite.cases import Case
+
+MOST: Final = 10_000_000
+"""Images of one sweep."""
+_MOST_VALUES: Final = 10_000
+_LONGEST: Final = 60
+_RANGE = re.compile(r"(\d{1,20}):(\d{1,20})(?::(\d{1,20}))?")
+_NUMBER = r"-?\d{1,15}(?:\.\d{1,15})?"
+_STEPS = re.compile(f"({_NUMBER}):({_NUMBER}):({_NUMBER})")
+_RANDOM = re.compile(r"random:(\d{1,8})")
+
+
+def parse_seeds(text: str) -> Sequence[int]:
+    """Return the seeds that ``0:100``, ``0:100:5``, ``1,5,9`` or ``random:50`` mean.
+
+    A range goes up to its end and leaves it out, so that ``0:10000`` are 10,000 seeds. Drawn seeds
+    are of 32 bits, from the system's own source, none twice.
+
+    Raises:
+        GoldenseedError: the text is none of these, or a seed is larger than `LARGEST_SEED`.
+
+    """
+    if drawn := _RANDOM.fullmatch(text):
+        count = int(drawn[1])
+        if not 0 < count <= MOST:
+            raise _no_seeds(text)
+        return random.SystemRandom().sample(range(2**32), count)
+    if found := _RANGE.fullmatch(text):
+        start, end, step = int(found[1]), int(found[2]), int(found[3] or 1)
+        if start >= end or not step or end - 1 > LARGEST_SEED:
+            raise _no_seeds(text)
+        return range(start, end, step)
+    parts = [each.strip() for each in text.split(",")]
+    if not all(re.fullmatch(r"\d{1,20}", each) and int(each) <= LARGEST_SEED for each in parts):
+        raise _no_seeds(text)
+    return tuple(dict.fromkeys(map(int, parts)))
+
+
+def _no_seeds(text: str) -> GoldenseedError:
+    return GoldenseedError(
+        f"{text!r} names no seeds",
+        fix="0:100 is 0 to 99, 0:100:5 every fifth of them; or 1,5,9; or random:50",
+    )
+
+
+def parse_axis(text: str) -> tuple[str, tuple[Any, ...]]:
+    """Return the argument and its values that ``guidance_scale=3:9:1`` or ``eta=0,0.5`` mean.
+
+    A range goes from its start in steps to its end, which is one of them: 3, 4, … 9.
+
+    Raises:
+        GoldenseedError: the text is neither.
+
+    """
+    name, equals, given = text.partition("=")
+    if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or not given:
+        raise GoldenseedError(
+            f"{text!r} names no argument with values",
+            fix="--vary guidance_scale=3:9:1 or --vary num_inference_steps=20,30",
+        )
+    if found := _STEPS.fullmatch(given):
+        start, end, step = map(float, found.groups())
+        count = math.floor((end - start) / step + 1e-9) + 1 if step else 0
+        if not 0 < count <= _MOST_VALUES:
+            raise GoldenseedError(f"{text!r} has no values", fix="from:to:step, as 3:9:0.5")
+        values = [round(start + index * step, 12) for index in range(count)]
+        whole = all(re.fullmatch(r"-?\d+", part) for part in found.groups())
+        return name, tuple(int(value) if whole else value for value in values)
+    return name, tuple(dict.fromkeys(_value(each) for each in given.split(",")))
+
+
+def _value(text: str) -> Any:
+    """Return a number, a truth value or a text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, int | float | str) else text
+
+
+def parse_between(text: str) -> tuple[NoiseSpec, ...]:
+    """Return the points that ``1:2:9`` means: nine from the noise of seed 1 to that of seed 2.
+
+    Raises:
+        GoldenseedError: the text is something else.
+
+    """
+    found = _RANGE.fullmatch(text)
+    if not found or not 1 < int(found[3] or 0) <= _MOST_VALUES or len(text) > _LONGEST:
+        raise GoldenseedError(
+            f"{text!r} names no points between two seeds", fix="--between 1:2:9, nine of them"
+        )
+    pair, count = (int(found[1]), int(found[2])), int(found[3])
+    if max(pair) > LARGEST_SEED:
+        raise _no_seeds(text)
+    points = (round(index / (count - 1), 6) for index in range(count))
+    return tuple(NoiseSpec("between", between=pair, at=at) for at in points)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """One case, every seed of a sweep with every combination of its axes."""
+
+    case: Case
+    seeds: Sequence[int]
+    axes: Mapping[str, tuple[Any, ...]]
+    noises: tuple[NoiseSpec, ...] = ()
+    """Points between two seeds, in place of the case's noise."""
+
+    def __len__(self) -> int:
+        points = len(self.noises) or 1
+        return points * len(self.seeds) * math.prod(len(values) for values in self.axes.values())
+
+    def __iter__(self) -> Iterator[Case]:
+        """Yield the cases, each with an id of its own: all of a seed, then all of the next."""
+        noises = self.noises or (self.case.noise,)
+        for noise, seed, values in product(noises, self.seeds, product(*self.axes.values())):
+            chosen = dict(zip(self.axes, values, strict=True))
+            at = {"at": noise.at} if self.noises else {}
+            said = "".join(f"{name}={_said(value)}," for name, value in {**at, **chosen}.items())
+            yield replace(
+                self.case,
+                id=f"{self.case.case_id}[{said}seed={seed}]",
+                seed=seed,
+                call={**self.case.call, **chosen},
+                noise=noise,
+            )
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What is gone through, as plain data: two sweeps of the same are one that goes on."""
+        if isinstance(self.seeds, range):
+            seeds = {"seeds": [self.seeds.start, self.seeds.stop, self.seeds.step]}
+        else:
+            seeds = {"drawn": list(self.seeds)}
+        return {
+            "case": self.case.id,
+            "suite": self.case.suite.path.name,
+            "prompt": self.case.prompt,
+            **seeds,
+            "axes": {name: list(values) for name, values in self.axes.items()},
+            **(
+                {"between": [[*(n.between or ()), n.at] for n in self.noises]}
+                if self.noises
+                else {}
+            ),
+        }
+
+
+def _said(value: object) -> str:
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", str(value))[:40]
