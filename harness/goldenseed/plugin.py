@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("goldenseed", "golden suites (goldenseed)")
     for name, default, choices, text in OPTIONS:
         group.addoption(f"--golden-{name}", choices=choices, default=None, help=text)
-        parser.addini(f"golden_{name}", text, default=default)
+        parser.addini(f"golden_{name.replace('-', '_')}", text, default=default)
     group.addoption(
         "--golden-update-in-ci",
         action="store_true",
@@ -38,7 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the mark that every case carries, and check options given on the command line."""
     config.addinivalue_line("markers", "golden: a case of a golden suite")
     config.pluginmanager.register(Watch(config), "goldenseed-watch")
-    if any(config.getoption(f"golden_{name}") is not None for name, *_ in OPTIONS):
+    given = (config.getoption(f"golden_{name.replace('-', '_')}") for name, *_ in OPTIONS)
+    if any(value is not None for value in given):
         from goldenseed.session.options import check_options
 
         check_options(config)
@@ -84,6 +85,10 @@ class Watch:
         """Whether a file could not be collected, or a test took its worker down unrecorded."""
         self.narrowed = False
         """Whether tests that were collected were left out."""
+        self.shared_out = False
+        """Whether what is left out now is for other shards."""
+        self.cut: Any = None
+        """How the cases were cut into shards, in a process that collects them."""
         self.not_passed: set[str] = set()
         """The node ids of the tests that did not pass."""
 
@@ -128,9 +133,23 @@ class Watch:
         yield
         if len(items) < collected:
             self.pytest_deselected()
+        if self.sharded:
+            from goldenseed.session.sharding import keep_shard
+
+            self.shared_out = True
+            self.cut = keep_shard(self._config, items)
+            self.shared_out = False
+
+    @property
+    def sharded(self) -> bool:
+        """Whether this session is one of several that share the cases."""
+        given = self._config.getoption("golden_shard")
+        return bool(self._config.getini("golden_shard") if given is None else given)
 
     def pytest_deselected(self) -> None:
         """Remember that tests were left out."""
+        if self.shared_out:
+            return
         self.narrowed = True
         getattr(self._config, "workeroutput", {})["goldenseed_narrowed"] = True
 
@@ -138,7 +157,7 @@ class Watch:
         """Remember what was selected, where this process runs the tests itself."""
         self.selected.update(item.nodeid for item in session.items)
         chosen = any(FIXTURE in getattr(item, "fixturenames", ()) for item in session.items)
-        if chosen and not self._config.option.collectonly:
+        if (chosen or self.cut is not None) and not self._config.option.collectonly:
             from goldenseed.session.golden_session import prepare
 
             prepare(self._config)  # which hears of tests that are skipped as well
@@ -148,7 +167,8 @@ class Watch:
         """Have baselines of suites that are gone looked for also where no golden case is left."""
         given = self._config.getoption("golden_unreferenced")
         asked = given or self._config.getini("golden_unreferenced")
-        if asked != "ignore" and not (self.is_worker or self._config.option.collectonly):
+        wanted = asked != "ignore" or self.sharded
+        if wanted and not (self.is_worker or self._config.option.collectonly):
             from goldenseed.session.golden_session import prepare
 
             prepare(self._config)

@@ -156,6 +156,21 @@ def test_a_bad_side_that_crashes_is_refused_with_what_it_said(shop: Path, studio
     assert "Traceback" not in told
 
 
+def test_a_side_that_cannot_run_this_package_is_refused_where_the_small_runner_cannot_help(
+    shop: Path, studio: Path
+):
+    broken = {"pydantic.py": "raise ImportError('of another age')\n"}
+    pure_wheel("pydantic", "1.0", shop / "wheels", broken)
+    requirements(shop, studio / "bad.txt", ink="1.1")
+    with (studio / "bad.txt").open("a") as file:
+        file.write("pydantic==1.0\n")
+    _, told, code = bisected(studio)
+    assert code == 2
+    assert "the bad side cannot make the images: " in told
+    assert "ImportError: of another age" in told
+    assert "nor can the small runner: it calls a model's own pipeline of diffusers only" in told
+
+
 def test_a_case_that_flickers_on_one_side_is_named_and_nothing_is_said_of_it(
     shop: Path, studio: Path
 ):
@@ -274,3 +289,23 @@ def test_packages_that_were_used_longest_ago_make_room(shop: Path, tmp_path: Pat
     assert sorted(each.name[:7] for each in (tmp_path / "cache/packages").iterdir()) == ["ink-1.1"]
     again = full.of(ink[2])
     assert "WET = True" in (again.folders[0] / "ink.py").read_text()
+
+
+def test_on_a_full_disk_the_oldest_packages_go_first_and_no_more_of_them_than_needed(
+    shop: Path, tmp_path: Path
+):
+    cache, full = tmp_path / "cache", tmp_path / "uv"
+    full.write_text(  # as uv says it, while three packages lie there
+        f"#!/bin/sh\n[ $1 != pip ] || [ $(ls {cache}/packages | wc -l) -lt 3 ] || "
+        f"{{ echo 'No space left on device (os error 28)' >&2; exit 2; }}\n"
+        f'exec {find_uv()} "$@"\n'
+    )
+    full.chmod(0o755)
+    wheels = ("--no-index", "--find-links", str(shop / "wheels"))
+    resolver = Resolver(Uv(find_uv(), Index(), wheels))
+    uv = Uv(str(full), Index(), wheels)
+    pins = ("ink==1.0", "ink==1.1", "ink==1.2", "brush==1.0")
+    for pin in pins:
+        Environments(uv, cache, shop).of(resolver.resolve([pin]))
+    left = {each.name.rpartition("-")[0] for each in (cache / "packages").iterdir()}
+    assert left == {"ink-1.1", "ink-1.2", "brush-1.0"}

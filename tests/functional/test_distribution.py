@@ -348,6 +348,17 @@ def noted(project: Project) -> list[list[str]]:
     return [line.split() for line in (project.path / "places.txt").read_text().splitlines()]
 
 
+def test_workers_of_one_session_share_the_cases_of_its_shard(noting: Project):
+    found = []
+    for arguments in (TWO_WORKERS, ()):
+        result = noting.run(*arguments, "--golden-shard=2/2", "--golden-device=cpu")
+        assert "shard 2/2: 6 of 12 cases, 2 of 3 models" in said(result)
+        found.append(the_run(noting))
+    together, alone = found
+    assert together.shard == alone.shard
+    assert {each.id for each in together.cases} == {each.id for each in alone.cases}
+
+
 @pytest.mark.parametrize("arguments", [TWO_WORKERS, ("-n", "2")], ids=" ".join)
 def test_each_worker_sees_one_gpu_of_those_that_the_user_let_be_seen(
     noting: Project, arguments: tuple[str, ...]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
@@ -105,8 +106,8 @@ def warm() -> Iterator[Warm]:
     process.close()
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
+def wait_for(condition: Callable[[], bool], patience: float = PATIENCE_SECONDS) -> None:
+    end = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < end, "what the test waits for did not happen"
         time.sleep(0.001)
@@ -183,6 +184,98 @@ def test_killed_in_mid_run_five_times_each_record_holds_exactly_what_had_ended(
     assert accepted.returncode == 2
     assert "is incomplete: nothing of it is accepted" in accepted.stderr
     assert not project.baselines()
+
+
+def as_one(run: dict[str, Any]) -> dict[str, Any]:
+    """A record without times and parts, and what a later session is told of its options."""
+    left_out = ("run_id", "started", "finished", "parts", "shard", "extent", "warnings")
+    cases = [
+        {**{k: v for k, v in case.items() if k not in ("seconds", "part", "warnings")}}
+        for case in run["cases"]
+    ]
+    cases.sort(key=lambda case: case["id"])
+    return {k: v for k, v in run.items() if k not in left_out} | {"cases": cases}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kills"), [((), (4, 9)), (("-n", "2"), (6,))], ids=["alone", "two-workers"]
+)
+def test_killed_and_gone_on_with_the_record_is_that_of_one_go(
+    make_project: Callable[[str], Project],
+    warm: Warm,
+    arguments: tuple[str, ...],
+    kills: tuple[int, ...],
+):
+    project = make_project(MANY)
+    assert warm.start(project.path, "--golden-update=missing").wait() == 0
+    assert warm.start(project.path).wait() == 0
+    in_one_go = project.record()
+    for ended in kills:
+        before = runs(project)
+        session = warm.start(project.path, *arguments, "--golden-resume=last")
+        patience = PATIENCE_SECONDS * (4 if arguments else 1)  # workers import torch themselves
+        wait_for(lambda: journalled(project, before) >= ended, patience)  # noqa: B023 - likewise
+        assert session.stop(signal.SIGKILL) == -signal.SIGKILL
+    before = runs(project)
+
+    session = warm.start(project.path, *arguments, "--golden-resume=last")
+
+    assert session.wait() == 0
+    record = project.record()
+    assert record["complete"]
+    assert as_one(record) == as_one(in_one_go)
+    parts = [part["run_id"] for part in record["parts"]]
+    assert len(parts) == len(kills)
+    taken = [case for case in record["cases"] if case.get("part")]
+    assert len(taken) >= kills[-1]
+    assert {case["part"] for case in taken} <= set(parts)
+    named = ", ".join(reversed(parts))
+    assert f"gone on with {named}: {len(taken)} images taken over" in session.said()
+    if arguments:
+        return
+
+    assert warm.start(project.path, "--golden-resume=last").wait() == 0
+    assert not project.record()["parts"]  # the last one ended, so there is nothing to go on with
+
+
+def test_what_is_damaged_or_asked_for_otherwise_is_made_again_and_said(
+    make_project: Callable[[str], Project], warm: Warm
+):
+    project = make_project(MANY)
+    assert warm.start(project.path, "--golden-update=missing").wait() == 0
+    before = runs(project)
+    session = warm.start(project.path)
+    wait_for(lambda: journalled(project, before) >= 8)
+    session.stop(signal.SIGKILL)
+    folder = new_run(project, before)
+    ended = load_run(folder).cases
+    (folder / (ended[0].image or "")).write_bytes(b"\x89PNG, cut off")
+    (folder / (ended[1].image or "")).unlink()
+    (folder / (ended[2].trace_file or "")).unlink()
+    shutil.copyfile(folder / (ended[4].image or ""), folder / (ended[3].image or ""))
+
+    session = warm.start(project.path, f"--golden-resume={folder.name}")
+
+    assert session.wait() == 0
+    run = load_run(project.path / "reports" / "latest")
+    assert run.counts() == {"identical": 16}
+    taken = [case.id for case in run.cases if case.part]
+    assert taken == [case.id for case in ended[4:]]
+    assert whole_images(run, project.path / "reports" / run.run_id)
+    assert f"{len(taken)} images taken over" in session.said()
+
+    project.edit("an apple", "a pear")
+    assert warm.start(project.path, f"--golden-resume={folder.name}").wait() == 1
+    again = load_run(project.path / "reports" / "latest")
+    assert again.counts() == {"incomparable": 16}
+    assert not any(case.part for case in again.cases)
+
+
+def test_a_run_that_is_not_there_is_no_run_to_go_on_with(project: Project):
+    result = project.run("--golden-resume=20260101T000000Z-0000")
+    text = result.stdout.str() + result.stderr.str()
+    assert "no run '20260101T000000Z-0000' to go on with" in text
+    assert result.ret not in (pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR)
 
 
 def test_interrupted_in_mid_run_the_report_is_written_and_nothing_accepted(

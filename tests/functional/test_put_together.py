@@ -202,6 +202,37 @@ def test_one_load_serves_all_suites_that_are_put_together_alike(built: Project):
     assert text.count("loading model") == 2
 
 
+FIVE = """\
+suite: parts
+model: {source: model}
+defaults: {call: {num_inference_steps: 1, height: 16, width: 16}}
+cases:
+  - id: a
+    prompts: {cat: a cat, dog: a dog}
+    seeds: {start: 0, count: 5}
+    vary:
+      components:
+        own: {}
+        one: {unet: unets/1}
+        two: {unet: unets/2}
+        three: {unet: unets/3}
+        four: {unet: unets/4}
+"""
+
+
+def test_fifty_cases_over_five_models_load_each_once(built: Project):
+    from diffusers import UNet2DConditionModel
+
+    unet = UNet2DConditionModel.from_pretrained(built.path / "model" / "unet")
+    for number in range(1, 5):
+        next(unet.parameters()).data.add_(0.1)
+        unet.save_pretrained(built.path / "unets" / str(number))
+    (built.path / "parts.suite.yaml").write_text(FIVE)
+    text = built.run().stdout.str()
+    assert len(built.record()["cases"]) == 50
+    assert text.count("loading model") == 5
+
+
 PAGE = (Path(__file__).parents[2] / "docs" / "put-together.md").read_text()
 SHOWN = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 

@@ -15,7 +15,8 @@ from goldenseed.archive.findings import RunSaid
 from goldenseed.archive.packed import SUFFIX, UNREADABLE
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
-from goldenseed.runs.folder import RECORD_LIMIT_BYTES, load_run
+from goldenseed.runs.folder import load_run
+from goldenseed.runs.journal import RECORD_LIMIT_BYTES
 from goldenseed.runs.record import RunRecord
 
 if TYPE_CHECKING:

@@ -13,45 +13,15 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside
 from goldenseed.environment.profile import fallback_chain
 from goldenseed.runs.folder import RECORD
-from goldenseed.runs.record import CaseRecord, RunRecord
-from goldenseed.runs.relation_record import RelationRecord
+from goldenseed.runs.named_files import files_of_run
+from goldenseed.runs.record import RunRecord
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.inputs import InputCase, input_files
 
 
 def run_files(run: RunRecord, folder: Path) -> dict[str, Path]:
     """Return the files of a run that its record names, by their place in an archive."""
-    places = dict.fromkeys(place for case in run.cases for place in places_of(case))
-    places |= dict.fromkeys(place for each in run.relations for place in places_of_relation(each))
-    places |= dict.fromkeys(each.file for each in run.attached)
-    return {f"{RUN}/{place}": inside(folder, place) for place in (RECORD, *places)}
-
-
-def places_of(case: CaseRecord) -> Iterator[str]:
-    """Yield every file that a case's record names, relative to the run's folder."""
-    elements = (place for each in case.elements for place in (each.file, each.baseline))
-    tries = (place for each in case.tries for place in (each.image, each.difference))
-    found = (
-        case.image,
-        case.difference,
-        case.masked and case.masked.image,
-        case.baseline and case.baseline.image,
-        case.trace_file,
-        case.layers_file,
-        *(each.file for each in case.inputs),
-        *(each.file for each in case.returned),
-        *elements,
-        *tries,
-    )
-    yield from filter(None, found)
-
-
-def places_of_relation(found: RelationRecord) -> Iterator[str]:
-    """Yield every file that the record of a relation names, relative to the run's folder."""
-    for made in filter(None, (found.reference, found.candidate)):
-        yield from filter(None, (made.image, made.trace_file))
-        yield from filter(None, (each.file for each in made.elements))
-    yield from filter(None, (found.difference, found.exact_trace))
+    return {f"{RUN}/{place}": inside(folder, place) for place in (RECORD, *files_of_run(run))}
 
 
 def entries_of(run: RunRecord, suites: tuple[Suite, ...]) -> dict[tuple[str, str], set[str | None]]:

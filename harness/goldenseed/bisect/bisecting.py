@@ -38,6 +38,8 @@ class Answer:
     good: Side
     bad: Side
     """Between which it was found: the sides, or two days between them."""
+    partly: str | None = None
+    """Up to what the images of a confirmation were made, where one cannot be made to its end."""
     beside: bool = False
     """Whether the cases still move, so, with the culprits of the answers before left out."""
     releases: tuple[Released, ...] = ()
@@ -172,7 +174,7 @@ class Bisecting:
             find, atoms, partial(self._briefly, case), confirm=partial(self._outcome, case)
         )
         found = search(patience=_IN_VAIN if self.dates else None)
-        answer = Answer(cases, parting, found, trials.good, trials.bad)
+        answer = Answer(cases, parting, found, trials.good, trials.bad, self._partly(atoms, found))
         try:
             if found.stuck and self.dates:
                 nearer = self._between_dates(answer)
@@ -186,6 +188,14 @@ class Bisecting:
         except OutOfBudget as over:
             return replace(answer, found=replace(found, reason=str(over)))
         return answer
+
+    def _partly(self, atoms: Atoms, found: Found) -> str | None:
+        """Say what of a confirmation was no whole image; all of it was tried already."""
+        if not found.confirmed:
+            return None
+        names = frozenset().union(*found.culprits)
+        both = [self.trials.attempt(each) for each in (atoms.closed(names), atoms.without(names))]
+        return next((each.partial for each in both if each.partial), None)
 
     def _between_dates(self, answer: Answer) -> Answer | None:
         """Search again between two neighbouring days, where mixtures of the two sides do not run.

@@ -47,7 +47,8 @@ def _made_both(trials: Trials) -> tuple[Tried, Tried]:
         raise GoldenseedError(f"both sides are needed: {over}", fix="allow two more") from None
     good, bad = trials.attempt(frozenset()), trials.attempt(everything)
     failed = next((each for each in (good, bad) if each.run is None and each.build_seconds), None)
-    if failed is not None and not trials.maker.runner and trials.maker.beyond_the_runner() is None:
+    beyond = trials.maker.beyond_the_runner()
+    if failed is not None and not trials.maker.runner and beyond is None:
         said = (failed.failed or "").strip().splitlines()[-1:]
         trials.use_runner(
             f"the {failed.name} side cannot run this package ({''.join(said)}): all images here "
@@ -55,7 +56,7 @@ def _made_both(trials: Trials) -> tuple[Tried, Tried]:
         )
         return _made_both(trials)
     for each, side in ((good, "good"), (bad, "bad")):
-        _check_made(each, side)
+        _check_made(each, side, beyond)
     return good, bad
 
 
@@ -85,11 +86,12 @@ def shown_by_tables(trials: Trials) -> tuple[str, ...]:
     return trials.shown_by_tables(asked) if asked and not trials.maker.runner else ()
 
 
-def _check_made(tried: Tried, side: str) -> None:
+def _check_made(tried: Tried, side: str, beyond: str | None) -> None:
     """Refuse to go on where a side has no images to hold others against."""
     if tried.run is None:
+        runner = f"; nor can the small runner: {beyond}" if beyond and tried.build_seconds else ""
         raise GoldenseedError(
-            f"the {side} side cannot make the images: {tried.failed}",
+            f"the {side} side cannot make the images: {tried.failed}{runner}",
             fix="see that its packages are those with which the suite ran",
         )
     broken = next((each for each in tried.run.record.cases if each.error), None)

@@ -70,6 +70,15 @@ class Environments:
 
         """
         began = time.monotonic()
+        try:
+            python, folders = self._made(packages)
+        except OSError as error:
+            what = f"the environment cannot be written: {error.strerror or error}"
+            raise GoldenseedError(what, path=self.folder, fix="make room there") from error
+        return Built(python, folders, time.monotonic() - began)
+
+    def _made(self, packages: Packages) -> tuple[Path, tuple[Path, ...]]:
+        """Unpack what is missing; return the interpreter, and where its packages lie."""
         folders = tuple(self._place(each) for each in packages.each.values())
         with self._one_at_a_time:
             self._in_use.update(each.name for each in folders)
@@ -81,8 +90,7 @@ class Environments:
                 self._unpack(missing)
         for each in folders:
             (each / _USED).touch()
-        python = self._interpreter(packages, folders)
-        return Built(python, folders, time.monotonic() - began)
+        return self._interpreter(packages, folders), folders
 
     def _place(self, package: Package) -> Path:
         what = json_sha256([package.url or "", self.python, *package.sha256])[:12]
@@ -110,8 +118,10 @@ class Environments:
         scratch = self.folder / f".unpacking-{os.getpid()}"
         try:
             problem = self._installed(scratch, packages)
-            if problem and any(word in problem for word in _FULL) and self._removed_all():
-                problem = self._installed(scratch, packages)
+            for place in self._removable() if _is_full(problem) else ():
+                shutil.rmtree(place, ignore_errors=True)
+                if not _is_full(problem := self._installed(scratch, packages)):
+                    break
             if problem:
                 what = f"the environment cannot be built: {problem}"
                 raise GoldenseedError(what, fix=_fix(problem))
@@ -119,12 +129,6 @@ class Environments:
                 _move(scratch, each, self._place(each))
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-
-    def _removed_all(self) -> bool:
-        found = list(self._removable())
-        for place in found:
-            shutil.rmtree(place, ignore_errors=True)
-        return bool(found)
 
     def _installed(self, scratch: Path, packages: Sequence[Package]) -> str | None:
         """Install packages in one folder; return what uv said if that failed."""
@@ -184,8 +188,13 @@ def _is_named(folder: str, name: str) -> bool:
     return folder.partition("-")[0].replace("_", "-").replace(".", "-").lower() == name
 
 
+def _is_full(problem: str | None) -> bool:
+    """Whether what was said is that there is no room left."""
+    return problem is not None and any(word in problem for word in _FULL)
+
+
 def _fix(problem: str) -> str:
-    if any(word in problem for word in _FULL):
+    if _is_full(problem):
         return "make room: all environments but those in use are removed already"
     if "build" in problem.lower():
         return (

@@ -34,6 +34,7 @@ FOUND: Mapping[str, str] = {
     "init": "",
     "lock": "with `--check`, the environment is not the locked one",
     "lossless": "the candidate is less exact than the reference",
+    "merge": "a case fails or is missing, a set, a relation or a pilot is broken, or a test failed",
     "pending": "a case waits for a decision",
     "probe": "the same once more gave other pixels",
     "prune": "without `--yes`, there is something to delete",

@@ -12,7 +12,7 @@ import secrets
 import stat
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,6 +32,7 @@ DEPTH_LIMIT = 100
 MANY = 50
 """So many files are flushed to the disk together, which also flushes those of others."""
 
+Data = bytes | Iterable[bytes]
 _FIXES = {
     errno.ENOSPC: "free some disk space and run it again",
     errno.EDQUOT: "free some of the disk quota and run it again",
@@ -45,13 +46,12 @@ _FIXES = {
 }
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+def write_atomically(path: Path, data: Data, *, durable: bool = True) -> None:
     """Write ``data`` to ``path`` so that every reader sees the old file or the new one, whole.
 
-    A temporary file in the same folder is written and renamed over ``path``; missing parent
-    folders are made. With ``durable`` the file and its folder are flushed to the disk first, so
-    that the promise also survives a loss of power. The new file keeps the old one's permissions;
-    a symbolic link at ``path`` is replaced, not followed.
+    A temporary file in the same folder is written and renamed over ``path``; missing parents are
+    made. With ``durable`` file and folder are flushed to the disk first, so that it also survives a
+    loss of power. The old file's permissions stay; a link at ``path`` is replaced, not followed.
 
     Raises:
         GoldenseedError: nothing could be written (read-only, disk full, …); the old file is whole
@@ -79,7 +79,7 @@ def _named(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _write_beside(path: Path, data: bytes, *, durable: bool) -> Path:
+def _write_beside(path: Path, data: Data, *, durable: bool) -> Path:
     """Write ``data`` into a temporary file in the folder of ``path``; none is left if it fails."""
     _make_folder(path.parent, durable=durable)
     name = f"{TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident()}-{secrets.token_hex(8)}"
@@ -138,9 +138,9 @@ def _mode_of(path: Path) -> int | None:
     return stat.S_IMODE(found.st_mode) if stat.S_ISREG(found.st_mode) else None
 
 
-def _write_new(path: Path, data: bytes, *, mode: int | None, durable: bool) -> None:
+def _write_new(path: Path, data: Data, *, mode: int | None, durable: bool) -> None:
     with path.open("xb") as file:
-        file.write(data)
+        file.writelines((data,) if isinstance(data, bytes) else data)
         file.flush()
         if mode is not None:
             path.chmod(mode)

@@ -15,10 +15,12 @@ from pydantic import BaseModel, ConfigDict
 from goldenseed.core.files import sha256_hex
 
 _ADDED = re.compile(
-    r"^\"?\.\.|__pycache__/"
+    r"^\"?(\.\.|bin/|Scripts/)|__pycache__/"
     r"|\.dist-info/(INSTALLER|REQUESTED|RECORD|direct_url\.json|uv_\w+\.json)[\",]"
 )
-"""Rows of a RECORD that are an installer's: scripts, what is compiled, what it notes for itself."""
+"""Rows of a RECORD that are an installer's: scripts, what is compiled, what it notes for itself.
+
+Scripts lie outside, or in a folder that is installed for itself (``--target``) beside the rest."""
 
 
 class Freeze(BaseModel):

@@ -149,6 +149,24 @@ class History:
                     found[number].append(point(row, asked))
         return found
 
+    def seconds(self, runs: int) -> list[tuple[str, str, str, float | None, float | None]]:
+        """Return suite, case, profile, and the seconds of loading and generating, in the last runs.
+
+        ``runs`` is how many; the order is that of the names.
+        """
+        rows = self._connection.execute(
+            "SELECT suite, case_id, profile, load_seconds, generate_seconds FROM points"
+            " JOIN series ON series.id = points.series WHERE points.run IN"
+            " (SELECT id FROM runs ORDER BY at DESC, run DESC LIMIT ?)"
+            " ORDER BY suite, case_id, profile, points.run",
+            (runs,),
+        )
+        with _sound():
+            return [
+                (str(suite), str(case), str(profile), load and float(load), make and float(make))
+                for suite, case, profile, load, make in rows
+            ]
+
     def start_of(self, number: int, count: int) -> datetime | None:
         """Return when the last ``count`` runs of a series began; None of one with fewer."""
         rows = self._connection.execute(

@@ -38,8 +38,11 @@ class ReadIn:
 def remember(run: RunRecord, reports: Path) -> str | None:
     """Add a run that has ended to the history in ``reports``; return what is to be said of it.
 
-    Raises GoldenseedError where it cannot be kept; the run itself is as good as ever.
+    A shard is left to the run that it is merged into. Raises GoldenseedError where it cannot be
+    kept; the run itself is as good as ever.
     """
+    if run.shard is not None:
+        return None
     try:
         _, said = with_history(reports, lambda history: _add(history, run))
     except ValueError as error:  # text of a test's own that is not Unicode
@@ -139,8 +142,11 @@ def add_runs(history: History, folders: Iterable[Path]) -> ReadIn:
 
 
 def _add(history: History, run: RunRecord) -> bool:
-    """Add a run; of one that made no images itself only that it was looked at."""
-    counts = is_of_images(run)
+    """Add a run; of one that made no images itself only that it was looked at.
+
+    A shard counts once it is merged: the cut of the next one must not depend on it.
+    """
+    counts = is_of_images(run) and run.shard is None
     points = tuple(points_of(run)) if counts else ()
     history.add(run, points, environments_of(run) if counts else {})
     return counts

@@ -55,7 +55,7 @@ def _row(tried: Tried) -> tuple[str, ...]:
 
 
 def _came(tried: Tried) -> str:
-    if tried.failed is not None:
+    if tried.failed is not None and not tried.outcomes:
         last = tried.failed.splitlines()[-1] if tried.failed else ""
         words = Outcome.FAILED if tried.build_seconds or tried.seconds > 0 else Outcome.UNRESOLVABLE
         return shortened(visible(f"{words}: {last}", lines=False), _LONGEST)
@@ -76,7 +76,7 @@ def _answer_lines(answer: Answer) -> Iterator[str]:
         yield f"  with it comes what it forces along: {', '.join(sorted(answer.found.along))}"
     for group, outcome in answer.found.singly:
         yield f"  {_group(answer, group)} alone: {outcome}"
-    yield from (f"  {line}" for line in _confirmation(answer.found))
+    yield from (f"  {line}" for line in _confirmation(answer.found, answer.partly))
     for each in answer.releases:
         if each.last_good != each.first_bad:
             yield f"  it came with {each.package} {each.first_bad}; {each.last_good} is as before"
@@ -117,10 +117,12 @@ def change_in_words(good: Side, bad: Side, change: str) -> str:
     return f"{change} {old or 'none'} → {new or 'none'}"
 
 
-def _confirmation(search: Found) -> Iterator[str]:
+def _confirmation(search: Found, partly: str | None) -> Iterator[str]:
     if search.confirmed:
         alone = "alone on the good side it is as after"
         yield f"confirmed both ways: {alone}, and without it the bad side is as before"
+        if partly:
+            yield f"  ({partly}: one of the two images cannot be made to its end)"
     elif search.alone is Outcome.AFTER and search.without is Outcome.THIRD:
         alone = "alone on the good side it is as after"
         yield f"{alone}; without it the bad side is still not as before"
@@ -179,6 +181,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "alone": search.alone and search.alone.value,
         "without": search.without and search.without.value,
         "confirmed": search.confirmed,
+        "partly": answer.partly,
         "suspects": [sorted(each) for each in search.suspects],
         "reason": search.reason,
         "releases": [

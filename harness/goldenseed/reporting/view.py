@@ -284,9 +284,8 @@ def _accept(case: CaseRecord, place: Place) -> tuple[str, ...]:
 
     To undo a rejection deserves more than a line to copy; to accept does not mend the content.
     """
-    if case.verdict not in _ACCEPTABLE or case.breaks_content:
-        return ()
-    return place.accepting(name_of(case))
+    offered = case.verdict in _ACCEPTABLE and not case.breaks_content
+    return place.accepting(name_of(case)) if offered else ()
 
 
 def _reject(case: CaseRecord, place: Place) -> tuple[str, ...]:

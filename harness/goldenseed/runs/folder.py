@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -16,6 +17,7 @@ from goldenseed.core.files import read_regular, write_atomically
 from goldenseed.core.strict_json import parse
 from goldenseed.environment.freeze import read_freeze
 from goldenseed.environment.lock import LockDifference
+from goldenseed.runs.journal import RECORD_LIMIT_BYTES, first_problem, read_journal
 from goldenseed.runs.parts import Extent, GitState, NotCompared, PilotRecord, SetRecord
 from goldenseed.runs.record import (
     SCHEMA_VERSION,
@@ -24,13 +26,13 @@ from goldenseed.runs.record import (
     RunRecord,
 )
 from goldenseed.runs.relation_record import RelationRecord
-from goldenseed.runs.tries import together
+from goldenseed.runs.shard_record import PartRecord, ShardRecord
 from goldenseed.verdict.model import PASSING, passing
 
 RECORD = "run.json"
 JOURNAL = "cases.jsonl"
 LATEST = "latest"
-RECORD_LIMIT_BYTES = 1 << 30
+_FLUSHED_EVERY_SECONDS = 5.0
 
 
 def new_run_id(now: datetime, digits: str | None = None) -> str:
@@ -47,9 +49,9 @@ class RunWriter:
 
     ``run.json`` stands from the first case on with ``complete: false``. Each case is appended to
     ``cases.jsonl`` as it ends; ``finish`` folds the journal into ``run.json`` and deletes it.
-    Nothing here is flushed to the disk by fsync before ``finish``: a killed process loses
-    nothing by that, only a power cut would. Cases are kept on disk alone until then, so that memory
-    stays flat over a long run.
+    The journal is flushed to the disk every few seconds, images are not before ``finish``: a killed
+    process loses nothing by that, a machine that is taken away the last cases. Cases are kept on
+    disk alone until then, so that memory stays flat over a long run.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class RunWriter:
         started: datetime,
         git: GitState | None,
         options: Mapping[str, str],
+        parts: Iterable[PartRecord] = (),
         before: RunRecord | None = None,
     ) -> None:
         """Begin a run, or go on with ``before``, which ``going_on`` makes ready."""
@@ -71,9 +74,11 @@ class RunWriter:
             git=git,
             options=dict(options),
             freeze=read_freeze(),
+            parts=tuple(parts),
         )
         write_run(self._record, self.folder)
         self._journal = (self.folder / JOURNAL).open("ab")
+        self._flushed = time.monotonic()
 
     @property
     def record(self) -> RunRecord:
@@ -101,14 +106,17 @@ class RunWriter:
         self._record = self._record.model_copy(update={"lock_differences": tuple(together)})
         write_run(self._record, self.folder)
 
-    def add_extent(self, extent: Extent) -> None:
-        """Record how much of the project was run; written with the rest by ``finish``."""
-        self._record = self._record.model_copy(update={"extent": extent})
+    def add_extent(self, extent: Extent, shard: ShardRecord | None = None) -> None:
+        """Record how much of the project was run, and as which shard; written by ``finish``."""
+        self._record = self._record.model_copy(update={"extent": extent, "shard": shard})
 
     def add(self, case: CaseRecord | NotCompared | RelationRecord) -> None:
         """Append a try at a case or relation, or what was left out; it survives this process."""
         self._journal.write(case.model_dump_json().encode() + b"\n")
         self._journal.flush()
+        if time.monotonic() - self._flushed > _FLUSHED_EVERY_SECONDS:
+            os.fsync(self._journal.fileno())
+            self._flushed = time.monotonic()
 
     def finish(
         self, *, finished: datetime, complete: bool, warnings: Mapping[str, int] | None = None
@@ -121,7 +129,7 @@ class RunWriter:
                 "finished": finished,
                 "complete": complete,
                 "warnings": dict(warnings or {}),
-                **_read_journal(journal),
+                **read_journal(journal),
             }
         )
         write_run(self._record, self.folder, durable=True)
@@ -142,7 +150,7 @@ class RunWriter:
 
     def point_latest(self) -> None:
         """Make ``latest`` a link to this run; GoldenseedError if something else is in its place."""
-        _point_latest(self._reports, self.folder.name)
+        point_latest(self._reports, self.folder.name)
 
 
 def going_on(folder: Path) -> RunWriter:
@@ -170,12 +178,8 @@ def going_on(folder: Path) -> RunWriter:
     )
 
 
-def _place(case: CaseRecord | NotCompared | RelationRecord) -> tuple[str, int]:
-    return case.path, case.line or 0
-
-
-def _point_latest(reports: Path, run_id: str) -> None:
-    """Replace the link ``reports/latest`` in one step."""
+def point_latest(reports: Path, run_id: str) -> None:
+    """Replace the link ``reports/latest`` in one step; GoldenseedError as of ``RunWriter``."""
     link = reports / LATEST
     if link.exists() and not link.is_symlink():
         raise GoldenseedError(
@@ -191,8 +195,24 @@ def _point_latest(reports: Path, run_id: str) -> None:
 
 def write_run(record: RunRecord, folder: Path, *, durable: bool = False) -> None:
     """Write ``run.json`` whole; ``durable`` is as of ``write_atomically``."""
-    data = record.model_dump_json(indent=1).encode() + b"\n"
-    write_atomically(folder / RECORD, data, durable=durable)
+    write_atomically(folder / RECORD, _written(record), durable=durable)
+
+
+def _written(record: RunRecord) -> Iterator[bytes]:
+    """Yield the record's text as ``model_dump_json(indent=1)`` has it, case by case.
+
+    That of ten thousand cases takes a hundred megabytes, and would be held twice.
+    """
+    rest = record.model_copy(update={"cases": ()}).model_dump_json(indent=1)
+    before, empty, after = rest.partition('\n "cases": []')
+    yield before.encode()
+    if not record.cases:
+        yield empty.encode()
+    for number, case in enumerate(record.cases):
+        yield b",\n  " if number else b'\n "cases": [\n  '
+        yield case.model_dump_json(indent=1).replace("\n", "\n  ").encode()
+    yield b"\n ]" if record.cases else b""
+    yield f"{after}\n".encode()
 
 
 def load_run(path: Path, *, results_only: bool = False) -> RunRecord:
@@ -222,10 +242,10 @@ def load_run(path: Path, *, results_only: bool = False) -> RunRecord:
     try:
         record = RunRecord.model_validate(data)
     except ValidationError as error:
-        raise GoldenseedError(_first_problem(error), path=file, fix="run the suite again") from None
+        raise GoldenseedError(first_problem(error), path=file, fix="run the suite again") from None
     journal = file.parent / JOURNAL
     if record.finished is None and journal.is_file():
-        record = record.model_copy(update=_read_journal(journal))
+        record = record.model_copy(update=read_journal(journal))
     cases = tuple(_as_required(case, record.options) for case in record.cases)
     sets = tuple(_as_found(each) for each in record.sets)
     return record.model_copy(update={"cases": cases, "sets": sets})
@@ -251,43 +271,3 @@ def _as_required(case: CaseRecord, options: Mapping[str, str]) -> CaseRecord:
     if not case.passed or (enough and not case.breaks_content):
         return case
     return case.model_copy(update={"passed": False})
-
-
-def _read_journal(
-    journal: Path,
-) -> dict[str, tuple[CaseRecord | NotCompared | RelationRecord, ...]]:
-    """Read the cases of an unfinished run; a last line without its newline was cut off."""
-    *lines, _cut_off = read_regular(journal, RECORD_LIMIT_BYTES).split(b"\n")
-    tries: dict[tuple[str, str], list[CaseRecord]] = {}
-    left_out: dict[tuple[str, str], NotCompared] = {}
-    relations: dict[tuple[str, str], RelationRecord] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            data = parse(line, journal)
-            if isinstance(data, dict) and "hold" in data:
-                relation = RelationRecord.model_validate(data)
-                relations[relation.path, relation.id] = relation
-            elif isinstance(data, dict) and "why" in data:
-                case = NotCompared.model_validate(data)
-                left_out[case.path, case.id] = case
-            else:
-                record = CaseRecord.model_validate(data)
-                tries.setdefault((record.path, record.id), []).append(record)
-        except GoldenseedError as error:
-            raise GoldenseedError(error.what, path=journal, line=number, fix=error.fix) from None
-        except ValidationError as error:
-            raise GoldenseedError(
-                _first_problem(error), path=journal, line=number, fix="run the suite again"
-            ) from None
-    left = [each for key, each in left_out.items() if key not in tries]
-    return {
-        "cases": tuple(sorted(map(together, tries.values()), key=_place)),
-        "not_compared": tuple(sorted(left, key=_place)),
-        "relations": tuple(sorted(relations.values(), key=_place)),
-    }
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in problem["loc"]) or "the document"
-    return f"{where}: {problem['msg']}"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from goldenseed.backends.protocol import GenerationError
     from goldenseed.baselines.entry import AcceptedImage, BaselineEntry
+    from goldenseed.runs.resume import TakenOver
     from goldenseed.trace.digesting import Recording
 
 
@@ -123,7 +124,7 @@ class Judging:
     def judge(
         self,
         record: CaseRecord,
-        made: Made,
+        made: Made | TakenOver,
         *,
         limits: Mapping[str, Limit],
         dtype: str,
@@ -140,7 +141,8 @@ class Judging:
 
         """
         began = time.perf_counter()
-        made = made if made.profile else replace(made, profile="unknown")
+        if isinstance(made, Made) and not made.profile:
+            made = replace(made, profile="unknown")
         profile = made.profile or "unknown"
         stage = "unusable_image"
         try:
@@ -204,7 +206,7 @@ class Judging:
         except GoldenseedError as error:
             return None, error
 
-    def _kept(self, made: Made, entry: BaselineEntry | None) -> dict[str, object]:
+    def _kept(self, made: Made | TakenOver, entry: BaselineEntry | None) -> dict[str, object]:
         profiles = entry.profiles.values() if entry else ()
         accepted = next(
             filter(None, (each.accepted_with(made.pixels_sha256) for each in profiles)), None
@@ -226,7 +228,9 @@ class Judging:
             )
         return None
 
-    def _mask(self, made: Made, spec: MaskSpec | None) -> tuple[Image | None, MaskUsed | None]:
+    def _mask(
+        self, made: Made | TakenOver, spec: MaskSpec | None
+    ) -> tuple[Image | None, MaskUsed | None]:
         """Return the mask for an image, and what the record says of it, its picture kept."""
         from goldenseed.core.pixels import pixels_sha256
 

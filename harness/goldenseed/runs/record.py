@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -11,7 +11,6 @@ from pydantic import (
     Field,
     JsonValue,
     SerializerFunctionWrapHandler,
-    StringConstraints,
     model_serializer,
     model_validator,
 )
@@ -41,6 +40,8 @@ from goldenseed.runs.parts import (
     VerbRecord,
 )
 from goldenseed.runs.relation_record import Attached, RelationRecord
+from goldenseed.runs.shard_record import PartRecord, ShardRecord
+from goldenseed.runs.shard_record import RunId as RunId  # noqa: PLC0414 - part of here
 from goldenseed.trace.stages import Stage
 from goldenseed.trace.written import WrittenPrompt
 from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
@@ -48,13 +49,9 @@ from goldenseed.verdict.model import CONTENT, PASSING, Reason, Verdict
 SCHEMA_VERSION = 1
 """What ``RunRecord.schema_version`` says; raised when a field changes its meaning."""
 _SELDOM = frozenset(
-    {"answers", "elements", "flagged", "provenance", "returned", "warnings", "written"}
+    {"answers", "elements", "flagged", "part", "provenance", "returned", "warnings", "written"}
 )
 EnvironmentValue = str | int | float | bool | None
-
-_FOLDER_NAME = r"^[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
-RunId = Annotated[str, StringConstraints(pattern=_FOLDER_NAME, max_length=255)]
-"""The name of a run's folder: nothing that leads out of the folder of reports."""
 
 
 class BaselineUsed(Document):
@@ -166,6 +163,8 @@ class CaseRecord(Document):
     """Whether a plugin ran the case once more because of what came of it."""
     tries: tuple[Try, ...] = ()
     """Every try in order, this one among them, where the case was run more than once."""
+    part: str | None = None
+    """The run that made it, where that is another; the record has the key then."""
     seconds: Seconds = Seconds()
     trace: tuple[TraceStage, ...] = ()
     """The stages the image passed, in order; empty where none were recorded."""
@@ -276,16 +275,19 @@ class RunRecord(Document):
     """What is kept with it: see ``goldenseed lossless --attach``."""
     extent: Extent | None = None
     """How much of the project it ran; None where that is not on record."""
+    shard: ShardRecord | None = None
+    parts: tuple[PartRecord, ...] = ()
+    """The runs that made its cases, where it did not make all itself."""
     verb: VerbRecord | None = None
-    """What made it, where that is no test session."""
+    """What made it, if no test session did."""
     warnings: dict[str, int] = Field(default_factory=dict)
     """What other packages warned of while images were made, numbers left out, and how often."""
 
     def environment_of(self, case: CaseRecord) -> dict[str, EnvironmentValue]:
         """Return the environment in which ``case`` ran; raises ``GoldenseedError`` if unknown."""
-        for environment in (self.environment, *self.other_environments):
-            if json_sha256(environment) == case.environment_sha256:
-                return environment
+        for each in (self.environment, *self.other_environments):
+            if json_sha256(each) == case.environment_sha256:
+                return each
         raise GoldenseedError(
             f"the run {self.run_id} does not say in which environment {case.id} ran: none that it "
             f"lists has the digest {case.environment_sha256}",

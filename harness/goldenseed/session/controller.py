@@ -31,13 +31,17 @@ from goldenseed.runs.parts import Extent, NotCompared, PilotRecord, SetRecord
 from goldenseed.runs.pilots import judged_pilots
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.relation_record import RelationRecord
+from goldenseed.runs.resume import Earlier
 from goldenseed.runs.sets import judge_sets
+from goldenseed.runs.shards import read_cut
 from goldenseed.session.distribution import RUNNING
 from goldenseed.session.foreign import told
 from goldenseed.session.gate_check import GateCheck, Memory
 from goldenseed.session.naming import unrepeated
 from goldenseed.session.options import Options
 from goldenseed.session.pilots import PILOT
+from goldenseed.session.resuming import TakenCount
+from goldenseed.session.sharding import shard_record
 from goldenseed.session.unreferenced import unreferenced
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
@@ -56,6 +60,7 @@ class Controller:
         store: BaselineStore,
         memory: Memory | None = None,
         place: Place | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
         self._root = root
         self._run_id = run_id
@@ -64,6 +69,7 @@ class Controller:
         self._store = store
         self._memory = memory
         self._place = place
+        self._resumed = TakenCount(earlier or Earlier())
         self._writer: RunWriter | None = None
         self._warned: Counter[str] = Counter()
         self._pilots: dict[str, PilotRecord] = {}
@@ -100,6 +106,7 @@ class Controller:
             writer.add_lock_differences(
                 LockDifference.model_validate(each) for each in carried["lock_differences"]
             )
+        self._resumed.add(carried.get("resumed", {}))
         if carried.get("not_compared"):
             writer.add(NotCompared.model_validate(carried["not_compared"]))
         for each in carried.get("pilots", ()):
@@ -149,7 +156,9 @@ class Controller:
         writer = self._ensure_writer()
         for marks in (RUNNING, PILOT):
             shutil.rmtree(writer.folder / marks, ignore_errors=True)
-        writer.add_extent(extent)
+        kept = shard_record(self._options, writer.folder, extent)
+        self.notes += [*self._resumed.lines(), *kept.lines]
+        writer.add_extent(kept.extent, kept.record)
         run = writer.finish(finished=datetime.now(UTC), complete=complete, warnings=self._warned)
         if self._pilots:
             pilots = judged_pilots(self._pilots.values(), run, self._options.update)
@@ -171,6 +180,11 @@ class Controller:
             partial(self._check_gates, run),
         ):
             self._try(step)
+
+    def begin_empty_shard(self) -> bool:
+        """Begin the record of a shard that no case is left for; False where nothing was cut."""
+        cut = read_cut(self._options.reports / self._run_id)
+        return cut is not None and bool(self._ensure_writer())
 
     def finish_without_cases(self, extent: Extent, project: Project) -> None:
         """Look for what is left of suites and tests that are gone, where no case ended."""
@@ -240,6 +254,7 @@ class Controller:
                 started=self._started,
                 git=read_git_state(self._root),
                 options=self._options.recorded(),
+                parts=self._resumed.earlier.parts,
             )
         return self._writer
 

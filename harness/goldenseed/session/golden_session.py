@@ -12,13 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from pydantic import BaseModel
 
 from goldenseed.backends.devices import VISIBLE, check_repeatable, place_of_worker, too_late
 from goldenseed.backends.devices import Place as DevicePlace
 from goldenseed.backends.registry import look_up
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.baselines.verified import Verified
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.postprocess.running import check_libraries
 from goldenseed.reporting.terminal import summary_lines
@@ -37,14 +35,18 @@ from goldenseed.session.failure import (
 from goldenseed.session.foreign import ForeignWarnings
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.session.making_backends import MakingBackends
+from goldenseed.session.making_workers import worker_for
 from goldenseed.session.naming import Names
 from goldenseed.session.option_table import FIXTURE
 from goldenseed.session.options import check_one_case, read_options
 from goldenseed.session.pilots import Pilots
-from goldenseed.session.reports import carried_relation, outcome_of, pending_of_test
+from goldenseed.session.progress import Progress
+from goldenseed.session.remembered import verified_in
+from goldenseed.session.reports import as_json, carried_relation, outcome_of, pending_of_test
+from goldenseed.session.resuming import Resuming, earlier_of
+from goldenseed.session.sharding import write_cut
 from goldenseed.session.telling import Telling, write_system_out
 from goldenseed.session.unreferenced import Seen, extent_of, project_of
-from goldenseed.session.worker import Worker
 
 if TYPE_CHECKING:
     from goldenseed.suite.cases import Case, Suite
@@ -95,15 +97,18 @@ class GoldenSession:
         self._place: DevicePlace | None = None
         self._visible = os.environ.get(VISIBLE)
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
+        say = Progress(config).say
         cache = getattr(config, "cache", None)  # not there under -p no:cacheprovider
-        self._store = BaselineStore(self._options.baselines, verified=_verified_in(cache))
-        self.worker = Worker(
+        self._store = BaselineStore(self._options.baselines, verified=verified_in(cache))
+        self.worker = worker_for(
+            self._options,
             root=config.rootpath,
             folder=self._telling.folder,
             store=self._store,
             passing=self._options.passing,
-            backends=MakingBackends(config, self._options, self._watch.slot, lambda: self._place),
+            backends=MakingBackends(say, self._options, self._watch.slot, lambda: self._place),
             locks=LockCheck(strict=self._options.environment == "strict"),
+            resuming=Resuming(earlier_of(self._options), self._options.trace),
             may_be_replaced=self._watch.is_worker,
         )
         self.pilots = Pilots(
@@ -120,6 +125,7 @@ class GoldenSession:
                 store=self._store,
                 memory=cache,
                 place=self._telling.place,
+                earlier=self.worker.resuming.earlier,
             )
 
     def meet(self, suite: Suite) -> None:
@@ -171,16 +177,15 @@ class GoldenSession:
             carried["not_compared"] = outcome.not_compared
         if outcome.records:
             first, *others = outcome.records
-            warned = first.model_copy(update={"warnings": self.foreign.news()})
+            warnings = {**first.warnings, **self.foreign.news()}
+            warned = first.model_copy(update={"warnings": warnings})
             carried["records"] = [warned, *others]
             carried["to_be_said"] = self._telling.warnings(outcome.records)
             if self.worker.environment is not self._environment_sent:
                 carried["environment"] = dict(self.worker.environment)
                 carried["profile"] = self.worker.profile
                 self._environment_sent = self.worker.environment
-            differences = self.worker.locks.news()
-            if differences:
-                carried["lock_differences"] = list(differences)
+            carried |= self.worker.news()
         if carried:
             self._hand_on(report, carried)
         return report
@@ -202,7 +207,7 @@ class GoldenSession:
 
     def _hand_on(self, report: Any, carried: dict[str, Any]) -> None:
         in_text = self._controller is None  # what leaves for another process
-        report.goldenseed = json.dumps(carried, default=_as_json) if in_text else carried
+        report.goldenseed = json.dumps(carried, default=as_json) if in_text else carried
 
     def _pending(self, item: pytest.Item) -> Callable[[], CaseRecord] | None:
         """Return what makes the record of a test's image before it is judged, if it has any."""
@@ -216,10 +221,14 @@ class GoldenSession:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Put pilots first, and check that a deep trace was asked for of one case only."""
         self.pilots.arrange(session.items)
-        members = (item.stash.get(MEMBER, None) for item in session.items)
-        self.worker.making.expect([each for each in members if each is not None])
+        cases = [(item.stash[CASE], item.name) for item in session.items if CASE in item.stash]
+        if not self._config.option.collectonly:
+            members = [item.stash[MEMBER] for item in session.items if MEMBER in item.stash]
+            self.worker.expect(cases, members, self.pilots.holds_back)
+        if self._watch.cut is not None and not self._config.option.collectonly:
+            write_cut(self._telling.folder, self._watch.cut)
         if self._options.trace == "deep":
-            check_one_case(sum(CASE in item.stash for item in session.items))
+            check_one_case(len(cases))
 
     def receive(self, report: Any) -> bool:
         """Keep the record of a case that ended, or of one that took its worker down with it."""
@@ -248,6 +257,7 @@ class GoldenSession:
         """
         if self._controller is None:
             return
+        self._controller.notes += self.worker.close()
         cut_short = bool(
             session.shouldstop
             or session.shouldfail
@@ -264,10 +274,12 @@ class GoldenSession:
             )
             project = project_of(self._config, self._store)
             extent = extent_of(self._config, seen, project, self._store)
+            empty = exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+            if empty and self._controller.begin_empty_shard():
+                session.exitstatus, cut_short = pytest.ExitCode.OK, False
             if self._controller.began:
-                complete = not cut_short
-                self._controller.finish(complete=complete, extent=extent, project=project)
-            elif not cut_short or exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+                self._controller.finish(complete=not cut_short, extent=extent, project=project)
+            elif not cut_short or empty:
                 self._controller.finish_without_cases(extent, project)
         except (GoldenseedError, OSError) as error:
             self._controller.note(f"ERROR {error}")
@@ -286,14 +298,3 @@ class GoldenSession:
                 terminalreporter.write_line(line)
         for line in (*self._controller.notes, *self._controller.annotations(self._telling.report)):
             terminalreporter.write_line(line)
-
-
-def _verified_in(cache: pytest.Cache | None) -> Verified:
-    """Return what is remembered of verified files; nothing where pytest keeps no cache."""
-    with suppress(OSError):
-        return Verified(cache and cache.mkdir("goldenseed-verified"))
-    return Verified()
-
-
-def _as_json(document: BaseModel) -> object:
-    return document.model_dump(mode="json")

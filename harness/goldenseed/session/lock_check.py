@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,6 +76,10 @@ class LockCheck:
         """Return the differences found since this was last asked."""
         found, self._news = tuple(self._news), []
         return found
+
+    def hear(self, differences: Iterable[LockDifference]) -> None:
+        """Take differences over that another process found."""
+        self._news += differences
 
     def _refusal(self, case: Case, found: tuple[LockDifference, ...]) -> str | None:
         if not (found and self._strict):

@@ -6,13 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import pytest
-
 from goldenseed.backends.devices import Place
-from goldenseed.backends.protocol import Settings
+from goldenseed.backends.protocol import Progress, Settings
 from goldenseed.backends.registry import Backends
 from goldenseed.session.options import Options
-from goldenseed.session.progress import Progress
 
 if TYPE_CHECKING:
     from goldenseed.tools.probe.child import Preparation
@@ -22,7 +19,8 @@ if TYPE_CHECKING:
 class MakingBackends:
     """Makes back ends as a session's options and its device ask for them."""
 
-    config: pytest.Config
+    progress: Progress
+    """Told what takes long."""
     options: Options
     slot: int | None
     """The number of an xdist worker, from 0."""
@@ -49,7 +47,7 @@ class MakingBackends:
         return Settings(
             device=self.device,
             gpu_index=(self.slot or 0) if self.place() is None else 0,
-            progress=Progress(self.config).say,
+            progress=self.progress,
             trace=self.options.trace != "off",
             layers=self.options.trace == "deep",
         )

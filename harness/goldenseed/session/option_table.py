@@ -67,6 +67,49 @@ OPTIONS: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
         ),
     ),
     (
+        "shard",
+        "",
+        None,
+        (
+            "Run one share of the cases, which `goldenseed merge` puts together: 2/8 is the second "
+            "of eight; github, gitlab, kubernetes or slurm read it from their variables, env from "
+            "whichever are set."
+        ),
+    ),
+    (
+        "shard-by",
+        "history",
+        ("history", "steps"),
+        (
+            "Cut shards by the seconds that cases took, where the history has them (history, the "
+            "default), or by steps and pixels alone."
+        ),
+    ),
+    (
+        "resume",
+        "",
+        None,
+        (
+            "Go on with a run that was cut short, by its id or path: what it made is taken over. "
+            "`last` is the newest of this shard that did not end, if there is one."
+        ),
+    ),
+    (
+        "ray",
+        "",
+        None,
+        (
+            "Make the images on a Ray cluster: local starts one here, auto joins the one of this "
+            "machine, ray://HOST:10001 another."
+        ),
+    ),
+    (
+        "ray-actors",
+        "",
+        None,
+        "How many actors make images (default: one for each GPU, else for each CPU).",
+    ),
+    (
         "trace",
         "on",
         ("off", "on", "deep"),

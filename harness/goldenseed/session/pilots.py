@@ -79,13 +79,21 @@ class Pilots:
         pilot = None if case is None else self._drawn.get(case.suite.path)
         return pilot is not None and case is not None and case.id in pilot.cases
 
+    def holds_back(self, case: Case) -> bool:
+        """Whether a case has to wait for a pilot."""
+        return case.suite.path in self._drawn and not self._is_of_pilot(case)
+
     def why_not(self, case: Case) -> str | None:
         """Say why a case is not to be run; waits for its suite's pilot, unless it is of that."""
-        path = case.suite.path
-        if path not in self._drawn:
-            return None
         if self._is_of_pilot(case):
             self._begin(case)
+            return None
+        return self.why_not_of(case)
+
+    def why_not_of(self, case: Case) -> str | None:
+        """Say why nothing else of a case's suite is to be run; waits for its pilot."""
+        path = case.suite.path
+        if path not in self._drawn:
             return None
         if path not in self._decided:
             self._decided[path] = self._waited(self._drawn[path])

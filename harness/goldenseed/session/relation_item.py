@@ -35,7 +35,7 @@ class RelationItem(pytest.Item):
     def runtest(self) -> None:
         """Make both images, judge them, and fail where they do not agree as the suite asks."""
         session = session_of(self.config)
-        if why := session.pilots.why_not(self.member.case):
+        if why := session.pilots.why_not_of(self.member.case):
             tried = session.worker.not_related(self.member, why)
         else:
             with session.foreign.collected():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from pydantic import BaseModel
 
 from goldenseed.runs.parts import NotCompared
 from goldenseed.runs.pilots import NOT_RUN
@@ -93,16 +94,20 @@ def _as_pytest_has_it(
     if hasattr(report, "wasxfail"):
         why = str(report.wasxfail or "")
         if record.quarantine and record.in_quarantine:
-            remarks = (*record.remarks, f"fails {record.quarantine.words}")
-            return record.model_copy(update={"xfail": why, "remarks": remarks})
+            return _remarked(record, why, f"fails {record.quarantine.words}")
         how = "passes in spite of its xfail mark" if record.passed else "fails behind an xfail mark"
-        remarks = (*record.remarks, f"{how}: {why}" if why else how)
-        return record.model_copy(update={"xfail": why, "remarks": remarks})
+        return _remarked(record, why, f"{how}: {why}" if why else how)
     if report.failed and record.passed and CASE in item.stash:
         reason = Reason(code="run_failed", detail=_last_line(str(report.longrepr)))
         update = {"passed": False, "reasons": (*record.reasons, reason)}
         return record.model_copy(update=update)
     return record
+
+
+def _remarked(record: CaseRecord, why: str, remark: str) -> CaseRecord:
+    """Add what came of an xfail mark, which a record that was taken over has already."""
+    remarks = tuple(dict.fromkeys((*record.remarks, remark)))
+    return record.model_copy(update={"xfail": why, "remarks": remarks})
 
 
 def _not_compared(record: CaseRecord, why: str) -> NotCompared:
@@ -123,3 +128,8 @@ def _why(report: pytest.TestReport) -> str:
 
 def _last_line(text: str) -> str:
     return (text.strip().splitlines() or [""])[-1]
+
+
+def as_json(document: BaseModel) -> object:
+    """Return a record as plain data, for ``json.dumps``."""
+    return document.model_dump(mode="json")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,10 +24,12 @@ from goldenseed.runs.made import Made, case_profile, limit_fields, limits_of, pe
 from goldenseed.runs.parts import Seconds
 from goldenseed.runs.provenance import with_provenance
 from goldenseed.runs.record import CaseRecord, EnvironmentValue
+from goldenseed.runs.resume import Earlier, TakenOver
 from goldenseed.runs.scoring import with_content
 from goldenseed.session.distribution import RUNNING, marked
 from goldenseed.session.lock_check import LockCheck
 from goldenseed.session.making_backends import MakingBackends
+from goldenseed.session.resuming import Resuming
 from goldenseed.suite.cases import Limit
 from goldenseed.suite.masking import MaskSpec
 from goldenseed.suite.recipes import recipe_of, recipe_sha256
@@ -54,6 +56,7 @@ class Worker:
         passing: frozenset[Verdict],
         backends: MakingBackends,
         locks: LockCheck,
+        resuming: Resuming | None = None,
         may_be_replaced: bool = False,
     ) -> None:
         self._root = root
@@ -62,6 +65,7 @@ class Worker:
         self._judging = Judging(folder, store, passing)
         self._make_backend = backends.own
         self.locks = locks
+        self.resuming = resuming or Resuming(Earlier(), "on")
         self._may_be_replaced = may_be_replaced
         self.making = Making(
             folder=folder,
@@ -93,6 +97,22 @@ class Worker:
                 return record.failed("worker_crashed", what), None
             return self._run(case, record)
 
+    def expect(
+        self,
+        cases: Sequence[tuple[Case, str]],  # noqa: ARG002 - for workers that begin ahead
+        members: Sequence[Member],
+        held_back: Callable[[Case], bool],  # noqa: ARG002 - likewise
+    ) -> None:
+        """Be told what is going to be run, in its order: cases with their tests' names.
+
+        What is ``held_back`` may not be begun before it is run, if it is at all.
+        """
+        self.making.expect(members)
+
+    def close(self) -> list[str]:
+        """End what makes images elsewhere; return what there is to say of it."""
+        return []
+
     def pending(self, case: Case) -> CaseRecord:
         """Return what is known of a case before it runs, with the verdict ``error``."""
         return pending(case, self.path_of(case))
@@ -105,7 +125,6 @@ class Worker:
 
     def _run(self, case: Case, record: CaseRecord) -> tuple[CaseRecord, Exception | None]:
         try:
-            backend = self.backend()
             load_seconds, refusal = self._loaded(case)
             if refusal:
                 return record.failed("environment_differs", refusal), None
@@ -114,13 +133,37 @@ class Worker:
                 recipe = recipe_of(case)
                 update = {"recipe": recipe, "recipe_sha256": recipe_sha256(recipe)}
                 record = record.model_copy(update=update)
-            generation = backend.generate(case)
-            self._remember(backend.fingerprint(), case.noise.drawn_by)
+            made, seconds = self._made(case, record, load_seconds)
             inputs = kept_inputs(self._folder, case.inputs)
         except GoldenseedError as error:
             code = error.code if isinstance(error, GenerationError) else "generation_failed"
             record = record.failed(code, str(error))
             return self._explained(record, error, case.noise.drawn_by), error
+        record = self._judging.judge(
+            record.model_copy(update={"seconds": seconds, "inputs": inputs}),
+            made,
+            limits=limits_of(case),
+            dtype=case.model.dtype,
+            mask=case.mask,
+        )
+        self.making.know(case, record, self.environment)
+        text = made.written.text if made.written else case.text
+        record = with_content(record, made.pictures, text, case.content)
+        record = with_answers(record, made.pictures, case.answers)
+        return with_provenance(record, made.files, case.provenance), None
+
+    def _made(
+        self, case: Case, record: CaseRecord, load_seconds: float
+    ) -> tuple[Made | TakenOver, Seconds]:
+        """Make the image of a case whose model is loaded, or take it over from an earlier run."""
+        backend = self.backend()
+        if self.resuming.earlier.runs:
+            self._remember(backend.fingerprint(), case.noise.drawn_by)
+            taken = self.resuming.taken(record, self.environment)
+            if taken is not None:
+                return taken, taken.case.seconds
+        generation = backend.generate(case)
+        self._remember(backend.fingerprint(), case.noise.drawn_by)
         made = Made(
             image=generation.image,
             elements=generation.elements,
@@ -135,19 +178,12 @@ class Worker:
             written=generation.written,
             flagged=generation.flagged,
         )
-        seconds = Seconds(load=load_seconds, generate=generation.seconds)
-        record = self._judging.judge(
-            record.model_copy(update={"seconds": seconds, "inputs": inputs}),
-            made,
-            limits=limits_of(case),
-            dtype=case.model.dtype,
-            mask=case.mask,
-        )
-        self.making.know(case, record, self.environment)
-        text = made.written.text if made.written else case.text
-        record = with_content(record, made.pictures, text, case.content)
-        record = with_answers(record, made.pictures, case.answers)
-        return with_provenance(record, made.files, case.provenance), None
+        return made, Seconds(load=load_seconds, generate=generation.seconds)
+
+    def news(self) -> dict[str, object]:
+        """Return what a report has to carry beside a record, since this was last asked."""
+        found = {"resumed": self.resuming.news(), "lock_differences": list(self.locks.news())}
+        return {name: each for name, each in found.items() if each}
 
     def backend(self) -> Backend:
         """Return what makes the images of cases; made when it is first asked for."""

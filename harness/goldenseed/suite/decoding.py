@@ -46,7 +46,7 @@ def read_picture(path: Path, mode: str | None) -> Image:
                 fix="say what becomes of them: `mode: RGBA` keeps them, `mode: RGB` drops them",
             )
         turned = ImageOps.exif_transpose(image)
-        plain = turned.convert(mode or "RGB")
+        plain = turned if turned.mode == (mode or "RGB") else turned.convert(mode or "RGB")
     plain.info = {}
     return plain
 

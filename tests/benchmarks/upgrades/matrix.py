@@ -71,6 +71,13 @@ TODAY = {
 }  # fmt: skip
 
 
+IN_2025 = {
+    "diffusers": "0.35.2", "transformers": "4.57.6", "accelerate": "1.12.0", "peft": "0.18.0",
+    "numpy": "2.3.5", "pillow": "12.0.0", "scipy": "1.16.3", "safetensors": "0.7.0",
+    "tokenizers": "0.22.1", "huggingface-hub": "0.36.0",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Row:
     """One upgrade: what the good side has otherwise than today, and what the bad side has."""
@@ -103,6 +110,11 @@ def _crashing(folder: Path) -> None:
     wheel_of_installed("peft", folder, version="0.21.2+planted", edits=edits)
 
 
+def _singly(name: str, old: str, new: str) -> Row:
+    """Return the upgrade of one package among those of late 2025, which leave it that much room."""
+    return Row(f"{name} {old} → {new}", {**IN_2025, name: old}, {**IN_2025, name: new})
+
+
 OLD = datetime(2026, 3, 1, tzinfo=UTC)
 PLANTED = {"diffusers": "0.42.1+planted"}
 ROWS = (
@@ -118,9 +130,19 @@ ROWS = (
     Row("pillow 10.4 → 13.0", {"pillow": "10.4.0"}),
     Row("numpy 1.26 → 2.4", {"numpy": "1.26.4", "scipy": "1.14.1"}, truth="numpy"),
     Row("accelerate, peft", {"accelerate": "1.12.0", "peft": "0.20.0"}),
-    Row("diffusers 0.33.1 → 0.42.1", {"diffusers": "0.33.1", "transformers": "4.51.3"}),
-    Row("diffusers 0.35.2 → 0.42.1", {"diffusers": "0.35.2", "transformers": "4.57.6"}),
+    Row(
+        "diffusers 0.33.1 → 0.42.1", {"diffusers": "0.33.1", "transformers": "4.51.3"},
+        truth="diffusers",
+    ),
+    Row(
+        "diffusers 0.35.2 → 0.42.1", {"diffusers": "0.35.2", "transformers": "4.57.6"},
+        truth="diffusers",
+    ),
     Row("diffusers 0.38.0 → 0.42.1", {"diffusers": "0.38.0", "transformers": "5.23.0"}),
+    _singly("tokenizers", "0.22.0", "0.22.2"),
+    _singly("safetensors", "0.4.5", "0.8.0"),
+    _singly("huggingface-hub", "0.34.4", "0.36.0"),
+    Row("huggingface-hub 1.32.0 → 2.4.0", {"huggingface-hub": "1.32.0"}),
     Row("diffusers 0.40.0 → 0.42.1", {"diffusers": "0.40.0", "transformers": "5.23.0"}),
     Row(
         "diffusers 0.32.2, transformers 4.48.3 → today",

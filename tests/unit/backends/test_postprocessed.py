@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from PIL import Image
 
 from goldenseed.backends.postprocessed import Postprocessing
 from goldenseed.backends.protocol import Element, Generation, Settings, record_stages
+from goldenseed.backends.registry import Backends
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.suite.cases import Case
 from goldenseed.suite.loading import load_suite
 from goldenseed.trace.digesting import Recording
 from goldenseed.trace.stages import Stage, ends_of
+from offered_backends import offer
 
 SUITE = """\
 suite: toy
@@ -112,3 +115,35 @@ def test_the_environment_stays_one_object_while_nothing_of_it_changes(cases: dic
     assert postprocessing.surroundings(cases["none"], around) is around
     assert postprocessing.surroundings(None, around) is around
     assert postprocessing.surroundings(cases["steps"], {"device.type": "cuda"}) != first
+
+
+OTHER = """
+from goldenseed import Generation
+from PIL import Image
+
+class Grey:
+    def __init__(self, settings): pass
+    def generate(self, case):
+        return Generation(Image.new("L", (8, 8), 200), 0.1)
+    def fingerprint(self):
+        return {"device.type": "cpu", "platform.machine": "toy"}
+"""
+
+
+def test_the_steps_follow_the_back_end_of_another_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = offer(tmp_path / "package", "grey_of_tests", OTHER, grey="grey_of_tests:Grey")
+    monkeypatch.syspath_prepend(folder)
+    path = tmp_path / "toy.suite.yaml"
+    path.write_text(SUITE.replace("{source: toy}", "{source: any, backend: grey}"))
+    steps, none, _ = load_suite(path).cases
+    backends = Backends(Settings())
+    made = backends.generate(steps)
+    assert made.image is not None
+    assert made.image.size == (4, 4)
+    assert "postprocess.pillow" in backends.fingerprint()
+    assert "postprocess.pillow" in backends.surroundings(steps)
+    assert backends.generate(none).image is not None
+    assert backends.fingerprint() == {"device.type": "cpu", "platform.machine": "toy"}
+    sys.modules.pop("grey_of_tests")

@@ -89,7 +89,7 @@ def test_with_everything_taken_a_case_is_the_bad_side_s_and_with_nothing_the_goo
 def test_every_part_of_a_case_that_decides_pixels_is_known_to_be_one():
     """A part that is added has to be told apart and mixed, or be named here as deciding none."""
     decides_none = {
-        "suite", "id", "case_id", "seed", "limits", "content", "marks", "line", "mask",
+        "suite", "id", "case_id", "seed", "limits", "content", "marks", "line", "mask", "answers",
         "alternatives", "quarantine", "provenance",
     }  # fmt: skip
     mixed_by_key = {"call", "inputs", "model"}

@@ -53,6 +53,7 @@ BY_PIP = [
     "ink-1.0.dist-info/direct_url.json,sha256=eee,90",
 ]
 BY_UV = [
+    "bin/ink,sha256=hhh,300",
     "ink-1.0.dist-info/INSTALLER,sha256=5hh,2",
     "ink-1.0.dist-info/uv_cache.json,sha256=fff,90",
     "ink-1.0.dist-info/REQUESTED,sha256=ggg,0",

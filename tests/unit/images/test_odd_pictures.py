@@ -108,6 +108,17 @@ def test_a_png_whose_checksums_hold_and_whose_rows_are_missing_is_refused(
         compare(tmp_path / "c.png", tmp_path / "b.png")
 
 
+@pytest.mark.parametrize("colour", [0, 2, 6])
+def test_missing_rows_are_seen_where_memory_held_a_white_picture(colour: int):
+    samples = {0: 1, 2: 3, 6: 4}[colour]
+    header = struct.pack(">IIBBBBB", 64, 64, 8, colour, 0, 0, 0)
+    row = b"\0" + b"\xff" * 64 * samples
+    for held in (row * 63 + row[:-1], row * 63, row * 32, row, row[:1]):
+        assert decode(png(header=header, rows=row * 64)).getextrema()
+        with pytest.raises(GoldenseedError, match="truncated"):
+            decode(png(header=header, rows=held))
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (3, 5), (8, 8), (17, 33)])
 def test_no_row_of_an_interlaced_png_is_asked_for_in_vain(size: tuple[int, int]):
     width, height = size

@@ -101,6 +101,7 @@ def test_they_do_not_where_one_is_worse_whatever_a_second_try_gave(
     found.judge(found.pilot[0], verdict)
     found.judge(found.pilot[0], Verdict.IDENTICAL)
     assert found.why_not() == NOT_RUN
+    assert found.pilots.why_not_of(found.pilot[0]) == NOT_RUN  # a relation of one of its cases
     assert other.why_not() == NOT_RUN
     assert other.made == []
 

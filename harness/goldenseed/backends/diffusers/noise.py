@@ -8,8 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from goldenseed.backends.diffusers.portable_normals import portable_normals
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
@@ -18,6 +16,7 @@ from goldenseed.core.tensor_files import parsed_tensor
 from goldenseed.suite.model import LARGEST_NOISE
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from goldenseed.suite.cases import Case
@@ -112,6 +111,8 @@ class Between:
 
     def draw(self, number: int, shape: tuple[int, ...], dtype: torch.dtype | None) -> Values:
         """Return the noise between the two seeds' draws of this number, image by image."""
+        import numpy as np
+
         if self._portable:
             one, two = (portable_normals(seed, number, shape) for seed in self._seeds)
         else:
@@ -138,6 +139,8 @@ def slerp(one: Values, two: Values, at: float) -> Values:
     pass nearer to the origin than noise of this dimension ever lies. ``one`` at 0 and ``two`` at 1,
     bit for bit; where the two point alike or opposite, it is the straight line.
     """
+    import numpy as np
+
     if at in {0.0, 1.0}:
         return two if at else one
     cosine = np.vdot(one, two) / (np.linalg.norm(one) * np.linalg.norm(two) or 1.0)
@@ -156,6 +159,8 @@ def stored_noise(noise: NoiseSpec) -> Values:
             array of finite floating-point numbers.
 
     """
+    import numpy as np
+
     path = noise.path
     assert path is not None  # noqa: S101 - only files are read here
     data = read_regular(path, LARGEST_NOISE)

@@ -132,7 +132,8 @@ def element_of(returned: Returned, pipeline: str, dtype: str) -> Element:
     from PIL.Image import Image
 
     if returned.is_picture and isinstance(returned.value, Image):
-        return Element(returned.name, returned.value, returned.file)
+        # A copy: whose it is may write the next picture into the same memory.
+        return Element(returned.name, returned.value.copy(), returned.file)
     values: Array = _array(returned.value)
     if returned.is_picture and (
         values.ndim != DIMENSIONS or values.shape[-1] not in _CHANNELS or values.dtype.kind != "f"

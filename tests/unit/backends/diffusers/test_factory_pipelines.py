@@ -14,6 +14,7 @@ from goldenseed.backends.diffusers.backend import DiffusersBackend
 from goldenseed.backends.diffusers.failures import OutOfMemoryError
 from goldenseed.backends.protocol import Generation
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.cases import Case
 from goldenseed.trace import record
 from goldenseed.trace.recording import recorded_by
 from goldenseed.trace.stages import Stage
@@ -54,6 +55,30 @@ def forgetful():
         return (torch.randn(8, 8, 3) / 6 + 0.5).clamp(0, 1).numpy()
 
     return make
+
+
+def one_buffer(kind):
+    picture, array = Image.new("RGB", (8, 8)), np.zeros((8, 8, 3), dtype="float32")
+
+    def make(prompt, generator):
+        array[...] = torch.rand(8, 8, 3, generator=generator).numpy()
+        picture.frombytes((array * 255).astype("uint8").tobytes())
+        return array if kind == "array" else picture
+
+    return make
+
+
+KEPT = []
+
+
+def the_same_pipeline(source, by):
+    from diffusers import StableDiffusionPipeline
+
+    if not KEPT:
+        KEPT.append(StableDiffusionPipeline.from_pretrained(Path(__file__).parent / source))
+    with torch.no_grad():
+        next(KEPT[0].unet.parameters()).add_(by)
+    return KEPT[0]
 
 
 def odd_stage():
@@ -106,19 +131,28 @@ def random_weights(source):
     return DiffusionPipeline.from_pretrained(Path(__file__).parent / source)
 """
 
+CaseOf = Callable[..., Case]
 Make = Callable[..., Generation]
 
 
 @pytest.fixture
-def make(sd: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Make:
+def case_of(sd: Path, tmp_path: Path, request: pytest.FixtureRequest) -> CaseOf:
     module = f"mine_{abs(hash(request.node.name))}"  # each test has a module of its own
     (tmp_path / f"{module}.py").write_text(CODE.replace("SIBLING", f"{module}_sibling"))
     image = "from PIL import Image\n\nimage = Image.new('RGB', (8, 8))\n"
     (tmp_path / f"{module}_sibling.py").write_text(image)
 
-    def make(function: str, call: dict[str, Any] | None = None, **arguments: Any) -> Generation:
+    def case_of(function: str, arguments: dict[str, Any], **case: Any) -> Case:
         model = {"factory": f"{module}:{function}", "arguments": arguments}
-        return DiffusersBackend().generate(one_case(tmp_path, model, call=call or {}))
+        return one_case(tmp_path, model, **case)
+
+    return case_of
+
+
+@pytest.fixture
+def make(case_of: CaseOf) -> Make:
+    def make(function: str, call: dict[str, Any] | None = None, **arguments: Any) -> Generation:
+        return DiffusersBackend().generate(case_of(function, arguments, call=call or {}))
 
     return make
 
@@ -146,6 +180,32 @@ def test_what_is_drawn_from_the_global_generator_is_said(make: Make):
     made = make("forgetful")
     assert "global generator" in made.remarks[0]
     assert make("forgetful").image.tobytes() == made.image.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["array", "picture"])
+def test_a_function_that_writes_over_what_it_returned_before_changes_no_image(
+    case_of: CaseOf, kind: str
+):
+    backend = DiffusersBackend()
+    one, two = (case_of("one_buffer", {"kind": kind}, seeds=[seed], call={}) for seed in (1, 2))
+    first = backend.generate(one)
+    before = first.image.tobytes()
+    second = backend.generate(two)
+    assert first.image.tobytes() == before != second.image.tobytes()
+
+
+def test_a_pipeline_that_another_call_of_the_factory_changed_has_other_weights_on_record(
+    case_of: CaseOf,
+):
+    backend = DiffusersBackend()
+    told = []
+    for by in (1.0, 2.0, 1.0):  # the third is called as the first, and gets another model
+        arguments = {"source": "sd", "by": by}
+        backend.load(case_of("the_same_pipeline", arguments))
+        told.append(dict(backend.fingerprint()))
+    weights = [each["model.unet.weights_sha256"] for each in told]
+    assert len(set(weights)) == len(weights)
+    assert len({each["model.vae.weights_sha256"] for each in told}) == 1
 
 
 def test_nothing_is_recorded_where_no_golden_image_is_made():

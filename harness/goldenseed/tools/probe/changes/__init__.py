@@ -99,10 +99,12 @@ def change_named(name: str) -> Change:
 
     Raises GoldenseedError where there is none.
     """
+    vary = read_change(name)
     try:
-        return change_of(read_change(name))
+        return change_of(vary)
     except GoldenseedError as error:
-        raise GoldenseedError(f"there is no change {name!r}: {error.what}", fix=error.fix) from None
+        why = f": {error.what}" if vary.keys() <= table().keys() else ""
+        raise GoldenseedError(f"there is no change {name!r}{why}", fix=error.fix) from None
 
 
 def _value(text: str) -> JsonValue:
