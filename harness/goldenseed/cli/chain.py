@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from goldenseed.archive.findings import Status
-from goldenseed.baselines.store import BaselineStore
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.cli.archive_answer import NOT_CHECKED
 from goldenseed.cli.common import AsJson, Baselines, entries_named
 from goldenseed.cli.exit_codes import ExitCode
@@ -40,7 +40,7 @@ def chain(
     """
     from goldenseed.archive.chain import chains_of
 
-    store, trusted = BaselineStore(baselines), trusted_by(trusted_key)
+    store, trusted = store_of_project(baselines), trusted_by(trusted_key)
     found = [*chains_of(entries_named(case, store), store, archives, trusted)]
     if as_json:
         document = [asdict(each) | {"status": each.status} for each in found]
