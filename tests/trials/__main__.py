@@ -3,7 +3,7 @@
 Builds eight pipelines in a temporary folder, accepts two images of each, runs pytest again under
 each change of ``changes.yaml`` and prints, as Markdown, what came out against what was written.
 ``--second`` takes the two pipelines of the second trial, one image each, and ``second.yaml``;
-``--third`` the four of the third trial and ``third.yaml``.
+``--third`` the four of the third trial and ``third.yaml``; ``--fourth`` the three of the fourth.
 """
 
 from __future__ import annotations
@@ -88,9 +88,11 @@ def main() -> None:
     parser.add_argument("--records", type=Path, help="keep the records of the runs in this file")
     parser.add_argument("--second", action="store_true", help="the second trial's two models")
     parser.add_argument("--third", action="store_true", help="the third trial's four models")
+    parser.add_argument("--fourth", action="store_true", help="the fourth trial's three models")
     parser.add_argument("--again", action="store_true", help="only judge the kept records")
     asked = parser.parse_args()
-    trial = "third" if asked.third else "second" if asked.second else "changes"
+    asked_for = (name for name in ("second", "third", "fourth") if getattr(asked, name))
+    trial = next(asked_for, "changes")
     table = HERE / f"{trial}.yaml"
     written = yaml.safe_load(table.read_text(encoding="utf-8"))
     written = {

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.trials import patches
+from tests.trials.fourth_patches import FOURTH_FILES, FOURTH_LOADED
 from tests.trials.second_patches import SECOND_LOADED
 from tests.trials.third_patches import THIRD_FILES, THIRD_LOADED
 
@@ -206,22 +207,24 @@ LOADED: dict[str, Callable[..., None]] = {
         patches.jpeg,
     )
 }
+ALL_FILES = {**FILES, **THIRD_FILES, **FOURTH_FILES}
+ALL_LOADED = {**LOADED, **SECOND_LOADED, **THIRD_LOADED, **FOURTH_LOADED}
 
 
 def edit_files(folder: Path, done: list[dict[str, dict[str, Any]]]) -> None:
     """Apply to the model's files what of ``done`` concerns them."""
     for step in done:
         for name, arguments in step.items():
-            if name in FILES | THIRD_FILES:
-                (FILES | THIRD_FILES)[name](folder, **arguments)
+            if name in ALL_FILES:
+                ALL_FILES[name](folder, **arguments)
 
 
 def change_loaded(pipeline: Any, done: list[dict[str, dict[str, Any]]]) -> None:
     """Apply to the loaded pipeline what of ``done`` concerns it."""
     for step in done:
         for name, arguments in step.items():
-            if name not in FILES | THIRD_FILES:
-                (LOADED | SECOND_LOADED | THIRD_LOADED)[name](pipeline, **arguments)
+            if name not in ALL_FILES:
+                ALL_LOADED[name](pipeline, **arguments)
 
 
 def on_loading(done: list[dict[str, dict[str, Any]]]) -> None:

@@ -5,6 +5,8 @@ import yaml
 
 from goldenseed.diagnosis.model import Cause
 from tests.trials.changes import FILES, LOADED
+from tests.trials.fourth_models import FOURTH
+from tests.trials.fourth_patches import FOURTH_FILES, FOURTH_LOADED
 from tests.trials.judging import truth
 from tests.trials.models import MODELS
 from tests.trials.second_models import SECOND
@@ -15,6 +17,7 @@ from tests.trials.third_patches import THIRD_FILES, THIRD_LOADED
 HERE = Path(__file__).parent
 CHANGES = yaml.safe_load((HERE / "changes.yaml").read_text(encoding="utf-8"))
 OF_THE_SECOND = yaml.safe_load((HERE / "second.yaml").read_text(encoding="utf-8"))
+OF_THE_FOURTH = yaml.safe_load((HERE / "fourth.yaml").read_text(encoding="utf-8"))
 OF_THE_THIRD = yaml.safe_load((HERE / "third.yaml").read_text(encoding="utf-8"))
 
 
@@ -28,7 +31,7 @@ def made_by(changes: dict[str, dict[str, dict[str, list[dict[str, object]]]]]) -
     }
 
 
-@pytest.mark.parametrize("changes", [CHANGES, OF_THE_SECOND, OF_THE_THIRD])
+@pytest.mark.parametrize("changes", [CHANGES, OF_THE_SECOND, OF_THE_THIRD, OF_THE_FOURTH])
 def test_every_expected_cause_is_one_that_a_diagnosis_can_give(changes: dict[str, dict]):
     truths = [truth(change) for each in changes.values() for change in each.values()]
     assert set().union(*(one.strict | one.also for one in truths)) <= set(Cause)
@@ -42,3 +45,7 @@ def test_every_change_can_be_made():
     own = {*THIRD_FILES, *THIRD_LOADED}
     assert own <= made_by(OF_THE_THIRD) <= own | {*FILES, *LOADED, *SECOND_LOADED}
     assert list(OF_THE_THIRD) == list(THIRD)
+    newest = {*FOURTH_FILES, *FOURTH_LOADED}
+    assert newest <= made_by(OF_THE_FOURTH)
+    assert made_by(OF_THE_FOURTH) <= newest | own | {*FILES, *LOADED, *SECOND_LOADED}
+    assert list(OF_THE_FOURTH) == list(FOURTH)

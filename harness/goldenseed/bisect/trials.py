@@ -17,31 +17,15 @@ from goldenseed.bisect.packages import Packages
 from goldenseed.bisect.search import Changes
 from goldenseed.bisect.sides import Side
 from goldenseed.bisect.suspects import FIELD, FILE, ISA, VARIABLE, is_package
-from goldenseed.bisect.tried import Budget, Tried, named
+from goldenseed.bisect.tried import STAGE, TABLES, Budget, Setting, Tried, named
 from goldenseed.bisect.two_suites import TwoSuites
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.environment.device import VARIABLES as ISA_VARIABLES
 from goldenseed.runs.comparison import StoredRun, compare_runs
 
-TABLES, STAGE = "tables only", "to where it parts"
-"""Up to what images are made in an environment of which no more need be known."""
-
-
 _Made = tuple[StoredRun | None, str | None, Built | None]
 """A run, or why there is none; and the environment, where it was built."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Setting:
-    """One environment and what is made in it."""
-
-    packages: Packages
-    variables: Mapping[str, str | None]
-    taken: frozenset[str] = frozenset()
-    """Fields and files that are as the bad side has them."""
-    changes: Changes | None = None
-    """None where it is no mixture of the two sides."""
 
 
 @dataclass
@@ -178,7 +162,7 @@ class Trials:
         good, bad = found
         return tuple(c for c in asked if self.ends[c].are_shown_by(good.get(c), bad.get(c)))
 
-    def _setting(self, changes: Changes) -> _Setting:
+    def _setting(self, changes: Changes) -> Setting:
         """Return the mixture of the good side with these changes."""
         packages = self.good.packages.mixed(self.bad.packages, filter(is_package, changes))
         variables = dict(self.good.variables)
@@ -189,9 +173,9 @@ class Trials:
         isa = self.bad.isa if ISA in changes else self.good.isa
         variables |= ISA_VARIABLES[isa] if isa else {}
         taken = frozenset(each for each in changes if each.startswith((FIELD, FILE)))
-        return _Setting(packages, variables, taken, changes)
+        return Setting(packages, variables, taken, changes)
 
-    def _place(self, setting: _Setting) -> Path:
+    def _place(self, setting: Setting) -> Path:
         given = {name: value for name, value in setting.variables.items() if value is not None}
         what = [setting.packages.digest, given, *([sorted(setting.taken)] if self.suites else [])]
         what += ["runner"] if self.maker.runner else []
@@ -210,7 +194,7 @@ class Trials:
         known = {case: until for case, until in found.items() if until is not None}
         return known if len(known) == len(self.cases) else {}
 
-    def _tried(self, name: str, setting: _Setting, briefly_of: str | None = None) -> Tried:
+    def _tried(self, name: str, setting: Setting, briefly_of: str | None = None) -> Tried:
         """Make what is not yet known; of a case that one stage may tell of, no more than needed."""
         place = self._place(setting)
         with self._lock:
@@ -221,29 +205,35 @@ class Trials:
             if before is None:
                 self.budget.take()
         self.announce(name)
-        tried = None
-        if briefly_of is not None and before is None and (until := self._until()):
-            tried = self._brief(name, setting, place, until)
-            tried = None if tried.run and briefly_of not in tried.outcomes else tried
-        tried = tried or self._whole(name, setting, place)
-        if before is not None and tried.run is None:  # what is known of one stage stays known
-            tried = replace(before, failed=tried.failed, seconds=tried.seconds)
-        if before is not None:
-            tried = replace(tried, seconds=tried.seconds + before.seconds)
+        tried = self._made_anew(name, setting, before, briefly_of)
         with self._lock:
             self._memory[place.name] = tried
             self.all_tried = [each for each in self.all_tried if each is not before] + [tried]
         self.tell(tried)
         return tried
 
-    def _whole(self, name: str, setting: _Setting, place: Path) -> Tried:
+    def _made_anew(
+        self, name: str, setting: Setting, before: Tried | None, briefly_of: str | None
+    ) -> Tried:
+        place, brief = self._place(setting), before
+        until = self._until() if before is None else {}
+        if until and briefly_of is not None:
+            brief = self._brief(name, setting, place, until)
+            if brief.run is None or briefly_of in brief.outcomes:
+                return brief
+        whole = self._whole(name, setting, place)
+        if brief is None and until and not all(whole.outcome(case).tells for case in until):
+            brief = self._brief(name, setting, place, until)
+        return whole if brief is None else whole.beside(brief)
+
+    def _whole(self, name: str, setting: Setting, place: Path) -> Tried:
         """Build the environment and make the images to their end."""
         began = time.monotonic()
         made = self._made(setting, place)
         return self.judge(self._told(name, setting, began, made))
 
     def _brief(
-        self, name: str, setting: _Setting, place: Path, until: dict[str, tuple[str, str, int]]
+        self, name: str, setting: Setting, place: Path, until: dict[str, tuple[str, str, int]]
     ) -> Tried:
         """Make the images up to where they part; its outcomes are those that this tells."""
         began = time.monotonic()
@@ -262,7 +252,7 @@ class Trials:
         return replace(tried, partial=up_to, outcomes=told)
 
     @staticmethod
-    def _told(name: str, setting: _Setting, began: float, made: _Made) -> Tried:
+    def _told(name: str, setting: Setting, began: float, made: _Made) -> Tried:
         run, failed, built = made
         return Tried(
             name,
@@ -276,7 +266,7 @@ class Trials:
 
     def _made(
         self,
-        setting: _Setting,
+        setting: Setting,
         place: Path,
         until: Mapping[str, tuple[str, str, int]] = MappingProxyType({}),
         tables: tuple[str, ...] = (),
@@ -289,7 +279,7 @@ class Trials:
         run = self.maker.made(built.python, place, wanted)
         return (None, run, built) if isinstance(run, str) else (run, None, built)
 
-    def _wanted(self, setting: _Setting, place: Path) -> Wanted:
+    def _wanted(self, setting: Setting, place: Path) -> Wanted:
         suites = self.suites
         return Wanted(
             self.cases,

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from goldenseed.bisect.packages import Packages
 from goldenseed.bisect.search import Changes, Outcome, OutOfBudget
 from goldenseed.bisect.suspects import computes
 from goldenseed.runs.comparison import JudgedPair, RunComparison, StoredRun
+
+TABLES, STAGE = "tables only", "to where it parts"
+"""Up to what images are made in an environment of which no more need be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment and what is made in it."""
+
+    packages: Packages
+    variables: Mapping[str, str | None]
+    """None for one that is not to be set."""
+    taken: frozenset[str] = frozenset()
+    """Fields and files that are as the bad side has them."""
+    changes: Changes | None = None
+    """None where it is no mixture of the two sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +54,18 @@ class Tried:
         """Return a case held against the good side's; None where it was not made to its end."""
         pairs = self.comparison.pairs if self.comparison else ()
         return next((each for each in pairs if each.pair.b.id == case), None)
+
+    def beside(self, brief: Tried) -> Tried:
+        """Return it with what one stage told of cases whose images could not be made whole."""
+        seconds = self.seconds + brief.seconds
+        told = {c: each for c, each in brief.outcomes.items() if not self.outcome(c).tells}
+        if not told:
+            return replace(self, seconds=seconds)
+        failed = self.failed or "an image cannot be made to its end"
+        outcomes = {**self.outcomes, **told}
+        return replace(
+            self, outcomes=outcomes, partial=brief.partial, failed=failed, seconds=seconds
+        )
 
     def outcome(self, case: str) -> Outcome:
         """Return what a case's image is; one that was not made tells nothing."""

@@ -26,7 +26,7 @@ from goldenseed.cli.deciding import Commit, DryRun, commit_files, commit_steps, 
 from goldenseed.cli.from_archive import Untrusted, opened_run
 from goldenseed.cli.output import say
 from goldenseed.cli.renamed import accept_renamed
-from goldenseed.cli.trusting import Trusted
+from goldenseed.cli.trusting import Identities, Issuer, SigstoreRoot, StampRoot, Trusted, trusted
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.review.commit import Committing, message_of_folders
 from goldenseed.review.decisions import Marked, Place, marked, read_decisions
@@ -87,6 +87,10 @@ def accept(
     reports: Reports = Path("reports"),
     baselines: Baselines = Path("baselines"),
     trusted_key: Trusted = None,
+    timestamp_root: StampRoot = None,
+    trusted_identity: Identities = None,
+    issuer: Issuer = None,
+    sigstore_root: SigstoreRoot = None,
     untrusted: Untrusted = False,
     _add: Annotated[bool, typer.Option("--add", hidden=True)] = False,
 ) -> None:
@@ -114,7 +118,8 @@ def accept(
         return
     document = None if decisions is None else read_decisions(decisions)
     with opened_run(run or (document.run if document else ""), reports) as found:
-        archive = found.believed(trusted_key, untrusted=untrusted)
+        trust = trusted(trusted_key, timestamp_root, trusted_identity, issuer, sigstore_root)
+        archive = found.believed(trust, untrusted=untrusted)
         record = found.record
         decided = marked(document, record, decisions) if document and decisions else None
         if decided is not None and is_of_folders(record):

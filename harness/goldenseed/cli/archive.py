@@ -23,7 +23,6 @@ from goldenseed.cli.trusting import (
     StampRoot,
     Trusted,
     trusted,
-    with_identities,
 )
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.reporting.words import visible
@@ -195,9 +194,7 @@ def verify(
     """
     from goldenseed.archive.verify import verify as verify_archive
 
-    trust = trusted(trusted_key, timestamp_root)
-    if trusted_identity:
-        trust = with_identities(trust, trusted_identity, issuer, sigstore_root)
+    trust = trusted(trusted_key, timestamp_root, trusted_identity, issuer, sigstore_root)
     found = verify_archive(path, trusted=trust, levels=_levels(levels))
     answer(found, certificate=certificate, statement=statement, as_json=as_json)
 

@@ -15,7 +15,7 @@ from goldenseed.cli.archive_answer import NOT_CHECKED
 from goldenseed.cli.common import AsJson, Baselines, entries_named
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
-from goldenseed.cli.trusting import Trusted
+from goldenseed.cli.trusting import Identities, Issuer, SigstoreRoot, StampRoot, Trusted
 from goldenseed.cli.trusting import trusted as trusted_by
 from goldenseed.reporting.words import visible
 
@@ -30,6 +30,10 @@ def chain(
         Path, typer.Option("--archives", help="The folder in which archives lie.")
     ] = Path("archives"),
     trusted_key: Trusted = None,
+    timestamp_root: StampRoot = None,
+    trusted_identity: Identities = None,
+    issuer: Issuer = None,
+    sigstore_root: SigstoreRoot = None,
     as_json: AsJson = False,
     baselines: Baselines = Path("baselines"),
 ) -> None:
@@ -40,7 +44,8 @@ def chain(
     """
     from goldenseed.archive.chain import chains_of
 
-    store, trusted = store_of_project(baselines), trusted_by(trusted_key)
+    store = store_of_project(baselines)
+    trusted = trusted_by(trusted_key, timestamp_root, trusted_identity, issuer, sigstore_root)
     found = [*chains_of(entries_named(case, store), store, archives, trusted)]
     if as_json:
         document = [asdict(each) | {"status": each.status} for each in found]

@@ -31,6 +31,7 @@ FOUND: Mapping[str, str] = {
     "env": "with `--diff`, a key differs",
     "gates": "nothing holds a case or a suite",
     "history": "",
+    "import": "",
     "init": "",
     "lock": "with `--check`, the environment is not the locked one",
     "lossless": "the candidate is less exact than the reference",
@@ -42,10 +43,14 @@ FOUND: Mapping[str, str] = {
     "reject": "",
     "report": "",
     "review": "",
+    "run": "as pytest: a case or another test failed",
     "runs": "",
     "schema": "",
+    "seeds": "",
     "selfcheck": "a wrong image passes every gate of a case",
     "show": "",
+    "sweep": "",
+    "trace": "",
     "upgrade": "an image moves by more than rounding",
 }
 """What the code 1 of each verb says; empty where it has none."""

@@ -17,6 +17,7 @@ from goldenseed.runs.folder import load_run
 from goldenseed.runs.record import RunRecord
 
 if TYPE_CHECKING:
+    from goldenseed.archive.trust import Trust
     from goldenseed.archive.verify import Opened
 
 Untrusted = Annotated[
@@ -36,7 +37,7 @@ class FoundRun:
     archive: Opened | None = None
     """What it lies in, where that is an archive."""
 
-    def believed(self, trusted_key: list[Path] | None, *, untrusted: bool) -> str | None:
+    def believed(self, trust: Trust, *, untrusted: bool) -> str | None:
         """Verify the archive that the run lies in and return its digest; None where there is none.
 
         Raises:
@@ -45,14 +46,14 @@ class FoundRun:
 
         """
         if self.archive is None:
-            if trusted_key or untrusted:
+            if untrusted or trust.anybody or trust.stamp_roots:
                 raise GoldenseedError(
-                    "--trusted-key and --untrusted are for archives, and this run lies in none",
+                    "whom to trust is said of archives, and this run lies in none",
                     path=self.folder,
                     fix="name the archive: its folder or its zip file",
                 )
             return None
-        return _digest(self.archive, trusted_key, untrusted=untrusted)
+        return _digest(self.archive, trust, untrusted=untrusted)
 
 
 @contextmanager
@@ -75,18 +76,18 @@ def opened_run(name: str, reports: Path) -> Iterator[FoundRun]:
         yield FoundRun(load_run(archive.folder / RUN), archive.folder / RUN, archive)
 
 
-def _digest(archive: Opened, trusted_key: list[Path] | None, *, untrusted: bool) -> str:
+def _digest(archive: Opened, trust: Trust, *, untrusted: bool) -> str:
     from goldenseed.archive.findings import Level, Status
-    from goldenseed.cli.trusting import trusted
 
     verb = f"goldenseed archive verify {archive.path}"
-    if not (trusted_key or untrusted):
+    if not (trust.anybody or untrusted):
         raise GoldenseedError(
             "nobody vouches for an archive without the key of somebody whom you trust",
             path=archive.path,
-            fix="name it with --trusted-key; or say --untrusted, and in the reason why",
+            fix="name it with --trusted-key, or somebody with --trusted-identity; or say "
+            "--untrusted, and in the reason why",
         )
-    found = archive.verified(trusted=trusted(trusted_key))
+    found = archive.verified(trusted=trust)
     for level in found.levels:
         if level.status is Status.FAILED:
             first, more = level.findings[0], len(level.findings) - 1
@@ -99,7 +100,7 @@ def _digest(archive: Opened, trusted_key: list[Path] | None, *, untrusted: bool)
         if level.status is Status.NOT_CHECKED:
             for note in level.notes:
                 say(f"note: level {int(level.level)} is not checked: {note}", err=True)
-    if trusted_key and found.of(Level.SIGNATURE).status is not Status.PASSED:
+    if trust.anybody and found.of(Level.SIGNATURE).status is not Status.PASSED:
         raise GoldenseedError("its signature was not checked", path=archive.path, fix=verb)
     assert found.digest is not None  # noqa: S101 - level 1 passed
     return found.digest

@@ -12,7 +12,7 @@ from goldenseed.cli.archive_answer import Certificate, Statement, answer
 from goldenseed.cli.common import AsJson, Cases, Device, choose_cases
 from goldenseed.cli.output import say
 from goldenseed.cli.report_folder import check_report_folder
-from goldenseed.cli.trusting import Trusted
+from goldenseed.cli.trusting import Identities, Issuer, SigstoreRoot, StampRoot, Trusted
 from goldenseed.cli.trusting import trusted as trusted_by
 from goldenseed.reporting.comparison import comparison_blocks
 from goldenseed.reporting.documents import comparison_document
@@ -41,6 +41,10 @@ def replay(
         ),
     ] = None,
     trusted_key: Trusted = None,
+    timestamp_root: StampRoot = None,
+    trusted_identity: Identities = None,
+    issuer: Issuer = None,
+    sigstore_root: SigstoreRoot = None,
     device: Device = "auto",
     report: Annotated[
         Path | None,
@@ -61,6 +65,7 @@ def replay(
     from goldenseed.archive.verify import opened
 
     began = datetime.now(UTC)
+    trust = trusted_by(trusted_key, timestamp_root, trusted_identity, issuer, sigstore_root)
     if report is not None:
         check_report_folder(report, "diff-", compared=(path,))
 
@@ -72,7 +77,7 @@ def replay(
 
     how = Replay(models=tuple(model or ()), device=device, report=report)
     with opened(path) as archive:
-        done = replay_archive(archive, how, trusted=trusted_by(trusted_key), choose=choose)
+        done = replay_archive(archive, how, trusted=trust, choose=choose)
         more = _document(done)
         if report is not None and done.comparison is not None:
             say(f"report  {_report(done, report, began)}", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,9 @@ import typer
 from goldenseed.core.errors import GoldenseedError
 
 if TYPE_CHECKING:
+    from sigstore.verify import Verifier
+
+    from goldenseed.archive.keyless import Identity
     from goldenseed.archive.trust import Trust
 
 Trusted = Annotated[
@@ -54,25 +56,46 @@ SigstoreRoot = Annotated[
 ]
 
 
-def trusted(keys: list[Path] | None, stamp_roots: list[Path] | None = None) -> Trust:
-    """Read the files of keys and of time stamp authorities; raises GoldenseedError."""
+def trusted(
+    keys: list[Path] | None,
+    stamp_roots: list[Path] | None = None,
+    names: list[str] | None = None,
+    issuer: str | None = None,
+    sigstore_root: Path | None = None,
+) -> Trust:
+    """Read all that the options say of whom to believe.
+
+    Raises GoldenseedError where a file cannot be read, or one of the options for identities is
+    given without the others.
+    """
     from goldenseed.archive.timestamps import read_roots
     from goldenseed.archive.trust import Trust, read_trusted
 
+    identities, sigstore = _identities(names or [], issuer, sigstore_root)
     return Trust(
         tuple(key for path in keys or () for key in read_trusted(path)),
         tuple(each for path in stamp_roots or () for each in read_roots(path)),
+        identities,
+        sigstore,
     )
 
 
-def with_identities(trust: Trust, names: list[str], issuer: str | None, root: Path | None) -> Trust:
-    """Add the identities that an issuer vouches for; GoldenseedError where it is not said which."""
-    from goldenseed.archive.keyless import Identity, read_verifier
-
+def _identities(
+    names: list[str], issuer: str | None, root: Path | None
+) -> tuple[tuple[Identity, ...], Verifier | None]:
+    """Return the identities that an issuer vouches for, and what verifies them."""
+    if not (names or issuer or root):
+        return (), None
+    if not names:
+        raise GoldenseedError(
+            "--issuer and --sigstore-root say by whose word, and not who",
+            fix="give --trusted-identity as well",
+        )
     if issuer is None or root is None:
         raise GoldenseedError(
             "--trusted-identity says who, and not by whose word",
             fix="give --issuer and --sigstore-root as well",
         )
-    identities = tuple(Identity(name, issuer) for name in names)
-    return replace(trust, identities=identities, sigstore=read_verifier(root))
+    from goldenseed.archive.keyless import Identity, read_verifier
+
+    return tuple(Identity(name, issuer) for name in names), read_verifier(root)

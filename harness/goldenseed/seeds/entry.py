@@ -43,6 +43,8 @@ class Seed(BaseModel):
     licence: Line | None = None
     """Under what the image, or what it was made with, may be used."""
     note: Text = ""
+    written: Text = ""
+    """The prompt that a language model wrote; the recipe then has what it was asked."""
     made_by: Line | None = None
     made_at: AwareDatetime | None = None
     profile: Line | None = None
@@ -63,7 +65,7 @@ class Seed(BaseModel):
     @property
     def prompt(self) -> str:
         """The prompt as one text; several in one call are joined by line ends."""
-        given = self.recipe.get("prompt")
+        given = self.written or self.recipe.get("prompt")
         return "\n".join(map(str, given)) if isinstance(given, list) else str(given or "")
 
     @property

@@ -48,6 +48,7 @@ def of_case(record: RunRecord, folder: Path, case: CaseRecord) -> tuple[Seed, Im
         height=image.height,
         thumbnail=thumbnail(image),
         scores={**plain_scores(Scene(image)), **case.content},
+        written="" if case.written is None else case.written.text,
         made_at=record.started,
         profile=case.profile,
         environment_sha256=case.environment_sha256,

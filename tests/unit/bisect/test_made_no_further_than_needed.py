@@ -14,6 +14,7 @@ from goldenseed.backends.protocol import Stopped
 from goldenseed.bisect.outcomes import Ends, Parting
 from goldenseed.bisect.search import Outcome
 from goldenseed.bisect.tables import may_be_set, set_tables
+from goldenseed.bisect.tried import Tried
 from goldenseed.runs.record import CaseRecord, TraceStage
 from goldenseed.suite.cases import Case
 from goldenseed.suite.loading import load_suite
@@ -105,3 +106,15 @@ def test_one_stage_tells_what_the_whole_image_would_or_nothing(
 ):
     assert ENDS.until == ("denoising_step", "scheduler", 0)
     assert ENDS.partial_outcome(tried) is outcome
+
+
+def test_what_one_stage_told_stays_known_where_the_whole_image_cannot_be_made():
+    told = {"a": Outcome.BEFORE, "b": Outcome.AFTER}
+    brief = Tried("x", seconds=1.0, outcomes=told, partial="tables only")
+    whole = Tried("x", seconds=2.0, build_seconds=1.0, outcomes={"b": Outcome.THIRD})
+    both = whole.beside(brief)
+    assert (both.outcome("a"), both.outcome("b")) == (Outcome.BEFORE, Outcome.THIRD)
+    assert (both.partial, both.seconds) == ("tables only", 3.0)
+    assert both.failed is not None
+    made = Tried("x", seconds=2.0, outcomes=dict.fromkeys("ab", Outcome.BEFORE))
+    assert made.beside(brief).partial is None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.model import NoiseSpec
+from goldenseed.suite.recipes import recipe_of
 from goldenseed.suite.sections import LARGEST_SEED
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class Grid:
         return {
             "case": self.case.id,
             "suite": self.case.suite.path.name,
-            "prompt": self.case.prompt,
+            "prompt": recipe_of(self.case).get("prompt"),
             **seeds,
             "axes": {name: list(values) for name, values in self.axes.items()},
             **(

@@ -54,7 +54,9 @@ class Scoring:
         """Return the record with every score, and a reason for each limit that does not hold."""
         seen = list(pictures)
         prompt = record.recipe.get("prompt")
-        text = prompt if isinstance(prompt, str) else None
+        text = (
+            record.written.text if record.written else prompt if isinstance(prompt, str) else None
+        )
         record = with_content(record, seen, text, self.limits)
         if len(seen) != 1:
             return record
