@@ -31,9 +31,9 @@ DISTRIBUTIONS = {
     "yaml": "pyyaml",
 }
 """The distribution of each import that has another name."""
-USED_BY_OTHERS = {"accelerate", "peft", "psycopg"}
+USED_BY_OTHERS = {"accelerate", "peft", "psycopg", "s3fs"}
 """What others import for us: diffusers to load weights piece by piece and for adapters, SQLAlchemy
-for a server's address."""
+and fsspec for an address."""
 WITH_AN_EXTRA = {
     "harness/goldenseed/images/ssim_compiled.py",
     "harness/goldenseed/seeds/library.py",

@@ -65,7 +65,7 @@ def baseline_files(
             used = next((name for name in chain if entry.profiles[name].accepted), None)
             if used is not None:
                 kept = _files_of(entry.profiles[used], places)
-                files |= {_place(path, store): path for path in kept}
+                files |= {_place(path, store): store.fetched(path) for path in kept}
     return files, entries
 
 

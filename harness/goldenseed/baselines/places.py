@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from goldenseed.baselines.remote import Remote
 from goldenseed.core.elements import suffix_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside, remove_leftovers, write_atomically
@@ -31,9 +32,11 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Places:
-    """The layout below one ``baselines/`` folder. Makes paths, touches nothing."""
+    """The layout below one ``baselines/`` folder. Makes paths, and touches only what says so."""
 
     root: Path
+    remote: Remote | None = None
+    """The store that images and traces lie in, where they are not in the folder."""
 
     @property
     def images(self) -> Path:
@@ -91,6 +94,25 @@ class Places:
         """Return the file of a trace; GoldenseedError if that is no SHA-256 digest."""
         digest = _digest(trace_sha256)
         return self.traces / digest[:2] / f"{digest}{_TRACE_SUFFIX}"
+
+    def name(self, path: Path) -> str:
+        """Return what a file of the folder is called in a store."""
+        return path.relative_to(self.root).as_posix()
+
+    def nearby(self, path: Path) -> Path:
+        """Return where an image or trace can be read now, if anywhere; no store is asked."""
+        if self.remote is None or path.exists():
+            return path
+        return self.remote.nearby(self.name(path)) or path
+
+    def fetched(self, path: Path) -> Path:
+        """Return where an image or trace can be read, fetched from the store where it has to be.
+
+        Raises GoldenseedError where the store does not have it, or does not answer.
+        """
+        if self.remote is None or path.exists() or path.parent == self.environments:
+            return path
+        return self.remote.fetched(self.name(path))
 
     def suites(self) -> tuple[str, ...]:
         """Return the names of the suites that have a folder, sorted."""

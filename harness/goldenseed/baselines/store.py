@@ -23,6 +23,7 @@ from goldenseed.baselines.entry import BaselineEntry
 from goldenseed.baselines.places import LOCK_TIMEOUT_SECONDS, Places, writing
 from goldenseed.baselines.reading import read_entry
 from goldenseed.baselines.rejections import Rejections, refuse, rejections_of
+from goldenseed.baselines.remote import Remote
 from goldenseed.baselines.verified import Verified
 from goldenseed.baselines.verifying import (
     Kept,
@@ -49,7 +50,8 @@ class BaselineStore:
 
     Reading takes no lock and touches no image unless one is asked for: every file is replaced
     whole, and images, environments and traces are written before the entry that names them.
-    Writing takes the folder's lock, so that two writers at once both land.
+    Writing takes the folder's lock, so that two writers at once both land. With a ``remote`` what
+    is accepted goes there; images and traces are read from the folder where they lie in it.
     """
 
     def __init__(
@@ -58,10 +60,11 @@ class BaselineStore:
         *,
         lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
         verified: Verified = stored.NOTHING,
+        remote: Remote | None = None,
     ) -> None:
         self.root = root
         self._verified = verified
-        self._places = Places(root)
+        self._places = Places(root, remote)
         self._lock_timeout_seconds = lock_timeout_seconds
 
     def entry(self, suite: str, case: str) -> BaselineEntry | None:
@@ -76,14 +79,11 @@ class BaselineStore:
         return self._places.entry(suite, case)
 
     def image_path(self, pixels_sha256: str) -> Path:
-        """Return where an accepted image lies or would lie."""
-        return self._places.image(pixels_sha256)
+        """Return where an accepted image lies, or its copy, or it would lie; nothing is fetched."""
+        return self._places.nearby(self._places.image(pixels_sha256))
 
     def image(self, pixels_sha256: str) -> Image.Image:
-        """Decode an accepted image and verify its digest, which covers mode and size.
-
-        Raises GoldenseedError, naming the file, if it is missing, damaged or another image.
-        """
+        """Decode an accepted image; raises where it is missing, damaged or another image."""
         return stored.image(self._places, pixels_sha256)
 
     def element(self, sha256: str, mode: str) -> Content:
@@ -91,8 +91,12 @@ class BaselineStore:
         return stored.element(self._places, sha256, mode)
 
     def element_path(self, sha256: str, mode: str) -> Path:
-        """Return where an accepted picture or tensor of ``mode`` lies or would lie."""
-        return self._places.element(sha256, mode)
+        """Return where an accepted picture or tensor of ``mode`` lies; as of ``image_path``."""
+        return self._places.nearby(self._places.element(sha256, mode))
+
+    def fetched(self, path: Path) -> Path:
+        """Return a file with what belongs at ``path``; raises where the store does not give it."""
+        return self._places.fetched(path)
 
     def image_file(self, pixels_sha256: str) -> bytes:
         """Return an accepted image's PNG file, its pixels verified; errors as of ``image``."""
@@ -106,10 +110,7 @@ class BaselineStore:
         return stored.trace_file(self._places, trace_sha256, stages_sha256, self._verified)
 
     def trace(self, trace_sha256: str) -> Trace:
-        """Read the trace of an accepted image and verify its digest.
-
-        Raises GoldenseedError, naming the file, if it is missing, cut short or altered.
-        """
+        """Read the trace of an accepted image; raises where it is missing, cut short or altered."""
         return stored.trace(self._places, trace_sha256)
 
     def environment(self, environment_sha256: str) -> dict[str, str | int | float | bool | None]:

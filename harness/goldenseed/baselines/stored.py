@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,14 +43,15 @@ def image(places: Places, pixels_sha256: str) -> Image.Image:
         GoldenseedError: the file is missing, no whole PNG, or holds other pixels.
 
     """
-    return _decoded(places, pixels_sha256, _read(places.image(pixels_sha256)))
+    path = places.fetched(places.image(pixels_sha256))
+    return _decoded(path, pixels_sha256, _read(path))
 
 
 def element(places: Places, sha256: str, mode: str) -> Content:
     """Decode an accepted picture or tensor of ``mode``, and verify it as ``image`` does."""
     if not is_tensor(mode):
         return image(places, sha256)
-    path = places.element(sha256, mode)
+    path = places.fetched(places.element(sha256, mode))
     try:
         found = decoded(path, mode)
     except GoldenseedError as error:
@@ -66,9 +68,10 @@ def image_file(places: Places, pixels_sha256: str, verified: Verified = NOTHING)
 
     A file of the same bytes that ``verified`` knows is not decoded again.
     """
-    data = _read(places.image(pixels_sha256))
+    path = places.fetched(places.image(pixels_sha256))
+    data = _read(path)
     if not verified.knows(pixels_sha256, data):
-        _decoded(places, pixels_sha256, data)
+        _decoded(path, pixels_sha256, data)
         verified.remember(pixels_sha256, data)
     return data
 
@@ -80,10 +83,9 @@ def _read(path: Path) -> bytes:
         raise _unreadable(path, error) from error
 
 
-def _decoded(places: Places, pixels_sha256: str, data: bytes) -> Image.Image:
+def _decoded(path: Path, pixels_sha256: str, data: bytes) -> Image.Image:
     from goldenseed.core import pixels  # reading entries needs no image library
 
-    path = places.image(pixels_sha256)
     try:
         image = pixels.decode(data, name=str(path), formats=("PNG",))
     except GoldenseedError as error:
@@ -117,11 +119,16 @@ def store_element(
     """
     from goldenseed.core import pixels  # reading entries needs no image library
 
-    try:
-        element(places, sha256, mode)
-    except GoldenseedError:
-        data = encoded(made(), compress_level=pixels.SMALL)
-        write_atomically(places.element(sha256, mode), data, durable=durable)
+    def made_file() -> bytes:
+        return encoded(made(), compress_level=pixels.SMALL)
+
+    _keep(
+        places,
+        places.element(sha256, mode),
+        partial(element, places, sha256, mode),
+        made_file,
+        durable=durable,
+    )
 
 
 def store_returned(places: Places, path: Path, sha256: str, *, durable: bool = True) -> None:
@@ -130,9 +137,34 @@ def store_returned(places: Places, path: Path, sha256: str, *, durable: bool = T
     ``path`` was verified to have the digest; ``durable`` and errors are as of ``store_element``.
     """
     target = places.returned(sha256)
-    if not target.exists() or sha256_hex(read_regular(target, RETURNED_LIMIT)) != sha256:
-        data = read_regular(path, RETURNED_LIMIT)
-        write_atomically(target, data, durable=durable)
+
+    def check() -> None:
+        if sha256_hex(read_regular(target, RETURNED_LIMIT)) != sha256:
+            raise GoldenseedError("is another file", path=target)
+
+    _keep(places, target, check, lambda: read_regular(path, RETURNED_LIMIT), durable=durable)
+
+
+def _keep(
+    places: Places,
+    path: Path,
+    check: Callable[[], object],
+    made: Callable[[], bytes],
+    *,
+    durable: bool,
+) -> None:
+    """Put what ``made`` returns into the store, or write it unless ``check`` finds it whole.
+
+    With a store a file stays in the folder that lies there, and is written again if it is damaged.
+    """
+    if places.remote is not None:
+        places.remote.put(places.name(path), made)
+        if not path.exists():
+            return
+    try:
+        check()
+    except GoldenseedError:
+        write_atomically(path, made(), durable=durable)
 
 
 def _unreadable(path: Path, error: GoldenseedError) -> GoldenseedError:
@@ -154,7 +186,7 @@ def trace(places: Places, trace_sha256: str) -> Trace:
         GoldenseedError: the file is missing, cut short or altered.
 
     """
-    return read_trace(places.trace(trace_sha256))
+    return read_trace(places.fetched(places.trace(trace_sha256)))
 
 
 def trace_file(
@@ -168,7 +200,7 @@ def trace_file(
         GoldenseedError: as ``trace``, and where its stages are others.
 
     """
-    path = places.trace(trace_sha256)
+    path = places.fetched(places.trace(trace_sha256))
     data = read_regular(path, FILE_LIMIT_BYTES)
     name = f"{trace_sha256} {of_stages}"
     if not verified.knows(name, data):
@@ -187,16 +219,14 @@ def store_trace(places: Places, path: Path, *, durable: bool = True) -> None:
         GoldenseedError: it is not what its name says, or cannot be written.
 
     """
-    if not _is_whole_trace(places, digest_of(path)):
-        write_atomically(places.trace(digest_of(path)), small_file(path), durable=durable)
-
-
-def _is_whole_trace(places: Places, trace_sha256: str) -> bool:
-    try:
-        trace(places, trace_sha256)
-    except GoldenseedError:
-        return False
-    return True
+    digest = digest_of(path)
+    _keep(
+        places,
+        places.trace(digest),
+        partial(trace, places, digest),
+        partial(small_file, path),
+        durable=durable,
+    )
 
 
 def environment(places: Places, digest: str) -> dict[str, str | int | float | bool | None]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from goldenseed.baselines.store import BaselineStore
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.bisect.environments import Environments, environments_folder
 from goldenseed.bisect.index import pip_index
 from goldenseed.bisect.making import Maker
@@ -154,7 +154,7 @@ def _here(resolver: Resolver) -> Side:
 
 def _accepted(asked: Asked, resolver: Resolver) -> Side:
     """Rebuild where the first case's image was accepted, as far as its fingerprint tells."""
-    store = BaselineStore(asked.baselines)
+    store = store_of_project(asked.baselines)
     for case in asked.cases:
         entry = store.entry(asked.suite.name, case)
         for profile in entry.profiles.values() if entry else ():

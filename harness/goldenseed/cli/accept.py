@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from goldenseed.baselines.rejections import in_words
-from goldenseed.baselines.store import BaselineStore, Outcome, Step
+from goldenseed.baselines.setting import store_of_project
+from goldenseed.baselines.store import Outcome, Step
 from goldenseed.cli.common import (
     Baselines,
     By,
@@ -107,7 +108,7 @@ def accept(
         accept_renamed(
             find_run(run, reports)[0],
             cases,
-            BaselineStore(baselines),
+            store_of_project(baselines),
             by=by or who_accepts(Path.cwd()),
             reason=reason,
             reports=reports,

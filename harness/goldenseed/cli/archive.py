@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from goldenseed.archive.findings import Level
-from goldenseed.baselines.store import BaselineStore
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.cli.archive_answer import Certificate, Statement, answer
 from goldenseed.cli.chain import chain
 from goldenseed.cli.common import AsJson, Baselines, Reports, Run, find_run
@@ -103,7 +103,7 @@ def create(
         folder,
         target,
         root=root,
-        store=BaselineStore(baselines),
+        store=store_of_project(baselines),
         signers=signers,
         partial=partial,
         timestamp=timestamp,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.baselines.store import BaselineStore
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.cli.common import Baselines, By, Device, Reports, choose_changes, choose_suite_cases
 from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
@@ -66,7 +66,7 @@ def calibrate(
     loaded = load_suite(suite)
     chosen = choose_suite_cases(loaded, cases)
     refuse_accepted_inputs(chosen, "calibrate")
-    store = BaselineStore(baselines)
+    store = store_of_project(baselines)
     began = datetime.now(UTC)
     folder = reports / f"calibrate-{new_run_id(began)}"
     calibration = Calibration(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from goldenseed.archive.findings import Status
-from goldenseed.baselines.store import BaselineStore
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.cli.archive_answer import NOT_CHECKED
 from goldenseed.cli.common import AsJson, Baselines, entries_named
 from goldenseed.cli.exit_codes import ExitCode
@@ -44,7 +44,7 @@ def chain(
     """
     from goldenseed.archive.chain import chains_of
 
-    store = BaselineStore(baselines)
+    store = store_of_project(baselines)
     trusted = trusted_by(trusted_key, timestamp_root, trusted_identity, issuer, sigstore_root)
     found = [*chains_of(entries_named(case, store), store, archives, trusted)]
     if as_json:

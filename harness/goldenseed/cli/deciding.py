@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.baselines.store import BaselineStore, Step
+from goldenseed.baselines.setting import store_of_project
+from goldenseed.baselines.store import Step
 from goldenseed.cli.output import say
 from goldenseed.review.commit import Committing, message_of
 from goldenseed.review.desk import Desk
@@ -37,7 +38,7 @@ def desk_of(
 
     ``archive_sha256`` is the digest of the verified archive that the run lies in.
     """
-    who, store = by or who_accepts(Path.cwd()), BaselineStore(baselines)
+    who, store = by or who_accepts(Path.cwd()), store_of_project(baselines)
     return Desk(record, folder, store, who, Path.cwd(), replace, archive_sha256)
 
 

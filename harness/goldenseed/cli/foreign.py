@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from goldenseed.baselines.store import BaselineStore
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.cli.common import Baselines, Reports
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.from_archive import opened_run
@@ -65,7 +65,7 @@ def import_run(
     run_id = new_run_id(began)
     with opened_run(like, reports) as reference:
         delivery = delivered(folder, reference.record)
-        judging = Judging(reports / run_id, BaselineStore(baselines), passing("warn"))
+        judging = Judging(reports / run_id, store_of_project(baselines), passing("warn"))
         judged = partial(_judged, judging, reference.folder)
         records = tuple(foreign_records(delivery, said, judged))
     errors = [each for each in records if each.verdict is Verdict.ERROR]

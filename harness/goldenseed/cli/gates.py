@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import AsJson, Baselines, Reports
 from goldenseed.cli.exit_codes import ExitCode
@@ -46,7 +47,7 @@ def gates(
     fails. No model and no torch are needed. Exit code 1: nothing holds a case, or a suite.
     """
     paths = suites or _all_suites()
-    store = BaselineStore(baselines)
+    store = store_of_project(baselines)
     documents: list[dict[str, Any]] = []
     lines: list[str] = []
     for path in paths:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goldenseed.baselines.store import BaselineStore
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.cli.common import AsJson, Baselines, Reports, find_run, fits
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
@@ -84,7 +84,7 @@ def history(
         )
     wanted = _Wanted(case, suite, profile, _day_of(since) if since else None, tuple(metric or ()))
     folders = [find_run(each, reports)[1] for each in add or ()]
-    renames = tuple(renames_of(BaselineStore(baselines))) if rebuild else ()
+    renames = tuple(renames_of(store_of_project(baselines))) if rebuild else ()
     ask = partial(_ask, reports, folders, wanted, renames, rebuild=rebuild, whole=as_json)
     (read, told), damage = with_history(reports, ask)
     for note in (*((damage,) if damage else ()), *read.notes):

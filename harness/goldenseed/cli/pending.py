@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import AsJson, Baselines, Reports, Run, find_run, project_here
 from goldenseed.cli.exit_codes import ExitCode
@@ -48,7 +49,7 @@ def pending(
     What was accepted or rejected since is left out. Exit code 1: something waits.
     """
     record, folder = find_run(run, reports)
-    store = BaselineStore(baselines)
+    store = store_of_project(baselines)
     found = waiting(record, store)
     renamed = _renamed(record, found, store)
     place = Place.of_folder(folder, baselines)

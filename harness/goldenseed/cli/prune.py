@@ -12,6 +12,7 @@ import typer
 from goldenseed.baselines.contents import Name
 from goldenseed.baselines.places import Places
 from goldenseed.baselines.pruning import Pruned, PrunePlan, plan_pruning, prune_baselines
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import AsJson, Baselines, Reports, find_run, project_here
 from goldenseed.cli.exit_codes import ExitCode
@@ -70,7 +71,7 @@ def prune(
     refuse_partial(record)
     project = project_here(baselines)
     _check_project(record, project)
-    found = _find(record, BaselineStore(baselines), project, delete=yes)
+    found = _find(record, store_of_project(baselines), project, delete=yes)
     if as_json:
         say_json(_document(found, deleted=yes))
     else:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import AsJson, Baselines
 from goldenseed.cli.exit_codes import ExitCode
@@ -54,7 +55,7 @@ def selfcheck(
     """
     loaded = load_suite(suite)
     _check_gates(loaded)
-    store = BaselineStore(baselines)
+    store = store_of_project(baselines)
     chosen = profile or fullest_profile(loaded, store)
     right, left_out = find_right(loaded, store, profile=chosen)
     if not right:

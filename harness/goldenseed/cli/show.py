@@ -18,6 +18,7 @@ from goldenseed.baselines.entry import (
     ProfileBaseline,
     RejectedImage,
 )
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.cli.common import AsJson, Baselines, Reports, entries_named
 from goldenseed.cli.output import say, say_json
@@ -66,7 +67,7 @@ def show(
     Profiles come in the order in which they stand in for one another on this machine; those that
     are never used on it come last. No model and no torch are needed.
     """
-    store = BaselineStore(baselines)
+    store = store_of_project(baselines)
     slug = profile or _profile_of_latest(reports)
     entries = entries_named(case, store)
     if as_json:

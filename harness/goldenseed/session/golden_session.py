@@ -16,7 +16,7 @@ import pytest
 from goldenseed.backends.devices import VISIBLE, check_repeatable, place_of_worker, too_late
 from goldenseed.backends.devices import Place as DevicePlace
 from goldenseed.backends.registry import look_up
-from goldenseed.baselines.store import BaselineStore
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.postprocess.running import check_libraries
 from goldenseed.reporting.terminal import summary_lines
@@ -99,7 +99,7 @@ class GoldenSession:
         self._environment_sent: Mapping[str, EnvironmentValue] | None = None
         say = Progress(config).say
         cache = getattr(config, "cache", None)  # not there under -p no:cacheprovider
-        self._store = BaselineStore(self._options.baselines, verified=verified_in(cache))
+        self._store = store_of_project(self._options.baselines, verified=verified_in(cache))
         self.worker = worker_for(
             self._options,
             root=config.rootpath,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from goldenseed.backends.protocol import silent
-from goldenseed.baselines.store import BaselineStore
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.environment.keys import EnvironmentValue
@@ -87,7 +87,7 @@ class CaseActor:
         self._worker = Worker(
             root=setup.root,
             folder=setup.folder,
-            store=BaselineStore(options.baselines),
+            store=store_of_project(options.baselines),
             passing=options.passing,
             backends=MakingBackends(silent, options, None, lambda: None),
             locks=LockCheck(strict=options.environment == "strict"),
