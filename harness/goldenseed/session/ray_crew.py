@@ -100,16 +100,19 @@ class Crew:
         return f"on Ray: {kinds}{lost}"
 
     def _hand_out(self) -> None:
-        for each in sorted(self._crew, key=lambda member: len(member.tasks)):
-            while len(each.tasks) < _AHEAD and (task := self._next(each)) is not None:
-                method = each.handle.relate if task.relation else each.handle.run
-                given = (
-                    (task.place, task.name)
-                    if task.relation
-                    else (task.place, task.case_id, task.name)
-                )
-                each.tasks[method.remote(*given)] = task
-                each.model = task.model
+        # One for each before a second for any: who has nothing to do comes first.
+        for ahead in range(1, _AHEAD + 1):
+            for each in self._crew:
+                if len(each.tasks) < ahead and (task := self._next(each)) is not None:
+                    self._submit(each, task)
+
+    def _submit(self, member: _Member, task: Task) -> None:
+        if task.relation:
+            ref = member.handle.relate.remote(task.place, task.name)
+        else:
+            ref = member.handle.run.remote(task.place, task.case_id, task.name)
+        member.tasks[ref] = task
+        member.model = task.model
 
     def _next(self, member: _Member) -> Task | None:
         """Return the task that an actor should take: of its own model, else of the fullest one."""
