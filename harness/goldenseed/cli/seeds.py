@@ -92,10 +92,10 @@ def add(
             ]
     with opened(library, writing=True) as place:
         new = [seed for seed, looks in made if place.add(seed, looks)]
-        held = place.count()
+        held, where = place.count(), place.place
     for seed in new:
         say(f"added {seed.id}  seed {seed.seed}: {short(seed.prompt)}")
-    say(f"{len(new):,} added, {len(made) - len(new):,} were there; {held:,} seeds in {library}")
+    say(f"{len(new):,} added, {len(made) - len(new):,} were there; {held:,} seeds in {where}")
 
 
 @app.command()

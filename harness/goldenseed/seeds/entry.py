@@ -89,10 +89,12 @@ class Seed(BaseModel):
         """Return this seed with the other's tags beside its own, and what the other alone says."""
         said = {
             name: value
-            for name in ("rating", "licence", "note")
+            for name in ("rating", "licence")
             if (value := getattr(other, name)) not in {None, ""}
         }
         tags = tuple(sorted({*self.tags, *other.tags}))
+        if other.note not in self.note:
+            said["note"] = "\n".join(filter(None, (self.note, other.note)))
         return self.model_copy(
             update={**said, "tags": tags, "scores": {**self.scores, **other.scores}}
         )

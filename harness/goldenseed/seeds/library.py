@@ -195,6 +195,11 @@ class Library:
         query = sa.select(VECTORS.c.kind, VECTORS.c.data).where(VECTORS.c.number == found.number)
         return {row.kind: row.data for row in self._connection.execute(query)}
 
+    def numbers_of_kind(self, kind: str) -> list[int]:
+        """Return the numbers of all seeds that have a vector of a kind."""
+        query = sa.select(VECTORS.c.number).where(VECTORS.c.kind == kind)
+        return list(self._connection.execute(query).scalars())
+
     def kinds(self) -> dict[str, int]:
         """Return how many vectors there are of each kind."""
         query = sa.select(VECTORS.c.kind, sa.func.count().label("held")).group_by(VECTORS.c.kind)

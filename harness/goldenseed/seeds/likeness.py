@@ -46,6 +46,9 @@ def _rows(library: Library, kind: str, length: int) -> npt.NDArray[Any]:
     path = _folder(library) / f"{library.token}-{kind}.vectors"
     rows = _mapped(path, form)
     last = int(rows["number"][-1]) if len(rows) else 0
+    there = np.array(library.numbers_of_kind(kind), np.int64)
+    if not np.isin(there[there <= last], rows["number"]).all():
+        rows, last = rows[:0], 0  # an older seed was given its vector since: write all anew
     new = [
         np.array([(number, np.frombuffer(data, "<f4"))], form)
         for number, data in library.vectors(kind, last)

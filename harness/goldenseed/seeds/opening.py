@@ -76,14 +76,18 @@ def _engine(place: str, *, writing: bool) -> tuple[sa.Engine, str]:
                 f"{url.get_backend_name()} is no kind of server that is known",
                 fix="name a file, or postgresql://user@host/database",
             )
-        shown = url.render_as_string(hide_password=True)
-        if url.password:
+        shown = url.set(query={}).render_as_string(hide_password=True)
+        if url.password or any("password" in key for key in url.query):
             raise GoldenseedError(
                 "there is a password in the library's address",
                 path=shown,
                 fix="leave it out: it is taken from PGPASSWORD or ~/.pgpass",
             )
         return sa.create_engine(url), shown
+    except ValueError:  # its text would quote the address
+        raise GoldenseedError(
+            "the library's address cannot be read", fix="postgresql://user@host:5432/database"
+        ) from None
     except (sa.exc.ArgumentError, ImportError) as error:
         raise GoldenseedError(
             f"the library's address cannot be used: {error}",

@@ -152,11 +152,11 @@ class Crew:
                 continue  # it was lost with its actor just now
             try:
                 answer = self._ray.get(ref)
-            except self._ray.exceptions.RayActorError as error:
-                self._replace(member, error)
-                continue
             except self._ray.exceptions.RayTaskError as error:
                 answer = GoldenseedError(f"{type(error.cause).__name__}: {error.cause}")
+            except self._ray.exceptions.RayError as error:
+                self._replace(member, error)
+                continue
             self._answers[member.tasks.pop(ref)] = answer
         self._hand_out()
 
@@ -164,6 +164,7 @@ class Crew:
         """Put the tasks of a lost actor first again, and start another actor."""
         self._crew.remove(member)
         self._lost += 1
+        self._ray.kill(member.handle)  # of one that only does not answer the GPU would stay taken
         for ref, task in list(member.tasks.items()):  # what it had ended before is not lost
             try:
                 self._answers[task] = self._ray.get(ref, timeout=0)
@@ -264,7 +265,11 @@ def _connected(address: str, count: str) -> Any:
         ) from error
     how: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address == LOCAL:
-        how |= {"include_dashboard": False, "num_cpus": int(count) if count else None}
+        how |= {
+            "address": "local",
+            "include_dashboard": False,
+            "num_cpus": int(count) if count else None,
+        }
         how["_node_ip_address"] = "127.0.0.1"
     else:
         how["address"] = address

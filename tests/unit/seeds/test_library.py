@@ -89,13 +89,13 @@ def test_all_filters_have_to_hold(library: Open) -> None:
 def test_what_is_said_anew_is_kept_beside_the_old(library: Open) -> None:
     with library() as place:
         assert place.add(seed(1, tags=("a",), rating=2, note="old"), {})
-        assert not place.add(seed(1, tags=("b",), licence="CC0-1.0"), {})
+        assert not place.add(seed(1, tags=("b",), licence="CC0-1.0", note="new"), {})
         kept = place.search(Wanted(words="old"), limit=1)[0].seed
         assert (kept.tags, kept.rating, kept.licence, kept.note) == (
             ("a", "b"),
             2,
             "CC0-1.0",
-            "old",
+            "old\nnew",
         )
 
 
@@ -132,6 +132,19 @@ def test_the_nearest_images_come_first(
         again = alike(place, PLAIN, vector, Wanted(), limit=29)
         assert "7" not in numbers(again)
         assert "99" in numbers(again)
+
+
+def test_an_older_seed_that_gets_its_vector_later_is_found(
+    library: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    vectors = {number: plain_vector(picture(number)) for number in (1, 2)}
+    with library() as place:
+        place.add(seed(1), {})
+        place.add(seed(2), {PLAIN: vectors[2]})
+        assert numbers(alike(place, PLAIN, vectors[1], Wanted(), limit=2)) == ["2"]
+        place.add(seed(1), {PLAIN: vectors[1]})
+        assert numbers(alike(place, PLAIN, vectors[1], Wanted(), limit=2)) == ["1", "2"]
 
 
 def test_a_failure_leaves_the_library_as_it_was(library: Open) -> None:
@@ -191,6 +204,8 @@ def test_a_file_that_is_no_library_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("address", "said"),
     [
+        ("postgresql://127.0.0.1/seeds?password=secret", "password"),
+        ("postgresql://me@127.0.0.1:secret/seeds", "cannot be read"),
         ("postgresql://me:secret@127.0.0.1:1/seeds", "password"),
         ("mysql://127.0.0.1/seeds", "mysql"),
         ("postgresql://127.0.0.1:1/seeds", "cannot be read or written"),
