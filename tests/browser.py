@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -114,3 +115,16 @@ def settled(page: Chrome, condition: str, *arguments: object, seconds: float = 1
         return WebDriverWait(page, seconds, poll_frequency=0.03).until(look)
     except TimeoutException:
         pytest.fail(f"never: {condition}, but {look(page)!r}")
+
+
+def downloaded(file: Path, seconds: float = 10) -> Path:
+    """Wait until a browser has written ``file`` and return it.
+
+    A browser makes the empty file first, to hold its name, and puts the data there afterwards.
+    """
+    until = monotonic() + seconds
+    while monotonic() < until:
+        if file.is_file() and file.stat().st_size:
+            return file
+        sleep(0.03)
+    pytest.fail(f"{file.name} was not downloaded, there are {sorted(each.name for each in file.parent.iterdir())}")

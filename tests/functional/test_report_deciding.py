@@ -12,7 +12,7 @@ from goldenseed.core.files import read_json
 from goldenseed.reporting import run_view, write_report
 from goldenseed.review.decisions import read_decisions
 from goldenseed.runs.record import CaseRecord, RunRecord
-from tests.browser import chromium, settled
+from tests.browser import chromium, downloaded, settled
 from tests.unit.reporting.recorded import case, run, stored
 
 if TYPE_CHECKING:
@@ -83,11 +83,7 @@ def exported(page: Chrome, folder: Path) -> Path:
     behaviour = {"behavior": "allow", "downloadPath": str(folder), "eventsEnabled": True}
     page.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
     press(page, "e")
-    for _ in range(200):
-        if (folder / "decisions.json").is_file():
-            return folder / "decisions.json"
-        page.execute_async_script("setTimeout(arguments[0], 25)")
-    raise AssertionError("nothing was exported")
+    return downloaded(folder / "decisions.json")
 
 
 def test_forty_mixed_cases_take_under_twenty_keys_beside_the_reasons(

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from goldenseed.history.keeping import recall, remember
 from goldenseed.reporting import run_view, write_report
 from goldenseed.review.decisions import read_decisions
 from goldenseed.runs.record import RunRecord, Seconds
+from tests.browser import downloaded
 from tests.drifted_pictures import SIDE, drifted_cases, pictures
 from tests.firefox import DOWNLOADS, Firefox, firefox
 from tests.unit.reporting.recorded import stored
@@ -180,12 +180,8 @@ def test_a_group_is_decided_with_one_reason_and_exported(page: Firefox, profile:
     page.settled("document.querySelector('dialog[open]') === null")
     page.settled("!document.activeElement.closest('dialog')")
     page.press("e")
-    path = profile / DOWNLOADS / "decisions.json"
     page.settled("document.querySelector('#deck [role=status]').textContent.includes('Exported')")
-    until = monotonic() + 10
-    while not path.exists() and monotonic() < until:
-        sleep(0.05)
-    found = read_decisions(path)
+    found = read_decisions(downloaded(profile / DOWNLOADS / "decisions.json"))
     assert {(each.decision, each.reason) for each in found.decisions} == {("accept", "new weights")}
     assert len(found.decisions) == page.run("goldenseed.decided().size")
     page.command("browsingContext.reload", context=page.tab, wait="complete")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from commands import goldenseed
 from goldenseed.runs.folder import load_run
 from goldenseed.verdict.model import Verdict
-from tests.browser import chromium, settled
+from tests.browser import chromium, downloaded, settled
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -115,10 +114,7 @@ def test_from_the_first_look_to_the_history(root: Path, page: Chrome, downloads:
     settled(page, "goldenseed.decided().size === 3 && !document.querySelector('dialog[open]')")
     press(page, "e")
     settled(page, "document.querySelector('#deck [role=status]').textContent.includes('Exported')")
-    found = downloads / "decisions.json"
-    until = time.monotonic() + 10
-    while not found.exists() and time.monotonic() < until:
-        time.sleep(0.05)
+    found = downloaded(downloads / "decisions.json")
     done = goldenseed(root, "accept", "--from", str(found), "--by", "Ada")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("added scenes::") == 3

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-from browser import chromium
+from browser import chromium, downloaded
 from commands import goldenseed
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.runs.folder import load_run
@@ -270,10 +269,7 @@ def test_what_a_page_on_disk_exports_is_applied(drifted: Drifted, tmp_path: Path
     press(browser, "the new weights are right\n")
     wait(browser, "return window.goldenseed.decided().size === 4")
     press(browser, "e")
-    file = tmp_path / "decisions.json"
-    until = time.monotonic() + SECONDS
-    while not file.exists() and time.monotonic() < until:
-        time.sleep(0.05)
+    file = downloaded(tmp_path / "decisions.json")
 
     done = goldenseed(drifted.root, "accept", "--from", str(file), "--by", "ada", "--commit")
 
