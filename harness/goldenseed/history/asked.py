@@ -14,6 +14,7 @@ from goldenseed.history.points import (
     SECONDS,
     Point,
     Series,
+    is_of_a_set,
     points_of,
 )
 from goldenseed.history.stability import Records, Stability, stability_of
@@ -140,10 +141,11 @@ def _with_equal_traces(points: Sequence[Point], asked: Iterable[str]) -> list[Po
 def whole(told: Sequence[Past], measure: str) -> tuple[tuple[datetime, float], ...]:
     """Return one value for each run over many series: of seconds the sum, else the worst.
 
-    In the order of time; runs in which nothing has the measure are left out.
+    In the order of time; runs in which nothing has the measure are left out. Sets do not count:
+    how far their images are apart is not how far any moved.
     """
     found: dict[tuple[datetime, str], list[float]] = {}
-    for each in told:
+    for each in (each for each in told if not is_of_a_set(each.series.case)):
         for point in each.points:
             if (value := point.value(measure)) is not None:
                 found.setdefault((point.at, point.run), []).append(value)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from goldenseed.core.files import json_sha256, sha256_hex
 from goldenseed.core.names import SUITE_SUFFIX
@@ -15,6 +15,7 @@ from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.images.metrics import METRICS
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.relation_record import RelationRecord
+from goldenseed.suite.cases import Kind
 from goldenseed.verdict.model import Verdict
 
 LOAD, GENERATE = "load_seconds", "generate_seconds"
@@ -187,6 +188,11 @@ def _of_sets(run: RunRecord, commit: str | None) -> Iterator[tuple[Series, Point
 def set_name(kind: str, name: str) -> str:
     """Return what a set is called in the history, as no case can be: ``diversity colours``."""
     return f"{kind} {name}"
+
+
+def is_of_a_set(name: str) -> bool:
+    """Whether a series of that name is a set's, whose values are of images held together."""
+    return name.startswith(tuple(set_name(kind, "") for kind in get_args(Kind)))
 
 
 def _beside_cases(

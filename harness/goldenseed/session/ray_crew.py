@@ -161,8 +161,16 @@ class Crew:
         """Put the tasks of a lost actor first again, and start another actor."""
         self._crew.remove(member)
         self._lost += 1
+        for ref, task in list(member.tasks.items()):  # what it had ended before is not lost
+            try:
+                self._answers[task] = self._ray.get(ref, timeout=0)
+            except self._ray.exceptions.RayError:
+                break
+            del member.tasks[ref]
+        # An actor goes by the order of its tasks: the first was under way, the next only waited.
+        running = next(iter(member.tasks.values()), None)
         for task in reversed(member.tasks.values()):
-            self._tries[task] += 1
+            self._tries[task] += task is running
             if self._tries[task] < _TRIES:
                 self._waiting.setdefault(task.model, deque()).appendleft(task)
             else:
