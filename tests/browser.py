@@ -127,4 +127,5 @@ def downloaded(file: Path, seconds: float = 10) -> Path:
         if file.is_file() and file.stat().st_size:
             return file
         sleep(0.03)
-    pytest.fail(f"{file.name} was not downloaded, there are {sorted(each.name for each in file.parent.iterdir())}")
+    there = sorted(each.name for each in file.parent.iterdir())
+    pytest.fail(f"{file.name} was not downloaded, there are {there}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldenseed.baselines.entry import BaselineEntry, ProfileBaseline
+from goldenseed.baselines.half_fetched import half_fetched, left_out
 from goldenseed.baselines.places import LOCK, Places
 from goldenseed.baselines.reading import read_entry
 from goldenseed.core.errors import GoldenseedError
@@ -51,9 +52,13 @@ class Contents:
         """Read all of it.
 
         Raises:
-            GoldenseedError: an entry cannot be read, so that nobody knows what it names.
+            GoldenseedError: an entry cannot be read, or was not checked out, so that nobody knows
+                what it names.
 
         """
+        for path in left_out(places.root):
+            if path.suffix == ".json" and (missing := half_fetched(path)) is not None:
+                raise missing
         entries: dict[Name, BaselineEntry] = {}
         linked: set[Name] = set()
         files: list[Path] = []

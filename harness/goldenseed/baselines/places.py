@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -25,6 +26,7 @@ LOCK_FILE = "accept.lock"
 LOCK_TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.02
 
+Read = TypeVar("Read")
 _ENTRY_SUFFIX = ".json"
 _TRACE_SUFFIX = ".json.gz"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -113,6 +115,20 @@ class Places:
         if self.remote is None or path.exists() or path.parent == self.environments:
             return path
         return self.remote.fetched(self.name(path))
+
+    def read(self, path: Path, read: Callable[[Path], Read]) -> Read:
+        """Read an image or trace, fetched as by ``fetched``; a damaged copy is fetched once more.
+
+        Raises GoldenseedError as ``fetched`` and ``read`` do.
+        """
+        found = self.fetched(path)
+        try:
+            return read(found)
+        except GoldenseedError:
+            if found == path:
+                raise
+            found.unlink(missing_ok=True)
+            return read(self.fetched(path))
 
     def suites(self) -> tuple[str, ...]:
         """Return the names of the suites that have a folder, sorted."""

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from goldenseed.baselines.entry import SCHEMA_VERSION, AcceptedImage, BaselineEntry, ProfileBaseline
+from goldenseed.baselines.half_fetched import half_fetched
 from goldenseed.core.elements import sequence_sha256
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256, read_json, read_regular
@@ -36,10 +37,14 @@ def read_entry(path: Path, *, suite: str, case: str) -> BaselineEntry | None:
         GoldenseedError: with ``path:line`` where the fault has one: not strict JSON, left-over
             merge-conflict markers, an unknown schema version, an unknown key, a wrong type, another
             suite or case than the file's place says, a recipe that does not fit its digest, an
-            image listed twice, or a time without a time zone.
+            image listed twice, or a time without a time zone; or git has an entry there that was
+            not fetched.
 
     """
     if _is_absent(path):
+        missing = half_fetched(path)
+        if missing is not None:
+            raise missing
         return None
     document = _document(path)
     try:
@@ -68,6 +73,8 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         document = read_json(path, ENTRY_LIMIT_BYTES)
     except GoldenseedError as error:
+        if (pointer := half_fetched(path)) is not None:
+            raise pointer from error
         line = _conflict_line(path)
         if line is None:
             raise GoldenseedError(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from goldenseed.baselines.half_fetched import is_pointer
 from goldenseed.baselines.object_cache import ObjectCache
 from goldenseed.baselines.transports import OBJECT_LIMIT_BYTES, Transport
 from goldenseed.core.elements import TENSOR_MODES, content_sha256, decoded
@@ -137,6 +138,8 @@ def check_object(name: str, data: bytes) -> None:
     path = Path(name)
     if len(data) > OBJECT_LIMIT_BYTES:
         raise GoldenseedError(f"it has more than {OBJECT_LIMIT_BYTES:,} bytes")
+    if is_pointer(data):
+        raise GoldenseedError("it is a pointer of Git LFS")
     if name.endswith(SUFFIX):
         parse_trace(path, data)
         return

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from goldenseed.baselines.half_fetched import half_fetched
 from goldenseed.baselines.places import Places
 from goldenseed.baselines.reading import ENTRY_LIMIT_BYTES, restore
 from goldenseed.baselines.verified import Verified
@@ -43,15 +44,19 @@ def image(places: Places, pixels_sha256: str) -> Image.Image:
         GoldenseedError: the file is missing, no whole PNG, or holds other pixels.
 
     """
-    path = places.fetched(places.image(pixels_sha256))
-    return _decoded(path, pixels_sha256, _read(path))
+    return places.read(
+        places.image(pixels_sha256), lambda path: _decoded(path, pixels_sha256, _read(path))
+    )
 
 
 def element(places: Places, sha256: str, mode: str) -> Content:
     """Decode an accepted picture or tensor of ``mode``, and verify it as ``image`` does."""
     if not is_tensor(mode):
         return image(places, sha256)
-    path = places.fetched(places.element(sha256, mode))
+    return places.read(places.element(sha256, mode), lambda path: _tensor(path, sha256, mode))
+
+
+def _tensor(path: Path, sha256: str, mode: str) -> Content:
     try:
         found = decoded(path, mode)
     except GoldenseedError as error:
@@ -68,12 +73,15 @@ def image_file(places: Places, pixels_sha256: str, verified: Verified = NOTHING)
 
     A file of the same bytes that ``verified`` knows is not decoded again.
     """
-    path = places.fetched(places.image(pixels_sha256))
-    data = _read(path)
-    if not verified.knows(pixels_sha256, data):
-        _decoded(path, pixels_sha256, data)
-        verified.remember(pixels_sha256, data)
-    return data
+
+    def read(path: Path) -> bytes:
+        data = _read(path)
+        if not verified.knows(pixels_sha256, data):
+            _decoded(path, pixels_sha256, data)
+            verified.remember(pixels_sha256, data)
+        return data
+
+    return places.read(places.image(pixels_sha256), read)
 
 
 def _read(path: Path) -> bytes:
@@ -169,7 +177,7 @@ def _keep(
 
 def _unreadable(path: Path, error: GoldenseedError) -> GoldenseedError:
     what = error.what if path.exists() else "the accepted image is missing"
-    return GoldenseedError(what, path=path, fix=_restore(path))
+    return half_fetched(path) or GoldenseedError(what, path=path, fix=_restore(path))
 
 
 def _restore(path: Path) -> str:
@@ -186,7 +194,14 @@ def trace(places: Places, trace_sha256: str) -> Trace:
         GoldenseedError: the file is missing, cut short or altered.
 
     """
-    return read_trace(places.fetched(places.trace(trace_sha256)))
+    return places.read(places.trace(trace_sha256), _trace)
+
+
+def _trace(path: Path) -> Trace:
+    try:
+        return read_trace(path)
+    except GoldenseedError as error:
+        raise half_fetched(path) or error from error
 
 
 def trace_file(
@@ -200,16 +215,18 @@ def trace_file(
         GoldenseedError: as ``trace``, and where its stages are others.
 
     """
-    path = places.fetched(places.trace(trace_sha256))
-    data = read_regular(path, FILE_LIMIT_BYTES)
     name = f"{trace_sha256} {of_stages}"
-    if not verified.knows(name, data):
-        if stages_sha256(each.digest for each in parse_trace(path, data)) != of_stages:
-            raise GoldenseedError(
-                "is not the trace of the stages that its entry names", path=path, fix=_restore(path)
-            )
-        verified.remember(name, data)
-    return data
+
+    def read(path: Path) -> bytes:
+        data = read_regular(path, FILE_LIMIT_BYTES)
+        if not verified.knows(name, data):
+            if stages_sha256(each.digest for each in parse_trace(path, data)) != of_stages:
+                what = "is not the trace of the stages that its entry names"
+                raise GoldenseedError(what, path=path, fix=_restore(path))
+            verified.remember(name, data)
+        return data
+
+    return places.read(places.trace(trace_sha256), read)
 
 
 def store_trace(places: Places, path: Path, *, durable: bool = True) -> None:
@@ -237,7 +254,10 @@ def environment(places: Places, digest: str) -> dict[str, str | int | float | bo
 
     """
     path = places.environment(digest)
-    document = read_json(path, ENTRY_LIMIT_BYTES)
+    try:
+        document = read_json(path, ENTRY_LIMIT_BYTES)
+    except GoldenseedError as error:
+        raise half_fetched(path) or error from error
     if not isinstance(document, dict) or json_sha256(document) != digest:
         raise GoldenseedError(
             "does not hold what its name, the digest of its content, says: it was edited",

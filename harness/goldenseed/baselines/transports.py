@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -89,7 +90,7 @@ class FsspecTransport:
         try:
             from fsspec.core import url_to_fs
 
-            system, root = url_to_fs(self.url, use_listings_cache=False)
+            system, root = url_to_fs(self.url, use_listings_cache=False, skip_instance_cache=True)
         except (ImportError, ValueError) as error:
             raise GoldenseedError(
                 f"the store {self.url} cannot be opened: {error}",
@@ -105,6 +106,10 @@ class FsspecTransport:
             found = system.cat_file(f"{root}/{name}", start=0, end=OBJECT_LIMIT_BYTES + 1, **limits)
         except FileNotFoundError:
             return None
+        except OSError as error:  # S3 has no range of an empty object
+            if error.errno == errno.EINVAL and not system.info(f"{root}/{name}", **limits)["size"]:
+                return b""
+            raise
         return bytes(found)
 
     def create(self, name: str, data: bytes) -> None:

@@ -140,6 +140,16 @@ def test_a_stored_object_is_never_written_again(world: World):
     assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
+def test_a_damaged_copy_is_fetched_again(world: World):
+    candidate = world.traced(world.candidate())
+    world.accept(candidate)
+    for copy in (world.folder / "cache").rglob("*.*"):
+        copy.write_bytes(copy.read_bytes()[:40])
+    accepted = world.profile().accepted[0]
+    assert world.store.image(candidate.pixels_sha256).size == (24, 16)
+    assert len(world.store.trace(accepted.trace_sha256 or "")) == 2
+
+
 def test_an_image_in_the_folder_is_read_from_there(world: World):
     candidate = world.candidate()
     BaselineStore(world.store.root).accept([candidate], by="ada", reason="it looks right")
