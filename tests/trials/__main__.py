@@ -3,7 +3,8 @@
 Builds eight pipelines in a temporary folder, accepts two images of each, runs pytest again under
 each change of ``changes.yaml`` and prints, as Markdown, what came out against what was written.
 ``--second`` takes the two pipelines of the second trial, one image each, and ``second.yaml``;
-``--third`` the four of the third trial and ``third.yaml``; ``--fourth`` the three of the fourth.
+``--third`` the four of the third trial and ``third.yaml``; ``--fourth`` the three of the fourth,
+``--fifth`` the three of the fifth.
 """
 
 from __future__ import annotations
@@ -89,10 +90,11 @@ def main() -> None:
     parser.add_argument("--second", action="store_true", help="the second trial's two models")
     parser.add_argument("--third", action="store_true", help="the third trial's four models")
     parser.add_argument("--fourth", action="store_true", help="the fourth trial's three models")
+    parser.add_argument("--fifth", action="store_true", help="the fifth trial's three models")
     parser.add_argument("--again", action="store_true", help="only judge the kept records")
     asked = parser.parse_args()
-    asked_for = (name for name in ("second", "third", "fourth") if getattr(asked, name))
-    trial = next(asked_for, "changes")
+    trials = ("second", "third", "fourth", "fifth")
+    trial = next((name for name in trials if getattr(asked, name)), "changes")
     table = HERE / f"{trial}.yaml"
     written = yaml.safe_load(table.read_text(encoding="utf-8"))
     written = {

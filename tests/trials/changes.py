@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.trials import patches
+from tests.trials.fifth_patches import FIFTH_FILES, FIFTH_LOADED
 from tests.trials.fourth_patches import FOURTH_FILES, FOURTH_LOADED
 from tests.trials.second_patches import SECOND_LOADED
 from tests.trials.third_patches import THIRD_FILES, THIRD_LOADED
@@ -207,8 +208,8 @@ LOADED: dict[str, Callable[..., None]] = {
         patches.jpeg,
     )
 }
-ALL_FILES = {**FILES, **THIRD_FILES, **FOURTH_FILES}
-ALL_LOADED = {**LOADED, **SECOND_LOADED, **THIRD_LOADED, **FOURTH_LOADED}
+ALL_FILES = {**FILES, **THIRD_FILES, **FOURTH_FILES, **FIFTH_FILES}
+ALL_LOADED = {**LOADED, **SECOND_LOADED, **THIRD_LOADED, **FOURTH_LOADED, **FIFTH_LOADED}
 
 
 def edit_files(folder: Path, done: list[dict[str, dict[str, Any]]]) -> None:

@@ -16,13 +16,14 @@ from typing import Any
 import yaml
 
 from tests.trials.changes import edit_files
+from tests.trials.fifth_models import FIFTH
 from tests.trials.fourth_models import FOURTH
 from tests.trials.models import MODELS, PROMPTS, save
 from tests.trials.second_models import SECOND
 from tests.trials.third_models import THIRD
 
 ROOT = Path(__file__).parents[2]
-ALL = {**MODELS, **SECOND, **THIRD, **FOURTH}
+ALL = {**MODELS, **SECOND, **THIRD, **FOURTH, **FIFTH}
 LIMIT = 300
 """Seconds after which a session is given up."""
 
