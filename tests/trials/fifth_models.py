@@ -81,6 +81,7 @@ def aura_flow(folder: Path) -> Any:
         pos_embed_max_size=256,
     ).eval()
     _strengthen(transformer, ("context_embedder", "add_", "proj_out"), 3)
+    _strengthen(transformer, ("time_step_proj",), 4)  # opens the gates behind which the text waits
     vae = _vae(4, levels=3, scaling_factor=0.13025)
     _contrast(vae.decoder.conv_out, 2.5)
     return AuraFlowPipeline(
@@ -147,7 +148,7 @@ FIFTH = {
     ),
     "auraflow": Model(
         aura_flow,
-        _size(64, 64, 5, 3.5) | {"negative_prompt": "blurry", "max_sequence_length": 96},
+        _size(64, 64, 5, 3.5) | {"negative_prompt": "blurry", "max_sequence_length": 128},
         images=1,
     ),
     "instruct-pix2pix": Model(

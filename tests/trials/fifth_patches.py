@@ -194,14 +194,15 @@ def pooled_mean(pipeline: Any, *, part: str) -> None:
 
 
 def weighted_words(pipeline: Any, *, first: int, last: int, weight: float) -> None:
-    """Give some of the prompt's tokens a weight in its embeddings."""
+    """Give some of the prompt's tokens a weight: move them away from the mean of all."""
     original = pipeline.encode_prompt
 
     @functools.wraps(original)
     def encode_prompt(*args: Any, **kwargs: Any) -> Any:
         made = original(*args, **kwargs)
         embeddings = made[0].clone()
-        embeddings[:, first:last] *= weight
+        mean = embeddings.mean(1, keepdim=True)
+        embeddings[:, first:last] = mean + weight * (embeddings[:, first:last] - mean)
         return (embeddings, *made[1:])
 
     pipeline.encode_prompt = encode_prompt

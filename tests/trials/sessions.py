@@ -94,8 +94,9 @@ def arguments(session: Session) -> list[str]:
 
 def run_all(sessions: Iterable[Session], *, jobs: int, finished: Callable[[Session], None]) -> None:
     """Run ``sessions``, ``jobs`` at a time; a forked one starts with the libraries imported."""
-    import diffusers  # noqa: F401
+    import peft  # noqa: F401
     import transformers  # noqa: F401
+    from diffusers import AutoPipelineForImage2Image  # noqa: F401  # imports most pipelines
 
     running: dict[int, Session] = {}
     waiting = list(sessions)[::-1]
