@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -12,12 +12,13 @@ from pydantic import JsonValue
 
 from goldenseed.diagnosis.beyond import beyond_rounding, image_beyond_rounding
 from goldenseed.diagnosis.model import FirstDivergence, GrowthKind
+from goldenseed.diagnosis.passed import differing_fields
 from goldenseed.diagnosis.places import NOWHERE, Place, Root, rounding_of
 from goldenseed.diagnosis.roots import differing_places, hidden_places, roots_of
 from goldenseed.environment.fingerprint import KeyDifference, Value, environment_differences
 from goldenseed.environment.keys import ENGINE_KEY, UNREADABLE, VERSION_KEY, Kind, declaration_of
 from goldenseed.suite.parts import Role, named
-from goldenseed.suite.recipes import FieldDifference, recipe_differences
+from goldenseed.suite.recipes import FieldDifference
 from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.trace.distances import either
 from goldenseed.trace.stages import Stage, Trace
@@ -106,7 +107,7 @@ class Findings:
     keys: Mapping[str, KeyDifference]
     """The keys that differ, around a call or inside it, and can change an image."""
     fields: Mapping[str, FieldDifference]
-    """The fields in which the recipes differ."""
+    """The fields in which the recipes differ, or what a foreign call passed on of them."""
     adds_up: bool
     """Whether the difference grows from step to step as one does that is made anew in each."""
     environments_known: bool
@@ -183,9 +184,6 @@ def findings_of(sides: Sides, divergence: FirstDivergence | None = None) -> Find
     if before.surroundings is not None and now.surroundings is not None:
         inside = before.in_force.keys() | now.in_force.keys()
         keys = _telling(before.surroundings, now.surroundings, inside)
-    fields: Iterable[FieldDifference] = ()
-    if before.recipe is not None and now.recipe is not None:
-        fields = recipe_differences(before.recipe, now.recipe)
     return Findings(
         sides=sides,
         roots=roots or (NOWHERE,),
@@ -193,7 +191,7 @@ def findings_of(sides: Sides, divergence: FirstDivergence | None = None) -> Find
         later=later,
         image=_image(sides, roots),
         keys=keys,
-        fields={each.field: each for each in fields},
+        fields=differing_fields(before, now),
         adds_up=growth is not None and growth.kind is GrowthKind.ADDS_UP,
         environments_known=bool(before.environment) and bool(now.environment),
         recipes_known=bool(before.recipe) and bool(now.recipe),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.foreign import acts_at
@@ -19,6 +20,7 @@ from goldenseed.diagnosis.suspicion import (
     is_rounding,
 )
 from goldenseed.suite.parts import BY_POSITION, MADE_OF_NOTHING, Given, Role, given_as
+from goldenseed.tolerance.mixtures import common_factor
 from goldenseed.trace.distances import either
 
 _CAUSES = {
@@ -30,7 +32,6 @@ _CAUSES = {
 """Who makes what the denoiser is given: a scheduler scales the sample and sets the time."""
 _MEANINGS = {
     "timestep": "the time it is told",
-    "1": "the time it is told",
     "guidance": "the guidance it is told",
     "image_embeds": "the embedding of an image",
     "time_ids": "the sizes it is told of",
@@ -41,6 +42,10 @@ _MEANINGS = {
     "encoder_hidden_states": "the embeddings of the text",
 }
 """What inputs of denoisers are, by the last part of their names."""
+
+
+_SCALED: Final = 0.02
+"""How far, of themselves, the factors of a ControlNet's outputs may lie apart and be one."""
 
 
 def given(findings: Findings, root: Root) -> Iterator[Suspicion]:
@@ -62,6 +67,9 @@ def given(findings: Findings, root: Root) -> Iterator[Suspicion]:
             else ", though what it is made of is the same"
         )
     yield from _fewer_digits(findings, root)
+    if {given_as(part) for part in parts} == {Given.CONTROL} and not root.one_sided:
+        yield from _controlled(root, evidence)
+        return
     for part in sorted(parts):
         kind = given_as(part)
         if kind is Given.TEXT:
@@ -77,6 +85,16 @@ def given(findings: Findings, root: Root) -> Iterator[Suspicion]:
         else:
             weight = _unless_declared(findings, part)
             yield Suspicion(Cause.INPUT, weight, _input(part), (evidence,))
+
+
+def _controlled(root: Root, evidence: str) -> Iterator[Suspicion]:
+    """Explain that only what a ControlNet makes of the same differs: its weights, or its scale."""
+    factors = [common_factor(a, b) for a, b in root.differing if a and b]
+    known = [each for each in factors if each is not None]
+    alike = len(known) == len(factors) and max(known) - min(known) < _SCALED * abs(max(known))
+    words = f"what it adds, scaled by {known[0]:.4g}" if alike else "what it adds"
+    yield Suspicion(Cause.CONTROL, SHOWN, words, (evidence,))
+    yield Suspicion(Cause.INPUT, LIKELY / 2, "what a ControlNet adds", (evidence,))
 
 
 def _passed_on(findings: Findings) -> bool:
@@ -135,9 +153,10 @@ def _unless_declared(findings: Findings, part: str = "") -> float:
 
 def _input(part: str) -> str:
     """Name an input of the denoiser, and what it is."""
+    part = BY_POSITION.get(part, part)
     last = part.rpartition(".")[2]
     meaning = "the attention mask" if last.endswith("mask") else _MEANINGS.get(last)
-    return f"{last} ({meaning})" if meaning else BY_POSITION.get(part, part)
+    return f"{last} ({meaning})" if meaning else part
 
 
 def _of_a_later_call(root: Root) -> bool:

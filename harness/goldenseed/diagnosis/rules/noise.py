@@ -10,7 +10,7 @@ from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.rules.pictures import encoded_the_same
 from goldenseed.diagnosis.shifts import shift_between
 from goldenseed.diagnosis.suspicion import LIKELY, POSSIBLE, SHOWN, Suspicion, is_rounding
-from goldenseed.tolerance.mixtures import common_factor, likeness
+from goldenseed.tolerance.mixtures import common_factor, likeness, offset_between
 from goldenseed.trace.distances import Pair, either, stage_distance
 from goldenseed.trace.stages import Stage, StageRecord, Trace
 
@@ -80,6 +80,9 @@ def _redrawn(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield Suspicion(Cause.NOISE, SHOWN if acquitted else POSSIBLE, words, (evidence,))
         else:
             yield Suspicion(Cause.NOISE, SHOWN, words, (evidence,))
+    elif pair[0] and pair[1] and offset_between(pair[0], pair[1]):
+        words = "each channel of it is moved by a number"
+        yield Suspicion(Cause.NOISE, SHOWN, words, (f"{root.place}: {words}",))
     elif alike is not None and abs(alike) < _INDEPENDENT:
         evidence = f"{root.place}: another draw altogether (cosine about {alike:.1f})"
         yield Suspicion(Cause.SEED, SHOWN, "", (evidence,))
