@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from typing import Final
 
 from pydantic import JsonValue
 
 from goldenseed.diagnosis.beyond import beyond_rounding, image_beyond_rounding
 from goldenseed.diagnosis.model import FirstDivergence, GrowthKind
 from goldenseed.diagnosis.passed import differing_fields
-from goldenseed.diagnosis.places import NOWHERE, Place, Root, rounding_of
+from goldenseed.diagnosis.places import NOWHERE, Root, rounding_of
 from goldenseed.diagnosis.roots import differing_places, hidden_places, roots_of
+from goldenseed.diagnosis.untraced import with_what_is_not_traced
 from goldenseed.environment.fingerprint import KeyDifference, Value, environment_differences
 from goldenseed.environment.keys import ENGINE_KEY, UNREADABLE, VERSION_KEY, Kind, declaration_of
 from goldenseed.suite.parts import Role, named
 from goldenseed.suite.recipes import FieldDifference
 from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.trace.distances import either
-from goldenseed.trace.stages import Stage, Trace
+from goldenseed.trace.stages import Trace
 from goldenseed.trace.written import WrittenPrompt
 
 
@@ -143,6 +143,11 @@ class Findings:
         own = (f"model.{part}.", f"attention.{part}.")
         return any(key.startswith(own) and not key.endswith(_OF_ROUNDING) for key in self.keys)
 
+    def changed(self, part: str) -> bool:
+        """Say whether something of a part that is no rounding is on record as changed."""
+        key = self.digest_key(part)
+        return self.otherwise(part) or (key is not None and not self.same_key(key))
+
     def adapted(self, part: str) -> bool:
         """Say whether adapters are on record as put on a part."""
         return bool(self.value(f"model.{part}.adapters"))
@@ -204,36 +209,11 @@ def _places(sides: Sides) -> tuple[tuple[Root, ...], ...]:
     if not before or not now:
         return (), (), ()
     roots = roots_of(before, now, beyond_rounding(before, now, _dtype(sides)))
-    roots = tuple(map(partial(_with_what_is_not_traced, sides), roots))
+    roots = tuple(map(partial(with_what_is_not_traced, sides), roots))
     hidden = hidden_places(before, now, roots)
     known = {each.place for each in (*roots, *hidden)}
     later = tuple(each for each in differing_places(before, now) if each.place not in known)
     return roots, hidden, later
-
-
-_DENOISED: Final = frozenset(
-    {Place.CONDITIONING, Place.DENOISER, Place.GUIDANCE, Place.STEP, Place.LATER_STEP}
-)
-
-
-def _with_what_is_not_traced(sides: Sides, root: Root) -> Root:
-    """Let a difference of the last latents begin in a denoiser that left no record.
-
-    That of a second stage, whose steps are those of another scheduler than the first one's.
-    """
-    if root.place is not Place.BEFORE_VAE:
-        return root
-    known = dict.fromkeys(
-        key.split(".")[1]
-        for key in sides.present.surroundings or {}
-        if key.startswith("model.") and key.endswith(".class")
-    )
-    traced = {
-        each.key.part for each in sides.present.trace or () if each.stage is Stage.DENOISER_OUTPUT
-    }
-    if traced.issuperset(named(known, Role.DENOISER, Role.PRIOR)):
-        return root
-    return replace(root, carried=root.carried | _DENOISED)
 
 
 def _image(sides: Sides, roots: tuple[Root, ...]) -> TraceMeasure | None:

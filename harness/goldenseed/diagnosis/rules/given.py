@@ -66,10 +66,10 @@ def given(findings: Findings, root: Root) -> Iterator[Suspicion]:
             if Place.EMBEDDINGS in root.carried
             else ", though what it is made of is the same"
         )
-    yield from _fewer_digits(findings, root)
     if {given_as(part) for part in parts} == {Given.CONTROL} and not root.one_sided:
-        yield from _controlled(root, evidence)
+        yield from _controlled(findings, root, evidence)
         return
+    yield from _fewer_digits(findings, root)
     for part in sorted(parts):
         kind = given_as(part)
         if kind is Given.TEXT:
@@ -78,7 +78,8 @@ def given(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield Suspicion(Cause.GUIDANCE, LIKELY, "in a second pass", (evidence,))
         elif kind is Given.SAMPLE and findings.scheduler_same and encoded_the_same(findings):
             beside = "what of a given picture or mask lies beside the latents"
-            yield Suspicion(Cause.CASE_INPUT, SHOWN, beside, (evidence,))
+            weight = LIKELY if any(map(findings.changed, findings.parts(Role.DECODER))) else SHOWN
+            yield Suspicion(Cause.CASE_INPUT, weight, beside, (evidence,))
             yield Suspicion(Cause.SCHEDULER, POSSIBLE, "", (evidence,))
         elif kind in _CAUSES:
             yield from _made_by(findings, root, part, evidence)
@@ -87,13 +88,16 @@ def given(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield Suspicion(Cause.INPUT, weight, _input(part), (evidence,))
 
 
-def _controlled(root: Root, evidence: str) -> Iterator[Suspicion]:
-    """Explain that only what a ControlNet makes of the same differs: its weights, or its scale."""
+def _controlled(findings: Findings, root: Root, evidence: str) -> Iterator[Suspicion]:
+    """Explain that only what a ControlNet makes differs: by its weights, its scale, its picture."""
     factors = [common_factor(a, b) for a, b in root.differing if a and b]
     known = [each for each in factors if each is not None]
     alike = len(known) == len(factors) and max(known) - min(known) < _SCALED * abs(max(known))
     words = f"what it adds, scaled by {known[0]:.4g}" if alike else "what it adds"
-    yield Suspicion(Cause.CONTROL, SHOWN, words, (evidence,))
+    digests = [findings.digest_key(each) for each in findings.parts(Role.CONTROL)]
+    acquitted = bool(digests) and all(each and findings.same_key(each) for each in digests)
+    weight = LIKELY if acquitted and not alike else SHOWN
+    yield Suspicion(Cause.CONTROL, weight, words, (evidence,))
     yield Suspicion(Cause.INPUT, LIKELY / 2, "what a ControlNet adds", (evidence,))
 
 

@@ -40,9 +40,11 @@ def noise(findings: Findings, root: Root) -> Iterator[Suspicion]:
             )
             yield Suspicion(Cause.CPU, SHOWN, "", (evidence,))
     elif root.place is Place.LATER_NOISE and len(root.one_sided) == len(root.differing):
-        yield Suspicion(
-            Cause.SCHEDULER, SHOWN, "", ("its steps draw noise for one of the images alone",)
-        )
+        evidence = "noise is drawn more often for one of the images"
+        weight = POSSIBLE if findings.scheduler_same else SHOWN
+        yield Suspicion(Cause.SCHEDULER, weight, "its steps draw", (evidence,))
+        if findings.scheduler_same:
+            yield Suspicion(Cause.NOISE, LIKELY / 2, "drawn more or less often", (evidence,))
     else:
         yield from _redrawn(findings, root)
 
@@ -98,7 +100,8 @@ def _redrawn(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield Suspicion(Cause.DTYPE, 1.5 * LIKELY, words, (evidence,))
         elif root.place is Place.LATENTS and encoded_the_same(findings):
             return
-        yield Suspicion(Cause.NOISE, LIKELY, "", (evidence,))
+        weight = SHOWN if root.place is Place.NOISE else LIKELY
+        yield Suspicion(Cause.NOISE, weight, "", (evidence,))
         yield Suspicion(Cause.SEED, POSSIBLE, "", (evidence,))
 
 
