@@ -156,7 +156,7 @@ class PipelineCall:
             elements = _elements(case, flagged, returned, self._pipeline, self._name)
         except GenerationError as error:
             error.trace = recorder.finish().trace if recorder else ()
-            error.in_force = (*in_force, passed)
+            error.in_force = (*in_force, *([passed] if passed else ()))
             raise
         if recorder is not None:
             recorder.add_elements(returned, elements)
@@ -168,7 +168,7 @@ class PipelineCall:
             seconds=seconds,
             recording=None if recorder is None else recorder.finish(),
             layers=None if layers is None else layers.finish(),
-            in_force=(*in_force, passed),
+            in_force=(*in_force, *([passed] if passed else ())),
             remarks=(
                 *self._text.remarks(case),
                 *remarks_of_sizes(inputs, alone),

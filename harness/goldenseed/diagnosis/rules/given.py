@@ -9,6 +9,7 @@ from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.foreign import acts_at
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
+from goldenseed.diagnosis.rules.arithmetic import recast
 from goldenseed.diagnosis.rules.computed import computed_otherwise
 from goldenseed.diagnosis.rules.noise import rounded_to
 from goldenseed.diagnosis.rules.pictures import encoded_the_same
@@ -53,7 +54,7 @@ def given(findings: Findings, root: Root) -> Iterator[Suspicion]:
     switched = _switched(root)
     if switched:
         yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (switched,))
-    if switched or root.recast:
+    if switched or recast(root):
         return
     parts = {either(pair).key.value for pair in root.one_sided or root.differing}
     if root.one_sided:
@@ -109,6 +110,8 @@ def _passed_on(findings: Findings) -> bool:
 def _fewer_digits(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Explain that the denoiser is given what it was given, as a narrower dtype rounds it."""
     for pair in root.differing:
+        if given_as(either(pair).key.value) is Given.CONTROL:
+            continue
         if dtype := rounded_to(pair):
             evidence = f"what the denoiser is given differs as far as rounding to {dtype} moves it"
             words = f"{_input(either(pair).key.value)}, rounded to {dtype} on its way"

@@ -39,14 +39,21 @@ def noise(findings: Findings, root: Root) -> Iterator[Suspicion]:
                 "torch does between instruction sets"
             )
             yield Suspicion(Cause.CPU, SHOWN, "", (evidence,))
-    elif root.place is Place.LATER_NOISE and len(root.one_sided) == len(root.differing):
-        evidence = "noise is drawn more often for one of the images"
-        weight = POSSIBLE if findings.scheduler_same else SHOWN
-        yield Suspicion(Cause.SCHEDULER, weight, "its steps draw", (evidence,))
-        if findings.scheduler_same:
-            yield Suspicion(Cause.NOISE, LIKELY / 2, "drawn more or less often", (evidence,))
+    elif root.one_sided and len(root.one_sided) == len(root.differing):
+        yield from _drawn_more_often(findings, root)
     else:
         yield from _redrawn(findings, root)
+
+
+def _drawn_more_often(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Explain draws of one of the images alone: by the scheduler's steps, if it may be another."""
+    evidence = f"{root.place}: drawn more often for one of the images"
+    steps = root.place is Place.LATER_NOISE and not findings.scheduler_same
+    if root.place is Place.LATER_NOISE:
+        weight = SHOWN if steps else POSSIBLE
+        yield Suspicion(Cause.SCHEDULER, weight, "its steps draw", (evidence,))
+    if not steps:
+        yield Suspicion(Cause.NOISE, LIKELY / 2, "drawn more or less often", (evidence,))
 
 
 def _reshaped(root: Root) -> Iterator[Suspicion]:
