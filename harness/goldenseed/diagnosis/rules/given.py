@@ -45,6 +45,8 @@ _MEANINGS = {
 """What inputs of denoisers are, by the last part of their names."""
 
 
+_ALTERS: Final = ("hooks", "forwards")
+"""What on record of a denoiser may alter what it is given."""
 _SCALED: Final = 0.02
 """How far, of themselves, the factors of a ControlNet's outputs may lie apart and be one."""
 
@@ -97,9 +99,12 @@ def _controlled(findings: Findings, root: Root, evidence: str) -> Iterator[Suspi
     words = f"what it adds, scaled by {known[0]:.4g}" if alike else "what it adds"
     digests = [findings.digest_key(each) for each in findings.parts(Role.CONTROL)]
     acquitted = bool(digests) and all(each and findings.same_key(each) for each in digests)
-    weight = LIKELY if acquitted and not alike else SHOWN
+    denoisers = findings.parts(Role.DENOISER)
+    altered = any(f"model.{each}.{by}" in findings.keys for each in denoisers for by in _ALTERS)
+    weight = LIKELY if acquitted and (altered or not alike) else SHOWN
     yield Suspicion(Cause.CONTROL, weight, words, (evidence,))
-    yield Suspicion(Cause.INPUT, LIKELY / 2, "what a ControlNet adds", (evidence,))
+    weight = SHOWN if acquitted and altered else LIKELY / 2
+    yield Suspicion(Cause.INPUT, weight, words.replace("it", "a ControlNet"), (evidence,))
 
 
 def _passed_on(findings: Findings) -> bool:
