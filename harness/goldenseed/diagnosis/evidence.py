@@ -145,8 +145,8 @@ class Findings:
 
     def changed(self, part: str) -> bool:
         """Say whether something of a part that is no rounding is on record as changed."""
-        key = self.digest_key(part)
-        return self.otherwise(part) or (key is not None and not self.same_key(key))
+        own = (self.digest_key(part), f"model.{part}.attributes_sha256")
+        return self.otherwise(part) or any(key in self.keys for key in own)
 
     def adapted(self, part: str) -> bool:
         """Say whether adapters are on record as put on a part."""

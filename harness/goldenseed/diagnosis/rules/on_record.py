@@ -20,7 +20,7 @@ from goldenseed.diagnosis.meaning import meaning_of
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.passed import field_of_key, is_passed_on
 from goldenseed.diagnosis.places import Place, Root
-from goldenseed.diagnosis.suspicion import DECLARED, Size, Suspicion, fit, is_rounding
+from goldenseed.diagnosis.suspicion import DECLARED, RECORDED, Size, Suspicion, fit, is_rounding
 from goldenseed.environment.fingerprint import KeyDifference
 from goldenseed.suite.parts import role_of
 from goldenseed.suite.recipes import FieldDifference
@@ -171,7 +171,10 @@ def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
     for difference, own in sorted(known, key=lambda each: len(each[1].places)):
         if not takes_effect(own, findings, root):
             continue
-        key, effect, weight = difference.key, own, own.weight * fit(own.size, findings, root)
+        key, effect = difference.key, own
+        # What is switched inside the call is what was done, whoever's hook may have done it.
+        switched = own.size is Size.REDUCED and findings.inside(key)
+        weight = (RECORDED if switched else own.weight) * fit(own.size, findings, root)
         if key.startswith("scheduler.") and key.endswith("sha256"):
             if any(each.startswith(_SCHEDULER_IS) for each in findings.keys):
                 continue  # its numbers and tables follow from these
