@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from goldenseed.baselines.transports import names_below
 from goldenseed.core.files import inside, write_atomically
 
 IN_USE_SECONDS = 60.0
@@ -28,6 +30,10 @@ class ObjectCache:
     def place(self, name: str) -> Path:
         """Return where an object's copy lies or would lie."""
         return inside(self.folder, name)
+
+    def names(self, folder: str) -> Iterable[str]:
+        """Return the names of the copies below a folder."""
+        return names_below(self.folder, folder)
 
     def find(self, name: str) -> Path | None:
         """Return an object's copy, which counts as used now; None without one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,12 @@ from goldenseed.core.files import read_regular, write_atomically
 OBJECT_LIMIT_BYTES = 1 << 30
 TIMEOUT_SECONDS = 60.0
 """How long one question to a store may take, its repetitions included."""
+
+
+def names_below(root: Path, folder: str) -> list[str]:
+    """Return the names of the files below a folder of a folder, sorted."""
+    found = (root / folder).rglob("*.*")
+    return sorted(each.relative_to(root).as_posix() for each in found if each.is_file())
 
 
 class Transport(Protocol):
@@ -36,6 +43,9 @@ class Transport(Protocol):
 
     def create(self, name: str, data: bytes) -> None:
         """Write a new object, whole or not at all; FileExistsError where there is one by now."""
+
+    def names(self, folder: str) -> Iterable[str]:
+        """Return the names of all objects below a folder of the store."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,11 @@ class FolderTransport:
         """
         self._check()
         write_atomically(self.folder / name, data)
+
+    def names(self, folder: str) -> Iterable[str]:
+        """Return the names of all objects below a folder of the store."""
+        self._check()
+        return names_below(self.folder, folder)
 
     def _check(self) -> None:
         """Refuse a folder that is not there: a share that is not mounted looks like that."""
@@ -116,3 +131,9 @@ class FsspecTransport:
         """Write an object where there is none."""
         system, root, limits = self._opened
         system.pipe_file(f"{root}/{name}", data, mode="create", **limits)
+
+    def names(self, folder: str) -> Iterable[str]:
+        """Return the names of all objects below a folder of the store."""
+        system, root, limits = self._opened
+        found = system.find(f"{root}/{folder}", **limits)
+        return [each.removeprefix(f"{root}/") for each in found]

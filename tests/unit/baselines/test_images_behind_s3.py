@@ -16,6 +16,7 @@ import pytest
 from baselines_world import World
 from moto.server import ThreadedMotoServer
 
+from goldenseed.baselines.drafts import Draft, drafts_in, put_draft
 from goldenseed.baselines.object_cache import ObjectCache
 from goldenseed.baselines.remote import Remote
 from goldenseed.baselines.setting import remote_of
@@ -222,6 +223,21 @@ def test_two_writers_put_the_same_image_once(world: World, bucket: Any):
     with ThreadPoolExecutor(2) as both:
         list(both.map(accept, range(2)))
     assert len(bucket.find(f"{name_of(world.folder)}/golden")) == 1
+
+
+def test_two_writers_put_the_same_draft_once(world: World, bucket: Any):
+    (world.folder / "made.zip").write_bytes(b"a run" * 1000)
+    url = f"s3://{name_of(world.folder)}/golden"
+
+    def put(number: int) -> Draft:
+        cache = ObjectCache(world.folder / f"cache-{number}", 10**9)
+        return put_draft(Remote(FsspecTransport(url), cache), "run", world.folder / "made.zip")
+
+    assert drafts_in(Remote(FsspecTransport(url), ObjectCache(world.folder / "cache", 1))) == ()
+    with ThreadPoolExecutor(2) as both:
+        one, other = both.map(put, range(2))
+    found = drafts_in(Remote(FsspecTransport(url), ObjectCache(world.folder / "cache", 1)))
+    assert (found, other) == ((one,), one)
 
 
 def test_the_second_to_write_an_object_does_not_write_over_it(world: World, bucket: Any):
