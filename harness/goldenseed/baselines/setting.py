@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from goldenseed.baselines.hub import HubTransport, is_of_a_repository
 from goldenseed.baselines.object_cache import ObjectCache
 from goldenseed.baselines.remote import Remote
 from goldenseed.baselines.store import BaselineStore
@@ -102,4 +103,5 @@ def _transport(url: object, file: Path) -> Transport:
     scheme, _, rest = url.partition(":")
     if scheme == "file":
         return FolderTransport(file.parent / rest.removeprefix("//"))
-    return FsspecTransport(url.rstrip("/"))
+    of_the_hub = is_of_a_repository(url.rstrip("/"))
+    return (HubTransport if of_the_hub else FsspecTransport)(url.rstrip("/"))

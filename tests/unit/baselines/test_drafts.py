@@ -19,7 +19,7 @@ MORNING, NOON = "20261129T080000Z-aaaa", "20261129T120000Z-bbbb"
 @pytest.fixture
 def remote(tmp_path: Path) -> Remote:
     (tmp_path / "store").mkdir()
-    transport = FolderTransport(tmp_path / "store", near=False)
+    transport = FolderTransport(tmp_path / "store", offline_variables=("GOLDENSEED_OFFLINE",))
     return Remote(transport, ObjectCache(tmp_path / "cache", 10**9))
 
 

@@ -165,7 +165,7 @@ def test_an_object_that_was_taken_away_is_named(world: World, bucket: Any):
 def test_a_bucket_that_is_not_there_takes_nothing(between: Between, tmp_path: Path):
     world = World(tmp_path)
     world.store = store_in(tmp_path)
-    with pytest.raises(GoldenseedError, match="cannot be written in the store s3://"):
+    with pytest.raises(GoldenseedError, match=r"in the store s3://.* bucket does not exist"):
         world.accept(world.candidate())
     assert world.files() == {}
 
@@ -242,9 +242,8 @@ def test_two_writers_put_the_same_draft_once(world: World, bucket: Any):
 
 def test_the_second_to_write_an_object_does_not_write_over_it(world: World, bucket: Any):
     transport = FsspecTransport(f"s3://{name_of(world.folder)}/golden")
-    transport.create("images/a.png", b"first")
-    with pytest.raises(FileExistsError):
-        transport.create("images/a.png", b"second")
+    transport.create({"images/a.png": b"first"})
+    transport.create({"images/a.png": b"second"})
     assert transport.read("images/a.png") == b"first"
 
 

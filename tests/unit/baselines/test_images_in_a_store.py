@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,7 @@ def test_nothing_is_accepted_where_the_store_refuses(world: World):
 
 def test_a_store_that_loses_what_it_took_is_named(world: World):
     class Forgetful(FolderTransport):
-        def create(self, name: str, data: bytes) -> None:
+        def create(self, objects: Mapping[str, bytes]) -> None:
             pass
 
     cache = ObjectCache(world.folder / "cache", 10**9)
