@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -64,23 +65,29 @@ class HubTransport(FsspecTransport):
         return self._within(lambda: self._read(name))
 
     def _read(self, name: str) -> bytes | None:
-        from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+        from huggingface_hub.errors import (
+            EntryNotFoundError,
+            RepositoryNotFoundError,
+            RevisionNotFoundError,
+        )
 
-        found = super().read(name)
-        if found is None and not self._fixed:  # somebody may have written since it was listed
-            self.opened[0].invalidate_cache()
-            found = super().read(name)
-        if found is None:
-            try:
-                self.opened[0].resolve_path(f"{self.opened[1]}/{name}")
-            except FileNotFoundError as error:
-                if isinstance(error.__cause__, RepositoryNotFoundError | RevisionNotFoundError):
-                    raise GoldenseedError(
-                        "there is no such repository or revision, or it is not shown to you",
-                        fix="see that its name is right, and that HF_TOKEN may read it",
-                    ) from error
-                raise
-        return found
+        system, root, _ = self.opened
+        for _ in range(1 if self._fixed else 2):
+            with suppress(EntryNotFoundError):  # as older releases say that a folder is not there
+                found = super().read(name)
+                if found is not None:
+                    return found
+            system.invalidate_cache()  # somebody may have written since it was listed
+        try:
+            system.resolve_path(f"{root}/{name}")
+        except FileNotFoundError as error:
+            if isinstance(error.__cause__, RepositoryNotFoundError | RevisionNotFoundError):
+                raise GoldenseedError(
+                    "there is no such repository or revision, or it is not shown to you",
+                    fix="see that its name is right, and that HF_TOKEN may read it",
+                ) from error
+            raise
+        return None
 
     def create(self, objects: Mapping[str, bytes]) -> None:
         """Write objects where there are none, in one commit."""

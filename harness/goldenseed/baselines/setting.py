@@ -6,7 +6,6 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from goldenseed.baselines.hub import HubTransport, is_of_a_repository
 from goldenseed.baselines.object_cache import ObjectCache
@@ -24,6 +23,12 @@ FILE = "pyproject.toml"
 CACHE_GIGABYTES = 10
 _KNOWN = ["images", "images_cache_gb"]
 _LIMIT_BYTES = 16 * 2**20
+_SECRETS = (
+    ("a password", re.compile(r"(?<!github)://[^/]*:[^/]*@")),
+    ("a user or a token", re.compile(r"https?://[^/]*@")),
+    ("a query", re.compile(r"[?#]")),
+)
+"""What may be secret in an address, also in one behind another: ``simplecache::s3://…``."""
 
 
 def remote_of(baselines: Path) -> Remote | None:
@@ -94,11 +99,12 @@ def _transport(url: object, file: Path) -> Transport:
             path=file,
             fix='write images = "file:../images" for a folder, or "s3://bucket/folder"',
         )
-    if "@" in urlsplit(url).netloc and ":" in urlsplit(url).netloc.rpartition("@")[0]:
+    if found := next((what for what, pattern in _SECRETS if pattern.search(url)), None):
         raise GoldenseedError(
-            "images has a password in its URL",
+            f"images has {found} in its URL",
             path=file,
-            fix="take it out, and give it as the store's package reads it from the environment",
+            fix="take it out, and give what is secret as the store's package reads it from the "
+            "environment",
         )
     scheme, _, rest = url.partition(":")
     if scheme == "file":

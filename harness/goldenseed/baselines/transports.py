@@ -146,8 +146,7 @@ class FsspecTransport:
         try:
             found = system.cat_file(f"{root}/{name}", start=0, end=OBJECT_LIMIT_BYTES + 1, **limits)
         except FileNotFoundError as error:
-            if _code(error) == "NoSuchBucket":
-                raise GoldenseedError(str(error)) from error
+            _refuse_no_bucket(error)
             return None
         except OSError as error:  # S3 has no range of an empty object
             if error.errno == errno.EINVAL and not system.info(f"{root}/{name}", **limits)["size"]:
@@ -169,7 +168,11 @@ class FsspecTransport:
     def names(self, folder: str) -> Iterable[str]:
         """Return the names of all objects below a folder of the store."""
         system, root, limits = self.opened
-        found = system.find(f"{root}/{folder}", **limits)
+        try:
+            found = system.find(f"{root}/{folder}", **limits)
+        except FileNotFoundError as error:
+            _refuse_no_bucket(error)
+            return []
         return [each.removeprefix(f"{root}/") for each in found]
 
     def pinned(self) -> str | None:
@@ -177,7 +180,8 @@ class FsspecTransport:
         return None
 
 
-def _code(error: Exception) -> str | None:
-    """Return what S3 calls an error."""
+def _refuse_no_bucket(error: FileNotFoundError) -> None:
+    """Raise GoldenseedError where S3 says that it is the bucket that is not there."""
     answer = getattr(error.__cause__, "response", None)
-    return answer.get("Error", {}).get("Code") if isinstance(answer, dict) else None
+    if isinstance(answer, dict) and answer.get("Error", {}).get("Code") == "NoSuchBucket":
+        raise GoldenseedError(str(error)) from error

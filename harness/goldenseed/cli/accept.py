@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from goldenseed.baselines.rejections import in_words
-from goldenseed.baselines.setting import store_of_project
+from goldenseed.baselines.setting import remote_of, store_of_project
 from goldenseed.baselines.store import Outcome, Step
 from goldenseed.cli.common import (
     Baselines,
@@ -169,6 +169,10 @@ def _apply(
         dry_run=dry_run,
     )
     _tell(done, chosen, left_out, dry_run=dry_run)
+    remote = None if dry_run else remote_of(desk.store.root)
+    pinned = remote and remote.pinned()
+    if pinned:
+        say(f"note: images = {pinned!r} names the store as it is now", err=True)
     commit_steps(committing, desk, done.steps)
 
 

@@ -190,7 +190,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - one bran
                     if each["key"] != "header"
                 }
             )
-            made = f"{hub.url}/datasets/{REPOSITORY}/commit/{hub.head}"
+            made = f"https://huggingface.co/datasets/{REPOSITORY}/commit/{hub.head}"
             self._answer({"commitUrl": made, "commitOid": hub.head, "success": True})
 
     return Handler
