@@ -103,8 +103,7 @@ def _transport(url: object, file: Path) -> Transport:
         raise GoldenseedError(
             f"images has {found} in its URL",
             path=file,
-            fix="take it out, and give what is secret as the store's package reads it from the "
-            "environment",
+            fix="take it out, and give it as the store's package reads it from the environment",
         )
     scheme, _, rest = url.partition(":")
     if scheme == "file":
