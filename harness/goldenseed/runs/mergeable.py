@@ -76,7 +76,8 @@ def _check_places(parts: Sequence[StoredRun]) -> None:
     known: dict[str, tuple[str, str]] = {}
     for part in parts:
         run = part.record
-        for each in (*run.cases, *run.relations):
+        results: tuple[CaseRecord | RelationRecord, ...] = (*run.cases, *run.relations)
+        for each in results:
             place, whose = known.setdefault(each.suite, (each.path, run.run_id))
             if place != each.path:
                 raise GoldenseedError(
