@@ -283,6 +283,9 @@ def test_packages_that_were_used_longest_ago_make_room(shop: Path, tmp_path: Pat
     first = Environments(uv, tmp_path / "cache", shop)
     for packages in ink[:2]:
         first.of(packages)
+    with_no_room = Environments(uv, tmp_path / "cache", shop, least_free_bytes=1 << 62)
+    assert not with_no_room.make_room(), "what another has taken was removed"
+    del first
     full = Environments(uv, tmp_path / "cache", shop, least_free_bytes=1 << 62)
     built = full.of(ink[1])
     assert built.folders[0].is_dir()

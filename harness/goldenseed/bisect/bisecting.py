@@ -20,6 +20,7 @@ from goldenseed.bisect.sides import Side
 from goldenseed.bisect.suspects import suspicion
 from goldenseed.bisect.trials import Trials
 from goldenseed.bisect.tried import Tried
+from goldenseed.core.errors import GoldenseedError
 
 _MOST = 6
 """How many answers one case is given."""
@@ -171,7 +172,11 @@ class Bisecting:
         weights = {name: suspicion(name, parting) for name in everything}
         atoms = Atoms(forced, weights)
         search = partial(
-            find, atoms, partial(self._briefly, case), confirm=partial(self._outcome, case)
+            find,
+            atoms,
+            partial(self._briefly, case),
+            confirm=partial(self._outcome, case),
+            ahead=trials.ahead,
         )
         found = search(patience=_IN_VAIN if self.dates else None)
         answer = Answer(cases, parting, found, trials.good, trials.bad, self._partly(atoms, found))
@@ -187,6 +192,8 @@ class Bisecting:
                 return replace(answer, releases=came)
         except OutOfBudget as over:
             return replace(answer, found=replace(found, reason=str(over)))
+        except GoldenseedError as error:  # the index does not answer
+            trials.notes = (*trials.notes, f"it is known no nearer: {error.what}")
         return answer
 
     def _partly(self, atoms: Atoms, found: Found) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from goldenseed.bisect.packages import Package, Packages
 from goldenseed.bisect.resolver import Resolver, Unresolvable
@@ -74,9 +75,10 @@ class _Attempt:
     changed: Changes
 
     def __call__(self, pin: str) -> Outcome:
-        try:
-            packages = self.resolver.resolve(_with(self.base, pin), prefer=self.base)
-        except Unresolvable:
+        wanted = _with(self.base, pin)
+        resolve = partial(self.resolver.resolve, wanted, prefer=self.base)
+        packages = self.trials.resolved(pin, resolve)
+        if packages is None:
             return Outcome.UNRESOLVABLE
         return self.trials.between(pin, packages, self.case, self.changed).outcome(self.case)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from goldenseed.bisect.bisecting import Bisecting
 from goldenseed.bisect.both_sides import made_ends
-from goldenseed.bisect.making import OURS, ended_with
+from goldenseed.bisect.making import OURS
 from goldenseed.bisect.packages import Packages, normalised
 from goldenseed.bisect.trials import Trials
 from goldenseed.bisect.tried import Tried
@@ -89,7 +89,7 @@ def rewrite_lock(trials: Trials, candidate: Tried, lock: Path) -> None:
     Raises ``GoldenseedError`` with what that process said.
     """
     suite, maker = trials.maker.suite, trials.maker
-    said = ended_with(
+    said = maker.processes.said_by(
         trials.environments.of(candidate.packages).python,
         *OURS,
         "goldenseed.bisect.locking",
@@ -97,7 +97,7 @@ def rewrite_lock(trials: Trials, candidate: Tried, lock: Path) -> None:
         str(lock.absolute()),
         maker.device,
         variables=trials.bad.variables,
-        timeout_seconds=maker.timeout_seconds,
+        seconds=trials.budget.seconds,
     )
     if said is not None:
         raise GoldenseedError(f"the lock cannot be written: {said}", path=suite.path)

@@ -11,7 +11,18 @@ import typer
 from goldenseed.bisect.bisecting import Bisecting
 from goldenseed.bisect.tried import Budget
 from goldenseed.bisect.upgrading import Upgrade, rewrite_constraints, rewrite_lock, tried_upgrade
-from goldenseed.cli.bisect import Case, MaxEnvironments, Timeout, Torch, prepared, show_found
+from goldenseed.cli.bisect import (
+    Builds,
+    Case,
+    Jobs,
+    MaxEnvironments,
+    MaxMinutes,
+    Timeout,
+    Torch,
+    alone_in,
+    prepared,
+    show_found,
+)
 from goldenseed.cli.common import AsJson, Baselines, Device, Reports
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
@@ -39,7 +50,10 @@ def upgrade(
         Path, typer.Option("--constraints", help="The file whose versions --accept rewrites.")
     ] = Path("constraints.txt"),
     max_environments: MaxEnvironments = 24,
+    max_minutes: MaxMinutes = None,
     torch: Torch = False,
+    builds: Builds = False,
+    jobs: Jobs = 0,
     device: Device = "auto",
     timeout: Timeout = 900,
     as_json: AsJson = False,
@@ -58,13 +72,15 @@ def upgrade(
         bad=to,
         reports=reports,
         baselines=baselines,
-        budget=Budget(max_environments),
+        budget=Budget(max_environments, max_minutes, timeout),
         torch=torch,
+        builds=builds,
+        jobs=jobs,
         device=device,
-        timeout_seconds=timeout,
     )
     search = Bisecting(trials, resolver)
-    found = tried_upgrade(search)
+    with alone_in(trials.folder):
+        found = tried_upgrade(search)
     record = upgrade_record(found, trials, started=began, finished=datetime.now(UTC))
     if as_json:
         say_json(upgrade_document(found, trials))
@@ -73,7 +89,9 @@ def upgrade(
             say(line)
     say(f"report  {write_verb(record, trials.folder)}", err=as_json)
     if bisect and found.moved:
-        show_found(search.report(), trials.folder, began, as_json=False)
+        with alone_in(trials.folder):
+            report = search.report()
+        show_found(report, trials.folder, began, as_json=False)
     if accept:
         _take_over(found, search, suite, constraints)
     elif found.candidate.run is not None:
