@@ -159,7 +159,7 @@ def _side(
             return side_of_environment(name, keys, resolver)
         if path.suffix in {".txt", ".in"}:
             raise GoldenseedError("there is no such file", fix="name a requirements file")  # noqa: TRY301
-        return side_of_run(find_run(name), resolver)
+        return side_of_run(find_run(name), resolver, asked.cases)
     except GoldenseedError as error:
         word = "good" if is_good else "bad"
         raise GoldenseedError(

@@ -10,7 +10,7 @@ import typer
 
 from goldenseed.bisect.bisecting import Bisecting
 from goldenseed.bisect.tried import Budget
-from goldenseed.bisect.upgrading import Upgrade, rewrite_constraints, rewrite_lock, tried_upgrade
+from goldenseed.bisect.upgrading import Upgrade, new_constraints, rewrite_lock, tried_upgrade
 from goldenseed.cli.bisect import (
     Builds,
     Case,
@@ -26,6 +26,7 @@ from goldenseed.cli.bisect import (
 from goldenseed.cli.common import AsJson, Baselines, Device, Reports
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
+from goldenseed.core.files import write_atomically
 from goldenseed.reporting.bisect import upgrade_blocks, upgrade_document, upgrade_record
 from goldenseed.reporting.terminal import block_lines
 from goldenseed.reporting.writing import write_verb
@@ -104,8 +105,9 @@ def _take_over(found: Upgrade, search: Bisecting, suite: Path, constraints: Path
     """Rewrite what pins the packages; the images are for `goldenseed accept` to decide."""
     loaded = search.trials.maker.suite
     lock = loaded.lock or suite.with_name(f"{loaded.name}.lock.json")
+    text = new_constraints(constraints, found.candidate.packages)
     rewrite_lock(search.trials, found.candidate, lock)
-    rewrite_constraints(constraints, found.candidate.packages)
+    write_atomically(constraints, text)
     say(f"wrote {lock} and {constraints}; next: pip install -c {constraints} …", err=True)
     if found.moved or found.rounded:
         say("then run the suite there, and accept what is right", err=True)
