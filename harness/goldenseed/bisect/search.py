@@ -102,6 +102,14 @@ def find(
             if culprits and attempt(base) is Outcome.AFTER:
                 break
             low, high, over = _shortest(atoms, line, base, attempt, patience)
+            if high - low > 1 and over is None and patience is None:
+                alone, over = _one_of(
+                    atoms, line[low:high], base | atoms.closed(_joined(line[:low])), attempt
+                )
+                if alone is not None:
+                    culprits.append(alone)
+                    line = line[:low]
+                    continue
             if high - low != 1:
                 why = over or (_MUTE if high else _NOTHING_LEFT)
                 rest = tuple(line[low:high])
@@ -171,6 +179,17 @@ def narrowed(
         else:
             mute.add(chosen)
         in_vain = 0 if outcome.tells else in_vain + 1
+
+
+def _one_of(
+    atoms: Atoms, groups: Sequence[frozenset[str]], base: Changes, attempt: Try
+) -> tuple[frozenset[str] | None, str | None]:
+    """Return which group makes it bad by itself, where no prefix of them tells; or why not."""
+    try:
+        made = (each for each in groups if attempt(base | atoms.closed(each)) is Outcome.AFTER)
+        return next(made, None), None
+    except OutOfBudget as over:
+        return None, str(over)
 
 
 def _confirmed(

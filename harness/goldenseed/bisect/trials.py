@@ -223,11 +223,12 @@ class Trials:
         """Build the environment and make the images to their end."""
         began = time.monotonic()
         tried = self.judge(self._told(name, setting, began, self._made(setting, place)))
-        third = [case for case, each in tried.outcomes.items() if each is Outcome.THIRD]
-        if not third or tried.run is None:
+        made = {case.id: case for case in tried.run.record.cases} if tried.run else {}
+        new = [e for e in tried.outcomes if made[e].image and not self.ends[e].exactly(made[e])]
+        if not new or tried.run is None:
             return tried
         other = other_images(tried.run, self.repeat(setting))
-        flickering = {case: Outcome.FLAKY for case in third if case in other}
+        flickering = {case: Outcome.FLAKY for case in new if case in other}
         seconds = time.monotonic() - began
         return replace(tried, outcomes={**tried.outcomes, **flickering}, seconds=seconds)
 

@@ -90,6 +90,14 @@ def test_what_is_going_to_be_tried_is_told_beforehand_so_that_it_can_be_made_at_
         assert {frozenset(culprits), frozenset(names(MANY)) - culprits} <= {*told}
 
 
+def test_one_behind_a_change_that_spoils_every_mixture_is_tried_alone():
+    simulated = Simulated({"p07"}, crashes=[frozenset({"p00"})])
+    found = simulated.search(plain(8))
+    assert found.culprits == (frozenset({"p07"}),)
+    assert found.alone is Outcome.AFTER
+    assert found.without is Outcome.FAILED
+
+
 def test_a_wrong_suspect_costs_little():
     simulated = Simulated({"p31"})
     found = simulated.search(plain(MANY, suspected=["p02"]))
