@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from goldenseed.bisect.suspects import VARIABLE
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.environment.device import VARIABLES as ISA_VARIABLES
-from goldenseed.environment.freeze import Freeze, read_freeze
+from goldenseed.environment.freeze import Freeze
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.environment.machine import (
     OPTIONAL_PACKAGES,
@@ -143,7 +145,12 @@ def side_of_environment(
             f"{name} names no package", fix="name a run, a lock or a requirements file"
         )
     note = f"{name} lists {len(pins)} packages; what they need besides is as the index has it today"
-    return _as_recorded(Side(name, resolver.resolve(pins), notes=(note,)), environment)
+    system, machine, python = (
+        str(environment.get(key) or "")
+        for key in ("platform.system", "platform.machine", "python.version")
+    )
+    notes = _elsewhere(f"{system}-{machine}".lower() if system and machine else "", python)
+    return _as_recorded(Side(name, resolver.resolve(pins), notes=(note, *notes)), environment)
 
 
 def _pins(environment: Mapping[str, EnvironmentValue]) -> dict[str, str]:
@@ -213,7 +220,7 @@ def _frozen(freeze: Freeze, resolver: Resolver) -> tuple[Packages, tuple[str, ..
             "its list of packages names none that makes images", fix="name another side"
         )
     pins = [f"{name}=={version}" for name, version in known.items() if name not in freeze.local]
-    notes = tuple(_platform_notes(freeze))
+    notes = tuple(_frozen_notes(freeze))
     try:
         return resolver.resolve(wanted, constraints=pins), notes
     except Unresolvable:
@@ -222,17 +229,17 @@ def _frozen(freeze: Freeze, resolver: Resolver) -> tuple[Packages, tuple[str, ..
         return resolver.resolve(everything, dependencies=False), (*notes, note)
 
 
-def _platform_notes(freeze: Freeze) -> Iterator[str]:
-    here = read_freeze()
-    if freeze.platform != here.platform:
-        other = "the same releases, other files"
-        yield f"frozen on {freeze.platform}, rebuilt on {here.platform}: {other}"
-    if _minor(freeze.python) != _minor(here.python):
-        yield f"frozen with Python {freeze.python}, rebuilt with {here.python}"
+def _frozen_notes(freeze: Freeze) -> Iterator[str]:
+    yield from _elsewhere(freeze.platform, freeze.python)
     if freeze.local:
         left_out = ", ".join(freeze.local)
         yield f"installed from a folder or a repository there, and left out here: {left_out}"
 
 
-def _minor(version: str) -> str:
-    return ".".join(version.split(".")[:2])
+def _elsewhere(there: str, python: str) -> Iterator[str]:
+    """Say that a side is of another platform (``linux-x86_64``) or Python; empty if not known."""
+    here = f"{sys.platform}-{platform.machine()}".lower()
+    if there and there != here:
+        yield f"made on {there}, rebuilt on {here}: the same releases, other files"
+    if python and python.split(".")[:2] != platform.python_version().split(".")[:2]:
+        yield f"made with Python {python}, rebuilt with {platform.python_version()}"

@@ -78,8 +78,9 @@ class Trials:
 
     def ahead(self, asked: Iterable[Changes]) -> None:
         """Try what will be asked for in any case, several at a time; none beyond the budget."""
+        places = {self._place(self.setting(each)): each for each in asked}
         with suppress(OutOfBudget):
-            self.maker.processes.at_once(self.attempt, dict.fromkeys(asked))
+            self.maker.processes.at_once(self.attempt, places.values())
 
     def repeat(self, setting: Setting) -> StoredRun | str:
         """Make an environment's images once more, in a fresh process."""

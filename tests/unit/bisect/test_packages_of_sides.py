@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from goldenseed.bisect.packages import Package, Packages
 from goldenseed.bisect.requirements import Sides, read_addresses, read_demands
-from goldenseed.bisect.sides import index_options, made_in, variables_of
+from goldenseed.bisect.sides import index_options, made_in, side_of_environment, variables_of
 from goldenseed.bisect.upgrading import new_constraints, rewritten
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
@@ -172,6 +174,15 @@ def test_where_a_package_says_that_its_changes_are_told(
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: ink\nVersion: 1.1\n{lines}\n")
     assert read_addresses([tmp_path]) == ({"ink": address} if address else {})
+
+
+def test_a_fingerprint_of_another_platform_or_python_is_told_of_and_a_lock_says_neither():
+    resolver = cast("Any", SimpleNamespace(excluded=(), resolve=lambda pins: Packages()))
+    there = {"platform.system": "Darwin", "platform.machine": "arm64", "python.version": "3.12.1"}
+    for environment, words in ((there, ("darwin-arm64", "Python 3.12.1")), ({}, ())):
+        notes = side_of_environment("s", {"package.numpy": "1", **environment}, resolver).notes
+        assert len(notes) == 1 + len(words)
+        assert all(each in " ".join(notes) for each in words)
 
 
 def test_constraints_that_pin_by_hash_are_refused(tmp_path: Path):
