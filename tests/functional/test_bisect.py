@@ -297,6 +297,8 @@ def test_packages_that_were_used_longest_ago_make_room(shop: Path, tmp_path: Pat
     wheels = ("--no-index", "--find-links", str(shop / "wheels"))
     uv = Uv(find_uv(), Index(), wheels)
     ink = [Resolver(uv).resolve([f"ink=={each}"]) for each in ("1.0", "1.1", "1.2")]
+    pure_wheel("ink", "1.1+patched", tmp_path, {"ink.py": INK})  # which `ink==1.1` would take
+    uv = Uv(find_uv(), Index(), (*wheels, "--find-links", str(tmp_path)))
     first = Environments(uv, tmp_path / "cache", shop)
     for packages in ink[:2]:
         first.of(packages)

@@ -35,6 +35,7 @@ def made_ends(trials: Trials) -> tuple[Tried, Tried]:
         raise GoldenseedError("the two sides have no case in common")
     trials.ends = {pair.pair.b.id: Ends.of(pair) for pair in tried.comparison.pairs}
     trials.replace_judged()
+    trials.all_tried.sort(key=lambda each: each.changes is None or len(each.changes))
     return trials.attempt(frozenset()), trials.attempt(everything)
 
 
@@ -98,9 +99,10 @@ def _check_made(tried: Tried, side: str, beyond: str | None) -> None:
     """Refuse to go on where a side has no images to hold others against."""
     if tried.run is None:
         runner = f"; nor can the small runner: {beyond}" if beyond and tried.build_seconds else ""
+        ran = "see that its packages are those with which the suite ran"
         raise GoldenseedError(
             f"the {side} side cannot make the images: {tried.failed}{runner}",
-            fix="see that its packages are those with which the suite ran",
+            fix=ran if tried.build_seconds else "mend that, or name another side",
         )
     broken = next((each for each in tried.run.record.cases if each.error), None)
     if broken is not None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from goldenseed.bisect.packages import Packages, normalised
+from goldenseed.bisect.packages import Packages, exactly, normalised
 from goldenseed.bisect.resolver import Resolver, Unresolvable
 from goldenseed.bisect.suspects import VARIABLE
 from goldenseed.core.errors import GoldenseedError
@@ -139,7 +139,7 @@ def side_of_environment(
 ) -> Side:
     """Rebuild what a fingerprint or a lock has: its packages pinned, the others as they resolve."""
     own = _pins(environment)
-    pins = [f"{each}=={version}" for each, version in own.items() if each not in resolver.excluded]
+    pins = [exactly(*each) for each in own.items() if each[0] not in resolver.excluded]
     if not pins:
         raise GoldenseedError(
             f"{name} names no package", fix="name a run, a lock or a requirements file"
@@ -207,7 +207,7 @@ def _frozen(freeze: Freeze, resolver: Resolver) -> tuple[Packages, tuple[str, ..
     """
     known = {normalised(name): version for name, version in freeze.packages.items()}
     roots = [n for n in (*PACKAGES, *OPTIONAL_PACKAGES, *map(normalised, TOOLS[:1])) if n in known]
-    wanted = [f"{n}=={known[n]}" for n in roots if n not in resolver.excluded]
+    wanted = [exactly(n, known[n]) for n in roots if n not in resolver.excluded]
     if from_folders := sorted({*freeze.local} & {*roots}):
         raise GoldenseedError(
             f"{', '.join(from_folders)} was installed from a folder or a repository, which no "
@@ -219,7 +219,7 @@ def _frozen(freeze: Freeze, resolver: Resolver) -> tuple[Packages, tuple[str, ..
         raise GoldenseedError(
             "its list of packages names none that makes images", fix="name another side"
         )
-    pins = [f"{name}=={version}" for name, version in known.items() if name not in freeze.local]
+    pins = [exactly(*each) for each in known.items() if each[0] not in freeze.local]
     notes = tuple(_frozen_notes(freeze))
     try:
         return resolver.resolve(wanted, constraints=pins), notes

@@ -275,7 +275,7 @@ class Trials:
         try:
             built = self.environments.of(setting.packages)
         except GoldenseedError as error:
-            return None, error.what, None
+            return None, f"{error.what}; to mend it: {error.fix}", None
         wanted = replace(self._wanted(setting, place), until=dict(until), tables=tables)
         run = self.maker.made(built.python, place, wanted)
         return (None, run, built) if isinstance(run, str) else (run, None, built)
