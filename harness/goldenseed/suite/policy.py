@@ -116,7 +116,7 @@ def check_policy(document: Document, suite: Suite, policy: Policy) -> Iterator[P
     """Find every case of a suite that deviates from its policy."""
     index_of = {line: n for n, line in enumerate(document.item_lines("cases"))}
     for template, model in zip(suite.templates, suite.models, strict=True):
-        for rule, place, what in _deviations(policy.rules, template, model):
+        for rule, place, what in deviations(policy.rules, template, model):
             line = _line(document, index_of.get(template.line), template, place)
             yield Problem(
                 line or template.line,
@@ -125,7 +125,8 @@ def check_policy(document: Document, suite: Suite, policy: Policy) -> Iterator[P
             )
 
 
-def _deviations(rules: PolicySection, template: Template, model: ModelSpec) -> Iterator[_Deviation]:
+def deviations(rules: PolicySection, template: Template, model: ModelSpec) -> Iterator[_Deviation]:
+    """Yield what an entry has that the rules do not allow: the rule, the place, and how."""
     yield from _of_model(rules, model)
     yield from _of_call(rules, template.call)
     yield from _of_prompts(rules, template)

@@ -1,0 +1,61 @@
+"""What a sweep makes held against the suite's policy, so that a pick can become golden there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.cases import Case, Template
+from goldenseed.suite.document import read_document
+from goldenseed.suite.policy import deviations, policy_of
+from goldenseed.suite.policy_schema import PolicySection
+
+
+def check_policy(case: Case, seeds: Sequence[int], axes: Mapping[str, Sequence[Any]]) -> None:
+    """Hold what is made of a case, with other seeds and arguments, against its suite's policy.
+
+    How many seeds an entry needs does not concern it.
+
+    Raises:
+        GoldenseedError: an image would deviate: what deviates, with the rule.
+
+    """
+    document = read_document(case.suite.path)
+    data: Any = document.data
+    given = data.get("policy")
+    if isinstance(given, dict):
+        given = PolicySection.model_validate(given)
+    policy = policy_of(document, given)
+    if policy is None:
+        return
+    rules = policy.rules
+    if rules.seeds is not None:
+        rules = rules.model_copy(
+            update={"seeds": rules.seeds.model_copy(update={"at_least": None})}
+        )
+    ruled = {"width", "height", "num_inference_steps", "guidance_scale", "negative_prompt"}
+    ruled |= {*(rules.call or {})}
+    values = [each if name in ruled else each[:1] for name, each in axes.items()]
+    ends = (seeds[0], seeds[-1]) if isinstance(seeds, range) else (min(seeds), max(seeds))
+    for chosen in product(*values):
+        made = Template(
+            id=case.case_id,
+            prompts={None: case.prompt},
+            seeds=ends,
+            call={**case.call, **dict(zip(axes, chosen, strict=True))},
+            model={},
+            noise=case.noise,
+            limits=case.limits,
+            content=case.content,
+            marks=case.marks,
+            line=case.line,
+        )
+        for rule, _, what in deviations(rules, made, case.model):
+            raise GoldenseedError(
+                f"{what} ({policy.at(rule)})",
+                path=case.suite.path,
+                fix="keep to the policy, since what is found could not become golden otherwise, "
+                "or have it changed",
+            )
