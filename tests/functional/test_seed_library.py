@@ -60,6 +60,9 @@ def test_seeds_are_found_marked_and_handed_on(kept: Project) -> None:
 
 def test_a_seed_that_comes_again_becomes_golden(kept: Project) -> None:
     one, two = (each["id"] for each in found(kept, "apple"))
+    (kept.path / "pytest.ini").write_text(
+        "[pytest]\naddopts = -k nothing --golden-update=all\ngolden_shard = 2/2\n"
+    )
     made = kept.command(
         "seeds",
         "promote",
@@ -77,6 +80,9 @@ def test_a_seed_that_comes_again_becomes_golden(kept: Project) -> None:
         "seeds", "promote", two, "--suite", "best.suite.yaml", "--reason", "next", "--case", "two"
     )
     assert more.returncode == 0, more.stderr
+    assert not list((kept.path / "reports").glob(".tmp-*"))
+    assert kept.record()["cases"][0]["id"].startswith("two[")
+    (kept.path / "pytest.ini").unlink()
     kept.run("best.suite.yaml").assert_outcomes(passed=2)
     assert set(kept.verdicts().values()) == {"identical"}
 
@@ -146,7 +152,8 @@ def test_a_picture_brings_its_recipe(project: Project) -> None:
         ('{"goldenseed_seeds": 2, "seeds": []}', "no export"),
         ('{"goldenseed_seeds": 1, "seeds": [1]}', "seed 1 is no seed"),
         ('{"goldenseed_seeds": 1, "seeds": [{}]}', "seed 1: recipe"),
-        ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"x": "AAAAfw=="}}]}', "recipe"),
+        ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"x": "AACAPw=="}}]}', "recipe"),
+        ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"../x": "AACAPw=="}}]}', "looks"),
         ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"x": "AADAfw=="}}]}', "looks"),
         ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"x": "?"}}]}', "looks"),
         ("{", "seeds.json:1: is not JSON"),
