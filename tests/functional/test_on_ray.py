@@ -142,7 +142,6 @@ def test_a_case_that_takes_two_actors_down_is_an_error_and_the_rest_is_made(fold
         (("run", "absent.suite.yaml"), "there is no absent.suite.yaml"),
         (("run", "--on", "ray", "--", "-n", "2"), "both share cases out"),
         (("run", "--on", "ray", "--", "--golden-trace=deep"), "goes with neither"),
-        (("run", "--on", "ray", "--", "--golden-device=cuda"), "the cluster has no GPU"),
     ],
 )
 def test_what_makes_no_sense_is_said(folder: Path, arguments: tuple[str, ...], said: str) -> None:
