@@ -134,9 +134,32 @@ def test_a_case_that_takes_two_actors_down_is_an_error_and_the_rest_is_made(fold
     assert "was lost while it ran this, twice" in dead["error"]
 
 
+def swept(folder: Path, *arguments: str) -> dict[str, Any]:
+    """Sweep the failing and other cases; return the record, times left out."""
+    asked = ("made.suite.yaml::plain[seed=0]", "--seeds", "0:6", "--vary", "fails=false,true")
+    limits = ("--keep", "max_clipped_fraction=0.5", "--enough", "5", "--json")
+    ended = goldenseed(folder, "sweep", *asked, *limits, *arguments)
+    assert ended.returncode == 0, ended.stderr
+    run = folder / "reports" / json.loads(ended.stdout)["run"]
+    found: dict[str, Any] = json.loads((run / "run.json").read_text())
+    for case in found["cases"]:
+        del case["seconds"]
+    return {k: v for k, v in found.items() if k not in {"run_id", "started", "finished"}}
+
+
+def test_a_sweep_on_ray_is_that_of_one_process(folder: Path) -> None:
+    here = swept(folder)
+    there = swept(folder, "--on", "ray", "--actors", "2")
+    assert [key for key in here if here[key] != there[key]] == []
+    assert len(here["cases"]) == 9
+    assert sum(case["error"] is None for case in here["cases"]) == 5
+    assert here["environment"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("sweep", "x", "--actors", "2"), "--actors is for --on ray"),
         (("run", "--on", "moon"), "is no place to run"),
         (("run", "--actors", "2"), "--actors is for --on ray"),
         (("run", "absent.suite.yaml"), "there is no absent.suite.yaml"),

@@ -49,6 +49,13 @@ def sweep(
         str | None,
         typer.Option("--between", help="Nine points from seed 1's noise to seed 2's: 1:2:9."),
     ] = None,
+    towards: Annotated[
+        str | None,
+        typer.Option("--towards", help="Another prompt: points from the case's to it."),
+    ] = None,
+    points: Annotated[
+        int, typer.Option("--points", min=2, max=10_000, help="How many, both ends among them.")
+    ] = 5,
     suite: Annotated[
         Path | None, typer.Option("--suite", help="Of a prompt: the suite whose model draws it.")
     ] = None,
@@ -93,7 +100,7 @@ def sweep(
         raise GoldenseedError("--actors is for --on ray", fix="leave it out")
     before = find_run(resume, reports) if resume is not None else None
     options = before[0].options if before else {}
-    asked = Asked(what, suite, seeds, vary or [], between)
+    asked = Asked(what, suite, seeds, vary or [], between, towards, points)
     swept = asked.swept()
     grid = asked.grid(swept, options)
     document = asked_as_data(grid, scoring, trace=trace)

@@ -17,7 +17,13 @@ from goldenseed.suite.cases import Limit
 from goldenseed.suite.loading import load_suite
 from goldenseed.suite.recipes import recipe_differences
 from goldenseed.tools.sweep.allowed import check_policy
-from goldenseed.tools.sweep.grid import Grid, parse_axis, parse_between, parse_seeds
+from goldenseed.tools.sweep.grid import (
+    Grid,
+    parse_axis,
+    parse_between,
+    parse_seeds,
+    prompts_towards,
+)
 from goldenseed.tools.sweep.on_ray import Swept
 from goldenseed.tools.sweep.picking import DIVERSITY
 from goldenseed.tools.sweep.sweeping import Scoring
@@ -38,6 +44,8 @@ class Asked:
     seeds: str | None
     vary: Sequence[str]
     between: str | None
+    towards: str | None = None
+    points: int = 2
 
     def swept(self) -> Swept:
         """Return which case is swept; GoldenseedError where there is none, or no prompt."""
@@ -86,8 +94,9 @@ class Asked:
                 what = f"was of another sweep: {len(drawn)} seeds were drawn, {self.seeds} is given"
                 raise GoldenseedError(what, fix="give the --seeds that it was begun with")
             chosen = tuple(drawn)
-        grid = Grid(case, chosen, axes, noises)
-        check_policy(case, chosen, axes)
+        prompts = () if self.towards is None else prompts_towards(case, self.towards, self.points)
+        grid = Grid(case, chosen, axes, noises, prompts)
+        check_policy(grid)
         return grid
 
 

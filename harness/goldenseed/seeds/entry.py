@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, Val
 from pydantic.types import StringConstraints
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.between import texts_of
 
 ID_LENGTH: Final = 16
 """Hexadecimal digits of an id: 64 bits, two of a million seeds share one by 1 in 37 million."""
@@ -65,8 +66,9 @@ class Seed(BaseModel):
 
     @property
     def prompt(self) -> str:
-        """The prompt as one text; several in one call are joined by line ends."""
+        """The prompt as one text; several in one call, or two it lies between, are joined."""
         given = self.written or self.recipe.get("prompt")
+        given = list(texts_of(given) or ()) or given
         return "\n".join(map(str, given)) if isinstance(given, list) else str(given or "")
 
     @property

@@ -15,6 +15,7 @@ from pydantic import JsonValue, ValidationError
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import canonical_json
+from goldenseed.suite.between import texts_of
 from goldenseed.suite.cases import Suite, Template
 from goldenseed.suite.document import COUNTED, Document, Problem, failure, moved, read_document
 from goldenseed.suite.model import ModelSpec
@@ -203,7 +204,7 @@ def _of_prompts(rules: PolicySection, template: Template) -> Iterator[_Deviation
     known = [re.compile(each) for each in rules.prompts.patterns]
     for name, prompt in template.prompts.items():
         place: _Place = ("prompt",) if name is None else ("prompts", name)
-        for text in prompt if isinstance(prompt, tuple) else (prompt,):
+        for text in texts_of(prompt) or (prompt if isinstance(prompt, tuple) else (prompt,)):
             if text is None:
                 yield "prompts", place, "it has no prompt"
             elif not isinstance(text, str):

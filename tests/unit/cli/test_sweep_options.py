@@ -67,6 +67,9 @@ def test_a_policy_in_a_file_holds_free_prompts_too_and_counts_no_seeds(suite: Pa
     assert len(grid_of("a green apple", suite, "7")) == 1
     with pytest.raises(GoldenseedError, match=r"a blue pear.*policy.yaml:1"):
         grid_of("a blue pear", suite, "7")
+    towards = Asked("a green apple", suite, None, (), None, "a blue pear", 5)
+    with pytest.raises(GoldenseedError, match=r"a blue pear.*policy.yaml:1"):
+        towards.grid(towards.swept(), {})
 
 
 def test_a_sweep_goes_on_as_it_was_begun_or_not_at_all(suite: Path) -> None:

@@ -13,7 +13,13 @@ from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.cases import Case
 from goldenseed.suite.loading import load_suite
 from goldenseed.suite.recipes import recipe_of
-from goldenseed.tools.sweep.grid import Grid, parse_axis, parse_between, parse_seeds
+from goldenseed.tools.sweep.grid import (
+    Grid,
+    parse_axis,
+    parse_between,
+    parse_seeds,
+    prompts_towards,
+)
 from goldenseed.tools.sweep.sheets import Small, clusters, diversity, labelled
 from goldenseed.tools.sweep.sweeping import Tried
 
@@ -164,6 +170,22 @@ def test_an_argument_of_odd_underlines_has_a_label() -> None:
     for name, said in {"guidance_scale": "gs", "a__b": "ab", "_x": "x", "__": "__"}.items():
         small = Small(replace(tried, axes={name: 1}), b"", np.zeros(1, np.float32))
         assert labelled("sharpness")(small) == f"seed 3, {said}=1\nsharpness 2"
+
+
+def test_points_between_two_prompts_meet_every_seed(case: Case) -> None:
+    prompts = prompts_towards(case, "a green pear", 3)
+    cases = [each.of(case) for each in Grid(case, (1, 2), {}, prompts=prompts)]
+    assert [each.id for each in cases[:3]] == [
+        "apple[prompt.at=0.0,seed=1]",
+        "apple[prompt.at=0.0,seed=2]",
+        "apple[prompt.at=0.5,seed=1]",
+    ]
+    assert recipe_of(cases[2])["prompt"] == {"between": ["a red apple", "a green pear"], "at": 0.5}
+    for other in ("", " ", "a red apple"):
+        with pytest.raises(GoldenseedError, match="nothing between the prompts"):
+            prompts_towards(case, other, 3)
+    with pytest.raises(GoldenseedError, match="nothing between the prompts"):
+        prompts_towards(cases[0], "a cat", 3)
 
 
 def test_images_that_look_alike_are_one_group_and_have_little_diversity() -> None:

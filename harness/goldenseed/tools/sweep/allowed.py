@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.suite.cases import Case, Template
+from goldenseed.suite.cases import Template
 from goldenseed.suite.document import read_document
 from goldenseed.suite.policy import deviations, policy_of
 from goldenseed.suite.policy_schema import PolicySection
+from goldenseed.tools.sweep.grid import Grid
 
 
-def check_policy(case: Case, seeds: Sequence[int], axes: Mapping[str, Sequence[Any]]) -> None:
-    """Hold what is made of a case, with other seeds and arguments, against its suite's policy.
+def check_policy(grid: Grid) -> None:
+    """Hold what a sweep makes of a case against the policy of the case's suite.
 
     How many seeds an entry needs does not concern it.
 
@@ -22,6 +22,7 @@ def check_policy(case: Case, seeds: Sequence[int], axes: Mapping[str, Sequence[A
         GoldenseedError: an image would deviate: what deviates, with the rule.
 
     """
+    case, seeds, axes = grid.case, grid.seeds, grid.axes
     document = read_document(case.suite.path)
     data: Any = document.data
     given = data.get("policy")
@@ -42,7 +43,7 @@ def check_policy(case: Case, seeds: Sequence[int], axes: Mapping[str, Sequence[A
     for chosen in product(*values):
         made = Template(
             id=case.case_id,
-            prompts={None: case.prompt},
+            prompts={None: grid.prompts[0] if grid.prompts else case.prompt},
             seeds=ends,
             call={**case.call, **dict(zip(axes, chosen, strict=True))},
             model={},

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import canonical_json, json_sha256
 from goldenseed.core.names import escaped
+from goldenseed.suite.between import BetweenPrompts
 from goldenseed.suite.model import NoiseSpec
 from goldenseed.suite.pipelines import BELONGS, NUMBERS
 from goldenseed.suite.recipes import recipe_of
@@ -138,8 +139,27 @@ def parse_between(text: str) -> tuple[NoiseSpec, ...]:
     pair, count = (int(found[1]), int(found[2])), int(found[3])
     if max(pair) > LARGEST_SEED:
         raise _no_seeds(text)
-    points = (round(index / (count - 1), 6) for index in range(count))
-    return tuple(NoiseSpec("between", between=pair, at=at) for at in points)
+    return tuple(NoiseSpec("between", between=pair, at=at) for at in _points(count))
+
+
+def prompts_towards(case: Case, other: str, count: int) -> tuple[BetweenPrompts, ...]:
+    """Return points from a case's prompt to another one, both among them.
+
+    Raises:
+        GoldenseedError: one of the two is no text, or they are the same.
+
+    """
+    own = case.text
+    if not own or not other.strip() or own == other:
+        raise GoldenseedError(
+            f"there is nothing between the prompts {own!r} and {other!r}",
+            fix="--towards takes another prompt than the case's, which has to be one text",
+        )
+    return tuple(BetweenPrompts((own, other), at) for at in _points(count))
+
+
+def _points(count: int) -> Iterator[float]:
+    return (round(index / (count - 1), 6) for index in range(count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +172,8 @@ class Point:
     """Arguments over those of the case."""
     noise: NoiseSpec | None = None
     """In place of the case's."""
+    prompt: BetweenPrompts | None = None
+    """Likewise."""
 
     def of(self, case: Case) -> Case:
         """Return the case of this image."""
@@ -161,6 +183,7 @@ class Point:
             seed=self.seed,
             call={**case.call, **self.call},
             noise=self.noise or case.noise,
+            prompt=self.prompt or case.prompt,
         )
 
 
@@ -178,28 +201,33 @@ class Grid:
     axes: Mapping[str, tuple[Any, ...]]
     noises: tuple[NoiseSpec, ...] = ()
     """Points between two seeds, in place of the case's noise."""
+    prompts: tuple[BetweenPrompts, ...] = ()
+    """Points between two prompts, in place of the case's."""
 
     def __post_init__(self) -> None:
         """Count, which ``len`` cannot where there are too many."""
-        counts = map(len, (*self.axes.values(), self.seeds, self.noises or (None,)))
-        _check_count(math.prod(counts))
+        _check_count(self._count)
 
     def __len__(self) -> int:
-        points = len(self.noises) or 1
-        return points * len(self.seeds) * math.prod(len(values) for values in self.axes.values())
+        return self._count
+
+    @property
+    def _count(self) -> int:
+        points = (self.noises or (None,), self.prompts or (None,))
+        return math.prod(map(len, (*points, self.seeds, *self.axes.values())))
 
     def __iter__(self) -> Iterator[Point]:
         """Yield what is to be made: all of a seed, then all of the next; no two of one id."""
-        for noise in self.noises or (None,):
+        for noise, prompt in product(self.noises or (None,), self.prompts or (None,)):
+            # No argument's name has a dot.
+            at = {} if noise is None else {"noise.at": noise.at}
+            at |= {} if prompt is None else {"prompt.at": prompt.at}
             for seed in self.seeds:
                 for values in product(*self.axes.values()):
-                    yield self._point(noise, seed, dict(zip(self.axes, values, strict=True)))
-
-    def _point(self, noise: NoiseSpec | None, seed: int, chosen: Mapping[str, Any]) -> Point:
-        # No argument's name has a dot.
-        at = {} if noise is None else {"noise.at": noise.at}
-        said = "".join(f"{name}={_said(value)}," for name, value in {**at, **chosen}.items())
-        return Point(f"{self.case.case_id}[{said}seed={seed}]", seed, chosen, noise)
+                    chosen = dict(zip(self.axes, values, strict=True))
+                    said = "".join(f"{k}={_said(value)}," for k, value in {**at, **chosen}.items())
+                    name = f"{self.case.case_id}[{said}seed={seed}]"
+                    yield Point(name, seed, chosen, noise, prompt)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -218,6 +246,7 @@ class Grid:
             **seeds,
             "axes": {name: list(values) for name, values in self.axes.items()},
             **({"between": between} if between else {}),
+            **({"towards": [each.described for each in self.prompts]} if self.prompts else {}),
         }
 
 
