@@ -47,12 +47,15 @@ def test_seeds_are_found_marked_and_handed_on(kept: Project) -> None:
         f"seed {first['recipe']['seed']}"
     )
     assert kept.command("seeds", "export", "--tag", "hero", "--output", "best.json").returncode == 0
-    elsewhere = kept.command("seeds", "add", "best.json", "--library", "other.sqlite")
+    handed_on = ("seeds", "add", "best.json", "--library", "other.sqlite")
+    elsewhere = kept.command(*handed_on, "--tag", "mine", "--note", "from home")
     assert "1 added" in elsewhere.stdout
     there = found(kept, "--library", "other.sqlite", "--like", str(image))
     assert [(each["id"], each["rating"]) for each in there] == [(first["id"], 5)]
     shown = kept.command("seeds", "show", first["id"], "--library", "other.sqlite").stdout
     assert "prompt: a red apple" in shown
+    assert "tags: hero, kept, mine" in shown
+    assert "note: from home" in shown
     assert "made by: Zoë" in shown
     assert "removed" in kept.command("seeds", "remove", first["id"]).stdout
     assert len(found(kept, "apple")) == 1

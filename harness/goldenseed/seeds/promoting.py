@@ -38,6 +38,8 @@ def case_text(seed: Seed, case_id: str) -> str:
     lines.append(f"    seeds: [{flow(recipe.get('seed'))}]\n")
     given = [key for key in ("call", "inputs", "before") if recipe.get(key)]
     lines += [f"    {key}: {flow(recipe[key])}\n" for key in given]
+    if recipe.get("noise", "cpu") != "cpu":
+        lines.append(f"    noise: {flow(recipe['noise'])}\n")
     if scheduler := _model(seed).get("scheduler"):
         lines.append(f"    model: {{scheduler: {flow(scheduler)}}}\n")
     return "".join(lines)
@@ -48,8 +50,6 @@ def suite_text(seed: Seed, name: str, case_id: str) -> str:
     recipe = seed.recipe
     model = {key: value for key, value in _model(seed).items() if key != "scheduler"}
     lines = [f"suite: {flow(name)}\n", f"model: {flow(model)}\n"]
-    if recipe.get("noise", "cpu") != "cpu":
-        lines.append(f"noise: {flow(recipe['noise'])}\n")
     if recipe.get("determinism"):
         lines.append(f"determinism: {flow(recipe['determinism'])}\n")
     return "".join(lines) + "cases:\n" + case_text(seed, case_id)
