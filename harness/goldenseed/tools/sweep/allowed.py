@@ -8,7 +8,8 @@ from typing import Any
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.cases import Template
 from goldenseed.suite.document import read_document
-from goldenseed.suite.policy import deviations, policy_of
+from goldenseed.suite.policy import policy_of
+from goldenseed.suite.policy_rules import deviations
 from goldenseed.suite.policy_schema import PolicySection
 from goldenseed.tools.sweep.grid import Grid
 
@@ -52,6 +53,7 @@ def check_policy(grid: Grid) -> None:
             content=case.content,
             marks=case.marks,
             line=case.line,
+            postprocess=case.postprocess,
         )
         for rule, _, what in deviations(rules, made, case.model):
             raise GoldenseedError(
