@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,14 +37,16 @@ def write_all_sheets(
     looks = np.stack([each.looks for each in smalls])
     unlike = dict(zip((each.id for each in kept), diversity(looks), strict=True))
     group = clusters(looks)
-    smalls = [_with_diversity(each, float(unlike[each.tried.id])) for each in smalls]
+    smalls = [
+        _placed(each, float(unlike[each.tried.id]), int(of))
+        for each, of in zip(smalls, group, strict=True)
+    ]
     by_id = {each.tried.id: each for each in smalls}
     name = (by or f"max_{DIVERSITY}").partition("_")[2]
     in_groups = sorted(range(len(smalls)), key=lambda index: (group[index], index))
-    numbers = {each.tried.id: float(group[index]) for index, each in enumerate(smalls)}
     orders = {
         "by-seed": (smalls, labelled(name)),
-        "by-likeness": ([smalls[index] for index in in_groups], _of_group(numbers)),
+        "by-likeness": ([smalls[index] for index in in_groups], _group_of),
     }
     if by is not None:
         best = ranked([each.tried for each in smalls], by)
@@ -57,13 +59,11 @@ def write_all_sheets(
     return [by_id[each.id].tried if each.id in by_id else each for each in found], written
 
 
-def _with_diversity(small: Small, value: float) -> Small:
-    scores = {**small.tried.scores, DIVERSITY: value}
-    return replace(small, tried=replace(small.tried, scores=scores))
+def _placed(small: Small, unlike: float, group: int) -> Small:
+    """Return an image with how unlike the others it is, and with its group."""
+    scores = {**small.tried.scores, DIVERSITY: unlike}
+    return replace(small, tried=replace(small.tried, scores=scores, group=group))
 
 
-def _of_group(numbers: Mapping[str, float]) -> Callable[[Small], str]:
-    def label(small: Small) -> str:
-        return f"seed {small.tried.seed}\ngroup {numbers[small.tried.id]:.0f}"
-
-    return label
+def _group_of(small: Small) -> str:
+    return f"seed {small.tried.seed}\ngroup {(small.tried.group or 0) + 1}"
