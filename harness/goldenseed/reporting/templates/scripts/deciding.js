@@ -24,7 +24,9 @@
     const dialog = byId("asking");
     const reason = el("input", { type: "text", id: "reason", autocomplete: "off", spellcheck: "true", list: "reasons", required: true, maxlength: 2000 });
     const form = el("form", { method: "dialog", onsubmit: (event) => {
-      if (!reason.value.trim()) { event.preventDefault(); return; }
+      event.preventDefault();
+      if (!reason.value.trim()) return;
+      dialog.close(); // first: while it is open nothing else takes the focus, as the next case has to
       finish(able, decision, reason.value.trim());
     } },
       el("h2", { id: "asking-title" }, `${verb(decision)} ${named(able)}`),
