@@ -6,12 +6,12 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from goldenseed.core.names import seed_id
-from goldenseed.reporting.commands import REASON, Place
+from goldenseed.reporting.commands import Place
 from goldenseed.reporting.numbers import style_of
 from goldenseed.runs.record import CaseRecord, RunRecord
 
@@ -25,6 +25,7 @@ PICKS: Final = "picks.suite.yaml"
 class Action:
     """A command on what was picked: one for all, or for each of them its own."""
 
+    name: Literal["add", "tag", "promote", "remove"]
     does: str
     words: str
     """What it begins with, quoted for a shell."""
@@ -32,7 +33,10 @@ class Action:
     """What stands before every name: ``--case``."""
     by_key: bool = False
     """Whether images are named by their ids in a library, not by those of the cases."""
-    tail: str = ""
+    takes: Mapping[str, str] = field(default_factory=dict)
+    """The options by what they say: ``tags``, ``rating``, ``suite``, ``reason``."""
+    suite: str = ""
+    """What ``suite`` is until somebody says otherwise."""
     apart: bool = False
 
 
@@ -53,6 +57,8 @@ class Shown:
     kept: bool = True
     """Whether it holds every limit that was asked for."""
     tags: tuple[str, ...] = ()
+    thumb: str = ""
+    """A smaller picture for the tile, in the run's folder; empty where the image itself serves."""
     facts: tuple[tuple[str, str], ...] = ()
 
 
@@ -106,21 +112,29 @@ def _of_sweep(case: CaseRecord, group: int | None) -> Shown:
 def _actions(run: RunRecord, place: Place) -> Iterator[Action]:
     """Yield the way from a sweep's picks into the library, and from there into a suite."""
     yield Action(
+        "add",
         "put into the library of seeds",
         f"goldenseed seeds add {shlex.quote(place.run)}",
         each="--case",
+        takes={"tags": "--tag", "rating": "--rating"},
     )
     folder = PurePosixPath(run.cases[0].path).parent if run.cases else PurePosixPath()
     yield making_golden(str(folder / PICKS))
 
 
-def making_golden(suite: str, tail: str = "") -> Action:
-    """Return what makes a library's seed the golden image of a case of a suite file."""
+def making_golden(suite: str, where: str = "") -> Action:
+    """Return what makes a library's seed the golden image of a case of a suite file.
+
+    ``where`` is the option that names the library, with a space before it, unless it is the
+    default one.
+    """
     return Action(
-        "then make golden, where it comes again bit for bit",
-        "goldenseed seeds promote",
+        "promote",
+        "make golden, where it comes again bit for bit",
+        f"goldenseed seeds promote{where}",
         by_key=True,
-        tail=f"--suite {shlex.quote(suite)} --reason {REASON}{tail}",
+        takes={"suite": "--suite", "reason": "--reason"},
+        suite=suite,
         apart=True,
     )
 
@@ -139,8 +153,8 @@ def gallery_document(
         "scores": [[name, *style_of(name)] for name in scores],
         "facets": [[name, values] for name, values in facets.items()],
         "actions": [
-            {"does": a.does, "words": a.words, "each": a.each, "key": a.by_key, "tail": a.tail,
-             "apart": a.apart}
+            {"name": a.name, "does": a.does, "words": a.words, "each": a.each, "key": a.by_key,
+             "takes": dict(a.takes), "suite": a.suite, "apart": a.apart}
             for a in gallery.actions
         ],
     }, [_columns(each, scores, places) for each in shown]  # fmt: skip
@@ -162,6 +176,7 @@ def _columns(
         "key": shown.key,
         "kept": int(shown.kept),
         "tags": list(shown.tags),
+        "thumb": shown.thumb,
         "scores": [_rounded(shown.scores.get(name)) for name in scores],
         "facets": [of[shown.facets.get(name, "")] for name, of in places.items()],
     }

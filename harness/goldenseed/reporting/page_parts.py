@@ -145,6 +145,7 @@ def data_uri(folder: Path, picture: Picture) -> str | None:
     """Return a picture's file as a ``data:`` address; None where it cannot be read."""
     try:
         with open_regular(inside(folder, picture.path)) as file:
-            return f"data:image/png;base64,{base64.b64encode(file.read()).decode()}"
+            kind = "webp" if picture.path.endswith(".webp") else "png"
+            return f"data:image/{kind};base64,{base64.b64encode(file.read()).decode()}"
     except (OSError, GoldenseedError):
         return None

@@ -59,10 +59,10 @@
     table("Keys of the environment that differ", ["Key", "Accepted", "Now", "Can explain it"],
       found.keys.map(([key, old, now, explains]) => el("tr", null, el("th", { scope: "row" }, key.replace(/^package\./, "")), el("td", { class: "mono" }, old), el("td", { class: "mono" }, now), el("td", null, explains ? "yes" : "no"))), "keys"));
 
-  const commands = (all) => all.length > 0 && el("section", { class: "commands", "aria-label": "Commands" }, all.map(([label, text]) => {
+  const commands = (all) => all.length > 0 && el("section", { class: "commands", "aria-label": "Commands" }, all.map(([label, text, more]) => {
     const code = el("code", null, text);
     return el("p", { class: "command" }, el("span", { class: "does" }, label), code,
-      el("button", { type: "button", "aria-label": `Copy the command: ${label}`, onclick: (event) => page.copy(event.currentTarget, code) }, "Copy"));
+      el("button", { type: "button", "aria-label": `Copy the command: ${label}`, onclick: (event) => page.copy(event.currentTarget, code) }, "Copy"), more);
   }));
 
   page.commands = commands;
@@ -121,7 +121,7 @@
       el("div", { class: "seen" }, stage.element, past(details), elements(row, details.elements)),
       el("div", { class: "told" }, asked(details), reasons(details), details.moved && el("p", { class: "moved" }, details.moved),
         why(details.why), metrics(details.metrics), details.content && el("p", null, `Content: ${details.content}`),
-        facts(details.facts), histogram(row, details), keys(details.why), warned(details.warnings), inputs(row, details.inputs), origin(details.origin), recipe(details.recipe), commands(page.gallery ? page.commandsFor([row]) : details.commands)))];
+        facts(details.facts), histogram(row, details), keys(details.why), warned(details.warnings), inputs(row, details.inputs), origin(details.origin), recipe(details.recipe), commands(page.gallery ? page.commandsFor([row]).map(([does, text]) => [does, text]) : details.commands)))];
 
   // The same on paper: nothing folded, and the images side by side.
   page.printedCase = (row, details) => el("article", { class: `printed tone-${row.verdict}` },

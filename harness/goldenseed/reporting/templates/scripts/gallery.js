@@ -76,11 +76,22 @@
   };
 
   const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\"'\"'")}'`);
-  // The commands on rows, as of goldenseed.reporting.gallery.Action: [[what it does, text], …].
-  page.commandsFor = (rows) => page.gallery.actions.map(({ does, words, each, key, tail, apart }) => {
+  const UNSAID = '"…"'; // a command with it is refused until somebody writes a reason
+  const tagsIn = (text) => [...new Set((text ?? "").split(",").map((each) => each.trim()).filter(Boolean))];
+  const optionsOf = ({ takes, suite }, said) => Object.entries(takes).flatMap(([what, option]) => (
+    what === "tags" ? tagsIn(said.tags).map((tag) => `${option} ${quoted(tag)}`)
+      : what === "rating" ? (said.rating ? [`${option} ${said.rating}`] : [])
+        : what === "suite" ? [`${option} ${quoted(said.suite || suite)}`]
+          : [`${option} ${said.reason ? quoted(said.reason) : UNSAID}`]));
+
+  // The commands on rows, as of goldenseed.reporting.gallery.Action: [[what it does, text, action], …].
+  // `said` has tags, rating, suite and reason; what would change nothing is left out.
+  page.commandsFor = (rows, said = {}) => page.gallery.actions.flatMap((action) => {
+    const { name, does, words, each, key, apart } = action, options = optionsOf(action, said);
+    if (name === "tag" && options.length === 0) return [];
     const names = rows.map((row) => [each, quoted(key ? row.key : row.id)].filter(Boolean).join(" "));
-    const line = (some) => [words, ...some, tail].filter(Boolean).join(" ");
-    return [does, apart ? names.map((name) => line([name])).join("\n") : line(names)];
+    const line = (some) => [words, ...some, ...options].join(" ");
+    return [[does, apart ? names.map((one) => line([one])).join("\n") : line(names), action]];
   });
 
   const SMALLEST = 96, LARGEST = 360;
@@ -113,14 +124,33 @@
       })));
   };
 
-  // What to do with what was picked.
+  // What to do with what was picked: what is said of it, and the commands that say so; where the
+  // review server is there, a button does it.
   page.showActions = () => {
+    const { el } = page, dialog = page.byId("asking"), said = { tags: "", rating: "", suite: "", reason: "" };
     const rows = page.rows.filter((row) => page.decisionOf(row)?.decision === "accept");
-    const dialog = page.byId("asking");
-    dialog.replaceChildren(page.el("h2", { id: "asking-title" }, `${page.count(rows.length, page.noun)} picked`),
-      page.el("p", { class: "hint" }, "Run these where the project is. A reason in quotes is yours to give."),
-      page.commands(page.commandsFor(rows)),
-      page.el("p", { class: "buttons" }, page.el("button", { type: "button", onclick: () => dialog.close() }, "Close")));
+    const place = el("div", null), status = el("p", { role: "status", class: "hint" });
+    const suite = page.gallery.actions.find((each) => "suite" in each.takes)?.suite ?? "";
+    const field = (name, label, more) => el("label", null, el("span", null, label), el("input", { type: "text", autocomplete: "off", maxlength: 2000, ...more, oninput: (event) => { said[name] = event.currentTarget.value.trim(); draw(); } }));
+    async function act(action) {
+      for (const button of place.querySelectorAll("button")) button.disabled = true;
+      status.textContent = action.name === "promote" ? "The model makes them again …" : "…";
+      try {
+        status.textContent = await page.applyTo(action, rows, { ...said, tags: tagsIn(said.tags), suite: said.suite || action.suite });
+      } catch (error) {
+        status.textContent = `Nothing was done: ${error.message}`;
+      }
+      draw();
+    }
+    const draw = () => place.replaceChildren(page.commands(page.commandsFor(rows, said).map(([does, text, action]) => [does, text,
+      page.reviewing && el("button", { type: "button", disabled: action.name === "promote" && !said.reason, "aria-label": `Do it: ${does}`, onclick: () => act(action) }, "Do it")])) || "");
+    draw();
+    dialog.replaceChildren(el("h2", { id: "asking-title" }, `${page.count(rows.length, page.noun)} picked`),
+      el("div", { class: "said" }, field("tags", "Tags, with commas between"),
+        el("label", null, el("span", null, "Rating"), el("select", { onchange: (event) => { said.rating = event.currentTarget.value; draw(); } }, ["", 1, 2, 3, 4, 5].map((each) => el("option", { value: each }, each || "none")))),
+        field("suite", "Suite file, to make them golden", { placeholder: suite }), field("reason", "Why they are golden")),
+      el("p", { class: "hint" }, page.reviewing ? "Done here, or by these commands in the project’s root:" : "Run these in the project’s root:"), place, status,
+      el("p", { class: "buttons" }, el("button", { type: "button", onclick: () => dialog.close() }, "Close")));
     dialog.showModal();
   };
 })(window.goldenseed);

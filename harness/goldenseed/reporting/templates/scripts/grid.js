@@ -10,13 +10,14 @@
   function tile(item) {
     const { row } = item, gallery = page.gallery !== null;
     const image = row.image ? el("img", { alt: "", class: row.width <= 256 && "small", draggable: "false" }) : el("span", { class: "missing" }, "No image");
-    if (row.image) page.show(image, row.image, row);
+    if (row.image) page.show(image, row.thumb || row.image, row);
     const box = el("input", { type: "checkbox", "aria-label": `Select ${row.whole ?? `${row.suite}::${row.id}`}`, onchange: () => page.toggle(row) });
     const decided = page.decisionOf(row)?.decision;
     box.checked = page.selection.has(row.index);
     const thumb = el("span", { class: "thumb" }, image);
     if (gallery) thumb.style.height = `${item.thumb}px`;
     const told = gallery ? [el("span", { class: "name" }, row.label, decided && el("span", { class: "decision" }, ` ${page.DECIDED[decided]}`), !row.kept && el("span", { class: "note" }, " left out")),
+      item.tagged && el("span", { class: "score tags" }, row.tags.join(", ")),
       item.detailed && el("span", { class: "score", title: row.detail }, row.detail),
       page.scoresOf(row, item.lines).map(([label, text]) => el("span", { class: "score" }, el("span", null, label), " ", text))]
       : [el("span", { class: "name" }, el("span", { class: "suite" }, `${row.suite}::`), row.id),
@@ -43,9 +44,10 @@
     columns = Math.max(width < 560 && !gallery ? 2 : 1, Math.floor((width + GAP) / (narrowest + GAP)));
     const across = (width - GAP * (columns - 1)) / columns;
     // A small tile has its picture, its name and the score that it is sorted by; a large one has several.
+    const tagged = gallery && groups.some((group) => group.rows.some((row) => row.tags.length > 0));
     const detailed = gallery && groups.some((group) => group.rows.some((row) => row.detail));
     const lines = gallery ? Math.min(page.gallery.scores.length, across < SMALL ? 1 : 4) : 0, thumb = Math.round(across - 2 * PADDING);
-    const TILE = gallery ? thumb + 3 * PADDING + LINE * (lines + detailed + 1) : JUDGED;
+    const TILE = gallery ? thumb + 3 * PADDING + LINE * (lines + detailed + tagged + 1) : JUDGED;
     items = [];
     let top = 0, place = 0;
     for (const group of groups) {
@@ -53,7 +55,7 @@
       top += HEAD;
       group.rows.forEach((row, index) => {
         const column = index % columns;
-        items.push({ key: `r${row.index}`, row, group, place, top: top + Math.floor(index / columns) * (TILE + GAP), left: column * (across + GAP), width: across, height: TILE, thumb, lines, detailed });
+        items.push({ key: `r${row.index}`, row, group, place, top: top + Math.floor(index / columns) * (TILE + GAP), left: column * (across + GAP), width: across, height: TILE, thumb, lines, detailed, tagged });
         place += 1;
       });
       top += Math.ceil(group.rows.length / columns) * (TILE + GAP) + GAP;

@@ -20,7 +20,7 @@
         rank: WORST_FIRST.indexOf(named("verdict")), prompt: columns.prompt[index],
         name: sortable(`${suite}\n${id}`),
         ...(gallery && { label: columns.label[index], detail: columns.detail[index], whole: [columns.label[index], columns.detail[index]].filter(Boolean).join(", "), seed: columns.seed[index].padStart(20, "0"), key: columns.key[index], kept: columns.kept[index] === 1,
-          tags: columns.tags[index], scores: columns.scores[index], facets: columns.facets[index] }),
+          tags: columns.tags[index], thumb: columns.thumb[index], scores: columns.scores[index], facets: columns.facets[index] }),
         text: `${suite}::${id} ${columns.prompt[index]} ${gallery ? columns.tags[index].join(" ") : ""}`.toLowerCase(),
       };
     });
