@@ -16,10 +16,11 @@ import typer
 from goldenseed.cli.common import Baselines, By, Reports, find_run, view_with_history
 from goldenseed.cli.deciding import Commit, commit_steps, desk_of
 from goldenseed.cli.output import say
+from goldenseed.cli.seed_options import DEFAULT, LibraryPlace
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.images.terms import terms_of
-from goldenseed.reporting.html import write_report
+from goldenseed.reporting.html import is_single, write_report
 from goldenseed.review.commit import Committing
 from goldenseed.review.desk import Desk
 from goldenseed.review.folders import FolderDesk, compared, decidable
@@ -29,9 +30,11 @@ from goldenseed.review.terminal import walk
 from goldenseed.review.tty import Terminal
 from goldenseed.runs.candidates import who_accepts
 from goldenseed.runs.record import RunRecord
+from goldenseed.seeds.desk import SeedDesk, is_picked_from, outcome_of
 
 _FOLDERS = 2
 _APPLY = "goldenseed accept --from"
+AnyDesk = Desk | FolderDesk | SeedDesk
 
 
 def review(
@@ -80,34 +83,42 @@ def review(
     by: By = None,
     reports: Reports = Path("reports"),
     baselines: Baselines = Path("baselines"),
+    library: LibraryPlace = DEFAULT,
 ) -> None:
     """Serve the report of RUN to browsers of this machine, and apply what is decided there.
 
     With --terminal the same is decided here. Each decision is applied as it is made; Ctrl-C ends
     the review. Of two folders A and B, decisions are kept in a file, which `accept --from` applies.
+    What is picked of a sweep, or of a page of a library, goes into the library of seeds.
     """
     who = by or who_accepts(Path.cwd())
     if len(what or ()) == _FOLDERS:
         if commit or replace:
             raise GoldenseedError("two folders are only decided on", fix=f"{_APPLY} has --commit")
         a, b = map(Path, what or ())
-        desk: Desk | FolderDesk = _of_folders(a, b, gates, reports, who)
+        desk: AnyDesk = _of_folders(a, b, gates, reports, who)
     else:
         found = _run_of(what or ["latest"], gates, reports)
-        desk = desk_of(*found, baselines, who, replace=replace)
+        if is_picked_from(found[0]):
+            if commit or replace:
+                raise GoldenseedError("seeds are kept, not accepted", fix="leave out --commit")
+            desk = SeedDesk(*found, who, library, reports, baselines, Path.cwd())
+        else:
+            desk = desk_of(*found, baselines, who, replace=replace)
     committing = Committing.checked(baselines) if commit else None
     view = view_with_history(desk.record, desk.folder, reports=reports, baselines=baselines)
     view = decidable(view, desk.folder)
     going_on = Review(desk)
     say(f"{desk.record.run_id}: {view.outcome}")
-    if not desk.record.complete:
+    if isinstance(desk, Desk) and not desk.record.complete:
         say("the run is incomplete: nothing of it can be accepted")
     with suppress(KeyboardInterrupt):
         if terminal:
             asked = walk(going_on, view, desk.folder, lambda: Terminal(pictures))
             say("" if asked else "nothing asks for a decision")
         else:
-            write_report(view, desk.folder)  # may be of anybody so far
+            # What is there may be of anybody; a page that held everything does so again.
+            write_report(view, desk.folder, single=is_single(desk.folder))
             _serve(going_on, desk.folder, port, browse=not no_open)
     going_on.close()
     _end(going_on, desk, committing)
@@ -126,8 +137,11 @@ def _run_of(what: Sequence[str], gates: Path | None, reports: Path) -> tuple[Run
     return find_run(what[0], reports)
 
 
-def _end(going_on: Review, desk: Desk | FolderDesk, committing: Committing | None) -> None:
+def _end(going_on: Review, desk: AnyDesk, committing: Committing | None) -> None:
     """Say what was decided, where it is, and commit it where that was asked for."""
+    if isinstance(desk, SeedDesk):
+        say(outcome_of(going_on.done))
+        return
     counts = Counter(each.rejects for applied in going_on.done for each in applied.done)
     say(f"accepted {counts[False]:,}, rejected {counts[True]:,}")
     if isinstance(desk, FolderDesk) and counts:

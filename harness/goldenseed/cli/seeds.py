@@ -138,7 +138,10 @@ def search(
         if page is not None:
             from goldenseed.seeds.page import write_page
 
-            say(f"page  {write_page(found, place, page, reports)}", err=as_json)
+            say(
+                f"page  {write_page(found, place, page, reports, alike=like is not None)}",
+                err=as_json,
+            )
 
 
 @app.command()

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldenseed.core.files import write_atomically
+from goldenseed.core.files import open_regular, write_atomically
 from goldenseed.reporting.diagnosis import stage_limits
 from goldenseed.reporting.links import Picture
 from goldenseed.reporting.numbers import content_in_words, seconds
@@ -37,6 +37,9 @@ _CARDS = 60
 """Cases that readers without scripts see in full, the worst first."""
 _PICTURED = 10
 """Of these, how many bring their pictures along in a page that holds everything."""
+_SINGLE = b" data-single>"
+_HEAD = 4096
+"""Within so many bytes a page says that it holds everything."""
 _LINES = 2_000
 """Cases that they see in a line."""
 
@@ -54,6 +57,15 @@ def write_report(run: RunView, folder: Path, *, single: bool = False) -> Path:
     parts.write(folder)
     write_atomically(path, page.encode("utf-8"), durable=False)
     return path
+
+
+def is_single(folder: Path) -> bool:
+    """Say whether the page in a run's folder is one that holds everything."""
+    try:
+        with open_regular(folder / "index.html") as file:
+            return _SINGLE in file.read(_HEAD)
+    except OSError:
+        return False
 
 
 def _render(run: RunView, parts: Parts, embedded: Path | None) -> str:

@@ -36,9 +36,12 @@ _PROMPT: Final = 80
 _STANDS_IN: Final = "the thumbnail: the run that made it is not here, or has another picture"
 
 
-def write_page(found: Sequence[Found], library: Library, folder: Path, reports: Path) -> Path:
+def write_page(
+    found: Sequence[Found], library: Library, folder: Path, reports: Path, *, alike: bool = False
+) -> Path:
     """Write seeds that were found as a page into ``folder``; return the page's path.
 
+    Their relevances are likenesses where they are found ``alike``, else only their order counts.
     Where the run that made a seed is still in ``reports``, its image is linked, once it was seen to
     be the one: then it can be looked at from near. Of the others there is the thumbnail.
 
@@ -65,8 +68,9 @@ def write_page(found: Sequence[Found], library: Library, folder: Path, reports: 
         ),
     )
     write_run(record, folder)
-    near = {each.seed.id: each.relevance for each in found if each.relevance is not None}
-    return write_report(_view(record, folder, seeds, near), folder)
+    order = "best match first" if found[0].relevance is not None else "newest first"
+    near = {each.seed.id: each.relevance or 0.0 for each in found} if alike else {}
+    return write_report(_view(record, folder, seeds, near, order), folder)
 
 
 def page_again(record: RunRecord, folder: Path) -> RunView:
@@ -76,7 +80,7 @@ def page_again(record: RunRecord, folder: Path) -> RunView:
     with opened(record.options[LIBRARY]) as library:
         there = dict(_there(library, [each.id for each in record.cases]))
     kept = tuple(each for each in record.cases if each.id in there)
-    return _view(record.model_copy(update={"cases": kept}), folder, there, {})
+    return _view(record.model_copy(update={"cases": kept}), folder, there, {}, "as found")
 
 
 def _there(library: Library, ids: Sequence[str]) -> Iterator[tuple[str, Seed]]:
@@ -142,18 +146,21 @@ def _linked(seed: Seed, folder: Path, reports: Path) -> str | None:
 
 
 def _view(
-    record: RunRecord, folder: Path, seeds: Mapping[str, Seed], near: Mapping[str, float]
+    record: RunRecord,
+    folder: Path,
+    seeds: Mapping[str, Seed],
+    near: Mapping[str, float],
+    order: str,
 ) -> RunView:
     shown = {c.id: _shown(seeds[c.id], c, near.get(c.id)) for c in record.cases}
     actions = tuple(_actions(record.options[LIBRARY], list(seeds.values())))
-    order = "best match first" if near else "newest first"
     gallery = Gallery(noun="seed", order=order, shown=shown, actions=actions)
     place = replace(Place.of_folder(folder), of_a_suite=False)
     return run_view(record, folder, place=place, gallery=gallery)
 
 
 def _shown(seed: Seed, case: CaseRecord, near: float | None) -> Shown:
-    said = {"match": near, "rating": None if seed.rating is None else float(seed.rating)}
+    said = {"likeness": near, "rating": None if seed.rating is None else float(seed.rating)}
     scores = {name: value for name, value in said.items() if value is not None}
     return Shown(
         label=f"seed {seed.seed}",

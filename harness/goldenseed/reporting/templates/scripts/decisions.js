@@ -68,6 +68,17 @@
     }
   };
 
+  // Have the review server do to picked rows what an action says; returns what became of them.
+  page.applyTo = async ({ name }, rows, said) => {
+    const golden = name === "promote";
+    const seed = { tags: golden || name === "remove" ? [] : said.tags, rating: golden || !said.rating ? null : Number(said.rating), suite: golden ? said.suite : null };
+    const decisions = rows.map((row) => ({ ...wanted(row), decision: name === "remove" ? "reject" : "accept", reason: golden ? said.reason : "", seed }));
+    const document = { format: "goldenseed-decisions", version: 1, run: page.data.run, decisions };
+    const { results } = await ask({ method: "POST", body: JSON.stringify(document), headers: { "Content-Type": "application/json" } });
+    const labels = new Map(rows.map((row) => [row.id, row.whole]));
+    return results.map((each) => `${each.outcome === "refused" ? "Refused: " : ""}${labels.get(each.case)}: ${each.message}`).join("\n");
+  };
+
   // Take marks off again.
   page.unmark = (rows) => {
     undoable.push(new Map(rows.map((row) => [row.index, found.get(row.index)])));

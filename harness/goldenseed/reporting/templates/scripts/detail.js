@@ -31,9 +31,12 @@
   }
 
   const mark = (passed) => (passed === true ? "pass" : passed === false ? el("strong", null, "fail") : "");
-  const metrics = (rows) => rows.length > 0 && table("Metrics against their limits", [page.gallery ? "Score" : "Metric", "Value", "Limit", "From", "Result"],
-    rows.map((row) => el("tr", { class: row.passed === false && "fails" }, el("th", { scope: "row", title: row.gate || row.name }, row.label),
-      el("td", { class: "n" }, row.value), el("td", { class: "n" }, row.limit), el("td", { class: "source" }, row.source), el("td", null, mark(row.passed)))), "metrics");
+  function metrics(rows) {
+    const held = !page.gallery || rows.some((row) => row.limit);
+    return rows.length > 0 && table("Metrics against their limits", [page.gallery ? "Score" : "Metric", "Value", ...(held ? ["Limit", "From", "Result"] : [])],
+      rows.map((row) => el("tr", { class: row.passed === false && "fails" }, el("th", { scope: "row", title: row.gate || row.name }, row.label), el("td", { class: "n" }, row.value),
+        held && [el("td", { class: "n" }, row.limit), el("td", { class: "source" }, row.source), el("td", null, mark(row.passed))])), "metrics");
+  }
 
   function pictured(row, name, found, note) {
     if (!found?.width) return el("p", null, name, note && ` ${note}`);
