@@ -74,6 +74,8 @@ class Gallery:
     actions: tuple[Action, ...]
     prompt: str | None = None
     """Of all images, where they have one."""
+    first: tuple[str, ...] = ()
+    """Scores that stand before the others."""
 
 
 def gallery_of(run: RunRecord, place: Place) -> Gallery | None:
@@ -143,7 +145,8 @@ def gallery_document(
     gallery: Gallery, shown: Sequence[Shown]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return what the page's scripts need of all images together, and the columns of each."""
-    scores = list(dict.fromkeys(name for each in shown for name in each.scores))
+    met = dict.fromkeys(name for each in shown for name in each.scores)
+    scores = sorted(met, key=lambda name: name not in gallery.first)
     names = dict.fromkeys(name for each in shown for name in each.facets)
     facets = {name: _values(name, shown) for name in names}
     places = {name: {value: n for n, value in enumerate(facets[name])} for name in names}

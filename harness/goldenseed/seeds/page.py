@@ -32,6 +32,7 @@ LIBRARY: Final = "library"
 """The page's option under which stands where its seeds are."""
 _DEFAULT: Final = "seeds.sqlite"
 _THUMBS: Final = "thumbs"
+_FIRST: Final = ("likeness", "rating")
 _PROMPT: Final = 80
 _STANDS_IN: Final = "the thumbnail: the run that made it is not here, or has another picture"
 
@@ -154,7 +155,7 @@ def _view(
 ) -> RunView:
     shown = {c.id: _shown(seeds[c.id], c, near.get(c.id)) for c in record.cases}
     actions = tuple(_actions(record.options[LIBRARY], list(seeds.values())))
-    gallery = Gallery(noun="seed", order=order, shown=shown, actions=actions)
+    gallery = Gallery(noun="seed", order=order, shown=shown, actions=actions, first=_FIRST)
     place = replace(Place.of_folder(folder), of_a_suite=False)
     return run_view(record, folder, place=place, gallery=gallery)
 

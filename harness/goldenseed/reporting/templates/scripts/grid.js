@@ -16,7 +16,7 @@
     box.checked = page.selection.has(row.index);
     const thumb = el("span", { class: "thumb" }, image);
     if (gallery) thumb.style.height = `${item.thumb}px`;
-    const told = gallery ? [el("span", { class: "name" }, row.label, " ", decided && el("span", { class: "decision" }, page.DECIDED[decided]), !row.kept && el("span", { class: "note" }, "left out")),
+    const told = gallery ? [el("span", { class: "name" }, row.label, (decided || !row.kept) && " ", decided && el("span", { class: "decision" }, page.DECIDED[decided]), !row.kept && el("span", { class: "note" }, "left out")),
       item.tagged && el("span", { class: "score tags" }, row.tags.join(", ")),
       item.detailed && el("span", { class: "score", title: row.detail }, row.detail),
       page.scoresOf(row, item.lines).map(([label, text]) => el("span", { class: "score" }, el("span", null, label), " ", text))]

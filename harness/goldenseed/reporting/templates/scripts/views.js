@@ -12,7 +12,7 @@
   // How a side is called below its picture, and within a sentence.
   page.captionOf = (details, side) => details[side].caption ?? (page.gallery ? "" : CAPTIONS[side]);
   const nameOf = (details, side) => details[side].caption ?? side;
-  const began = (text) => `${text[0].toUpperCase()}${text.slice(1)}`;
+  const beginning = (details, side) => details[side].caption ?? `${side[0].toUpperCase()}${side.slice(1)}`;
 
   function shown(of, row, alt, side) {
     const image = page.el("img", { alt: of.caption ?? alt, draggable: "false", class: side });
@@ -34,15 +34,15 @@
     const caption = page.el("span", { role: "status" });
     const range = page.el("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": `How much of the ${nameOf(details, "current")} image is shown, in percent`, oninput: paint });
     const fade = page.el("input", { type: "checkbox", onchange: paint });
-    const one = nameOf(details, "baseline"), other = nameOf(details, "current");
+    const one = nameOf(details, "baseline"), other = nameOf(details, "current"), first = beginning(details, "current");
     function paint() {
       const share = Number(range.value);
       above.style.opacity = fade.checked ? share / 100 : 1;
       above.style.clipPath = fade.checked ? "" : `inset(0 ${100 - share}% 0 0)`;
       line.hidden = fade.checked || share === 0 || share === 100;
       line.style.left = `${share}%`;
-      caption.textContent = share === 0 ? began(one) : share === 100 ? began(other)
-        : fade.checked ? `${began(other)} at ${share} % over ${details.baseline.caption ? "" : "the "}${one}` : `${began(other)} on the left of the line, ${one} on the right`;
+      caption.textContent = share === 0 ? beginning(details, "baseline") : share === 100 ? first
+        : fade.checked ? `${first} at ${share} % over ${details.baseline.caption ? "" : "the "}${one}` : `${first} on the left of the line, ${one} on the right`;
     }
     paint();
     return { panes: [pane(caption, below, above, line)],
