@@ -113,8 +113,8 @@ class CaseView:
 
     @property
     def loud(self) -> bool:
-        """Whether a short list names it."""
-        return self.record.verdict not in PASSING[:2] or not self.record.passed
+        """Whether a short list names it: not what is picked from others, which nobody judged."""
+        return not self.shown and (self.record.verdict not in PASSING[:2] or not self.record.passed)
 
     @property
     def distance(self) -> float:
@@ -212,7 +212,7 @@ def run_view(
     return RunView(
         record=run,
         outcome=outcome(run),
-        shared=grouping_sentences(run.cases),
+        shared=() if gallery else grouping_sentences(run.cases),
         environment=environment_sentence(run.cases),
         locks=tuple(LockView(suite, tuple(differences)) for suite, differences in by_suite),
         sections=tuple(
