@@ -83,7 +83,8 @@ NOT_YET := $(addprefix --ignore ,$(TESTS_OF)/test_held.py $(TESTS_OF)/test_modul
 	$(TESTS_OF)/test_loading_report.py::test_the_libraries_log_is_a_second_witness[unet])
 test-oldest:  ## the tests of what touches other packages, with the oldest versions allowed
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
-	$(OLDEST)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[archive,c2pa,diffusers,fast,flip,opencv,recipes,seeds]' hypothesis pytest-benchmark pytest-xdist pytorch-msssim
+	$(OLDEST)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[archive,bisect,c2pa,diffusers,fast,flip,gguf,opencv,ray,recipes,seeds,server,store]' \
+		bagit fastapi flask flask-cors hypothesis jsonschema 'moto[s3]' pytest-benchmark pytest-repeat pytest-rerunfailures pytest-xdist pytorch-msssim uvicorn
 	$(OLDEST)/bin/pytest $(OLDEST_TESTS) $(filter-out --no-loadscope-reorder,$(WORKERS))
 
 WHEEL_TEST := build/wheel-test
