@@ -7,12 +7,13 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
 from goldenseed.core.names import seed_id
 from goldenseed.reporting.commands import Place
 from goldenseed.reporting.numbers import style_of
+from goldenseed.runs.named_files import thumb_place
 from goldenseed.runs.record import CaseRecord, RunRecord
 
 _DIGITS: Final = 6
@@ -78,8 +79,11 @@ class Gallery:
     """Scores that stand before the others."""
 
 
-def gallery_of(run: RunRecord, place: Place) -> Gallery | None:
-    """Return what a sweep's page is made of; None for a run of another kind."""
+def gallery_of(run: RunRecord, place: Place, folder: Path | None) -> Gallery | None:
+    """Return what a sweep's page is made of; None for a run of another kind.
+
+    In ``folder``, the run's, small pictures are looked for.
+    """
     if run.verb is None or run.verb.name != "sweep":
         return None
     alike = run.verb.alike
@@ -88,18 +92,19 @@ def gallery_of(run: RunRecord, place: Place) -> Gallery | None:
     return Gallery(
         noun="image",
         order="as made",
-        shown={each.id: _of_sweep(each, alike.get(each.id)) for each in run.cases},
+        shown={each.id: _of_sweep(each, alike.get(each.id), folder) for each in run.cases},
         actions=tuple(_actions(run, place)),
         prompt=prompt if isinstance(prompt, str) else None,
     )
 
 
-def _of_sweep(case: CaseRecord, group: int | None) -> Shown:
+def _of_sweep(case: CaseRecord, group: int | None, folder: Path | None) -> Shown:
     """Say of an image what its id says: ``red-apple[guidance_scale=3,seed=7]``."""
     inside = case.id.partition("[")[2].removesuffix("]").split(",")
     axes = dict(each.split("=", 1) for each in inside if "=" in each)
     seed = axes.pop("seed", "")
     facets = {**axes, "likeness": "" if group is None else f"group {group + 1}"}
+    thumb = thumb_place(case.pixels_sha256 or "")
     return Shown(
         label=f"seed {seed}",
         detail=", ".join(f"{name} {value}" for name, value in axes.items()),
@@ -108,6 +113,7 @@ def _of_sweep(case: CaseRecord, group: int | None) -> Shown:
         scores=case.content,
         facets=facets,
         kept=case.error is None and not case.breaks_content,
+        thumb=thumb if folder is not None and (folder / thumb).is_file() else "",
     )
 
 

@@ -195,7 +195,7 @@ def run_view(
     ``gallery`` is of images that are not judged; a sweep's follows from its record.
     """
     place = replace(place or Place(run.run_id), of_a_suite=not run.verb or run.verb.of_a_suite)
-    gallery = gallery or gallery_of(run, place)
+    gallery = gallery or gallery_of(run, place, folder)
     found: dict[Verdict, list[CaseView]] = {verdict: [] for verdict in WORST_FIRST}
     views = [
         case_view(case, place, folder, anchor=anchor, slug=slug)

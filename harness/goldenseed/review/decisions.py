@@ -66,8 +66,8 @@ class Decisions(Document):
     decisions: tuple[CaseDecision, ...] = Field(max_length=1_000_000)
 
     def to_bytes(self) -> bytes:
-        """Return the file."""
-        return pretty_json(self.model_dump(mode="json"))
+        """Return the file; a key that older releases do not know only where it says something."""
+        return pretty_json(self.model_dump(mode="json", exclude_none=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from goldenseed.core.files import inside, write_atomically
 from goldenseed.images.looks import plain_vector
+from goldenseed.runs.named_files import thumb_place
 from goldenseed.tools.sweep.sheets import (
     Small,
     clusters,
@@ -20,6 +23,8 @@ from goldenseed.tools.sweep.sheets import (
 from goldenseed.tools.sweep.sweeping import Tried, ranked
 
 DIVERSITY = "diversity"
+_LARGE_BYTES: Final = 2**16
+"""A picture's file of more is shown by a smaller one among many."""
 
 
 def write_all_sheets(
@@ -42,6 +47,7 @@ def write_all_sheets(
         for each, of in zip(smalls, group, strict=True)
     ]
     by_id = {each.tried.id: each for each in smalls}
+    _write_thumbs(smalls, folder)
     name = (by or f"max_{DIVERSITY}").partition("_")[2]
     in_groups = sorted(range(len(smalls)), key=lambda index: (group[index], index))
     orders = {
@@ -63,6 +69,14 @@ def _placed(small: Small, unlike: float, group: int) -> Small:
     """Return an image with how unlike the others it is, and with its group."""
     scores = {**small.tried.scores, DIVERSITY: unlike}
     return replace(small, tried=replace(small.tried, scores=scores, group=group))
+
+
+def _write_thumbs(smalls: Sequence[Small], folder: Path) -> None:
+    """Keep the small picture of each large one: a page shows hundreds of them at a time."""
+    for each in smalls:
+        if inside(folder, each.tried.image).stat().st_size > _LARGE_BYTES:
+            place = inside(folder, thumb_place(each.tried.pixels_sha256))
+            write_atomically(place, each.picture, durable=False)
 
 
 def _group_of(small: Small) -> str:

@@ -10,7 +10,7 @@
   function tile(item) {
     const { row } = item, gallery = page.gallery !== null;
     const image = row.image ? el("img", { alt: "", class: row.width <= 256 && "small", draggable: "false" }) : el("span", { class: "missing" }, "No image");
-    if (row.image) page.show(image, row.thumb || row.image, row);
+    if (row.image) page.show(image, (!page.single && row.thumb) || row.image, row);
     const box = el("input", { type: "checkbox", "aria-label": `Select ${row.whole ?? `${row.suite}::${row.id}`}`, onchange: () => page.toggle(row) });
     const decided = page.decisionOf(row)?.decision;
     box.checked = page.selection.has(row.index);
