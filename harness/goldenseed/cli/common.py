@@ -164,7 +164,12 @@ def find_run(name: str, reports: Path) -> tuple[RunRecord, Path]:
 
 
 def view_with_history(
-    record: RunRecord, folder: Path, *, reports: Path, baselines: Path
+    record: RunRecord,
+    folder: Path,
+    *,
+    reports: Path,
+    baselines: Path,
+    place: Place | None = None,
 ) -> RunView:
     """Make the view of a run, with what the history tells of its cases; say where that fails.
 
@@ -174,7 +179,7 @@ def view_with_history(
         from goldenseed.seeds.page import page_again
 
         return page_again(record, folder)
-    view = run_view(record, folder, place=Place.of_folder(folder, baselines))
+    view = run_view(record, folder, place=place or Place.of_folder(folder, baselines))
     try:
         return replace(view, history=recall(record, reports))
     except GoldenseedError as error:
