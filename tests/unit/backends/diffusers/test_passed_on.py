@@ -20,7 +20,8 @@ class _Library:
 
     source = """
 class Pipeline:
-    def __call__(self, prompt=None, strength=1.0, scales=(1, 2), latents=None, callback=None, callback_on=()):
+    def __call__(self, prompt=None, strength=1.0, scales=(1, 2), latents=None, callback=None,
+                 callback_on=()):
         strength = strength * 2
         return strength
 """
