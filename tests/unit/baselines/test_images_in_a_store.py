@@ -11,6 +11,7 @@ import pytest
 from baselines_world import CASE, SUITE, World
 from PIL import Image
 
+from goldenseed.baselines import object_cache
 from goldenseed.baselines.object_cache import ObjectCache
 from goldenseed.baselines.places import Places
 from goldenseed.baselines.remote import Remote
@@ -229,6 +230,16 @@ def test_a_setting_that_means_nothing_is_refused(tmp_path: Path, text: str, said
 
 def test_without_the_setting_there_is_no_store(tmp_path: Path):
     assert remote_of(setting(tmp_path, "[tool.other]\nname = 'goldenseed'\n")) is None
+
+
+def test_what_was_just_kept_is_there_whatever_a_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(object_cache, "IN_USE_SECONDS", -1e9)
+    cache = ObjectCache(tmp_path, 5)
+    for name in ("a/1.png", "a/2.png"):
+        assert cache.keep(name, b"x" * 10).is_file()
+    assert files_below(tmp_path) == ["a/2.png"]
 
 
 def test_without_a_place_for_copies_images_are_accepted_and_reading_says_where_one_may_be(
