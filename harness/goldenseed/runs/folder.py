@@ -63,6 +63,7 @@ class RunWriter:
         git: GitState | None,
         options: Mapping[str, str],
         parts: Iterable[PartRecord] = (),
+        shard: ShardRecord | None = None,
         before: RunRecord | None = None,
     ) -> None:
         """Begin a run, or go on with ``before``, which ``going_on`` makes ready."""
@@ -75,6 +76,7 @@ class RunWriter:
             options=dict(options),
             freeze=read_freeze(),
             parts=tuple(parts),
+            shard=shard,
         )
         write_run(self._record, self.folder)
         self._journal = (self.folder / JOURNAL).open("ab")
