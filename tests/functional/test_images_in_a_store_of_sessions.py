@@ -91,12 +91,21 @@ def test_ci_puts_a_draft_and_a_person_promotes_what_is_right(
     objects = {each: each.stat().st_mtime_ns for each in (tmp_path / "store").rglob("*.png")}
     assert len(objects) == 3
 
+    assert said(person, "review", name, "--terminal")[0] == 2
+    code, told = said(person, "review", name, "--terminal", *key)
+    assert (code, "nothing asks for a decision" in told) == (0, True)
+
     code, told = said(person, "drafts", "latest", "--output", "archives")
     assert (code, "wrote archives" in told) == (0, True)
     code, told = said(
         person, "archive", "chain", "red-apple[seed=1]", "--archives", "archives", *key
     )
     assert (code, run in told) == (0, True)
+
+    record = ci / "reports" / run / "run.json"
+    record.write_text(record.read_text().replace('"complete": true', '"complete": false'))
+    code, told = said(ci, "archive", "create", "--draft")
+    assert (code, "is incomplete" in told) == (2, True)
 
     (draft,) = (tmp_path / "store").rglob("*.zip")
     renamed = draft.parent.with_name("20200101T000000Z-0000") / draft.name

@@ -199,7 +199,7 @@ class Remote:
         try:
             return ask()
         except Exception as error:
-            said = error.what if isinstance(error, GoldenseedError) else words_of(error)
+            said = words_of(error)
             found = GoldenseedError(
                 f"cannot be {what} in the store {self.url}: {said}",
                 path=name,
@@ -223,8 +223,9 @@ class Remote:
 
 
 def words_of(error: Exception) -> str:
-    """Return what a library says of its failure, in one line and without keys and passwords."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    """Return what is said of a failure, in one line and without keys and passwords."""
+    what = error.what if isinstance(error, GoldenseedError) else str(error)
+    said = " ".join(what.split()) or type(error).__name__
     for pattern, instead in _SECRETS:
         said = pattern.sub(instead, said)
     for name, value in os.environ.items():
