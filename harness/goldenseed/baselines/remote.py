@@ -199,7 +199,7 @@ class Remote:
         try:
             return ask()
         except Exception as error:
-            said = words_of(error)
+            said = said_by(error)
             found = GoldenseedError(
                 f"cannot be {what} in the store {self.url}: {said}",
                 path=name,
@@ -222,7 +222,7 @@ class Remote:
             ) from error
 
 
-def words_of(error: Exception) -> str:
+def said_by(error: Exception) -> str:
     """Return what is said of a failure, in one line and without keys and passwords."""
     what = error.what if isinstance(error, GoldenseedError) else str(error)
     said = " ".join(what.split()) or type(error).__name__
