@@ -98,7 +98,7 @@ def _believed(
 
 def _signers(root: Path, names: Sequence[str]) -> tuple[dict[int, PublicKey], list[Finding]]:
     """Return the key of each sound signature by its number, and what is wrong with the others."""
-    data = read_regular(root / layout.TAG_MANIFEST, layout.TEXT_LIMIT)
+    data = read_regular(root / layout.TAG_MANIFEST, layout.TAG_LIMIT)
     found: dict[int, PublicKey] = {}
     findings = []
     for number, name in enumerate(names, 1):
