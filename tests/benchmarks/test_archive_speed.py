@@ -210,6 +210,6 @@ def test_judging_again(benchmark: BenchmarkFixture, moved: Path) -> None:
     alone, third = timed(measured), timed(shown)
     print(
         f"\n{MOVED} pictures of {SIDE}x{SIDE} beyond a gate: {1000 * ours / MOVED:.0f} ms each; "
-        f"decoding and metrics alone {1000 * alone / MOVED:.0f}, ratio {ours / alone:.2f}; decoding the "
-        f"picture of their difference {1000 * third / MOVED:.0f}"
+        f"decoding and metrics alone {1000 * alone / MOVED:.0f}, ratio {ours / alone:.2f}; "
+        f"decoding the picture of their difference {1000 * third / MOVED:.0f}"
     )
