@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from goldenseed.archive import documents, layout
@@ -176,6 +176,12 @@ def _overall(archived: _Archived) -> Iterator[Finding]:
     if run.not_compared:
         named = [f"{name_of(each)} ({each.why})" for each in run.not_compared]
         archived.notes.append(f"not compared in the run: {first_of(named, _LISTED)}")
+    for each in run.attached:
+        if PurePosixPath(each.file).name.partition(".")[0] != each.sha256:
+            yield Finding("attached_differs", each.file, "is not the one on record")
+    if run.attached:
+        kinds = first_of([each.kind for each in run.attached], _LISTED)
+        archived.notes.append(f"kept with the run, and not judged again: {kinds}")
     if not run.complete:
         archived.notes.append("the run was cut short: the record says so")
 
