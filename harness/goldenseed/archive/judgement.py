@@ -17,6 +17,7 @@ from goldenseed.archive.findings import Finding, Level, LevelResult, Status
 from goldenseed.archive.kept_files import check_kept_files
 from goldenseed.archive.locks import check_locks
 from goldenseed.archive.payload import baseline_files, run_files
+from goldenseed.archive.pilots import check_pilots
 from goldenseed.archive.project import put_up, read_project
 from goldenseed.archive.rejudging import Rejudging
 from goldenseed.archive.relations import RelationsAgain
@@ -79,6 +80,7 @@ def check_judgement(root: Path, tree: Tree, tell_run: Callable[[RunRecord], obje
             *_relations(archived, rejudging, _IN_WORDS if other else frozenset()),
             *check_kept_files(root, tree, archived.contents.files),
             *check_locks(archived.run, archived.suites),
+            *check_pilots(archived.run, archived.suites),
             *_documents(archived, tree, other=other),
         ]
     notes = (*archived.notes, *rejudging.notes())
