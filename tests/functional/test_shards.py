@@ -133,9 +133,27 @@ def test_more_shards_than_cases_leave_some_with_nothing_to_do_and_no_failure(pro
     assert project.record()["complete"]
 
 
-def test_an_absent_shard_is_named_and_nothing_of_the_merged_run_is_accepted(project: Project):
+LEFT_BY_A_KILL = """\
+import shutil
+
+def pytest_runtest_logreport(report):
+    of_a_case = report.when == "call" and ".suite.yaml::" in report.nodeid
+    if of_a_case and not shutil.os.path.exists("killed"):
+        newest = max(each for each in shutil.os.listdir("reports") if each[0] == "2")
+        shutil.copytree(f"reports/{newest}", "killed")
+"""
+
+
+def test_an_absent_or_killed_shard_is_named_and_nothing_of_the_merged_run_is_accepted(
+    project: Project,
+):
     project.accept_all()
-    first, _, third = in_shards(project)
+    (project.path / "conftest.py").write_text(LEFT_BY_A_KILL)
+    first, second, third = in_shards(project)
+    of_the_first = project.record(first)["cases"]
+    cut_short = project.command("merge", "killed", second, third, "--output", "reports/killed")
+    assert cut_short.returncode == 1, cut_short.stderr
+    assert f"MISSING shard 1/3 did not get to it: {len(of_the_first) - 1} cases" in cut_short.stdout
     merged = project.command("merge", first, third, "--output", "reports/two")
     assert merged.returncode == 1
     assert "MISSING shard 2/3 is not among the merged runs" in merged.stdout

@@ -19,7 +19,7 @@ from goldenseed.reporting.words import name_of, visible
 from goldenseed.reporting.writing import write_presentations
 from goldenseed.runs.comparison import StoredRun
 from goldenseed.runs.folder import point_latest
-from goldenseed.runs.merge import Merged, merged_id
+from goldenseed.runs.merge import Merged, kept_parts, merged_id
 from goldenseed.runs.merge import merge as merge_runs
 from goldenseed.runs.record import RunRecord
 
@@ -49,7 +49,7 @@ def merge(
     everything is there and passes. 1: a case fails or is missing, a set or relation is broken. 2:
     the runs do not belong together.
     """
-    parts = [StoredRun(*find_run(name, reports)) for name in runs]
+    parts = kept_parts([StoredRun(*find_run(name, reports)) for name in runs])
     folder = output or reports / merged_id([part.record for part in parts])
     found = merge_runs(parts, folder, pytest_root(Path.cwd()))
     run, kept_here = found.record, folder.resolve().parent == reports.resolve()

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import filterfalse
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -35,7 +36,7 @@ class Freeze(BaseModel):
     packages: dict[str, str]
     """Normalised name to version, with the label of the build: ``2.13.0+cpu``."""
     local: tuple[str, ...] = ()
-    """Those that were installed from a folder, as one's own project is: no index has them."""
+    """Those that were installed from a folder or a repository: no index has them."""
     files: dict[str, str] = {}
     """Of each package the SHA-256 of what it lists of its files (``listed_sha256``).
 
@@ -51,8 +52,8 @@ def read_freeze() -> Freeze:
     found: dict[str, str] = {}
     local: list[str] = []
     files: dict[str, str] = {}
-    for place in sys.path:
-        for name, version, folder in _installed(Path(place or ".")):
+    for place in filterfalse(_is_bundled, map(Path, sys.path)):
+        for name, version, folder in _installed(place):
             if name not in found:
                 found[name] = version
                 local += [name] if _is_local(folder) else []
@@ -90,8 +91,16 @@ def _installed(place: Path) -> Iterator[tuple[str, str, Path]]:
                 yield re.sub(r"[-_.]+", "-", name).lower(), version, each
 
 
+def _is_bundled(place: Path) -> bool:
+    """Whether a folder of the path lies in a package, which brings its own: Ray's, setuptools'.
+
+    They are put there when that package is imported, and come with it wherever it is installed.
+    """
+    return any(each.name in {"site-packages", "dist-packages"} for each in place.parents)
+
+
 def _is_local(folder: Path) -> bool:
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, AttributeError):
         text = (folder / "direct_url.json").read_text(encoding="utf-8")
-        return "dir_info" in json.loads(text)
+        return bool({"dir_info", "vcs_info"} & json.loads(text).keys())
     return False

@@ -29,12 +29,16 @@ class OwnStep:
         with found_first(spec.folder):
             self._function = own_code(spec, suite, "postprocess")
         try:
-            inspect.signature(self._function).bind(None, **spec.arguments)
-        except (TypeError, ValueError) as error:
+            takes = inspect.signature(self._function)
+        except ValueError:  # one of C that does not say what it takes
+            return
+        try:
+            takes.bind(None, **spec.arguments)
+        except TypeError as error:
             raise GoldenseedError(
                 f"{spec.name} does not take its `arguments`: {error}",
                 path=suite,
-                fix=f"it takes {inspect.signature(self._function)}, a picture first",
+                fix=f"it takes {takes}, a picture first",
             ) from error
 
     def __call__(self, image: Image) -> Image:

@@ -54,6 +54,14 @@ class Steps:
                     self._repeated.add(key)
             except GoldenseedError as error:
                 raise _of_step(error, step, case) from error
+            except Exception as error:  # whatever a library raises over a picture or a file
+                first = str(error).partition("\n")[0]
+                raised = GoldenseedError(
+                    f"{step.library} raised {type(error).__name__}: {first}",
+                    fix="see that it can be done to a picture of this size, and that its files "
+                    "are whole",
+                )
+                raise _of_step(raised, step, case) from error
             yield step.label, made
             image = made
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -40,6 +40,11 @@ class StoredRun:
 
     record: RunRecord
     folder: Path
+
+    @property
+    def pixels(self) -> Mapping[str, str | None]:
+        """The digests of the images' pixels, by the ids of their cases."""
+        return {case.id: case.pixels_sha256 for case in self.record.cases}
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def merge(parts: Sequence[StoredRun], output: Path, root: Path) -> Merged:
     """
     if output.exists() or output.is_symlink():
         raise GoldenseedError("is there already", path=output, fix="name another with --output")
-    parts = _in_order(parts)
+    parts = kept_parts(parts)
     check_mergeable(parts)
     cut = cut_of(parts)
     cases = _together(parts, lambda run: run.cases)
@@ -97,12 +97,24 @@ def _ordered(found: Iterable[R], cut: CutRecord | None) -> tuple[R, ...]:
     return tuple(sorted(found, key=place))
 
 
-def _in_order(parts: Sequence[StoredRun]) -> list[StoredRun]:
-    """Order parts by shard, then by their beginning; leave out what another went on with."""
+def kept_parts(parts: Sequence[StoredRun]) -> list[StoredRun]:
+    """Order parts by shard, then by their beginning; leave out what another went on with.
+
+    Raises ``GoldenseedError`` where there is none, or two runs that differ have one id.
+    """
     if not parts:
         raise GoldenseedError("nothing to merge", fix="name the runs of the shards")
     gone_on = {each.run_id for part in parts for each in part.record.parts}
-    kept = {p.record.run_id: p for p in parts if p.record.run_id not in gone_on}
+    kept: dict[str, StoredRun] = {}
+    for part in parts:
+        other = kept.setdefault(part.record.run_id, part)
+        if other is not part and other.record != part.record:
+            raise GoldenseedError(
+                f"another run than {other.folder}, and both are called {part.record.run_id}",
+                path=part.folder,
+                fix="run one of the two again: two that begin in one second may draw one id",
+            )
+    kept = {name: part for name, part in kept.items() if name not in gone_on}
     return sorted(
         kept.values(),
         key=lambda part: (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import canonical_json
@@ -22,6 +23,8 @@ _OWN = {"seconds", "warnings", "part"}
 _NAMED = 5
 _WORN = ("scheduler",)
 """Keys of a recipe's model that decide nothing of its weights."""
+_BESIDE = ("postprocess.", "language_model_file.")
+"""Keys of weights that are not the model's own: of steps after it, and of what writes prompts."""
 
 
 def check_mergeable(parts: Sequence[StoredRun]) -> None:
@@ -29,6 +32,7 @@ def check_mergeable(parts: Sequence[StoredRun]) -> None:
     for part in parts:
         _check_kind(part)
     _check_shards(parts)
+    _check_places(parts)
     _check_options([part.record for part in parts])
     _check_weights([part.record for part in parts])
 
@@ -65,6 +69,22 @@ def _check_shards(parts: Sequence[StoredRun]) -> None:
                 fix="run all shards at one commit, with the same options and the same history, or "
                 "with --golden-shard-by=steps, which needs none",
             )
+
+
+def _check_places(parts: Sequence[StoredRun]) -> None:
+    """Refuse runs that know one suite by two paths: each of its cases would be there twice."""
+    known: dict[str, tuple[str, str]] = {}
+    for part in parts:
+        run = part.record
+        results: tuple[CaseRecord | RelationRecord, ...] = (*run.cases, *run.relations)
+        for each in results:
+            place, whose = known.setdefault(each.suite, (each.path, run.run_id))
+            if place != each.path:
+                raise GoldenseedError(
+                    f"the suite {each.suite} is {place} in {whose} and {each.path} in {run.run_id}",
+                    path=part.folder,
+                    fix="run all of them from one root, with one --rootdir",
+                )
 
 
 def _difference(one: CutRecord | None, other: CutRecord | None) -> str:
@@ -124,25 +144,37 @@ def _check_options(runs: Sequence[RunRecord]) -> None:
 
 def _check_weights(runs: Sequence[RunRecord]) -> None:
     """Refuse runs in which one model of a suite had other weights or files."""
-    seen: dict[bytes, tuple[str, RunRecord, CaseRecord]] = {}
-    compared: set[tuple[str, str]] = set()
+    seen: dict[tuple[str, bytes, bool], tuple[str, RunRecord, CaseRecord]] = {}
+    compared: set[tuple[str, str, bool]] = set()
     for run in runs:
         for case in run.cases:
-            digest, model = case.environment_sha256, case.recipe.get("model")
-            if digest is None or not isinstance(model, dict):
-                continue
-            key = canonical_json({name: v for name, v in model.items() if name not in _WORN})
-            first = seen.setdefault(key, (digest, run, case))
-            if first[0] == digest or (first[0], digest) in compared:
-                continue
-            compared.add((first[0], digest))
-            _check_same_model(first[1], first[2], run, case)
+            digest = case.environment_sha256
+            for key in () if digest is None else _weighed(case):
+                first = seen.setdefault(key, (digest or "", run, case))
+                pair = (first[0], digest or "", key[2])
+                if first[0] != digest and pair not in compared:
+                    compared.add(pair)
+                    _check_same_model(first[1], first[2], run, case, beside=key[2])
+
+
+def _weighed(case: CaseRecord) -> Iterator[tuple[str, bytes, bool]]:
+    """Yield what has the same weights wherever it is the same: the model, and what is beside it.
+
+    A folder's name says which one it is only below the folder of its suite.
+    """
+    model = case.recipe.get("model")
+    if isinstance(model, dict):
+        bare = {name: value for name, value in model.items() if name not in _WORN}
+        home = "" if "revision" in model else PurePosixPath(case.path).parent.as_posix()
+        yield home, canonical_json(bare), False
+    yield case.path, canonical_json(case.recipe.get("postprocess")), True
 
 
 def _check_same_model(
-    one: RunRecord, its: CaseRecord, other: RunRecord, others: CaseRecord
+    one: RunRecord, its: CaseRecord, other: RunRecord, others: CaseRecord, *, beside: bool
 ) -> None:
-    keys = list(_other_weights(one, its, other, others))
+    found = _other_weights(one, its, other, others)
+    keys = [each for each in found if each.startswith(_BESIDE) == beside]
     if keys:
         raise GoldenseedError(
             f"{one.run_id} and {other.run_id} had other models for {others.suite}::{others.id}: "

@@ -194,13 +194,11 @@ class SetResult(Document):
     value: float | Literal["inf"]
     """The statistic over the pairs."""
     worst_value: float | Literal["inf"]
-    """The metric of the worst pair."""
     worst_pair: tuple[str, str]
-    """The ids of the two cases that are the worst pair."""
+    """The metric of the worst pair, and the ids of its two cases."""
     pairs: int
-    """How many pairs were measured."""
     of_pairs: int
-    """How many there are; more than were measured where a sample was taken."""
+    """How many pairs were measured, and of how many; of very many a sample is taken."""
     passed: bool
 
 
@@ -212,6 +210,8 @@ class SetRecord(Document):
     suite: str
     path: str
     """The suite file, relative to pytest's root, with forward slashes."""
+    suite_sha256: str | None = None
+    """Of that file when the set was judged; None of older records."""
     line: int | None = None
     statistic: Literal["worst", "mean"]
     cases: tuple[str, ...]

@@ -38,7 +38,7 @@ LAST = "last"
 """What stands for the newest run that did not end."""
 _KEPT = (
     *("profile", "environment_sha256", "in_force", "pixels_sha256", "width", "height", "mode"),
-    *("returned", "remarks", "trace", "trace_file", "layers_file", "warnings"),
+    *("returned", "trace", "trace_file", "layers_file", "warnings"),
     *("written", "flagged"),
 )
 """What a record says of an image and its making, whatever it is judged by."""
@@ -113,6 +113,8 @@ class TakenOver:
             "image": image,
             "elements": tuple(each.model_copy(update=bare) for each in case.elements),
             "part": case.part or self.stored.record.run_id,
+            # What pytest's marks made of it came last, and the marks of now say their own.
+            "remarks": case.remarks if case.xfail is None else case.remarks[:-1],
         }
 
 
@@ -139,7 +141,12 @@ class Earlier:
         return (path, case) in self._cases
 
     def taken(
-        self, asked: CaseRecord, environment: Mapping[str, EnvironmentValue], *, trace: str
+        self,
+        asked: CaseRecord,
+        environment: Mapping[str, EnvironmentValue],
+        *,
+        trace: str,
+        flagged: bool = False,
     ) -> TakenOver:
         """Return the image of a case that an earlier run made as it would be made now.
 
@@ -147,6 +154,7 @@ class Earlier:
             asked: the case before it runs: its recipe counts.
             environment: in which it would be made, the case's model loaded.
             trace: ``--golden-trace`` of now: ``on``, ``off`` or ``deep``.
+            flagged: whether a safety checker has to have been asked.
 
         Raises:
             NotTakenError: nothing was left of it, it was made of another recipe or elsewhere, it
@@ -157,6 +165,8 @@ class Earlier:
         if stored is None or case is None:
             raise NotTakenError("no earlier run has it")
         why = _unfit(case, asked, trace)
+        if why is None and flagged and case.flagged is None:
+            why = "no safety checker was asked"
         if why is None and case.environment_sha256 != json_sha256(dict(environment)):
             why = "the environment is another now"
         if why is not None:
@@ -185,8 +195,8 @@ def _unfit(case: CaseRecord, asked: CaseRecord, trace: str) -> str | None:
     return None
 
 
-def earlier_runs(reports: Path, name: str, shard: str | None) -> Earlier:
-    """Find the run to go on with, and those that it went on with itself.
+def folder_of(reports: Path, name: str, shard: str | None) -> Path | None:
+    """Find the folder of the run to go on with.
 
     Args:
         reports: the folder of the runs.
@@ -198,8 +208,7 @@ def earlier_runs(reports: Path, name: str, shard: str | None) -> Earlier:
 
     """
     if name == LAST:
-        folder = _last(reports, shard)
-        return Earlier() if folder is None else Earlier.of(_chain(folder))
+        return _last(reports, shard)
     folder = Path(name) if (Path(name) / RECORD).is_file() else reports / name
     if not (folder / RECORD).is_file():
         raise GoldenseedError(
@@ -207,25 +216,29 @@ def earlier_runs(reports: Path, name: str, shard: str | None) -> Earlier:
             path=folder,
             fix="name a run of the reports by its id, or say --golden-resume=last",
         )
-    return Earlier.of(_chain(folder.resolve()))
+    return folder.resolve()
 
 
-def _chain(folder: Path) -> tuple[StoredRun, ...]:
-    """Read a run and, beside it, those that it went on with, as far as they are still there."""
+def earlier_runs(folder: Path) -> Earlier:
+    """Read a run and, beside it, those that it went on with, as far as they are still there.
+
+    Raises ``GoldenseedError`` for one that cannot be read.
+    """
     first = StoredRun(load_run(folder), folder)
     names = (each.run_id for each in reversed(first.record.parts))
     beside = (folder.parent / each for each in names)
     others = (StoredRun(load_run(each), each) for each in beside if (each / RECORD).is_file())
-    return (first, *others)
+    return Earlier.of((first, *others))
 
 
 def _last(reports: Path, shard: str | None) -> Path | None:
-    """Return the newest run of that shard, unless it ended: then there is nothing to go on with."""
+    """Return the newest session's run of that shard; None where it ended, or there is none."""
     names = reports.iterdir() if reports.is_dir() else ()
     for folder in sorted(names, reverse=True):
         if not _RUN.fullmatch(folder.name) or not (folder / RECORD).is_file():
             continue
         run = load_run(folder, results_only=True)
-        if run.options.get("shard") == shard:
+        merged = run.shard is None and any(part.shard for part in run.parts)
+        if run.options.get("shard") == shard and run.verb is None and not merged:
             return None if run.complete else folder
     return None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import sha256_hex
 from goldenseed.images.gates import parse_set_limit
 from goldenseed.runs.parts import SetRecord, SetResult
 from goldenseed.runs.record import CaseRecord
@@ -97,7 +98,9 @@ def judge_sets(
     decodes the image of one as ``stored_image`` does.
     """
     images = _Images(cases, partial(read, folder))
-    return tuple(_judge(each, suite, path, images) for each in suite.sets)
+    digest = sha256_hex(suite.path.read_bytes()) if suite.sets else None
+    judged = (_judge(each, suite, path, images) for each in suite.sets)
+    return tuple(each.model_copy(update={"suite_sha256": digest}) for each in judged)
 
 
 class _Images:

@@ -69,6 +69,14 @@ class CutRecord(Document):
         """The digest by which two shards know that they are of one cut."""
         return json_sha256(self.model_dump(mode="json"))
 
+    def of_the_same(self, other: CutRecord) -> bool:
+        """Whether the same cases of the same suites are cut into as many shards."""
+        one, two = (
+            (each.shards, each.suites, [(case.path, case.id, case.model) for case in each.cases])
+            for each in (self, other)
+        )
+        return one == two
+
     def assigned(self) -> tuple[int, ...]:
         """Return the number, from 1, of the shard of each case."""
         pieces = [Piece(each.model, each.cost) for each in self.cases]

@@ -41,7 +41,7 @@ from goldenseed.session.naming import unrepeated
 from goldenseed.session.options import Options
 from goldenseed.session.pilots import PILOT
 from goldenseed.session.resuming import TakenCount
-from goldenseed.session.sharding import shard_record
+from goldenseed.session.sharding import shard_of_run, shard_record
 from goldenseed.session.unreferenced import unreferenced
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
@@ -156,7 +156,7 @@ class Controller:
         writer = self._ensure_writer()
         for marks in (RUNNING, PILOT):
             shutil.rmtree(writer.folder / marks, ignore_errors=True)
-        kept = shard_record(self._options, writer.folder, extent)
+        kept = shard_record(writer.record.shard, writer.folder, extent)
         self.notes += [*self._resumed.lines(), *kept.lines]
         writer.add_extent(kept.extent, kept.record)
         run = writer.finish(finished=datetime.now(UTC), complete=complete, warnings=self._warned)
@@ -255,6 +255,7 @@ class Controller:
                 git=read_git_state(self._root),
                 options=self._options.recorded(),
                 parts=self._resumed.earlier.parts,
+                shard=shard_of_run(self._options, self._options.reports / self._run_id),
             )
         return self._writer
 

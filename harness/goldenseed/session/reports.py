@@ -105,9 +105,8 @@ def _as_pytest_has_it(
 
 
 def _remarked(record: CaseRecord, why: str, remark: str) -> CaseRecord:
-    """Add what came of an xfail mark, which a record that was taken over has already."""
-    remarks = tuple(dict.fromkeys((*record.remarks, remark)))
-    return record.model_copy(update={"xfail": why, "remarks": remarks})
+    """Add what came of an xfail mark, as the last remark."""
+    return record.model_copy(update={"xfail": why, "remarks": (*record.remarks, remark)})
 
 
 def _not_compared(record: CaseRecord, why: str) -> NotCompared:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from goldenseed.core.listing import first_of
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.runs.record import CaseRecord
-from goldenseed.runs.resume import Earlier, NotTakenError, TakenOver, earlier_runs
+from goldenseed.runs.resume import Earlier, NotTakenError, TakenOver, earlier_runs, folder_of
 from goldenseed.session.options import Options
 
 _NAMED = 3
@@ -16,10 +17,14 @@ _NAMED = 3
 
 def earlier_of(options: Options) -> Earlier:
     """Read the run that the options name; none where they name none."""
-    if not options.resume:
-        return Earlier()
+    folder = earlier_folder(options) if options.resume else None
+    return Earlier() if folder is None else earlier_runs(folder)
+
+
+def earlier_folder(options: Options) -> Path | None:
+    """Return the folder of the run that the options name; None where ``last`` is none."""
     shard = options.sharded
-    return earlier_runs(options.reports, options.resume, shard.words if shard else None)
+    return folder_of(options.reports, options.resume, shard.words if shard else None)
 
 
 @dataclass
@@ -32,13 +37,13 @@ class Resuming:
     _again: dict[str, str] = field(default_factory=dict)
 
     def taken(
-        self, asked: CaseRecord, environment: Mapping[str, EnvironmentValue]
+        self, asked: CaseRecord, environment: Mapping[str, EnvironmentValue], *, flagged: bool
     ) -> TakenOver | None:
-        """Return the image of a case that need not be made again."""
+        """Return the image of a case that need not be made again; as ``Earlier.taken``."""
         if not self.earlier.knows(asked.path, asked.id):
             return None
         try:
-            found = self.earlier.taken(asked, environment, trace=self.trace)
+            found = self.earlier.taken(asked, environment, trace=self.trace, flagged=flagged)
         except NotTakenError as error:
             self._again[f"{asked.suite}::{asked.id}"] = error.what
             return None

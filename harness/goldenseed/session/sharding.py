@@ -27,6 +27,7 @@ from goldenseed.runs.shards import (
 from goldenseed.session.failure import CASE, MEMBER
 from goldenseed.session.naming import unrepeated
 from goldenseed.session.options import Options, read_options
+from goldenseed.session.resuming import earlier_folder
 from goldenseed.session.shard_option import Shard
 from goldenseed.suite.recipes import model_key
 
@@ -48,7 +49,7 @@ def keep_shard(config: pytest.Config, items: list[pytest.Item]) -> CutRecord:
         options = read_options(config)
         asked = options.sharded
         assert asked is not None  # noqa: S101 - asked for by the caller
-        found = cut_of(items, options, asked)
+        found = _as_before(cut_of(items, options, asked), options)
     except GoldenseedError as error:
         raise pytest.UsageError(str(error)) from None
     shards = dict(zip(((e.path, e.id) for e in found.cases), found.assigned(), strict=True))
@@ -61,6 +62,16 @@ def keep_shard(config: pytest.Config, items: list[pytest.Item]) -> CutRecord:
         config.hook.pytest_deselected(items=others)
         items[:] = own
     return found
+
+
+def _as_before(found: CutRecord, options: Options) -> CutRecord:
+    """Return the cut of the shard that is gone on with, where it is of the same cases.
+
+    The history may know other seconds by now, and the other shards were cut by those of then.
+    """
+    folder = earlier_folder(options) if options.resume else None
+    before = None if folder is None else read_cut(folder)
+    return before if before is not None and before.of_the_same(found) else found
 
 
 def name_of(item: pytest.Item) -> tuple[str, str] | None:
@@ -169,26 +180,32 @@ class Kept:
     lines: tuple[str, ...] = ()
 
 
-def shard_record(options: Options, folder: Path, extent: Extent) -> Kept:
-    """Describe the shard that the run in ``folder`` was; ``extent`` is that of all shards."""
+def shard_of_run(options: Options, folder: Path) -> ShardRecord | None:
+    """Describe the shard whose run is in ``folder``; of how much all are is known at its end."""
     shard = options.sharded
     found = None if shard is None else read_cut(folder)
     if shard is None or found is None:
+        return None
+    return ShardRecord(number=shard.number, of=shard.of, cut_sha256=found.sha256)
+
+
+def shard_record(begun: ShardRecord | None, folder: Path, extent: Extent) -> Kept:
+    """Describe the shard that the run in ``folder`` was; ``extent`` is that of all shards."""
+    found = None if begun is None else read_cut(folder)
+    if begun is None or found is None:
         return Kept(extent)
-    record = ShardRecord(
-        number=shard.number, of=shard.of, cut_sha256=found.sha256, whole=extent.whole
-    )
+    record = begun.model_copy(update={"whole": extent.whole})
     update = {"whole": False, "narrowed": extent.narrowed or "--golden-shard"}
-    return Kept(extent.model_copy(update=update), record, (told_of(found, shard),))
+    return Kept(extent.model_copy(update=update), record, (told_of(found, begun.number),))
 
 
-def told_of(found: CutRecord, shard: Shard) -> str:
+def told_of(found: CutRecord, number: int) -> str:
     """Say in a sentence what a shard has of a cut, and by what it was cut."""
     assigned = found.assigned()
-    own = assigned.count(shard.number)
+    own = assigned.count(number)
     times, models = lengths(found)
-    kinds, count = len(found.loads), models[shard.number - 1]
-    share = times[shard.number - 1] / (sum(times) / len(times)) if any(times) else 1.0
+    kinds, count = len(found.loads), models[number - 1]
+    share = times[number - 1] / (sum(times) / len(times)) if any(times) else 1.0
     if found.by == "history":
         rest = len(found.cases) - found.measured
         by = f"the seconds of {found.measured:,} cases in the history"
@@ -196,6 +213,6 @@ def told_of(found: CutRecord, shard: Shard) -> str:
     else:
         by = "steps and pixels, as no seconds of these cases are in the history"
     return (
-        f"shard {shard.words}: {own:,} of {len(found.cases):,} cases, {count} of {kinds} models"
-        f", {share:.2f} of an equal share; cut by {by}"
+        f"shard {number}/{found.shards}: {own:,} of {len(found.cases):,} cases, "
+        f"{count} of {kinds} models, {share:.2f} of an equal share; cut by {by}"
     )

@@ -159,7 +159,8 @@ class Worker:
         backend = self.backend()
         if self.resuming.earlier.runs:
             self._remember(backend.fingerprint(), case.noise.drawn_by)
-            taken = self.resuming.taken(record, self.environment)
+            flagged = case.suite.safety == "required"
+            taken = self.resuming.taken(record, self.environment, flagged=flagged)
             if taken is not None:
                 return taken, taken.case.seconds
         generation = backend.generate(case)

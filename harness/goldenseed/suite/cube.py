@@ -52,4 +52,4 @@ def _numbers(words: list[str]) -> list[float] | None:
 
 
 def _refusal(why: str) -> GoldenseedError:
-    return GoldenseedError(f"no table of colours in the .cube format: {why}")
+    return GoldenseedError(f"is no table of colours in the .cube format: {why}")

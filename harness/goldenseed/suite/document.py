@@ -147,9 +147,15 @@ def moved(document: Document, data: JsonValue, *, at: Location, of: Location) ->
     return _Moved(document.path, data, (), root, index, at=tuple(at), of=tuple(of))
 
 
-def read_document(path: Path) -> Document:
-    """Read ``path``: raises where nothing can be read, else leaves ``Document.problems``."""
-    root = compose(path)
+BEGINNING = "a suite begins with `suite:`, `model:` and `cases:`"
+
+
+def read_document(path: Path, *, beginning: str = BEGINNING) -> Document:
+    """Read ``path``: raises where nothing can be read, else leaves ``Document.problems``.
+
+    ``beginning`` says of an empty file how one begins.
+    """
+    root = compose(path, beginning)
     builder = _Builder(path)
     data = builder.build(root).value
     return Document(path, data, tuple(builder.problems), root)

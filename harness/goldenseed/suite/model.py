@@ -270,6 +270,11 @@ def absent_fault(
     return f"there is no {kind} `{relative}` beside the suite file", absent.format(path)
 
 
+def is_file(path: Path) -> bool:
+    """Tell whether a regular file is there; what cannot be reached is none."""
+    return stat.S_ISREG(_mode(path) or 0)
+
+
 def _mode(path: Path) -> int | None:
     """Return what stands at ``path``; None if nothing does, or nothing that could be reached."""
     try:

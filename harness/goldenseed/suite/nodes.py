@@ -121,7 +121,7 @@ class _Composer(CLoader):
         return PLAIN if implicit[0] else QUOTED
 
 
-def compose(path: Path) -> Node:
+def compose(path: Path, beginning: str) -> Node:
     """Read ``path`` as the one YAML document it holds.
 
     Raises:
@@ -146,7 +146,7 @@ def compose(path: Path) -> Node:
             "is empty",
             path=path,
             line=1,
-            fix="write it; a suite begins with `suite:`, `model:` and `cases:`",
+            fix=f"write it; {beginning}",
         )
     return root
 

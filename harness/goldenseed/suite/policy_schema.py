@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, StringConstraints
 
-from goldenseed.suite.sections import CHOICE, PLAIN, SECTION, NonEmpty, Section
+from goldenseed.suite.sections import CHOICE, PLAIN, SECTION, NonEmpty, Section, Seed
 
 FILE = r".*policy\.ya?ml"
 """What a policy's file is called."""
@@ -31,8 +30,13 @@ class Range(Section):
     """The greatest."""
 
 
-class SeedRule(Range):
+class SeedRule(Section):
     """Which seeds, and how many."""
+
+    min: Seed | None = None
+    """The least."""
+    max: Seed | None = None
+    """The greatest."""
 
     at_least: Annotated[int, Field(ge=1)] | None = None
     """How many seeds a prompt needs."""
@@ -48,27 +52,50 @@ class PromptRule(Section):
     """What may stand for a placeholder; for one that is not listed, any text of one line."""
 
     @property
-    def patterns(self) -> Iterator[str]:
-        """The regular expression of each template."""
-        for template in self.templates:
-            # Every second part is the name of a placeholder.
-            parts = _PLACEHOLDER.split(template)
-            yield "".join(
-                self._one(part) if n % 2 else re.escape(part) for n, part in enumerate(parts)
-            )
+    def placeholders(self) -> frozenset[str]:
+        """The names of all placeholders."""
+        return frozenset(name for each in self.templates for name in _PLACEHOLDER.findall(each))
 
-    def _one(self, name: str) -> str:
-        words = self.words.get(name)
-        return f"(?:{'|'.join(map(re.escape, words))})" if words else ".+"
+    def makes(self, prompt: str) -> bool:
+        """Whether one of the templates makes the whole of a prompt."""
+        return any(self._made_by(each, prompt) for each in self.templates)
+
+    def _made_by(self, template: str, prompt: str) -> bool:
+        """Follow a template by all places of the prompt at once, and so in time linear in both.
+
+        A regular expression would go over them again for each way of filling the placeholders.
+        """
+        ends = {0}
+        # Every second part is the name of a placeholder.
+        for number, part in enumerate(_PLACEHOLDER.split(template)):
+            words = self.words.get(part) if number % 2 else (part,)
+            if words is None:
+                ends = _any_text(prompt, ends)
+            else:
+                ends = {at + len(w) for w in words for at in ends if prompt.startswith(w, at)}
+        return len(prompt) in ends
+
+
+def _any_text(prompt: str, begins: set[int]) -> set[int]:
+    """Return where texts of one line may end that begin at any of these places."""
+    ends: set[int] = set()
+    reached = 0
+    for at in sorted(begins):
+        line = prompt.find("\n", at)
+        last = len(prompt) if line < 0 else line
+        ends.update(range(max(at + 1, reached + 1), last + 1))
+        reached = max(reached, last)
+    return ends
 
 
 class PolicySection(Section):
     """What every case has to keep to; a key that is not there allows anything."""
 
     models: _Names | None = None
-    """Models by their source, for a hub id also `org/name@commit`; `*` and `?` stand for any."""
+    """Models, components and language models by their source, for a hub id also `org/name@commit`;
+    `*` and `?` stand for any."""
     adapters: _Names | None = None
-    """Adapters by their source, likewise; `[]` allows none."""
+    """Adapters, IP-Adapters and embeddings by their source, likewise; `[]` allows none."""
     dtypes: _Names | None = None
     """Data types."""
     schedulers: _Names | None = None

@@ -159,11 +159,39 @@ def _file_faults(suite: Path, key: str, name: object) -> Iterator[_Fault]:
         yield key, *fault
     elif not name.lower().endswith(_FILES[key]):
         yield key, f"`{name}` is no {' or '.join(_FILES[key])} file", "convert it"
-    elif key == "table":
+    else:
+        read, fix = _READ[key]
         try:
-            parsed_cube(read_regular(beside(suite, name), LARGEST_FILE))
+            read(beside(suite, name))
         except GoldenseedError as error:
-            yield key, f"`{name}` is {error.what}", "export it again as a .cube of 3 dimensions"
+            yield key, f"`{name}` {error.what}", fix
+
+
+def _read_table(file: Path) -> None:
+    parsed_cube(read_regular(file, LARGEST_FILE))
+
+
+def _read_picture(file: Path) -> None:
+    from goldenseed.core.pixels import decode
+
+    decode(file, formats=("PNG",))
+
+
+def _read_font(file: Path) -> None:
+    from PIL import ImageFont
+
+    try:
+        ImageFont.truetype(str(file), 16)
+    except OSError as error:
+        raise GoldenseedError(f"is no font that can be read: {error}") from None
+
+
+_READ: Final = {
+    "table": (_read_table, "export it again as a .cube of 3 dimensions"),
+    "picture": (_read_picture, "save it again as a PNG of 8 bits"),
+    "font": (_read_font, "put a whole font there"),
+}
+"""What sees whether a file of a key can be used, and what to do where it cannot."""
 
 
 def _sharpen_faults(step: dict[str, Any], library: str) -> Iterator[_Fault]:

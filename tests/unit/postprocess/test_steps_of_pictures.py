@@ -199,6 +199,18 @@ def test_a_step_that_cannot_be_done_is_named_with_its_line(
     assert caught.value.what.startswith("the post-processing step `")
 
 
+def test_what_a_library_raises_over_a_picture_is_said_of_the_step(made: Make):
+    with pytest.raises(
+        GoldenseedError, match="`encode`: pillow raised ValueError: encoding error"
+    ) as found:
+        made(Image.new("L", (1, 16384)), "{step: encode, format: webp, quality: 5}")
+    assert found.value.line == 4
+
+
+def test_a_function_that_does_not_say_what_it_takes_is_called(made: Make, picture: Image.Image):
+    assert same(made(picture, "{step: 'numpy:array'}"), picture)
+
+
 def test_a_step_that_makes_two_pictures_of_one_is_named(made: Make, picture: Image.Image):
     with pytest.raises(GoldenseedError, match=r"`own_steps_of_tests:random`: it is not determ"):
         made(picture, "{step: 'own_steps_of_tests:random'}")

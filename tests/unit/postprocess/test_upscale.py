@@ -72,3 +72,12 @@ def test_a_model_without_its_weights_is_refused(case: Case, folder: Path):
     with pytest.raises(GoldenseedError, match="`upscale`: the model cannot be loaded"):
         list(Steps(lambda _: "cpu").run(case, Image.new("RGB", (8, 8))))
     moved.rename(file)
+
+
+def test_whatever_its_files_make_transformers_raise_is_said_of_the_step(case: Case, folder: Path):
+    file = folder / "twice" / "config.json"
+    whole = file.read_text()
+    file.write_text(whole.replace('"embed_dim": ', '"embed_dim": "wide", "was": '))
+    with pytest.raises(GoldenseedError, match="`upscale`: the model cannot be loaded"):
+        list(Steps(lambda _: "cpu").run(case, Image.new("RGB", (8, 8))))
+    file.write_text(whole)

@@ -135,7 +135,8 @@ def test_a_set_whose_suite_is_another_by_now_does_not_pass(root: Path, changed: 
     file.write_text(SUITE.replace("10}", "12}")) if changed else file.unlink()
     (judged,) = merge(parts, root / "merged", root).record.sets
     assert not judged.passed
-    assert "not the one that the shards ran" if changed else "is not here" in (judged.error or "")
+    why = "not the one that the merged runs had" if changed else "is not here"
+    assert why in (judged.error or "")
 
 
 def test_an_absent_shard_and_a_shard_cut_short_are_named_with_their_cases(root: Path):
@@ -223,6 +224,72 @@ def test_other_weights_of_one_model_are_refused_by_name(root: Path):
     other = {**AVX512, "model.unet.weights_sha256": "2" * 64}
     parts = [shard(root, 1, environment={**AVX512, **weights}), shard(root, 2, environment=other)]
     assert "model.unet.weights_sha256" in refused(parts, root)
+
+
+WEIGHTS = "model.unet.weights_sha256"
+ENLARGES = "postprocess.upscale.weights_sha256"
+
+
+def of_model(root: Path, number: int, place: str, recipe: Changes, **weights: str) -> StoredRun:
+    """An uncut run of one case of the suite at ``place``."""
+    run = Run(root / f"20261120T15123{number}Z-000{number}", {**AVX512, **weights})
+    model = {"model": {"source": "model", "dtype": "float32"}}
+    suite = place.removesuffix(".suite.yaml").rpartition("/")[2]
+    run.case(f"disc-{number}", picture(), suite=suite, path=place, recipe={**model, **recipe})
+    return run.stored()
+
+
+def test_a_folder_s_name_is_one_model_only_beside_one_suite(root: Path):
+    ours = of_model(root, 1, "ours/a.suite.yaml", {}, **{WEIGHTS: "1" * 64})
+    theirs = of_model(root, 2, "theirs/b.suite.yaml", {}, **{WEIGHTS: "2" * 64})
+    assert len(merge([ours, theirs], root / "apart", root).record.cases) == 2
+    beside = of_model(root, 3, "ours/c.suite.yaml", {}, **{WEIGHTS: "3" * 64})
+    assert WEIGHTS in refused([ours, beside], root)
+    fixed = {"model": {"source": "org/name", "revision": "0" * 40}}
+    parts = [
+        of_model(
+            root, number, f"{number}/d{number}.suite.yaml", fixed, **{WEIGHTS: f"{number}" * 64}
+        )
+        for number in (4, 5)
+    ]
+    assert WEIGHTS in refused(parts, root)
+
+
+def test_what_enlarges_some_pictures_is_no_other_model_of_the_others(root: Path):
+    steps = {"postprocess": [{"step": "upscale", "model": "up"}]}
+    place = "shapes.suite.yaml"
+    plain = of_model(root, 1, place, {}, **{WEIGHTS: "1" * 64})
+    large = of_model(root, 2, place, steps, **{WEIGHTS: "1" * 64, ENLARGES: "1" * 64})
+    assert len(merge([plain, large], root / "together", root).record.cases) == 2
+    other = of_model(root, 3, place, steps, **{WEIGHTS: "1" * 64, ENLARGES: "2" * 64})
+    assert ENLARGES in refused([plain, large, other], root)
+
+
+def test_a_suite_by_two_paths_is_refused(root: Path):
+    one = of_model(root, 1, "shapes.suite.yaml", {})
+    assert "shapes is shapes.suite.yaml in" in refused(
+        [one, of_model(root, 2, "suites/shapes.suite.yaml", {})], root
+    )
+
+
+def test_two_runs_of_one_id_are_not_taken_for_one(root: Path):
+    first, second = (shard(root, number, shard=None) for number in (1, 2))
+    namesake = second.record.model_copy(update={"run_id": first.record.run_id})
+    assert "both are called" in refused([first, StoredRun(namesake, second.folder)], root)
+    merge([first, second, first], root / "merged", root)
+
+
+def test_the_sets_of_runs_that_were_never_cut_are_judged_by_their_suite_alone(root: Path):
+    def uncut(digest: str | None) -> list[StoredRun]:
+        sets = (asked().model_copy(update={"suite_sha256": digest}),)
+        return [shard(root, number, shard=None, sets=sets) for number in (1, 2, 3)]
+
+    merge(uncut(sha256_hex(SUITE.encode())), root / "same", root)
+    assert load_run(root / "same").sets[0].passed
+    merge(uncut("0" * 64), root / "other", root)
+    assert "is not the one that the merged runs had" in (
+        load_run(root / "other").sets[0].error or ""
+    )
 
 
 def test_what_was_judged_otherwise_or_is_no_run_of_a_suite_is_refused(root: Path):

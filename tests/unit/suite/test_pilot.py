@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,15 @@ def test_the_same_are_drawn_in_any_order_and_of_several_seeds(cases: dict[str, C
     found = drawn(there, 12)
     assert drawn(there[::-1], 12) == found
     assert len({cases[name].seed for name in found}) > 3
+
+
+@pytest.mark.parametrize("mark", ["skip", "xfail"])
+def test_a_case_that_a_mark_spares_is_taken_last(cases: dict[str, Case], mark: str):
+    there = list(cases.values())
+    (first,) = drawn(there, 1)
+    spared = [replace(each, marks=(mark,)) if each.id == first else each for each in there]
+    assert first not in drawn(spared, len(there) - 2)
+    assert first in drawn(spared, len(there))
 
 
 def test_a_case_in_quarantine_is_taken_last_and_no_more_than_there_are(cases: dict[str, Case]):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
+from goldenseed.suite.policy_schema import PromptRule
 
 Read = Callable[..., Suite]
 CASE = "  - {id: a, prompt: a red ball, seeds: [1, 2]}\n"
@@ -20,6 +24,8 @@ POLICY_AT, CALL_AT, CASE_AT = 3, 4, 6
 def read(tmp_path: Path) -> Read:
     (tmp_path / "suites" / "toy").mkdir(parents=True)
     (tmp_path / "suites" / "style.safetensors").touch()
+    for folder in ("other", "llm"):
+        (tmp_path / "suites" / folder).mkdir()
 
     def read(policy: str, *, call: str = "{}", case: str = CASE, model: str = "") -> Suite:
         path = tmp_path / "suites" / "toy.suite.yaml"
@@ -35,6 +41,7 @@ def read(tmp_path: Path) -> Read:
 KEPT = {
     "{models: [toy]}": {},
     "{models: ['t*']}": {},
+    "{models: ['?oy', other]}": {"model": ", components: {unet: other}"},
     "{dtypes: [float32]}": {},
     "{schedulers: [own]}": {},
     "{schedulers: [DDIMScheduler]}": {"model": ", scheduler: {class: DDIMScheduler}"},
@@ -50,6 +57,30 @@ KEPT = {
 }
 DEVIATIONS: list[tuple[str, dict[str, str], int, str]] = [
     ("{models: [sd, sdxl]}", {}, 2, 'the model "toy" is none of sd, sdxl (`models`, line 3)'),
+    (
+        "{models: [toy]}",
+        {"model": ", components: {unet: other}"},
+        2,
+        'the model of `unet`, "other" is none of toy',
+    ),
+    (
+        "{models: [toy]}",
+        {"case": "  - {id: a, prompt: {model: llm, template: a}, seeds: [1]}\n"},
+        CASE_AT,
+        'the language model "llm" is none of toy',
+    ),
+    (
+        "{adapters: [other.*]}",
+        {"model": ", embeddings: [{source: style.safetensors, token: <s>}]"},
+        2,
+        'the embedding "style.safetensors" is none of other.*',
+    ),
+    (
+        "{dtypes: [float32]}",
+        {"model": ", components: {unet: {source: other, dtype: float16}}"},
+        2,
+        "the dtype float16 is none of float32",
+    ),
     ("{dtypes: [float16]}", {}, CASE_AT, "the dtype float32 is none of float16"),
     ("{schedulers: [DDIMScheduler]}", {}, CASE_AT, "the model's own scheduler is none of DDIM"),
     (
@@ -75,6 +106,24 @@ DEVIATIONS: list[tuple[str, dict[str, str], int, str]] = [
     ("{steps: {min: 4}}", {"call": "{num_inference_steps: 3}"}, CALL_AT, "is 3, at least 4"),
     ("{steps: {max: 30}}", {}, CASE_AT, "it does not say its `num_inference_steps`"),
     ("{guidance: {max: 8}}", {"call": "{guidance_scale: 8.5}"}, CALL_AT, "is 8.5, at most 8"),
+    (
+        "{guidance: {max: 8}}",
+        {"call": "{guidance_scale: 8.0000001}"},
+        CALL_AT,
+        "is 8.0000001, at most 8 is",
+    ),
+    (
+        "{negative_prompt: [blurry]}",
+        {"call": "{negative_prompt: []}"},
+        CALL_AT,
+        'the negative prompt does not hold "blurry"',
+    ),
+    (
+        "{seeds: {max: 9223372036854775806}}",
+        {"case": "  - {id: a, prompt: a red ball, seeds: [9223372036854775807]}\n"},
+        CASE_AT,
+        "the seed is 9223372036854775807, at most 9223372036854775806 is allowed",
+    ),
     ("{negative_prompt: [blurry]}", {}, CASE_AT, 'the negative prompt does not hold "blurry"'),
     ("{seeds: {max: 1}}", {}, CASE_AT, "the seed is 2, at most 1 is allowed"),
     ("{seeds: {at_least: 3}}", {}, CASE_AT, "has 2 seeds a prompt, at least 3 are needed"),
@@ -146,7 +195,12 @@ def test_a_file_shared_by_many_is_named_with_its_line(read: Read, tmp_path: Path
         ("steps: {most: 3}\n", r"policy.yaml:1: unknown key `most` in `policy.steps`"),
         ("models: [toy]\nsize: [1x1]\n", r"policy.yaml:2: unknown key `size` in `policy`"),
         ("sizes: [big]\n", "write `512x512`, width first"),
-        ("", r"policy.yaml:1: is empty"),
+        ("# ours\n", r"policy.yaml:1: is empty\n  fix: write it; a policy begins with a rule"),
+        ("models: [toy]\nguidance: {min: 8, max: 1}\n", r"policy.yaml:2: `guidance` is at least 8"),
+        (
+            "prompts:\n  templates: ['a {colour}']\n  words:\n    color: [red]\n",
+            r"policy.yaml:4: no template has a place `{color}`",
+        ),
         ("models: [\n", r"policy.yaml:\d"),
     ],
 )
@@ -158,8 +212,26 @@ def test_what_is_wrong_with_the_file_is_said_in_it(
         read("../policy.yaml")
 
 
-@pytest.mark.parametrize("name", ["../secrets.txt", "/etc/policy.yaml", "../other/policy.yaml"])
+@pytest.mark.parametrize(
+    "name",
+    ["../secrets.txt", "/etc/policy.yaml", "../other/policy.yaml", f"{'a' * 999}policy.yaml"],
+)
 def test_what_is_no_file_of_a_policy_is_refused(read: Read, name: str):
     with pytest.raises(GoldenseedError, match="yaml:3: ") as caught:
         read(name)
     assert "policy" in str(caught.value)
+
+
+@given(
+    st.lists(st.sampled_from(["{x}", "{y}", "a", "ab", "b ", "\n"]), min_size=1, max_size=5),
+    st.text("ab \n", max_size=7),
+)
+def test_a_template_makes_what_the_regular_expression_of_it_fits(parts: list[str], prompt: str):
+    rule = PromptRule(templates=("".join(parts),), words={"y": ("a", "a b", "ba")})
+    meant = {"{x}": ".+", "{y}": "(?:a|a b|ba)"}
+    assert rule.makes(prompt) == bool(re.fullmatch("".join(meant.get(p, p) for p in parts), prompt))
+
+
+def test_many_placeholders_take_no_longer_for_a_prompt_that_nothing_makes():
+    rule = PromptRule(templates=(" ".join("{x}" for _ in range(30)) + "!",))
+    assert not rule.makes("x " * 500)

@@ -141,6 +141,12 @@ cases:
         ("{step: colour, table: cold.cube}", "there is no file `cold.cube`"),
         ("{step: colour, table: ../warm.cube}", "leaves its folder"),
         ("{step: colour, table: mine.py}", "is no .cube file"),
+        ("{step: colour, table: blank.cube}", "`blank.cube` is no table of colours"),
+        ("{step: watermark, place: centre, opacity: 1, picture: cut.png}", "`cut.png` is"),
+        (
+            "{step: watermark, place: centre, opacity: 1, text: x, size: 9, font: cut.otf}",
+            "`cut.otf` is no font that can be read",
+        ),
         ("{step: watermark, place: centre, opacity: 1}", "either `text` or `picture`"),
         ("{step: watermark, place: centre, opacity: 1, text: x, size: 9}", "needs its `colour`"),
         ("{step: encode, format: jpeg, quality: 90}", "needs its `subsampling`"),
@@ -151,7 +157,9 @@ cases:
         ("vignette", "a mapping is needed"),
     ],
 )
-def test_a_fault_is_said_with_its_line(read: Read, step: str, said: str):
+def test_a_fault_is_said_with_its_line(read: Read, tmp_path: Path, step: str, said: str):
+    for name in ("blank.cube", "cut.png", "cut.otf"):
+        (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n" if name == "cut.png" else b"\n")
     with pytest.raises(GoldenseedError) as caught:
         read(step)
     assert caught.value.line == STEP_AT

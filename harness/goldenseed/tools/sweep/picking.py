@@ -43,7 +43,7 @@ def write_all_sheets(
     in_groups = sorted(range(len(smalls)), key=lambda index: (group[index], index))
     numbers = {each.tried.id: float(group[index]) for index, each in enumerate(smalls)}
     orders = {
-        "by-seed": (smalls, labelled(name)),
+        "by-seed": (sorted(smalls, key=lambda each: each.tried.seed), labelled(name)),
         "by-likeness": ([smalls[index] for index in in_groups], _of_group(numbers)),
     }
     if by is not None:
