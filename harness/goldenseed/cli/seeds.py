@@ -121,10 +121,18 @@ def search(
     keep: Keep = None,
     clip: Clip = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many.")] = 20,
+    page: Annotated[
+        Path | None,
+        typer.Option("--page", help="A folder: what is found is written into it as a page."),
+    ] = None,
     as_json: AsJson = False,
     library: LibraryPlace = DEFAULT,
+    reports: Reports = Path("reports"),
 ) -> None:
-    """Find seeds by words, by filters, by likeness to an image; all that is given has to hold."""
+    """Find seeds by words, by filters, by likeness to an image; all that is given has to hold.
+
+    With --page they are written as a page to look through, in a browser or by goldenseed review.
+    """
     wanted = wanted_by(
         words, tags=tags, seed=seed, model=model, min_rating=min_rating, size=size, keep=keep
     )
@@ -135,6 +143,13 @@ def search(
             else place.search(wanted, limit=limit)
         )
         tell(found, place, as_json=as_json)
+        if page is not None:
+            from goldenseed.seeds.page import write_page
+
+            say(
+                f"page  {write_page(found, place, page, reports, alike=like is not None)}",
+                err=as_json,
+            )
 
 
 @app.command()

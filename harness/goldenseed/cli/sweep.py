@@ -187,7 +187,7 @@ def _tell(
     found, sheets = write_all_sheets(found, writer.folder, by)
     best = ranked(found, by)[:top]
     blocks = sweep_blocks(found, best, asked=len(grid), limits=scoring.limits, by=by)
-    page = write_verb(sweep_record(record, found, blocks, asked=len(grid)), writer.folder)
+    page = write_verb(sweep_record(record, found, blocks), writer.folder)
     if as_json:
         say_json(
             {

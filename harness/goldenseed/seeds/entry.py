@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -12,10 +11,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, Val
 from pydantic.types import StringConstraints
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.names import SEED_DIGITS, seed_id
 from goldenseed.suite.between import texts_of
 
-ID_LENGTH: Final = 16
-"""Hexadecimal digits of an id: 64 bits, two of a million seeds share one by 1 in 37 million."""
+ID_LENGTH: Final = SEED_DIGITS
 HIGHEST_RATING: Final = 5
 
 Text = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]
@@ -61,8 +60,7 @@ class Seed(BaseModel):
     @property
     def id(self) -> str:
         """The seed's name: 16 hexadecimal digits of its recipe's and its pixels' digests."""
-        both = f"{self.recipe_sha256}:{self.pixels_sha256}"
-        return hashlib.sha256(both.encode()).hexdigest()[:ID_LENGTH]
+        return seed_id(self.recipe_sha256, self.pixels_sha256)
 
     @property
     def prompt(self) -> str:

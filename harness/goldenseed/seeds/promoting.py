@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import TEMPORARY_PREFIX, read_regular, write_atomically
 from goldenseed.history.keeping import remember
 from goldenseed.recipes.writing import flow
+from goldenseed.review.decisions import Marked
+from goldenseed.review.desk import Applied, Desk
 from goldenseed.runs.folder import load_run, point_latest
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.seeds.entry import Seed
@@ -166,6 +169,39 @@ def made_again(
     remember(record, reports)
     point_latest(reports, folder.name)
     return record, folder, found
+
+
+def make_golden(
+    seed: Seed,
+    suite: Path,
+    case_id: str,
+    *,
+    reason: str,
+    by: str,
+    reports: Path,
+    baselines: Path,
+    device: str = "auto",
+) -> tuple[Case, Applied]:
+    """Write a seed as a case of a suite file, and accept its image if it comes again bit for bit.
+
+    Raises:
+        GoldenseedError: as ``in_a_suite`` and ``made_again``, or another image comes; then nothing
+            is written but the run.
+
+    """
+    with in_a_suite(seed, suite, case_id) as case:
+        record, folder, made = made_again(case, reports, baselines, device)
+        if made.pixels_sha256 != seed.pixels_sha256:
+            raise GoldenseedError(
+                f"{seed.id} does not come again here: the library's image is "
+                f"{seed.pixels_sha256[:12]}…, made on {seed.profile or 'an unknown machine'}"
+                f", and this one {str(made.pixels_sha256)[:12]}…, made on {made.profile}",
+                path=folder,
+                fix="look at it there; it was not accepted, and the suite is as it was. `goldenseed"
+                " seeds add` keeps this machine's image beside the other",
+            )
+        desk = Desk(record, folder, store_of_project(baselines), by, Path.cwd())
+        return case, desk.apply([Marked.of(made, "accept", reason)])
 
 
 def _model(seed: Seed) -> Mapping[str, Any]:

@@ -40,6 +40,8 @@ class Tried:
     kept: bool
     """Whether it holds every limit."""
     axes: Mapping[str, object] = field(default_factory=dict)
+    group: int | None = None
+    """Among the kept, which of the groups of images that look alike; the largest is 0."""
 
 
 @dataclass(frozen=True, slots=True)
