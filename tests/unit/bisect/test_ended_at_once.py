@@ -13,6 +13,8 @@ import pytest
 
 from goldenseed.bisect.making import Processes
 from goldenseed.bisect.tried import Budget
+from goldenseed.cli.bisect import alone_in
+from goldenseed.core.errors import GoldenseedError
 
 PYTHON = Path(sys.executable)
 
@@ -42,3 +44,14 @@ def test_what_takes_too_long_is_ended_by_the_shorter_of_both_limits():
     told = slept(Processes(), 60, most=Budget(9, minutes=0.002, timeout_seconds=50).seconds)
     assert told is not None
     assert told.startswith("took longer than ")
+
+
+def test_one_search_is_made_by_one_process_at_a_time(tmp_path: Path):
+    with (
+        alone_in(tmp_path / "search"),
+        pytest.raises(GoldenseedError, match="another process is at this very search"),
+        alone_in(tmp_path / "search"),
+    ):
+        pass
+    with alone_in(tmp_path / "search"):
+        pass
