@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from goldenseed.backends.diffusers.foreign import is_foreign
 from goldenseed.backends.protocol import Element, GenerationError, Unusable
-from goldenseed.core.elements import MOST, RETURNED_LIMIT, TENSOR_MODES
+from goldenseed.core.elements import MOST, TENSOR_MODES, read_returned
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import read_regular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,12 +95,9 @@ def _read_file(name: str, given: str | bytes | Path) -> Returned:
 
     Its bytes are kept as they are: what a file says of its origin is not in its pixels.
     """
-    from goldenseed.core.pixels import decode
-
     try:
-        label = name if isinstance(given, bytes) else str(given)
-        data = given if isinstance(given, bytes) else read_regular(Path(given), RETURNED_LIMIT)
-        return Returned(name, decode(data, name=label), is_picture=True, file=data)
+        picture, data = read_returned(given, name)
+        return Returned(name, picture, is_picture=True, file=data)
     except GoldenseedError as error:
         raise GenerationError(
             f"the file that was returned is no picture: {error.what}",
