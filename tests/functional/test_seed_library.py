@@ -99,7 +99,13 @@ def picked_from_a_page(project: Project, key: str, monkeypatch: pytest.MonkeyPat
     decision = Marked.of(case, "accept", "next").decision
     said = decision.model_copy(update={"seed": SeedSaid(suite="best.suite.yaml")})
     desk = SeedDesk(
-        record, Path("found"), "Zoë", "", Path("reports"), Path("baselines"), project.path
+        record,
+        Path("found"),
+        "Zoë",
+        "seeds.sqlite",
+        Path("reports"),
+        Path("baselines"),
+        project.path,
     )
     return desk.apply([Marked(said, case)])
 
@@ -116,6 +122,10 @@ def test_a_page_of_a_library_is_written_again_with_what_is_said_by_now(kept: Pro
     assert "hero" in page
     assert one in page
     assert two not in page
+    record = kept.path / "found" / "run.json"
+    record.write_text(record.read_text().replace("seeds.sqlite", "postgresql://elsewhere/seeds"))
+    other = kept.command("report", "found")
+    assert "is a page of the library postgresql://elsewhere/seeds, and not of" in other.stderr
     refused = kept.command("seeds", "search", "apple", "--page", "reports")
     assert "holds something else" in refused.stderr
     assert refused.returncode == 2
