@@ -24,7 +24,7 @@ def recommend(
     library: LibraryPlace = DEFAULT,
 ) -> None:
     """Name the seeds that did best for the prompts nearest to this one."""
-    from goldenseed.seeds.recommending import RATING
+    from goldenseed.seeds.library import RATING
     from goldenseed.seeds.recommending import recommend as recommended
 
     if by != RATING:

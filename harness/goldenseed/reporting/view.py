@@ -36,6 +36,7 @@ from goldenseed.reporting.worst import badness
 from goldenseed.runs.grouping import equal_pixels
 from goldenseed.runs.parts import GateInForce
 from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.suite.between import in_words
 from goldenseed.verdict.model import CALIBRATION, CONTENT, PASSING, Verdict
 
 __all__ = ["Block", "CaseView", "LockView", "RunView", "Section", "case_view", "run_view"]
@@ -242,12 +243,11 @@ def case_view(
     reasons.sort(key=lambda each: each.about is not About.PROFILE)
     same = case.verdict is not Verdict.IDENTICAL and equal_pixels(case)
     prompt, seed = _recipe_value(case, "prompt"), _recipe_value(case, "seed")
-    prompt = case.written.text if case.written else prompt
     return CaseView(
         record=case,
         anchor=anchor or case_anchor(case),
         slug=slug,
-        prompt=prompt if isinstance(prompt, str) else None,
+        prompt=case.written.text if case.written else in_words(prompt),
         seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
         baseline=picture_of("baseline", case.baseline.image if case.baseline else None, folder),
         current=picture_of("current", case.image, folder),

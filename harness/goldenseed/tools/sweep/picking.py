@@ -51,7 +51,7 @@ def write_all_sheets(
     name = (by or f"max_{DIVERSITY}").partition("_")[2]
     in_groups = sorted(range(len(smalls)), key=lambda index: (group[index], index))
     orders = {
-        "by-seed": (smalls, labelled(name)),
+        "by-seed": (sorted(smalls, key=lambda each: each.tried.seed), labelled(name)),
         "by-likeness": ([smalls[index] for index in in_groups], _group_of),
     }
     if by is not None:
