@@ -16,9 +16,9 @@ from goldenseed.review.session import Review
 from goldenseed.runs.folder import write_run
 from goldenseed.runs.record import RunRecord
 from goldenseed.seeds.desk import SeedDesk
-from goldenseed.seeds.library import Wanted
 from goldenseed.seeds.opening import opened as library_at
 from goldenseed.seeds.page import write_page
+from goldenseed.seeds.wanted import Wanted
 from tests.browser import chromium, seen_at, settled, violations
 from tests.functional.test_report_in_browser import READY, TOO_WIDE, opened, press
 from tests.unit.reporting.swept import LIMIT, swept

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from goldenseed.seeds.entry import Seed
-    from goldenseed.seeds.library import Found, Library, Wanted
+    from goldenseed.seeds.library import Found, Library
+    from goldenseed.seeds.wanted import Wanted
 
 _LIMIT: Final = re.compile(r"((?:min|max)_[a-z0-9_]+)=(-?\d{1,15}(?:\.\d{1,15})?)")
 _SHORT: Final = 100
@@ -116,7 +117,7 @@ def wanted_by(
     size: str | None = None,
 ) -> Wanted:
     """Return what options ask for; errors as of ``limits_of``."""
-    from goldenseed.seeds.library import Wanted
+    from goldenseed.seeds.wanted import Wanted
 
     sides = None
     if size is not None:

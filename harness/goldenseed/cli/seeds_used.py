@@ -24,8 +24,8 @@ def recommend(
     library: LibraryPlace = DEFAULT,
 ) -> None:
     """Name the seeds that did best for the prompts nearest to this one."""
-    from goldenseed.seeds.library import RATING
     from goldenseed.seeds.recommending import recommend as recommended
+    from goldenseed.seeds.wanted import RATING
 
     if by != RATING:
         limits_of(f"{by}=0")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +22,7 @@ from goldenseed.seeds.tables import (
     matching,
     take_out_words,
 )
+from goldenseed.seeds.wanted import Wanted, conditions
 from goldenseed.seeds.words import phrases, searchable
 
 if TYPE_CHECKING:
@@ -31,28 +31,8 @@ if TYPE_CHECKING:
 
 _SHORTEST: Final = 4
 """Digits of an id that name a seed."""
-RATING: Final = "rating"
-"""What people give a seed, beside the names of content scores."""
 _AT_ONCE: Final = 500
 """Numbers in one query; SQLite has a limit on its variables."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What seeds are searched for; each of it has to hold."""
-
-    words: str = ""
-    """In prompt, tags and note, each word somewhere; a phrase in quotes."""
-    tags: tuple[str, ...] = ()
-    seed: str | None = None
-    model: str | None = None
-    min_rating: int | None = None
-    size: tuple[int, int] | None = None
-    """Width and height."""
-    valued: str | None = None
-    """``rating``, or a content score: it has to be known."""
-    limits: Mapping[str, float] | None = None
-    """``min_NAME`` and ``max_NAME`` of content scores; a seed without the score does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +207,7 @@ class Library:
                 table, number == SEEDS.c.number
             )
             relevance = table.c.relevance
-        return query.where(*_conditions(wanted)), relevance
+        return query.where(*conditions(wanted)), relevance
 
     def _read(self, row: Any) -> Seed:
         thumbnail = base64.b64encode(row.thumbnail).decode()
@@ -261,31 +241,6 @@ class Library:
         for table, rows in ((TAGS, tags), (SCORES, scores)):
             if rows:
                 self._connection.execute(sa.insert(table), rows)
-
-
-def _conditions(wanted: Wanted) -> Iterator[Any]:
-    for tag in wanted.tags:
-        yield SEEDS.c.number.in_(sa.select(TAGS.c.number).where(TAGS.c.tag == tag))
-    if wanted.seed is not None:
-        yield SEEDS.c.seed == wanted.seed
-    if wanted.model is not None:
-        yield SEEDS.c.model == wanted.model
-    if wanted.min_rating is not None:
-        yield SEEDS.c.rating >= wanted.min_rating
-    if wanted.valued == RATING:
-        yield SEEDS.c.rating.is_not(None)
-    elif wanted.valued is not None:
-        having = sa.select(SCORES.c.number).where(SCORES.c.name == wanted.valued)
-        yield SEEDS.c.number.in_(having)
-    if wanted.size is not None:
-        yield sa.and_(SEEDS.c.width == wanted.size[0], SEEDS.c.height == wanted.size[1])
-    for name, limit in (wanted.limits or {}).items():
-        direction, _, score = name.partition("_")
-        compare: Callable[[Any, float], Any] = operator.ge if direction == "min" else operator.le
-        holding = sa.select(SCORES.c.number).where(
-            SCORES.c.name == score, compare(SCORES.c.value, limit)
-        )
-        yield SEEDS.c.number.in_(holding)
 
 
 def _columns(seed: Seed) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import numpy as np
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import write_atomically
-from goldenseed.seeds.library import Found, Library, Wanted
+from goldenseed.seeds.library import Found, Library
+from goldenseed.seeds.wanted import Wanted
 
 if TYPE_CHECKING:
     import numpy.typing as npt

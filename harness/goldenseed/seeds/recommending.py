@@ -10,7 +10,8 @@ from typing import Final
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.seeds.entry import HIGHEST_RATING
-from goldenseed.seeds.library import RATING, Found, Library, Wanted
+from goldenseed.seeds.library import Found, Library
+from goldenseed.seeds.wanted import RATING, Wanted
 
 _NEIGHBOURS: Final = 1000
 """Seeds that are looked at: those of the nearest prompts that have a value to go by."""

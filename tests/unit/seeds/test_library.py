@@ -15,10 +15,11 @@ from PIL import Image
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.looks import PLAIN, plain_vector
 from goldenseed.seeds.entry import read_seed
-from goldenseed.seeds.library import Found, Library, Wanted
+from goldenseed.seeds.library import Found, Library
 from goldenseed.seeds.likeness import alike
 from goldenseed.seeds.opening import opened
 from goldenseed.seeds.recommending import recommend
+from goldenseed.seeds.wanted import Wanted
 from kept_seeds import Open, picture, seed
 
 

@@ -235,14 +235,13 @@ class PipelineCall:
                 raise self._refusal(case, f"{self._name} needs a prompt", "add `prompt: …`")
             return
         if own is None:
-            texts = [name for name in self._parameters if "prompt" in name]
-            fix = f"name it under `call` by its own name: {', '.join(texts)}" if texts else ""
-            raise self._refusal(
-                case, f"{self._name} takes no prompt", fix or "remove the prompt of the case"
-            )
+            texts = ", ".join(name for name in self._parameters if "prompt" in name)
+            named = f"name it under `call` by its own name: {texts}"
+            fix = named if texts else "remove the prompt of the case"
+            raise self._refusal(case, f"{self._name} takes no prompt", fix)
         if isinstance(case.prompt, BetweenPrompts):
             if "prompt_embeds" not in self._parameters or not hasattr(self._pipeline, ENCODES):
-                what = f"{self._name} takes no embeddings of a prompt that could be mixed"
+                what = f"{self._name} takes no embeddings that could be mixed"
                 raise self._refusal(case, what, "write one prompt in place of `between`")
             arguments["prompt"] = case.prompt.between[0]
             return
