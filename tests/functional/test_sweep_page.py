@@ -58,9 +58,9 @@ def library(sweep: tuple[RunRecord, Path], tmp_path_factory: pytest.TempPathFact
 
     kept.apply([Marked.of(each, "accept", "") for each in record.cases[:8]])
     with library_at(str(place / "s.sqlite"), writing=True) as seeds:
-        found = seeds.search(Wanted(), limit=100, newest=False)
-        seeds.change(found[2], tags=("hero", "<b>bold</b>"), rating=5)
-        again = seeds.search(Wanted(), limit=100, newest=False)
+        found = {each.seed.case: each for each in seeds.search(Wanted(), limit=100)}
+        seeds.change(found[record.cases[2].id], tags=("hero", "<b>bold</b>"), rating=5)
+        again = seeds.search(Wanted(), limit=100)
         return write_page(again, seeds, place / "page", folder.parent)
 
 

@@ -127,7 +127,12 @@ def review(
                 )
         committing = Committing.checked(baselines) if commit else None
         view = view_with_history(
-            desk.record, desk.folder, reports=reports, baselines=baselines, place=place
+            desk.record,
+            desk.folder,
+            reports=reports,
+            baselines=baselines,
+            place=place,
+            library=library,
         )
         view = decidable(view, desk.folder)
         going_on = Review(desk)

@@ -17,7 +17,7 @@ from goldenseed.review.desk import Applied, Done
 from goldenseed.runs.folder import load_run
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.seeds.entry import read_seed
-from goldenseed.seeds.page import LIBRARY, is_of_library
+from goldenseed.seeds.page import is_of_library
 
 if TYPE_CHECKING:
     from goldenseed.seeds.library import Found, Library
@@ -92,8 +92,7 @@ class SeedDesk:
     def _open(self, *, writing: bool = False) -> AbstractContextManager[Library]:
         from goldenseed.seeds.opening import opened
 
-        place = self.record.options[LIBRARY] if is_of_library(self.record) else self.library
-        return opened(place, writing=writing)
+        return opened(self.library, writing=writing)
 
     def _keep(self, library: Library, marked: Marked) -> str:
         """Put in, change or take out one seed; return what became of it."""

@@ -74,14 +74,32 @@ def write_page(
     return write_report(_view(record, folder, seeds, near, order), folder)
 
 
-def page_again(record: RunRecord, folder: Path) -> RunView:
-    """Return the view of such a page with what the library says of its seeds by now."""
+def page_again(record: RunRecord, folder: Path, library: str) -> RunView:
+    """Return the view of such a page with what the library says of its seeds by now.
+
+    Raises:
+        GoldenseedError: it is of another library than ``library``. A page may be of anybody, and
+            what it names is not opened: a server would be told a password.
+
+    """
     from goldenseed.seeds.opening import opened
 
-    with opened(record.options[LIBRARY]) as library:
-        there = dict(_there(library, [each.id for each in record.cases]))
+    named = record.options[LIBRARY]
+    if _plain(named) != _plain(library):
+        raise GoldenseedError(
+            f"is a page of the library {named}, and not of {library}",
+            path=folder,
+            fix=f"if you trust it: GOLDENSEED_LIBRARY={shlex.quote(named)} goldenseed …",
+        )
+    with opened(library) as place:
+        there = dict(_there(place, [each.id for each in record.cases]))
     kept = tuple(each for each in record.cases if each.id in there)
     return _view(record.model_copy(update={"cases": kept}), folder, there, {}, "as found")
+
+
+def _plain(place: str) -> str:
+    """Return a library's place without what an address may have besides it."""
+    return place.partition("?")[0].replace("postgresql+psycopg:", "postgresql:", 1)
 
 
 def _there(library: Library, ids: Sequence[str]) -> Iterator[tuple[str, Seed]]:
