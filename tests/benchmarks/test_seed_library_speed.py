@@ -57,7 +57,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 
 def like_one(library: Library, wanted: Wanted) -> list[Found]:
     """Search by likeness for what the first seed looks like."""
-    first = library.search(Wanted(), limit=1, newest=False)[0]
+    first = library.search(Wanted(), limit=1)[0]
     return alike(library, KIND, library.vector(KIND, first), wanted, limit=20)
 
 
