@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from goldenseed.session.golden_image import GoldenImage
 
 SUITE_SUFFIX = ".suite.yaml"
+ARCHIVED = "tagmanifest-sha256.txt"
+"""What lies in the folder of an archive, and of any other bag."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,6 +45,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from goldenseed.session.options import check_options
 
         check_options(config)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the folders of archives: suites in them are copies, and tests anybody's code."""
+    return True if (collection_path / ARCHIVED).is_file() else None
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -12,10 +12,11 @@ import pytest
 
 from goldenseed.core.files import json_sha256
 from goldenseed.seeds.entry import Seed
-from goldenseed.seeds.library import Found, Library, Wanted
+from goldenseed.seeds.library import Found, Library
 from goldenseed.seeds.likeness import alike
 from goldenseed.seeds.opening import opened
 from goldenseed.seeds.recommending import recommend
+from goldenseed.seeds.wanted import Wanted
 from kept_seeds import seed
 
 SEEDS = 100_000
@@ -56,7 +57,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 
 def like_one(library: Library, wanted: Wanted) -> list[Found]:
     """Search by likeness for what the first seed looks like."""
-    first = library.search(Wanted(), limit=1, newest=False)[0]
+    first = library.search(Wanted(), limit=1)[0]
     return alike(library, KIND, library.vector(KIND, first), wanted, limit=20)
 
 

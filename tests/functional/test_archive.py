@@ -217,3 +217,19 @@ def _run(folder: Path, *words: str, given: bytes | None = None) -> bytes:
     done = subprocess.run(words, cwd=folder, input=given, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_what_lies_in_an_archive_is_not_collected(pytester: pytest.Pytester) -> None:
+    inside = pytester.mkdir("july.goldenseed") / "data" / "project"
+    inside.mkdir(parents=True)
+    for folder in (pytester.path, inside):
+        (folder / "own.suite.yaml").write_text(
+            "suite: own\nmodel: {factory: own:build}\ncases: [{id: a, prompt: x, seeds: [1]}]\n"
+        )
+        (folder / "own.py").write_text("def build(): pass\n")
+    (inside / "test_it.py").write_text("raise SystemExit('run')\n")
+    (inside.parents[1] / "tagmanifest-sha256.txt").write_text("")
+    pytester.makeini("[pytest]\n")
+    result = pytester.runpytest_inprocess("--collect-only", "-q", "-p", "no:benchmark")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["own.suite.yaml::a?seed=1?", "*1 test collected*"])

@@ -65,9 +65,9 @@ def test_ci_puts_a_draft_and_a_person_promotes_what_is_right(
     (ci / "pyproject.toml").write_text('[tool.goldenseed]\nimages = "file:../store"\n')
     shutil.copytree(ci, person, symlinks=True, ignore=shutil.ignore_patterns("reports"))
     said(ci, "archive", "keygen", "--output", "key")
-    code, first = said(ci, "archive", "create", "--draft", "--key", "key")
+    code, told = said(ci, "archive", "create", "--draft", "--key", "key")
     assert code == 0
-    name = first.split()[1]
+    name = told.split()[1]
     run = name.removeprefix("draft:")
     assert not (ci / "baselines").exists()
     assert [each.suffix for each in (tmp_path / "store").rglob("*.*")] == [".zip"]
@@ -80,16 +80,19 @@ def test_ci_puts_a_draft_and_a_person_promotes_what_is_right(
     assert (code, "--trusted-key" in told) == (2, True)
     spoilt = ("reject", name, "red-apple[seed=2]", "--reason", "a worm", *key)
     assert said(person, *spoilt)[0] == 0
-    for outcome in ("first", "unchanged"):
-        code, told = said(person, "accept", name, "*", "--reason", "as wanted", *key)
-        if outcome == "first":
-            assert (code, told.count("first tiny::")) == (0, 3)
-            assert "left out tiny::red-apple[seed=2]" in told
-        else:
-            assert (code, "first" in told) == (0, False)
+    first, again = (
+        said(person, "accept", name, "*", "--reason", "as wanted", *key) for _ in range(2)
+    )
+    assert (first[0], first[1].count("first tiny::")) == (0, 3)
+    assert "left out tiny::red-apple[seed=2]" in first[1]
+    assert (again[0], "first" in again[1]) == (0, False)
     assert "3 images accepted of it" in said(person, "drafts")[1]
     objects = {each: each.stat().st_mtime_ns for each in (tmp_path / "store").rglob("*.png")}
     assert len(objects) == 3
+
+    assert said(person, "review", name, "--terminal")[0] == 2
+    code, told = said(person, "review", name, "--terminal", *key)
+    assert (code, "nothing asks for a decision" in told) == (0, True)
 
     code, told = said(person, "drafts", "latest", "--output", "archives")
     assert (code, "wrote archives" in told) == (0, True)
@@ -97,6 +100,11 @@ def test_ci_puts_a_draft_and_a_person_promotes_what_is_right(
         person, "archive", "chain", "red-apple[seed=1]", "--archives", "archives", *key
     )
     assert (code, run in told) == (0, True)
+
+    record = ci / "reports" / run / "run.json"
+    record.write_text(record.read_text().replace('"complete": true', '"complete": false'))
+    code, told = said(ci, "archive", "create", "--draft")
+    assert (code, "is incomplete" in told) == (2, True)
 
     (draft,) = (tmp_path / "store").rglob("*.zip")
     renamed = draft.parent.with_name("20200101T000000Z-0000") / draft.name

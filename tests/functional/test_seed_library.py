@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image, PngImagePlugin
 
+from goldenseed.review.decisions import Marked, SeedSaid
+from goldenseed.runs.folder import load_run
+from goldenseed.seeds.desk import SeedDesk
+
 if TYPE_CHECKING:
     from conftest import Project
+    from goldenseed.review.desk import Applied
 
 
 @pytest.fixture
@@ -47,19 +53,27 @@ def test_seeds_are_found_marked_and_handed_on(kept: Project) -> None:
         f"seed {first['recipe']['seed']}"
     )
     assert kept.command("seeds", "export", "--tag", "hero", "--output", "best.json").returncode == 0
-    elsewhere = kept.command("seeds", "add", "best.json", "--library", "other.sqlite")
+    handed_on = ("seeds", "add", "best.json", "--library", "other.sqlite")
+    elsewhere = kept.command(*handed_on, "--tag", "mine", "--note", "from home")
     assert "1 added" in elsewhere.stdout
     there = found(kept, "--library", "other.sqlite", "--like", str(image))
     assert [(each["id"], each["rating"]) for each in there] == [(first["id"], 5)]
     shown = kept.command("seeds", "show", first["id"], "--library", "other.sqlite").stdout
     assert "prompt: a red apple" in shown
+    assert "tags: hero, kept, mine" in shown
+    assert "note: from home" in shown
     assert "made by: Zoë" in shown
     assert "removed" in kept.command("seeds", "remove", first["id"]).stdout
     assert len(found(kept, "apple")) == 1
 
 
-def test_a_seed_that_comes_again_becomes_golden(kept: Project) -> None:
+def test_a_seed_that_comes_again_becomes_golden(
+    kept: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, two = (each["id"] for each in found(kept, "apple"))
+    (kept.path / "pytest.ini").write_text(
+        "[pytest]\naddopts = -k nothing --golden-update=all\ngolden_shard = 2/2\n"
+    )
     made = kept.command(
         "seeds",
         "promote",
@@ -73,12 +87,57 @@ def test_a_seed_that_comes_again_becomes_golden(kept: Project) -> None:
     )
     assert made.returncode == 0, made.stderr
     assert "came again bit for bit" in made.stdout
-    more = kept.command(
-        "seeds", "promote", two, "--suite", "best.suite.yaml", "--reason", "next", "--case", "two"
-    )
-    assert more.returncode == 0, more.stderr
+    (done,) = picked_from_a_page(kept, two, monkeypatch).done
+    assert done.words.startswith(f"golden: seed-{two}[seed=")
+    assert done.words.endswith(" of best.suite.yaml")
+    assert not list((kept.path / "reports").glob(".tmp-*"))
+    assert kept.record()["cases"][0]["id"].startswith(f"seed-{two}[")
+    (kept.path / "pytest.ini").unlink()
     kept.run("best.suite.yaml").assert_outcomes(passed=2)
     assert set(kept.verdicts().values()) == {"identical"}
+
+
+def picked_from_a_page(project: Project, key: str, monkeypatch: pytest.MonkeyPatch) -> Applied:
+    """Write what is found as a page, and make one of its seeds golden as a review does."""
+    written = project.command("seeds", "search", "apple", "--page", "found")
+    assert "page  found/index.html" in written.stdout, written.stderr
+    monkeypatch.chdir(project.path)
+    record = load_run(Path("found"))
+    case = next(each for each in record.cases if each.id == key)
+    assert case.image == f"images/{case.pixels_sha256}.png"  # its run is still here
+    decision = Marked.of(case, "accept", "next").decision
+    said = decision.model_copy(update={"seed": SeedSaid(suite="best.suite.yaml")})
+    desk = SeedDesk(
+        record,
+        Path("found"),
+        "Zoë",
+        "seeds.sqlite",
+        Path("reports"),
+        Path("baselines"),
+        project.path,
+    )
+    return desk.apply([Marked(said, case)])
+
+
+def test_a_page_of_a_library_is_written_again_with_what_is_said_by_now(kept: Project) -> None:
+    assert kept.command("seeds", "search", "apple", "--page", "found").returncode == 0
+    shutil.rmtree(kept.path / "found" / "images")
+    one, two = (each["id"] for each in found(kept, "apple"))
+    assert kept.command("seeds", "tag", one, "--add", "hero").returncode == 0
+    assert kept.command("seeds", "remove", two).returncode == 0
+    again = kept.command("report", "found")
+    assert again.returncode == 0, again.stderr
+    page = (kept.path / "found" / "index.html").read_text("utf-8")
+    assert "hero" in page
+    assert one in page
+    assert two not in page
+    record = kept.path / "found" / "run.json"
+    record.write_text(record.read_text().replace("seeds.sqlite", "postgresql://elsewhere/seeds"))
+    other = kept.command("report", "found")
+    assert "is a page of the library postgresql://elsewhere/seeds, and not of" in other.stderr
+    refused = kept.command("seeds", "search", "apple", "--page", "reports")
+    assert "holds something else" in refused.stderr
+    assert refused.returncode == 2
 
 
 def test_a_seed_that_does_not_come_again_changes_nothing(kept: Project) -> None:
@@ -146,7 +205,8 @@ def test_a_picture_brings_its_recipe(project: Project) -> None:
         ('{"goldenseed_seeds": 2, "seeds": []}', "no export"),
         ('{"goldenseed_seeds": 1, "seeds": [1]}', "seed 1 is no seed"),
         ('{"goldenseed_seeds": 1, "seeds": [{}]}', "seed 1: recipe"),
-        ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"x": "AAAAfw=="}}]}', "recipe"),
+        ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"x": "AACAPw=="}}]}', "recipe"),
+        ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"../x": "AACAPw=="}}]}', "looks"),
         ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"x": "AADAfw=="}}]}', "looks"),
         ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"x": "?"}}]}', "looks"),
         ("{", "seeds.json:1: is not JSON"),

@@ -13,7 +13,7 @@ from goldenseed.archive import layout
 from goldenseed.archive.bag import read_manifest
 from goldenseed.archive.documents import version_of
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import json_sha256, read_json, sha256_hex
+from goldenseed.core.files import json_sha256, read_json, read_regular, sha256_hex
 from goldenseed.reporting.words import name_of
 from goldenseed.runs.folder import load_run
 from goldenseed.runs.record import RunRecord
@@ -125,7 +125,7 @@ def _model_signing(root: Path, name: str, manifest: Mapping[str, str]) -> dict[s
         later.append(layout.TIME_STAMP)
     digests = dict(manifest)
     for tag in layout.TAG_FILES:
-        digests[tag] = sha256_hex((root / tag).read_bytes())
+        digests[tag] = sha256_hex(read_regular(root / tag, layout.TEXT_LIMIT))
     resources = [
         {"name": place, "algorithm": "sha256", "digest": digest}
         for place, digest in sorted(digests.items())

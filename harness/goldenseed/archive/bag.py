@@ -10,14 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
+from goldenseed.archive.layout import MOST_FILES
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import read_regular
-from goldenseed.core.reading import open_regular
+from goldenseed.core.reading import check_regular, open_regular
 
 DECLARED = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
 _AT_ONCE = 4096
-_LINE = re.compile(r"([0-9a-f]{64})  ([^\r\n]+)")
+_LINE = re.compile(r"([0-9a-f]{64})  ([^\r\n]+)\n")
+_LONGEST_LINE = 2**14
+"""Bytes: more than the longest path that is no fault takes."""
 
 
 def written_manifest(digests: Mapping[str, str]) -> bytes:
@@ -32,19 +34,21 @@ def read_manifest(path: Path, limit_bytes: int) -> dict[str, str]:
         GoldenseedError: no such file, a line of another form, a path named twice or out of order.
 
     """
-    text = read_regular(path, limit_bytes).decode("utf-8", "surrogateescape")
+    check_regular(path, limit_bytes)
     found: dict[str, str] = {}
-    *lines, rest = text.split("\n")
-    for number, line in enumerate(lines, 1):
-        match = _LINE.fullmatch(line)
-        if match is None or match[2] in found:
-            what = "names a file twice" if match else "is no line of a manifest"
-            raise GoldenseedError(what, path=path, line=number, fix="fetch the archive again")
-        found[match[2]] = match[1]
-    if rest or list(found) != sorted(found):
-        raise GoldenseedError(
-            "is cut short or not in order", path=path, fix="fetch the archive again"
-        )
+    before, rest = "", b""
+    with open_regular(path) as file:
+        while rest := file.readline(_LONGEST_LINE):
+            match = _LINE.fullmatch(rest.decode("utf-8", "surrogateescape"))
+            if match is None or match[2] <= before or len(found) == MOST_FILES:
+                break
+            before = match[2]
+            found[before] = match[1]
+    if rest:
+        twice = match is not None and match[2] in found
+        what = "names a file twice" if twice else "is no line of a manifest, or not in order"
+        number = len(found) + 1
+        raise GoldenseedError(what, path=path, line=number, fix="fetch the archive again")
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from goldenseed.archive import layout
 from goldenseed.archive.findings import OFFLINE, Status, Verification
-from goldenseed.archive.packed import SUFFIX, UNREADABLE
+from goldenseed.archive.packed import SUFFIX, UNREADABLE, member_bytes
 from goldenseed.archive.verify import is_archive, opened
 from goldenseed.baselines.entry import AcceptedImage, BaselineEntry
 from goldenseed.baselines.store import BaselineStore
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from goldenseed.runs.record import CaseRecord
 
 _SHOWN = 12
-_PIECE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +163,11 @@ def digest_of(path: Path) -> str | None:
     """Return the SHA-256 of an archive's manifest of tag files; None where it has none."""
     try:
         if path.suffix != SUFFIX or path.is_dir():
-            return sha256_hex(read_regular(path / layout.TAG_MANIFEST, layout.TEXT_LIMIT))
-        with zipfile.ZipFile(path) as packed, packed.open(layout.TAG_MANIFEST) as file:
-            digest = hashlib.sha256()
-            while piece := file.read(_PIECE):
-                digest.update(piece)
-            return digest.hexdigest()
-    except (GoldenseedError, KeyError, *UNREADABLE):
+            return sha256_hex(read_regular(path / layout.TAG_MANIFEST, layout.TAG_LIMIT))
+        with zipfile.ZipFile(path) as packed:
+            data = member_bytes(packed, layout.TAG_MANIFEST, layout.TAG_LIMIT)
+            return None if data is None else sha256_hex(data)
+    except (GoldenseedError, *UNREADABLE):
         return None
 
 

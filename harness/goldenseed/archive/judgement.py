@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from goldenseed.archive import documents, layout
@@ -17,6 +17,7 @@ from goldenseed.archive.findings import Finding, Level, LevelResult, Status
 from goldenseed.archive.kept_files import check_kept_files
 from goldenseed.archive.locks import check_locks
 from goldenseed.archive.payload import baseline_files, run_files
+from goldenseed.archive.pilots import check_pilots
 from goldenseed.archive.project import put_up, read_project
 from goldenseed.archive.rejudging import Rejudging
 from goldenseed.archive.relations import RelationsAgain
@@ -79,6 +80,7 @@ def check_judgement(root: Path, tree: Tree, tell_run: Callable[[RunRecord], obje
             *_relations(archived, rejudging, _IN_WORDS if other else frozenset()),
             *check_kept_files(root, tree, archived.contents.files),
             *check_locks(archived.run, archived.suites),
+            *check_pilots(archived.run, archived.suites),
             *_documents(archived, tree, other=other),
         ]
     notes = (*archived.notes, *rejudging.notes())
@@ -176,6 +178,12 @@ def _overall(archived: _Archived) -> Iterator[Finding]:
     if run.not_compared:
         named = [f"{name_of(each)} ({each.why})" for each in run.not_compared]
         archived.notes.append(f"not compared in the run: {first_of(named, _LISTED)}")
+    for each in run.attached:
+        if PurePosixPath(each.file).name.partition(".")[0] != each.sha256:
+            yield Finding("attached_differs", each.file, "is not the one on record")
+    if run.attached:
+        kinds = first_of([each.kind for each in run.attached], _LISTED)
+        archived.notes.append(f"kept with the run, and not judged again: {kinds}")
     if not run.complete:
         archived.notes.append("the run was cut short: the record says so")
 

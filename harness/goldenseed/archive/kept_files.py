@@ -16,7 +16,7 @@ from goldenseed.core.elements import RETURNED_LIMIT, TENSOR_MODES, content_sha25
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256, read_json, read_regular, sha256_hex
 from goldenseed.core.reading import open_regular
-from goldenseed.trace.files import read_trace
+from goldenseed.trace.files import read_layers, read_trace
 
 _PIECE = 2**20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -78,12 +78,13 @@ def _digest_of(name: str) -> Callable[[Path], str] | None:
     if not name.startswith((f"{RUN}/", f"{BASELINES}/")) or not _DIGEST.fullmatch(_stem(name)):
         return None
     folder, suffix = _kind_of(name)
-    if folder == "returned" or suffix == "file":
+    if folder in {"attached", "returned"} or suffix == "file":
         return lambda file: sha256_hex(read_regular(file, RETURNED_LIMIT))
     return {
         ("images", "png"): lambda file: content_sha256(decoded(file, "RGB")),
         ("images", "npy"): lambda file: content_sha256(decoded(file, TENSOR_MODES[0])),
         ("traces", "json.gz"): _trace,
+        ("traces", "deep.jsonl.gz"): _layers,
         ("environments", "json"): lambda file: json_sha256(read_json(file, TEXT_LIMIT)),
     }.get((folder, suffix))
 
@@ -96,4 +97,10 @@ def _kind_of(name: str) -> tuple[str, str]:
 
 def _trace(file: Path) -> str:
     read_trace(file)  # which holds the content against the name
+    return _stem(file.name)
+
+
+def _layers(file: Path) -> str:
+    for _ in read_layers(file):  # which holds the content against the name at its end
+        pass
     return _stem(file.name)

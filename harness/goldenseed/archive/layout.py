@@ -41,7 +41,9 @@ MOST_FILES = 2_000_000
 DEEPEST = 32
 """How many folders deep a file may lie."""
 TEXT_LIMIT = 1 << 30
-"""The most bytes of a manifest or of one of our own JSON files."""
+"""The most bytes of the payload's manifest or of one of our own JSON files."""
+TAG_LIMIT = 1 << 20
+"""The most bytes of the manifest of tag files: sixteen signers have about a hundred of them."""
 
 
 def signature_name(number: int) -> str:

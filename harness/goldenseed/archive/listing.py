@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from goldenseed.archive import layout
 from goldenseed.archive.findings import RunSaid
-from goldenseed.archive.packed import SUFFIX, UNREADABLE
+from goldenseed.archive.packed import SUFFIX, UNREADABLE, member_bytes
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import read_regular
 from goldenseed.runs.folder import load_run
@@ -63,19 +63,17 @@ def listed(folder: Path, trusted: Trust) -> Iterator[Listed]:
 
 def _extracted(path: Path, target: Path) -> bool:
     """Take out what a list needs; say whether it is an archive."""
-    limits = {layout.RECORD: RECORD_LIMIT_BYTES, layout.TAG_MANIFEST: layout.TEXT_LIMIT}
+    limits = {layout.RECORD: RECORD_LIMIT_BYTES, layout.TAG_MANIFEST: layout.TAG_LIMIT}
     limits[_SIGNATURE] = _SMALL
     with zipfile.ZipFile(path) as packed:
-        names = {*packed.namelist()}
+        if layout.TAG_MANIFEST not in packed.namelist():
+            return False
         for name, limit in limits.items():
-            if name in names:
-                with packed.open(name) as file:
-                    data = file.read(limit + 1)
-                if len(data) > limit:
-                    raise GoldenseedError(f"{name} is too large")
+            data = member_bytes(packed, name, limit)
+            if data is not None:
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 (target / name).write_bytes(data)
-    return layout.TAG_MANIFEST in names
+    return True
 
 
 def _listed(path: Path, root: Path, trusted: Trust) -> Listed:
@@ -93,7 +91,7 @@ def _signer(root: Path, trusted: Trust) -> str:
     from goldenseed.archive.ssh_signatures import read_signature
 
     signature = read_signature(read_regular(root / _SIGNATURE, _SMALL))
-    data = read_regular(root / layout.TAG_MANIFEST, layout.TEXT_LIMIT)
+    data = read_regular(root / layout.TAG_MANIFEST, layout.TAG_LIMIT)
     line, _ = trusted.believed(signature.key, datetime.now(UTC))
     if line is not None and signature.fault(data) is None:
         return f"signed by {signature.key.fingerprint}"

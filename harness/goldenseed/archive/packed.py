@@ -79,6 +79,22 @@ def unpacked(path: Path, target: Path) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
+def member_bytes(packed: zipfile.ZipFile, name: str, limit_bytes: int) -> bytes | None:
+    """Return what the one member of that name holds; None where there is none.
+
+    Raises GoldenseedError for one that would not be unpacked, or is larger than the limit, and what
+    is in ``UNREADABLE`` for one that is damaged.
+    """
+    found = [each for each in packed.infolist() if each.orig_filename == name]
+    if not found:
+        return None
+    fault = _fault(found[0], {each.orig_filename for each in found[1:]})
+    if fault is not None or found[0].file_size > limit_bytes:
+        raise GoldenseedError(f"{name} {fault[1] if fault else 'is too large'}")
+    with packed.open(found[0]) as file:
+        return file.read(limit_bytes)
+
+
 def _findings(members: list[zipfile.ZipInfo], path: Path) -> Iterator[Finding]:
     if len(members) > MOST_FILES:
         raise GoldenseedError(f"holds more than {MOST_FILES:,} files", path=path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from goldenseed.archive import layout
 from goldenseed.archive.attestations import read_payload, statement_bytes, statements_of
 from goldenseed.archive.findings import Finding, Level, LevelResult
-from goldenseed.archive.keyless import TRUST_FILE, check_keyless, keyless_name
+from goldenseed.archive.keyless import TRUST_FILE, Identified, check_keyless, keyless_name
 from goldenseed.archive.keys import P256, PublicKey, needs_cryptography
 from goldenseed.archive.ssh_signatures import read_signature
 from goldenseed.archive.structure import Manifests, signature_files
@@ -40,10 +40,17 @@ def check_signatures(
     except GoldenseedError as error:
         return LevelResult.not_checked(Level.SIGNATURE, str(error)), ()
     signers, findings = _signers(root, names)
-    said = statements_of(root) if signers or attesting else {}
-    statements = {kind: statement_bytes(each) for kind, each in said.items()}
-    by_identity = check_keyless(root, attesting, statements, trusted.identities, trusted.sigstore)
-    findings += _attested(root, attesting, signers, statements)
+    by_identity = Identified()
+    try:
+        said = statements_of(root) if signers or attesting else {}
+    except GoldenseedError as error:  # who signed is told all the same
+        findings.append(Finding("unreadable", layout.RECORD, error.what))
+    else:
+        statements = {kind: statement_bytes(each) for kind, each in said.items()}
+        findings += _attested(root, attesting, signers, statements)
+        by_identity = check_keyless(
+            root, attesting, statements, trusted.identities, trusted.sigstore
+        )
     findings += [*by_identity.findings, *stamped.findings]
     notes, untrusted, believed = _believed(signers, trusted, stamped.when)
     believed += () if by_identity.who is None else (by_identity.who,)
@@ -91,7 +98,7 @@ def _believed(
 
 def _signers(root: Path, names: Sequence[str]) -> tuple[dict[int, PublicKey], list[Finding]]:
     """Return the key of each sound signature by its number, and what is wrong with the others."""
-    data = read_regular(root / layout.TAG_MANIFEST, layout.TEXT_LIMIT)
+    data = read_regular(root / layout.TAG_MANIFEST, layout.TAG_LIMIT)
     found: dict[int, PublicKey] = {}
     findings = []
     for number, name in enumerate(names, 1):

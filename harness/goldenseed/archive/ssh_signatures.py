@@ -15,9 +15,9 @@ from goldenseed.core.errors import GoldenseedError
 _MAGIC = b"SSHSIG"
 _VERSION = (1).to_bytes(4, "big")
 _HASHES = ("sha256", "sha512")
-_ARMOUR = re.compile(
-    rb"-----BEGIN SSH SIGNATURE-----\n([A-Za-z0-9+/=\n]+)\n-----END SSH SIGNATURE-----\n?"
-)
+_BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
+_ARMOUR = re.compile(rf"{_BEGIN}\n([A-Za-z0-9+/=\n]+)\n{_END}\n".encode())
+_WIDTH = 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,12 @@ def armoured_signature(signer: Signer, data: bytes) -> bytes:
             _string(_string(signer.public.kind.encode()) + _string(signature)),
         )
     )
-    lines = textwrap.wrap(base64.b64encode(blob).decode(), 70)
-    begin, end = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
-    return "\n".join((begin, *lines, end, "")).encode()
+    return _armoured(blob)
+
+
+def _armoured(blob: bytes, width: int = _WIDTH) -> bytes:
+    lines = textwrap.wrap(base64.b64encode(blob).decode(), width)
+    return "\n".join((_BEGIN, *lines, _END, "")).encode()
 
 
 def read_signature(data: bytes) -> Signature:
@@ -71,6 +74,8 @@ def read_signature(data: bytes) -> Signature:
         blob = base64.b64decode(armour[1].replace(b"\n", b""), validate=True)
     except ValueError as error:
         raise GoldenseedError("is no OpenSSH signature") from error
+    if _armoured(blob, len(armour[1].partition(b"\n")[0])) != data:
+        raise GoldenseedError("is not written as OpenSSH writes a signature")
     if not blob.startswith(_MAGIC + _VERSION):
         raise GoldenseedError("is no OpenSSH signature of version 1")
     key, namespace, _, hash_name, signature = _strings(blob[len(_MAGIC + _VERSION) :], 5)

@@ -38,16 +38,17 @@ def read_manifests(root: Path, tree: Tree) -> Manifests:
     """Read both manifests; what is wrong with them is in ``findings``."""
     found: dict[str, dict[str, str]] = {}
     findings = []
-    for name in (layout.MANIFEST, layout.TAG_MANIFEST):
+    limits = {layout.MANIFEST: layout.TEXT_LIMIT, layout.TAG_MANIFEST: layout.TAG_LIMIT}
+    for name, limit in limits.items():
         try:
             if name in tree.files:
-                found[name] = read_manifest(root / name, layout.TEXT_LIMIT)
+                found[name] = read_manifest(root / name, limit)
         except GoldenseedError as error:
             line = f"line {error.line} " if error.line else ""
             findings.append(Finding("bad_manifest", name, f"{line}{error.what}"))
     digest = None
     if layout.TAG_MANIFEST in found:
-        digest = sha256_hex(read_regular(root / layout.TAG_MANIFEST, layout.TEXT_LIMIT))
+        digest = sha256_hex(read_regular(root / layout.TAG_MANIFEST, layout.TAG_LIMIT))
     payload, tags = found.get(layout.MANIFEST, {}), found.get(layout.TAG_MANIFEST, {})
     inside = f"{layout.PAYLOAD}/"
     findings += [

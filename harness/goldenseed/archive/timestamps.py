@@ -63,7 +63,7 @@ def check_stamp(root: Path, there: bool, roots: tuple[Certificate, ...]) -> Stam
         needs_rfc3161()
     except GoldenseedError as error:
         return Stamp(notes=(f"the time stamp was not checked: {error}",))
-    data = read_regular(root / layout.TAG_MANIFEST, layout.TEXT_LIMIT)
+    data = read_regular(root / layout.TAG_MANIFEST, layout.TAG_LIMIT)
     try:
         response = _decoded(read_regular(root / layout.TIME_STAMP, _LARGEST))
         when = response.tst_info.gen_time.astimezone(UTC)
@@ -164,7 +164,7 @@ def stamp(folder: Path, url: str) -> None:
         raise GoldenseedError(
             "is there already", path=place, fix="keep it: an earlier time says more"
         )
-    data = read_regular(folder / layout.TAG_MANIFEST, layout.TEXT_LIMIT)
+    data = read_regular(folder / layout.TAG_MANIFEST, layout.TAG_LIMIT)
     write_atomically(place, stamp_bytes(url, data))
 
 
@@ -195,11 +195,13 @@ def stamp_archive(path: Path, url: str) -> None:
 def read_roots(path: Path) -> tuple[Certificate, ...]:
     """Read the certificates of time stamp authorities from a PEM file.
 
-    Raises GoldenseedError where none of them is a root, one that signed itself.
+    Raises GoldenseedError where none of them is a root, one that signed itself, and where nothing
+    could be held against them.
     """
     from goldenseed.archive.keys import needs_cryptography
 
     needs_cryptography()
+    needs_rfc3161()
     from cryptography.x509 import load_pem_x509_certificates
 
     try:

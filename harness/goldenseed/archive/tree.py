@@ -13,6 +13,7 @@ from pathlib import Path
 from goldenseed.archive.findings import Finding
 from goldenseed.archive.layout import DEEPEST, MOST_FILES
 from goldenseed.core.names import name_problem
+from goldenseed.core.reading import words_of
 
 _SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC")
 """The scripts whose letters look alike (Unicode Technical Standard #39, table of confusables)."""
@@ -41,7 +42,12 @@ def read_tree(root: Path) -> Tree:
             findings.append(Finding("too_deep", inside[:200], "lies too many folders deep"))
             unsafe = True
             continue
-        entries = sorted(os.scandir(root / inside), key=lambda each: each.name)
+        try:
+            entries = sorted(os.scandir(root / inside), key=lambda each: each.name)
+        except OSError as error:
+            findings.append(Finding("unreadable", inside, f"cannot be listed: {words_of(error)}"))
+            unsafe = True
+            continue
         if not entries and inside:
             findings.append(Finding("extra_folder", inside, "is an empty folder"))
         for entry in entries:

@@ -63,10 +63,10 @@ class ObjectCache:
             ) from error
         self._room = None if self._room is None else self._room - len(data)
         if self._room is None or self._room < 0:
-            self._make_room()
+            self._make_room(place)
         return place
 
-    def _make_room(self) -> None:
+    def _make_room(self, kept: Path) -> None:
         found = []
         for path in self.folder.rglob("*.*"):
             with suppress(OSError):  # another session may have made room meanwhile
@@ -76,6 +76,8 @@ class ObjectCache:
         for used, size, path in sorted(found):
             if total <= self.limit_bytes or used > time.time() - IN_USE_SECONDS:
                 break
+            if path == kept:  # by another machine's clock it may be old
+                continue
             with suppress(OSError):
                 path.unlink()
             total -= size

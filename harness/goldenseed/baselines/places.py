@@ -120,6 +120,13 @@ class Places:
             return path
         return self.remote.fetched(self.name(path))
 
+    def sound(self, path: Path) -> Path:
+        """Return the same, a copy of the store's held against its digest first; same errors."""
+        found = self.fetched(path)
+        if self.remote is None or found == path:
+            return found
+        return self.remote.sound(self.name(path))
+
     def read(self, path: Path, read: Callable[[Path], Read]) -> Read:
         """Read an image or trace, fetched as by ``fetched``; a damaged copy is fetched once more.
 

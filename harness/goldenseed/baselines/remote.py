@@ -35,7 +35,11 @@ _SHORTEST_SECRET = 8
 
 _OFF = frozenset({"", "0", "false", "no", "off"})
 _TOGETHER = 64
-"""So many objects are put at a time, all of which are in memory."""
+"""So many objects are put at a time …"""
+_BATCH_BYTES = 256 * 2**20
+"""… or so many bytes, since these are in memory."""
+_FEW = 2
+_ABSENT = "is not in this machine's cache, and "
 
 Answer = TypeVar("Answer")
 
@@ -87,7 +91,7 @@ class Remote:
         known = self._cache.find(name)
         if known is not None:
             return known
-        data = self._asked(name, "read", lambda: self._transport.read(name))
+        data = self._asked(name, "read", lambda: self._transport.read(name), _ABSENT)
         if data is None:
             raise GoldenseedError(
                 f"is not in the store {self.url}, nor in this machine's cache of it",
@@ -142,45 +146,51 @@ class Remote:
         self._put(waiting)
 
     def _put(self, objects: Mapping[str, Callable[[], bytes]]) -> None:
-        found = self._read_all(objects)
-        new = {name: made() for name, made in objects.items() if found[name] is None}
-        for name, data in new.items():
-            check_size(name, data)
-        if new:
-            self._asked(next(iter(new)), "written", lambda: self._transport.create(new))
-            found |= self._read_all(new)
-        for name, kept in found.items():
-            if kept is None:
+        there = self._all_there(objects)
+        batch: dict[str, bytes] = {}
+        for name in (name for name in objects if not there[name]):
+            batch[name] = objects[name]()
+            check_size(name, batch[name])
+            if sum(map(len, batch.values())) > _BATCH_BYTES:
+                self._create(batch)
+                batch = {}
+        if batch:
+            self._create(batch)
+
+    def _create(self, objects: Mapping[str, bytes]) -> None:
+        self._asked(next(iter(objects)), "written", lambda: self._transport.create(objects))
+        for name, there in self._all_there(objects).items():
+            if not there:
                 raise GoldenseedError(
                     f"the store {self.url} took it and does not have it",
                     path=name,
                     fix="nothing was accepted: mend the store, and accept again",
                 )
-            self._check(name, kept)
-            with suppress(GoldenseedError):  # it is in the store, whether or not a copy is here
-                self._cache.keep(name, kept)
 
-    def _read_all(self, names: Iterable[str]) -> dict[str, bytes | None]:
-        """Read objects, several at a time."""
+    def _all_there(self, names: Iterable[str]) -> dict[str, bool]:
+        """Say of each object whether the store has it, verified and kept nearby."""
         wanted = list(names)
-        if not wanted:
-            return {}
 
-        def read(name: str) -> bytes | None:
-            return self._asked(name, "read", lambda: self._transport.read(name))
+        def there(name: str) -> bool:
+            data = self._asked(name, "read", lambda: self._transport.read(name))
+            if data is None:
+                return False
+            self._check(name, data)
+            with suppress(GoldenseedError):  # it is in the store, whether or not a copy is here
+                self._cache.keep(name, data)
+            return True
 
-        if len(wanted) == 1:
-            return {wanted[0]: read(wanted[0])}
+        if len(wanted) < _FEW:
+            return {name: there(name) for name in wanted}
         at_once = self._asked(wanted[0], "read", lambda: self._transport.at_once)
         with ThreadPoolExecutor(at_once) as threads:
-            return dict(zip(wanted, threads.map(read, wanted), strict=True))
+            return dict(zip(wanted, threads.map(there, wanted), strict=True))
 
-    def _asked(self, name: str, what: str, ask: Callable[[], Answer]) -> Answer:
+    def _asked(self, name: str, what: str, ask: Callable[[], Answer], known: str = "") -> Answer:
         """Ask the store, and put into words what it does instead of answering."""
         if offline := self.offline:
             raise GoldenseedError(
-                f"is not in this machine's cache, and {offline} keeps it from being {what}"
-                f" in the store {self.url}",
+                f"{known}{offline} keeps it from being {what} in the store {self.url}",
                 path=name,
                 fix=f"run it once without {offline} where the store can be reached",
             )
@@ -189,7 +199,7 @@ class Remote:
         try:
             return ask()
         except Exception as error:
-            said = error.what if isinstance(error, GoldenseedError) else words_of(error)
+            said = said_by(error)
             found = GoldenseedError(
                 f"cannot be {what} in the store {self.url}: {said}",
                 path=name,
@@ -212,9 +222,10 @@ class Remote:
             ) from error
 
 
-def words_of(error: Exception) -> str:
-    """Return what a library says of its failure, in one line and without keys and passwords."""
-    said = " ".join(str(error).split()) or type(error).__name__
+def said_by(error: Exception) -> str:
+    """Return what is said of a failure, in one line and without keys and passwords."""
+    what = error.what if isinstance(error, GoldenseedError) else str(error)
+    said = " ".join(what.split()) or type(error).__name__
     for pattern, instead in _SECRETS:
         said = pattern.sub(instead, said)
     for name, value in os.environ.items():

@@ -46,7 +46,7 @@ def remote_of(baselines: Path) -> Remote | None:
         file = folder / FILE
         table = _table(file) if file.is_file() else None
         if table is not None:
-            return _remote(table, file)
+            return _remote(table, file, baselines)
         if (folder / ".git").exists():
             return None
     return None
@@ -70,7 +70,7 @@ def _table(file: Path) -> dict[str, Any] | None:
     return found
 
 
-def _remote(table: dict[str, Any], file: Path) -> Remote | None:
+def _remote(table: dict[str, Any], file: Path, baselines: Path) -> Remote | None:
     for key in table:
         if key not in _KNOWN:
             raise GoldenseedError(
@@ -89,7 +89,18 @@ def _remote(table: dict[str, Any], file: Path) -> Remote | None:
     if url is None:
         return None
     cache = ObjectCache(cache_folder().parent / "objects", int(gigabytes * 1e9))
-    return Remote(_transport(url, file), cache)
+    transport = _transport(url, file)
+    if isinstance(transport, FolderTransport) and _lies_in(transport.folder, baselines):
+        raise GoldenseedError(
+            f"images is a folder of the baselines, {transport.folder}",
+            path=file,
+            fix="leave the setting out, which keeps images there; or name a folder elsewhere",
+        )
+    return Remote(transport, cache)
+
+
+def _lies_in(folder: Path, baselines: Path) -> bool:
+    return folder.resolve().is_relative_to(baselines.resolve())
 
 
 def _transport(url: object, file: Path) -> Transport:

@@ -96,7 +96,7 @@ class BaselineStore:
 
     def fetched(self, path: Path) -> Path:
         """Return a file with what belongs at ``path``; raises where the store does not give it."""
-        return self._places.fetched(path)
+        return self._places.sound(path)
 
     def image_file(self, pixels_sha256: str) -> bytes:
         """Return an accepted image's PNG file, its pixels verified; errors as of ``image``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import secrets
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import read_regular, write_atomically
+from goldenseed.core.files import TEMPORARY_PREFIX, read_regular, write_atomically
 
 OFFLINE = "GOLDENSEED_OFFLINE"
 """The variable that keeps a session from asking a store."""
@@ -80,13 +81,10 @@ class FolderTransport:
         return read_regular(path, OBJECT_LIMIT_BYTES) if path.exists() else None
 
     def create(self, objects: Mapping[str, bytes]) -> None:
-        """Write objects; one of the same name that another writer puts there at once is as good.
-
-        Both were verified to hold what the name, a digest, says.
-        """
+        """Write objects where there are none."""
         self._check()
         for name, data in objects.items():
-            write_atomically(self.folder / name, data)
+            _write_new(self.folder / name, data)
 
     def names(self, folder: str) -> Iterable[str]:
         """Return the names of all objects below a folder of the store."""
@@ -104,6 +102,23 @@ class FolderTransport:
                 path=self.folder,
                 fix="mount it; or make it, if the store is new",
             )
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    """Write a file, whole, unless one is there by then.
+
+    A file system without links replaces what another writer puts there at the same moment.
+    """
+    beside = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}")
+    write_atomically(beside, data)
+    try:
+        path.hardlink_to(beside)
+    except FileExistsError:
+        return
+    except OSError:
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,21 +40,27 @@ def first_bad_release(
                 between = releases_between(resolver, name, old.version, new.version)
                 if between:
                     attempt = _Attempt(trials, resolver, case, base, changed)
-                    yield _narrowed((old, new), between, attempt)
+                    yield _narrowed((old, new), between, attempt, attempt.ahead)
 
 
 def _narrowed(
-    ends: tuple[Package, Package], between: Sequence[str], attempt: Callable[[str], Outcome]
+    ends: tuple[Package, Package],
+    between: Sequence[str],
+    attempt: Callable[[str], Outcome],
+    ahead: Callable[[Sequence[str]], object] = len,
 ) -> Released:
     """Halve the releases between the ``ends``; the other packages stay where they can."""
     old, new = ends
     name = old.name
-    low, high, over = narrowed(
-        -1,
-        len(between),
-        lambda _low, _high, waiting: waiting[len(waiting) // 2],
-        lambda chosen: attempt(f"{name}=={between[chosen]}"),
-    )
+    pins = [f"{name}=={each}" for each in between]
+
+    def middle(_low: int, _high: int, waiting: Sequence[int]) -> int:
+        """Choose the middle; where two are made at a time, with what follows if that is bad."""
+        chosen, follows = (waiting[len(waiting) // part] for part in (2, 4))
+        ahead([pins[each] for each in dict.fromkeys((chosen, follows))])
+        return chosen
+
+    low, high, over = narrowed(-1, len(between), middle, lambda chosen: attempt(pins[chosen]))
     if over:
         raise OutOfBudget(over)
     return Released(
@@ -73,6 +80,12 @@ class _Attempt:
     case: str
     base: Packages
     changed: Changes
+
+    def ahead(self, pins: Sequence[str]) -> None:
+        """Try releases at once, where there is room for two and the budget has it."""
+        if self.trials.maker.processes.jobs > 1:
+            with suppress(OutOfBudget):
+                self.trials.maker.processes.at_once(self, pins)
 
     def __call__(self, pin: str) -> Outcome:
         name, _, version = pin.partition("==")

@@ -12,13 +12,12 @@ from typing import Any
 
 from goldenseed.baselines.setting import store_of_project
 from goldenseed.bisect.environments import Environments, environments_folder
-from goldenseed.bisect.index import pip_index
+from goldenseed.bisect.index import index_options, joint_options, pip_index
 from goldenseed.bisect.making import Maker, Processes
 from goldenseed.bisect.resolver import Resolver, Uv, find_uv
 from goldenseed.bisect.shared import TORCH, as_packages, link_shared, shared_with_torch
 from goldenseed.bisect.sides import (
     Side,
-    index_options,
     side_of_environment,
     side_of_file,
     side_of_freeze,
@@ -76,8 +75,9 @@ def set_up(
 
     """
     files = [Path(each) for each in (asked.good, asked.bad) if each and _is_requirements(each)]
-    given = dict.fromkeys(index_options(file) for file in files)
-    uv = Uv(find_uv(), pip_index(), tuple(option for options in given for option in options))
+    index = pip_index()
+    given = joint_options(index.options, [index_options(file) for file in files], sides=2)
+    uv = Uv(find_uv(), index, given)
     shared = shared_with_torch(torch=not asked.torch)
     excluded = () if asked.torch else TORCH
     resolver = Resolver(uv, excluded=excluded, builds=asked.builds)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -29,11 +27,6 @@ from goldenseed.runs.record import RunRecord
 
 _PACKAGE = "package."
 _CAPPED = "ATEN_CPU_CAPABILITY"
-_INDEX_OPTION = re.compile(
-    r"^\s*(--find-links|-f|--index-url|-i|--extra-index-url|--no-index)(?:[ =]+(\S+))?\s*(?:#.*)?$"
-)
-_INCLUDED = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)[ =]*(\S+)")
-_LONG = {"-f": "--find-links", "-i": "--default-index", "--index-url": "--default-index"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +57,6 @@ def side_of_file(path: Path, resolver: Resolver) -> Side:
     """
     own = replace(resolver, uv=replace(resolver.uv, options=()), known={})
     return Side(str(path), own.resolve([f"-r {path.absolute()}"]))
-
-
-def index_options(path: Path, within: frozenset[Path] = frozenset()) -> tuple[str, ...]:
-    """Return what a requirements file says of indexes as options of uv, folders absolute.
-
-    So do the files that it takes in. ``${NAME}`` is a variable of the environment, as for pip.
-    """
-    options: list[str] = []
-    within |= {path.resolve()}
-    for line in path.read_text("utf-8", errors="replace").splitlines():
-        if each := _INDEX_OPTION.match(line):
-            name, link = _LONG.get(each[1], each[1]), _expanded(each[2])
-            options += [name] if link is None else [name, _absolute(link, path.parent)]
-        elif each := _INCLUDED.match(line):
-            other = path.parent / each[1]
-            if other.is_file() and other.resolve() not in within:
-                options += index_options(other, within)
-    return tuple(options)
-
-
-def _expanded(link: str | None) -> str | None:
-    return link and re.sub(r"\$\{([A-Z0-9_]+)\}", lambda m: os.environ.get(m[1], m[0]), link)
-
-
-def _absolute(link: str, folder: Path) -> str:
-    beside = folder / link
-    return str(beside.absolute()) if "://" not in link and beside.exists() else link
 
 
 def side_of_run(run: RunRecord, resolver: Resolver, cases: Collection[str]) -> Side:

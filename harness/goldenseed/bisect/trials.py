@@ -190,7 +190,8 @@ class Trials:
         return tried
 
     def _remember(self, tried: Tried, before: Tried | None = None) -> None:
-        self.all_tried = [each for each in self.all_tried if each is not before] + [tried]
+        with self._lock:
+            self.all_tried = [each for each in self.all_tried if each is not before] + [tried]
         self.tell(tried)
 
     def resolved(self, name: str, resolve: Callable[[], Packages]) -> Packages | None:

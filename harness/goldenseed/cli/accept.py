@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from goldenseed.baselines.rejections import in_words
-from goldenseed.baselines.setting import remote_of, store_of_project
+from goldenseed.baselines.setting import store_of_project
 from goldenseed.baselines.store import Outcome, Step
 from goldenseed.cli.common import (
     Baselines,
@@ -22,7 +22,7 @@ from goldenseed.cli.common import (
     choose_cases,
     find_run,
 )
-from goldenseed.cli.deciding import Commit, DryRun, commit_files, commit_steps, desk_of
+from goldenseed.cli.deciding import Commit, DryRun, commit_files, commit_steps, desk_of, say_pinned
 from goldenseed.cli.from_archive import Untrusted, opened_run
 from goldenseed.cli.output import say
 from goldenseed.cli.renamed import accept_renamed
@@ -169,11 +169,9 @@ def _apply(
         dry_run=dry_run,
     )
     _tell(done, chosen, left_out, dry_run=dry_run)
-    remote = None if dry_run else remote_of(desk.store.root)
-    pinned = remote and remote.pinned()
-    if pinned:
-        say(f"note: images = {pinned!r} names the store as it is now", err=True)
     commit_steps(committing, desk, done.steps)
+    if not dry_run:
+        say_pinned(desk)
 
 
 def _check_given(

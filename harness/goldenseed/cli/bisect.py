@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import typer
 from filelock import FileLock
 from filelock import Timeout as LockTimeout
 
+from goldenseed.backends.devices import VISIBLE, places, wanted_for
 from goldenseed.bisect.bisecting import Bisecting, Report
 from goldenseed.bisect.resolver import Resolver
 from goldenseed.bisect.setting_up import Asked, set_up
@@ -26,6 +28,7 @@ from goldenseed.reporting.bisect import bisect_blocks, bisect_document, bisect_r
 from goldenseed.reporting.terminal import block_lines
 from goldenseed.reporting.writing import write_verb
 from goldenseed.runs.inputs import refuse_accepted_inputs
+from goldenseed.suite.cases import Suite
 from goldenseed.suite.loading import load_suite
 
 Case = Annotated[
@@ -107,6 +110,12 @@ def bisect(
         raise typer.Exit(ExitCode.FOUND)
 
 
+def _jobs(suite: Suite, device: str) -> int:
+    """Return how many images may be made at a time: two where there are two cores, or GPUs."""
+    found = places(wanted_for(suite, device), os.environ.get(VISIBLE))
+    return min(2, usable_cores(), len(found) or 2)
+
+
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Let one search at a time write in its folder; say how it goes on where it is interrupted."""
@@ -134,7 +143,7 @@ def prepared(
         suite=loaded,
         cases=tuple(each.id for each in cases),
         reports=reports,
-        jobs=jobs or min(2, usable_cores()),
+        jobs=jobs or _jobs(loaded, asked["device"]),
         **asked,
     )
     return set_up(wanted, lambda name: find_run(name, reports)[0], _tell, _announce)

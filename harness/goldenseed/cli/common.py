@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -170,8 +171,17 @@ def view_with_history(
     reports: Path,
     baselines: Path,
     place: Place | None = None,
+    library: str | None = None,
 ) -> RunView:
-    """Make the view of a run, with what the history tells of its cases; say where that fails."""
+    """Make the view of a run, with what the history tells of its cases; say where that fails.
+
+    That of a page of a library's seeds is made with what that ``library`` says of them by now.
+    """
+    if record.verb is not None and record.verb.name == "seeds":
+        from goldenseed.seeds.page import page_again
+
+        here = library or os.environ.get("GOLDENSEED_LIBRARY") or "seeds.sqlite"
+        return page_again(record, folder, here)
     view = run_view(record, folder, place=place or Place.of_folder(folder, baselines))
     try:
         return replace(view, history=recall(record, reports))

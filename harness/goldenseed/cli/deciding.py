@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from goldenseed.baselines.setting import store_of_project
+from goldenseed.baselines.setting import remote_of, store_of_project
 from goldenseed.baselines.store import Step
 from goldenseed.cli.output import say
+from goldenseed.core.errors import GoldenseedError
 from goldenseed.review.commit import Committing, message_of
 from goldenseed.review.desk import Desk
 from goldenseed.runs.candidates import who_accepts
@@ -54,3 +56,11 @@ def commit_files(committing: Committing, files: Sequence[Path], message: str) ->
     """Commit files, and say so; raises as ``Committing.commit``."""
     made = committing.commit(files, message)
     say(f"committed {made[:12]}" if made else "nothing to commit: git has it already")
+
+
+def say_pinned(desk: Desk) -> None:
+    """Say how the store is called as it is now, where it has a name for that."""
+    with suppress(GoldenseedError):  # a convenience: everything is done
+        remote = remote_of(desk.store.root)
+        if pinned := remote and remote.pinned():
+            say(f"note: images = {pinned!r} names the store as it is now", err=True)

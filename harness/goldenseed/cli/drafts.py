@@ -12,6 +12,7 @@ from goldenseed.baselines.drafts import PREFIX, Draft, draft_named, drafts_in, s
 from goldenseed.baselines.remote import Remote
 from goldenseed.baselines.setting import store_of_project
 from goldenseed.baselines.store import BaselineStore
+from goldenseed.baselines.transports import OBJECT_LIMIT_BYTES
 from goldenseed.cli.common import AsJson, Baselines
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
@@ -32,7 +33,7 @@ def drafts(
         Path | None,
         typer.Option(
             "--output",
-            help="Copy each into this folder, as RUN.zip: an archive.",
+            help="Copy each into this folder, as an archive: RUN-DIGEST.zip.",
             show_default=False,
         ),
     ] = None,
@@ -79,8 +80,9 @@ def _accepted(store: BaselineStore) -> Counter[str]:
 def _copied(remote: Remote, draft: Draft, folder: Path) -> Path:
     """Copy a draft's archive into a folder; nothing else that lies there is written over."""
     found = remote.sound(draft.name)
-    data, target = read_regular(found, found.stat().st_size), folder / f"{draft.run_id}.zip"
-    if target.exists() and read_regular(target, target.stat().st_size) != data:
+    data = read_regular(found, OBJECT_LIMIT_BYTES)
+    target = folder / f"{draft.run_id}-{draft.sha256[:12]}.zip"
+    if target.exists() and read_regular(target, OBJECT_LIMIT_BYTES) != data:
         raise GoldenseedError(
             "is there already, and is another file", path=target, fix="name another folder"
         )

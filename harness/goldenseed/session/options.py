@@ -105,8 +105,9 @@ def read_options(config: pytest.Config) -> Options:
         raise GoldenseedError(
             f"--golden-update={values['update']} does nothing under CI: a run must not rewrite "
             "the baselines that judge it",
-            fix="accept on a machine of yours with `goldenseed accept`, or add "
-            "--golden-update-in-ci if this job exists to make baselines",
+            fix="accept on a machine of yours with `goldenseed accept`; or propose the images "
+            "with `goldenseed archive create latest --draft`; or add --golden-update-in-ci if "
+            "this job exists to make baselines",
         )
     folders = {name: config.rootpath / values.pop(name) for name in ("baselines", "reports")}
     return Options(**values, **folders)

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from goldenseed.archive import layout
+from goldenseed.archive.chain import digest_of
 from goldenseed.archive.listing import listed
 from goldenseed.archive.packed import pack, unpacked
+from goldenseed.archive.trust import NOBODY
 from goldenseed.core.errors import GoldenseedError
 
 
@@ -91,12 +94,13 @@ def test_what_is_compressed_in_an_uncommon_way_is_not_unpacked(
 def test_a_damaged_member_is_found_and_listed_as_unreadable(
     damage: bytes, tmp_path: Path, target: Path
 ) -> None:
-    path = packed(tmp_path, ("data/run/run.json", b"{}" + os.urandom(5000)))
+    damaged = (layout.RECORD, b"{}" + os.urandom(5000))
+    path = packed(tmp_path, damaged, (layout.TAG_MANIFEST, b"x"))
     data = path.read_bytes()
     path.write_bytes(data[:60] + damage * 100 + data[160:])
     assert [each.code for each in unpacked(path, target)] == ["unreadable"]
     os.mkfifo(tmp_path / "pipe.zip")
-    (found,) = listed(tmp_path, ())
+    (found,) = (each for each in listed(tmp_path, NOBODY) if each.path == path)
     assert found.problem.startswith("cannot be read")
 
 
@@ -179,3 +183,26 @@ def test_what_is_written_as_a_stream_has_no_such_bytes(tmp_path: Path, target: P
         file.writestr("b", b"y")
     (tmp_path / "streamed.zip").write_bytes(pipe.data)
     assert unpacked(tmp_path / "streamed.zip", target) == ()
+
+
+@pytest.mark.parametrize("name", [layout.TAG_MANIFEST, layout.RECORD, layout.signature_name(1)])
+@pytest.mark.parametrize(
+    ("data", "compression"),
+    [(b"\0" * 3_000_000, zipfile.ZIP_DEFLATED), (b"x", zipfile.ZIP_LZMA)],
+)
+def test_of_what_is_not_unpacked_nothing_is_read_by_itself_either(
+    name: str, data: bytes, compression: int, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", compression) as file:
+        file.writestr(name, data)
+        if name != layout.TAG_MANIFEST:
+            file.writestr(layout.TAG_MANIFEST, "x", zipfile.ZIP_STORED)
+    (found,) = listed(tmp_path, NOBODY)
+    assert found.problem.startswith(f"cannot be read: {name} ")
+    known = digest_of(tmp_path / "bomb.zip")
+    assert (known is None) == (name == layout.TAG_MANIFEST)
+
+
+def test_what_an_archive_names_twice_has_no_digest(tmp_path: Path) -> None:
+    twice = [(layout.TAG_MANIFEST, b"x"), (layout.TAG_MANIFEST, b"y")]
+    assert digest_of(packed(tmp_path, *twice)) is None

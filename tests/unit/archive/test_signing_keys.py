@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,21 @@ def test_a_signature_fits_its_data_alone_and_to_the_last_byte(key: Path) -> None
         read_signature(data + b"x")
     with pytest.raises(GoldenseedError):
         read_signature(data[:200] + data[201:])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.rstrip("\n"),
+        lambda text: text + "\n",
+        lambda text: text[:60] + text[60:].replace("\n", "", 1),
+        lambda text: text.replace("\n-----END", "=\n-----END"),
+    ],
+)
+def test_a_signature_is_read_as_it_is_written_and_in_no_other_form(
+    change: Callable[[str], str], key: Path
+) -> None:
+    text = armoured_signature(read_signer(key), b"data").decode()
+    assert read_signature(text.encode()).fault(b"data") is None
+    with pytest.raises(GoldenseedError, match="OpenSSH"):
+        read_signature(change(text).encode())

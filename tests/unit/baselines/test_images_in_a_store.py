@@ -11,7 +11,9 @@ import pytest
 from baselines_world import CASE, SUITE, World
 from PIL import Image
 
+from goldenseed.baselines import object_cache
 from goldenseed.baselines.object_cache import ObjectCache
+from goldenseed.baselines.places import Places
 from goldenseed.baselines.remote import Remote
 from goldenseed.baselines.setting import remote_of
 from goldenseed.baselines.store import BaselineStore
@@ -142,6 +144,14 @@ def test_a_stored_object_is_never_written_again(world: World):
     assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
+def test_a_folder_keeps_what_was_first(world: World):
+    folder = FolderTransport(world.folder / "store")
+    folder.create({"images/a.file": b"first"})
+    folder.create({"images/a.file": b"second"})
+    assert folder.read("images/a.file") == b"first"
+    assert files_below(world.folder / "store") == ["images/a.file"]
+
+
 def test_a_damaged_copy_is_fetched_again(world: World):
     candidate = world.traced(world.candidate())
     world.accept(candidate)
@@ -150,6 +160,10 @@ def test_a_damaged_copy_is_fetched_again(world: World):
     accepted = world.profile().accepted[0]
     assert world.store.image(candidate.pixels_sha256).size == (24, 16)
     assert len(world.store.trace(accepted.trace_sha256 or "")) == 2
+    path = Places(world.store.root).image(candidate.pixels_sha256)
+    kept = world.store.fetched(path)
+    kept.write_bytes(b"short")
+    assert world.store.fetched(path).read_bytes() == only_image(world).read_bytes()
 
 
 def test_an_image_in_the_folder_is_read_from_there(world: World):
@@ -202,6 +216,7 @@ def test_the_store_is_named_in_the_project_of_the_baselines(tmp_path: Path):
         ('images = "https://secret@host/golden"', "has a user or a token"),
         ('images = "https://host/golden?sig=secret"', "has a query"),
         ('image = "file:a"', "did you mean images"),
+        ('images = "file:baselines/store"', "is a folder of the baselines"),
         ("images_cache_gb = -1", "images_cache_gb is -1"),
         ("images =", "Invalid value"),
     ],
@@ -215,6 +230,16 @@ def test_a_setting_that_means_nothing_is_refused(tmp_path: Path, text: str, said
 
 def test_without_the_setting_there_is_no_store(tmp_path: Path):
     assert remote_of(setting(tmp_path, "[tool.other]\nname = 'goldenseed'\n")) is None
+
+
+def test_what_was_just_kept_is_there_whatever_a_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(object_cache, "IN_USE_SECONDS", -1e9)
+    cache = ObjectCache(tmp_path, 5)
+    for name in ("a/1.png", "a/2.png"):
+        assert cache.keep(name, b"x" * 10).is_file()
+    assert files_below(tmp_path) == ["a/2.png"]
 
 
 def test_without_a_place_for_copies_images_are_accepted_and_reading_says_where_one_may_be(

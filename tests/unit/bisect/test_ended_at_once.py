@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from goldenseed.bisect.making import Processes
-from goldenseed.bisect.search import OutOfBudget
 from goldenseed.bisect.tried import Budget
+from goldenseed.cli.bisect import alone_in
+from goldenseed.core.errors import GoldenseedError
 
 PYTHON = Path(sys.executable)
 
@@ -45,8 +46,12 @@ def test_what_takes_too_long_is_ended_by_the_shorter_of_both_limits():
     assert told.startswith("took longer than ")
 
 
-def test_minutes_that_are_over_end_the_search_and_not_only_the_environment():
-    budget = Budget(9, minutes=0.0)
-    with pytest.raises(OutOfBudget, match="0 minutes are over"):
-        budget.take()
-    assert 0 < budget.seconds < 1
+def test_one_search_is_made_by_one_process_at_a_time(tmp_path: Path):
+    with (
+        alone_in(tmp_path / "search"),
+        pytest.raises(GoldenseedError, match="another process is at this very search"),
+        alone_in(tmp_path / "search"),
+    ):
+        pass
+    with alone_in(tmp_path / "search"):
+        pass

@@ -100,5 +100,10 @@ def test_releases_between_are_halved_and_those_that_cannot_tell_are_left_out():
 
     assert _narrowed(ends, between, attempt) == Released("numpy", "1.2", "1.4", ("1.3",))
     assert len(tried) <= 4
+    told: list[list[str]] = []
+    at_once = _narrowed(ends, between, attempt, lambda pins: told.append([*pins]))
+    assert at_once == Released("numpy", "1.2", "1.4", ("1.3",))
+    assert told[0] == ["numpy==1.3", "numpy==1.2"], "with what follows if it is bad"
+    assert all(1 <= len(each) <= 2 for each in told)
     never = _narrowed(ends, between, lambda pin: Outcome.BEFORE)
     assert never == Released("numpy", "1.4", "2.0")

@@ -7,9 +7,14 @@ from typing import Any, cast
 
 import pytest
 
+from goldenseed.bisect.index import index_options, joint_options
 from goldenseed.bisect.packages import Package, Packages
 from goldenseed.bisect.requirements import Sides, read_addresses, read_demands
-from goldenseed.bisect.sides import index_options, made_in, side_of_environment, variables_of
+from goldenseed.bisect.sides import (
+    made_in,
+    side_of_environment,
+    variables_of,
+)
 from goldenseed.bisect.upgrading import new_constraints, rewritten
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
@@ -118,6 +123,15 @@ def test_files_that_are_taken_in_are_heeded_and_variables_and_remarks_are_as_pip
         "--default-index",
         "https://secret@i.example",
     )
+
+
+def test_both_sides_files_are_found_by_the_options_of_both():
+    first, other = ("--no-index", "-f", "a"), ("--default-index", "x", "-f", "a")
+    assert joint_options((), [first, other], sides=2) == ("-f", "a", "--default-index", "x")
+    assert joint_options(("--default-index", "p"), [other], sides=2) == ("--index", "x", "-f", "a")
+    assert joint_options(("--default-index", "x"), [other], sides=2) == ("-f", "a")
+    assert joint_options((), [first, first], sides=2) == ("-f", "a", "--no-index")
+    assert "--no-index" not in joint_options((), [first], sides=2), "the other is a run"
 
 
 def merged(*parts: tuple[str, str]) -> RunRecord:

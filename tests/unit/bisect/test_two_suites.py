@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from goldenseed.bisect.two_suites import _WHOLE, TwoSuites, mixed, two_suites
+from goldenseed.bisect.two_suites import _WHOLE, TwoSuites, described, mixed, two_suites
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.environment.file_digests import FileDigests
 from goldenseed.suite.cases import Case
 from goldenseed.suite.loading import load_suite
 from goldenseed.suite.recipes import recipe_of
@@ -130,3 +131,17 @@ def test_a_case_that_only_one_suite_has_is_refused_with_its_name(tmp_path: Path)
     good.write_text(good.read_text().replace("id: red", "id: crimson"))
     with pytest.raises(GoldenseedError, match=r"there is no case red\[seed=1\]"):
         compared(good, bad)
+
+
+def test_a_search_is_another_one_once_a_file_of_the_model_is(tmp_path: Path):
+    """What was made for it before is not gone on with: its recipe names the model's folder only."""
+
+    def found() -> tuple[object, object]:
+        case = load_suite(side(tmp_path)).cases[0]
+        return recipe_of(case), described(case, FileDigests(tmp_path), with_folder=True)
+
+    before = found()
+    (tmp_path / "toy/unet/later.json").write_text("{}")
+    after = found()
+    assert before[0] == after[0]
+    assert before[1] != after[1]

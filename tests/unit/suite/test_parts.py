@@ -136,7 +136,8 @@ def test_what_a_part_made_is_a_tuples_first_or_what_the_role_calls_it():
         ("1", Given.TIME),
         ("guidance", Given.GUIDANCE),
         ("txt_ids", Given.TEXT_POSITIONS),
-        ("down_block_additional_residuals.0", Given.OTHER),
+        ("down_block_additional_residuals.0", Given.CONTROL),
+        ("controlnet_block_samples.0", Given.CONTROL),
     ],
 )
 def test_what_a_denoiser_is_given_is_known_by_the_name_of_its_argument(name: str, kind: Given):

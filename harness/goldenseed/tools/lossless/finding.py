@@ -77,7 +77,8 @@ class Finding:
         of = f"over {self.cases} case{'s' if self.cases > 1 else ''}"
         if self.kind == "identical":
             return f"bit-identical to the reference, every stage and every pixel {of}"
-        worst = max((each.times for each in self.stages), default=1.0)
+        told = [each.times for each in self.stages if math.isfinite(each.times)]
+        worst = max(told, default=1.0 if self.kind == "as exact" else math.inf)
         under = f" is, also under {', '.join(self.legal)}" if self.legal else ""
         own = max((each.own_times for each in self.stages), default=1.0)
         if self.kind == "as exact":
@@ -146,7 +147,8 @@ def finding_of(
     if not legal:
         remarks.append("no legal environment could be made here: the reference alone is the scale")
     if any(each.chance is None for each in candidate):
-        remarks.append(f"{cases} cases are too few to tell a mean error from chance")
+        few = "one case is" if cases == 1 else f"{cases} cases are"
+        remarks.append(f"{few} too few to tell a mean error from chance")
     return Finding(kind, tuple(stages), cases, tuple(legal), times, tuple(remarks))
 
 

@@ -168,3 +168,18 @@ def test_of_few_cases_a_mean_is_not_told_from_chance():
         "no legal environment could be made here: the reference alone is the scale",
         "2 cases are too few to tell a mean error from chance",
     )
+
+
+def test_how_far_off_it_is_does_not_go_by_a_stage_at_which_the_reference_has_no_error():
+    noise = replace(ERROR, stage=Stage.INITIAL_NOISE, rms=0.0, worst=0.0, means=())
+    found = finding_of(
+        reference=[noise, ERROR],
+        candidate=[replace(noise, rms=1.0, worst=1.0), replace(ERROR, rms=40.0)],
+        legal={},
+        drift=[noise, ERROR],
+        spread={},
+        same=False,
+        cases=1,
+    )
+    assert "from the initial noise on: error 1, where the reference has none" in found.sentence
+    assert found.sentence.endswith("up to 40.0 times as far from the exact image over 1 case")
