@@ -37,7 +37,7 @@ cases:
     prompts: {red: a red ball, blue: a blue ball}
     seeds: {start: 0, count: 1}
 """
-LIBRARIES = {"torch", "transformers", "diffusers", "peft", "accelerate"}
+LIBRARIES = {"torch", "transformers", "diffusers", "peft", "accelerate", "rfc3161_client"}
 CASES = ("red-apple[seed=1]", "red-apple[seed=2]", "colours[red,seed=0]", "colours[blue,seed=0]")
 
 
@@ -57,7 +57,8 @@ def libraries_kept() -> Iterator[None]:
     """Keep what a session in this process is the first to import of the large libraries.
 
     pytester would forget it, and they cannot be imported twice: parts of torch register themselves
-    once, and a second class of tokenizers is another one than that of the pipelines.
+    once, a second class of tokenizers is another one than that of the pipelines, and Rust's part of
+    rfc3161-client knows the classes that it met first.
     """
     restore = SysModulesSnapshot.restore
 

@@ -66,7 +66,12 @@ FILES = {
         "1.2": "SHADE = 1.0\nWET = True\n",
         "1.3": "import os\nSHADE = (1 + os.getpid() % 100) / 200\nWET = False\n",
     },
-    "frame": {"1.0": "", "1.1": "# as before\n", "1.2": "raise RuntimeError('the frame broke')\n"},
+    "frame": {
+        "1.0": "",
+        "1.1": "# as before\n",
+        "1.2": "raise RuntimeError('the frame broke')\n",
+        "1.3": "import time, ink\nif ink.SHADE == 1.0: ink.SHADE = time.time_ns() % 1000 / 1001\n",
+    },
     "easel": {"1.0": "", "1.1": "# as before\n"},
     "palette": {"1.0": "", "1.1": "# as before\n"},
 }
@@ -131,11 +136,11 @@ def test_two_that_move_pixels_only_together_and_what_was_tried_is_not_made_again
     shop: Path, studio: Path
 ):
     requirements(shop, studio / "bad.txt", ink="1.2", brush="1.2", easel="1.1", palette="1.1")
-    found, told, code = bisected(studio, "--max-environments", "3")
+    found, told, code = bisected(studio, "--max-environments", "5")
     assert code == 1, told
     assert all("--max-environments" in each["reason"] for each in found["answers"])
     made = {each: each.stat().st_mtime_ns for each in studio.glob("reports/*/tries/*/*/run.json")}
-    found, told, code = bisected(studio)
+    found, told, code = bisected(studio, "--max-environments", "5")  # beside those of before
     for answer in found["answers"]:
         assert answer["culprits"] == [["brush"], ["ink"]] or answer["culprits"] == [
             ["ink"],
@@ -180,6 +185,18 @@ def test_a_case_that_flickers_on_one_side_is_named_and_nothing_is_said_of_it(
     assert found["flaky"] == ["blue[seed=1]"]
     assert [answer["cases"] for answer in found["answers"]] == [["red[seed=1]"]]
     assert found["answers"][0]["culprits"] == [["brush"]]
+
+
+def test_an_environment_between_that_flickers_tells_nothing_and_is_called_so(
+    shop: Path, studio: Path
+):
+    requirements(shop, studio / "bad.txt", ink="1.1", frame="1.3")
+    found, told, _ = bisected(studio, "--no-releases")
+    (answer,) = found["answers"]
+    assert answer["culprits"] == [["ink"]], told
+    assert (answer["alone"], answer["without"]) == ("as after", "flickers")
+    assert not answer["confirmed"]
+    assert "frame: flickers" in told
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL])
@@ -280,9 +297,14 @@ def test_packages_that_were_used_longest_ago_make_room(shop: Path, tmp_path: Pat
     wheels = ("--no-index", "--find-links", str(shop / "wheels"))
     uv = Uv(find_uv(), Index(), wheels)
     ink = [Resolver(uv).resolve([f"ink=={each}"]) for each in ("1.0", "1.1", "1.2")]
+    pure_wheel("ink", "1.1+patched", tmp_path, {"ink.py": INK})  # which `ink==1.1` would take
+    uv = Uv(find_uv(), Index(), (*wheels, "--find-links", str(tmp_path)))
     first = Environments(uv, tmp_path / "cache", shop)
     for packages in ink[:2]:
         first.of(packages)
+    with_no_room = Environments(uv, tmp_path / "cache", shop, least_free_bytes=1 << 62)
+    assert not with_no_room.make_room(), "what another has taken was removed"
+    del first
     full = Environments(uv, tmp_path / "cache", shop, least_free_bytes=1 << 62)
     built = full.of(ink[1])
     assert built.folders[0].is_dir()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from attested import archive_attested
 from commands import goldenseed
 
 CASE = "tiny::red-apple[seed=1]"
@@ -117,6 +118,25 @@ def test_each_break_of_a_chain_is_found_where_it_is(project: Path) -> None:
     shutil.rmtree(project / "archives/july")
     code, _, links = chained(project, *KEY)
     assert (code, tuple(links), links["archive"]["status"]) == (1, LINKS[:2], "failed")
+
+
+def test_an_identity_and_a_time_stamp_are_believed_on_the_way(
+    project: Path, tmp_path: Path
+) -> None:
+    trust = archive_attested(project, "attested/august.zip", tmp_path)
+    code, said = accepted(project, "attested/august.zip")
+    assert (code, "--trusted-key" in said) == (2, True)
+    eve = ("--trusted-identity", "eve@example.org", *trust[2:])
+    code, said = accepted(project, "attested/august.zip", *eve)
+    assert (code, "fails level 3, signature" in said) == (2, True)
+    assert accepted(project, "attested/august.zip", *trust)[0] == 0
+    where = ("--archives", "attested")
+    code, status, links = chained(project, *where, *trust)
+    assert (code, status) == (0, "passed")
+    assert "attested by the trusted identity ada@example.org" in links["signature"]["what"]
+    assert chained(project, *where)[:2] == (10, "not checked")
+    code, _, links = chained(project, *where, *eve)
+    assert (code, links["signature"]["status"], "run" in links) == (1, "failed", False)
 
 
 def test_archives_are_compared_as_their_runs_are(project: Path) -> None:

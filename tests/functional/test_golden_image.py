@@ -138,7 +138,9 @@ def test_another_rootdir_or_folder_to_start_from_is_no_other_name(
     ("given", "said"),
     [
         ("np.zeros((8, 8, 3), np.uint8)", ["*no image of Pillow: ndarray", "*Image.fromarray*"]),
-        ("pathlib.Path('a.png')", ["*no image of Pillow: PosixPath", "*Image.open(path)*"]),
+        ("pathlib.Path('a.png')", ["*a.png: *", "*fix: *"]),
+        ("'a\\0b'", ["*no file can be called 'a?x00b'*"]),
+        ("b'GIF89a'", ["*golden_image.check was given: *PNG, WEBP, JPEG*"]),
         ("None", ["*no image of Pillow: NoneType", "*why the test made none"]),
         ("[image(1)]", ["*no image of Pillow: list", "*check each by itself*"]),
         ("types.SimpleNamespace(images=[])", ["*SimpleNamespace", "*output.images?0?*"]),
@@ -165,6 +167,30 @@ def test_what_is_no_image_is_named_with_what_to_do_and_without_internals(
     result.stdout.fnmatch_lines(said)
     assert "harness/goldenseed" not in result.stdout.str()
     assert [case["verdict"] for case in record(folder)["cases"]] == ["error"]
+
+
+def test_a_file_is_judged_by_its_pixels_and_kept_as_it_is(folder: pytest.Pytester):
+    write(
+        folder,
+        "from PIL import PngImagePlugin\n"
+        "def test_x(golden_image, tmp_path):\n"
+        "    info = PngImagePlugin.PngInfo()\n"
+        "    info.add_text('parameters', 'Seed: 1')\n"
+        "    file = tmp_path / 'x.png'\n"
+        "    image(1).save(file, pnginfo=info)\n"
+        "    golden_image.check(file)\n"
+        "    golden_image.check(file.read_bytes(), 'bytes')\n"
+        "    golden_image.check(image(1), 'pixels')\n",
+    )
+    assert run(folder, "--golden-update=missing").ret == 0
+    cases = {each["id"]: each for each in record(folder)["cases"]}
+    assert len({each["pixels_sha256"] for each in cases.values()}) == 1
+    (one,), (other,) = (cases[each]["returned"] for each in ("test_x", "test_x[bytes]"))
+    assert one == other
+    assert b"Seed: 1" in (folder.path / "reports/latest" / one["file"]).read_bytes()
+    assert "returned" not in cases["test_x[pixels]"]
+    accepted = json.loads((folder.path / "baselines/test_it/test_x.json").read_text())["profiles"]
+    assert [each["accepted"][0]["returned"] for each in accepted.values()] == [[one["sha256"]]]
 
 
 def test_a_failing_verdict_shows_the_test_alone_and_says_it_once_under_ci(

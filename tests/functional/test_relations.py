@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+import accelerator_double
+from accelerator_double import needs_double
 from goldenseed.reporting.lossless import PREDICATE
 from goldenseed.runs.attaching import attach
 from goldenseed.runs.folder import load_run
@@ -179,6 +181,23 @@ def test_what_a_change_raises_is_an_error_of_its_relation_alone(project: Project
     result = project.run("--golden-update=missing")
     result.assert_outcomes(passed=4, failed=2)
     result.stdout.fnmatch_lines(["golden: relation a?red-apple* ERROR: *no batches here*"])
+
+
+@needs_double
+def test_offloading_holds_where_there_is_a_device_to_offload_from_and_is_broken_by_a_fault(
+    project: Project,
+):
+    """On a device that is no CPU; a denoiser that looks at accelerate's hook is the fault."""
+    vary = "vary: {offload: model}, hold: identical"
+    add(project, f'relations:\n  - {{id: offloaded, cases: ["red-apple[seed=1]"], {vary}}}\n')
+    arguments = ("--golden-device=twin:0", "-k", "offloaded")
+    with accelerator_double.in_use():
+        project.run(*arguments).assert_outcomes(passed=1, deselected=4)
+        project.conftest(PATCHED.format(body="out[0][...] += 1e-2 * hasattr(self, '_hf_hook')"))
+        project.run(*arguments).assert_outcomes(failed=1, deselected=4)
+    (record,) = relations(project).values()
+    assert record["state"] == "broken"
+    assert record["diagnosis"]["first_divergence"]["stage"] == "denoising_step"
 
 
 @pytest.mark.parametrize(

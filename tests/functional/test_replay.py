@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from safetensors.torch import load_file, save_file
 
+from attested import archive_attested
 from commands import goldenseed
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def test_code_of_an_archive_runs_only_where_a_trusted_key_signed_it(
     assert project.run().ret == 1
     for words in ("archive keygen --output key", "archive create --key key --output own.zip"):
         assert project.command(*words.split()).returncode == 0
-    (project.path / "pictures.py").unlink()
+    (project.path / "pictures.py").rename(project.path / "pictures")
     refused = project.command("archive", "replay", "own.zip")
     assert refused.returncode == 2
     assert "nobody whom you trust signed it" in refused.stderr
@@ -139,3 +140,9 @@ def test_code_of_an_archive_runs_only_where_a_trusted_key_signed_it(
     assert (code, level["status"]) == (10, "not checked")
     assert level["notes"][0] == "1 of 2 images were made again: 1 identical"
     assert [each["id"] for each in cases] == ["grey[seed=1]"]
+    (project.path / "pictures").rename(project.path / "pictures.py")
+    trust = archive_attested(project.path, "attested.zip", project.path)
+    (project.path / "pictures.py").unlink()
+    assert project.command("archive", "replay", "attested.zip").returncode == 2
+    code, level, _ = replayed(project.path, "attested.zip", *trust)
+    assert (code, level["status"]) == (0, "passed")

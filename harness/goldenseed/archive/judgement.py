@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from goldenseed.archive import documents, layout
+from goldenseed.archive.contents import ArchivedStore, Contents
 from goldenseed.archive.differences import as_written, differences
 from goldenseed.archive.findings import Finding, Level, LevelResult, Status
 from goldenseed.archive.kept_files import check_kept_files
@@ -46,6 +47,7 @@ class _Archived:
     raw: Mapping[str, Any]
     run: RunRecord
     store: BaselineStore
+    contents: Contents
     suites: Mapping[str, Suite]
     project: set[str]
     """The files that the suites and tests of the project are, and name."""
@@ -67,15 +69,15 @@ def check_judgement(root: Path, tree: Tree, tell_run: Callable[[RunRecord], obje
         archived = _read(root, tree, Path(made) / "project")
         tell_run(archived.run)
         other = _other_release(archived)
-        rejudging = Rejudging(archived.run, archived.folder, archived.store)
+        rejudging = Rejudging(archived.run, archived.folder, archived.store, archived.contents)
         findings = [
             *_payload(archived, tree),
-            *check_kept_files(root, tree),
             *_accounted(archived),
             *_overall(archived),
             *_cases(archived, rejudging, _IN_WORDS if other else frozenset()),
             *_sets(archived, other=other),
             *_relations(archived, rejudging, _IN_WORDS if other else frozenset()),
+            *check_kept_files(root, tree, archived.contents.files),
             *check_locks(archived.run, archived.suites),
             *_documents(archived, tree, other=other),
         ]
@@ -98,9 +100,12 @@ def _read(root: Path, tree: Tree, project: Path) -> _Archived:
     places = put_up(root, tree.files, project)
     files, suites = read_project(project, places)
     notes = [f"left out when the archive was made: {len(left_out)} cases"] if left_out else []
-    store = BaselineStore(root / layout.BASELINES)
+    contents = Contents()
+    store = ArchivedStore(root / layout.BASELINES, contents)
     by_place = {each.path.relative_to(project.absolute()).as_posix(): each for each in suites}
-    return _Archived(root, raw, run, store, by_place, {*files.kept}, tuple(left_out), notes)
+    return _Archived(
+        root, raw, run, store, contents, by_place, {*files.kept}, tuple(left_out), notes
+    )
 
 
 def _other_release(archived: _Archived) -> bool:
@@ -221,7 +226,8 @@ def _sets(archived: _Archived, *, other: bool) -> Iterator[Finding]:
     for place, suite in archived.suites.items():
         cases = {case.id: case for case in archived.run.cases if case.path == place}
         if cases:
-            wanted += judge_sets(suite, place, cases, archived.folder)
+            read = archived.contents.image
+            wanted += judge_sets(suite, place, cases, archived.folder, read=read)
     found = archived.raw.get("sets", [])
     expected = [each.model_dump(mode="json") for each in wanted]
     for each in (*found, *expected):

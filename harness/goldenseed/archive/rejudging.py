@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldenseed.baselines.candidate import Signature
+from goldenseed.archive.contents import Contents
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.baselines.verifying import accepted_image
 from goldenseed.content.provenance import needs_c2pa
 from goldenseed.content.scores import parse_limit_name
 from goldenseed.core.elements import is_tensor
@@ -29,7 +28,7 @@ from goldenseed.runs.parts import MaskUsed
 from goldenseed.runs.provenance import stored_files, with_provenance
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.scoring import with_content
-from goldenseed.runs.stored import NamedPictures, stored_evidence, stored_mask
+from goldenseed.runs.stored import NamedPictures, stored_mask
 from goldenseed.runs.tries import together
 from goldenseed.suite.cases import Case, Limit
 from goldenseed.suite.masking import MaskSpec
@@ -60,6 +59,7 @@ class Rejudging:
     run: RunRecord
     folder: Path
     store: BaselineStore
+    contents: Contents
     unchecked: dict[str, str] = field(default_factory=dict)
     """Cases that could not be judged again, each with why."""
     attested: list[str] = field(default_factory=list)
@@ -134,7 +134,7 @@ class Rejudging:
         """Hold image, size, trace and profile against each other, as accepting them would."""
         try:
             (candidate,) = candidates_of(self.run, self.folder, [record])
-            accepted_image(candidate, Signature.checked("verifier", "verifying", None))
+            self.contents.check(candidate)
         except GoldenseedError as error:
             yield "evidence_differs", error.what
         inputs = {each.sha256 for each in record.inputs}
@@ -143,7 +143,7 @@ class Rejudging:
             yield "inputs_differ", "the inputs on record are not those that the recipe names"
 
     def _judged(self, asked: CaseRecord, case: Case | None) -> CaseRecord:
-        now = stored_evidence(self.run, self.folder, asked)
+        now = self.contents.evidence(self.run, self.folder, asked)
         pictures = NamedPictures()
         mask, masked = self._mask(asked, case, now, pictures)
         limits = {

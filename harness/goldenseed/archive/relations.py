@@ -9,8 +9,6 @@ from functools import cached_property
 
 from goldenseed.archive.findings import Finding
 from goldenseed.archive.rejudging import Rejudging, unmeasurable
-from goldenseed.baselines.candidate import Signature
-from goldenseed.baselines.verifying import accepted_image
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
 from goldenseed.reporting.words import count_of
@@ -88,7 +86,15 @@ class RelationsAgain:
         self.judged += 1
         self.exact += asked.exact_trace is not None
         hold, run, folder = member.spec.hold, self.rejudging.run, self.rejudging.folder
-        return judged_relation(asked, case, hold, run, folder, pictures=NamedPictures())
+        return judged_relation(
+            asked,
+            case,
+            hold,
+            run,
+            folder,
+            pictures=NamedPictures(),
+            evidence=self.rejudging.contents.evidence,
+        )
 
     def notes(self) -> Iterator[str]:
         """Say what was shown and what was not."""
@@ -114,7 +120,7 @@ class RelationsAgain:
         folder = self.rejudging.folder
         record = as_case(found, made, case, folder)
         (candidate,) = candidates_of(self.rejudging.run, folder, [record])
-        accepted_image(candidate, Signature.checked("verifier", "verifying", None))
+        self.rejudging.contents.check(candidate)
         return record
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,11 +13,11 @@ from typing import TYPE_CHECKING
 from goldenseed.archive import layout
 from goldenseed.archive.findings import Finding, Level, LevelResult, Status, Verification
 from goldenseed.archive.given_models import link_models, other_files
+from goldenseed.archive.making import Progress, make_again
 from goldenseed.archive.project import put_up, read_project
 from goldenseed.archive.tree import read_tree
 from goldenseed.core.changes import changed
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import inside
 from goldenseed.core.listing import first_of
 from goldenseed.core.names import SUITE_SUFFIX
 from goldenseed.environment.declaration import Kind, Scope
@@ -52,8 +49,6 @@ if TYPE_CHECKING:
 Choose = Callable[["RunRecord"], Sequence["CaseRecord"]]
 
 _LISTED = 5
-_SAID = 15
-"""How many of a session's last lines a message repeats."""
 _CAN_MOVE = frozenset({Kind.IDENTITY, Kind.NUMERIC})
 
 
@@ -66,6 +61,8 @@ class Replay:
     device: str = "auto"
     report: Path | None = None
     """Where to keep pictures for a report; None for no report."""
+    progress: Progress = iter
+    """May wrap the cases, each of which is given up when its image was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +123,14 @@ class _Replaying:
         others = self._put_up(wanted, code_is_trusted=code_is_trusted)
         asked = self.run.model_copy(update={"cases": tuple(wanted)})
         archived = StoredRun(asked, self.root / layout.RUN)
-        comparison = compare_runs(archived, self._made(wanted), pictures=self.how.report)
+        made = make_again(
+            self._project,
+            wanted,
+            self.root / layout.BASELINES,
+            device=self.how.device,
+            progress=self.how.progress,
+        )
+        comparison = compare_runs(archived, made, pictures=self.how.report)
         pairs = comparison.pairing.pairs
         differences = differences_by_pair(self.run, comparison.b.record, pairs)
         findings = [*others, *_moved(comparison)]
@@ -161,47 +165,6 @@ class _Replaying:
         _check(cases, code_is_trusted=code_is_trusted)
         link_models(self._project, self.root, cases, self.how.models)
         return [*other_files(self.run, wanted, known)]
-
-    def _made(self, wanted: Sequence[CaseRecord]) -> StoredRun:
-        """Run pytest over the cases, hermetically; return its run."""
-        ini, arguments = self.scratch / "pytest.ini", self.scratch / "arguments"
-        reports = self.scratch / "reports"
-        ini.write_text("[pytest]\n", encoding="utf-8")
-        # Whole paths: a suite may be called as an option of pytest's is.
-        names = (f"{inside(self._project, each.path)}::{each.id}\n" for each in wanted)
-        arguments.write_text("".join(names), "utf-8")
-        options = {
-            "rootdir": self._project,
-            "golden-baselines": (self.root / layout.BASELINES).absolute(),
-            "golden-reports": reports,
-            "golden-device": self.how.device,
-            "golden-trace": "on",
-            "golden-environment": "report",
-            "golden-annotations": "off",
-        }
-        ended = subprocess.run(  # noqa: S603
-            [
-                *(sys.executable, "-P", "-m", "pytest", "-q", "-c", str(ini), "--noconftest"),
-                *("-p", "goldenseed.plugin", "-p", "no:cacheprovider"),
-                *(f"--{name}={value}" for name, value in options.items()),
-                f"@{arguments}",
-            ],
-            cwd=self._project,
-            env={**_without(os.environ, "PYTEST_"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        folder = next((each.parent for each in reports.glob("*/run.json")), None)
-        if folder is None:
-            said = (ended.stdout + ended.stderr).strip().splitlines()[-_SAID:]
-            raise GoldenseedError("the session made no image", fix="\n".join(said) or "run pytest")
-        return StoredRun(load_run(folder), folder)
-
-
-def _without(variables: Mapping[str, str], prefix: str) -> dict[str, str]:
-    return {name: value for name, value in variables.items() if not name.startswith(prefix)}
 
 
 def _check(cases: Iterable[Case], *, code_is_trusted: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -100,6 +100,10 @@ class Places:
     def name(self, path: Path) -> str:
         """Return what a file of the folder is called in a store."""
         return path.relative_to(self.root).as_posix()
+
+    def together(self) -> AbstractContextManager[None]:
+        """Put what the block stores into the store, if there is one, in fewer questions."""
+        return nullcontext() if self.remote is None else self.remote.together()
 
     def nearby(self, path: Path) -> Path:
         """Return where an image or trace can be read now, if anywhere; no store is asked."""

@@ -6,8 +6,8 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from goldenseed.baselines.hub import HubTransport, is_of_a_repository
 from goldenseed.baselines.object_cache import ObjectCache
 from goldenseed.baselines.remote import Remote
 from goldenseed.baselines.store import BaselineStore
@@ -23,6 +23,12 @@ FILE = "pyproject.toml"
 CACHE_GIGABYTES = 10
 _KNOWN = ["images", "images_cache_gb"]
 _LIMIT_BYTES = 16 * 2**20
+_SECRETS = (
+    ("a password", re.compile(r"(?<!github)://[^/]*:[^/]*@")),
+    ("a user or a token", re.compile(r"https?://[^/]*@")),
+    ("a query", re.compile(r"[?#]")),
+)
+"""What may be secret in an address, also in one behind another: ``simplecache::s3://…``."""
 
 
 def remote_of(baselines: Path) -> Remote | None:
@@ -93,13 +99,14 @@ def _transport(url: object, file: Path) -> Transport:
             path=file,
             fix='write images = "file:../images" for a folder, or "s3://bucket/folder"',
         )
-    if "@" in urlsplit(url).netloc and ":" in urlsplit(url).netloc.rpartition("@")[0]:
+    if found := next((what for what, pattern in _SECRETS if pattern.search(url)), None):
         raise GoldenseedError(
-            "images has a password in its URL",
+            f"images has {found} in its URL",
             path=file,
             fix="take it out, and give it as the store's package reads it from the environment",
         )
     scheme, _, rest = url.partition(":")
     if scheme == "file":
         return FolderTransport(file.parent / rest.removeprefix("//"))
-    return FsspecTransport(url.rstrip("/"))
+    of_the_hub = is_of_a_repository(url.rstrip("/"))
+    return (HubTransport if of_the_hub else FsspecTransport)(url.rstrip("/"))

@@ -253,13 +253,17 @@ class BaselineStore:
         with self._writing(path for each in found for path in measured_parts(self._places, each)):
             refuse(self.rejected(mode for each in found for mode in each.modes))
             plan = make_plan(self._places, proposals, lambda old, new: changes.measured(old, *new))
+            with self._places.together():
+                for mode in (mode for each in found for mode in each.modes):
+                    self._store_image(mode, Kept(0))
+                    if mode.trace is not None:
+                        stored.store_trace(self._places, mode.trace)
+                for each in found:
+                    if each.exact_trace is not None:
+                        stored.store_trace(self._places, each.exact_trace)
             for each in found:
-                for mode in each.modes:
-                    self._store_candidate(mode)
-                for environment in each.environments:
-                    stored.store_environment(self._places, environment)
-                if each.exact_trace is not None:
-                    stored.store_trace(self._places, each.exact_trace)
+                for made_in in (*each.environments, *(mode.environment for mode in each.modes)):
+                    stored.store_environment(self._places, made_in)
             plan.write()
 
     def _writing(self, paths: Iterable[Path]) -> AbstractContextManager[None]:
@@ -268,30 +272,24 @@ class BaselineStore:
     def _store_parts(self, steps: Iterable[Step], kept: Kept, *, durable: bool) -> None:
         """Write what the entries are about to name, each environment once."""
         environments = {}
-        for step in steps:
-            candidate = step.candidate
-            digest = json_sha256(candidate.environment)
-            if step.rejects:
-                if step.outcome is Outcome.REJECTED:
+        with self._places.together():
+            for step in steps:
+                candidate = step.candidate
+                digest = json_sha256(candidate.environment)
+                if step.rejects:
+                    if step.outcome is Outcome.REJECTED:
+                        environments[digest] = candidate.environment
+                    continue
+                self._store_image(candidate, kept, durable=durable)
+                for path, sha256 in candidate.returned:
+                    if any(sha256 in each.returned for each in step.change.baseline.accepted):
+                        stored.store_returned(self._places, path, sha256, durable=durable)
+                if step.names_environment(digest):
                     environments[digest] = candidate.environment
-                continue
-            self._store_image(candidate, kept, durable=durable)
-            for path, sha256 in candidate.returned:
-                if any(sha256 in each.returned for each in step.change.baseline.accepted):
-                    stored.store_returned(self._places, path, sha256, durable=durable)
-            if step.names_environment(digest):
-                environments[digest] = candidate.environment
-            if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):
-                stored.store_trace(self._places, candidate.trace, durable=durable)
+                if candidate.trace is not None and step.names_trace(digest_of(candidate.trace)):
+                    stored.store_trace(self._places, candidate.trace, durable=durable)
         for each in environments.values():
             stored.store_environment(self._places, each)
-
-    def _store_candidate(self, candidate: Candidate) -> None:
-        """Write all of a candidate that an entry may name."""
-        self._store_image(candidate, Kept(0))
-        stored.store_environment(self._places, candidate.environment)
-        if candidate.trace is not None:
-            stored.store_trace(self._places, candidate.trace)
 
     def _store_image(self, candidate: Candidate, kept: Kept, *, durable: bool = True) -> None:
         for sha256, mode in candidate.pictures:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from goldenseed.baselines.candidate import Candidate, Measurement, Signature
 from goldenseed.baselines.entry import AcceptedElement, AcceptedImage, RejectedImage
@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 
 _PROFILE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _KEPT_BYTES = 256 * 2**20
+
+
+class Keeps(Protocol):
+    """Whatever keeps what was verified."""
+
+    def keep(self, sha256: str, content: Content, size: int) -> None:
+        """Keep a picture or tensor of ``size`` bytes, or do not."""
 
 
 class Kept:
@@ -71,7 +78,7 @@ def verified_element(candidate: Candidate, sha256: str) -> Content:
 
 
 def _verified(
-    candidate: Candidate, kept: Kept
+    candidate: Candidate, kept: Keeps
 ) -> tuple[tuple[tuple[int, int], str], tuple[str, ...]]:
     """Verify all of the candidate; return size and mode of the first, and the bytes' digests."""
     if not candidate.elements:
@@ -166,7 +173,7 @@ def verified_trace(candidate: Candidate, values: Sequence[str]) -> tuple[str | N
 
 
 def accepted_image(
-    candidate: Candidate, signature: Signature, kept: Kept | None = None
+    candidate: Candidate, signature: Signature, kept: Keeps | None = None
 ) -> AcceptedImage:
     """Verify the candidate and return what its entry will say of it; raises ``GoldenseedError``.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from goldenseed.bisect.both_sides import flickering, made_ends, notes_of, shown_
 from goldenseed.bisect.dates import neighbours
 from goldenseed.bisect.outcomes import Ends, Parting
 from goldenseed.bisect.releases import Released, first_bad_release
-from goldenseed.bisect.requirements import Sides, read_demands
+from goldenseed.bisect.requirements import Sides, read_addresses, read_demands
 from goldenseed.bisect.resolver import Resolver
 from goldenseed.bisect.search import Changes, Found, Outcome, OutOfBudget, find
 from goldenseed.bisect.shared import as_packages, demands_of
@@ -20,6 +20,7 @@ from goldenseed.bisect.sides import Side
 from goldenseed.bisect.suspects import suspicion
 from goldenseed.bisect.trials import Trials
 from goldenseed.bisect.tried import Tried
+from goldenseed.core.errors import GoldenseedError
 
 _MOST = 6
 """How many answers one case is given."""
@@ -44,6 +45,13 @@ class Answer:
     """Whether the cases still move, so, with the culprits of the answers before left out."""
     releases: tuple[Released, ...] = ()
     """Of each culprit the release with which it came, where there are several between."""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """Of culprits that are packages: where these say that their changes are told."""
+
+    def told_of(self, addresses: Mapping[str, str]) -> Mapping[str, str]:
+        """Return those of the culprits among addresses of packages."""
+        names = sorted(frozenset().union(*self.found.culprits) & addresses.keys())
+        return {name: addresses[name] for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +106,12 @@ class Bisecting:
         trials.cases = tuple(cases[0] for cases in alike) or trials.cases
         trials.tables = shown_by_tables(trials)
         answers = [each for cases in alike for each in self._answers(cases, forced, everything)]
+        told = read_addresses(trials.environments.of(trials.bad.packages).folders)
         return Report(
             trials.good,
             trials.bad,
             trials.changes,
-            tuple(answers),
+            tuple(replace(each, addresses=each.told_of(told)) for each in answers),
             tuple(case for case in unmoved if case not in flaky),
             flaky,
             tuple(trials.all_tried),
@@ -171,7 +180,11 @@ class Bisecting:
         weights = {name: suspicion(name, parting) for name in everything}
         atoms = Atoms(forced, weights)
         search = partial(
-            find, atoms, partial(self._briefly, case), confirm=partial(self._outcome, case)
+            find,
+            atoms,
+            partial(self._briefly, case),
+            confirm=partial(self._outcome, case),
+            ahead=trials.ahead,
         )
         found = search(patience=_IN_VAIN if self.dates else None)
         answer = Answer(cases, parting, found, trials.good, trials.bad, self._partly(atoms, found))
@@ -187,6 +200,8 @@ class Bisecting:
                 return replace(answer, releases=came)
         except OutOfBudget as over:
             return replace(answer, found=replace(found, reason=str(over)))
+        except GoldenseedError as error:  # the index does not answer
+            trials.notes = (*trials.notes, f"it is known no nearer: {error.what}")
         return answer
 
     def _partly(self, atoms: Atoms, found: Found) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from goldenseed.bisect.making import other_images
 from goldenseed.bisect.outcomes import Ends
 from goldenseed.bisect.packages import normalised
 from goldenseed.bisect.search import OutOfBudget
@@ -11,7 +12,6 @@ from goldenseed.bisect.trials import Trials
 from goldenseed.bisect.tried import Tried
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.environment.freeze import listed_sha256
-from goldenseed.runs.comparison import StoredRun
 
 
 def made_ends(trials: Trials) -> tuple[Tried, Tried]:
@@ -35,6 +35,7 @@ def made_ends(trials: Trials) -> tuple[Tried, Tried]:
         raise GoldenseedError("the two sides have no case in common")
     trials.ends = {pair.pair.b.id: Ends.of(pair) for pair in tried.comparison.pairs}
     trials.replace_judged()
+    trials.all_tried.sort(key=lambda each: each.changes is None or len(each.changes))
     return trials.attempt(frozenset()), trials.attempt(everything)
 
 
@@ -42,11 +43,12 @@ def _made_both(trials: Trials) -> tuple[Tried, Tried]:
     """Make both sides' images, by the small runner where one side cannot run this package."""
     everything = frozenset(trials.changes)
     try:
-        trials.many([(frozenset(), None), (everything, None)])
+        good, bad = trials.maker.processes.at_once(trials.attempt, (frozenset(), everything))
+        failed = next((e for e in (good, bad) if e.run is None and e.build_seconds), None)
+        if failed is not None:
+            trials.budget.check_time()
     except OutOfBudget as over:
-        raise GoldenseedError(f"both sides are needed: {over}", fix="allow two more") from None
-    good, bad = trials.attempt(frozenset()), trials.attempt(everything)
-    failed = next((each for each in (good, bad) if each.run is None and each.build_seconds), None)
+        raise GoldenseedError(f"both sides are needed: {over}", fix="allow more") from None
     beyond = trials.maker.beyond_the_runner()
     if failed is not None and not trials.maker.runner and beyond is None:
         said = (failed.failed or "").strip().splitlines()[-1:]
@@ -62,13 +64,14 @@ def _made_both(trials: Trials) -> tuple[Tried, Tried]:
 
 def flickering(trials: Trials, good: Tried, bad: Tried) -> tuple[str, ...]:
     """Name the cases of which the same environment makes another image the second time."""
-    found: dict[str, None] = {}
-    for tried in (good, bad):
-        again = trials.repeat(tried)
-        first = _digests(tried.run)
-        second = {} if isinstance(again, str) else _digests(again)
-        found |= {case: None for case in first if first[case] != second.get(case)}
-    return tuple(found)
+    settings = [trials.setting(each.changes or frozenset()) for each in (good, bad)]
+    try:
+        again = trials.maker.processes.at_once(trials.repeat, settings)
+    except OutOfBudget as over:
+        trials.notes = (*trials.notes, f"whether cases flicker was not tried: {over}")
+        return ()
+    others = (other_images(a.run, b) for a, b in zip((good, bad), again, strict=True) if a.run)
+    return tuple(dict.fromkeys(case for each in others for case in each))
 
 
 def shown_by_tables(trials: Trials) -> tuple[str, ...]:
@@ -83,16 +86,23 @@ def shown_by_tables(trials: Trials) -> tuple[str, ...]:
         and ends.parting.stage in TABLES
         and all(case in each for each in usual)
     )
-    return trials.shown_by_tables(asked) if asked and not trials.maker.runner else ()
+    if not asked or trials.maker.runner:
+        return ()
+    trials.tables = asked
+    good, bad = trials.maker.processes.at_once(
+        trials.tables_of, (frozenset(), frozenset(trials.changes))
+    )
+    return tuple(c for c in asked if trials.ends[c].are_shown_by(good.get(c), bad.get(c)))
 
 
 def _check_made(tried: Tried, side: str, beyond: str | None) -> None:
     """Refuse to go on where a side has no images to hold others against."""
     if tried.run is None:
         runner = f"; nor can the small runner: {beyond}" if beyond and tried.build_seconds else ""
+        ran = "see that its packages are those with which the suite ran"
         raise GoldenseedError(
             f"the {side} side cannot make the images: {tried.failed}{runner}",
-            fix="see that its packages are those with which the suite ran",
+            fix=ran if tried.build_seconds else "mend that, or name another side",
         )
     broken = next((each for each in tried.run.record.cases if each.error), None)
     if broken is not None:
@@ -100,10 +110,6 @@ def _check_made(tried: Tried, side: str, beyond: str | None) -> None:
             f"the {side} side cannot make {broken.id}: {broken.error}",
             fix="name other cases with --case, or another side",
         )
-
-
-def _digests(run: StoredRun | None) -> dict[str, str | None]:
-    return {case.id: case.pixels_sha256 for case in run.record.cases} if run else {}
 
 
 def notes_of(trials: Trials, good: Tried, bad: Tried) -> list[str]:
@@ -114,7 +120,7 @@ def notes_of(trials: Trials, good: Tried, bad: Tried) -> list[str]:
             notes.append(
                 f"rebuilt, {side.name} has other files of {', '.join(others)} than it has on record"
             )
-        made = _digests(tried.run)
+        made = tried.run.pixels if tried.run else {}
         other = [case for case, pixels in side.expected.items() if made.get(case, pixels) != pixels]
         if other:
             notes.append(

@@ -6,27 +6,19 @@ people had installed on a day between does. Between two neighbouring days few pa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from goldenseed.bisect.packages import Packages
-from goldenseed.bisect.resolver import Resolver, Unresolvable
-from goldenseed.bisect.search import Outcome
+from goldenseed.bisect.resolver import Resolver
+from goldenseed.bisect.search import Outcome, OutOfBudget, narrowed
 from goldenseed.bisect.sides import Side
 from goldenseed.bisect.suspects import computes
 from goldenseed.bisect.trials import Trials
 
 _NEAR = timedelta(days=10)
-"""Days that are not parted further."""
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """What was current at one time, between the two sides."""
-
-    name: str
-    packages: Packages
-    at: datetime
+"""How near to each other days are tried."""
 
 
 def neighbours(trials: Trials, resolver: Resolver, case: str) -> tuple[Side, Side]:
@@ -35,25 +27,31 @@ def neighbours(trials: Trials, resolver: Resolver, case: str) -> tuple[Side, Sid
     They are the two sides themselves where the index tells no dates, or no day between them works.
     """
     good, bad = trials.good, trials.bad
-    low, high = _latest(good.packages), _latest(bad.packages)
-    if low is None or high is None or low >= high:
+    first, last = _latest(good.packages), _latest(bad.packages)
+    if first is None or last is None or first >= last:
         return good, bad
-    untold: set[datetime] = set()
-    while (at := _middle(low, high, untold)) is not None:
-        day = _as_of(trials, resolver, at)
-        known = {good.packages.digest, bad.packages.digest}
-        if day is None or day.packages.digest in known:
-            untold.add(at)
-            continue
-        outcome = trials.between(day.name, day.packages, case).outcome(case)
-        side = replace(good, name=day.name, packages=day.packages, expected={}, notes=())
-        if outcome is Outcome.AFTER:
-            high, bad = at, replace(side, variables=good.variables)
-        elif outcome.tells:
-            low, good = at, side
-        else:
-            untold.add(at)
-    return good, bad
+    known = {good.packages.digest, bad.packages.digest}
+    sides: dict[int, Side] = {}
+
+    def tried(days: int) -> Outcome:
+        at = first + _NEAR * days
+        name = f"as of {at:%Y-%m-%d}"
+        packages = trials.resolved(name, lambda: _as_of(trials, resolver, at))
+        if packages is None or packages.digest in known:
+            return Outcome.UNRESOLVABLE
+        sides[days] = replace(good, name=name, packages=packages, expected={}, notes=())
+        return trials.between(name, packages, case).outcome(case)
+
+    low, high, over = narrowed(0, (last - first) // _NEAR + 1, _eighth, tried)
+    if over:
+        raise OutOfBudget(over)
+    return sides.get(low, good), sides.get(high, bad)
+
+
+def _eighth(low: int, high: int, between: Sequence[int]) -> int | None:
+    """Return what is nearest to the middle of those not tried in vain, in eighths of the whole."""
+    eighths = (low + (high - low) * part // 8 for part in (4, 3, 5, 2, 6, 1, 7))
+    return next((each for each in eighths if each in between), None)
 
 
 def _latest(packages: Packages) -> datetime | None:
@@ -62,18 +60,10 @@ def _latest(packages: Packages) -> datetime | None:
     return max(times, default=None)
 
 
-def _middle(low: datetime, high: datetime, untold: set[datetime]) -> datetime | None:
-    """Return the time nearest to the middle that was not in vain, in eighths of what is between."""
-    if high - low < _NEAR:
-        return None
-    eighths = (low + (high - low) * part / 8 for part in (4, 3, 5, 2, 6, 1, 7))
-    return next((each for each in eighths if not any(abs(each - u) < _NEAR for u in untold)), None)
-
-
-def _as_of(trials: Trials, resolver: Resolver, at: datetime) -> Day | None:
+def _as_of(trials: Trials, resolver: Resolver, at: datetime) -> Packages:
     """Resolve what takes part in images as of a time, no further than either side.
 
-    What both sides have alike stays, also where it was uploaded later.
+    What both sides have alike stays, also where it was uploaded later. Raises ``Unresolvable``.
     """
     from packaging.version import Version
 
@@ -83,8 +73,4 @@ def _as_of(trials: Trials, resolver: Resolver, at: datetime) -> Day | None:
         alike += [name] if good.each[name].is_same(bad.each[name]) else []
         ends = sorted(map(Version, (good.each[name].version, bad.each[name].version)))
         wanted.append(f"{name}>={ends[0]},<={ends[1]}")
-    try:
-        packages = resolver.resolve(wanted, before=at, whenever=alike)
-    except Unresolvable:
-        return None
-    return Day(f"as of {at:%Y-%m-%d}", packages, at)
+    return resolver.resolve(wanted, before=at, whenever=alike)

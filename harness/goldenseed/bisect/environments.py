@@ -13,11 +13,15 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
-from threading import Lock
+from typing import IO
 
-from goldenseed.bisect.packages import Package, Packages
+from filelock import FileLock
+
+from goldenseed.bisect.packages import Package, Packages, normalised
 from goldenseed.bisect.resolver import Uv
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
@@ -25,6 +29,8 @@ from goldenseed.environment.file_digests import cache_folder
 
 _USED = ".used"
 """The file whose time says when a package was last taken; it is there once all the others are."""
+_SCRATCH = ".unpacking"
+"""How the folder begins in which things are made before they are moved to their place, whole."""
 _LEAST_FREE_BYTES = 1 << 30
 _MESSAGE_LINES = 8
 _FULL = ("No space left", "os error 28", "Disk quota")
@@ -58,8 +64,8 @@ class Environments:
     """The distributions of the running interpreter that lie there."""
     python: str = sys.executable
     least_free_bytes: int = _LEAST_FREE_BYTES
-    _one_at_a_time: Lock = field(default_factory=Lock)
-    _in_use: set[str] = field(default_factory=set)
+    _held: dict[str, IO[bytes]] = field(default_factory=dict)
+    """The marks of what this process has taken, locked until it ends: nobody removes these."""
 
     def of(self, packages: Packages) -> Built:
         """Return the environment with exactly these packages.
@@ -80,26 +86,33 @@ class Environments:
     def _made(self, packages: Packages) -> tuple[Path, tuple[Path, ...]]:
         """Unpack what is missing; return the interpreter, and where its packages lie."""
         folders = tuple(self._place(each) for each in packages.each.values())
-        with self._one_at_a_time:
-            self._in_use.update(each.name for each in folders)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / ".lock"):  # of all threads and processes one at a time
+            there = [each for each in folders if self._hold(each)]
             self.make_room()
-            missing = [
-                each for each in packages.each.values() if not (self._place(each) / _USED).exists()
-            ]
+            missing = [each for each in packages.each.values() if self._place(each) not in there]
             if missing:
                 self._unpack(missing)
-        for each in folders:
-            (each / _USED).touch()
-        return self._interpreter(packages, folders), folders
+            return self._interpreter(folders), folders
 
     def _place(self, package: Package) -> Path:
         what = json_sha256([package.url or "", self.python, *package.sha256])[:12]
         return self.folder / "packages" / f"{package.name}-{package.version}-{what}"
 
+    def _hold(self, place: Path) -> bool:
+        """Keep a package from being removed while this process lives; False if it is not there."""
+        mark = place / _USED
+        if not mark.exists():
+            return False
+        mark.touch()
+        if place.name not in self._held:
+            self._held[place.name] = mark.open("rb")
+            flock(self._held[place.name], LOCK_SH)
+        return True
+
     def make_room(self) -> tuple[str, ...]:
         """Remove the packages that were taken longest ago while too little is free."""
         removed: list[str] = []
-        self.folder.mkdir(parents=True, exist_ok=True)
         for place in self._removable():
             if shutil.disk_usage(self.folder).free >= self.least_free_bytes:
                 break
@@ -108,14 +121,15 @@ class Environments:
         return tuple(removed)
 
     def _removable(self) -> Iterator[Path]:
-        """Yield what this process has not taken, the oldest first; what others unpack stays."""
+        """Yield what no process that lives has taken, the oldest first."""
         used = self.folder.glob(f"packages/*/{_USED}")
         for mark in sorted(used, key=lambda each: each.stat().st_mtime):
-            if mark.parent.name not in self._in_use:
+            with mark.open("rb") as file, suppress(BlockingIOError):
+                flock(file, LOCK_EX | LOCK_NB)
                 yield mark.parent
 
     def _unpack(self, packages: Sequence[Package]) -> None:
-        scratch = self.folder / f".unpacking-{os.getpid()}"
+        scratch = self._scratch()
         try:
             problem = self._installed(scratch, packages)
             for place in self._removable() if _is_full(problem) else ():
@@ -126,9 +140,17 @@ class Environments:
                 what = f"the environment cannot be built: {problem}"
                 raise GoldenseedError(what, fix=_fix(problem))
             for each in packages:
-                _move(scratch, each, self._place(each))
+                place = self._place(each)
+                _move(scratch, each, place)
+                self._hold(place)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+    def _scratch(self) -> Path:
+        """Return where to make things, with what others left there when they were killed gone."""
+        for each in self.folder.glob(f"{_SCRATCH}*"):
+            shutil.rmtree(each, ignore_errors=True)
+        return self.folder / f"{_SCRATCH}-{os.getpid()}"
 
     def _installed(self, scratch: Path, packages: Sequence[Package]) -> str | None:
         """Install packages in one folder; return what uv said if that failed."""
@@ -144,22 +166,23 @@ class Environments:
         said = [line.strip() for line in made.stderr.splitlines() if line.strip()]
         return " ".join(said[-_MESSAGE_LINES:]).replace(str(wanted), "") or "uv said nothing"
 
-    def _interpreter(self, packages: Packages, folders: Sequence[Path]) -> Path:
+    def _interpreter(self, folders: Sequence[Path]) -> Path:
         """Return a Python that looks into these folders, and then into the shared one."""
-        place = self.folder / "interpreters" / packages.digest[:32]
-        python = place / "bin" / "python"
         lines = "".join(f"{each}\n" for each in (*folders, self.shared))
-        with self._one_at_a_time:
-            if not python.exists():
-                made = self.uv.run("venv", "--quiet", "--python", self.python, str(place))
-                if made.returncode:
-                    raise GoldenseedError(
-                        f"there is no interpreter: {made.stderr.strip()}",
-                        fix="install that Python, or search with this one",
-                    )
-            (site,) = place.glob("lib/python3*/site-packages")
+        place = self.folder / "interpreters" / json_sha256([lines, self.python, sys.version])[:32]
+        if not place.exists():
+            scratch = self._scratch()
+            made = self.uv.run("venv", "--quiet", "--python", self.python, str(scratch))
+            if made.returncode:
+                raise GoldenseedError(
+                    f"there is no interpreter: {made.stderr.strip()}",
+                    fix="install that Python, or search with this one",
+                )
+            (site,) = scratch.glob("lib/python3*/site-packages")
             (site / "packages.pth").write_text(lines, encoding="utf-8")
-        return python
+            place.parent.mkdir(parents=True, exist_ok=True)
+            scratch.rename(place)
+        return place / "bin" / "python"
 
 
 def _move(scratch: Path, package: Package, place: Path) -> None:
@@ -168,7 +191,7 @@ def _move(scratch: Path, package: Package, place: Path) -> None:
     (record,) = (
         each / "RECORD"
         for each in everything.glob("*.dist-info")
-        if _is_named(each.name, package.name)
+        if normalised(each.name.partition("-")[0]) == package.name
     )
     own = scratch / f"one-{package.name}"
     for line in record.read_text(encoding="utf-8").splitlines():
@@ -177,15 +200,14 @@ def _move(scratch: Path, package: Package, place: Path) -> None:
         if source.is_relative_to(everything.resolve()) and source.exists():
             target = own / source.relative_to(everything.resolve())
             target.parent.mkdir(parents=True, exist_ok=True)
-            source.rename(target)
+            try:
+                target.hardlink_to(source)  # which another package may list as well
+            except OSError:
+                shutil.copy2(source, target)
     (own / _USED).touch()
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
     own.rename(place)
-
-
-def _is_named(folder: str, name: str) -> bool:
-    return folder.partition("-")[0].replace("_", "-").replace(".", "-").lower() == name
 
 
 def _is_full(problem: str | None) -> bool:

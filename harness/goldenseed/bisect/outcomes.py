@@ -107,16 +107,17 @@ class Ends:
         """Say what ``tried`` is; ``judged`` is the same, held against the good side's."""
         if tried.pixels_sha256 is None:
             return Outcome.FAILED
+        alike = Outcome.AFTER if parting_of(judged).is_like(self.parting) else Outcome.THIRD
+        return self.exactly(tried) or alike
+
+    def exactly(self, tried: CaseRecord) -> Outcome | None:
+        """Say of which side an image is to the bit; None where of neither."""
         by_pixels = self.good.pixels_sha256 != self.bad.pixels_sha256
         own, good, bad = (
             (each.pixels_sha256 if by_pixels else each.trace)
             for each in (tried, self.good, self.bad)
         )
-        if own == good:
-            return Outcome.BEFORE
-        if own == bad or parting_of(judged).is_like(self.parting):
-            return Outcome.AFTER
-        return Outcome.THIRD
+        return Outcome.BEFORE if own == good else Outcome.AFTER if own == bad else None
 
 
 def _named(trace: Iterable[TraceStage]) -> dict[tuple[str, str, int], str]:

@@ -15,6 +15,11 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def exactly(name: str, version: str) -> str:
+    """Return the requirement of this release alone: ``==0.42.1`` takes ``0.42.1+patched`` too."""
+    return f"{name}==={version}"
+
+
 @dataclass(frozen=True, slots=True)
 class Package:
     """One distribution, and where its very files are known by."""
@@ -34,11 +39,12 @@ class Package:
         """The line of a requirements file that installs these very files."""
         if self.url:
             return f"{self.name} @ {self.url}"
-        return " ".join((self.pin, *(f"--hash=sha256:{each}" for each in self.sha256)))
+        hashes = (f"--hash=sha256:{each}" for each in self.sha256)
+        return " ".join((exactly(self.name, self.version), *hashes))
 
     @property
     def pin(self) -> str:
-        """The release alone, for people and for a resolver."""
+        """The release alone, for people and constraints files."""
         return f"{self.name}=={self.version}"
 
     def is_same(self, other: Package | None) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from goldenseed.bisect.packages import Package, Packages
+from goldenseed.bisect.packages import Package, Packages, exactly
 from goldenseed.bisect.resolver import Resolver, Unresolvable
 from goldenseed.bisect.search import Changes, Found, Outcome, OutOfBudget, narrowed
 from goldenseed.bisect.suspects import is_package
@@ -74,17 +75,13 @@ class _Attempt:
     changed: Changes
 
     def __call__(self, pin: str) -> Outcome:
-        try:
-            packages = self.resolver.resolve(_with(self.base, pin), prefer=self.base)
-        except Unresolvable:
+        name, _, version = pin.partition("==")
+        wanted = [exactly(name, version), *(each for each in self.base.each if each != name)]
+        resolve = partial(self.resolver.resolve, wanted, prefer=self.base)
+        packages = self.trials.resolved(pin, resolve)
+        if packages is None:
             return Outcome.UNRESOLVABLE
         return self.trials.between(pin, packages, self.case, self.changed).outcome(self.case)
-
-
-def _with(base: Packages, pin: str) -> list[str]:
-    """Ask for the release, and for all else that is there in whatever version fits it."""
-    name = pin.partition("==")[0]
-    return [pin, *(each for each in base.each if each != name)]
 
 
 def releases_between(resolver: Resolver, name: str, old: str, new: str) -> tuple[str, ...]:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path
 
 from goldenseed.bisect.packages import Packages, normalised
+
+_TELLING = (
+    "releasenotes",
+    "changelog",
+    "changes",
+    "whatsnew",
+    "history",
+    "source",
+    "repository",
+    "homepage",
+)
+"""The labels of ``Project-URL`` under which changes are told, the best first (PyPA's well-known
+labels, normalised as these are), and those of what a package is made from."""
 
 Demands = Mapping[str, tuple[tuple[str, str], ...]]
 """Of each package: those it needs, each with the versions that will do (``>=0.22,<0.23``)."""
@@ -18,11 +33,30 @@ def read_demands(folders: Iterable[Path]) -> Demands:
     return dict(_read(found) for folder in folders for found in folder.glob("*.dist-info"))
 
 
+def read_addresses(folders: Iterable[Path]) -> Mapping[str, str]:
+    """Read where it says itself that each package's changes are told, or else where it is from."""
+    found = (_address(each) for folder in folders for each in folder.glob("*.dist-info"))
+    return {name: address for name, address in found if address is not None}
+
+
 def _read(folder: Path) -> tuple[str, tuple[tuple[str, str], ...]]:
+    name, headers = _metadata(folder)
+    return name, needed_by(headers.get_all("Requires-Dist", []))
+
+
+def _address(folder: Path) -> tuple[str, str | None]:
+    name, headers = _metadata(folder)
+    lines = (each.partition(",")[::2] for each in headers.get_all("Project-URL", []))
+    labels = {re.sub(r"[^a-z]", "", label.lower()): address.strip() for label, address in lines}
+    labels.setdefault("homepage", headers.get("Home-page", ""))
+    found = (labels.get(each, "") for each in _TELLING)
+    return name, next((each for each in found if each.startswith(("https://", "http://"))), None)
+
+
+def _metadata(folder: Path) -> tuple[str, Message]:
     text = (folder / "METADATA").read_text(encoding="utf-8", errors="replace")
     headers = HeaderParser().parsestr(text)
-    name = normalised(headers["Name"] or folder.name.partition("-")[0])
-    return name, needed_by(headers.get_all("Requires-Dist", []))
+    return normalised(headers["Name"] or folder.name.partition("-")[0]), headers
 
 
 def needed_by(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:

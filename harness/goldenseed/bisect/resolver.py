@@ -156,7 +156,7 @@ class Resolver:
             if ended.returncode:
                 raise _refusal(ended.stderr, place)
             document = tomllib.loads(output.read_text(encoding="utf-8"))
-        return Packages.of(map(_package, document.get("packages", ())))
+        return Packages.of(_package(e, place) for e in document.get("packages", ()))
 
     @property
     def index_constraints(self) -> tuple[str, ...]:
@@ -179,16 +179,24 @@ def _as_lock(packages: Packages) -> str:
     return 'lock-version = "1.0"\ncreated-by = "goldenseed"\n' + "".join(entries)
 
 
-def _package(entry: Mapping[str, Any]) -> Package:
+def _package(entry: Mapping[str, Any], place: Path) -> Package:
+    """Read an entry of a lock that lies in ``place``."""
+    name = normalised(str(entry["name"]))
+    if found := {"directory", "vcs"} & entry.keys():
+        where = "a folder" if found == {"directory"} else "a repository"
+        raise GoldenseedError(
+            f"{name} is asked for from {where}, which may be another tomorrow",
+            fix=f"build it (pip wheel --no-deps …) and write `{name} @ file:///…/{name}-….whl`",
+        )
     archive = entry.get("archive", {})
     files = [*entry.get("wheels", ()), *([archive] if archive else [])]
     files += [] if files else [entry.get("sdist", {})]
     times = [each["upload-time"] for each in files if "upload-time" in each]
     url = archive.get("url")
     if not url and "path" in archive:
-        url = Path(archive["path"]).absolute().as_uri()
+        url = (place / archive["path"]).resolve().as_uri()
     return Package(
-        name=normalised(str(entry["name"])),
+        name=name,
         version=str(entry.get("version") or _version_of(url or "")),
         sha256=tuple(sorted(h for each in files if (h := each.get("hashes", {}).get("sha256")))),
         uploaded=min(times, default=None),

@@ -7,9 +7,11 @@ package and judges nothing: it makes images and leaves what it saw of each stage
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import json
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     Keep = Callable[[str, str | None, Any], None]
     """Keeps a stage's values, by its name and source."""
 
+_PR_SET_PDEATHSIG = 1
+"""Of ``prctl``: the signal that this process is sent when its parent ends."""
 _OPTIONS = {"output_type": "np"}
 _SAMPLE = 2
 """Where a scheduler's step is given the sample."""
@@ -29,6 +33,8 @@ _SAMPLE = 2
 def main(job_file: str, made_file: str) -> None:
     """Make the images of the job; what was made, and what was not and why, is written as JSON."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     job = json.loads(Path(job_file).read_text(encoding="utf-8"))
     cases = [_made(case, Path(made_file).parent) for case in job["cases"]]
     made = {"environment": _environment(), "cases": cases}

@@ -80,12 +80,18 @@ class Found:
 
 
 def find(
-    atoms: Atoms, attempt: Try, *, confirm: Try | None = None, patience: int | None = None
+    atoms: Atoms,
+    attempt: Try,
+    *,
+    confirm: Try | None = None,
+    ahead: Callable[[Sequence[Changes]], object] = len,
+    patience: int | None = None,
 ) -> Found:
     """Find a smallest set of changes that makes the image the bad one.
 
     With none of them it is the good one, with all of them the bad one. What is found is tried with
-    ``confirm``, where ``attempt`` is a shorter way to tell. After ``patience`` sets in turn that
+    ``confirm``, where ``attempt`` is a shorter way to tell; ``ahead`` is told what ``confirm`` is
+    going to try, none of which waits for another. After ``patience`` sets in turn that
     cannot tell, the search is stuck; None goes on while there are any.
     """
     line = list(atoms.order)
@@ -96,13 +102,21 @@ def find(
             if culprits and attempt(base) is Outcome.AFTER:
                 break
             low, high, over = _shortest(atoms, line, base, attempt, patience)
+            if high - low > 1 and over is None and patience is None:
+                alone, over = _one_of(
+                    atoms, line[low:high], base | atoms.closed(_joined(line[:low])), attempt
+                )
+                if alone is not None:
+                    culprits.append(alone)
+                    line = line[:low]
+                    continue
             if high - low != 1:
                 why = over or (_MUTE if high else _NOTHING_LEFT)
                 rest = tuple(line[low:high])
                 return Found(tuple(culprits), suspects=rest, reason=why, stuck=over is None)
             culprits.append(line[high - 1])
             line = line[: high - 1]
-        return _confirmed(atoms, culprits, confirm or attempt)
+        return _confirmed(atoms, culprits, confirm or attempt, ahead)
     except OutOfBudget as over:
         return Found(tuple(culprits), suspects=tuple(line), reason=str(over))
 
@@ -138,21 +152,22 @@ def _shortest(
 def narrowed(
     low: int,
     high: int,
-    choose: Callable[[int, int, Sequence[int]], int],
+    choose: Callable[[int, int, Sequence[int]], int | None],
     attempt: Callable[[int], Outcome],
     patience: int | None = None,
 ) -> tuple[int, int, str | None]:
     """Bring two numbers together, of which ``low`` is not bad and ``high`` is.
 
-    ``choose`` is given both and the numbers between that were not tried in vain. Third is why no
-    more may be tried, None where there is nothing left, or after ``patience`` in vain in turn.
+    ``choose`` is given both and the numbers between that were not tried in vain, and returns one of
+    these or None for none. Third is why no more may be tried, None where there is nothing left, or
+    after ``patience`` in vain in turn.
     """
     mute, in_vain = set[int](), 0
     while True:
         between = [k for k in range(low + 1, high) if k not in mute]
-        if not between or in_vain == patience:
+        chosen = choose(low, high, between) if between and in_vain != patience else None
+        if chosen is None:
             return low, high, None
-        chosen = choose(low, high, between)
         try:
             outcome = attempt(chosen)
         except OutOfBudget as over:
@@ -166,16 +181,33 @@ def narrowed(
         in_vain = 0 if outcome.tells else in_vain + 1
 
 
-def _confirmed(atoms: Atoms, culprits: Sequence[frozenset[str]], attempt: Try) -> Found:
+def _one_of(
+    atoms: Atoms, groups: Sequence[frozenset[str]], base: Changes, attempt: Try
+) -> tuple[frozenset[str] | None, str | None]:
+    """Return which group makes it bad by itself, where no prefix of them tells; or why not."""
+    try:
+        made = (each for each in groups if attempt(base | atoms.closed(each)) is Outcome.AFTER)
+        return next(made, None), None
+    except OutOfBudget as over:
+        return None, str(over)
+
+
+def _confirmed(
+    atoms: Atoms,
+    culprits: Sequence[frozenset[str]],
+    attempt: Try,
+    ahead: Callable[[Sequence[Changes]], object],
+) -> Found:
     """Try both ways, and of several culprits each alone; drop those that are not needed."""
     needed = list(culprits)
     for each in culprits:
         rest = [other for other in needed if other != each]
         if rest and attempt(atoms.closed(_joined(rest))) is Outcome.AFTER:
             needed = rest
-    singly = [(each, attempt(atoms.closed(each))) for each in needed] if len(needed) > 1 else []
     names = _joined(needed)
-    alone = atoms.closed(names)
+    alone, single = atoms.closed(names), needed if len(needed) > 1 else []
+    ahead([*map(atoms.closed, single), alone, atoms.without(names)])
+    singly = [(each, attempt(atoms.closed(each))) for each in single]
     found = Found(tuple(needed), along=alone - names, singly=tuple(singly), alone=attempt(alone))
     try:
         without = attempt(atoms.without(names))

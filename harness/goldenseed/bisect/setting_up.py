@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from goldenseed.baselines.setting import store_of_project
 from goldenseed.bisect.environments import Environments, environments_folder
 from goldenseed.bisect.index import pip_index
-from goldenseed.bisect.making import Maker
+from goldenseed.bisect.making import Maker, Processes
 from goldenseed.bisect.resolver import Resolver, Uv, find_uv
-from goldenseed.bisect.shared import TORCH, link_shared, shared_with_torch
+from goldenseed.bisect.shared import TORCH, as_packages, link_shared, shared_with_torch
 from goldenseed.bisect.sides import (
     Side,
     index_options,
@@ -22,11 +26,13 @@ from goldenseed.bisect.sides import (
 )
 from goldenseed.bisect.trials import Trials
 from goldenseed.bisect.tried import Budget, Tried
-from goldenseed.bisect.two_suites import TwoSuites, two_suites
+from goldenseed.bisect.two_suites import TwoSuites, described, two_suites
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
+from goldenseed.environment.file_digests import FileDigests
 from goldenseed.environment.freeze import read_freeze
 from goldenseed.environment.lock import read_lock
+from goldenseed.environment.machine import VARIABLES, read_machine
 from goldenseed.runs.record import RunRecord
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.recipes import recipe_of
@@ -55,7 +61,6 @@ class Asked:
     builds: bool = False
     jobs: int = 1
     device: str = "auto"
-    timeout_seconds: float = 900.0
 
 
 def set_up(
@@ -84,24 +89,38 @@ def set_up(
     suites = two_suites(asked.good_suite, asked.suite, asked.cases) if asked.good_suite else None
     if suites is not None:
         good, bad = _with_suites(good, bad, suites)
-    recipes = [recipe_of(case) for case in asked.suite.cases if case.id in asked.cases]
     what = [good.packages.digest, bad.packages.digest, dict(good.variables), dict(bad.variables)]
     otherwise = [good.isa, bad.isa, *([suites.digest] if suites else [])]
-    name = json_sha256([*what, *otherwise, recipes, [*asked.cases], asked.device])[:12]
+    alike = [_of_cases(asked), _of_this_machine(shared), asked.device]
+    name = json_sha256([*what, *otherwise, *alike])[:12]
     trials = Trials(
         good,
         bad,
         Environments(uv, cache, link_shared(shared, cache / "shared"), shared),
-        Maker(asked.suite, asked.device, asked.timeout_seconds),
+        Maker(asked.suite, asked.device, processes=Processes(asked.jobs)),
         asked.reports / f"bisect-{name}",
         asked.cases,
         asked.budget,
         tell,
         announce,
-        jobs=asked.jobs,
         suites=suites,
     )
     return trials, resolver
+
+
+def _of_cases(asked: Asked) -> Any:
+    """Return everything that the suite says of the cases, what its files hold among it."""
+    digests = FileDigests()
+    cases = [case for case in asked.suite.cases if case.id in asked.cases]
+    held = [described(case, digests, with_folder=True) for case in cases]
+    return [[case.id for case in cases], [recipe_of(case) for case in cases], held]
+
+
+def _of_this_machine(shared: Iterable[str]) -> Any:
+    """Return what all environments take from here: with another of it no image is made again."""
+    own = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    isa = dict(read_machine()).get("cpu.isa")
+    return [version("pytest-goldenseed"), as_packages(shared).digest, sys.version, own, isa]
 
 
 def _with_suites(good: Side, bad: Side, suites: TwoSuites) -> tuple[Side, Side]:
@@ -140,7 +159,7 @@ def _side(
             return side_of_environment(name, keys, resolver)
         if path.suffix in {".txt", ".in"}:
             raise GoldenseedError("there is no such file", fix="name a requirements file")  # noqa: TRY301
-        return side_of_run(find_run(name), resolver)
+        return side_of_run(find_run(name), resolver, asked.cases)
     except GoldenseedError as error:
         word = "good" if is_good else "bad"
         raise GoldenseedError(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from goldenseed.bisect.packages import Packages, normalised
+from goldenseed.bisect.packages import Packages, exactly, normalised
 from goldenseed.bisect.resolver import Resolver, Unresolvable
 from goldenseed.bisect.suspects import VARIABLE
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import json_sha256
 from goldenseed.environment.device import VARIABLES as ISA_VARIABLES
-from goldenseed.environment.freeze import Freeze, read_freeze
+from goldenseed.environment.freeze import Freeze
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.environment.machine import (
     OPTIONAL_PACKAGES,
@@ -26,8 +30,9 @@ from goldenseed.runs.record import RunRecord
 _PACKAGE = "package."
 _CAPPED = "ATEN_CPU_CAPABILITY"
 _INDEX_OPTION = re.compile(
-    r"^\s*(--find-links|-f|--index-url|-i|--extra-index-url|--no-index)(?:[ =]+(\S+))?\s*$"
+    r"^\s*(--find-links|-f|--index-url|-i|--extra-index-url|--no-index)(?:[ =]+(\S+))?\s*(?:#.*)?$"
 )
+_INCLUDED = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)[ =]*(\S+)")
 _LONG = {"-f": "--find-links", "-i": "--default-index", "--index-url": "--default-index"}
 
 
@@ -61,14 +66,26 @@ def side_of_file(path: Path, resolver: Resolver) -> Side:
     return Side(str(path), own.resolve([f"-r {path.absolute()}"]))
 
 
-def index_options(path: Path) -> tuple[str, ...]:
-    """Return what a requirements file says of indexes as options of uv, folders absolute."""
-    found = map(_INDEX_OPTION.match, path.read_text("utf-8", errors="replace").splitlines())
+def index_options(path: Path, within: frozenset[Path] = frozenset()) -> tuple[str, ...]:
+    """Return what a requirements file says of indexes as options of uv, folders absolute.
+
+    So do the files that it takes in. ``${NAME}`` is a variable of the environment, as for pip.
+    """
     options: list[str] = []
-    for each in filter(None, found):
-        name = _LONG.get(each[1], each[1])
-        options += [name] if each[2] is None else [name, _absolute(each[2], path.parent)]
+    within |= {path.resolve()}
+    for line in path.read_text("utf-8", errors="replace").splitlines():
+        if each := _INDEX_OPTION.match(line):
+            name, link = _LONG.get(each[1], each[1]), _expanded(each[2])
+            options += [name] if link is None else [name, _absolute(link, path.parent)]
+        elif each := _INCLUDED.match(line):
+            other = path.parent / each[1]
+            if other.is_file() and other.resolve() not in within:
+                options += index_options(other, within)
     return tuple(options)
+
+
+def _expanded(link: str | None) -> str | None:
+    return link and re.sub(r"\$\{([A-Z0-9_]+)\}", lambda m: os.environ.get(m[1], m[0]), link)
 
 
 def _absolute(link: str, folder: Path) -> str:
@@ -76,37 +93,73 @@ def _absolute(link: str, folder: Path) -> str:
     return str(beside.absolute()) if "://" not in link and beside.exists() else link
 
 
-def side_of_run(run: RunRecord, resolver: Resolver) -> Side:
-    """Rebuild where a run was, by its list of packages or by what else is on record."""
-    expected = {case.id: case.pixels_sha256 for case in run.cases if case.pixels_sha256}
-    if run.freeze is None:
-        side = side_of_environment(run.run_id, run.environment, resolver)
+def side_of_run(run: RunRecord, resolver: Resolver, cases: Collection[str]) -> Side:
+    """Rebuild where a run made these cases, by its list of packages or what else is on record."""
+    expected = {each.id: each.pixels_sha256 for each in run.cases if each.pixels_sha256}
+    freeze, environment = made_in(run, cases)
+    if freeze is None:
+        side = side_of_environment(run.run_id, environment, resolver)
     else:
-        packages, notes = _frozen(run.freeze, resolver)
-        side = Side(run.run_id, packages, files=run.freeze.files, notes=notes)
-        side = _as_recorded(side, run.environment)
+        packages, notes = _frozen(freeze, resolver)
+        side = Side(run.run_id, packages, files=freeze.files, notes=notes)
+        side = _as_recorded(side, environment)
     return replace(side, expected=expected)
+
+
+def made_in(
+    run: RunRecord, cases: Collection[str]
+) -> tuple[Freeze | None, Mapping[str, EnvironmentValue]]:
+    """Return the packages and the environment in which a run, or a part of it, made these cases.
+
+    Raises ``GoldenseedError`` where parts with other packages, variables or another instruction set
+    made some of them each.
+    """
+    known = {json_sha256(each): each for each in (run.environment, *run.other_environments)}
+    made = [each.environment_sha256 for each in run.cases if each.id in cases]
+    parts = [each for each in run.parts if {*each.environments} & {*made}]
+    found: dict[str, tuple[str, Freeze | None, Mapping[str, EnvironmentValue]]] = {}
+    for part in parts:
+        freeze = part.freeze or run.freeze
+        environment = known.get(next(each for each in part.environments if each in made), {})
+        what = [freeze and freeze.model_dump(), environment.get("cpu.capability")]
+        key = json_sha256([*what, variables_of(environment), _pins(environment)])
+        found.setdefault(key, (part.run_id, freeze, environment))
+    if len(found) > 1:
+        names = [name for name, _, _ in found.values()]
+        raise GoldenseedError(
+            f"{run.run_id} is put together of runs in {len(found)} environments: "
+            f"{', '.join(names)}",
+            fix="name one of these runs, or with --case the cases of one of them",
+        )
+    return next(((f, e) for _, f, e in found.values()), (run.freeze, run.environment))
 
 
 def side_of_environment(
     name: str, environment: Mapping[str, EnvironmentValue], resolver: Resolver
 ) -> Side:
     """Rebuild what a fingerprint or a lock has: its packages pinned, the others as they resolve."""
-    names = (
-        normalised(key.removeprefix(_PACKAGE)) for key in environment if key.startswith(_PACKAGE)
-    )
-    values = (value for key, value in environment.items() if key.startswith(_PACKAGE))
-    pins = [
-        f"{each}=={version}"
-        for each, version in zip(names, values, strict=True)
-        if isinstance(version, str) and each not in resolver.excluded
-    ]
+    own = _pins(environment)
+    pins = [exactly(*each) for each in own.items() if each[0] not in resolver.excluded]
     if not pins:
         raise GoldenseedError(
             f"{name} names no package", fix="name a run, a lock or a requirements file"
         )
     note = f"{name} lists {len(pins)} packages; what they need besides is as the index has it today"
-    return _as_recorded(Side(name, resolver.resolve(pins), notes=(note,)), environment)
+    system, machine, python = (
+        str(environment.get(key) or "")
+        for key in ("platform.system", "platform.machine", "python.version")
+    )
+    notes = _elsewhere(f"{system}-{machine}".lower() if system and machine else "", python)
+    return _as_recorded(Side(name, resolver.resolve(pins), notes=(note, *notes)), environment)
+
+
+def _pins(environment: Mapping[str, EnvironmentValue]) -> dict[str, str]:
+    """Return the versions of the packages that a fingerprint names."""
+    return {
+        normalised(key.removeprefix(_PACKAGE)): version
+        for key, version in environment.items()
+        if key.startswith(_PACKAGE) and isinstance(version, str)
+    }
 
 
 def _as_recorded(side: Side, environment: Mapping[str, EnvironmentValue]) -> Side:
@@ -154,13 +207,20 @@ def _frozen(freeze: Freeze, resolver: Resolver) -> tuple[Packages, tuple[str, ..
     """
     known = {normalised(name): version for name, version in freeze.packages.items()}
     roots = [n for n in (*PACKAGES, *OPTIONAL_PACKAGES, *map(normalised, TOOLS[:1])) if n in known]
-    wanted = [f"{n}=={known[n]}" for n in roots if n not in resolver.excluded]
+    wanted = [exactly(n, known[n]) for n in roots if n not in resolver.excluded]
+    if from_folders := sorted({*freeze.local} & {*roots}):
+        raise GoldenseedError(
+            f"{', '.join(from_folders)} was installed from a folder or a repository, which no "
+            "index has",
+            fix="build a wheel of it (pip wheel --no-deps), and name a requirements file that has "
+            "the wheel's path",
+        )
     if not wanted:
         raise GoldenseedError(
             "its list of packages names none that makes images", fix="name another side"
         )
-    pins = [f"{name}=={version}" for name, version in known.items() if name not in freeze.local]
-    notes = tuple(_platform_notes(freeze))
+    pins = [exactly(*each) for each in known.items() if each[0] not in freeze.local]
+    notes = tuple(_frozen_notes(freeze))
     try:
         return resolver.resolve(wanted, constraints=pins), notes
     except Unresolvable:
@@ -169,16 +229,17 @@ def _frozen(freeze: Freeze, resolver: Resolver) -> tuple[Packages, tuple[str, ..
         return resolver.resolve(everything, dependencies=False), (*notes, note)
 
 
-def _platform_notes(freeze: Freeze) -> Iterator[str]:
-    here = read_freeze()
-    if freeze.platform != here.platform:
-        other = "the same releases, other files"
-        yield f"frozen on {freeze.platform}, rebuilt on {here.platform}: {other}"
-    if _minor(freeze.python) != _minor(here.python):
-        yield f"frozen with Python {freeze.python}, rebuilt with {here.python}"
+def _frozen_notes(freeze: Freeze) -> Iterator[str]:
+    yield from _elsewhere(freeze.platform, freeze.python)
     if freeze.local:
-        yield f"installed from a folder there, and left out here: {', '.join(freeze.local)}"
+        left_out = ", ".join(freeze.local)
+        yield f"installed from a folder or a repository there, and left out here: {left_out}"
 
 
-def _minor(version: str) -> str:
-    return ".".join(version.split(".")[:2])
+def _elsewhere(there: str, python: str) -> Iterator[str]:
+    """Say that a side is of another platform (``linux-x86_64``) or Python; empty if not known."""
+    here = f"{sys.platform}-{platform.machine()}".lower()
+    if there and there != here:
+        yield f"made on {there}, rebuilt on {here}: the same releases, other files"
+    if python and python.split(".")[:2] != platform.python_version().split(".")[:2]:
+        yield f"made with Python {python}, rebuilt with {platform.python_version()}"

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
 
 from goldenseed.bisect.environments import Built, Environments
-from goldenseed.bisect.making import Maker, Wanted
+from goldenseed.bisect.making import Maker, Wanted, complete_run, other_images
+from goldenseed.bisect.mixtures import Setting, changes_between, mixture
 from goldenseed.bisect.outcomes import Ends
 from goldenseed.bisect.packages import Packages
-from goldenseed.bisect.search import Changes
+from goldenseed.bisect.resolver import Unresolvable
+from goldenseed.bisect.search import Changes, Outcome, OutOfBudget
 from goldenseed.bisect.sides import Side
-from goldenseed.bisect.suspects import FIELD, FILE, ISA, VARIABLE, is_package
-from goldenseed.bisect.tried import STAGE, TABLES, Budget, Setting, Tried, named
+from goldenseed.bisect.tried import STAGE, TABLES, Budget, Tried, named
 from goldenseed.bisect.two_suites import TwoSuites
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
-from goldenseed.environment.device import VARIABLES as ISA_VARIABLES
 from goldenseed.runs.comparison import StoredRun, compare_runs
+from goldenseed.runs.record import CaseRecord
 
 _Made = tuple[StoredRun | None, str | None, Built | None]
 """A run, or why there is none; and the environment, where it was built."""
@@ -41,7 +42,6 @@ class Trials:
     budget: Budget
     tell: Callable[[Tried], None]
     announce: Callable[[str], None]
-    jobs: int = 1
     suites: TwoSuites | None = None
     """What the suite's own fields and files were on the good side, where that is searched."""
     ends: Mapping[str, Ends] = field(default_factory=dict)
@@ -58,48 +58,39 @@ class Trials:
     @property
     def changes(self) -> tuple[str, ...]:
         """Everything in which the sides differ, by name: packages, variables, fields, files."""
-        names = {*self.good.variables, *self.bad.variables}
-        variables = (
-            f"{VARIABLE}{name}"
-            for name in sorted(names)
-            if self.good.variables.get(name) != self.bad.variables.get(name)
-        )
-        return (
-            *self.good.packages.differing(self.bad.packages),
-            *variables,
-            *([ISA] if self.good.isa != self.bad.isa else []),
-            *(self.suites.changes if self.suites else ()),
-        )
+        return changes_between(self.good, self.bad, self.suites.changes if self.suites else ())
 
     def attempt(self, changes: Changes, name: str | None = None) -> Tried:
         """Make the images with these changes; raises ``OutOfBudget`` where no more may be tried."""
-        return self._tried(name or named(changes, frozenset(self.changes)), self._setting(changes))
+        return self._tried(name or named(changes, frozenset(self.changes)), self.setting(changes))
 
     def attempt_briefly(self, changes: Changes, case: str) -> Tried:
         """Likewise, but no further than to the stages at which cases part, if that tells of one."""
         shown = named(changes, frozenset(self.changes))
-        return self._tried(shown, self._setting(changes), case)
+        return self._tried(shown, self.setting(changes), case)
 
     def between(
         self, name: str, packages: Packages, case: str, changes: Changes = frozenset()
     ) -> Tried:
         """Try other packages, likewise; of ``changes`` those count that are none of a package."""
-        setting = replace(self._setting(changes), packages=packages, changes=None)
+        setting = replace(self.setting(changes), packages=packages, changes=None)
         return self._tried(name, setting, case)
 
-    def many(self, asked: Sequence[tuple[Changes, str | None]]) -> None:
-        """Try several at once, as many as ``jobs`` says."""
-        with ThreadPoolExecutor(self.jobs) as pool:
-            for future in [pool.submit(self.attempt, *each) for each in asked]:
-                future.result()
+    def ahead(self, asked: Iterable[Changes]) -> None:
+        """Try what will be asked for in any case, several at a time; none beyond the budget."""
+        places = {self._place(self.setting(each)): each for each in asked}
+        with suppress(OutOfBudget):
+            self.maker.processes.at_once(self.attempt, places.values())
 
-    def repeat(self, tried: Tried) -> StoredRun | str:
+    def repeat(self, setting: Setting) -> StoredRun | str:
         """Make an environment's images once more, in a fresh process."""
-        setting = self._setting(tried.changes or frozenset())
         place = self._place(setting)
         again = place.with_name(f"{place.name}-again")
         python = self.environments.of(setting.packages).python
-        return self.maker.made(python, again, self._wanted(setting, again))
+        made = self.maker.made(python, again, self._wanted(setting, again))
+        if isinstance(made, str):
+            self.budget.check_time()
+        return made
 
     def narrowed(self, good: Side, bad: Side, cases: tuple[str, ...]) -> Trials:
         """Return trials between two other sides, out of the same budget and in the same folder.
@@ -147,33 +138,18 @@ class Trials:
             for key, each in self._memory.items()
         }
 
-    def shown_by_tables(self, asked: tuple[str, ...]) -> tuple[str, ...]:
-        """Return of which cases both sides' tables, by import alone, are those of their images."""
-        found = []
-        for changes in (frozenset[str](), frozenset(self.changes)):
-            setting = self._setting(changes)
-            place = self._place(setting)
-            wanted = replace(self._wanted(setting, place), cases=asked, tables=asked)
-            python = self.environments.of(setting.packages).python
-            run = self.maker.made(python, place.with_name(f"{place.name}-tables"), wanted)
-            if isinstance(run, str):
-                return ()
-            found.append({case.id: case for case in run.record.cases})
-        good, bad = found
-        return tuple(c for c in asked if self.ends[c].are_shown_by(good.get(c), bad.get(c)))
+    def tables_of(self, changes: Changes) -> Mapping[str, CaseRecord]:
+        """Return what importing the scheduler alone tells of the cases ``tables``, by their ids."""
+        setting = self.setting(changes)
+        place = self._place(setting)
+        wanted = replace(self._wanted(setting, place), cases=self.tables, tables=self.tables)
+        python = self.environments.of(setting.packages).python
+        run = self.maker.made(python, place.with_name(f"{place.name}-tables"), wanted)
+        return {} if isinstance(run, str) else {case.id: case for case in run.record.cases}
 
-    def _setting(self, changes: Changes) -> Setting:
+    def setting(self, changes: Changes) -> Setting:
         """Return the mixture of the good side with these changes."""
-        packages = self.good.packages.mixed(self.bad.packages, filter(is_package, changes))
-        variables = dict(self.good.variables)
-        for each in changes:
-            if each.startswith(VARIABLE):
-                name = each.removeprefix(VARIABLE)
-                variables[name] = self.bad.variables.get(name)
-        isa = self.bad.isa if ISA in changes else self.good.isa
-        variables |= ISA_VARIABLES[isa] if isa else {}
-        taken = frozenset(each for each in changes if each.startswith((FIELD, FILE)))
-        return Setting(packages, variables, taken, changes)
+        return mixture(self.good, self.bad, changes)
 
     def _place(self, setting: Setting) -> Path:
         given = {name: value for name, value in setting.variables.items() if value is not None}
@@ -202,15 +178,33 @@ class Trials:
             known = before is not None and (not before.partial or before.failed is not None)
             if before is not None and (known or briefly_of in before.outcomes):
                 return before
-            if before is None:
+            if before is None and not self._is_kept(place):
                 self.budget.take()
         self.announce(name)
         tried = self._made_anew(name, setting, before, briefly_of)
+        if self.maker.processes.ended:
+            raise OutOfBudget("it was stopped")
         with self._lock:
             self._memory[place.name] = tried
-            self.all_tried = [each for each in self.all_tried if each is not before] + [tried]
-        self.tell(tried)
+        self._remember(tried, before)
         return tried
+
+    def _remember(self, tried: Tried, before: Tried | None = None) -> None:
+        self.all_tried = [each for each in self.all_tried if each is not before] + [tried]
+        self.tell(tried)
+
+    def resolved(self, name: str, resolve: Callable[[], Packages]) -> Packages | None:
+        """Return what ``resolve`` finds; what does not fit together is told of like all others."""
+        try:
+            return resolve()
+        except Unresolvable as error:
+            self._remember(Tried(name, failed=error.what))
+            return None
+
+    def _is_kept(self, place: Path) -> bool:
+        """Whether an earlier call has made it: that costs nothing again."""
+        places = (place, _part(place))
+        return any(complete_run(each, self.cases) is not None for each in places)
 
     def _made_anew(
         self, name: str, setting: Setting, before: Tried | None, briefly_of: str | None
@@ -229,8 +223,15 @@ class Trials:
     def _whole(self, name: str, setting: Setting, place: Path) -> Tried:
         """Build the environment and make the images to their end."""
         began = time.monotonic()
-        made = self._made(setting, place)
-        return self.judge(self._told(name, setting, began, made))
+        tried = self.judge(self._told(name, setting, began, self._made(setting, place)))
+        made = {case.id: case for case in tried.run.record.cases} if tried.run else {}
+        new = [e for e in tried.outcomes if made[e].image and not self.ends[e].exactly(made[e])]
+        if not new or tried.run is None:
+            return tried
+        other = other_images(tried.run, self.repeat(setting))
+        flickering = {case: Outcome.FLAKY for case in new if case in other}
+        seconds = time.monotonic() - began
+        return replace(tried, outcomes={**tried.outcomes, **flickering}, seconds=seconds)
 
     def _brief(
         self, name: str, setting: Setting, place: Path, until: dict[str, tuple[str, str, int]]
@@ -238,7 +239,7 @@ class Trials:
         """Make the images up to where they part; its outcomes are those that this tells."""
         began = time.monotonic()
         tables = tuple(case for case in self.tables if case in until)
-        made = self._made(setting, place.with_name(f"{place.name}-part"), until, tables)
+        made = self._made(setting, _part(place), until, tables)
         tried, run = self._told(name, setting, began, made), made[0]
         if run is None:
             return tried
@@ -274,7 +275,7 @@ class Trials:
         try:
             built = self.environments.of(setting.packages)
         except GoldenseedError as error:
-            return None, error.what, None
+            return None, f"{error.what}; to mend it: {error.fix}", None
         wanted = replace(self._wanted(setting, place), until=dict(until), tables=tables)
         run = self.maker.made(built.python, place, wanted)
         return (None, run, built) if isinstance(run, str) else (run, None, built)
@@ -284,7 +285,13 @@ class Trials:
         return Wanted(
             self.cases,
             setting.variables,
+            seconds=self.budget.seconds,
             good=suites.good.path if suites else None,
             taken=tuple(sorted(setting.taken)),
             model=suites.linked(setting.taken, place / "model") if suites else None,
         )
+
+
+def _part(place: Path) -> Path:
+    """Return where images lie that are made no further than needed."""
+    return place.with_name(f"{place.name}-part")

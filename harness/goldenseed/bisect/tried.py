@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from goldenseed.bisect.packages import Packages
 from goldenseed.bisect.search import Changes, Outcome, OutOfBudget
@@ -13,19 +14,6 @@ from goldenseed.runs.comparison import JudgedPair, RunComparison, StoredRun
 
 TABLES, STAGE = "tables only", "to where it parts"
 """Up to what images are made in an environment of which no more need be known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One environment and what is made in it."""
-
-    packages: Packages
-    variables: Mapping[str, str | None]
-    """None for one that is not to be set."""
-    taken: frozenset[str] = frozenset()
-    """Fields and files that are as the bad side has them."""
-    changes: Changes | None = None
-    """None where it is no mixture of the two sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +67,8 @@ class Budget:
 
     environments: int
     minutes: float | None = None
+    timeout_seconds: float = 900.0
+    """What one environment's images may take."""
     began: float = field(default_factory=time.monotonic)
     spent: int = 0
 
@@ -86,9 +76,23 @@ class Budget:
         """Count one environment; raises ``OutOfBudget``."""
         if self.spent >= self.environments:
             raise OutOfBudget(f"{self.spent} environments were tried, the --max-environments")
-        if self.minutes is not None and time.monotonic() - self.began > 60 * self.minutes:
-            raise OutOfBudget(f"{self.minutes:g} minutes are over, the --max-minutes")
+        self.check_time()
         self.spent += 1
+
+    def check_time(self) -> None:
+        """Raise ``OutOfBudget`` where the minutes are over."""
+        if self._left <= 0:
+            raise OutOfBudget(f"{self.minutes:g} minutes are over, the --max-minutes")
+
+    @property
+    def _left(self) -> float:
+        """How many seconds are left."""
+        return inf if self.minutes is None else self.began + 60 * self.minutes - time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long the images of the next environment may take."""
+        return max(0.1, min(self.timeout_seconds, self._left))
 
 
 _NAMED = 3

@@ -101,7 +101,7 @@ def two_suites(good: Suite, bad: Suite, cases: Iterable[str]) -> TwoSuites:
     files = dict(_differing_files(folders, digests)) if folders else {}
     for old, new in both:
         by_files = folders is not None and has_own_model(old) and has_own_model(new)
-        before, after = (_fields(each, digests, with_folder=not by_files) for each in (old, new))
+        before, after = (described(each, digests, with_folder=not by_files) for each in (old, new))
         differing = [name for name in {**before, **after} if before.get(name) != after.get(name)]
         told = {f"{FIELD}{n}": changed(n, before.get(n), after.get(n)) for n in differing}
         words = {**told, **words, **(files if by_files else {})}
@@ -158,7 +158,7 @@ def _chosen(
     return {key: side[key] for key, side in sides.items() if key in side}
 
 
-def _fields(case: Case, digests: FileDigests, *, with_folder: bool) -> dict[str, Any]:
+def described(case: Case, digests: FileDigests, *, with_folder: bool) -> dict[str, Any]:
     """Return everything of a suite that decides a case's pixels, flat, files by their digests."""
     model, found = case.model, dict[str, Any]()
     found |= {f"call.{name}": value for name, value in case.call.items()}

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from goldenseed.bisect.bisecting import Bisecting
 from goldenseed.bisect.both_sides import made_ends
-from goldenseed.bisect.making import OURS, ended_with
+from goldenseed.bisect.making import OURS
 from goldenseed.bisect.packages import Packages, normalised
 from goldenseed.bisect.trials import Trials
 from goldenseed.bisect.tried import Tried
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import write_atomically
 from goldenseed.runs.comparison import RunComparison
 from goldenseed.verdict.model import Verdict
 
@@ -61,12 +60,13 @@ def tried_upgrade(search: Bisecting) -> Upgrade:
 def rewritten(text: str, packages: Packages) -> str:
     """Return a constraints file with the versions of ``packages``; the rest of it stays.
 
-    What it does not name yet is added at its end; what it pins and is not installed stays too.
+    What it does not name yet is added at its end; what it pins and is not installed stays too, and
+    so do lines for other Pythons and platforms.
     """
     named: set[str] = set()
     lines = []
     for line in text.splitlines():
-        match = _PIN.match(line)
+        match = _PIN.match(line) if _counts_here(line) else None
         name = normalised(match[2]) if match else ""
         found = packages.each.get(name)
         if match and found:
@@ -77,10 +77,31 @@ def rewritten(text: str, packages: Packages) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def rewrite_constraints(path: Path, packages: Packages) -> None:
-    """Write the versions of ``packages`` into a constraints file, whole or not at all."""
+def _counts_here(line: str) -> bool:
+    """Whether a line of a constraints file is for this Python and platform."""
+    from packaging.markers import InvalidMarker, Marker
+
+    _, semicolon, marker = line.partition("#")[0].partition(";")
+    try:
+        return not semicolon or Marker(marker).evaluate({"extra": ""})
+    except InvalidMarker:
+        return True
+
+
+def new_constraints(path: Path, packages: Packages) -> bytes:
+    """Return what ``path`` is to be with the versions of ``packages``.
+
+    Raises ``GoldenseedError`` for a file that pins by hash, whose digests would be the old ones.
+    """
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    write_atomically(path, rewritten(text, packages).encode())
+    if "--hash=" in text:
+        raise GoldenseedError(
+            "pins files by their hashes, which are not rewritten",
+            path=path,
+            fix="write it anew (uv pip compile --generate-hashes), or name another file with "
+            "--constraints",
+        )
+    return rewritten(text, packages).encode()
 
 
 def rewrite_lock(trials: Trials, candidate: Tried, lock: Path) -> None:
@@ -89,7 +110,7 @@ def rewrite_lock(trials: Trials, candidate: Tried, lock: Path) -> None:
     Raises ``GoldenseedError`` with what that process said.
     """
     suite, maker = trials.maker.suite, trials.maker
-    said = ended_with(
+    said = maker.processes.said_by(
         trials.environments.of(candidate.packages).python,
         *OURS,
         "goldenseed.bisect.locking",
@@ -97,7 +118,7 @@ def rewrite_lock(trials: Trials, candidate: Tried, lock: Path) -> None:
         str(lock.absolute()),
         maker.device,
         variables=trials.bad.variables,
-        timeout_seconds=maker.timeout_seconds,
+        seconds=trials.budget.seconds,
     )
     if said is not None:
         raise GoldenseedError(f"the lock cannot be written: {said}", path=suite.path)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from goldenseed.baselines.rejections import in_words
-from goldenseed.baselines.setting import store_of_project
+from goldenseed.baselines.setting import remote_of, store_of_project
 from goldenseed.baselines.store import Outcome, Step
 from goldenseed.cli.common import (
     Baselines,
@@ -42,7 +42,8 @@ def accept(
     run: Annotated[
         str | None,
         typer.Argument(
-            help="A run's id, a unique beginning of it, latest, or path; or an archive.",
+            help="A run's id, a unique beginning of it, latest, or path; an archive; or "
+            "draft:RUN of the store.",
             show_default=False,
         ),
     ] = None,
@@ -96,7 +97,8 @@ def accept(
 ) -> None:
     """Accept images of RUN beside what is accepted: the named CASES, else all not identical.
 
-    RUN may be an archive, which is verified first, and whose digest the baseline remembers.
+    RUN may be an archive or a draft, which is verified first, and whose digest the baseline
+    remembers.
     A rejected image is never accepted unless its case is named and the rejection is overruled.
     """
     if replace and _add:
@@ -117,7 +119,7 @@ def accept(
         )
         return
     document = None if decisions is None else read_decisions(decisions)
-    with opened_run(run or (document.run if document else ""), reports) as found:
+    with opened_run(run or (document.run if document else ""), reports, baselines) as found:
         trust = trusted(trusted_key, timestamp_root, trusted_identity, issuer, sigstore_root)
         archive = found.believed(trust, untrusted=untrusted)
         record = found.record
@@ -167,6 +169,10 @@ def _apply(
         dry_run=dry_run,
     )
     _tell(done, chosen, left_out, dry_run=dry_run)
+    remote = None if dry_run else remote_of(desk.store.root)
+    pinned = remote and remote.pinned()
+    if pinned:
+        say(f"note: images = {pinned!r} names the store as it is now", err=True)
     commit_steps(committing, desk, done.steps)
 
 
@@ -207,19 +213,30 @@ def reject(
     by: By = None,
     reports: Reports = Path("reports"),
     baselines: Baselines = Path("baselines"),
+    trusted_key: Trusted = None,
+    timestamp_root: StampRoot = None,
+    trusted_identity: Identities = None,
+    issuer: Issuer = None,
+    sigstore_root: SigstoreRoot = None,
+    untrusted: Untrusted = False,
 ) -> None:
-    """Reject the images of the named CASES: the same pixels fail from now on, everywhere."""
+    """Reject the images of the named CASES: the same pixels fail from now on, everywhere.
+
+    RUN may be an archive or a draft, as for `goldenseed accept`.
+    """
     if not cases:
         raise GoldenseedError(
             "reject wants its cases named", fix="goldenseed reject RUN SUITE::CASE --reason WHY"
         )
-    record, folder = find_run(run, reports)
-    desk = desk_of(record, folder, baselines, by)
-    committing = Committing.checked(baselines) if commit and not dry_run else None
-    chosen, left_out, _ = _decided_on(desk, choose_cases(record, cases), "reject", reason)
-    done = desk.apply(chosen, dry_run=dry_run)
-    _tell(done, chosen, left_out, dry_run=dry_run)
-    commit_steps(committing, desk, done.steps)
+    with opened_run(run, reports, baselines) as found:
+        trust = trusted(trusted_key, timestamp_root, trusted_identity, issuer, sigstore_root)
+        found.believed(trust, untrusted=untrusted)
+        desk = desk_of(found.record, found.folder, baselines, by)
+        committing = Committing.checked(baselines) if commit and not dry_run else None
+        chosen, left_out, _ = _decided_on(desk, choose_cases(desk.record, cases), "reject", reason)
+        done = desk.apply(chosen, dry_run=dry_run)
+        _tell(done, chosen, left_out, dry_run=dry_run)
+        commit_steps(committing, desk, done.steps)
 
 
 def _decided_on(

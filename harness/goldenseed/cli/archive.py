@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from goldenseed.archive.findings import Level
+from goldenseed.baselines.drafts import PREFIX, put_draft, store_of_drafts
 from goldenseed.baselines.setting import store_of_project
 from goldenseed.cli.archive_answer import Certificate, Statement, answer
 from goldenseed.cli.chain import chain
@@ -62,6 +64,10 @@ def create(
             show_default=False,
         ),
     ] = None,
+    draft: Annotated[
+        bool,
+        typer.Option("--draft", help="Put it into the project's store, for somebody to decide on."),
+    ] = False,
     partial: Annotated[
         bool, typer.Option("--partial", help="Archive a run that left cases of its suites out.")
     ] = False,
@@ -95,13 +101,21 @@ def create(
     from goldenseed.archive.create import create as create_archive
     from goldenseed.archive.keyless import keyless_bundles
 
+    if draft and output is not None:
+        raise GoldenseedError("--draft goes to the store, and --output to a file: give one")
+    remote = store_of_drafts(baselines) if draft else None
     record, folder = find_run(run, reports)
-    target = output or Path(f"{record.run_id}.goldenseed")
+    if remote is not None and not record.complete:
+        raise GoldenseedError(
+            f"the run {record.run_id} is incomplete, so that nobody can accept anything of it",
+            path=folder,
+            fix="run the suite to its end, and put a draft of that run",
+        )
     signers = _signers(key or [])
-    remarks = create_archive(
+    made = functools.partial(
+        create_archive,
         record,
         folder,
-        target,
         root=root,
         store=store_of_project(baselines),
         signers=signers,
@@ -109,7 +123,15 @@ def create(
         timestamp=timestamp,
         keyless=functools.partial(keyless_bundles, config=sigstore_config) if keyless else None,
     )
-    say(f"archive  {target}")
+    if remote is None:
+        target = output or Path(f"{record.run_id}.goldenseed")
+        remarks = made(target)
+        say(f"archive  {target}")
+    else:
+        with tempfile.TemporaryDirectory(prefix="goldenseed-") as scratch:
+            remarks = made(Path(scratch) / "draft.zip")
+            put = put_draft(remote, record.run_id, Path(scratch) / "draft.zip")
+        say(f"draft  {PREFIX}{put.run_id}  {put.sha256}")
     for signer in signers:
         say(f"signed by {signer.public.fingerprint}")
     for remark in remarks:

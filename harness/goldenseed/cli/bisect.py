@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from filelock import FileLock
+from filelock import Timeout as LockTimeout
 
 from goldenseed.bisect.bisecting import Bisecting, Report
 from goldenseed.bisect.resolver import Resolver
@@ -17,6 +20,8 @@ from goldenseed.bisect.tried import Budget, Tried
 from goldenseed.cli.common import AsJson, Baselines, Device, Reports, choose_suite_cases, find_run
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.images.folders import usable_cores
 from goldenseed.reporting.bisect import bisect_blocks, bisect_document, bisect_record
 from goldenseed.reporting.terminal import block_lines
 from goldenseed.reporting.writing import write_verb
@@ -31,6 +36,9 @@ MaxEnvironments = Annotated[
     int, typer.Option("--max-environments", min=2, help="How many may be tried.")
 ]
 Torch = Annotated[bool, typer.Option("--torch", help="Install torch too: gigabytes.")]
+MaxMinutes = Annotated[float | None, typer.Option("--max-minutes", help="How long it may go on.")]
+Builds = Annotated[bool, typer.Option("--builds", help="Build packages that have no wheel.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Environments at once; 0: two, or one.")]
 Timeout = Annotated[
     float, typer.Option("--timeout", help="Seconds one environment's images may take.")
 ]
@@ -59,17 +67,13 @@ def bisect(
     ] = None,
     case: Case = None,
     max_environments: MaxEnvironments = 24,
-    max_minutes: Annotated[
-        float | None, typer.Option("--max-minutes", help="How long it may go on.")
-    ] = None,
+    max_minutes: MaxMinutes = None,
     releases: Annotated[
         bool, typer.Option(help="Go on to the release of the package that did it.")
     ] = True,
     torch: Torch = False,
-    builds: Annotated[
-        bool, typer.Option("--builds", help="Build packages that have no wheel.")
-    ] = False,
-    jobs: Annotated[int, typer.Option("--jobs", min=0, help="Environments at once.")] = 0,
+    builds: Builds = False,
+    jobs: Jobs = 0,
     device: Device = "auto",
     timeout: Timeout = 900,
     as_json: AsJson = False,
@@ -90,25 +94,37 @@ def bisect(
         good_suite=None if good_suite is None else load_suite(good_suite),
         reports=reports,
         baselines=baselines,
-        budget=Budget(max_environments, max_minutes),
+        budget=Budget(max_environments, max_minutes, timeout),
         torch=torch,
         builds=builds,
         jobs=jobs,
         device=device,
-        timeout_seconds=timeout,
     )
-    try:
+    with alone_in(trials.folder):
         found = Bisecting(trials, resolver, releases=releases).report()
-    except KeyboardInterrupt:
-        say(f"stopped: the same command goes on from {trials.folder}", err=True)
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
     show_found(found, trials.folder, began, as_json=as_json)
     if found.moved:
         raise typer.Exit(ExitCode.FOUND)
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Let one search at a time write in its folder; say how it goes on where it is interrupted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except LockTimeout:
+        raise GoldenseedError(
+            "another process is at this very search", path=folder, fix="wait for it, or end it"
+        ) from None
+    except KeyboardInterrupt:
+        say(f"stopped: the same command goes on from {folder}", err=True)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
 def prepared(
-    suite: Path, patterns: list[str] | None, *, reports: Path, jobs: int = 0, **asked: Any
+    suite: Path, patterns: list[str] | None, *, reports: Path, jobs: int, **asked: Any
 ) -> tuple[Trials, Resolver]:
     """Read the suite, choose its cases and resolve both sides; errors as of ``set_up``."""
     loaded = load_suite(suite)
@@ -118,7 +134,7 @@ def prepared(
         suite=loaded,
         cases=tuple(each.id for each in cases),
         reports=reports,
-        jobs=jobs or min(2, os.cpu_count() or 1),
+        jobs=jobs or min(2, usable_cores()),
         **asked,
     )
     return set_up(wanted, lambda name: find_run(name, reports)[0], _tell, _announce)

@@ -164,10 +164,15 @@ def find_run(name: str, reports: Path) -> tuple[RunRecord, Path]:
 
 
 def view_with_history(
-    record: RunRecord, folder: Path, *, reports: Path, baselines: Path
+    record: RunRecord,
+    folder: Path,
+    *,
+    reports: Path,
+    baselines: Path,
+    place: Place | None = None,
 ) -> RunView:
     """Make the view of a run, with what the history tells of its cases; say where that fails."""
-    view = run_view(record, folder, place=Place.of_folder(folder, baselines))
+    view = run_view(record, folder, place=place or Place.of_folder(folder, baselines))
     try:
         return replace(view, history=recall(record, reports))
     except GoldenseedError as error:

@@ -28,6 +28,7 @@ FOUND: Mapping[str, str] = {
     "calibrate": "",
     "compare": "a pair is beyond a gate, incomparable or incomplete",
     "diff": "a case moved beyond the tolerance, could not be compared, or only one run has it",
+    "drafts": "",
     "env": "with `--diff`, a key differs",
     "gates": "nothing holds a case or a suite",
     "history": "",

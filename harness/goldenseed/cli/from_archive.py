@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from goldenseed.baselines.drafts import PREFIX, draft_named, store_of_drafts
 from goldenseed.cli.common import find_run
 from goldenseed.cli.output import say
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.reporting.commands import Place
 from goldenseed.runs.folder import load_run
 from goldenseed.runs.record import RunRecord
 
@@ -36,6 +38,13 @@ class FoundRun:
     folder: Path
     archive: Opened | None = None
     """What it lies in, where that is an archive."""
+    name: str = ""
+    """How the archive was named."""
+
+    def place(self, baselines: Path) -> Place:
+        """Say how commands name the run, where this one is run."""
+        found = Place.of_folder(self.folder, baselines)
+        return replace(found, run=self.name) if self.archive else found
 
     def believed(self, trust: Trust, *, untrusted: bool) -> str | None:
         """Verify the archive that the run lies in and return its digest; None where there is none.
@@ -57,13 +66,19 @@ class FoundRun:
 
 
 @contextmanager
-def opened_run(name: str, reports: Path) -> Iterator[FoundRun]:
-    """Open the run called ``name``: as of ``find_run``, or the one that an archive holds."""
+def opened_run(name: str, reports: Path, baselines: Path | None = None) -> Iterator[FoundRun]:
+    """Open the run called ``name``: as of ``find_run``, or the one that an archive holds.
+
+    With ``baselines`` it may be a draft in the store of their project.
+    """
     from goldenseed.archive.layout import RUN
     from goldenseed.archive.verify import is_archive, opened
 
-    path = Path(name)
-    if not is_archive(path):
+    path, said = Path(name), None
+    if baselines is not None and name.startswith(PREFIX):
+        path = fetched_draft(name, baselines)
+        said = path.parent.name
+    elif not is_archive(path):
         yield FoundRun(*find_run(name, reports))
         return
     with opened(path) as archive:
@@ -73,7 +88,23 @@ def opened_run(name: str, reports: Path) -> Iterator[FoundRun]:
                 path=path,
                 fix=f"goldenseed archive verify {path} says all that is wrong with it",
             )
-        yield FoundRun(load_run(archive.folder / RUN), archive.folder / RUN, archive)
+        record = load_run(archive.folder / RUN)
+        if said not in {None, record.run_id}:
+            raise GoldenseedError(
+                f"is called a draft of the run {said}, and holds {record.run_id}",
+                path=path,
+                fix="find out who put it into the store under that name",
+            )
+        yield FoundRun(record, archive.folder / RUN, archive, name)
+
+
+def fetched_draft(name: str, baselines: Path) -> Path:
+    """Return a copy of the draft called ``draft:…``, verified to be what was put into the store.
+
+    Raises GoldenseedError where the store has none, several or another object, or does not answer.
+    """
+    remote = store_of_drafts(baselines)
+    return remote.sound(draft_named(remote, name.removeprefix(PREFIX)).name)
 
 
 def _digest(archive: Opened, trust: Trust, *, untrusted: bool) -> str:

@@ -24,6 +24,7 @@ VERBS: Final[Mapping[str, str]] = {
     "calibrate": "calibrate:calibrate",
     "compare": "compare:compare",
     "diff": "diff:diff",
+    "drafts": "drafts:drafts",
     "env": "env:env",
     "history": "history:history",
     "import": "foreign:import_run",

@@ -11,8 +11,9 @@ import typer
 
 from goldenseed.baselines.setting import store_of_project
 from goldenseed.baselines.store import BaselineStore
-from goldenseed.cli.common import AsJson, Baselines, Reports, Run, find_run, project_here
+from goldenseed.cli.common import AsJson, Baselines, Reports, Run, project_here
 from goldenseed.cli.exit_codes import ExitCode
+from goldenseed.cli.from_archive import opened_run
 from goldenseed.cli.output import say, say_json
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.listing import first_of
@@ -46,13 +47,14 @@ def pending(
 ) -> None:
     """List what of RUN waits for a decision, by its cause, the worst first, with the commands.
 
-    What was accepted or rejected since is left out. Exit code 1: something waits.
+    RUN may be an archive, or draft:RUN of the store, of which nothing is verified here. What was
+    accepted or rejected since is left out. Exit code 1: something waits.
     """
-    record, folder = find_run(run, reports)
+    with opened_run(run, reports, baselines) as opened:
+        record, place = opened.record, opened.place(baselines)
     store = store_of_project(baselines)
     found = waiting(record, store)
     renamed = _renamed(record, found, store)
-    place = Place.of_folder(folder, baselines)
     open_cases = record.model_copy(update={"cases": found.cases})
     groups = cause_groups(list(run_view(open_cases, place=place).cases))
     if as_json:

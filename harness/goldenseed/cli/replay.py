@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,12 +11,13 @@ import typer
 
 from goldenseed.cli.archive_answer import Certificate, Statement, answer
 from goldenseed.cli.common import AsJson, Cases, Device, choose_cases
-from goldenseed.cli.output import say
+from goldenseed.cli.output import say, tracked
 from goldenseed.cli.report_folder import check_report_folder
 from goldenseed.cli.trusting import Identities, Issuer, SigstoreRoot, StampRoot, Trusted
 from goldenseed.cli.trusting import trusted as trusted_by
 from goldenseed.reporting.comparison import comparison_blocks
 from goldenseed.reporting.documents import comparison_document
+from goldenseed.reporting.words import count_of
 from goldenseed.reporting.writing import write_verb
 from goldenseed.runs.comparison import comparison_record
 from goldenseed.runs.movement import movement_of
@@ -72,10 +74,11 @@ def replay(
     def choose(run: RunRecord) -> tuple[CaseRecord, ...]:
         chosen = choose_cases(run, cases or ["*"])
         found = (*chosen.named, *chosen.matched)
-        say(f"making images of {len(found):,} cases again", err=True)
+        say(f"making images of {count_of(len(found), 'case')} again", err=True)
         return found
 
-    how = Replay(models=tuple(model or ()), device=device, report=report)
+    progress = partial(tracked, doing="making")
+    how = Replay(tuple(model or ()), device, report, progress)
     with opened(path) as archive:
         done = replay_archive(archive, how, trusted=trust, choose=choose)
         more = _document(done)

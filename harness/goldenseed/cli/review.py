@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 import webbrowser
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from goldenseed.cli.common import Baselines, By, Reports, find_run, view_with_history
+from goldenseed.cli.common import Baselines, By, Reports, view_with_history
 from goldenseed.cli.deciding import Commit, commit_steps, desk_of
+from goldenseed.cli.from_archive import Untrusted, opened_run
 from goldenseed.cli.output import say
+from goldenseed.cli.trusting import Identities, Issuer, SigstoreRoot, StampRoot, Trusted, trusted
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.images.terms import terms_of
@@ -28,7 +32,6 @@ from goldenseed.review.session import Review
 from goldenseed.review.terminal import walk
 from goldenseed.review.tty import Terminal
 from goldenseed.runs.candidates import who_accepts
-from goldenseed.runs.record import RunRecord
 
 _FOLDERS = 2
 _APPLY = "goldenseed accept --from"
@@ -39,7 +42,8 @@ def review(
         list[str] | None,
         typer.Argument(
             metavar="[RUN | A B]",
-            help="A run's id, a unique beginning of it, latest, or path; or two folders of images.",
+            help="A run's id, a unique beginning of it, latest, or path; an archive, or draft:RUN "
+            "of the store; or two folders of images.",
             show_default="latest",
         ),
     ] = None,
@@ -80,37 +84,61 @@ def review(
     by: By = None,
     reports: Reports = Path("reports"),
     baselines: Baselines = Path("baselines"),
+    trusted_key: Trusted = None,
+    timestamp_root: StampRoot = None,
+    trusted_identity: Identities = None,
+    issuer: Issuer = None,
+    sigstore_root: SigstoreRoot = None,
+    untrusted: Untrusted = False,
 ) -> None:
     """Serve the report of RUN to browsers of this machine, and apply what is decided there.
 
     With --terminal the same is decided here. Each decision is applied as it is made; Ctrl-C ends
     the review. Of two folders A and B, decisions are kept in a file, which `accept --from` applies.
     """
-    who = by or who_accepts(Path.cwd())
-    if len(what or ()) == _FOLDERS:
-        if commit or replace:
-            raise GoldenseedError("two folders are only decided on", fix=f"{_APPLY} has --commit")
-        a, b = map(Path, what or ())
-        desk: Desk | FolderDesk = _of_folders(a, b, gates, reports, who)
-    else:
-        found = _run_of(what or ["latest"], gates, reports)
-        desk = desk_of(*found, baselines, who, replace=replace)
-    committing = Committing.checked(baselines) if commit else None
-    view = view_with_history(desk.record, desk.folder, reports=reports, baselines=baselines)
-    view = decidable(view, desk.folder)
-    going_on = Review(desk)
-    say(f"{desk.record.run_id}: {view.outcome}")
-    if not desk.record.complete:
-        say("the run is incomplete: nothing of it can be accepted")
-    with suppress(KeyboardInterrupt):
-        if terminal:
-            asked = walk(going_on, view, desk.folder, lambda: Terminal(pictures))
-            say("" if asked else "nothing asks for a decision")
+    trust = trusted(trusted_key, timestamp_root, trusted_identity, issuer, sigstore_root)
+    who, place = by or who_accepts(Path.cwd()), None
+    with ExitStack() as opened:
+        if len(what or ()) == _FOLDERS:
+            if commit or replace:
+                raise GoldenseedError(
+                    "two folders are only decided on", fix=f"{_APPLY} has --commit"
+                )
+            a, b = map(Path, what or ())
+            desk: Desk | FolderDesk = _of_folders(a, b, gates, reports, who)
         else:
-            write_report(view, desk.folder)  # may be of anybody so far
-            _serve(going_on, desk.folder, port, browse=not no_open)
-    going_on.close()
-    _end(going_on, desk, committing)
+            run = _run_of(what or ["latest"], gates)
+            found = opened.enter_context(opened_run(run, reports, baselines))
+            archive = found.believed(trust, untrusted=untrusted)
+            folder = found.folder if archive is None else _copied(found.folder, opened)
+            place = found.place(baselines)
+            desk = desk_of(
+                found.record, folder, baselines, who, replace=replace, archive_sha256=archive
+            )
+        committing = Committing.checked(baselines) if commit else None
+        view = view_with_history(
+            desk.record, desk.folder, reports=reports, baselines=baselines, place=place
+        )
+        view = decidable(view, desk.folder)
+        going_on = Review(desk)
+        say(f"{desk.record.run_id}: {view.outcome}")
+        if not desk.record.complete:
+            say("the run is incomplete: nothing of it can be accepted")
+        with suppress(KeyboardInterrupt):
+            if terminal:
+                asked = walk(going_on, view, desk.folder, lambda: Terminal(pictures))
+                say("" if asked else "nothing asks for a decision")
+            else:
+                write_report(view, desk.folder)  # may be of anybody so far
+                _serve(going_on, desk.folder, port, browse=not no_open)
+        going_on.close()
+        _end(going_on, desk, committing)
+
+
+def _copied(folder: Path, opened: ExitStack) -> Path:
+    """Copy the run of an archive, which stays as it is, to where a page of it can be written."""
+    scratch = opened.enter_context(tempfile.TemporaryDirectory(prefix="goldenseed-"))
+    return shutil.copytree(folder, Path(scratch) / "run")
 
 
 def _of_folders(a: Path, b: Path, gates: Path | None, reports: Path, who: str) -> FolderDesk:
@@ -118,12 +146,12 @@ def _of_folders(a: Path, b: Path, gates: Path | None, reports: Path, who: str) -
     return FolderDesk(*compared(a, b, terms, reports), who)
 
 
-def _run_of(what: Sequence[str], gates: Path | None, reports: Path) -> tuple[RunRecord, Path]:
+def _run_of(what: Sequence[str], gates: Path | None) -> str:
     if len(what) > 1:
         raise GoldenseedError("review takes one run, or two folders")
     if gates is not None:
         raise GoldenseedError("--gates is for two folders: a suite has its own")
-    return find_run(what[0], reports)
+    return what[0]
 
 
 def _end(going_on: Review, desk: Desk | FolderDesk, committing: Committing | None) -> None:

@@ -10,11 +10,23 @@ import typer
 
 from goldenseed.bisect.bisecting import Bisecting
 from goldenseed.bisect.tried import Budget
-from goldenseed.bisect.upgrading import Upgrade, rewrite_constraints, rewrite_lock, tried_upgrade
-from goldenseed.cli.bisect import Case, MaxEnvironments, Timeout, Torch, prepared, show_found
+from goldenseed.bisect.upgrading import Upgrade, new_constraints, rewrite_lock, tried_upgrade
+from goldenseed.cli.bisect import (
+    Builds,
+    Case,
+    Jobs,
+    MaxEnvironments,
+    MaxMinutes,
+    Timeout,
+    Torch,
+    alone_in,
+    prepared,
+    show_found,
+)
 from goldenseed.cli.common import AsJson, Baselines, Device, Reports
 from goldenseed.cli.exit_codes import ExitCode
 from goldenseed.cli.output import say, say_json
+from goldenseed.core.files import write_atomically
 from goldenseed.reporting.bisect import upgrade_blocks, upgrade_document, upgrade_record
 from goldenseed.reporting.terminal import block_lines
 from goldenseed.reporting.writing import write_verb
@@ -39,7 +51,10 @@ def upgrade(
         Path, typer.Option("--constraints", help="The file whose versions --accept rewrites.")
     ] = Path("constraints.txt"),
     max_environments: MaxEnvironments = 24,
+    max_minutes: MaxMinutes = None,
     torch: Torch = False,
+    builds: Builds = False,
+    jobs: Jobs = 0,
     device: Device = "auto",
     timeout: Timeout = 900,
     as_json: AsJson = False,
@@ -58,13 +73,15 @@ def upgrade(
         bad=to,
         reports=reports,
         baselines=baselines,
-        budget=Budget(max_environments),
+        budget=Budget(max_environments, max_minutes, timeout),
         torch=torch,
+        builds=builds,
+        jobs=jobs,
         device=device,
-        timeout_seconds=timeout,
     )
     search = Bisecting(trials, resolver)
-    found = tried_upgrade(search)
+    with alone_in(trials.folder):
+        found = tried_upgrade(search)
     record = upgrade_record(found, trials, started=began, finished=datetime.now(UTC))
     if as_json:
         say_json(upgrade_document(found, trials))
@@ -73,7 +90,9 @@ def upgrade(
             say(line)
     say(f"report  {write_verb(record, trials.folder)}", err=as_json)
     if bisect and found.moved:
-        show_found(search.report(), trials.folder, began, as_json=False)
+        with alone_in(trials.folder):
+            report = search.report()
+        show_found(report, trials.folder, began, as_json=False)
     if accept:
         _take_over(found, search, suite, constraints)
     elif found.candidate.run is not None:
@@ -86,8 +105,9 @@ def _take_over(found: Upgrade, search: Bisecting, suite: Path, constraints: Path
     """Rewrite what pins the packages; the images are for `goldenseed accept` to decide."""
     loaded = search.trials.maker.suite
     lock = loaded.lock or suite.with_name(f"{loaded.name}.lock.json")
+    text = new_constraints(constraints, found.candidate.packages)
     rewrite_lock(search.trials, found.candidate, lock)
-    rewrite_constraints(constraints, found.candidate.packages)
+    write_atomically(constraints, text)
     say(f"wrote {lock} and {constraints}; next: pip install -c {constraints} …", err=True)
     if found.moved or found.rounded:
         say("then run the suite there, and accept what is right", err=True)

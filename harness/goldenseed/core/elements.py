@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -125,6 +126,18 @@ def decoded(source: Path | bytes, mode: str, *, name: str | None = None) -> Cont
             fix="restore the file, or run the suite again",
         )
     return values
+
+
+def read_returned(given: bytes | str | PathLike[str], name: str) -> tuple[Image, bytes]:
+    """Decode a picture's file, given as its bytes or its path; return the bytes with it.
+
+    They say more than the pixels. ``name`` is what messages call bytes. Raises GoldenseedError
+    where there is no such file, or it is no whole PNG, JPEG or WebP, or beyond ``RETURNED_LIMIT``.
+    """
+    from goldenseed.core.pixels import decode
+
+    data = given if isinstance(given, bytes) else read_regular(Path(given), RETURNED_LIMIT)
+    return decode(data, name=name if isinstance(given, bytes) else str(given)), data
 
 
 def relative_distance(current: Array, accepted: Array) -> float:

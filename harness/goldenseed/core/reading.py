@@ -18,7 +18,13 @@ def open_regular(path: Path) -> BufferedReader:
 
     ``GoldenseedError`` for what is no regular file, ``OSError`` where it cannot be opened.
     """
-    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        number = os.open(path, flags)
+    except ValueError as error:  # a zero byte, or half a surrogate pair
+        raise GoldenseedError(
+            f"no file can be called {str(path)!a}", fix="name a file that there can be"
+        ) from error
     if stat.S_ISREG(os.fstat(number).st_mode):
         return os.fdopen(number, "rb")
     os.close(number)

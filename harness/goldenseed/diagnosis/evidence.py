@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from typing import Final
 
 from pydantic import JsonValue
 
 from goldenseed.diagnosis.beyond import beyond_rounding, image_beyond_rounding
 from goldenseed.diagnosis.model import FirstDivergence, GrowthKind
-from goldenseed.diagnosis.places import NOWHERE, Place, Root, rounding_of
+from goldenseed.diagnosis.passed import differing_fields
+from goldenseed.diagnosis.places import NOWHERE, Root, rounding_of
 from goldenseed.diagnosis.roots import differing_places, hidden_places, roots_of
+from goldenseed.diagnosis.untraced import with_what_is_not_traced
 from goldenseed.environment.fingerprint import KeyDifference, Value, environment_differences
 from goldenseed.environment.keys import ENGINE_KEY, UNREADABLE, VERSION_KEY, Kind, declaration_of
 from goldenseed.suite.parts import Role, named
-from goldenseed.suite.recipes import FieldDifference, recipe_differences
+from goldenseed.suite.recipes import FieldDifference
 from goldenseed.tolerance.rounding import TraceMeasure
 from goldenseed.trace.distances import either
-from goldenseed.trace.stages import Stage, Trace
+from goldenseed.trace.stages import Trace
 from goldenseed.trace.written import WrittenPrompt
 
 
@@ -106,7 +107,7 @@ class Findings:
     keys: Mapping[str, KeyDifference]
     """The keys that differ, around a call or inside it, and can change an image."""
     fields: Mapping[str, FieldDifference]
-    """The fields in which the recipes differ."""
+    """The fields in which the recipes differ, or what a foreign call passed on of them."""
     adds_up: bool
     """Whether the difference grows from step to step as one does that is made anew in each."""
     environments_known: bool
@@ -141,6 +142,11 @@ class Findings:
         """Say whether something else than a part's weights is on record as changed around it."""
         own = (f"model.{part}.", f"attention.{part}.")
         return any(key.startswith(own) and not key.endswith(_OF_ROUNDING) for key in self.keys)
+
+    def changed(self, part: str) -> bool:
+        """Say whether something of a part that is no rounding is on record as changed."""
+        own = (self.digest_key(part), f"model.{part}.attributes_sha256")
+        return self.otherwise(part) or any(key in self.keys for key in own)
 
     def adapted(self, part: str) -> bool:
         """Say whether adapters are on record as put on a part."""
@@ -183,9 +189,6 @@ def findings_of(sides: Sides, divergence: FirstDivergence | None = None) -> Find
     if before.surroundings is not None and now.surroundings is not None:
         inside = before.in_force.keys() | now.in_force.keys()
         keys = _telling(before.surroundings, now.surroundings, inside)
-    fields: Iterable[FieldDifference] = ()
-    if before.recipe is not None and now.recipe is not None:
-        fields = recipe_differences(before.recipe, now.recipe)
     return Findings(
         sides=sides,
         roots=roots or (NOWHERE,),
@@ -193,7 +196,7 @@ def findings_of(sides: Sides, divergence: FirstDivergence | None = None) -> Find
         later=later,
         image=_image(sides, roots),
         keys=keys,
-        fields={each.field: each for each in fields},
+        fields=differing_fields(before, now),
         adds_up=growth is not None and growth.kind is GrowthKind.ADDS_UP,
         environments_known=bool(before.environment) and bool(now.environment),
         recipes_known=bool(before.recipe) and bool(now.recipe),
@@ -206,36 +209,11 @@ def _places(sides: Sides) -> tuple[tuple[Root, ...], ...]:
     if not before or not now:
         return (), (), ()
     roots = roots_of(before, now, beyond_rounding(before, now, _dtype(sides)))
-    roots = tuple(map(partial(_with_what_is_not_traced, sides), roots))
+    roots = tuple(map(partial(with_what_is_not_traced, sides), roots))
     hidden = hidden_places(before, now, roots)
     known = {each.place for each in (*roots, *hidden)}
     later = tuple(each for each in differing_places(before, now) if each.place not in known)
     return roots, hidden, later
-
-
-_DENOISED: Final = frozenset(
-    {Place.CONDITIONING, Place.DENOISER, Place.GUIDANCE, Place.STEP, Place.LATER_STEP}
-)
-
-
-def _with_what_is_not_traced(sides: Sides, root: Root) -> Root:
-    """Let a difference of the last latents begin in a denoiser that left no record.
-
-    That of a second stage, whose steps are those of another scheduler than the first one's.
-    """
-    if root.place is not Place.BEFORE_VAE:
-        return root
-    known = dict.fromkeys(
-        key.split(".")[1]
-        for key in sides.present.surroundings or {}
-        if key.startswith("model.") and key.endswith(".class")
-    )
-    traced = {
-        each.key.part for each in sides.present.trace or () if each.stage is Stage.DENOISER_OUTPUT
-    }
-    if traced.issuperset(named(known, Role.DENOISER, Role.PRIOR)):
-        return root
-    return replace(root, carried=root.carried | _DENOISED)
 
 
 def _image(sides: Sides, roots: tuple[Root, ...]) -> TraceMeasure | None:

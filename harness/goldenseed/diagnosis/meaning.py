@@ -14,6 +14,7 @@ from goldenseed.diagnosis.suspicion import LIKELY, RECORDED, Size
 from goldenseed.diagnosis.where import DENOISER
 from goldenseed.environment.keys import declaration_of
 from goldenseed.suite.parts import Role, role_of
+from goldenseed.trace.stages import Stage
 
 if TYPE_CHECKING:
     from goldenseed.diagnosis.evidence import Findings
@@ -117,9 +118,18 @@ def _in_the_call(effect: Effect, difference: KeyDifference, findings: Findings) 
         # One scale throughout, in more or fewer steps: a scheduler's, or they are left out.
         if any(key.startswith("scheduler.") for key in findings.keys):
             return None
+        if _as_many_steps(findings):  # in some of them guidance is left out
+            return replace(effect, places=_LATER)
         return replace(effect, cause=Cause.STEPS, places=_STARTED_ELSEWHERE, weight=3 * LIKELY)
     same = _first_of(old) == _first_of(new)
     return replace(effect, places=_LATER) if same else effect
+
+
+def _as_many_steps(findings: Findings) -> bool:
+    """Say whether both traces have the same number of denoising steps, one at least."""
+    sides = (findings.sides.accepted.trace or (), findings.sides.present.trace or ())
+    counts = {sum(each.stage is Stage.DENOISING_STEP for each in side) for side in sides}
+    return len(counts) == 1 and counts != {0}
 
 
 def rows_of(value: object) -> list[tuple[int, int]]:

@@ -44,6 +44,9 @@ _CERTAIN: Final = RECORDED / 2
 """The weight of a suspicion from which something is known to be another."""
 _TWO_DRAWS: Final = 0.05
 """From this relative distance on, two pictures are of two draws of noise."""
+_ANYWHERE: Final = frozenset({Cause.PATCH, Cause.CALL})
+"""What acts at several roots without explaining them all at once: several patches, an argument of
+which it is not known where it acts."""
 _ONCE: Final[Mapping[Cause, int]] = MappingProxyType({})
 OF_ROUNDING: Final = frozenset(
     {Cause.CPU, Cause.GPU, Cause.ENGINE, Cause.ATTENTION, Cause.KERNELS, Cause.BATCH}
@@ -93,9 +96,8 @@ def _at_roots(findings: Findings, offered: Sequence[Sequence[Suspicion]]) -> Ite
         _by_cause(findings, root, RULES, others)
         for root, others in zip(findings.roots, more, strict=True)
     ]
-    # Foreign methods at several roots are several patches, and not one that explains them all.
     covered: Counter[Cause] = Counter(
-        cause for each in suspected for cause in each if cause is not Cause.PATCH
+        cause for each in suspected for cause in each if cause not in _ANYWHERE
     )
     aside = _rounding_aside(findings)
     for root, found in zip(findings.roots, suspected, strict=True):

@@ -25,7 +25,7 @@ from goldenseed.tolerance.rounding import (
     TraceMeasure,
 )
 from goldenseed.trace.distances import Pair, either, same, stage_distance
-from goldenseed.trace.stages import Trace
+from goldenseed.trace.stages import Stage, StageName, Trace
 
 _ALWAYS_THERE = frozenset({Place.SCHEDULE, Place.LATER_NOISE, Place.FIRST_STEP, Place.LATER_STEP})
 """Places that are recorded wherever they are passed, so that to lack one means something."""
@@ -178,9 +178,11 @@ def _by_place(accepted: Trace, present: Trace) -> dict[Place, list[Pair]]:
     )
     before, now = ({each.key: each for each in trace} for trace in (accepted, present))
     found: dict[Place, list[Pair]] = {}
+    at_first = {*_drawn_at_first(accepted), *_drawn_at_first(present)}
     for key in dict.fromkeys((*before, *now)):
         pair = (before.get(key), now.get(key))
-        found.setdefault(place_of(either(pair)), []).append(pair)
+        place = Place.NOISE if key in at_first else place_of(either(pair))
+        found.setdefault(place, []).append(pair)
     shortest = min(
         max((_ORDER[place_of(each)] for each in trace), default=0) for trace in (accepted, present)
     )
@@ -199,6 +201,17 @@ def _by_place(accepted: Trace, present: Trace) -> dict[Place, list[Pair]]:
         # Whether guidance made of the same something else is not known: a compiled denoiser.
         kept.pop(Place.GUIDANCE, None)
     return kept
+
+
+def _drawn_at_first(trace: Trace) -> Iterator[StageName]:
+    """Yield the noise that is drawn after the first, and before the sample of the first step.
+
+    So a pipeline draws that encodes a picture, by a draw, before it draws what is added to it.
+    """
+    stages = [each.stage for each in trace]
+    if Stage.INITIAL_LATENTS in stages:
+        before = trace[: stages.index(Stage.INITIAL_LATENTS)]
+        yield from (each.key for each in before if each.stage is Stage.LATER_NOISE)
 
 
 def _given_first(found: Mapping[Place, list[Pair]], present: Trace) -> list[Pair]:

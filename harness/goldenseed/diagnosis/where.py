@@ -38,6 +38,8 @@ SIZE: Final = NOISE | {Place.SCHEDULE, Place.CONDITIONING, Place.PICTURE}
 picture is resized to it."""
 TOLD: Final = frozenset({Place.TOKEN_IDS, Place.EMBEDDINGS, Place.CONDITIONING})
 """What becomes of a text before the first step."""
+TOLD_OF: Final = frozenset({Place.CONDITIONING, Place.DENOISER, Place.FIRST_STEP})
+"""Sizes, scores and class numbers: where a denoiser is told of them, or embeds them itself."""
 STARTED: Final = frozenset({Place.PICTURE, Place.LATENTS, Place.CONDITIONING})
 """What becomes of a given picture before the first step."""
 VAE: Final = frozenset({Place.BEFORE_VAE, Place.VAE, Place.IMAGE})

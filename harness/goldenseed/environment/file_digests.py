@@ -78,10 +78,17 @@ class FileDigests:
 
 
 def cache_folder() -> Path:
-    """Return where digests are remembered: below ``XDG_CACHE_HOME``, else ``~/.cache``."""
+    """Return where digests are remembered: below ``XDG_CACHE_HOME``, else ``~/.cache``.
+
+    For a user without a home, as containers have them, it is a place that cannot be written.
+    """
     chosen = os.environ.get("XDG_CACHE_HOME")
-    home = Path(chosen) if chosen and Path(chosen).is_absolute() else Path("~/.cache").expanduser()
-    return home / _FOLDER
+    if chosen and Path(chosen).is_absolute():
+        return Path(chosen) / _FOLDER
+    try:
+        return Path.home() / ".cache" / _FOLDER
+    except RuntimeError:
+        return Path("/nonexistent/.cache") / _FOLDER
 
 
 def _name(file: Path, found: os.stat_result) -> str:

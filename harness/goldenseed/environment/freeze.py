@@ -35,7 +35,7 @@ class Freeze(BaseModel):
     packages: dict[str, str]
     """Normalised name to version, with the label of the build: ``2.13.0+cpu``."""
     local: tuple[str, ...] = ()
-    """Those that were installed from a folder, as one's own project is: no index has them."""
+    """Those that were installed from a folder or a repository: no index has them."""
     files: dict[str, str] = {}
     """Of each package the SHA-256 of what it lists of its files (``listed_sha256``).
 
@@ -91,7 +91,7 @@ def _installed(place: Path) -> Iterator[tuple[str, str, Path]]:
 
 
 def _is_local(folder: Path) -> bool:
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, AttributeError):
         text = (folder / "direct_url.json").read_text(encoding="utf-8")
-        return "dir_info" in json.loads(text)
+        return bool({"dir_info", "vcs_info"} & json.loads(text).keys())
     return False

@@ -10,13 +10,14 @@ from functools import lru_cache
 from typing import Any, Final
 
 from goldenseed.environment.declaration import Key, Kind, Moves, Scope
-from goldenseed.environment.model_keys import AUTOCAST, MODEL_KEYS
+from goldenseed.environment.model_keys import AUTOCAST, MODEL_KEYS, PASSED_ON
 from goldenseed.environment.process_keys import ENGINE_KEY, PROCESS_KEYS, VERSION_KEY
 
 __all__ = [
     "AUTOCAST",
     "ENGINE_KEY",
     "KEYS",
+    "PASSED_ON",
     "UNREADABLE",
     "VERSION",
     "VERSION_KEY",
@@ -32,7 +33,7 @@ __all__ = [
 KEYS: Final = (*PROCESS_KEYS, *MODEL_KEYS)
 """Every key that this release writes into a fingerprint."""
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of fingerprints: it is raised with new keys, whose ``since`` names it."""
 
 UNREADABLE: Final = "unreadable: "

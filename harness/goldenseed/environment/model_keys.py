@@ -16,6 +16,8 @@ from goldenseed.environment.component_keys import (
 from goldenseed.environment.declaration import Key, Kind, Moves, Scope
 
 AUTOCAST: Final = "torch.autocast"
+PASSED_ON: Final = "pipeline.argument."
+"""How keys of arguments begin that a pipeline's own call gets otherwise than they were given."""
 """The dtype of torch's autocast where it is on."""
 
 EXACT_ATTENTION: Final = re.compile(
@@ -212,6 +214,12 @@ MODEL_KEYS: Final = (
         "what is called between the steps, and by whom it was written",
         "the pipeline's call",
         since=3,
+    ),
+    _call(
+        f"{PASSED_ON}{{name}}",
+        "an argument that a foreign call passes on otherwise than it was given",
+        "the library's own call",
+        since=4,
     ),
     _call(
         "call.guidance_scale",

@@ -10,7 +10,7 @@ from typing import Any
 from goldenseed.bisect.bisecting import Answer, Report
 from goldenseed.bisect.search import Found, Outcome
 from goldenseed.bisect.sides import Side
-from goldenseed.bisect.suspects import ISA, VARIABLE
+from goldenseed.bisect.suspects import ISA, VARIABLE, is_package
 from goldenseed.bisect.trials import Trials
 from goldenseed.bisect.tried import Tried
 from goldenseed.bisect.upgrading import Upgrade
@@ -80,9 +80,15 @@ def _answer_lines(answer: Answer) -> Iterator[str]:
     for each in answer.releases:
         if each.last_good != each.first_bad:
             yield f"  it came with {each.package} {each.first_bad}; {each.last_good} is as before"
-            yield f"  read what the release notes of {each.package} {each.first_bad} say of it"
         if each.untold:
             yield f"  {', '.join(each.untold)} could not be tried"
+    for name in sorted(filter(is_package, frozenset().union(*answer.found.culprits))):
+        came = (each.first_bad for each in answer.releases if each.package == name)
+        version = next(came, None) or answer.bad.packages.version(name)
+        address = shortened(visible(answer.addresses.get(name, ""), lines=False), _LONGEST)
+        at = f": {address}" if address else " (its metadata names no address)"
+        if version is not None:
+            yield f"  read what the release notes of {name} {version} say of it{at}"
 
 
 def _verdict(answer: Answer) -> str:
@@ -189,6 +195,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
              "untold": list(r.untold)}
             for r in answer.releases
         ],
+        "addresses": dict(answer.addresses),
         "words": _verdict(answer),
     }  # fmt: skip
 

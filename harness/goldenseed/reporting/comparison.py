@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from goldenseed.core.changes import old_and_new
+from goldenseed.core.changes import changed, old_and_new
+from goldenseed.core.listing import first_of
 from goldenseed.environment.fingerprint import KeyDifference
 from goldenseed.environment.keys import Kind
 from goldenseed.images.compare import ImageComparison, Outcome
@@ -52,6 +53,7 @@ def comparison_blocks(
         yield _movement(movement)
     if every_case and (sentences := grouping_sentences(judged)):
         yield Block(tuple(f"why: {each}" for each in sentences))
+    yield from _provenance(found.pairs)
     yield _environments(environments)
 
 
@@ -94,6 +96,22 @@ def _cases(cases: Sequence[CaseRecord]) -> Iterator[Block]:
             reasons = [told(reason, case.gates).words for reason in case.reasons]
             details = (case.error,) if case.error else tuple(reasons)
             yield Block((f"{case.verdict.upper()} {name_of(case)}",), details=details)
+
+
+def _provenance(pairs: Sequence[JudgedPair]) -> Iterator[Block]:
+    """Say what the files as they were returned say otherwise of their origin."""
+    said: dict[str, list[str]] = {}
+    for each in pairs:
+        a, b = each.pair.a.provenance, each.pair.b.provenance
+        if a is not None and b is not None:
+            for key in sorted(a.found.keys() & b.found.keys()):
+                if a.found[key] != b.found[key]:
+                    what = changed(key, a.found[key], b.found[key])
+                    said.setdefault(what, []).append(name_of(each.judged))
+    if said:
+        head = "what the files as returned say of their origin is another:"
+        lines = tuple(f"{what}: {first_of(names, _NAMED)}" for what, names in said.items())
+        yield Block((head,), details=lines)
 
 
 def _movement(movement: Movement) -> Block:

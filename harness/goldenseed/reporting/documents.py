@@ -63,6 +63,8 @@ def _case(pair: JudgedPair) -> dict[str, Any]:
         "brighter": pair.brighter,
         "pixels_sha256_a": pair.pair.a.pixels_sha256,
         "pixels_sha256_b": pair.pair.b.pixels_sha256,
+        "provenance_a": pair.pair.a.provenance and pair.pair.a.provenance.found,
+        "provenance_b": pair.pair.b.provenance and pair.pair.b.provenance.found,
         "diagnosis": found,
     }
 

@@ -103,7 +103,8 @@ class RelationView(BesideCases):
     def text(self) -> str:
         """What the terminal says of it where it is broken."""
         record = self.record
-        head = f"RELATION BROKEN {visible(record.path)}::{visible(record.id)}"
+        state = "ERROR" if record.state == "error" else "BROKEN"
+        head = f"RELATION {state} {visible(record.path)}::{visible(record.id)}"
         return "\n".join([head, *(f"  {visible(line)}".rstrip() for line in self._body())])
 
     def _body(self) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,8 @@ from goldenseed.diagnosis.divergence import first_differing_layer, layer_in_word
 from goldenseed.images.gates import DEFAULT
 from goldenseed.runs.judging import judged_fields
 from goldenseed.runs.pairing import CasePair, Pairing, pair_cases
-from goldenseed.runs.parts import ElementRecord, MaskUsed, VerbRecord
+from goldenseed.runs.parts import ElementRecord, MaskUsed, ReturnedFile, VerbRecord
+from goldenseed.runs.provenance import kept_files, stored_files
 from goldenseed.runs.record import CaseRecord, RunRecord
 from goldenseed.runs.stored import Pictures, decoded_evidence, stored_mask
 from goldenseed.suite.cases import Limit
@@ -39,6 +40,11 @@ class StoredRun:
 
     record: RunRecord
     folder: Path
+
+    @property
+    def pixels(self) -> Mapping[str, str | None]:
+        """The digests of the images' pixels, by the ids of their cases."""
+        return {case.id: case.pixels_sha256 for case in self.record.cases}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Comparer:
     def __init__(self, a: StoredRun, b: StoredRun, *, pictures: Path | None = None) -> None:
         self._a = a
         self._b = b
+        self._folder = pictures
         self._pictures = Pictures(pictures)
 
     def compare(self, pair: CasePair) -> JudgedPair:
@@ -86,6 +93,7 @@ class Comparer:
             before = _known("A", self._a, pair.a)
             now = _known("B", self._b, b)
             mask = stored_mask(self._b.folder, b)
+            returned = self._returned(b)
             judgement = judge(
                 now,
                 Reference(Accepted((before,))),
@@ -104,13 +112,19 @@ class Comparer:
                 "trace": (),
                 "trace_file": None,
                 "layers_file": None,
-                "returned": (),
+                "returned": returned,
                 "passed": judgement.verdict in HELD,
                 "error": None,
             }
         )
         same = judgement.verdict is Verdict.IDENTICAL
         return JudgedPair(pair, judged, 0.0 if same else _brighter(before, now, judgement.element))
+
+    def _returned(self, case: CaseRecord) -> tuple[ReturnedFile, ...]:
+        """Keep the files in which the pictures of B were returned."""
+        if self._folder is None or not case.returned:
+            return ()
+        return kept_files(self._folder, stored_files(self._b.folder, case))
 
     def _shown(self, now: Evidence) -> str | None:
         """Keep the first picture of B; return its place."""

@@ -223,16 +223,9 @@ class CaseRecord(Document):
     ) -> CaseRecord:
         """Return what is known of the case where it could not be held against another."""
         none = ("trace_file", "layers_file", "diagnosis", "image", "baseline", "difference")
-        return self.model_copy(
-            update={
-                **dict.fromkeys(none),
-                "metrics": {},
-                "verdict": verdict,
-                "passed": False,
-                "reasons": (reason,),
-                "error": error,
-            }
-        )
+        update = dict.fromkeys(none) | {"metrics": {}, "returned": (), "verdict": verdict}
+        update |= {"passed": False, "reasons": (reason,), "error": error}
+        return self.model_copy(update=update)
 
     @property
     def breaks_content(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,6 +47,7 @@ def judged_relation(
     folder: Path,
     *,
     pictures: Pictures | None = None,
+    evidence: Callable[[RunRecord, Path, CaseRecord], Evidence] = stored_evidence,
 ) -> RelationRecord:
     """Judge the two images of a relation by the one judge, and say whether it holds.
 
@@ -57,6 +58,7 @@ def judged_relation(
         run: has the environments in which they were made.
         folder: the run's.
         pictures: keeps the picture of their difference; by default in ``folder``.
+        evidence: describes an image as ``stored_evidence`` does.
 
     Raises:
         GoldenseedError: an image or a trace cannot be read, or is not the recorded one.
@@ -65,7 +67,7 @@ def judged_relation(
     if found.reference is None or found.candidate is None:
         raise GoldenseedError(f"{found.id} has not both of its images", fix="run the suite again")
     before, now = (
-        stored_evidence(run, folder, as_case(found, made, case, folder))
+        evidence(run, folder, as_case(found, made, case, folder))
         for made in (found.reference, found.candidate)
     )
     sizes = [each.size for each in now.parts if each.image is not None]

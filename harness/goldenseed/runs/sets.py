@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -84,14 +84,20 @@ class _Question:
 
 
 def judge_sets(
-    suite: Suite, path: str, cases: Mapping[str, CaseRecord], folder: Path
+    suite: Suite,
+    path: str,
+    cases: Mapping[str, CaseRecord],
+    folder: Path,
+    *,
+    read: Callable[[Path, CaseRecord], Image] = stored_image,
 ) -> tuple[SetRecord, ...]:
     """Judge every set of ``suite`` on the images that a run left in ``folder``.
 
     A set of which not every member has an image is not judged, and does not fail. ``cases`` are the
-    run's records of the suite by id; ``path`` is the suite file as the record names it.
+    run's records of the suite by id; ``path`` is the suite file as the record names it; ``read``
+    decodes the image of one as ``stored_image`` does.
     """
-    images = _Images(cases, folder)
+    images = _Images(cases, partial(read, folder))
     digest = sha256_hex(suite.path.read_bytes()) if suite.sets else None
     judged = (_judge(each, suite, path, images) for each in suite.sets)
     return tuple(each.model_copy(update={"suite_sha256": digest}) for each in judged)
@@ -100,13 +106,13 @@ def judge_sets(
 class _Images:
     """The images of a run by case id, decoded on demand and held as far as memory allows."""
 
-    def __init__(self, cases: Mapping[str, CaseRecord], folder: Path) -> None:
+    def __init__(
+        self, cases: Mapping[str, CaseRecord], read: Callable[[CaseRecord], Image]
+    ) -> None:
         self._cases = cases
         largest = max((4 * (c.width or 1) * (c.height or 1) for c in cases.values()), default=4)
         held = max(2, _HELD_BYTES // largest)
-        self.load: Callable[[str], Image] = lru_cache(maxsize=held)(
-            lambda case: stored_image(folder, cases[case])
-        )
+        self.load: Callable[[str], Image] = lru_cache(maxsize=held)(lambda case: read(cases[case]))
 
     def ran(self, case: str) -> bool:
         """Whether the case has an image that was judged."""

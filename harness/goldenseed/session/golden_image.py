@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from goldenseed.content.scores import check_limits
+from goldenseed.core.elements import read_returned
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.gates import parse_gate, parse_limit
 from goldenseed.runs.record import CaseRecord
@@ -37,7 +38,7 @@ class GoldenImage:
 
     def check(
         self,
-        image: Image,
+        image: Image | bytes | str | PathLike[str],
         name: str | None = None,
         *,
         gates: Mapping[str, float] | None = None,
@@ -49,6 +50,9 @@ class GoldenImage:
     ) -> CaseRecord:
         """Judge ``image`` and return its record; fail or warn as a suite's case would.
 
+        ``image`` is one of Pillow, or a PNG, JPEG or WebP file: its bytes or its path. A file is
+        kept as it is beside the pixels.
+
         ``name`` tells several images of one test apart; the case is called after the test, or
         ``test[name]``. ``gates`` are limits such as ``{"min_ssim": 0.99}``; without them nothing
         beyond one level per pixel passes. ``content`` are limits on what is in the image, such as
@@ -58,8 +62,7 @@ class GoldenImage:
         the image's size, white where pixels count, relative to the test's folder; ``ignore`` are
         regions that do not count, each left, top, width, height.
 
-        What is no image of Pillow with pixels, an array for example, fails with the verdict
-        ``error``.
+        What is no image with pixels, an array for example, fails with the verdict ``error``.
 
         Raises ``GoldenseedError`` for a name used twice in one test, and for a gate, content limit
         or recipe that a suite could not have either.
@@ -82,12 +85,12 @@ class GoldenImage:
             raise self._refused(record, error).with_traceback(None) from None
         prompt = plain.get("prompt")
         try:
-            usable = _usable(image)
+            usable, file = _usable(image)
         except GoldenseedError as error:
             record = record.failed("unusable_image", str(error))
         else:
             record = self._session.worker.judge(
-                record, usable, limits=limits, dtype=dtype, mask=masked
+                record, usable, limits=limits, dtype=dtype, mask=masked, file=file
             )
             prompt = prompt if isinstance(prompt, str) else None
             record = with_content(record, [(None, usable)], prompt, scored)
@@ -133,13 +136,15 @@ def golden_image_of(request: pytest.FixtureRequest) -> GoldenImage:
     return GoldenImage(item)
 
 
-def _usable(image: object) -> Image:
-    """Return ``image`` if it is one of Pillow's whose pixels can be read.
+def _usable(image: object) -> tuple[Image, bytes | None]:
+    """Return the image, if its pixels can be read, and the bytes of its file where that was given.
 
     Raises GoldenseedError, with what to write instead.
     """
     from PIL import Image
 
+    if isinstance(image, bytes | str | PathLike):
+        return read_returned(image, "what golden_image.check was given")
     if not isinstance(image, Image.Image):
         what = f"what golden_image.check was given is no image of Pillow: {type(image).__name__}"
         raise GoldenseedError(what, fix=_fix(image))
@@ -154,19 +159,17 @@ def _usable(image: object) -> Image:
         raise GoldenseedError(
             f"the image cannot be decoded: {error}", fix="see that its file is whole"
         ) from error
-    return image
+    return image, None
 
 
 def _fix(found: object) -> str:
     """Say what to give in the place of something that is no image."""
     if found is None:
         return "see why the test made none"
-    if isinstance(found, str | PathLike):
-        return "golden_image.check(Image.open(path))"
     if hasattr(found, "images"):
         return "golden_image.check(output.images[0])"
     if isinstance(found, list | tuple):
         return 'check each by itself: golden_image.check(image, name="…")'
     if hasattr(found, "shape"):
         return "golden_image.check(Image.fromarray(array)), height x width x 3 of dtype uint8"
-    return "give an image of Pillow"
+    return "give an image of Pillow, or a PNG, JPEG or WebP file"

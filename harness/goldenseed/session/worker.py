@@ -248,14 +248,15 @@ class Worker:
         limits: Mapping[str, Limit],
         dtype: str,
         mask: MaskSpec | None = None,
+        file: bytes | None = None,
     ) -> CaseRecord:
-        """Judge an image that a test made itself, without a back end."""
+        """Judge an image that a test made itself, without a back end; ``file`` is what held it."""
         if not self.environment:
             torch = sys.modules.get("torch")  # a test makes its image on the GPU if torch has one
             self._remember(read_fingerprint("cpu" if torch is None else device_for("auto")))
         limits = limits or default_limits()
         record = record.model_copy(update=limit_fields(limits))
-        made = Made(image, self.profile, self.environment, self._environment_sha256)
+        made = Made(image, self.profile, self.environment, self._environment_sha256, file=file)
         return self._judging.judge(record, made, limits=limits, dtype=dtype, mask=mask)
 
     def _remember(

@@ -155,6 +155,8 @@ class Given(StrEnum):
     TEXT = "text"
     IMAGE = "image"
     """What an image encoder made."""
+    CONTROL = "control"
+    """What a ControlNet or T2I adapter made, to be added to the denoiser's own."""
     GUIDANCE = "guidance"
     """A scale that the model was taught to follow."""
     SIZE = "size"
@@ -172,6 +174,7 @@ BY_POSITION: Final[Mapping[str, str]] = MappingProxyType({"0": "sample", "1": "t
 _GIVEN_WITHIN: Final = (
     (Given.TEXT, ("encoder_hidden_states", "text_embeds", "pooled_projections")),
     (Given.IMAGE, ("image_embeds", "ip_hidden_states", "image_embeddings")),
+    (Given.CONTROL, ("control", "additional_residual")),
 )
 """Names that may have a part before or after them."""
 _GIVEN_WHOLE: Final = (

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from goldenseed.suite.parts import is_denoiser
 from goldenseed.trace.sketch import from_text
 from goldenseed.trace.stages import Stage, StageRecord, Trace
+from goldenseed.trace.writer import measure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +44,8 @@ _STILL_A_SUM = 32.0
 _ONE = 1e-3
 _SMALLEST_SHARE = 1e-3
 """Of the largest term; a smaller term's weight is not told more exactly."""
+_MOST_CHANNELS = 64
+"""More of them would explain much of any difference: a sketch has 256 numbers."""
 _UNEXPLAINED = 0.1
 """What share of a difference a factor may leave unexplained."""
 
@@ -201,6 +204,34 @@ def common_factor(a: StageRecord, b: StageRecord) -> float | None:
     factor = float(first @ second / (first @ first))
     missed = float(np.linalg.norm(second - factor * first))
     return factor if missed < _UNEXPLAINED * np.linalg.norm(second - first) else None
+
+
+def offset_between(a: StageRecord, b: StageRecord) -> bool:
+    """Say whether ``b`` is ``a`` plus one number a channel, to within a tenth of their difference.
+
+    Channels are the second dimension of pictures, the last of what is packed into rows. Sketching
+    is linear: the sketch of such a difference is a sum of those of the channels.
+    """
+    import numpy as np
+
+    first, second = _buckets(a), _buckets(b)
+    if first is None or second is None or a.shape != b.shape:
+        return False
+    axis = {3: 2, 4: 1, 5: 1}.get(len(a.shape), -1)
+    if axis < 0 or a.shape[axis] > _MOST_CHANNELS:
+        return False
+    at = np.moveaxis(np.broadcast_to(np.arange(a.shape[axis]), _last(a.shape, axis)), -1, axis)
+    made = measure([(at == channel).astype(np.float32) for channel in range(a.shape[axis])])
+    columns = np.stack([from_text(sketch) for _, sketch in made if sketch], axis=1)
+    apart = second - first
+    fit = np.linalg.lstsq(columns, apart, rcond=None)[0]
+    missed = float(np.linalg.norm(apart - columns @ fit))
+    return missed < _UNEXPLAINED * float(np.linalg.norm(apart))
+
+
+def _last(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """Return a shape with one of its dimensions last."""
+    return (*shape[:axis], *shape[axis + 1 :], shape[axis])
 
 
 def guidance_of(trace: Trace) -> float | None:

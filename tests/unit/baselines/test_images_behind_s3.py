@@ -16,6 +16,7 @@ import pytest
 from baselines_world import World
 from moto.server import ThreadedMotoServer
 
+from goldenseed.baselines.drafts import Draft, drafts_in, put_draft
 from goldenseed.baselines.object_cache import ObjectCache
 from goldenseed.baselines.remote import Remote
 from goldenseed.baselines.setting import remote_of
@@ -164,7 +165,7 @@ def test_an_object_that_was_taken_away_is_named(world: World, bucket: Any):
 def test_a_bucket_that_is_not_there_takes_nothing(between: Between, tmp_path: Path):
     world = World(tmp_path)
     world.store = store_in(tmp_path)
-    with pytest.raises(GoldenseedError, match="cannot be written in the store s3://"):
+    with pytest.raises(GoldenseedError, match=r"in the store s3://.* bucket does not exist"):
         world.accept(world.candidate())
     assert world.files() == {}
 
@@ -224,11 +225,25 @@ def test_two_writers_put_the_same_image_once(world: World, bucket: Any):
     assert len(bucket.find(f"{name_of(world.folder)}/golden")) == 1
 
 
+def test_two_writers_put_the_same_draft_once(world: World, bucket: Any):
+    (world.folder / "made.zip").write_bytes(b"a run" * 1000)
+    url = f"s3://{name_of(world.folder)}/golden"
+
+    def put(number: int) -> Draft:
+        cache = ObjectCache(world.folder / f"cache-{number}", 10**9)
+        return put_draft(Remote(FsspecTransport(url), cache), "run", world.folder / "made.zip")
+
+    assert drafts_in(Remote(FsspecTransport(url), ObjectCache(world.folder / "cache", 1))) == ()
+    with ThreadPoolExecutor(2) as both:
+        one, other = both.map(put, range(2))
+    found = drafts_in(Remote(FsspecTransport(url), ObjectCache(world.folder / "cache", 1)))
+    assert (found, other) == ((one,), one)
+
+
 def test_the_second_to_write_an_object_does_not_write_over_it(world: World, bucket: Any):
     transport = FsspecTransport(f"s3://{name_of(world.folder)}/golden")
-    transport.create("images/a.png", b"first")
-    with pytest.raises(FileExistsError):
-        transport.create("images/a.png", b"second")
+    transport.create({"images/a.png": b"first"})
+    transport.create({"images/a.png": b"second"})
     assert transport.read("images/a.png") == b"first"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from goldenseed.baselines.setting import remote_of
 from goldenseed.baselines.store import BaselineStore
 from goldenseed.baselines.transports import FolderTransport
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import sha256_hex
 from goldenseed.core.pixels import encode_png
 
 
@@ -121,7 +123,7 @@ def test_nothing_is_accepted_where_the_store_refuses(world: World):
 
 def test_a_store_that_loses_what_it_took_is_named(world: World):
     class Forgetful(FolderTransport):
-        def create(self, name: str, data: bytes) -> None:
+        def create(self, objects: Mapping[str, bytes]) -> None:
             pass
 
     cache = ObjectCache(world.folder / "cache", 10**9)
@@ -196,6 +198,9 @@ def test_the_store_is_named_in_the_project_of_the_baselines(tmp_path: Path):
         ("images = 3", "which is no URL"),
         ('images = "images"', "which is no URL"),
         ('images = "s3://key:secret@bucket"', "has a password"),
+        ('images = "simplecache::s3://key:secret@bucket"', "has a password"),
+        ('images = "https://secret@host/golden"', "has a user or a token"),
+        ('images = "https://host/golden?sig=secret"', "has a query"),
         ('image = "file:a"', "did you mean images"),
         ("images_cache_gb = -1", "images_cache_gb is -1"),
         ("images =", "Invalid value"),
@@ -210,3 +215,47 @@ def test_a_setting_that_means_nothing_is_refused(tmp_path: Path, text: str, said
 
 def test_without_the_setting_there_is_no_store(tmp_path: Path):
     assert remote_of(setting(tmp_path, "[tool.other]\nname = 'goldenseed'\n")) is None
+
+
+def test_without_a_place_for_copies_images_are_accepted_and_reading_says_where_one_may_be(
+    world: World,
+):
+    (world.folder / "cache").write_text("no folder")
+    candidate = world.candidate()
+    world.accept(candidate)
+    assert only_image(world).is_file()
+    with pytest.raises(GoldenseedError, match="no copy of an object of the store") as caught:
+        world.store.image(candidate.pixels_sha256)
+    assert "XDG_CACHE_HOME" in str(caught.value)
+
+
+def test_a_full_cache_is_not_looked_through_for_every_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    cache, looked = ObjectCache(tmp_path, 1000), []
+    rglob = Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda *given: looked.append(given) or rglob(*given))
+    for number in range(100):
+        os.utime(cache.keep(f"a/{number}.png", b"x" * 10), (1e9, 1e9))
+    assert len(looked) == 1
+    cache.keep("a/last.png", b"x" * 10)
+    assert len(looked) == 2
+    assert len(list(tmp_path.glob("a/*"))) == 100
+
+
+def test_a_store_that_refuses_one_object_is_asked_for_the_next(tmp_path: Path):
+    class Selective(FolderTransport):
+        def read(self, name: str) -> bytes | None:
+            if name.endswith("secret.file"):
+                raise PermissionError("Forbidden: https://ada:pw@host/a?X-Amz-Signature=abc")
+            return super().read(name)
+
+    (tmp_path / "store").mkdir()
+    remote = Remote(Selective(tmp_path / "store"), ObjectCache(tmp_path / "cache", 10**9))
+    digest = sha256_hex(b"open")
+    remote.put(f"images/{digest}.file", lambda: b"open")
+    shutil.rmtree(tmp_path / "cache")
+    with pytest.raises(GoldenseedError, match="Forbidden: https://…@host/a") as caught:
+        remote.fetched("images/secret.file")
+    assert not {each for each in ("ada", "pw", "abc") if each in caught.value.what}
+    assert remote.fetched(f"images/{digest}.file").read_bytes() == b"open"

@@ -75,6 +75,29 @@ def test_an_unsuspected_culprit_among_forty_is_found_in_twelve_environments(culp
     assert len(simulated.tried) + 2 <= 12
 
 
+def test_what_is_going_to_be_tried_is_told_beforehand_so_that_it_can_be_made_at_once():
+    for culprits in ({"p23"}, {"p05", "p30"}):
+        simulated, told = Simulated(culprits), list[frozenset[str]]()
+        confirmed: list[frozenset[str]] = []
+
+        def confirm(changes: frozenset[str]) -> Outcome:
+            confirmed.append(changes)  # noqa: B023 - called in this round only
+            return simulated(changes)  # noqa: B023
+
+        found = find(plain(MANY), simulated, confirm=confirm, ahead=told.extend)
+        assert found.confirmed
+        assert {*told} <= {*confirmed}
+        assert {frozenset(culprits), frozenset(names(MANY)) - culprits} <= {*told}
+
+
+def test_one_behind_a_change_that_spoils_every_mixture_is_tried_alone():
+    simulated = Simulated({"p07"}, crashes=[frozenset({"p00"})])
+    found = simulated.search(plain(8))
+    assert found.culprits == (frozenset({"p07"}),)
+    assert found.alone is Outcome.AFTER
+    assert found.without is Outcome.FAILED
+
+
 def test_a_wrong_suspect_costs_little():
     simulated = Simulated({"p31"})
     found = simulated.search(plain(MANY, suspected=["p02"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -42,6 +42,9 @@ class Tries:
     bad: Side
     broken: tuple[str, ...] = ()
     tried: list[str] = field(default_factory=list)
+
+    def resolved(self, name: str, resolve: Callable[[], Packages]) -> Packages:
+        return resolve()
 
     def between(self, name: str, packages: Packages, case: str) -> Tried:
         assert case == "case"

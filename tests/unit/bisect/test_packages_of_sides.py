@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from goldenseed.bisect.packages import Package, Packages
-from goldenseed.bisect.requirements import Sides, read_demands
-from goldenseed.bisect.sides import index_options, variables_of
-from goldenseed.bisect.upgrading import rewritten
+from goldenseed.bisect.requirements import Sides, read_addresses, read_demands
+from goldenseed.bisect.sides import index_options, made_in, side_of_environment, variables_of
+from goldenseed.bisect.upgrading import new_constraints, rewritten
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import json_sha256
+from goldenseed.environment.freeze import Freeze
+from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.runs.shard_record import PartRecord
+from goldenseed.verdict.model import Verdict
 
 
 def packages(**versions: str) -> Packages:
@@ -94,9 +103,99 @@ def test_folders_that_a_requirements_file_names_are_taken_as_beside_it(tmp_path:
     )
 
 
+def test_files_that_are_taken_in_are_heeded_and_variables_and_remarks_are_as_pip_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("INDEX_TOKEN", "secret")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/wheels").mkdir()
+    (tmp_path / "own/base.in").write_text("-f wheels\n-r ../all.txt\n")  # and round in a circle
+    file = tmp_path / "all.txt"
+    file.write_text("-r own/base.in\n--index-url https://${INDEX_TOKEN}@i.example # ours\n")
+    assert index_options(file) == (
+        "--find-links",
+        str(tmp_path / "own/wheels"),
+        "--default-index",
+        "https://secret@i.example",
+    )
+
+
+def merged(*parts: tuple[str, str]) -> RunRecord:
+    """Return a run put together of others: each of a case, and the release of NumPy there."""
+    started = datetime(2026, 11, 1, tzinfo=UTC)
+    environments = [{"package.numpy": numpy, "model.scheduler": case} for case, numpy in parts]
+    digests = [json_sha256(each) for each in environments]
+    return RunRecord(
+        run_id="merged",
+        started=started,
+        environment=environments[0],
+        other_environments=tuple(environments[1:]),
+        cases=tuple(
+            CaseRecord(
+                suite="s", path="s", id=case, verdict=Verdict.NEW, environment_sha256=digest,
+                recipe={}, recipe_sha256="0" * 64,
+            )
+            for (case, _), digest in zip(parts, digests, strict=True)
+        ),
+        parts=tuple(
+            PartRecord(
+                run_id=f"part-{numpy}", started=started, environments=(digest,),
+                freeze=Freeze(python="3.11.7", platform="linux", packages={"numpy": numpy}),
+            )
+            for (_, numpy), digest in zip(parts, digests, strict=True)
+        ),
+    )  # fmt: skip
+
+
+def test_of_a_merged_run_the_part_counts_that_made_the_cases_and_two_are_asked_for():
+    run = merged(("a", "1.26.4"), ("b", "2.4.6"))
+    freeze, environment = made_in(run, {"b"})
+    assert freeze is not None
+    assert freeze.packages == {"numpy": "2.4.6"}
+    assert environment["package.numpy"] == "2.4.6"
+    with pytest.raises(GoldenseedError, match=r"in 2 environments: part-1\.26\.4, part-2\.4\.6"):
+        made_in(run, {"a", "b"})
+    alike = merged(("a", "2.4.6"), ("b", "2.4.6"))  # another scheduler is no other side
+    assert made_in(alike, {"a", "b"})[0] == freeze
+
+
+@pytest.mark.parametrize(
+    ("lines", "address"),
+    [
+        ("Project-URL: Release  Notes, https://a.example/notes\nProject-URL: source, http://b/c", "https://a.example/notes"),
+        ("Home-page: https://b.example", "https://b.example"),
+        ("Project-URL: Changelog, javascript:alert(1)\n", None),
+    ],
+)  # fmt: skip
+def test_where_a_package_says_that_its_changes_are_told(
+    tmp_path: Path, lines: str, address: str | None
+):
+    info = tmp_path / "ink-1.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: ink\nVersion: 1.1\n{lines}\n")
+    assert read_addresses([tmp_path]) == ({"ink": address} if address else {})
+
+
+def test_a_fingerprint_of_another_platform_or_python_is_told_of_and_a_lock_says_neither():
+    resolver = cast("Any", SimpleNamespace(excluded=(), resolve=lambda pins: Packages()))
+    there = {"platform.system": "Darwin", "platform.machine": "arm64", "python.version": "3.12.1"}
+    for environment, words in ((there, ("darwin-arm64", "Python 3.12.1")), ({}, ())):
+        notes = side_of_environment("s", {"package.numpy": "1", **environment}, resolver).notes
+        assert len(notes) == 1 + len(words)
+        assert all(each in " ".join(notes) for each in words)
+
+
+def test_constraints_that_pin_by_hash_are_refused(tmp_path: Path):
+    file = tmp_path / "constraints.txt"
+    file.write_text("numpy==1.26.4 \\\n    --hash=sha256:aaa\n")
+    with pytest.raises(GoldenseedError, match="by their hashes"):
+        new_constraints(file, packages(numpy="2.4.6"))
+
+
 @pytest.mark.parametrize(
     ("line", "after"),
     [
+        ("numpy==1.26.4; python_version < '3'", "numpy==1.26.4; python_version < '3'"),
         ("numpy==1.26.4", "numpy==2.4.6"),
         (
             "  NumPy == 1.26.4 ; python_version > '3'  # why",

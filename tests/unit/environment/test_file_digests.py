@@ -168,3 +168,15 @@ def test_a_copy_is_another_file(large: Path, tmp_path: Path):
     copy = Path(shutil.copy2(large, tmp_path / "copy"))
     assert digests.sha256(large) == digests.sha256(copy)
     assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_a_user_without_a_home_has_a_cache_that_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert cache_folder().is_relative_to("/nonexistent")

@@ -20,7 +20,14 @@ from goldenseed.backends.diffusers.modular import (
     taken_by_blocks,
 )
 from goldenseed.backends.diffusers.noise import generator_for, noise_of
-from goldenseed.backends.diffusers.outputs import Returned, elements_of, flags_of, returned_by
+from goldenseed.backends.diffusers.outputs import (
+    Returned,
+    elements_of,
+    flags_of,
+    foreign_levels,
+    returned_by,
+)
+from goldenseed.backends.diffusers.passed_on import passed_on
 from goldenseed.backends.diffusers.recorder import Recorder
 from goldenseed.backends.diffusers.remarks import TextWatch, remarks_of_sizes
 from goldenseed.backends.diffusers.trace import Tracing
@@ -135,7 +142,9 @@ class PipelineCall:
                 for each in earlier:
                     given |= each.result(given)
                 taken = {name: value for name, value in given.items() if name in known}
-                output = called(self._pipeline, {**arguments, **taken})
+                arguments |= taken
+                with passed_on(self._pipeline, arguments, self._parameters) as passed:
+                    output = called(self._pipeline, arguments)
         except GoldenseedError:
             raise
         except Exception as error:
@@ -144,10 +153,10 @@ class PipelineCall:
         try:
             returned = returned_by(output)
             flagged = flags_of(output)
-            elements = _elements(case, flagged, returned, self._name)
+            elements = _elements(case, flagged, returned, self._pipeline, self._name)
         except GenerationError as error:
             error.trace = recorder.finish().trace if recorder else ()
-            error.in_force = tuple(in_force)
+            error.in_force = (*in_force, *([passed] if passed else ()))
             raise
         if recorder is not None:
             recorder.add_elements(returned, elements)
@@ -159,7 +168,7 @@ class PipelineCall:
             seconds=seconds,
             recording=None if recorder is None else recorder.finish(),
             layers=None if layers is None else layers.finish(),
-            in_force=tuple(in_force),
+            in_force=(*in_force, *([passed] if passed else ())),
             remarks=(
                 *self._text.remarks(case),
                 *remarks_of_sizes(inputs, alone),
@@ -244,7 +253,11 @@ def _flagged_in_words(flagged: tuple[bool, ...] | None) -> Iterator[str]:
 
 
 def _elements(
-    case: Case, flagged: tuple[bool, ...] | None, returned: tuple[Returned, ...], name: str
+    case: Case,
+    flagged: tuple[bool, ...] | None,
+    returned: tuple[Returned, ...],
+    pipeline: Any,
+    name: str,
 ) -> Elements:
     """Return what is kept of an output; ``GenerationError`` where there is nothing to judge."""
     if any(flagged or ()) and case.suite.safety != "record":
@@ -256,7 +269,7 @@ def _elements(
             Unusable.BLANKED,
         )
     try:
-        return elements_of(returned, name, case.model.dtype)
+        return elements_of(returned, name, case.model.dtype, foreign_levels(pipeline))
     except GenerationError as error:
         raise _failure(case, error.what, error.fix or "", error.unusable) from None
 

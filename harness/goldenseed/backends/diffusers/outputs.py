@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
+from goldenseed.backends.diffusers.foreign import is_foreign
 from goldenseed.backends.protocol import Element, GenerationError, Unusable
-from goldenseed.core.elements import MOST, RETURNED_LIMIT, TENSOR_MODES
+from goldenseed.core.elements import MOST, TENSOR_MODES, read_returned
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import read_regular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,12 +95,9 @@ def _read_file(name: str, given: str | bytes | Path) -> Returned:
 
     Its bytes are kept as they are: what a file says of its origin is not in its pixels.
     """
-    from goldenseed.core.pixels import decode
-
     try:
-        label = name if isinstance(given, bytes) else str(given)
-        data = given if isinstance(given, bytes) else read_regular(Path(given), RETURNED_LIMIT)
-        return Returned(name, decode(data, name=label), is_picture=True, file=data)
+        picture, data = read_returned(given, name)
+        return Returned(name, picture, is_picture=True, file=data)
     except GoldenseedError as error:
         raise GenerationError(
             f"the file that was returned is no picture: {error.what}",
@@ -123,11 +120,28 @@ def _tensors(name: str, value: Any) -> Iterator[Returned]:
         yield Returned(name, value, is_picture=False)
 
 
-def element_of(returned: Returned, pipeline: str, dtype: str) -> Element:
+ToLevels: TypeAlias = "Callable[[Any], Any]"
+"""Makes Pillow images of floats (pictures, height, width, channels)."""
+
+
+def foreign_levels(pipeline: Any) -> ToLevels | None:
+    """Return what somebody put in the place of diffusers' ``numpy_to_pil``, if anybody did.
+
+    What an application shows is made by it, though the pipeline is asked for floats here.
+    """
+    held = getattr(pipeline, "__dict__", {})
+    parts = (value for name, value in held.items() if name.endswith(("_processor", "_pipe")))
+    found = (getattr(each, "numpy_to_pil", None) for each in (pipeline, *parts))
+    return next((each for each in found if each is not None and is_foreign(each)), None)
+
+
+def element_of(
+    returned: Returned, pipeline: str, dtype: str, levels: ToLevels | None = None
+) -> Element:
     """Return what is kept of it: an 8-bit picture, or an array of floats.
 
     ``GenerationError`` where it is no picture of 1, 3 or 4 channels, or holds NaN; ``dtype`` is
-    the model's, for the advice.
+    the model's, for the advice; ``levels`` is asked for the picture's levels where it is given.
     """
     from PIL.Image import Image
 
@@ -144,12 +158,33 @@ def element_of(returned: Returned, pipeline: str, dtype: str) -> Element:
         )
     _check_finite(values, returned, pipeline, dtype)
     if returned.is_picture:
-        return Element(returned.name, to_image(values))
+        made = to_image(values) if levels is None else _made_by(levels, values, pipeline)
+        return Element(returned.name, made)
     kept = values if str(values.dtype) in TENSOR_MODES else values.astype("float64")
     return Element(returned.name, kept)
 
 
-def elements_of(returned: tuple[Returned, ...], pipeline: str, dtype: str) -> tuple[Element, ...]:
+def _made_by(levels: ToLevels, values: Array, pipeline: str) -> Image:
+    try:
+        (made,) = levels(values[None])
+        size = made.size
+    except Exception as error:
+        raise GenerationError(
+            f"numpy_to_pil of {pipeline}, which is not diffusers', failed: "
+            f"{type(error).__name__}: {error}",
+            fix="let it take floats of (pictures, height, width, channels) and return a list",
+        ) from error
+    if size != values.shape[1::-1]:
+        raise GenerationError(
+            f"numpy_to_pil of {pipeline}, which is not diffusers', made {size} of {values.shape}",
+            fix="let it keep the size of the picture",
+        )
+    return cast("Image", made)
+
+
+def elements_of(
+    returned: tuple[Returned, ...], pipeline: str, dtype: str, levels: ToLevels | None = None
+) -> tuple[Element, ...]:
     """Return what is kept of a call's output; raises as ``element_of``, and where it is nothing."""
     if not returned:
         raise GenerationError(
@@ -161,7 +196,7 @@ def elements_of(returned: tuple[Returned, ...], pipeline: str, dtype: str) -> tu
             f"{pipeline} returned {len(returned):,} images, more than the {MOST:,} of one case",
             fix="ask for fewer",
         )
-    return tuple(element_of(each, pipeline, dtype) for each in returned)
+    return tuple(element_of(each, pipeline, dtype, levels) for each in returned)
 
 
 def _array(value: Any) -> Array:

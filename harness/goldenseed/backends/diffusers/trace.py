@@ -28,7 +28,6 @@ from goldenseed.trace.stages import Stage, StageName
 _HIDDEN_STATE = -2
 """Which hidden state stands for all: the one that SDXL and its successors take."""
 _DRAW = "randn_tensor"
-_NOISE_HOME = "diffusers.utils.torch_utils"
 
 
 class Tracing:
@@ -146,9 +145,14 @@ class _NoiseWatch:
 
     def begin(self, restore: ExitStack, parts: Iterable[object]) -> None:
         """Watch it for the classes of ``parts`` until the stack is closed."""
-        draw = getattr(sys.modules.get(_NOISE_HOME), _DRAW, None)
-        if draw is None:
-            return
+        for module in map(sys.modules.get, self._homes_of(tuple(map(type, parts)))):
+            # In one's place there may be somebody's own, and then it is what that returns.
+            draw = getattr(module, _DRAW, None)
+            if draw is not None:
+                restore.callback(setattr, module, _DRAW, draw)
+                setattr(module, _DRAW, self._recording(draw))
+
+    def _recording(self, draw: Callable[..., Any]) -> Callable[..., Any]:
         recorder = self._recorder
 
         @wraps(draw)
@@ -158,10 +162,7 @@ class _NoiseWatch:
             recorder.drawn |= recorder.add(stage, None, noise)
             return noise
 
-        for module in map(sys.modules.get, self._homes_of(tuple(map(type, parts)))):
-            if getattr(module, _DRAW, None) is draw:
-                restore.callback(setattr, module, _DRAW, draw)
-                setattr(module, _DRAW, drawn)
+        return drawn
 
     def _homes_of(self, classes: tuple[type, ...]) -> tuple[str, ...]:
         if classes not in self._homes:

@@ -9,6 +9,8 @@ from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.suspicion import SHOWN, Suspicion, is_rounding
 from goldenseed.diagnosis.where import COMPUTED
+from goldenseed.suite.parts import MADE_OF_NOTHING, Given, given_as
+from goldenseed.trace.stages import StageRecord
 
 _PLACES = {Place.TOKEN_IDS, Place.EMBEDDINGS, Place.NOISE, Place.LATENTS}
 
@@ -28,11 +30,21 @@ _INTEGERS = {Place.TOKEN_IDS, Place.SCHEDULE, Place.PIXELS}
 """Where another dtype is another kind of value; schedules have a rule of their own."""
 
 
+def recast(root: Root) -> list[tuple[StageRecord, StageRecord]]:
+    """Return the records of another dtype, but for times and sizes that the denoiser is told.
+
+    Those are computed of nothing: another dtype of them is another way of telling.
+    """
+    told = MADE_OF_NOTHING | {Given.TIME}
+    at_denoiser = root.place is Place.CONDITIONING
+    return [(a, b) for a, b in root.recast if not (at_denoiser and given_as(b.key.value) in told)]
+
+
 def dtype(_findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Explain values of another dtype by what computes them."""
-    if root.place in _INTEGERS or root.place is Place.NOISE or not root.recast:
+    if root.place in _INTEGERS or root.place is Place.NOISE or not recast(root):
         return
-    before, now = root.recast[0]
+    before, now = recast(root)[0]
     words = f"{before.dtype} → {now.dtype}"
     of = f" of {now.source}" if now.source else ""
     evidence = f"{root.place}{of}: {words}"

@@ -48,7 +48,7 @@ def _other_weights_before(findings: Findings, root: Root, parts: Iterable[str]) 
     effects = (effect_of(key) for key in changed if not key.startswith(own))
     last = order.index(root.place)
     places = (each.places for each in effects if each is not None and each.places)
-    return any(max(map(order.index, each)) <= last for each in places)
+    return any(max(map(order.index, each)) <= last or bool(root.carried & each) for each in places)
 
 
 def _rounds_otherwise(findings: Findings, root: Root, parts: Iterable[str]) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from goldenseed.diagnosis.evidence import Findings
 from goldenseed.diagnosis.foreign import acts_at
 from goldenseed.diagnosis.model import Cause
 from goldenseed.diagnosis.places import Place, Root
+from goldenseed.diagnosis.rules.arithmetic import recast
 from goldenseed.diagnosis.rules.computed import computed_otherwise
 from goldenseed.diagnosis.rules.noise import rounded_to
 from goldenseed.diagnosis.rules.pictures import encoded_the_same
@@ -19,6 +21,7 @@ from goldenseed.diagnosis.suspicion import (
     is_rounding,
 )
 from goldenseed.suite.parts import BY_POSITION, MADE_OF_NOTHING, Given, Role, given_as
+from goldenseed.tolerance.mixtures import common_factor
 from goldenseed.trace.distances import either
 
 _CAUSES = {
@@ -30,7 +33,6 @@ _CAUSES = {
 """Who makes what the denoiser is given: a scheduler scales the sample and sets the time."""
 _MEANINGS = {
     "timestep": "the time it is told",
-    "1": "the time it is told",
     "guidance": "the guidance it is told",
     "image_embeds": "the embedding of an image",
     "time_ids": "the sizes it is told of",
@@ -43,12 +45,18 @@ _MEANINGS = {
 """What inputs of denoisers are, by the last part of their names."""
 
 
+_ALTERS: Final = ("hooks", "forwards")
+"""What on record of a denoiser may alter what it is given."""
+_SCALED: Final = 0.02
+"""How far, of themselves, the factors of a ControlNet's outputs may lie apart and be one."""
+
+
 def given(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Explain that the denoiser is given something else, made of the same."""
     switched = _switched(root)
     if switched:
         yield Suspicion(Cause.GUIDANCE, SHOWN, "switched on or off", (switched,))
-    if switched or root.recast:
+    if switched or recast(root):
         return
     parts = {either(pair).key.value for pair in root.one_sided or root.differing}
     if root.one_sided:
@@ -61,6 +69,9 @@ def given(findings: Findings, root: Root) -> Iterator[Suspicion]:
             if Place.EMBEDDINGS in root.carried
             else ", though what it is made of is the same"
         )
+    if {given_as(part) for part in parts} == {Given.CONTROL} and not root.one_sided:
+        yield from _controlled(findings, root, evidence)
+        return
     yield from _fewer_digits(findings, root)
     for part in sorted(parts):
         kind = given_as(part)
@@ -70,13 +81,30 @@ def given(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield Suspicion(Cause.GUIDANCE, LIKELY, "in a second pass", (evidence,))
         elif kind is Given.SAMPLE and findings.scheduler_same and encoded_the_same(findings):
             beside = "what of a given picture or mask lies beside the latents"
-            yield Suspicion(Cause.CASE_INPUT, SHOWN, beside, (evidence,))
+            weight = LIKELY if any(map(findings.changed, findings.parts(Role.DECODER))) else SHOWN
+            yield Suspicion(Cause.CASE_INPUT, weight, beside, (evidence,))
             yield Suspicion(Cause.SCHEDULER, POSSIBLE, "", (evidence,))
         elif kind in _CAUSES:
             yield from _made_by(findings, root, part, evidence)
         else:
             weight = _unless_declared(findings, part)
             yield Suspicion(Cause.INPUT, weight, _input(part), (evidence,))
+
+
+def _controlled(findings: Findings, root: Root, evidence: str) -> Iterator[Suspicion]:
+    """Explain that only what a ControlNet makes differs: by its weights, its scale, its picture."""
+    factors = [common_factor(a, b) for a, b in root.differing if a and b]
+    known = [each for each in factors if each is not None]
+    alike = len(known) == len(factors) and max(known) - min(known) < _SCALED * abs(max(known))
+    words = f"what it adds, scaled by {known[0]:.4g}" if alike else "what it adds"
+    digests = [findings.digest_key(each) for each in findings.parts(Role.CONTROL)]
+    acquitted = bool(digests) and all(each and findings.same_key(each) for each in digests)
+    denoisers = findings.parts(Role.DENOISER)
+    altered = any(f"model.{each}.{by}" in findings.keys for each in denoisers for by in _ALTERS)
+    weight = LIKELY if acquitted and (altered or not alike) else SHOWN
+    yield Suspicion(Cause.CONTROL, weight, words, (evidence,))
+    weight = SHOWN if acquitted and altered else LIKELY / 2
+    yield Suspicion(Cause.INPUT, weight, words.replace("it", "a ControlNet"), (evidence,))
 
 
 def _passed_on(findings: Findings) -> bool:
@@ -87,6 +115,8 @@ def _passed_on(findings: Findings) -> bool:
 def _fewer_digits(findings: Findings, root: Root) -> Iterator[Suspicion]:
     """Explain that the denoiser is given what it was given, as a narrower dtype rounds it."""
     for pair in root.differing:
+        if given_as(either(pair).key.value) is Given.CONTROL:
+            continue
         if dtype := rounded_to(pair):
             evidence = f"what the denoiser is given differs as far as rounding to {dtype} moves it"
             words = f"{_input(either(pair).key.value)}, rounded to {dtype} on its way"
@@ -135,9 +165,10 @@ def _unless_declared(findings: Findings, part: str = "") -> float:
 
 def _input(part: str) -> str:
     """Name an input of the denoiser, and what it is."""
+    part = BY_POSITION.get(part, part)
     last = part.rpartition(".")[2]
     meaning = "the attention mask" if last.endswith("mask") else _MEANINGS.get(last)
-    return f"{last} ({meaning})" if meaning else BY_POSITION.get(part, part)
+    return f"{last} ({meaning})" if meaning else part
 
 
 def _of_a_later_call(root: Root) -> bool:

@@ -10,7 +10,7 @@ from goldenseed.diagnosis.places import Place, Root
 from goldenseed.diagnosis.rules.pictures import encoded_the_same
 from goldenseed.diagnosis.shifts import shift_between
 from goldenseed.diagnosis.suspicion import LIKELY, POSSIBLE, SHOWN, Suspicion, is_rounding
-from goldenseed.tolerance.mixtures import common_factor, likeness
+from goldenseed.tolerance.mixtures import common_factor, likeness, offset_between
 from goldenseed.trace.distances import Pair, either, stage_distance
 from goldenseed.trace.stages import Stage, StageRecord, Trace
 
@@ -39,12 +39,21 @@ def noise(findings: Findings, root: Root) -> Iterator[Suspicion]:
                 "torch does between instruction sets"
             )
             yield Suspicion(Cause.CPU, SHOWN, "", (evidence,))
-    elif root.place is Place.LATER_NOISE and len(root.one_sided) == len(root.differing):
-        yield Suspicion(
-            Cause.SCHEDULER, SHOWN, "", ("its steps draw noise for one of the images alone",)
-        )
+    elif root.one_sided and len(root.one_sided) == len(root.differing):
+        yield from _drawn_more_often(findings, root)
     else:
         yield from _redrawn(findings, root)
+
+
+def _drawn_more_often(findings: Findings, root: Root) -> Iterator[Suspicion]:
+    """Explain draws of one of the images alone: by the scheduler's steps, if it may be another."""
+    evidence = f"{root.place}: drawn more often for one of the images"
+    steps = root.place is Place.LATER_NOISE and not findings.scheduler_same
+    if root.place is Place.LATER_NOISE:
+        weight = SHOWN if steps else POSSIBLE
+        yield Suspicion(Cause.SCHEDULER, weight, "its steps draw", (evidence,))
+    if not steps:
+        yield Suspicion(Cause.NOISE, LIKELY / 2, "drawn more or less often", (evidence,))
 
 
 def _reshaped(root: Root) -> Iterator[Suspicion]:
@@ -80,6 +89,9 @@ def _redrawn(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield Suspicion(Cause.NOISE, SHOWN if acquitted else POSSIBLE, words, (evidence,))
         else:
             yield Suspicion(Cause.NOISE, SHOWN, words, (evidence,))
+    elif pair[0] and pair[1] and offset_between(pair[0], pair[1]):
+        words = "each channel of it is moved by a number"
+        yield Suspicion(Cause.NOISE, SHOWN, words, (f"{root.place}: {words}",))
     elif alike is not None and abs(alike) < _INDEPENDENT:
         evidence = f"{root.place}: another draw altogether (cosine about {alike:.1f})"
         yield Suspicion(Cause.SEED, SHOWN, "", (evidence,))
@@ -95,7 +107,8 @@ def _redrawn(findings: Findings, root: Root) -> Iterator[Suspicion]:
             yield Suspicion(Cause.DTYPE, 1.5 * LIKELY, words, (evidence,))
         elif root.place is Place.LATENTS and encoded_the_same(findings):
             return
-        yield Suspicion(Cause.NOISE, LIKELY, "", (evidence,))
+        weight = SHOWN if root.place is Place.NOISE else LIKELY
+        yield Suspicion(Cause.NOISE, weight, "", (evidence,))
         yield Suspicion(Cause.SEED, POSSIBLE, "", (evidence,))
 
 

@@ -18,8 +18,9 @@ from goldenseed.diagnosis.foreign import KEYS as FOREIGN
 from goldenseed.diagnosis.foreign import foreign
 from goldenseed.diagnosis.meaning import meaning_of
 from goldenseed.diagnosis.model import Cause
+from goldenseed.diagnosis.passed import field_of_key, is_passed_on
 from goldenseed.diagnosis.places import Place, Root
-from goldenseed.diagnosis.suspicion import DECLARED, Size, Suspicion, fit, is_rounding
+from goldenseed.diagnosis.suspicion import DECLARED, RECORDED, Size, Suspicion, fit, is_rounding
 from goldenseed.environment.fingerprint import KeyDifference
 from goldenseed.suite.parts import role_of
 from goldenseed.suite.recipes import FieldDifference
@@ -29,18 +30,28 @@ _LORA: Final = where.DENOISER | where.TEXT
 _STEPS: Final = frozenset({Place.SCHEDULE, Place.LATER_STEP})
 _LAYER: Final = where.TEXT | where.DENOISER | {Place.CONDITIONING}
 """The layers that are not recorded show where the denoiser is given one of them."""
+_BEGUN: Final = where.SCHEDULE | where.NOISE | where.STARTED | where.BETWEEN_STEPS
+"""How much of the schedule is passed, and with what it begins."""
+_STEERED: Final = where.DENOISER | {Place.CONDITIONING}
 _IMAGES: Final = where.IMAGE_ENCODER | {Place.LATENTS}
 _FIELDS: Final = (
     (r"prompt\..*", Cause.LANGUAGE_MODEL, where.TEXT | {Place.WRITTEN, Place.TOKEN_IDS}),
     (r"prompt|call\.(negative_)?prompt(_\d)?", Cause.PROMPT, where.TEXT | {Place.TOKEN_IDS}),
     (r"safety", Cause.SAFETY_CHECKER, where.CONVERSION),
     (r"seed|noise(\..*)?|call\.latents", Cause.SEED, where.NOISE),
+    (r"call\.generator", Cause.SEED, where.NOISE | {Place.LATER_STEP}),
     (r"call\.num_inference_steps", Cause.STEPS, _STEPS),
+    (r"call\.(strength|denoising_(start|end))", Cause.CALL, _BEGUN),
+    (r"call\.(control\w*|guess_mode|\w*_conditioning_(scale|factor))", Cause.CALL, _STEERED),
     (r"call\.(timesteps|sigmas|eta)(\..*)?", Cause.SCHEDULER, where.SCHEDULE),
     (r"model\.scheduler(\..*)?", Cause.SCHEDULER, where.SCHEDULE),
     (r"call\.\w*(guidance|cfg|pag_)\w*", Cause.GUIDANCE, where.GUIDANCE),
     (r"call\.clip_skip", Cause.TEXT_ENCODER, _LAYER),
     (r"call\.(height|width)", Cause.NOISE, where.SIZE),
+    (r"call\.(padding_mask_crop|resiz\w*|resampl\w*)", Cause.CALL, where.STARTED),
+    (r"call\.\w*(size|crop\w*|score|label\w*|fps|bucket_id)", Cause.CALL, where.TOLD_OF),
+    (r"call\.\w*(length|caption|instruction|template|system\w*)", Cause.CALL, where.TOLD),
+    (r"call\.(decode_\w+|\w*safety\w*)", Cause.CALL, where.VAE | where.CONVERSION),
     (r"call\.num_images_per_prompt", Cause.BATCH, where.EVERYWHERE),
     (r"model\.adapters(\..*)?", Cause.LORA, _LORA),
     (r"model\.ip_adapters(\..*)?", Cause.IP_ADAPTER, where.IMAGE_ENCODER),
@@ -76,8 +87,9 @@ _SIZES: Final = tuple(
 """How far a setting of the arithmetic moves a stage; any other field, as far as may be."""
 _OF_A_PATCH: Final = 0.3
 """What remains of the weight of a patch where no more than rounding is seen."""
-_VAGUE: Final = {Cause.CALL: 0.2, Cause.MODEL: 0.3}
-"""What share of the weight remains where a field can mean much."""
+_VAGUE: Final = {Cause.CALL: 0.45, Cause.MODEL: 0.3}
+"""What share of the weight remains where a field may act anywhere: an argument stays before what
+the trace alone shows, and behind what is on record of a part."""
 
 
 def declared(findings: Findings, root: Root) -> Iterator[Suspicion]:
@@ -86,14 +98,20 @@ def declared(findings: Findings, root: Root) -> Iterator[Suspicion]:
         found = _cause_of(difference)
         if found is None or not effects.touches(_where(difference, found[1]), root):
             continue
-        cause, _ = found
+        cause, places = found
         field = difference.field.removeprefix("call.")
         change = changed(field, difference.old, difference.new)
         words = change.removeprefix(f"{field} ") if field in _SAID_BY_THE_CAUSE else change
         size = _size_of_field(difference)
-        weight = DECLARED * _share(cause, findings) * fit(size, findings, root)
+        weight = DECLARED * _share(cause, places, findings) * fit(size, findings, root)
         if weight and (size is not Size.ROUNDING or root.beyond is None):
-            yield Suspicion(cause, weight, words, (f"the recipe differs: {change}",))
+            yield Suspicion(cause, weight, words, (_said(difference.field, change, findings),))
+
+
+def _said(field: str, change: str, findings: Findings) -> str:
+    if is_passed_on(field, findings.keys):
+        return f"a foreign call passes on another argument than it is given: {change}"
+    return f"the recipe differs: {change}"
 
 
 def places_of_field(field: str) -> frozenset[Place] | None:
@@ -115,8 +133,10 @@ def _size_of_field(difference: FieldDifference) -> Size:
     return next(found, Size.ANY)
 
 
-def _share(cause: Cause, findings: Findings) -> float:
+def _share(cause: Cause, places: frozenset[Place], findings: Findings) -> float:
     """Weigh how much a field says: another model where its parts are others says it all."""
+    if cause is Cause.CALL and places != where.EVERYWHERE:
+        return 1.0
     digests = (".sha256", ".weights_sha256")
     others = any(key.startswith("model.") and key.endswith(digests) for key in findings.keys)
     return 1.0 if cause is Cause.MODEL and others else _VAGUE.get(cause, 1.0)
@@ -151,7 +171,10 @@ def recorded(findings: Findings, root: Root) -> Iterator[Suspicion]:
     for difference, own in sorted(known, key=lambda each: len(each[1].places)):
         if not takes_effect(own, findings, root):
             continue
-        key, effect, weight = difference.key, own, own.weight * fit(own.size, findings, root)
+        key, effect = difference.key, own
+        # What is switched inside the call is what was done, whoever's hook may have done it.
+        switched = own.size is Size.REDUCED and findings.inside(key)
+        weight = (RECORDED if switched else own.weight) * fit(own.size, findings, root)
         if key.startswith("scheduler.") and key.endswith("sha256"):
             if any(each.startswith(_SCHEDULER_IS) for each in findings.keys):
                 continue  # its numbers and tables follow from these
@@ -181,6 +204,9 @@ def explains(key: str, findings: Findings, roots: Sequence[Root]) -> bool:
     if key in FOREIGN:
         found = [each.effect for each in foreign(findings) if each.key == key]
         return any(effects.touches(each.places, root) for each in found for root in roots)
+    if field := field_of_key(key):
+        places = places_of_field(field) or where.EVERYWHERE
+        return any(effects.touches(places, root) for root in roots)
     effect = meaning_of(findings.keys[key], findings) or effects.effect_of(key)
     return effect is None or any(takes_effect(effect, findings, root) for root in roots)
 

@@ -71,6 +71,13 @@ class Lossless:
                 candidate cannot be tried here.
 
         """
+        try:
+            return self._answer()
+        finally:
+            for each in self.probe.folder.glob(f"*/{FOLDER}"):
+                shutil.rmtree(each, ignore_errors=True)
+
+    def _answer(self) -> Answer:
         reference = self._made(self.reference or Change(UNCHANGED, "as the suite says"))
         environment = reference.record.environment
         situation = Situation(self.probe.suite, self.probe.cases, environment)
@@ -82,19 +89,23 @@ class Lossless:
         legal = {change.name: run for change, run in self._legal(situation)}
         finding = self._finding(reference, candidate, exact, legal)
         compared = compare_runs(reference, candidate, pictures=self.probe.folder)
-        for run in (reference, candidate, exact, *legal.values()):
-            shutil.rmtree(run.folder / FOLDER)
         return Answer(finding, reference, candidate, exact, legal, compared)
 
     def _made(self, change: Change) -> StoredRun:
+        run = self._tried(change)
+        if isinstance(run, str):
+            raise self._refusal(f"{change.name}: {run}")
+        return run
+
+    def _tried(self, change: Change) -> StoredRun | str:
+        """Make the images of a change, or return why there are none."""
         run = (self.make or self.probe.make)(change)
         failure = next((each.error for each in run.record.cases if each.error), None)
         if failure is None and not run.record.cases:
             failure = run.record.options.get(SKIPPED, "nothing was made")
-        if failure is not None:
-            raise self._refusal(f"{change.name}: {failure}")
-        self.tell(f"{change.name}: made")
-        return run
+        if failure is None:
+            self.tell(f"{change.name}: made")
+        return failure or run
 
     def _legal(self, situation: Situation) -> list[tuple[Change, StoredRun]]:
         """Make the images of the legal environments; tell of those that cannot be had here."""
@@ -102,10 +113,13 @@ class Lossless:
         own = dict(self.reference.vary) if self.reference else {}
         for each in self.legal:
             reason = each.reason_against(situation)
-            if reason is not None or own.keys() & each.vary.keys():
-                self.tell(f"{each.name}: not tried, {reason or 'the reference has its own'}")
-                continue
-            found.append((each, self._made(change_of({**own, **each.vary}))))
+            if own.keys() & each.vary.keys():
+                reason = reason or "the reference has its own"
+            run = reason or self._tried(change_of({**own, **each.vary}))
+            if isinstance(run, str):
+                self.tell(f"{each.name}: not tried, {run}")
+            else:
+                found.append((each, run))
         return found
 
     def _check_exact(self, exact: StoredRun, reference: StoredRun) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from goldenseed.backends.diffusers.outputs import elements_of, returned_by
+from goldenseed.backends.diffusers.outputs import elements_of, foreign_levels, returned_by
 from goldenseed.backends.protocol import GenerationError
 
 PICTURE = np.full((4, 6, 3), 0.5, dtype=np.float32)
@@ -75,3 +75,35 @@ def test_more_elements_than_a_case_may_have_are_refused():
     frames = [Image.new("L", (1, 1))] * 4097
     with pytest.raises(GenerationError, match="4,097 images"):
         elements_of(returned_by(SimpleNamespace(frames=frames)), "Video", "float32")
+
+
+def _cut(images: Any) -> list[Image.Image]:
+    return [Image.fromarray((one * 255).astype("uint8")) for one in images]
+
+
+@pytest.mark.parametrize("holder", ["pipeline", "image_processor", "decoder_pipe"])
+def test_levels_are_made_as_the_application_makes_them(holder: str):
+    pipeline = SimpleNamespace(image_processor=SimpleNamespace(), decoder_pipe=SimpleNamespace())
+    assert foreign_levels(pipeline) is None
+    target = pipeline if holder == "pipeline" else getattr(pipeline, holder)
+    target.numpy_to_pil = _cut
+    values = np.full((1, 4, 6, 3), 0.999, dtype=np.float32)
+    found = returned_by(SimpleNamespace(images=values))
+    levels = foreign_levels(pipeline)
+    (element,) = elements_of(found, "Own", "float32", levels)
+    assert np.asarray(element.content).max() == 254
+    (element,) = elements_of(found, "Own", "float32")
+    assert np.asarray(element.content).min() == 255
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda _images: [], "failed: ValueError"),
+        (lambda _images: [Image.new("RGB", (2, 2))], r"made \(2, 2\) of \(4, 6, 3\)"),
+    ],
+)
+def test_levels_that_cannot_be_made_are_one_clear_error(made: Any, said: str):
+    values = np.zeros((1, 4, 6, 3), dtype=np.float32)
+    with pytest.raises(GenerationError, match=said):
+        elements_of(returned_by(SimpleNamespace(images=values)), "Own", "float32", made)

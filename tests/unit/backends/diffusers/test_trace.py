@@ -165,6 +165,20 @@ def test_noise_is_drawn_by_diffusers_own_function_again_afterwards(pipeline: Any
     assert torch_utils.randn_tensor.__module__ == "diffusers.utils.torch_utils"
 
 
+def test_noise_that_somebody_s_own_function_returns_is_the_noise(
+    pipeline: Any, monkeypatch: pytest.MonkeyPatch
+):
+    from diffusers.pipelines.stable_diffusion import pipeline_stable_diffusion
+
+    drawn = pipeline_stable_diffusion.randn_tensor
+    before = only(trace_of(pipeline), Stage.INITIAL_NOISE)
+    monkeypatch.setattr(
+        pipeline_stable_diffusion, "randn_tensor", lambda *a, **k: 2 * drawn(*a, **k)
+    )
+    now = only(trace_of(pipeline), Stage.INITIAL_NOISE)
+    assert now.norm == pytest.approx(2 * before.norm)
+
+
 def test_a_pipeline_without_a_vae_lacks_only_the_stage(pipeline: Any):
     trace = trace_of(pipeline, output_type="latent")
     assert "latents_before_vae" not in stages(trace)
