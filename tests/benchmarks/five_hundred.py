@@ -1,8 +1,9 @@
-"""Five hundred cases of the embedded model in four shards and in one go: the same record.
+"""Five hundred cases of the embedded model in four shards, on Ray and in one go: the same record.
 
-``python tests/benchmarks/five_hundred.py FOLDER [CASES]`` makes the suite in a new folder, accepts
-its images, runs it both ways in processes of their own, merges the shards, and names every field in
-which the two records differ beside times and parts. It ends with 1 where there is one.
+``python tests/benchmarks/five_hundred.py FOLDER [CASES [shards|ray …]]`` makes the suite in a new
+folder, accepts its images, runs it in each way in processes of their own, merges the shards, and
+names every field in which a record differs from that of one go beside times and parts. It ends with
+1 where there is one.
 """
 
 from __future__ import annotations
@@ -57,26 +58,43 @@ def without_times(run: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "cases": cases, "order": order}
 
 
-def main(folder: Path, cases: int) -> None:
-    folder.mkdir(parents=True)
-    (folder / "shapes-sd").symlink_to(MODEL, target_is_directory=True)
-    (folder / "many.suite.yaml").write_text(SUITE.format(seeds=cases // 2))
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    pytest(folder, "--golden-update=missing")
-    one = without_times(pytest(folder))
+def in_shards(folder: Path) -> dict[str, Any]:
+    """Run the shards and merge them."""
     runs = [
         pytest(folder, f"--golden-shard={number}/{SHARDS}")["run_id"]
         for number in range(1, SHARDS + 1)
     ]
     command = [str(Path(sys.executable).with_name("goldenseed")), "merge", *runs]
     subprocess.run(command, cwd=folder, check=True)
-    merged = json.loads((folder / "reports/latest/run.json").read_text())
-    other = without_times(merged)
-    differing = [key for key in one if one[key] != other.get(key)]
-    verdicts = {case["verdict"] for case in merged["cases"]}
-    print(f"{len(merged['cases'])} cases, {verdicts}, differing: {differing or 'nothing'}")
-    sys.exit(bool(differing))
+    merged: dict[str, Any] = json.loads((folder / "reports/latest/run.json").read_text())
+    return merged
+
+
+def on_ray(folder: Path) -> dict[str, Any]:
+    return pytest(folder, "--golden-ray=local", "--golden-ray-actors=2")
+
+
+WAYS = {"shards": in_shards, "ray": on_ray}
+
+
+def main(folder: Path, cases: int, ways: list[str]) -> None:
+    folder.mkdir(parents=True)
+    (folder / "shapes-sd").symlink_to(MODEL, target_is_directory=True)
+    (folder / "many.suite.yaml").write_text(SUITE.format(seeds=cases // 2))
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    pytest(folder, "--golden-update=missing")
+    one = without_times(pytest(folder))
+    ended = 0
+    for way in ways:
+        run = WAYS[way](folder)
+        other = without_times(run)
+        differing = [key for key in one if one[key] != other.get(key)]
+        verdicts = {case["verdict"] for case in run["cases"]}
+        print(f"{way}: {len(run['cases'])} cases, {verdicts}, differing: {differing or 'nothing'}")
+        ended |= bool(differing)
+    sys.exit(ended)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 500)
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 500
+    main(Path(sys.argv[1]), count, sys.argv[3:] or list(WAYS))

@@ -16,9 +16,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from goldenseed.backends.cluster.crew import Crew, Task
 from goldenseed.session.options import Options
 from goldenseed.session.ray_actor import CaseActor, Setup
-from goldenseed.session.ray_crew import Crew, Task
 from goldenseed.suite.loading import load_suite
 from goldenseed.suite.recipes import model_key
 
@@ -59,36 +59,42 @@ def options(folder: Path) -> Options:
 
 def overhead(folder: Path) -> None:
     """Print the median of the pairs."""
-    setup = Setup(folder, folder / "reports" / "direct", options(folder), (str(folder),))
+    given = {"root": folder, "device": "cpu", "options": options(folder), "paths": (str(folder),)}
+    setup = Setup(folder=folder / "reports" / "direct", **given)
     direct = CaseActor(setup)
     cases = [
         each for each in load_suite(folder / "noise.suite.yaml").cases if each.case_id == "plain"
     ]
     # Another folder: a picture that lies there already is not written again.
-    setup = Setup(folder, folder / "reports" / "ray", options(folder), (str(folder),))
-    crew = Crew("local", "1", setup)
-    tasks = [Task("noise.suite.yaml", c.id, c.id, model_key(c.model), frozenset()) for c in cases]
+    setup = Setup(folder=folder / "reports" / "ray", **given)
+    crew = Crew("local", "1", CaseActor, setup)
+    model = model_key(cases[0].model)
+
+    def task(case: str) -> Task:
+        return Task(case, "run", ("noise.suite.yaml", case, case), model)
+
+    tasks = [task(case.id) for case in cases]
     differences = []
-    for task in tasks:
+    for each in tasks:
         began = time.perf_counter()
-        direct.run(task.place, task.case_id, task.name)
+        direct.run(*each.arguments)
         middle = time.perf_counter()
-        crew.answer(task)
+        crew.answer(each)
         differences.append(time.perf_counter() - middle - (middle - began))
     print(f"through Ray: {1000 * statistics.median(differences):.1f} ms more an image (goal 20)")
     spun = [t.id for t in load_suite(folder / "noise.suite.yaml").cases if t.case_id == "spun"]
     seconds = {}
     for count in ("1", "2", "1", "2"):
         crew.close()
-        crew = Crew("local", count, setup)
-        again = [Task("noise.suite.yaml", c, c, tasks[0].model, frozenset()) for c in spun]
+        crew = Crew("local", count, CaseActor, setup)
+        again = [task(each) for each in spun]
         crew.begin(again[:2])
-        for task in again[:2]:
-            crew.answer(task)
+        for each in again[:2]:
+            crew.answer(each)
         began = time.perf_counter()
         crew.begin(again[2:])
-        for task in again[2:]:
-            crew.answer(task)
+        for each in again[2:]:
+            crew.answer(each)
         seconds.setdefault(count, []).append(time.perf_counter() - began)
     crew.close()
     one, two = min(seconds["1"]), min(seconds["2"])

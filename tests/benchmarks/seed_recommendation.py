@@ -17,9 +17,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from goldenseed.seeds.library import Library, Wanted
+from goldenseed.seeds.library import Library
 from goldenseed.seeds.opening import opened
 from goldenseed.seeds.recommending import recommend
+from goldenseed.seeds.wanted import Wanted
 
 SUITES = Path(__file__).parents[2] / "suites"
 SEEDS = 40

@@ -12,10 +12,11 @@ import pytest
 
 from goldenseed.core.files import json_sha256
 from goldenseed.seeds.entry import Seed
-from goldenseed.seeds.library import Found, Library, Wanted
+from goldenseed.seeds.library import Found, Library
 from goldenseed.seeds.likeness import alike
 from goldenseed.seeds.opening import opened
 from goldenseed.seeds.recommending import recommend
+from goldenseed.seeds.wanted import Wanted
 from kept_seeds import seed
 
 SEEDS = 100_000

@@ -47,12 +47,15 @@ def test_seeds_are_found_marked_and_handed_on(kept: Project) -> None:
         f"seed {first['recipe']['seed']}"
     )
     assert kept.command("seeds", "export", "--tag", "hero", "--output", "best.json").returncode == 0
-    elsewhere = kept.command("seeds", "add", "best.json", "--library", "other.sqlite")
+    handed_on = ("seeds", "add", "best.json", "--library", "other.sqlite")
+    elsewhere = kept.command(*handed_on, "--tag", "mine", "--note", "from home")
     assert "1 added" in elsewhere.stdout
     there = found(kept, "--library", "other.sqlite", "--like", str(image))
     assert [(each["id"], each["rating"]) for each in there] == [(first["id"], 5)]
     shown = kept.command("seeds", "show", first["id"], "--library", "other.sqlite").stdout
     assert "prompt: a red apple" in shown
+    assert "tags: hero, kept, mine" in shown
+    assert "note: from home" in shown
     assert "made by: Zoë" in shown
     assert "removed" in kept.command("seeds", "remove", first["id"]).stdout
     assert len(found(kept, "apple")) == 1
@@ -60,6 +63,9 @@ def test_seeds_are_found_marked_and_handed_on(kept: Project) -> None:
 
 def test_a_seed_that_comes_again_becomes_golden(kept: Project) -> None:
     one, two = (each["id"] for each in found(kept, "apple"))
+    (kept.path / "pytest.ini").write_text(
+        "[pytest]\naddopts = -k nothing --golden-update=all\ngolden_shard = 2/2\n"
+    )
     made = kept.command(
         "seeds",
         "promote",
@@ -77,6 +83,9 @@ def test_a_seed_that_comes_again_becomes_golden(kept: Project) -> None:
         "seeds", "promote", two, "--suite", "best.suite.yaml", "--reason", "next", "--case", "two"
     )
     assert more.returncode == 0, more.stderr
+    assert not list((kept.path / "reports").glob(".tmp-*"))
+    assert kept.record()["cases"][0]["id"].startswith("two[")
+    (kept.path / "pytest.ini").unlink()
     kept.run("best.suite.yaml").assert_outcomes(passed=2)
     assert set(kept.verdicts().values()) == {"identical"}
 
@@ -146,7 +155,8 @@ def test_a_picture_brings_its_recipe(project: Project) -> None:
         ('{"goldenseed_seeds": 2, "seeds": []}', "no export"),
         ('{"goldenseed_seeds": 1, "seeds": [1]}', "seed 1 is no seed"),
         ('{"goldenseed_seeds": 1, "seeds": [{}]}', "seed 1: recipe"),
-        ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"x": "AAAAfw=="}}]}', "recipe"),
+        ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"x": "AACAPw=="}}]}', "recipe"),
+        ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"../x": "AACAPw=="}}]}', "looks"),
         ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"x": "AADAfw=="}}]}', "looks"),
         ('{"goldenseed_seeds": 1, "seeds": [{"looks": {"x": "?"}}]}', "looks"),
         ("{", "seeds.json:1: is not JSON"),

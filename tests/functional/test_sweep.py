@@ -41,6 +41,9 @@ def test_seeds_and_settings_become_a_run_with_scores_and_sheets(project: Project
     assert record["complete"]
     assert {case["verdict"] for case in record["cases"]} == {"new"}
     assert all(case["trace"] for case in record["cases"])
+    groups = record["verb"]["alike"]
+    assert groups.keys() == {case["id"] for case in record["cases"]}
+    assert min(groups.values()) == 0
     assert (run / "index.html").exists()
     added = project.command("seeds", "add", answer["run"], "--case", best[0]["case"])
     assert "1 added" in added.stdout

@@ -171,7 +171,14 @@ def view_with_history(
     baselines: Path,
     place: Place | None = None,
 ) -> RunView:
-    """Make the view of a run, with what the history tells of its cases; say where that fails."""
+    """Make the view of a run, with what the history tells of its cases; say where that fails.
+
+    That of a page of a library's seeds is made with what the library says of them by now.
+    """
+    if record.verb is not None and record.verb.name == "seeds":
+        from goldenseed.seeds.page import page_again
+
+        return page_again(record, folder)
     view = run_view(record, folder, place=place or Place.of_folder(folder, baselines))
     try:
         return replace(view, history=recall(record, reports))

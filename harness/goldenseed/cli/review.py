@@ -19,11 +19,12 @@ from goldenseed.cli.common import Baselines, By, Reports, view_with_history
 from goldenseed.cli.deciding import Commit, commit_steps, desk_of
 from goldenseed.cli.from_archive import Untrusted, opened_run
 from goldenseed.cli.output import say
+from goldenseed.cli.seed_options import DEFAULT, LibraryPlace
 from goldenseed.cli.trusting import Identities, Issuer, SigstoreRoot, StampRoot, Trusted, trusted
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.metrics import DEFAULT_METRICS
 from goldenseed.images.terms import terms_of
-from goldenseed.reporting.html import write_report
+from goldenseed.reporting.html import is_single, write_report
 from goldenseed.review.commit import Committing
 from goldenseed.review.desk import Desk
 from goldenseed.review.folders import FolderDesk, compared, decidable
@@ -32,9 +33,11 @@ from goldenseed.review.session import Review
 from goldenseed.review.terminal import walk
 from goldenseed.review.tty import Terminal
 from goldenseed.runs.candidates import who_accepts
+from goldenseed.seeds.desk import SeedDesk, is_picked_from, outcome_of
 
 _FOLDERS = 2
 _APPLY = "goldenseed accept --from"
+AnyDesk = Desk | FolderDesk | SeedDesk
 
 
 def review(
@@ -90,11 +93,13 @@ def review(
     issuer: Issuer = None,
     sigstore_root: SigstoreRoot = None,
     untrusted: Untrusted = False,
+    library: LibraryPlace = DEFAULT,
 ) -> None:
     """Serve the report of RUN to browsers of this machine, and apply what is decided there.
 
     With --terminal the same is decided here. Each decision is applied as it is made; Ctrl-C ends
     the review. Of two folders A and B, decisions are kept in a file, which `accept --from` applies.
+    What is picked of a sweep, or of a page of a library, goes into the library of seeds.
     """
     trust = trusted(trusted_key, timestamp_root, trusted_identity, issuer, sigstore_root)
     who, place = by or who_accepts(Path.cwd()), None
@@ -105,16 +110,21 @@ def review(
                     "two folders are only decided on", fix=f"{_APPLY} has --commit"
                 )
             a, b = map(Path, what or ())
-            desk: Desk | FolderDesk = _of_folders(a, b, gates, reports, who)
+            desk: AnyDesk = _of_folders(a, b, gates, reports, who)
         else:
             run = _run_of(what or ["latest"], gates)
             found = opened.enter_context(opened_run(run, reports, baselines))
             archive = found.believed(trust, untrusted=untrusted)
             folder = found.folder if archive is None else _copied(found.folder, opened)
             place = found.place(baselines)
-            desk = desk_of(
-                found.record, folder, baselines, who, replace=replace, archive_sha256=archive
-            )
+            if is_picked_from(found.record):
+                if commit or replace:
+                    raise GoldenseedError("seeds are kept, not accepted", fix="leave out --commit")
+                desk = SeedDesk(found.record, folder, who, library, reports, baselines, Path.cwd())
+            else:
+                desk = desk_of(
+                    found.record, folder, baselines, who, replace=replace, archive_sha256=archive
+                )
         committing = Committing.checked(baselines) if commit else None
         view = view_with_history(
             desk.record, desk.folder, reports=reports, baselines=baselines, place=place
@@ -122,14 +132,15 @@ def review(
         view = decidable(view, desk.folder)
         going_on = Review(desk)
         say(f"{desk.record.run_id}: {view.outcome}")
-        if not desk.record.complete:
+        if isinstance(desk, Desk) and not desk.record.complete:
             say("the run is incomplete: nothing of it can be accepted")
         with suppress(KeyboardInterrupt):
             if terminal:
                 asked = walk(going_on, view, desk.folder, lambda: Terminal(pictures))
                 say("" if asked else "nothing asks for a decision")
             else:
-                write_report(view, desk.folder)  # may be of anybody so far
+                # What is there may be of anybody; a page that held everything does so again.
+                write_report(view, desk.folder, single=is_single(desk.folder))
                 _serve(going_on, desk.folder, port, browse=not no_open)
         going_on.close()
         _end(going_on, desk, committing)
@@ -154,8 +165,11 @@ def _run_of(what: Sequence[str], gates: Path | None) -> str:
     return what[0]
 
 
-def _end(going_on: Review, desk: Desk | FolderDesk, committing: Committing | None) -> None:
+def _end(going_on: Review, desk: AnyDesk, committing: Committing | None) -> None:
     """Say what was decided, where it is, and commit it where that was asked for."""
+    if isinstance(desk, SeedDesk):
+        say(outcome_of(going_on.done))
+        return
     counts = Counter(each.rejects for applied in going_on.done for each in applied.done)
     say(f"accepted {counts[False]:,}, rejected {counts[True]:,}")
     if isinstance(desk, FolderDesk) and counts:

@@ -44,7 +44,7 @@ def run(
         raise GoldenseedError(f"there is no {missing[0]}", fix="name suite files or folders")
     options = []
     if on is not None:
-        options.append(f"--golden-ray={_address(on, os.environ.get('RAY_ADDRESS'))}")
+        options.append(f"--golden-ray={cluster_address(on)}")
     if actors is not None:
         if on is None:
             raise GoldenseedError("--actors is for --on ray", fix="leave it out, or pytest -n")
@@ -59,9 +59,10 @@ def _exists(place: str) -> bool:
     return Path(place.partition("::")[0]).exists()
 
 
-def _address(on: str, known: str | None) -> str:
+def cluster_address(on: str) -> str:
+    """Return the address that ``--on`` means; GoldenseedError where it means none."""
     if on == "ray":
-        return "auto" if known else "local"
+        return "auto" if os.environ.get("RAY_ADDRESS") else "local"
     if on.startswith("ray://"):
         return on
     raise GoldenseedError(f"{on!r} is no place to run", fix="--on ray, or --on ray://HOST:10001")

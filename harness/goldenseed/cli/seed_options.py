@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,13 +13,13 @@ import typer
 from goldenseed.cli.common import choose_cases, find_run
 from goldenseed.cli.output import say, say_json, tracked
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import read_json
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from goldenseed.seeds.entry import Seed
-    from goldenseed.seeds.library import Found, Library, Wanted
+    from goldenseed.seeds.library import Found, Library
+    from goldenseed.seeds.wanted import Wanted
 
 _LIMIT: Final = re.compile(r"((?:min|max)_[a-z0-9_]+)=(-?\d{1,15}(?:\.\d{1,15})?)")
 _SHORT: Final = 100
@@ -80,40 +79,6 @@ def seeds_of(
         yield of_case(record, folder, case)
 
 
-def exported(path: Path) -> Iterator[tuple[Seed, dict[str, Any]]]:
-    """Yield the seeds of a file that ``goldenseed seeds export`` wrote, each with its vectors."""
-    import numpy as np
-
-    from goldenseed.seeds.entry import read_seed
-
-    document = read_json(path)
-    listed = document.get("seeds") if isinstance(document, dict) else None
-    if not isinstance(listed, list) or document.get("goldenseed_seeds") != 1:
-        raise GoldenseedError("is no export of seeds that this release reads", path=path)
-    for position, each in enumerate(listed, 1):
-        place = f"{path}: seed {position}"
-        if not isinstance(each, dict) or not isinstance(each.get("looks", {}), dict):
-            raise GoldenseedError(f"{place} is no seed")
-        looks = each.pop("looks", {})
-        try:
-            vectors = {
-                str(kind): np.frombuffer(base64.b64decode(data, validate=True), "<f4")
-                for kind, data in looks.items()
-            }
-        except (TypeError, ValueError) as error:
-            raise GoldenseedError(f"{place}: looks: {error}") from error
-        if not all(v.size and np.isfinite(v).all() for v in vectors.values()):
-            raise GoldenseedError(f"{place}: looks: numbers that are none")
-        yield read_seed(each, place), vectors
-
-
-def checked(seed: Seed, **changes: object) -> Seed:
-    """Return a seed with changes that are looked at as any that is read."""
-    from goldenseed.seeds.entry import read_seed
-
-    return read_seed({**seed.model_dump(mode="json"), **changes}, seed.id)
-
-
 def vectors_of(image: Image, clip: Path | None) -> dict[str, Any]:
     """Return what an RGB image looks like by kind, the one by a CLIP model last."""
     from goldenseed.images.looks import PLAIN, clip_vector, plain_vector
@@ -152,7 +117,7 @@ def wanted_by(
     size: str | None = None,
 ) -> Wanted:
     """Return what options ask for; errors as of ``limits_of``."""
-    from goldenseed.seeds.library import Wanted
+    from goldenseed.seeds.wanted import Wanted
 
     sides = None
     if size is not None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import base64
+from collections import deque
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from goldenseed.cli.common import AsJson, By, Reports
 from goldenseed.cli.output import say, say_json
+from goldenseed.cli.seed_exports import export_lines, exported
 from goldenseed.cli.seed_options import (
     DEFAULT,
     Clip,
@@ -21,8 +23,6 @@ from goldenseed.cli.seed_options import (
     Tags,
     Words,
     alike_to,
-    checked,
-    exported,
     plainly,
     reading,
     seeds_of,
@@ -33,7 +33,7 @@ from goldenseed.cli.seed_options import (
 )
 from goldenseed.cli.seeds_used import promote, recommend
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.core.files import pretty_json, write_atomically
+from goldenseed.core.files import write_atomically
 
 app = typer.Typer(
     add_completion=False,
@@ -73,29 +73,37 @@ def add(
 ) -> None:
     """Put seeds into the library; what is said anew of one that is there is kept beside the old."""
     from goldenseed.runs.candidates import who_accepts
+    from goldenseed.seeds.entry import Seed
     from goldenseed.seeds.opening import opened
 
-    said = {"tags": tuple(tags or ()), "rating": rating, "licence": licence, "note": note}
-    changes: dict[str, Any] = {name: value for name, value in said.items() if value}
-    if rating is not None:
-        changes["rating"] = rating
+    said = {"tags": tuple(tags or ()), "rating": rating, "licence": licence, "note": note or ""}
     who = by or who_accepts(Path.cwd())
-    made = []
-    for source in sources:
-        path = Path(source)
-        if path.suffix.lower() == ".json" and path.name != "run.json":
-            made += [(checked(seed, **changes), looks) for seed, looks in exported(path)]
-        else:
-            made += [
-                (checked(seed, **{"made_by": who, **changes}), vectors_of(image, clip))
-                for seed, image in seeds_of(source, cases, model, reports)
-            ]
+    files = [each for each in map(Path, sources) if _is_export(each)]
+    made = [
+        (seed.changed(made_by=who if by else seed.made_by or who), vectors_of(image, clip))
+        for source in sources
+        if not _is_export(Path(source))
+        for seed, image in seeds_of(source, cases, model, reports)
+    ]
+    for file in files:  # before the library is touched; what is read is not held
+        deque(exported(file), maxlen=0)
+    new: list[Seed] = []
+    there = 0
     with opened(library, writing=True) as place:
-        new = [seed for seed, looks in made if place.add(seed, looks)]
+        for seed, looks in chain(made, *map(exported, files)):
+            kept = seed.with_what_is_new(seed.model_copy(update=said))
+            if place.add(kept, looks):
+                new.append(kept)
+            else:
+                there += 1
         held, where = place.count(), place.place
     for seed in new:
         say(f"added {seed.id}  seed {seed.seed}: {short(seed.prompt)}")
-    say(f"{len(new):,} added, {len(made) - len(new):,} were there; {held:,} seeds in {where}")
+    say(f"{len(new):,} added, {there:,} were there; {held:,} seeds in {where}")
+
+
+def _is_export(path: Path) -> bool:
+    return path.suffix.lower() == ".json" and path.name != "run.json"
 
 
 @app.command()
@@ -113,10 +121,18 @@ def search(
     keep: Keep = None,
     clip: Clip = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many.")] = 20,
+    page: Annotated[
+        Path | None,
+        typer.Option("--page", help="A folder: what is found is written into it as a page."),
+    ] = None,
     as_json: AsJson = False,
     library: LibraryPlace = DEFAULT,
+    reports: Reports = Path("reports"),
 ) -> None:
-    """Find seeds by words, by filters, by likeness to an image; all that is given has to hold."""
+    """Find seeds by words, by filters, by likeness to an image; all that is given has to hold.
+
+    With --page they are written as a page to look through, in a browser or by goldenseed review.
+    """
     wanted = wanted_by(
         words, tags=tags, seed=seed, model=model, min_rating=min_rating, size=size, keep=keep
     )
@@ -127,6 +143,13 @@ def search(
             else place.search(wanted, limit=limit)
         )
         tell(found, place, as_json=as_json)
+        if page is not None:
+            from goldenseed.seeds.page import write_page
+
+            say(
+                f"page  {write_page(found, place, page, reports, alike=like is not None)}",
+                err=as_json,
+            )
 
 
 @app.command()
@@ -168,8 +191,7 @@ def tag(
         for each in ids:
             found = place.named(each)
             tags = ({*found.seed.tags} - {*(drop or ())}) | {*(add_tags or ())}
-            kept = checked(found.seed, tags=tuple(sorted(tags)), **changes)
-            place.change(found, **{name: getattr(kept, name) for name in (*changes, "tags")})
+            kept = place.change(found, tags=tuple(sorted(tags)), **changes)
             stars = "" if kept.rating is None else f", rated {kept.rating}"
             say(f"{kept.id}  {', '.join(kept.tags) or 'no tags'}{stars}")
 
@@ -200,17 +222,10 @@ def export(
     """Write seeds into a file that ``goldenseed seeds add`` takes elsewhere."""
     wanted = wanted_by(words, tags=tags, model=model, min_rating=min_rating, keep=keep)
     with reading(library) as place:
-        found = place.search(wanted, limit=place.count() or 1, newest=False)
-        seeds = [
-            {
-                **each.seed.model_dump(mode="json"),
-                "looks": {k: base64.b64encode(d).decode() for k, d in place.looks(each).items()},
-            }
-            for each in found
-        ]
-    document = {"goldenseed_seeds": 1, "seeds": seeds}
-    write_atomically(output, pretty_json(document))
-    say(f"wrote {len(found):,} seeds into {output}")
+        numbers = place.numbers(wanted)
+        found = place.numbered((number, None) for number in numbers)
+        write_atomically(output, export_lines((each.seed, place.looks(each)) for each in found))
+    say(f"wrote {len(numbers):,} seeds into {output}")
 
 
 app.command()(recommend)

@@ -10,7 +10,6 @@ import typer
 from goldenseed.cli.common import AsJson, Baselines, By, Device, Reason, Reports
 from goldenseed.cli.output import say, say_json
 from goldenseed.cli.seed_options import DEFAULT, LibraryPlace, Model, limits_of, reading, short
-from goldenseed.core.errors import GoldenseedError
 
 
 def recommend(
@@ -25,8 +24,8 @@ def recommend(
     library: LibraryPlace = DEFAULT,
 ) -> None:
     """Name the seeds that did best for the prompts nearest to this one."""
-    from goldenseed.seeds.recommending import RATING
     from goldenseed.seeds.recommending import recommend as recommended
+    from goldenseed.seeds.wanted import RATING
 
     if by != RATING:
         limits_of(f"{by}=0")
@@ -77,25 +76,21 @@ def promote(
 
     Where another image comes, nothing is written but the run.
     """
-    from goldenseed.cli.deciding import desk_of
-    from goldenseed.review.decisions import Marked
-    from goldenseed.seeds.promoting import in_a_suite, made_again
+    from goldenseed.runs.candidates import who_accepts
+    from goldenseed.seeds.promoting import make_golden
 
     with reading(library) as place:
         seed = place.named(seed_id).seed
-    with in_a_suite(seed, suite, case_id or f"seed-{seed.id}") as case:
-        record, folder, made = made_again(case, reports, baselines, device)
-        if made.pixels_sha256 != seed.pixels_sha256:
-            raise GoldenseedError(
-                f"{seed.id} does not come again here: the library's image is "
-                f"{seed.pixels_sha256[:12]}…, made on {seed.profile or 'an unknown machine'}"
-                f", and this one {str(made.pixels_sha256)[:12]}…, made on {made.profile}",
-                path=folder,
-                fix="look at it there; it was not accepted, and the suite is as it was. `goldenseed"
-                " seeds add` keeps this machine's image beside the other",
-            )
-        desk = desk_of(record, folder, baselines, by)
-        done = desk.apply([Marked.of(made, "accept", reason)])
+    case, done = make_golden(
+        seed,
+        suite,
+        case_id or f"seed-{seed.id}",
+        reason=reason,
+        by=by or who_accepts(Path.cwd()),
+        reports=reports,
+        baselines=baselines,
+        device=device,
+    )
     for line in done.notes:
         say(f"note: {line}", err=True)
     say(f"wrote {case.id} into {suite}: its image came again bit for bit")

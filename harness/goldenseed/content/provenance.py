@@ -174,6 +174,30 @@ def _told(value: object) -> str:
     return str(value)
 
 
+def said_by_itself(data: bytes) -> dict[str, str]:
+    """Return all that a file says of its origin, by kind and name, without decoding its pixels.
+
+    ``png_text.parameters`` are a PNG's texts before its pixels, ``exif.Software`` tags; ``c2pa`` is
+    there where a manifest is, and that nobody verified it.
+    """
+    from PIL import Image
+
+    found: dict[str, str] = {}
+    if b"jumb" in data and b"c2pa" in data:  # a JUMBF box of that label (C2PA 2.1, 11.1.4)
+        found["c2pa"] = "there is a manifest; the suite does not ask for it to be verified"
+    if format_of(data) != "PNG":
+        return found | {f"exif.{name}": text for name, text in _exif(data).items()}
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            info = dict(image.info)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return found
+    found |= {f"png_text.{key}": text for key, text in info.items() if isinstance(text, str)}
+    if "exif" in info:
+        found |= {f"exif.{name}": text for name, text in _exif(data).items()}
+    return found
+
+
 def needs_c2pa() -> None:
     """Raise GoldenseedError where the extra is not installed."""
     try:

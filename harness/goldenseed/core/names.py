@@ -20,6 +20,13 @@ _WINDOWS_DEVICE = re.compile(r"(?i)^(con|prn|aux|nul|(com|lpt)[0-9¹²³])(\..*)
 """Windows opens a device for these, with any extension (Microsoft, "Naming Files, Paths, and
 Namespaces", which counts superscript digits too; `com0` and `lpt0` by NT's own table)."""
 _DIGEST_DIGITS = 16
+SEED_DIGITS = 16
+"""Hexadecimal digits of a seed's id: 64 bits, two of a million share one by 1 in 37 million."""
+
+
+def seed_id(recipe_sha256: str, pixels_sha256: str) -> str:
+    """Return the name in every library of seeds of an image that a recipe made."""
+    return sha256(f"{recipe_sha256}:{pixels_sha256}".encode()).hexdigest()[:SEED_DIGITS]
 
 
 def name_problem(name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -98,6 +99,7 @@ def _of_npy(path: Path, data: bytes) -> Tensor:
     import numpy as np
 
     try:
+        _check_size(data)
         values = np.load(BytesIO(data), allow_pickle=False)
     except Exception as error:  # NumPy reads a header as Python, and raises what that leads to
         raise GoldenseedError(
@@ -110,6 +112,21 @@ def _of_npy(path: Path, data: bytes) -> Tensor:
     plain = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False)
     dtype = _known(path, plain.dtype.name, values.dtype.name)
     return Tensor(dtype, values.shape, plain.tobytes())
+
+
+def _check_size(data: bytes) -> None:
+    """Refuse a header that promises more numbers than there are, before room is made for them."""
+    from numpy.lib import format as npy
+
+    if not data.startswith(npy.MAGIC_PREFIX):
+        return
+    stream = BytesIO(data)
+    version = npy.read_magic(stream)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read(stream) if version in {(1, 0), (2, 0)} else ((), False, None)
+    promised = math.prod(shape) * dtype.itemsize if dtype is not None else 0
+    if promised > len(data):
+        raise ValueError(f"its header promises {promised:,} bytes, and the file has {len(data):,}")
 
 
 def _known(path: Path, dtype: str | None, called: str) -> str:

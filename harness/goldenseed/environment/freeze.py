@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import filterfalse
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -51,8 +52,8 @@ def read_freeze() -> Freeze:
     found: dict[str, str] = {}
     local: list[str] = []
     files: dict[str, str] = {}
-    for place in sys.path:
-        for name, version, folder in _installed(Path(place or ".")):
+    for place in filterfalse(_is_bundled, map(Path, sys.path)):
+        for name, version, folder in _installed(place):
             if name not in found:
                 found[name] = version
                 local += [name] if _is_local(folder) else []
@@ -88,6 +89,14 @@ def _installed(place: Path) -> Iterator[tuple[str, str, Path]]:
             name, dash, version = each.name.removesuffix(".dist-info").partition("-")
             if dash and each.name.endswith(".dist-info"):
                 yield re.sub(r"[-_.]+", "-", name).lower(), version, each
+
+
+def _is_bundled(place: Path) -> bool:
+    """Whether a folder of the path lies in a package, which brings its own: Ray's, setuptools'.
+
+    They are put there when that package is imported, and come with it wherever it is installed.
+    """
+    return any(each.name in {"site-packages", "dist-packages"} for each in place.parents)
 
 
 def _is_local(folder: Path) -> bool:

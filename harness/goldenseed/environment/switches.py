@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -93,15 +94,9 @@ def _switches(torch: ModuleType) -> dict[str, Callable[[], Any]]:
     if hasattr(backends, "fp32_precision"):
         found["fp32_precision"] = lambda: backends.fp32_precision
         for place in FP32_PRECISION_SWITCHES:
-            name = f"{place}.fp32_precision"
-            found[name] = partial(_attribute, backends, name)
+            owner = attrgetter(place)(backends)
+            found[f"{place}.fp32_precision"] = partial(getattr, owner, "fp32_precision")
     else:
         found["cuda.matmul.allow_tf32"] = lambda: cuda.matmul.allow_tf32
         found["cudnn.allow_tf32"] = lambda: backends.cudnn.allow_tf32
     return found
-
-
-def _attribute(owner: object, dotted: str) -> Any:
-    for part in dotted.split("."):
-        owner = getattr(owner, part)
-    return owner

@@ -13,6 +13,7 @@ from goldenseed.recipes.fields import Concept, Fidelity, Field
 from goldenseed.recipes.infotext import read_infotext
 from goldenseed.recipes.sampler_names import names_for
 from goldenseed.recipes.text_block import read_block, write_block
+from goldenseed.suite.between import texts_of
 from goldenseed.suite.cases import Case
 from goldenseed.suite.recipes import recipe_of, recipe_sha256
 
@@ -137,6 +138,13 @@ def _check(text: str, case: Case, form: Format) -> None:
             )
 
 
+def _why_no_text(prompt: object) -> str:
+    if texts_of(prompt):
+        return "embeddings between those of two prompts"
+    written = isinstance(prompt, dict)
+    return "a prompt that a language model writes" if written else "a call with several prompts"
+
+
 def _left_out(
     recipe: Mapping[str, Any],
     call: Mapping[str, Any],
@@ -161,9 +169,7 @@ def _left_out(
     if form is Format.TEXT or recipe["noise"] != "cpu":
         yield _not_said("noise", recipe["noise"], form)
     if not isinstance(recipe.get("prompt", ""), str):
-        written = isinstance(recipe["prompt"], dict)
-        why = "a prompt that a language model writes" if written else "a call with several prompts"
-        yield _not_said("prompt", recipe["prompt"], form, why)
+        yield _not_said("prompt", recipe["prompt"], form, _why_no_text(recipe["prompt"]))
 
 
 def _not_said(name: str, value: Any, form: Format, why: str = "") -> Field:

@@ -11,13 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldenseed.core.files import write_atomically
+from goldenseed.core.files import open_regular, write_atomically
 from goldenseed.reporting.diagnosis import stage_limits
 from goldenseed.reporting.links import Picture
 from goldenseed.reporting.numbers import content_in_words, seconds
 from goldenseed.reporting.page_data import by_count, environment_changes, flat
 from goldenseed.reporting.page_parts import PIXELS_BYTES, Parts, data_uri, parts_of
 from goldenseed.reporting.plots import Plot, course_of, courses_of_suites, stage_plot
+from goldenseed.reporting.told_parts import part_blocks
 from goldenseed.reporting.view import Block, CaseView, RunView
 from goldenseed.reporting.words import capitalised, count_of, shortened, suites_of, visible
 
@@ -27,15 +28,18 @@ if TYPE_CHECKING:
 _TEMPLATES = "templates"
 _PAGE = "report.html.jinja"
 _SCRIPTS = (
-    "base", "parts", "rows", "address", "plots", "history", "pixels", "maps", "flip", "zoom",
-    "views", "stage", "detail", "decisions", "deciding", "grid", "filters", "keys", "sheet",
-    "start",
+    "base", "parts", "rows", "address", "gallery", "plots", "history", "pixels", "maps", "flip",
+    "zoom", "views", "stage", "detail", "compare", "decisions", "deciding", "grid", "filters",
+    "keys", "sheet", "start",
 )  # fmt: skip
 """In the order in which they build on each other."""
 _CARDS = 60
 """Cases that readers without scripts see in full, the worst first."""
 _PICTURED = 10
 """Of these, how many bring their pictures along in a page that holds everything."""
+_SINGLE = b" data-single>"
+_HEAD = 4096
+"""Within so many bytes a page says that it holds everything."""
 _LINES = 2_000
 """Cases that they see in a line."""
 
@@ -55,6 +59,15 @@ def write_report(run: RunView, folder: Path, *, single: bool = False) -> Path:
     return path
 
 
+def is_single(folder: Path) -> bool:
+    """Say whether the page in a run's folder is one that holds everything."""
+    try:
+        with open_regular(folder / "index.html") as file:
+            return _SINGLE in file.read(_HEAD)
+    except OSError:
+        return False
+
+
 def _render(run: RunView, parts: Parts, embedded: Path | None) -> str:
     from markupsafe import Markup
 
@@ -66,10 +79,12 @@ def _render(run: RunView, parts: Parts, embedded: Path | None) -> str:
         run=run,
         record=run.record,
         suites=suites_of(run.record),
+        noun=run.gallery.noun if run.gallery else "case",
         shares=list(_shares(run)),
         quarantined=[each for each in cases if each.record.quarantine],
         changes=environment_changes([case.record for case in cases if case.loud]),
-        notes=run.notes,
+        notes=() if run.gallery else run.notes,  # its grid is put in that order, and any other
+        merged=part_blocks(run.record),
         found=[*(lock.block for lock in run.locks), *_said(run)],
         cards=cards,
         plots=[_staged(each) for each in cards],

@@ -67,7 +67,7 @@ def _with_digest(readable: str, identity: str | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One image of a case; ``width`` is None where there is no PNG file to show."""
+    """One image of a case; ``width`` is None where there is no picture to show."""
 
     role: str
     path: str
@@ -91,12 +91,25 @@ def picture_of(role: str, relative: str | None, folder: Path | None) -> Picture 
     if relative is None or folder is None:
         return None
     try:
-        size = _png_size(inside(folder, relative))
+        size = _size_of(inside(folder, relative))
     except GoldenseedError:
         size = None
     if size is None:
         return Picture(role, relative)
     return Picture(role, relative, quote(relative), *size)
+
+
+def _size_of(path: Path) -> tuple[int, int] | None:
+    """Return width and height of a PNG, or of a library's thumbnail, which is WebP."""
+    if path.suffix != ".webp":
+        return _png_size(path)
+    from PIL import Image
+
+    try:
+        with open_regular(path) as file, Image.open(file, formats=("WEBP",)) as image:
+            return image.size
+    except (OSError, ValueError, SyntaxError, GoldenseedError, Image.DecompressionBombError):
+        return None
 
 
 def _png_size(path: Path) -> tuple[int, int] | None:

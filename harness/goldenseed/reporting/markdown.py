@@ -79,7 +79,8 @@ def summary_markdown(run: RunView, published: Published = NOWHERE) -> str:
     heading = f"## Golden images: {_plain(capitalised(run.outcome), longest=_LONGEST_NOTE)}"
     said = _within([*_shared(run), *_changes(run), *_notes(run)], LONGEST_BYTES // 3)
     found = _within((part for block in run.notes for part in _block(block)), LONGEST_BYTES // 4)
-    before = [heading, *_cut_short(run), *said, *_counts(run), *found]
+    counts = _counts(run) if run.gallery is None else ()
+    before = [heading, *_cut_short(run), *said, *counts, *found]
     after = [*_commands(run), *_links(published), " · ".join(_origin(run))]
     room = LONGEST_BYTES - _length((*before, *after))
     return "\n\n".join([*before, *_tables(run, published, room), *after]) + "\n"

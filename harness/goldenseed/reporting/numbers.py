@@ -83,6 +83,12 @@ def _with_exponent(value: float, beside: tuple[float, ...]) -> str:
     return repr(value)
 
 
+def style_of(metric: str) -> tuple[int, float, str]:
+    """Return the decimals, the factor and the unit with which a page writes many values."""
+    style = _STYLES.get(metric, _OTHER)
+    return style.decimals, style.factor, style.unit
+
+
 def value_and_limit(metric: str, value: float, limit: float) -> tuple[str, str]:
     """Write a value and its limit so that they read alike only if they are equal."""
     return number(metric, value, beside=(limit,)), number(metric, limit, beside=(value,))

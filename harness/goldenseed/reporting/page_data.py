@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from goldenseed.reporting.asked import made_with
 from goldenseed.reporting.causes import cause_groups
 from goldenseed.reporting.diagnosis import stage_limits
+from goldenseed.reporting.facts import facts_of
+from goldenseed.reporting.gallery import gallery_document
 from goldenseed.reporting.history_data import case_history, suite_histories
 from goldenseed.reporting.links import Picture
-from goldenseed.reporting.numbers import MetricRow, content_in_words, scalar, seconds
+from goldenseed.reporting.numbers import MetricRow, content_in_words, scalar
+from goldenseed.reporting.origin import origin_document
 from goldenseed.reporting.view import CaseView, RunView
 from goldenseed.reporting.words import About, Told, place_of, shortened
 from goldenseed.runs.record import CaseRecord
@@ -25,6 +28,8 @@ _SEARCHED = 160
 """How much of a prompt the search looks at."""
 _ACCEPTABLE, _REJECTABLE, _FAILS, _STANDS_IN = 1, 2, 4, 8
 """Bits of a row's flags."""
+
+_BROKEN = "the image breaks a limit on its content."
 
 Row = tuple[CaseView, int]
 """A case, and the number of the part that holds its pictures' bytes, -1 if none does."""
@@ -38,11 +43,17 @@ def rows_document(run: RunView, cases: Sequence[Row], per_part: int) -> dict[str
     groups = cause_groups([case for case, _ in cases], run.record.verb)
     group_of = {id(case): n for n, group in enumerate(groups) for case in group.cases}
     columns = [_row(case, pixels, group_of[id(case)]) for case, pixels in cases]
+    gallery = None
+    if run.gallery is not None:
+        shown = [case.shown for case, _ in cases if case.shown is not None]
+        gallery, more = gallery_document(run.gallery, shown)
+        columns = [row | also for row, also in zip(columns, more, strict=True)]
     names = {key: list(dict.fromkeys(row[key] for row in columns)) for key in _NAMED}
     places = {key: {each: n for n, each in enumerate(names[key])} for key in _NAMED}
     return {
         "run": run.record.run_id,
         "per_part": per_part,
+        "gallery": gallery,
         "verdicts": [each.value for each in Verdict],
         "groups": [each.title for each in groups],
         "names": names,
@@ -89,15 +100,23 @@ def _row(case: CaseView, pixels: int, group: int) -> dict[str, Any]:
 
 def _flags(case: CaseView) -> int:
     return (
-        _ACCEPTABLE * bool(case.accept)
-        | _REJECTABLE * bool(case.reject)
+        _ACCEPTABLE * (_pickable(case.record) if case.shown else bool(case.accept))
+        | _REJECTABLE * (not case.shown and bool(case.reject))
         | _FAILS * (not case.record.passed)
         | _STANDS_IN * bool(case.fallback)
     )
 
 
-def case_document(case: CaseView, run: RunView) -> dict[str, Any]:
-    """Return everything the page shows of one case once it is opened."""
+def _pickable(case: CaseRecord) -> bool:
+    """Whether a library of seeds takes it: one picture, as it is on record."""
+    return case.image is not None and not case.elements and case.error is None
+
+
+def case_document(case: CaseView, run: RunView, folder: Path | None = None) -> dict[str, Any]:
+    """Return everything the page shows of one case once it is opened.
+
+    In ``folder``, the run's, the files that a call returned are read.
+    """
     record = case.record
     return {
         "prompt": case.prompt,
@@ -115,14 +134,15 @@ def case_document(case: CaseView, run: RunView) -> dict[str, Any]:
             for each, (_, picture) in zip(record.inputs, case.inputs, strict=True)
         ],
         "elements": _elements(case),
+        "origin": origin_document(record, folder),
         "why": _why(case),
-        "metrics": [_metric(each) for each in case.metrics],
-        "content": content_in_words(case.content),
+        "metrics": [_metric(each) for each in (case.content if case.shown else case.metrics)],
+        "content": "" if case.shown else content_in_words(case.content),
         "history": case_history(run.history.get((record.suite, record.id))),
-        "facts": list(_facts(case)),
+        "facts": list(facts_of(case)),
         "warnings": by_count(record.warnings),
         "recipe": [record.recipe_sha256, sorted(flat(record.recipe))],
-        "commands": list(_commands(case, run)),
+        "commands": [] if case.shown else list(_commands(case, run)),
     }  # fmt: skip
 
 
@@ -138,8 +158,8 @@ def _reason(told: Told) -> dict[str, Any]:
 def _alarms(case: CaseView) -> list[str]:
     found = [each.words for each in case.fallback]
     if case.record.breaks_content:
-        found.append("Fails: the image breaks a limit on its content.")
-    elif case.shortfall:
+        found.append(f"{'Left out' if case.shown else 'Fails'}: {_BROKEN}")
+    elif case.shortfall and not case.shown:
         found.append(f"Fails: {case.shortfall}.")
     return found
 
@@ -199,39 +219,6 @@ def _metric(row: MetricRow) -> dict[str, Any]:
         "source": (gate.source or "") if gate else "",
         "passed": row.passed,
     }
-
-
-def _facts(case: CaseView) -> Iterator[tuple[str, str]]:
-    """Yield where image and baseline are from, who accepted it, and what was noticed."""
-    record, used = case.record, case.record.baseline
-    if used is not None:
-        yield "Baseline", used.pixels_sha256
-        yield (
-            ("of run", used.run)
-            if used.run
-            else ("accepted", f"{used.accepted_at:%Y-%m-%d %H:%M %Z}")
-        )
-        if used.accepted_by:
-            yield "accepted by", used.accepted_by
-        if used.reason:
-            yield "reason", used.reason
-        yield "in profile", used.profile
-    if record.pixels_sha256:
-        known = record.width and record.height
-        size = f"{record.width} × {record.height}" if known else ""  # noqa: RUF001 - as printed
-        yield "Pixels", " ".join(filter(None, (record.pixels_sha256, size, record.mode)))
-    if record.profile:
-        yield "Made in", record.profile
-    if record.quarantine:
-        yield "Quarantine", record.quarantine.words
-    yield from made_with(record)
-    for remark in record.remarks:
-        yield "Note", remark
-    if record.unstable:
-        yield "Tries", ", ".join(each.verdict.value for each in record.tries)
-    if took := record.seconds.generate + record.seconds.compare:
-        yield "Took", seconds(took)
-    yield "From", f"{record.path}:{record.line}" if record.line else record.path
 
 
 def by_count(counts: Mapping[str, int]) -> list[tuple[int, str]]:

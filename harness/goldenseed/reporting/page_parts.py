@@ -65,7 +65,7 @@ def parts_of(run: RunView, folder: Path | None, *, single: bool) -> Parts:
     rows = as_json(rows_document(run, list(zip(cases, numbers, strict=True)), PER_PART))
     (inline if single or len(rows) <= _INLINE_BYTES else beside)["rows"] = rows
     for number, start in enumerate(range(0, len(cases), PER_PART)):
-        several = [case_document(case, run) for case in cases[start : start + PER_PART]]
+        several = [case_document(case, run, folder) for case in cases[start : start + PER_PART]]
         text = as_json(several)
         (inline if single or (number == 0 and len(text) <= _INLINE_BYTES) else beside)[
             f"cases-{number:03}"
@@ -145,6 +145,7 @@ def data_uri(folder: Path, picture: Picture) -> str | None:
     """Return a picture's file as a ``data:`` address; None where it cannot be read."""
     try:
         with open_regular(inside(folder, picture.path)) as file:
-            return f"data:image/png;base64,{base64.b64encode(file.read()).decode()}"
+            kind = "webp" if picture.path.endswith(".webp") else "png"
+            return f"data:image/{kind};base64,{base64.b64encode(file.read()).decode()}"
     except (OSError, GoldenseedError):
         return None

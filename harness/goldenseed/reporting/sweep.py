@@ -35,9 +35,7 @@ def sweep_blocks(
     return Block(tuple(lines)), Block(columns=head, rows=rows)
 
 
-def sweep_record(
-    run: RunRecord, found: Sequence[Tried], blocks: tuple[Block, ...], *, asked: int
-) -> RunRecord:
+def sweep_record(run: RunRecord, found: Sequence[Tried], blocks: tuple[Block, ...]) -> RunRecord:
     """Return the run with what came of it, the diversity of its images among their scores."""
     scores = {each.id: dict(each.scores) for each in found}
     cases = tuple(
@@ -46,8 +44,9 @@ def sweep_record(
     verb = VerbRecord(
         name="sweep",
         passed=True,
-        outcome=f"{len(found):,} of {asked:,} images made",
+        outcome=blocks[0].sentences[0],
         notes=blocks,
+        alike={each.id: each.group for each in found if each.group is not None},
     )
     return run.model_copy(update={"cases": cases, "verb": verb})
 

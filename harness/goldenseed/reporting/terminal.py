@@ -114,7 +114,7 @@ def summary_lines(run: RunView, report: str | None = None) -> list[str]:
     counts = ", ".join(
         [counts or "no cases", *([f"{left_out:,} not compared"] if left_out else [])]
     )
-    lines.append(counts)
+    lines.append(run.outcome if run.gallery else counts)
     if not run.record.complete:
         lines.append("the run was cut short; cases may be missing")
     lines += [lock.sentence for lock in run.locks]

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
-from goldenseed.core.listing import first_of
 from goldenseed.history.asked import Past
 from goldenseed.reporting.blocks import Block, LockView
 from goldenseed.reporting.commands import Place
 from goldenseed.reporting.diagnosis import Why, environment_sentence, grouping_sentences, why
 from goldenseed.reporting.elements import ElementsView, elements_view
+from goldenseed.reporting.gallery import Gallery, Shown, gallery_of
 from goldenseed.reporting.links import Picture, anchors, case_anchor, picture_of
 from goldenseed.reporting.meanings import meaning
 from goldenseed.reporting.numbers import MetricRow, metric_rows
-from goldenseed.reporting.pilots import pilot_sentences
 from goldenseed.reporting.relations import RelationView, relation_views
+from goldenseed.reporting.remarks import remarks_of
 from goldenseed.reporting.sets import SetView, set_views
 from goldenseed.reporting.sheets import Sheet, sheets_of
 from goldenseed.reporting.words import (
@@ -36,6 +36,7 @@ from goldenseed.reporting.worst import badness
 from goldenseed.runs.grouping import equal_pixels
 from goldenseed.runs.parts import GateInForce
 from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.suite.between import in_words
 from goldenseed.verdict.model import CALIBRATION, CONTENT, PASSING, Verdict
 
 __all__ = ["Block", "CaseView", "LockView", "RunView", "Section", "case_view", "run_view"]
@@ -44,8 +45,6 @@ _ACCEPTABLE = (Verdict.DRIFT, Verdict.INCOMPARABLE, Verdict.NEW, Verdict.WARN, V
 _FAILS_OTHERWISE = {CONTENT, "run_failed", "passes_every_gate"}
 """The reasons that fail a case although its verdict could pass."""
 _LEVELS = 255
-_CASES = 3
-"""How many cases a sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,8 @@ class CaseView:
     """The same for declaring it wrong."""
     calibrate: tuple[str, ...]
     """The same for measuring whether what moved it is noise."""
+    shown: Shown | None = None
+    """Of an image that is picked from others: what is said of it in place of a verdict."""
 
     @property
     def name(self) -> str:
@@ -113,8 +114,8 @@ class CaseView:
 
     @property
     def loud(self) -> bool:
-        """Whether a short list names it."""
-        return self.record.verdict not in PASSING[:2] or not self.record.passed
+        """Whether a short list names it: not what is picked from others, which nobody judged."""
+        return not self.shown and (self.record.verdict not in PASSING[:2] or not self.record.passed)
 
     @property
     def distance(self) -> float:
@@ -164,6 +165,7 @@ class RunView:
     place: Place
     history: Mapping[tuple[str, str], Past] = field(default_factory=dict)
     """What the history tells of cases, by suite and id; empty where none is kept."""
+    gallery: Gallery | None = None
 
     @property
     def notes(self) -> tuple[Block, ...]:
@@ -181,27 +183,37 @@ class RunView:
         return (case for section in self.sections for case in section.cases)
 
 
-def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None = None) -> RunView:
+def run_view(
+    run: RunRecord,
+    folder: Path | None = None,
+    *,
+    place: Place | None = None,
+    gallery: Gallery | None = None,
+) -> RunView:
     """Make the view of a run; of ``folder`` the headers of its images are read, if one is given.
 
     ``place`` is for the commands it offers: by default the run's id, with the default folders.
+    ``gallery`` is of images that are not judged; a sweep's follows from its record.
     """
     place = replace(place or Place(run.run_id), of_a_suite=not run.verb or run.verb.of_a_suite)
+    gallery = gallery or gallery_of(run, place, folder)
     found: dict[Verdict, list[CaseView]] = {verdict: [] for verdict in WORST_FIRST}
     views = [
         case_view(case, place, folder, anchor=anchor, slug=slug)
         for case, (anchor, slug) in zip(run.cases, anchors(run.cases), strict=True)
     ]
     for view in views:
-        found[view.record.verdict].append(view)
+        shown = gallery and gallery.shown.get(view.record.id)
+        found[view.record.verdict].append(replace(view, shown=shown) if shown else view)
     for alike in found.values():
-        alike.sort(key=lambda each: badness(each.record), reverse=True)
+        if gallery is None:
+            alike.sort(key=lambda each: badness(each.record), reverse=True)
     ordered = sorted(run.lock_differences, key=lambda each: (each.suite, each.key))
     by_suite = groupby(ordered, lambda each: each.suite)
     return RunView(
         record=run,
         outcome=outcome(run),
-        shared=grouping_sentences(run.cases),
+        shared=() if gallery else grouping_sentences(run.cases),
         environment=environment_sentence(run.cases),
         locks=tuple(LockView(suite, tuple(differences)) for suite, differences in by_suite),
         sections=tuple(
@@ -212,22 +224,10 @@ def run_view(run: RunRecord, folder: Path | None = None, *, place: Place | None 
         sets=set_views(run, folder),
         relations=relation_views(run, folder),
         sheets=sheets_of(views),
-        remarks=tuple(_remarks(run)),
+        remarks=tuple(remarks_of(run)),
         place=place,
+        gallery=gallery,
     )
-
-
-def _remarks(run: RunRecord) -> Iterator[str]:
-    """Say what was not compared, and what is odd of images, each once with its cases."""
-    yield from pilot_sentences(run)
-    said: dict[str, list[str]] = {}
-    for left_out in run.not_compared:
-        said.setdefault(f"not compared, {left_out.why}", []).append(name_of(left_out))
-    for case in run.cases:
-        for remark in case.remarks:
-            said.setdefault(remark, []).append(name_of(case))
-    for text, names in said.items():
-        yield f"{text} ({first_of(names, _CASES)})"
 
 
 def case_view(
@@ -243,12 +243,11 @@ def case_view(
     reasons.sort(key=lambda each: each.about is not About.PROFILE)
     same = case.verdict is not Verdict.IDENTICAL and equal_pixels(case)
     prompt, seed = _recipe_value(case, "prompt"), _recipe_value(case, "seed")
-    prompt = case.written.text if case.written else prompt
     return CaseView(
         record=case,
         anchor=anchor or case_anchor(case),
         slug=slug,
-        prompt=prompt if isinstance(prompt, str) else None,
+        prompt=case.written.text if case.written else in_words(prompt),
         seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
         baseline=picture_of("baseline", case.baseline.image if case.baseline else None, folder),
         current=picture_of("current", case.image, folder),

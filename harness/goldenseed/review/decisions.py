@@ -25,6 +25,16 @@ Place = tuple[str, str]
 """What names a case in its run: the suite's path, and the id."""
 
 
+class SeedSaid(Document):
+    """What is said of a seed that goes into a library, or is in one."""
+
+    tags: tuple[str, ...] = Field(default=(), max_length=100)
+    """To be given beside those it has."""
+    rating: int | None = Field(default=None, ge=0, le=5)
+    suite: str | None = None
+    """The suite file, relative to the project's root, of which it becomes a golden case."""
+
+
 class CaseDecision(Document):
     """What was decided of one case."""
 
@@ -37,6 +47,8 @@ class CaseDecision(Document):
     decision: Literal["accept", "reject", "skip"]
     reason: str = ""
     """Why; kept in the baseline for ever. Whatever is skipped needs none."""
+    seed: SeedSaid | None = None
+    """Of a sweep's image or a library's seed alone, which are kept, not accepted."""
 
     @property
     def place(self) -> Place:
@@ -54,8 +66,8 @@ class Decisions(Document):
     decisions: tuple[CaseDecision, ...] = Field(max_length=1_000_000)
 
     def to_bytes(self) -> bytes:
-        """Return the file."""
-        return pretty_json(self.model_dump(mode="json"))
+        """Return the file; a key that older releases do not know only where it says something."""
+        return pretty_json(self.model_dump(mode="json", exclude_none=True))
 
 
 @dataclass(frozen=True, slots=True)

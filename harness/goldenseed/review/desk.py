@@ -27,6 +27,11 @@ class Done:
 def reasons_given(decided: Iterable[Marked], default: str = "") -> None:
     """Raise GoldenseedError for what is accepted or rejected without a reason."""
     for each in decided:
+        if each.decision.seed is not None:
+            raise GoldenseedError(
+                f"{each.case.suite}::{each.case.id}: `seed` is for a sweep or a library of seeds",
+                fix="leave it out",
+            )
         made = each.decision.decision != "skip"
         if made and not (each.decision.reason.strip() or default.strip()):
             raise GoldenseedError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -155,8 +155,10 @@ class RunWriter:
         point_latest(self._reports, self.folder.name)
 
 
-def going_on(folder: Path) -> RunWriter:
-    """Go on writing a run that was cut short; what is in its journal stays.
+def going_on(folder: Path, kept: Callable[[CaseRecord], bool]) -> tuple[RunWriter, RunRecord]:
+    """Go on writing a run that was cut short; what is not ``kept`` of its cases is forgotten.
+
+    Return the run as it stands, too. Only one process may do so: see ``only_writer``.
 
     Raises:
         GoldenseedError: there is no run, or it was finished.
@@ -165,19 +167,18 @@ def going_on(folder: Path) -> RunWriter:
     found = load_run(folder)
     if found.finished is not None:
         raise GoldenseedError("is finished: there is nothing to go on with", path=folder)
-    journal = folder / JOURNAL
-    whole = read_regular(journal, RECORD_LIMIT_BYTES) if journal.is_file() else b""
-    if not whole.endswith(b"\n"):  # its last line was cut off
-        write_atomically(journal, whole[: whole.rfind(b"\n") + 1])
-    before = found.model_copy(update={"cases": (), "not_compared": (), "relations": ()})
-    return RunWriter(
+    staying = tuple(each for each in found.cases if kept(each))
+    lines = (each.model_dump_json().encode() + b"\n" for each in staying)
+    write_atomically(folder / JOURNAL, lines)
+    writer = RunWriter(
         folder.parent,
         folder.name,
         started=found.started,
         git=found.git,
         options=found.options,
-        before=before,
+        before=found.model_copy(update={"cases": (), "not_compared": (), "relations": ()}),
     )
+    return writer, found.model_copy(update={"cases": staying})
 
 
 def point_latest(reports: Path, run_id: str) -> None:

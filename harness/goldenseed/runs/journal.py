@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,6 +17,36 @@ from goldenseed.runs.relation_record import RelationRecord
 from goldenseed.runs.tries import together
 
 RECORD_LIMIT_BYTES = 1 << 30
+_LOCK = ".writing"
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Be the one process that writes a run; the system frees the lock of one that is killed.
+
+    Raises:
+        GoldenseedError: another process writes it, or the folder cannot be locked.
+
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / _LOCK)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise GoldenseedError(
+            "another process writes this run", path=folder, fix="wait until it has ended"
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        raise GoldenseedError(
+            f"cannot be locked: {error}", path=folder, fix="choose a folder that can be written"
+        ) from error
+    try:
+        yield
+        (folder / _LOCK).unlink(missing_ok=True)
+    finally:
+        lock.release()
 
 
 def _place(case: CaseRecord | NotCompared | RelationRecord) -> tuple[str, int]:

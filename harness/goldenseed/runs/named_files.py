@@ -68,6 +68,11 @@ def link_files(places: Iterable[str], source: Path, target: Path) -> None:
         _link(old, new)
 
 
+def thumb_place(pixels_sha256: str) -> str:
+    """Return where the small picture of an image of a sweep lies in its run's folder."""
+    return f"thumbs/{pixels_sha256}.jpg"
+
+
 def _link(old: Path, new: Path) -> None:
     try:
         if not stat.S_ISREG(old.lstat().st_mode):

@@ -276,23 +276,17 @@ class VerbRecord(Document):
     """What a verb that is no test session did, and what it found beside its cases."""
 
     name: Literal[
-        "bisect",
-        "calibrate",
-        "compare",
-        "diff",
-        "import",
-        "lossless",
-        "probe",
-        "selfcheck",
-        "sweep",
-        "upgrade",
-    ]
+        "bisect", "calibrate", "compare", "diff", "import", "lossless", "probe", "seeds",
+        "selfcheck", "sweep", "upgrade",
+    ]  # fmt: skip
     passed: bool
     """Whether its exit code was 0."""
     outcome: str | None = None
     """What came of it in a few words; None where that of its cases says it."""
     notes: tuple[Block, ...] = ()
     """What stands above the cases."""
+    alike: dict[str, int] = Field(default_factory=dict)
+    """Of a sweep: by a case's id its group of images that look alike, the largest is 0."""
 
     @property
     def of_a_suite(self) -> bool:

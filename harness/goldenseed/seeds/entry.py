@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -12,13 +11,15 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, Val
 from pydantic.types import StringConstraints
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.names import SEED_DIGITS, seed_id
+from goldenseed.suite.between import texts_of
 
-ID_LENGTH: Final = 16
-"""Hexadecimal digits of an id: 64 bits, two of a million seeds share one by 1 in 37 million."""
+ID_LENGTH: Final = SEED_DIGITS
 HIGHEST_RATING: Final = 5
 
 Text = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+Place = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -50,22 +51,22 @@ class Seed(BaseModel):
     profile: Line | None = None
     """The kind of machine it was made on, as of a run's record."""
     environment_sha256: Digest | None = None
-    run: Line | None = None
-    suite: Line | None = None
+    run: Place | None = None
+    suite: Place | None = None
     """The suite file, relative to the root of the project that made it."""
-    case: Line | None = None
+    case: Place | None = None
     added_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def id(self) -> str:
         """The seed's name: 16 hexadecimal digits of its recipe's and its pixels' digests."""
-        both = f"{self.recipe_sha256}:{self.pixels_sha256}"
-        return hashlib.sha256(both.encode()).hexdigest()[:ID_LENGTH]
+        return seed_id(self.recipe_sha256, self.pixels_sha256)
 
     @property
     def prompt(self) -> str:
-        """The prompt as one text; several in one call are joined by line ends."""
+        """The prompt as one text; several in one call, or two it lies between, are joined."""
         given = self.written or self.recipe.get("prompt")
+        given = list(texts_of(given) or ()) or given
         return "\n".join(map(str, given)) if isinstance(given, list) else str(given or "")
 
     @property
@@ -85,26 +86,32 @@ class Seed(BaseModel):
         """The thumbnail's file."""
         return base64.b64decode(self.thumbnail)
 
+    def changed(self, **changes: object) -> Seed:
+        """Return the seed with changes; GoldenseedError where they are none that can be kept."""
+        return read_seed({**self.model_dump(mode="json"), **changes}, self.id)
+
     def with_what_is_new(self, other: Seed) -> Seed:
-        """Return this seed with the other's tags beside its own, and what the other alone says."""
-        said = {
-            name: value
-            for name in ("rating", "licence")
-            if (value := getattr(other, name)) not in {None, ""}
-        }
-        tags = tuple(sorted({*self.tags, *other.tags}))
-        if other.note not in self.note:
-            said["note"] = "\n".join(filter(None, (self.note, other.note)))
-        return self.model_copy(
-            update={**said, "tags": tags, "scores": {**self.scores, **other.scores}}
+        """Return this seed with what the other says too.
+
+        Tags are joined, and lines of notes; scores, rating and licence are the other's where it has
+        them. Raises as ``changed``.
+        """
+        theirs = {"rating": other.rating, "licence": other.licence}
+        known = self.note.splitlines()
+        new = [line for line in other.note.splitlines() if line not in known]
+        return self.changed(
+            **{name: value for name, value in theirs.items() if value is not None},
+            tags=tuple(sorted({*self.tags, *other.tags})),
+            note="\n".join([*([self.note] if self.note else []), *new]),
+            scores={**self.scores, **other.scores},
         )
 
 
 def read_seed(data: Any, place: str) -> Seed:
-    """Return the seed that was exported as ``data``.
+    """Return the seed of which ``data`` is said; ``place`` is where.
 
     Raises:
-        GoldenseedError: it is none, or its thumbnail is no base64.
+        GoldenseedError: it is none that can be kept, or its thumbnail is no base64.
 
     """
     try:
@@ -112,7 +119,7 @@ def read_seed(data: Any, place: str) -> Seed:
         base64.b64decode(seed.thumbnail, validate=True)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        where = ".".join(map(str, first["loc"])) or "it"
         raise GoldenseedError(f"{place}: {where}: {first['msg']}") from error
     except binascii.Error as error:
         raise GoldenseedError(f"{place}: thumbnail: {error}") from error

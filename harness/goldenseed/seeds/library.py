@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.seeds.entry import ID_LENGTH, Seed
+from goldenseed.seeds.entry import ID_LENGTH, Seed, read_seed
 from goldenseed.seeds.tables import (
     SCORES,
     SEEDS,
@@ -22,6 +22,7 @@ from goldenseed.seeds.tables import (
     matching,
     take_out_words,
 )
+from goldenseed.seeds.wanted import Wanted, conditions
 from goldenseed.seeds.words import phrases, searchable
 
 if TYPE_CHECKING:
@@ -32,22 +33,6 @@ _SHORTEST: Final = 4
 """Digits of an id that name a seed."""
 _AT_ONCE: Final = 500
 """Numbers in one query; SQLite has a limit on its variables."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What seeds are searched for; each of it has to hold."""
-
-    words: str = ""
-    """In prompt, tags and note, each word somewhere; a phrase in quotes."""
-    tags: tuple[str, ...] = ()
-    seed: str | None = None
-    model: str | None = None
-    min_rating: int | None = None
-    size: tuple[int, int] | None = None
-    """Width and height."""
-    limits: Mapping[str, float] | None = None
-    """``min_NAME`` and ``max_NAME`` of content scores; a seed without the score does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +66,7 @@ class Library:
             number = self._insert(seed)
         else:
             number = row.number
-            self._rewrite(number, row.searchable, _read(row).with_what_is_new(seed))
+            self._rewrite(number, row.searchable, self._read(row).with_what_is_new(seed))
         for kind, vector in vectors.items():
             self._connection.execute(
                 sa.delete(VECTORS).where(VECTORS.c.kind == kind, VECTORS.c.number == number)
@@ -92,7 +77,7 @@ class Library:
 
     def change(self, found: Found, **changes: object) -> Seed:
         """Change what people say of a seed: tags, rating, licence, note; return it as it is now."""
-        seed = found.seed.model_copy(update=changes)
+        seed = found.seed.changed(**changes)
         self._rewrite(found.number, self._row(seed.id).searchable, seed)
         return seed
 
@@ -123,7 +108,7 @@ class Library:
             raise GoldenseedError(
                 f"{what} with {beginning}", path=self.place, fix="goldenseed seeds search"
             )
-        return Found(rows[0].number, _read(rows[0]))
+        return Found(rows[0].number, self._read(rows[0]))
 
     def count(self) -> int:
         """Return how many seeds there are."""
@@ -131,33 +116,37 @@ class Library:
             self._connection.execute(sa.select(sa.func.count()).select_from(SEEDS)).scalar_one()
         )
 
-    def search(
-        self, wanted: Wanted, *, limit: int, every: bool = True, newest: bool = True
-    ) -> list[Found]:
+    def search(self, wanted: Wanted, *, limit: int, every: bool = True) -> list[Found]:
         """Return at most ``limit`` seeds that hold all that is wanted, the most relevant first.
 
-        Without words the newest, or, unless ``newest``, the oldest come first. Unless ``every``,
-        any of the words is enough.
+        Without words the newest come first. Unless ``every``, any of the words is enough.
         """
         found, relevance = self._matching(wanted, every=every)
         if relevance is not None and wanted == Wanted(words=wanted.words):
             # The words alone: the index itself knows the best, and the seeds need not be read.
             best = sa.select(relevance.table).order_by(relevance.desc()).limit(limit)
-            return self._all(self._connection.execute(best).all())
-        order = [SEEDS.c.number.desc() if newest else SEEDS.c.number]
+            return list(self.numbered(_pairs(self._connection.execute(best).all())))
+        order = [SEEDS.c.number.desc()]
         if relevance is not None:
             order.insert(0, relevance.desc())
         numbers = self._connection.execute(found.order_by(*order).limit(limit)).all()
-        return self._all(numbers)
+        return list(self.numbered(_pairs(numbers)))
 
     def numbers(self, wanted: Wanted) -> list[int]:
-        """Return the numbers of all seeds that hold what is wanted."""
+        """Return the numbers of all seeds that hold what is wanted, the oldest first."""
         found, _ = self._matching(wanted, every=True)
-        return list(self._connection.execute(found.with_only_columns(SEEDS.c.number)).scalars())
+        query = found.with_only_columns(SEEDS.c.number).order_by(SEEDS.c.number)
+        return list(self._connection.execute(query).scalars())
 
-    def numbered(self, relevances: Sequence[tuple[int, float]]) -> list[Found]:
-        """Return the seeds of these numbers in this order, with their relevances."""
-        return self._all(relevances)
+    def numbered(self, relevances: Iterable[tuple[int, float | None]]) -> Iterator[Found]:
+        """Yield the seeds of these numbers in this order, with their relevances."""
+        pairs = iter(relevances)
+        while wanted := dict(islice(pairs, _AT_ONCE)):
+            query = sa.select(SEEDS).where(SEEDS.c.number.in_(list(wanted)))
+            rows = {row.number: row for row in self._connection.execute(query)}
+            for number, relevance in wanted.items():
+                if number in rows:
+                    yield Found(number, self._read(rows[number]), relevance)
 
     def vectors(self, kind: str, after: int) -> Iterator[tuple[int, bytes]]:
         """Yield number and vector of what is of a kind and has a higher number, in its order."""
@@ -218,16 +207,13 @@ class Library:
                 table, number == SEEDS.c.number
             )
             relevance = table.c.relevance
-        return query.where(*_conditions(wanted)), relevance
+        return query.where(*conditions(wanted)), relevance
 
-    def _all(self, relevances: Iterable[Any]) -> list[Found]:
-        wanted = dict(relevances)
-        numbers, found = list(wanted), {}
-        for start in range(0, len(numbers), _AT_ONCE):
-            part = numbers[start : start + _AT_ONCE]
-            for row in self._connection.execute(sa.select(SEEDS).where(SEEDS.c.number.in_(part))):
-                found[row.number] = Found(row.number, _read(row), wanted[row.number])
-        return [found[number] for number in numbers if number in found]
+    def _read(self, row: Any) -> Seed:
+        thumbnail = base64.b64encode(row.thumbnail).decode()
+        return read_seed(
+            {**json.loads(row.rest), "thumbnail": thumbnail}, f"{self.place}: {row.id}"
+        )
 
     def _row(self, seed_id: str) -> Any:
         return self._connection.execute(sa.select(SEEDS).where(SEEDS.c.id == seed_id)).first()
@@ -257,26 +243,6 @@ class Library:
                 self._connection.execute(sa.insert(table), rows)
 
 
-def _conditions(wanted: Wanted) -> Iterator[Any]:
-    for tag in wanted.tags:
-        yield SEEDS.c.number.in_(sa.select(TAGS.c.number).where(TAGS.c.tag == tag))
-    if wanted.seed is not None:
-        yield SEEDS.c.seed == wanted.seed
-    if wanted.model is not None:
-        yield SEEDS.c.model == wanted.model
-    if wanted.min_rating is not None:
-        yield SEEDS.c.rating >= wanted.min_rating
-    if wanted.size is not None:
-        yield sa.and_(SEEDS.c.width == wanted.size[0], SEEDS.c.height == wanted.size[1])
-    for name, limit in (wanted.limits or {}).items():
-        direction, _, score = name.partition("_")
-        compare: Callable[[Any, float], Any] = operator.ge if direction == "min" else operator.le
-        holding = sa.select(SCORES.c.number).where(
-            SCORES.c.name == score, compare(SCORES.c.value, limit)
-        )
-        yield SEEDS.c.number.in_(holding)
-
-
 def _columns(seed: Seed) -> dict[str, Any]:
     return {
         "id": seed.id,
@@ -297,6 +263,5 @@ def _words(seed: Seed) -> str:
     return searchable(seed.prompt, *seed.tags, seed.note).replace("\x00", " ")
 
 
-def _read(row: Any) -> Seed:
-    thumbnail = base64.b64encode(row.thumbnail).decode()
-    return Seed.model_validate({**json.loads(row.rest), "thumbnail": thumbnail})
+def _pairs(rows: Iterable[Any]) -> Iterator[tuple[int, float | None]]:
+    return ((row[0], row[1]) for row in rows)

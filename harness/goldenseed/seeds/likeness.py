@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-import tempfile
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from goldenseed.seeds.library import Found, Library, Wanted
+from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import write_atomically
+from goldenseed.seeds.library import Found, Library
+from goldenseed.seeds.wanted import Wanted
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+_PART: Final = 10_000
+"""Vectors that are written at a time."""
 
 
 def alike(
@@ -37,7 +43,7 @@ def alike(
     pairs = [
         (int(rows["number"][i]), float(likeness[i])) for i in ordered if np.isfinite(likeness[i])
     ]
-    return library.numbered(pairs)[:limit]
+    return list(islice(library.numbered(pairs), limit))
 
 
 def _rows(library: Library, kind: str, length: int) -> npt.NDArray[Any]:
@@ -56,19 +62,22 @@ def _rows(library: Library, kind: str, length: int) -> npt.NDArray[Any]:
     ]
     if not new:
         return rows
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".new", delete=False) as file:
-        rows.tofile(file)
-        np.concatenate(new).tofile(file)
-    Path(file.name).replace(path)
+    added = np.concatenate(new)
+    parts = (
+        part for each in (rows, added) for part in np.array_split(each, len(each) // _PART + 1)
+    )
+    try:
+        write_atomically(path, (part.tobytes() for part in parts), durable=False)
+    except GoldenseedError:  # where nobody may write, each search reads them from the library
+        return np.concatenate([rows, added])
     return _mapped(path, form)
 
 
 def _mapped(path: Path, form: np.dtype[Any]) -> npt.NDArray[Any]:
-    whole = path.stat().st_size // form.itemsize if path.is_file() else 0
-    if not whole:
+    if not path.is_file() or not os.access(path, os.R_OK):
         return np.zeros(0, form)
-    return np.memmap(path, form, "r", shape=(whole,))
+    whole = path.stat().st_size // form.itemsize
+    return np.memmap(path, form, "r", shape=(whole,)) if whole else np.zeros(0, form)
 
 
 def _folder(library: Library) -> Path:

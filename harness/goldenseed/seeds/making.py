@@ -15,12 +15,13 @@ from goldenseed.images.picture_files import read_picture
 from goldenseed.recipes.interpreting import Given, interpret
 from goldenseed.recipes.reading import read_source
 from goldenseed.runs.record import CaseRecord, RunRecord
-from goldenseed.seeds.entry import Seed
+from goldenseed.seeds.entry import Seed, read_seed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_THUMBNAIL: Final = 160
+THUMBNAIL: Final = 160
+"""Pixels of its longer side."""
 _QUALITY: Final = 80
 
 
@@ -28,7 +29,8 @@ def of_case(record: RunRecord, folder: Path, case: CaseRecord) -> tuple[Seed, Im
     """Return the seed of a run's case and its RGB image.
 
     Raises:
-        GoldenseedError: it has no image, or more than one, or the file is another picture.
+        GoldenseedError: it has no image, or more than one, the file is another picture, or what the
+            run says of it cannot be kept.
 
     """
     name = f"{case.suite}::{case.id}"
@@ -40,22 +42,23 @@ def of_case(record: RunRecord, folder: Path, case: CaseRecord) -> tuple[Seed, Im
     if pixels_sha256(picture.image) != case.pixels_sha256:
         raise GoldenseedError(f"is not the image that the run made for {name}", path=path)
     image = Scene(picture.image).rgb
-    return Seed(
-        recipe=case.recipe,
-        recipe_sha256=case.recipe_sha256,
-        pixels_sha256=case.pixels_sha256,
-        width=image.width,
-        height=image.height,
-        thumbnail=thumbnail(image),
-        scores={**plain_scores(Scene(image)), **case.content},
-        written="" if case.written is None else case.written.text,
-        made_at=record.started,
-        profile=case.profile,
-        environment_sha256=case.environment_sha256,
-        run=record.run_id,
-        suite=case.path,
-        case=case.id,
-    ), image
+    said = {
+        "recipe": case.recipe,
+        "recipe_sha256": case.recipe_sha256,
+        "pixels_sha256": case.pixels_sha256,
+        "width": image.width,
+        "height": image.height,
+        "thumbnail": thumbnail(image),
+        "scores": {**plain_scores(Scene(image)), **case.content},
+        "written": "" if case.written is None else case.written.text,
+        "made_at": record.started,
+        "profile": case.profile,
+        "environment_sha256": case.environment_sha256,
+        "run": record.run_id,
+        "suite": case.path,
+        "case": case.id,
+    }
+    return read_seed(said, f"{folder}: {name}"), image
 
 
 def of_picture(path: Path, model: str | None) -> tuple[Seed, Image]:
@@ -84,17 +87,18 @@ def of_picture(path: Path, model: str | None) -> tuple[Seed, Image]:
     picture = read_picture(path)
     image = Scene(picture.image).rgb
     unsure = [f"{each.name}: {each.why}" for each in recipe.fields if each.fidelity != "exact"]
-    return Seed(
-        recipe=plain,
-        recipe_sha256=json_sha256(plain),
-        pixels_sha256=pixels_sha256(picture.image),
-        width=image.width,
-        height=image.height,
-        thumbnail=thumbnail(image),
-        scores=plain_scores(Scene(image)),
-        note="; ".join(unsure),
-        made_by=recipe.source.format,
-    ), image
+    said = {
+        "recipe": plain,
+        "recipe_sha256": json_sha256(plain),
+        "pixels_sha256": pixels_sha256(picture.image),
+        "width": image.width,
+        "height": image.height,
+        "thumbnail": thumbnail(image),
+        "scores": plain_scores(Scene(image)),
+        "note": "; ".join(unsure),
+        "made_by": recipe.source.format,
+    }
+    return read_seed(said, str(path)), image
 
 
 def thumbnail(image: Image) -> str:
@@ -102,7 +106,7 @@ def thumbnail(image: Image) -> str:
     from PIL import Image as Pillow
 
     small = image.copy()
-    small.thumbnail((_THUMBNAIL, _THUMBNAIL), Pillow.Resampling.LANCZOS)
+    small.thumbnail((THUMBNAIL, THUMBNAIL), Pillow.Resampling.LANCZOS)
     file = io.BytesIO()
     small.save(file, "WEBP", quality=_QUALITY)
     return base64.b64encode(file.getvalue()).decode()

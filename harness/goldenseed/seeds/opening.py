@@ -22,6 +22,8 @@ from goldenseed.seeds.library import Library
 from goldenseed.seeds.tables import INDEXES, LIBRARY, METADATA, VERSION
 
 _BUSY_SECONDS: Final = 30
+_LOCK: Final = 0x676F6C64
+"""The number of the lock under which a server's tables are made."""
 
 
 @contextmanager
@@ -106,15 +108,21 @@ def _prepare(connection: sa.Connection, place: str, *, writing: bool) -> str:
 
     Return its token.
     """
+    served = connection.dialect.name == "postgresql"
+    if served and writing:  # two that begin a library at once wait for each other
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     tables = set(sa.inspect(connection).get_table_names())
     if LIBRARY.name not in tables:
-        if not writing or (tables and connection.dialect.name == "sqlite"):
+        taken = sorted(tables & METADATA.tables.keys()) if served else sorted(tables)
+        if not writing or taken:
             raise GoldenseedError(
-                "is no library of seeds" if tables or not writing else "is another's database",
+                f"is another's database: it has the table {taken[0]}"
+                if taken
+                else "is no library of seeds",
                 path=place,
-                fix="name the library's file with --library; goldenseed seeds add RUN makes one",
+                fix="name a database of its own with --library; goldenseed seeds add RUN makes one",
             )
-        METADATA.create_all(connection)
+        METADATA.create_all(connection, checkfirst=False)  # what bears a name of ours is an error
         connection.exec_driver_sql(INDEXES[connection.dialect.name])
         connection.execute(sa.insert(LIBRARY).values(version=VERSION, token=secrets.token_hex(16)))
     version, token = connection.execute(sa.select(LIBRARY.c.version, LIBRARY.c.token)).one()

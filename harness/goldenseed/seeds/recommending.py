@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +10,11 @@ from typing import Final
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.seeds.entry import HIGHEST_RATING
-from goldenseed.seeds.library import Found, Library, Wanted
+from goldenseed.seeds.library import Found, Library
+from goldenseed.seeds.wanted import RATING, Wanted
 
-RATING: Final = "rating"
 _NEIGHBOURS: Final = 1000
-"""Seeds that are looked at: those of the nearest prompts."""
+"""Seeds that are looked at: those of the nearest prompts that have a value to go by."""
 _DOUBT: Final = 1.0
 """How many seeds of the very prompt it takes to believe them as much as the average."""
 
@@ -42,7 +43,7 @@ def recommend(
     """Return seeds for a prompt, the best first.
 
     Each seed of the library whose prompt shares a word with this one counts by how near it is (its
-    BM25 relevance beside the nearest one's) and by its rank within its own prompt: some prompts
+    relevance beside the nearest one's) and by its rank within its own prompt: some prompts
     make sharper images than others whatever the seed. A seed that few speak for is drawn towards
     the middle: expected = (sum of weight * rank + 1/2) / (sum of weight + 1).
 
@@ -59,10 +60,10 @@ def recommend(
         GoldenseedError: nothing near has a value to go by.
 
     """
-    wanted = Wanted(words=prompt.replace('"', " "), model=model)
+    valued = RATING if by == RATING else by.partition("_")[2]
+    wanted = Wanted(words=prompt.replace('"', " "), model=model, valued=valued)
     near = library.search(wanted, limit=_NEIGHBOURS, every=False)
-    valued = [each for each in near if _value(each, by) is not None]
-    ranks = _ranks([each for each in valued if each.seed.prompt != without], by)
+    ranks = _ranks([each for each in near if each.seed.prompt != without], by)
     if not ranks:
         raise GoldenseedError(
             f"no seed of a prompt like this one has a {by.partition('_')[2] or by}",
@@ -99,11 +100,11 @@ def _ranks(found: Iterable[Found], by: str) -> list[tuple[Found, float]]:
         return [(e, value / HIGHEST_RATING) for of in by_prompt.values() for e, value in of]
     ranked = []
     for of in by_prompt.values():
+        values = sorted(value for _, value in of)
         for each, value in of:
-            below = sum(other < value for _, other in of)
-            equal = sum(other == value for _, other in of) - 1
+            below, up_to = bisect_left(values, value), bisect_right(values, value)
             if len(of) > 1:
-                ranked.append((each, (below + equal / 2) / (len(of) - 1)))
+                ranked.append((each, (below + up_to - 1) / 2 / (len(of) - 1)))
     return ranked
 
 

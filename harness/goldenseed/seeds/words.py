@@ -11,12 +11,13 @@ _WORD: Final = re.compile(r"[^\W_]+")
 
 
 def searchable(*texts: str) -> str:
-    """Return texts as they are indexed: a sign of Chinese, Japanese or Korean is a word.
+    """Return texts as they are indexed: words alone, and each sign of these languages is one.
 
-    Neither SQLite's nor PostgreSQL's own tokenizer parts these languages into words; what is asked
-    for is then found as a phrase of signs.
+    Neither SQLite's nor PostgreSQL's own tokenizer parts Chinese, Japanese or Korean into words;
+    what is asked for is then found as a phrase of signs. With words alone both see the same ones,
+    since PostgreSQL's would take ``example.com``, ``-5`` or ``1.5`` for one.
     """
-    return " ".join(_parted(text) for text in texts if text)
+    return " ".join(word for text in texts for word in _WORD.findall(_parted(text)))
 
 
 def phrases(query: str) -> list[list[str]]:

@@ -7,19 +7,18 @@ own answer. So a run on Ray has the same record, report and exit code as one wit
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldenseed.backends.cluster.crew import Crew, Task
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.runs.record import CaseRecord
 from goldenseed.session.options import Options
-from goldenseed.session.ray_actor import Answer, Setup
-from goldenseed.session.ray_crew import Crew, Task
+from goldenseed.session.ray_actor import Answer, CaseActor, Setup
 from goldenseed.session.worker import Worker
 from goldenseed.suite.recipes import model_key
 from goldenseed.tools.relations.making import Tried
@@ -39,7 +38,7 @@ class RayWorker(Worker):
         self._accepted = store
         self._known: dict[str, Mapping[str, EnvironmentValue]] = {}
         self.warned: Counter[str] = Counter()
-        self._later: dict[Path, list[tuple[Case, str]]] = {}
+        self._later: dict[Path, dict[str, Case]] = {}
 
     def expect(
         self,
@@ -54,18 +53,19 @@ class RayWorker(Worker):
         now = []
         for case, name in cases:
             if held_back(case):
-                self._later.setdefault(case.suite.path, []).append((case, name))
+                self._later.setdefault(case.suite.path, {})[name] = case
             else:
                 now.append((case, name))
         self._crew.begin([*self._tasks(now), *map(self._relation, members)])
 
     def run(self, case: Case, name: str) -> tuple[CaseRecord, Exception | None]:
         """Wait for the record of a case, as ``Worker.run``."""
-        if any(name == later for _, later in self._later.get(case.suite.path, ())):
-            self._crew.begin(self._tasks(self._later.pop(case.suite.path)))
+        if name in self._later.get(case.suite.path, ()):
+            later = self._later.pop(case.suite.path)
+            self._crew.begin(self._tasks((each, called) for called, each in later.items()))
         (task,) = self._tasks([(case, name)])
         try:
-            answer = self._crew.answer(task)
+            answer: Answer = self._crew.answer(task)
         except GoldenseedError as error:
             return self.pending(case).failed("worker_crashed", str(error)), None
         self._hear(answer)
@@ -95,12 +95,13 @@ class RayWorker(Worker):
                 entry = self._accepted.entry(case.suite.name, case.id)
             except GoldenseedError:
                 entry = None  # the actor says what is wrong with it
-            profiles = frozenset(entry.profiles if entry else ())
-            yield Task(self.path_of(case), case.id, name, model_key(case.model), profiles)
+            place, profiles = self.path_of(case), frozenset(entry.profiles if entry else ())
+            given = (place, case.id, name)
+            yield Task(f"{place}::{name}", "run", given, model_key(case.model), profiles)
 
     def _relation(self, member: Member) -> Task:
         place, key = self.path_of(member.case), model_key(member.case.model)
-        return Task(place, member.case.id, member.name, key, frozenset(), relation=True)
+        return Task(f"{place}::{member.name}", "relate", (place, member.name), key)
 
     def _hear(self, answer: Answer) -> None:
         """Take over what an actor's worker knows, as if it were this one's."""
@@ -120,6 +121,6 @@ def ray_worker(options: Options, *, root: Path, folder: Path, **given: Any) -> R
         GoldenseedError: Ray is not installed, no cluster answers, or its actors are no good.
 
     """
-    paths = tuple(path for path in sys.path if path and Path(path).is_dir())
-    crew = Crew(options.ray, options.ray_actors, Setup(root, folder, options, paths))
+    setup = Setup.here(root, folder, device=options.first_device, options=options)
+    crew = Crew(options.ray, options.ray_actors, CaseActor, setup)
     return RayWorker(crew, root=root, folder=folder, **given)

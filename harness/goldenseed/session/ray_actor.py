@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from goldenseed.backends.cluster.actor import Actor, Station
 from goldenseed.backends.protocol import silent
 from goldenseed.baselines.setting import store_of_project
 from goldenseed.core.errors import GoldenseedError
-from goldenseed.environment.fingerprint import read_fingerprint
 from goldenseed.environment.keys import EnvironmentValue
 from goldenseed.environment.lock import LockDifference
-from goldenseed.environment.profile import profile_slug
 from goldenseed.runs.record import CaseRecord
 from goldenseed.session.foreign import ForeignWarnings
 from goldenseed.session.lock_check import LockCheck
@@ -25,7 +20,7 @@ from goldenseed.session.making_backends import MakingBackends
 from goldenseed.session.options import Options
 from goldenseed.session.resuming import Resuming, earlier_of
 from goldenseed.session.worker import Worker
-from goldenseed.suite.cases import Suite
+from goldenseed.suite.cases import Case, Suite
 from goldenseed.suite.loading import load_suite
 from goldenseed.tools.relations.making import Tried
 from goldenseed.tools.relations.members import members_of, named
@@ -36,30 +31,11 @@ if TYPE_CHECKING:
 Found = TypeVar("Found", CaseRecord, Tried)
 
 
-@dataclass(frozen=True)
-class Setup:
-    """What every actor of a session is made with."""
+@dataclass(frozen=True, kw_only=True)
+class Setup(Station):
+    """What the actors of a session are made with besides."""
 
-    root: Path
-    """Pytest's root, which every node sees under this path."""
-    folder: Path
-    """The run's, likewise."""
     options: Options
-    paths: tuple[str, ...] = ()
-    """Where the driver finds modules, beyond where every Python looks."""
-
-
-@dataclass(frozen=True)
-class Hello:
-    """Where an actor is."""
-
-    node: str
-    """``host:process``"""
-    sees_run: bool
-    """Whether the run's folder is the driver's."""
-    profile: str
-    packages: Mapping[str, EnvironmentValue]
-    """What makes images, by the fingerprint's keys."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +50,15 @@ class Answer:
     warnings: Mapping[str, int] = field(default_factory=dict)
 
 
-class CaseActor:
+class CaseActor(Actor):
     """Makes one image at a time and holds one model."""
 
     def __init__(self, setup: Setup) -> None:
-        sys.path[:0] = [path for path in setup.paths if path not in sys.path]
-        os.chdir(setup.root)
+        super().__init__(setup)
         options = setup.options
-        self._setup = setup
+        self._root = setup.root
         self._suites: dict[str, Suite] = {}
+        self._cases: dict[tuple[str, str], Case] = {}
         self._foreign = ForeignWarnings()
         self._worker = Worker(
             root=setup.root,
@@ -94,25 +70,10 @@ class CaseActor:
             resuming=Resuming(earlier_of(options), options.trace),
         )
 
-    def hello(self, token: str) -> Hello:
-        """Say where this is; ``token`` is the name of a file that the driver left in the run."""
-        from goldenseed.environment.device import device_for
-
-        environment = read_fingerprint(device_for(self._setup.options.first_device))
-        return Hello(
-            node=f"{socket.gethostname()}:{os.getpid()}",
-            sees_run=(self._setup.folder / token).is_file(),
-            profile=profile_slug(environment),
-            packages={
-                k: v
-                for k, v in environment.items()
-                if k.startswith(("package.", "torch.git", "python."))
-            },
-        )
-
     def run(self, place: str, case_id: str, name: str) -> Answer:
         """Make and judge the case of a suite file, ``place`` below the root."""
-        case = next(each for each in self._suite(place).cases if each.id == case_id)
+        self._suite(place)
+        case = self._cases[place, case_id]
         return self._answer(lambda: self._worker.run(case, name)[0])
 
     def relate(self, place: str, name: str) -> Answer:
@@ -138,5 +99,6 @@ class CaseActor:
 
     def _suite(self, place: str) -> Suite:
         if place not in self._suites:
-            self._suites[place] = load_suite(self._setup.root / place)
+            suite = self._suites[place] = load_suite(self._root / place)
+            self._cases |= {(place, each.id): each for each in suite.cases}
         return self._suites[place]

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from goldenseed.suite.answers import AnswerSpec
 from goldenseed.suite.before import BeforeSpec
+from goldenseed.suite.between import BetweenPrompts
 from goldenseed.suite.inputs import InputValue
 from goldenseed.suite.masking import MaskSpec
 from goldenseed.suite.model import (
@@ -32,7 +33,7 @@ from goldenseed.suite.quarantine import Quarantine
 if TYPE_CHECKING:
     from goldenseed.suite.relations import RelationSpec
 
-Prompt = str | tuple[str, ...] | PromptSpec | None
+Prompt = str | tuple[str, ...] | PromptSpec | BetweenPrompts | None
 Kind = Literal["consistency", "diversity"]
 Side = Literal["within", "between"]
 
@@ -175,7 +176,8 @@ class Case:
     case_id: str
     """The id of the entry in the file: ``red-apple``."""
     prompt: Prompt
-    """None where the pipeline takes none, several of one call, or what a language model is told."""
+    """None where the pipeline takes none, several of one call, what a language model is told, or
+    two whose embeddings are mixed."""
     seed: int
     call: Mapping[str, JsonValue]
     """The pipeline's keyword arguments, without prompt and generator; shared, do not change."""

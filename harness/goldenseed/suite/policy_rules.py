@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from goldenseed.core.files import canonical_json
+from goldenseed.suite.between import texts_of
 from goldenseed.suite.cases import Template
 from goldenseed.suite.model import ModelSpec
 from goldenseed.suite.policy_schema import OWN, PolicySection, Range, SeedRule
@@ -129,7 +130,7 @@ def _of_prompts(rules: PolicySection, template: Template) -> Iterator[Deviation]
         return
     for name, prompt in template.prompts.items():
         place: Place = ("prompt",) if name is None else ("prompts", name)
-        for text in prompt if isinstance(prompt, tuple) else (prompt,):
+        for text in texts_of(prompt) or (prompt if isinstance(prompt, tuple) else (prompt,)):
             if text is None:
                 yield "prompts", place, "it has no prompt"
             elif not isinstance(text, str):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
+from goldenseed.suite.between import BetweenPrompts, BetweenSection
 from goldenseed.suite.document import Document, Problem
 from goldenseed.suite.model import absent_fault, beside
 from goldenseed.suite.sections import NonEmpty, Section, Seed
@@ -132,6 +133,8 @@ def prompts_of(document: Document, index: int, case: CaseSection) -> Mapping[str
         if isinstance(each, PromptSection):
             here = place if name is None else (*place, name)
             found[name] = _prompt_spec(document, each, here)
+        elif isinstance(each, BetweenSection):
+            found[name] = BetweenPrompts(each.between, each.at)
         else:
             found[name] = each
     return MappingProxyType(found)
@@ -145,7 +148,7 @@ def prompt_faults(document: Document, place: Place, prompt: object) -> Iterator[
 
 def _faults(suite: Path, place: Place, prompt: object) -> Iterator[tuple[Place, str, str]]:
     """Say what is wrong: where, what, and the fix."""
-    if not isinstance(prompt, dict):
+    if not isinstance(prompt, dict) or "between" in prompt:
         return
     model = prompt.get("model")
     if isinstance(model, str) and model:

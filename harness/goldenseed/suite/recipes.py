@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from goldenseed.core.files import canonical_json, json_sha256
+from goldenseed.suite.between import BetweenPrompts
 from goldenseed.suite.cases import Case, Suite
 from goldenseed.suite.inputs import describe_inputs
 from goldenseed.suite.model import DIFFUSERS, ModelSpec, NoiseSpec
@@ -54,7 +55,7 @@ def recipe_of(case: Case) -> dict[str, JsonValue]:
         "allow_new_weights": list(model.allow_new_weights) or None,
     }
     prompt: Any = list(case.prompt) if isinstance(case.prompt, tuple) else case.prompt
-    if isinstance(prompt, PromptSpec):
+    if isinstance(prompt, PromptSpec | BetweenPrompts):
         prompt = prompt.described
     return {
         **({} if prompt is None else {"prompt": prompt}),

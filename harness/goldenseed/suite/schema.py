@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from goldenseed.suite.before import BeforeSection
+from goldenseed.suite.between import BetweenSection
 from goldenseed.suite.content import ContentSection
 from goldenseed.suite.inputs import Inputs
 from goldenseed.suite.masking import Ignore, MaskFile
@@ -23,8 +24,10 @@ from goldenseed.suite.prompts import PromptSection
 from goldenseed.suite.quarantine import QuarantineSection
 from goldenseed.suite.relation_schema import RelationSection
 from goldenseed.suite.sections import (
+    BETWEEN,
     CHOICE,
-    CHOICE_OR_LIST,
+    CHOICE_OF_NAMED,
+    CHOICE_OF_PROMPTS,
     LIST,
     PLAIN,
     SECTION,
@@ -104,10 +107,16 @@ class GatesSection(Section):
 
 _PromptList = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 Prompt = Annotated[
-    Annotated[str | None, PLAIN] | Annotated[_PromptList, LIST] | Annotated[PromptSection, SECTION],
-    CHOICE_OR_LIST,
+    Annotated[str | None, PLAIN]
+    | Annotated[_PromptList, LIST]
+    | Annotated[PromptSection, SECTION]
+    | Annotated[BetweenSection, BETWEEN],
+    CHOICE_OF_PROMPTS,
 ]
-NamedPrompt = Annotated[Annotated[str, PLAIN] | Annotated[PromptSection, SECTION], CHOICE]
+NamedPrompt = Annotated[
+    Annotated[str, PLAIN] | Annotated[PromptSection, SECTION] | Annotated[BetweenSection, BETWEEN],
+    CHOICE_OF_NAMED,
+]
 
 _AS_THE_SUITE = CaseModelSection()
 _NO_GATES = GatesSection()
@@ -125,7 +134,7 @@ class CaseSection(Section):
     """The case's name, unique in the suite."""
     prompt: Prompt = None
     """The prompt, or a list that one call is given; none for a pipeline that takes none. Or what
-    a language model is told that writes it."""
+    a language model is told that writes it; or two prompts, with how far it is between them."""
     prompts: Annotated[dict[Name, NamedPrompt], Field(min_length=1)] | None = None
     """Several prompts, each with a name, in place of `prompt`."""
     seeds: Seeds

@@ -46,10 +46,22 @@ def _list_or_other(value: object) -> str:
     return "<list>" if isinstance(value, list | tuple) else _section_or_plain(value)
 
 
+def _named_prompt(value: object) -> str:
+    mixed = "between" in value if isinstance(value, dict) else hasattr(value, "between")
+    return "<between>" if mixed else _section_or_plain(value)
+
+
+def _prompt(value: object) -> str:
+    return "<list>" if isinstance(value, list | tuple) else _named_prompt(value)
+
+
 SECTION, PLAIN, LIST = Tag("<section>"), Tag("<plain>"), Tag("<list>")
 """Which kind of value a key has that takes several."""
 CHOICE = Discriminator(_section_or_plain)
 CHOICE_OR_LIST = Discriminator(_list_or_other)
+BETWEEN = Tag("<between>")
+"""A section of prompts that is known by its key."""
+CHOICE_OF_NAMED, CHOICE_OF_PROMPTS = Discriminator(_named_prompt), Discriminator(_prompt)
 PLAIN_OR_LIST = Discriminator(lambda v: "<list>" if isinstance(v, list | tuple) else "<plain>")
 
 

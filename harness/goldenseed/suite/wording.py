@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from goldenseed.suite.between import BetweenSection
 from goldenseed.suite.document import COUNTED, Problem
 from goldenseed.suite.model_schema import ModelSection
 from goldenseed.suite.nodes import number
@@ -85,12 +86,18 @@ def _place_in_file(location: Location) -> Location:
     return tuple(
         part
         for part in location
-        if part not in {"[key]", "<section>", "<plain>", "<list>"} and not section_of(part)
+        if part not in {"[key]", "<section>", "<plain>", "<list>", "<between>"}
+        and not section_of(part)
     )
 
 
 def _step_of(location: Location) -> type[BaseModel] | None:
-    """Return the section of the step of post-processing that ``location`` leads through."""
+    """Return the section that ``location`` leads through, where its place alone does not say it.
+
+    That of a step of post-processing, or of a prompt between two.
+    """
+    if "<between>" in location:
+        return BetweenSection
     return next(filter(None, map(section_of, location)), None)
 
 

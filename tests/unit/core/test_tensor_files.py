@@ -116,3 +116,10 @@ def test_one_of_several_has_to_be_named():
         parsed_tensor(Path("a.safetensors"), data, if_several="keep one")
     with pytest.raises(GoldenseedError, match="has no tensor 'z'"):
         parsed_tensor(Path("a.safetensors"), data, "z")
+
+
+def test_a_header_that_promises_more_than_there_is_makes_no_room_for_it():
+    header = b"{'descr':'<f4','fortran_order':False,'shape':(99999999999,)}".ljust(117) + b"\n"
+    data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with pytest.raises(GoldenseedError, match=r"promises 399,999,999,996 bytes, and the file has"):
+        parsed_tensor(Path("noise.npy"), data)

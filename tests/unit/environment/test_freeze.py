@@ -32,6 +32,17 @@ def test_the_first_of_a_name_on_the_path_counts_and_one_from_a_folder_is_local(
     assert "secret" not in found.model_dump_json()
 
 
+def test_what_a_package_brings_with_it_is_no_package_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    site = tmp_path / "site-packages"
+    for place in (site, site / "ray" / "thirdparty_files", tmp_path / "libs"):
+        (place / f"ink_{place.name.replace('-', '_')}-1.0.dist-info").mkdir(parents=True)
+        monkeypatch.syspath_prepend(place)
+    found = {each for each in read_freeze().packages if each.startswith("ink-")}
+    assert found == {"ink-site-packages", "ink-libs"}
+
+
 def test_a_record_without_a_list_is_read_as_ever():
     document = '{"run_id": "r", "started": "2026-01-01T00:00:00Z"}'
     assert RunRecord.model_validate_json(document).freeze is None

@@ -10,7 +10,8 @@ import pytest
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256
-from goldenseed.runs.folder import RunWriter, load_run, new_run_id
+from goldenseed.runs.folder import RunWriter, going_on, load_run, new_run_id
+from goldenseed.runs.journal import only_writer
 from goldenseed.runs.parts import SetResult
 from goldenseed.runs.record import CaseRecord, SetRecord, TraceStage
 from goldenseed.trace.stages import Stage
@@ -53,6 +54,38 @@ def test_results_alone_are_read_without_traces_and_with_all_that_decides(writer:
     whole, slim = (load_run(writer.folder, results_only=each) for each in (False, True))
     assert whole.cases == (traced,)
     assert slim.cases == (traced.model_copy(update={"trace": ()}),)
+
+
+def test_what_goes_on_forgets_what_is_made_again(writer: RunWriter):
+    failed = case("b").failed("generation_failed", "no memory")
+    for each in (case("a"), failed, failed, case("c")):
+        writer.add(each)
+    with (writer.folder / "cases.jsonl").open("ab") as journal:
+        journal.write(b'{"id": "cut of')
+    again, before = going_on(writer.folder, lambda each: each.error is None)
+    assert [each.id for each in before.cases] == ["a", "c"]
+    again.add(case("b"))
+    run = again.finish(finished=START, complete=True)
+    assert {each.id: (each.error, each.tries) for each in run.cases} == dict.fromkeys(
+        "abc", (None, ())
+    )
+    with pytest.raises(GoldenseedError, match="is finished"):
+        going_on(writer.folder, lambda _: True)
+
+
+def test_one_process_writes_a_run_at_a_time(tmp_path: Path):
+    with only_writer(tmp_path / "run"):
+        again = only_writer(tmp_path / "run")
+        with pytest.raises(GoldenseedError, match="another process writes"), again:
+            pass
+        with only_writer(tmp_path / "other"):
+            pass
+    with only_writer(tmp_path / "run"):
+        pass
+    assert not list((tmp_path / "run").iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(GoldenseedError, match="cannot be locked"), only_writer(tmp_path / "file"):
+        pass
 
 
 def test_run_ids_begin_with_the_utc_second_and_differ():

@@ -5,17 +5,21 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 from typing import NoReturn
+from uuid import uuid4
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from PIL import Image
 
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.images.looks import PLAIN, plain_vector
-from goldenseed.seeds.library import Found, Library, Wanted
+from goldenseed.seeds.entry import read_seed
+from goldenseed.seeds.library import Found, Library
 from goldenseed.seeds.likeness import alike
 from goldenseed.seeds.opening import opened
 from goldenseed.seeds.recommending import recommend
+from goldenseed.seeds.wanted import Wanted
 from kept_seeds import Open, picture, seed
 
 
@@ -51,6 +55,14 @@ def test_a_seed_comes_back_as_it_was_put_in(library: Open) -> None:
         ("it's", ["5"]),
         ("zebra", []),
         ("apple* OR cat", []),
+        ("example", ["6"]),
+        ("example.com", ["6"]),
+        ("7.5", ["6"]),
+        ("5", ["6"]),
+        ("steps", ["6"]),
+        ("3d", ["6"]),
+        ("1e5", ["6"]),
+        ("x2y", ["6"]),
     ],
 )
 def test_words_are_found_in_prompt_tags_and_note(
@@ -62,6 +74,8 @@ def test_words_are_found_in_prompt_tags_and_note(
         place.add(seed(3, "未来城市夜景 霓虹灯闪烁"), {})
         place.add(seed(4, "a café at night", tags=("hero",)), {})
         place.add(seed(5, "a boat", note="it's blue"), {})
+        said = "https://example.com/a?b cfg 7.5 shift -5 me@my-site.org 3d 1e5 x2y no_steps"
+        place.add(seed(6, said), {})
         assert sorted(numbers(place.search(Wanted(words=words), limit=10))) == expected
 
 
@@ -97,6 +111,28 @@ def test_what_is_said_anew_is_kept_beside_the_old(library: Open) -> None:
             "CC0-1.0",
             "old\nnew",
         )
+
+
+def test_notes_are_joined_line_by_line_and_no_further_than_can_be_kept(library: Open) -> None:
+    with library() as place:
+        for note in ("found in May\nfor the cover", "in May", "for the cover\nsharp", ""):
+            place.add(seed(1, note=note), {})
+        kept = place.named(seed(1).id)
+        assert kept.seed.note == "found in May\nfor the cover\nin May\nsharp"
+        with pytest.raises(GoldenseedError, match="note: "):
+            place.add(seed(1, note="x" * 99_999), {})
+        with pytest.raises(GoldenseedError, match="rating: "):
+            place.change(kept, rating=9)
+        assert place.named(seed(1).id).seed == kept.seed
+
+
+def test_a_seed_of_a_case_with_a_long_name_is_kept_or_refused_in_a_sentence(library: Open) -> None:
+    long = seed(1, suite="a/" * 500 + "x.suite.yaml", case=f"apple[{'x=1,' * 300}seed=1]")
+    with library() as place:
+        place.add(long, {})
+        assert place.named(long.id).seed == long
+    with pytest.raises(GoldenseedError, match="my run: case: "):
+        read_seed({**long.model_dump(mode="json"), "case": "x" * 5000}, "my run")
 
 
 def test_words_that_are_no_longer_said_find_nothing(library: Open) -> None:
@@ -147,6 +183,25 @@ def test_an_older_seed_that_gets_its_vector_later_is_found(
         assert numbers(alike(place, PLAIN, vectors[1], Wanted(), limit=2)) == ["1", "2"]
 
 
+def test_where_vectors_cannot_be_kept_they_are_read_each_time(tmp_path: Path) -> None:
+    path = tmp_path / "seeds.sqlite"
+    (tmp_path / "seeds.sqlite.vectors").touch()  # as a folder in which nobody may write
+    for number in (1, 2):
+        with opened(str(path), writing=True) as place:
+            place.add(seed(number), {PLAIN: plain_vector(picture(number))})
+            found = alike(place, PLAIN, plain_vector(picture(1)), Wanted(), limit=5)
+            assert numbers(found) == ["1", "2"][:number]
+
+
+def test_what_is_kept_of_vectors_is_for_all_who_read_the_library(tmp_path: Path) -> None:
+    path = tmp_path / "seeds.sqlite"
+    with opened(str(path), writing=True) as place:
+        place.add(seed(1), {PLAIN: plain_vector(picture(1))})
+        alike(place, PLAIN, plain_vector(picture(1)), Wanted(), limit=5)
+    (kept,) = (tmp_path / "seeds.sqlite.vectors").iterdir()
+    assert kept.stat().st_mode == path.stat().st_mode
+
+
 def test_a_failure_leaves_the_library_as_it_was(library: Open) -> None:
     with library() as place:
         place.add(seed(1), {})
@@ -176,6 +231,42 @@ def test_the_seeds_of_near_prompts_are_recommended(library: Open) -> None:
         assert recommend(place, "one cat", by="max_sharpness")[0].seed == "1"
         with pytest.raises(GoldenseedError, match="has a rating"):
             recommend(place, "a yellow apple", by="rating")
+
+
+def test_seeds_without_a_value_are_no_neighbours(
+    library: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("goldenseed.seeds.recommending._NEIGHBOURS", 3)
+    with library() as place:
+        for number in range(1, 9):  # nearer, and unrated
+            place.add(seed(number, "a red apple", scores={}), {})
+        place.add(seed(9, "an apple of many colours on a table", rating=5, scores={}), {})
+        for number, value in ((10, 1.0), (11, 2.0)):
+            place.add(seed(number, "an old apple, seen from afar", scores={"faces": value}), {})
+        assert [each.seed for each in recommend(place, "a red apple", by="rating")] == ["9"]
+        assert recommend(place, "a red apple", by="max_faces")[0].seed == "11"
+
+
+@pytest.mark.parametrize("other", ["TABLE tags (name text)", "VIEW scores AS SELECT 1 AS number"])
+def test_a_database_with_another_s_tables_of_our_names_is_left_alone(
+    server: str, other: str
+) -> None:
+    import psycopg
+
+    name = f"other_{uuid4().hex}"
+    address = server.rpartition("/")[0] + f"/{name}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    with psycopg.connect(address) as connection:
+        connection.execute(f"CREATE {other}")
+        connection.execute("CREATE TABLE photographs (name text)")
+    said = 'another\'s database: it has the table tags|"?scores"? already exists'
+    with pytest.raises(GoldenseedError, match=said), opened(address, writing=True):
+        pass
+    with psycopg.connect(address) as connection:
+        query = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+        there = {row[0] for row in connection.execute(query)}
+    assert there == {other.split()[1], "photographs"}
 
 
 def test_a_file_that_is_no_library_is_refused(tmp_path: Path) -> None:
@@ -221,3 +312,6 @@ def test_likeness_is_of_forms_and_colours() -> None:
     vectors = [plain_vector(picture(n)) for n in (1, 2)]
     assert all(v.shape == (112,) and np.linalg.norm(v) == pytest.approx(1) for v in vectors)
     assert np.isfinite(plain_vector(picture(1).resize((1, 1)))).all()
+    for grey in (0, 118, 119, 255):
+        flat = plain_vector(Image.new("RGB", (16, 16), (grey, grey, grey)))
+        assert np.linalg.norm(flat) == pytest.approx(1)

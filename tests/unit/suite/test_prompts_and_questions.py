@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.between import BetweenPrompts
 from goldenseed.suite.cases import Suite
 from goldenseed.suite.prompts import PromptSpec
 from goldenseed.suite.recipes import recipe_differences, recipe_of, recipe_sha256
@@ -52,6 +53,46 @@ def test_prompts_by_name_mix_texts_and_written_ones(load: Load):
     assert written == {
         "model": "lora", "template": "a", "max_new_tokens": 60, "seed": 3, "top_p": 0.9,
     }  # fmt: skip
+
+
+BETWEEN = """\
+suite: toy
+model: {source: toy}
+cases:
+  - {id: one, prompt: {between: [a cat, a dog], at: 0.25}, seeds: [1]}
+  - {id: two, seeds: [1], prompts: {cat: a cat, half: {between: [a cat, a dog], at: 0.5}}}
+"""
+
+
+def test_a_prompt_between_two_is_in_the_recipe_as_it_is_written(load: Load):
+    one, cat, half = load(BETWEEN).cases
+    assert one.prompt == BetweenPrompts(("a cat", "a dog"), 0.25)
+    assert (one.text, cat.text) == (None, "a cat")
+    assert recipe_of(half)["prompt"] == {"between": ["a cat", "a dog"], "at": 0.5}
+    assert [each.field for each in recipe_differences(recipe_of(one), recipe_of(half))] == [
+        "prompt.at"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("instead", "line", "said"),
+    [
+        ("{between: [a cat, a dog]}", 4, r"`cases\[0\].prompt` has no `at`"),
+        ("{between: [a cat], at: 0.5}", 4, "between"),
+        ("{between: [a cat, a dog, a cow], at: 0.5}", 4, "between"),
+        ("{between: [a cat, ''], at: 0.5}", 4, "between"),
+        ("{between: [a cat, a dog], at: 1.5}", 4, "at"),
+        ("{between: [a cat, a dog], at: half}", 4, "at"),
+        ("{between: [a cat, a dog], att: 0.5, at: 1}", 4, "unknown key `att`(.|\n)*write `at`"),
+        ("{betwen: [a cat, a dog], at: 0.5}", 4, "unknown key `betwen`"),
+    ],
+)
+def test_what_lies_between_no_two_prompts_is_refused(
+    load: Load, instead: str, line: int, said: str
+):
+    text = BETWEEN.replace("{between: [a cat, a dog], at: 0.25}", instead)
+    with pytest.raises(GoldenseedError, match=f"yaml:{line}: (.|\n)*{said}"):
+        load(text)
 
 
 def test_a_change_of_the_template_is_named_by_its_field(load: Load):

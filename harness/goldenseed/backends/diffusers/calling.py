@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from goldenseed.backends.diffusers.arguments import as_python, given_input
 from goldenseed.backends.diffusers.before import earlier_calls
+from goldenseed.backends.diffusers.between import ENCODES, encoded_between
 from goldenseed.backends.diffusers.failures import Situation, failure
 from goldenseed.backends.diffusers.in_force import InForce
 from goldenseed.backends.diffusers.layers import recorded_layers
@@ -41,6 +42,7 @@ from goldenseed.backends.protocol import (
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.names import did_you_mean
 from goldenseed.environment.device import forget_peak
+from goldenseed.suite.between import BetweenPrompts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -133,6 +135,7 @@ class PipelineCall:
         try:
             with (
                 noise(case),
+                encoded_between(case, self._pipeline),
                 self._text.watched(),
                 self._recording(case) as recorder,
                 self._deeply() as layers,
@@ -232,11 +235,16 @@ class PipelineCall:
                 raise self._refusal(case, f"{self._name} needs a prompt", "add `prompt: …`")
             return
         if own is None:
-            texts = [name for name in self._parameters if "prompt" in name]
-            fix = f"name it under `call` by its own name: {', '.join(texts)}" if texts else ""
-            raise self._refusal(
-                case, f"{self._name} takes no prompt", fix or "remove the prompt of the case"
-            )
+            texts = ", ".join(name for name in self._parameters if "prompt" in name)
+            named = f"name it under `call` by its own name: {texts}"
+            fix = named if texts else "remove the prompt of the case"
+            raise self._refusal(case, f"{self._name} takes no prompt", fix)
+        if isinstance(case.prompt, BetweenPrompts):
+            if "prompt_embeds" not in self._parameters or not hasattr(self._pipeline, ENCODES):
+                what = f"{self._name} takes no embeddings that could be mixed"
+                raise self._refusal(case, what, "write one prompt in place of `between`")
+            arguments["prompt"] = case.prompt.between[0]
+            return
         arguments["prompt"] = list(case.prompt) if isinstance(case.prompt, tuple) else case.prompt
 
     @staticmethod

@@ -24,8 +24,8 @@ _MOST_EVENTS: Final = 20_000
 """Calls and returns after which the library's call is waited for no longer."""
 _LONGEST: Final = 500
 _ANOTHER: Final = "another "
-_NOT_ASKED_FOR: Final = ("self", "callback_on_step_end", "callback")
-"""Callbacks are on record by themselves."""
+_ON_RECORD_BY_ITSELF: Final = "callback"
+"""How names of arguments begin that are a callback, or say when it is called with what."""
 
 
 @contextmanager
@@ -71,8 +71,8 @@ def _otherwise(
     frame: FrameType, arguments: Mapping[str, Any], parameters: Mapping[str, inspect.Parameter]
 ) -> Iterator[tuple[str, EnvironmentValue]]:
     code, given = frame.f_code, frame.f_locals
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    for name in (each for each in names if each not in _NOT_ASKED_FOR):
+    names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+    for name in (each for each in names if not each.startswith(_ON_RECORD_BY_ITSELF)):
         default = parameters[name].default if name in parameters else inspect.Parameter.empty
         asked = arguments.get(name, None if default is inspect.Parameter.empty else default)
         if given[name] is asked:

@@ -27,6 +27,8 @@ _LABEL: Final = 30
 _GAP: Final = 4
 _QUALITY: Final = 85
 _ROUNDS: Final = 30
+_CHARACTERS: Final = 26
+"""What fits below a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +126,19 @@ def _sheet(smalls: Sequence[Small], label: Callable[[Small], str]) -> bytes:
     return file.getvalue()
 
 
-def labelled(score: str | None, also: Mapping[str, float] | None = None) -> Callable[[Small], str]:
+def labelled(score: str) -> Callable[[Small], str]:
     """Return what is written below a picture: the seed, the axes, and a score."""
 
     def label(small: Small) -> str:
         tried = small.tried
         first = ", ".join([f"seed {tried.seed}", *_axes(tried.axes)])
-        values = {**tried.scores, **(also or {})}
-        second = f"{score} {values[score]:.4g}" if score in values else ""
-        return "\n".join(line[:26] for line in (first, second))
+        second = f"{score} {tried.scores[score]:.4g}" if score in tried.scores else ""
+        return "\n".join(line[:_CHARACTERS] for line in (first, second))
 
     return label
 
 
 def _axes(axes: Mapping[str, Any]) -> Iterator[str]:
+    """Yield ``gs=3`` for a guidance_scale of 3; a name of underlines alone is written whole."""
     for name, value in axes.items():
-        yield f"{''.join(part[0] for part in name.split('_'))}={value}"
+        yield f"{''.join(part[:1] for part in name.split('_')) or name}={value}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from goldenseed.content.scores import SCORES, Scene, plain_scores, value_of
+from goldenseed.content.scores import OFFERS, Scene, plain_scores, value_of
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import inside
 from goldenseed.runs.scoring import with_content
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from goldenseed.backends.protocol import Backend
     from goldenseed.runs.folder import RunWriter
     from goldenseed.runs.made import Made
-    from goldenseed.runs.record import CaseRecord
+    from goldenseed.runs.record import CaseRecord, EnvironmentValue
     from goldenseed.suite.cases import Case, Limit
-    from goldenseed.tools.sweep.grid import Grid
+    from goldenseed.tools.sweep.grid import Grid, Point
+
+    Environment = Mapping[str, EnvironmentValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Tried:
     kept: bool
     """Whether it holds every limit."""
     axes: Mapping[str, object] = field(default_factory=dict)
+    group: int | None = None
+    """Among the kept, which of the groups of images that look alike; the largest is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Scoring:
     limits: Mapping[str, Limit]
     models: Mapping[str, Path] = field(default_factory=dict)
     """Of scores that need a model: the folder by the score's name."""
+    others: tuple[str, ...] = ()
+    """Scores that are wanted besides: to rank by."""
 
     def scored(
         self, record: CaseRecord, pictures: Iterable[tuple[str | None, Image]]
@@ -61,9 +67,47 @@ class Scoring:
         if len(seen) != 1:
             return record
         values = {**plain_scores(Scene(seen[0][1], text)), **record.content}
-        for name, model in self.models.items():
-            values.setdefault(name, value_of(SCORES[name], Scene(seen[0][1], text, model)))
+        for name in (*self.models, *self.others):
+            if name not in values:
+                scene = Scene(seen[0][1], text, self.models.get(name))
+                values[name] = value_of(OFFERS.find(name), scene)
         return record.model_copy(update={"content": values})
+
+
+class Making(Protocol):
+    """Makes images, here or elsewhere."""
+
+    def made(self, points: Iterable[Point]) -> Iterator[tuple[CaseRecord, Sequence[Environment]]]:
+        """Yield the record of each image in the order of ``points``.
+
+        With it come environments in which it is the first to be made.
+        """
+
+
+@dataclass
+class Here:
+    """Makes images in this process, one at a time."""
+
+    case: Case
+    """The one that is swept."""
+    scoring: Scoring
+    folder: Path
+    """The run's."""
+    backend: Backend
+
+    def __post_init__(self) -> None:
+        """Begin."""
+        self._maker = Maker(self.folder, self.backend)
+
+    def made(self, points: Iterable[Point]) -> Iterator[tuple[CaseRecord, Sequence[Environment]]]:
+        """Make each image when it is asked for."""
+        for point in points:
+            known, case = len(self._maker.environments), point.of(self.case)
+            record = self._maker.make(case, case, self._looked_at)
+            yield record, self._maker.environments[known:]
+
+    def _looked_at(self, record: CaseRecord, made: Made) -> CaseRecord:
+        return self.scoring.scored(record, made.pictures)
 
 
 @dataclass
@@ -71,51 +115,41 @@ class Sweep:
     """A sweep under way."""
 
     grid: Grid
-    scoring: Scoring
     writer: RunWriter
-    backend: Backend
+    making: Making
     enough: int | None = None
     """How many kept images end it."""
     tell: Callable[[str], None] = lambda _: None
-    _failed: int = 0
 
     def run(
-        self, done: Mapping[str, CaseRecord], watched: Callable[[Grid], Iterable[Case]]
+        self, done: Mapping[str, CaseRecord], watched: Callable[[Grid], Iterable[Point]]
     ) -> None:
-        """Make every image that is not among ``done``; no more than one is held at a time.
+        """Make every image that is not among ``done``, and keep each record before the next.
 
         Raises:
             GoldenseedError: the first three images all failed, with the reason of the last.
 
         """
-        kept = sum(is_kept(each) for each in done.values())
-        maker = Maker(self.writer.folder, self.backend)
-        for case in watched(self.grid):
-            if self.enough is not None and kept >= self.enough:
+        kept, failed, anything = sum(is_kept(each) for each in done.values()), 0, bool(done)
+        points = (each for each in watched(self.grid) if each.id not in done)
+        made = self.making.made(points)
+        while self.enough is None or kept < self.enough:
+            record, environments = next(made, (None, ()))
+            if record is None:
                 return
-            if case.id in done:
-                continue
-            known = len(maker.environments)
-            record = maker.make(case, case, self._looked_at)
-            for environment in maker.environments[known:]:
+            for environment in environments:
                 self.writer.add_environment(record.profile, dict(environment))
             self.writer.add(record)
             kept += is_kept(record)
-            self._check_failures(record, made=known + len(done))
-
-    def _looked_at(self, record: CaseRecord, made: Made) -> CaseRecord:
-        return self.scoring.scored(record, made.pictures)
-
-    def _check_failures(self, record: CaseRecord, *, made: int) -> None:
-        """Give up where nothing comes of any: the reason is the same each time."""
-        if record.error is None:
-            return
-        self._failed += 1
-        self.tell(f"{record.id}: {record.error}")
-        if not made and self._failed >= _HOPELESS:
-            raise GoldenseedError(
-                f"none of the first {self._failed} images could be made: {record.error}"
-            )
+            if record.error is None:
+                anything = True
+                continue
+            failed += 1
+            self.tell(f"{record.id}: {record.error}")
+            if not anything and failed >= _HOPELESS:  # the reason is the same each time
+                raise GoldenseedError(
+                    f"none of the first {failed} images could be made: {record.error}"
+                )
 
 
 def is_kept(record: CaseRecord) -> bool:
@@ -126,13 +160,20 @@ def is_kept(record: CaseRecord) -> bool:
 _HOPELESS = 3
 
 
-def done_so_far(records: Iterable[CaseRecord], folder: Path) -> dict[str, CaseRecord]:
-    """Return the records of images that are there, by their cases' ids."""
-    return {
-        each.id: each
-        for each in records
-        if each.error is None and each.image and inside(folder, each.image).is_file()
-    }
+def is_there(record: CaseRecord, folder: Path) -> bool:
+    """Whether the image of a record of the run in ``folder`` was made and is there still."""
+    image = record.image
+    return record.error is None and image is not None and inside(folder, image).is_file()
+
+
+def in_order(records: Iterable[CaseRecord], grid: Iterable[Point]) -> tuple[CaseRecord, ...]:
+    """Return the records as the sweep goes through them; what went on may have made them otherwise.
+
+    No further than the last of them is gone through.
+    """
+    by_id = {each.id: each for each in records}
+    found = (by_id[point.id] for point in grid if point.id in by_id)
+    return tuple(islice(found, len(by_id)))
 
 
 def tried(records: Iterable[CaseRecord], grid: Grid) -> Iterator[Tried]:
@@ -170,8 +211,3 @@ def ranked(found: Iterable[Tried], by: str | None) -> list[Tried]:
         known = sorted({score for each in kept for score in each.scores})
         raise GoldenseedError(f"no image has a {name}", fix=f"there are {', '.join(known)}")
     return sorted(scored, key=lambda each: each.scores[name], reverse=direction == "max")
-
-
-def ended(writer: RunWriter, *, complete: bool) -> None:
-    """Fold the journal into the record."""
-    writer.finish(finished=datetime.now(UTC), complete=complete)

@@ -20,7 +20,8 @@ class _Library:
 
     source = """
 class Pipeline:
-    def __call__(self, prompt=None, strength=1.0, scales=(1, 2), latents=None, callback=None):
+    def __call__(self, prompt=None, strength=1.0, scales=(1, 2), latents=None, callback=None,
+                 callback_on=()):
         strength = strength * 2
         return strength
 """
@@ -62,7 +63,7 @@ def noted(pipeline: Any, **arguments: Any) -> dict[str, Any]:
         ({"scales": [3, 4]}, {"scales": "[3,4]"}),
         ({"scales": [1, 2]}, {}),
         ({"prompt": None}, {"prompt": "none"}),
-        ({"callback": print}, {}),
+        ({"callback": print, "callback_on": ["latents"]}, {}),
         ({"latents": torch.zeros(2, 3)}, {"latents": "float32 2x3:9d908ecf"}),
         ({"latents": torch.Generator()}, {"latents": "another Generator"}),
     ],

@@ -1,6 +1,6 @@
 // What is open, filtered and sorted, in the address's fragment: #shapes.red-apple-1&verdict=drift&q=cat
 ((page) => {
-  const DEFAULTS = { open: "", verdict: [], q: "", suite: "", metric: "", cause: "", decided: "", sort: "worst", by: "cause", view: "" };
+  const DEFAULTS = page.defaults = { open: "", compare: "", verdict: [], q: "", suite: "", metric: "", cause: "", decided: "", sort: "worst", by: "cause", view: "" };
   const decoded = (text) => { try { return decodeURIComponent(text); } catch { return text; } };
 
   page.read = (fragment) => {
@@ -21,7 +21,7 @@
     return `#${[encodeURIComponent(state.open), ...pieces].join("&")}`;
   };
 
-  page.reset = (state) => Object.assign(state, { ...DEFAULTS, open: state.open, view: state.view });
+  page.reset = (state) => Object.assign(state, { ...DEFAULTS, open: state.open, compare: state.compare, view: state.view });
 
   // With `step` the browser's back button returns to where one was.
   page.remark = (state, step) => {

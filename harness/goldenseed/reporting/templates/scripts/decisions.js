@@ -5,6 +5,8 @@
   const found = new Map(); // row's index → {decision, reason, outcome, message}
   const undoable = [];
   page.reviewing = Boolean(token);
+  // Whether a decision is no more than a mark on this page: nothing is applied as it is made.
+  page.marksOnly = () => !page.reviewing || page.gallery !== null;
   page.decisionOf = (row) => found.get(row.index);
   page.decided = () => found;
 
@@ -34,7 +36,7 @@
   }
 
   page.recallDecisions = async () => {
-    take(page.reviewing ? (await ask()).decisions : page.recall(key()));
+    take(page.marksOnly() ? page.recall(key()) : (await ask()).decisions);
   };
 
   // Whether a decision can be made of a row at all.
@@ -50,7 +52,7 @@
   page.record = async (rows, decision, reason) => {
     const before = new Map(rows.map((row) => [row.index, found.get(row.index)]));
     for (const row of rows) found.set(row.index, { decision, reason });
-    if (!page.reviewing) { undoable.push(before); keep(); return []; }
+    if (page.marksOnly()) { undoable.push(before); keep(); return []; }
     const places = new Map(rows.map((row) => [`${row.path}\n${row.id}`, row]));
     try {
       const answer = await ask({ method: "POST", body: JSON.stringify(page.document(rows)), headers: { "Content-Type": "application/json" } });
@@ -66,9 +68,27 @@
     }
   };
 
+  // Have the review server do to picked rows what an action says; returns what became of them.
+  page.applyTo = async ({ name }, rows, said) => {
+    const golden = name === "promote";
+    const seed = { tags: golden || name === "remove" ? [] : said.tags, rating: golden || !said.rating ? null : Number(said.rating), suite: golden ? said.suite : null };
+    const decisions = rows.map((row) => ({ ...wanted(row), decision: name === "remove" ? "reject" : "accept", reason: golden ? said.reason : "", seed }));
+    const document = { format: "goldenseed-decisions", version: 1, run: page.data.run, decisions };
+    const { results } = await ask({ method: "POST", body: JSON.stringify(document), headers: { "Content-Type": "application/json" } });
+    const labels = new Map(rows.map((row) => [row.id, row.whole]));
+    return results.map((each) => `${each.outcome === "refused" ? "Refused: " : ""}${labels.get(each.case)}: ${each.message}`).join("\n");
+  };
+
+  // Take marks off again.
+  page.unmark = (rows) => {
+    undoable.push(new Map(rows.map((row) => [row.index, found.get(row.index)])));
+    for (const row of rows) found.delete(row.index);
+    keep();
+  };
+
   // Take the last decision back; the server has applied its decisions already.
   page.undo = () => {
-    if (page.reviewing) return;
+    if (!page.marksOnly()) return;
     putBack(undoable.pop() ?? []);
     keep();
   };

@@ -31,9 +31,12 @@
   }
 
   const mark = (passed) => (passed === true ? "pass" : passed === false ? el("strong", null, "fail") : "");
-  const metrics = (rows) => rows.length > 0 && table("Metrics against their limits", ["Metric", "Value", "Limit", "From", "Result"],
-    rows.map((row) => el("tr", { class: row.passed === false && "fails" }, el("th", { scope: "row", title: row.gate || row.name }, row.label),
-      el("td", { class: "n" }, row.value), el("td", { class: "n" }, row.limit), el("td", { class: "source" }, row.source), el("td", null, mark(row.passed)))), "metrics");
+  function metrics(rows) {
+    const held = !page.gallery || rows.some((row) => row.limit);
+    return rows.length > 0 && table("Metrics against their limits", [page.gallery ? "Score" : "Metric", "Value", ...(held ? ["Limit", "From", "Result"] : [])],
+      rows.map((row) => el("tr", { class: row.passed === false && "fails" }, el("th", { scope: "row", title: row.gate || row.name }, row.label), el("td", { class: "n" }, row.value),
+        held && [el("td", { class: "n" }, row.limit), el("td", { class: "source" }, row.source), el("td", null, mark(row.passed))])), "metrics");
+  }
 
   function pictured(row, name, found, note) {
     if (!found?.width) return el("p", null, name, note && ` ${note}`);
@@ -59,11 +62,13 @@
     table("Keys of the environment that differ", ["Key", "Accepted", "Now", "Can explain it"],
       found.keys.map(([key, old, now, explains]) => el("tr", null, el("th", { scope: "row" }, key.replace(/^package\./, "")), el("td", { class: "mono" }, old), el("td", { class: "mono" }, now), el("td", null, explains ? "yes" : "no"))), "keys"));
 
-  const commands = (all) => all.length > 0 && el("section", { class: "commands", "aria-label": "Commands" }, all.map(([label, text]) => {
+  const commands = (all) => all.length > 0 && el("section", { class: "commands", "aria-label": "Commands" }, all.map(([label, text, more]) => {
     const code = el("code", null, text);
     return el("p", { class: "command" }, el("span", { class: "does" }, label), code,
-      el("button", { type: "button", "aria-label": `Copy the command: ${label}`, onclick: (event) => page.copy(event.currentTarget, code) }, "Copy"));
+      el("button", { type: "button", "aria-label": `Copy the command: ${label}`, onclick: (event) => page.copy(event.currentTarget, code) }, "Copy"), more);
   }));
+
+  page.commands = commands;
 
   const facts = (pairs) => el("dl", { class: "provenance" }, pairs.map(([name, value]) => el("div", null, el("dt", null, name),
     el("dd", null, /^[0-9a-f]{64}( |$)/.test(value) ? [digest(value.slice(0, 64)), value.slice(64)] : el("bdi", null, value)))));
@@ -97,25 +102,36 @@
     return section;
   }
 
-  const title = (row) => [el("span", { class: "suite" }, `${row.suite}::`), row.id];
+  // What the files say of where they are from, and what was expected of them.
+  function origin(found) {
+    if (!found) return null;
+    return el("details", { class: "origin", open: found.rows.some(([, , , ok]) => ok === false) }, el("summary", null, "Provenance ", el("span", { class: "source" }, found.summary)),
+      found.files.map(([name, path, sha]) => el("p", { class: "hint" }, name && `${name}: `, el("a", { href: page.address(path) }, "the file as it was returned"), " ", digest(sha))),
+      found.faults.map((text) => el("p", { class: "alarm" }, text)),
+      found.rows.length > 0 && table("What the files say of their origin", ["Says", "What", "Expected"],
+        found.rows.map(([name, says, expected, ok]) => el("tr", { class: ok === false && "fails" }, el("th", { scope: "row" }, name), el("td", null, el("bdi", null, says)), el("td", { class: "source" }, expected))), "said"));
+  }
+
+  const title = (row) => (row.whole ? row.whole : [el("span", { class: "suite" }, `${row.suite}::`), row.id]);
+  const verdict = (row) => !page.gallery && el("span", { class: "badge" }, row.verdict);
   const asked = (details) => (details.prompt !== null || details.seed !== null) && el("p", { class: "prompt" },
     details.prompt !== null && el("q", null, el("bdi", null, details.prompt)), details.seed !== null && el("span", { class: "seed" }, ` seed ${details.seed}`));
 
   page.fullCase = (row, details, stage) => [
-    el("header", { class: "case-head" }, el("h1", { id: "detail-title" }, title(row)), el("span", { class: "badge" }, row.verdict), el("span", { class: "decided" })),
+    el("header", { class: "case-head" }, el("h1", { id: "detail-title" }, title(row)), verdict(row), el("span", { class: "decided" })),
     details.alarms.map((text) => el("p", { class: "alarm" }, text)),
     el("div", { class: "body" },
       el("div", { class: "seen" }, stage.element, past(details), elements(row, details.elements)),
       el("div", { class: "told" }, asked(details), reasons(details), details.moved && el("p", { class: "moved" }, details.moved),
         why(details.why), metrics(details.metrics), details.content && el("p", null, `Content: ${details.content}`),
-        facts(details.facts), histogram(row, details), keys(details.why), warned(details.warnings), inputs(row, details.inputs), recipe(details.recipe), commands(details.commands)))];
+        facts(details.facts), histogram(row, details), keys(details.why), warned(details.warnings), inputs(row, details.inputs), origin(details.origin), recipe(details.recipe), commands(page.gallery ? page.commandsFor([row]).map(([does, text]) => [does, text]) : details.commands)))];
 
   // The same on paper: nothing folded, and the images side by side.
   page.printedCase = (row, details) => el("article", { class: `printed tone-${row.verdict}` },
-    el("header", { class: "case-head" }, el("h2", null, title(row)), el("span", { class: "badge" }, row.verdict)), asked(details),
+    el("header", { class: "case-head" }, el("h2", null, title(row)), verdict(row)), asked(details),
     el("div", { class: "pictures" }, ["baseline", "current"].map((side) => details[side]?.width && pictured(row, side, details[side]))),
     details.reasons.filter((each) => !each.rounding).map((each) => el("p", null, each.text)), details.error && el("pre", { class: "error" }, details.error),
     details.why?.likely && el("p", { class: "cause" }, `Likely cause: ${details.why.likely}`), details.why?.divergence && el("p", null, `First divergence: ${details.why.divergence}`),
-    details.why?.environment && el("p", null, `Environment: ${details.why.environment}`),
+    details.why?.environment && el("p", null, `Environment: ${details.why.environment}`), origin(details.origin),
     metrics(details.metrics), facts(details.facts), recipe(details.recipe, true));
 })(window.goldenseed);

@@ -1,40 +1,53 @@
 // The cases as tiles in groups, of which only those in sight are in the document.
 ((page) => {
   const { el, byId } = page;
-  const NARROWEST = 168, GAP = 12, TILE = 286, AHEAD = 500;
+  const NARROWEST = 168, GAP = 12, JUDGED = 286, SMALL = 150, PADDING = 8, LINE = 17, AHEAD = 500;
   const grid = byId("grid");
   let items = [], tiles = new Map(), groups = [], columns = 1, focus = 0;
   page.focused = () => items.filter((item) => item.row)[focus]?.row ?? null;
   page.shownRows = [];
 
   function tile(item) {
-    const { row } = item;
+    const { row } = item, gallery = page.gallery !== null;
     const image = row.image ? el("img", { alt: "", class: row.width <= 256 && "small", draggable: "false" }) : el("span", { class: "missing" }, "No image");
-    if (row.image) page.show(image, row.image, row);
-    const box = el("input", { type: "checkbox", "aria-label": `Select ${row.suite}::${row.id}`, onchange: () => page.toggle(row) });
+    if (row.image) page.show(image, (!page.single && row.thumb) || row.image, row);
+    const box = el("input", { type: "checkbox", "aria-label": `Select ${row.whole ?? `${row.suite}::${row.id}`}`, onchange: () => page.toggle(row) });
     const decided = page.decisionOf(row)?.decision;
     box.checked = page.selection.has(row.index);
-    return el("div", { class: `tile tone-${row.verdict}${decided ? ` is-${decided}` : ""}`, "data-index": row.index },
-      el("a", { href: page.written({ ...page.state, open: row.anchor }), onfocus: () => { focus = item.place; }, onclick: (event) => { if (!event.ctrlKey && !event.metaKey) { event.preventDefault(); page.open(row); } } },
-        el("span", { class: "thumb" }, image), el("span", { class: "name" }, el("span", { class: "suite" }, `${row.suite}::`), row.id),
+    const thumb = el("span", { class: "thumb" }, image);
+    if (gallery) thumb.style.height = `${item.thumb}px`;
+    const told = gallery ? [el("span", { class: "name" }, row.label, (decided || !row.kept) && " ", decided && el("span", { class: "decision" }, page.DECIDED[decided]), !row.kept && el("span", { class: "note" }, "left out")),
+      item.tagged && el("span", { class: "score tags" }, row.tags.join(", ")),
+      item.detailed && el("span", { class: "score", title: row.detail }, row.detail),
+      page.scoresOf(row, item.lines).map(([label, text]) => el("span", { class: "score" }, el("span", null, label), " ", text))]
+      : [el("span", { class: "name" }, el("span", { class: "suite" }, `${row.suite}::`), row.id),
         el("span", { class: "verdict" }, el("span", { class: "badge" }, row.verdict), decided && el("span", { class: "decision" }, ` ${decided}`), row.standsIn && el("span", { class: "note" }, " other profile")),
-        el("span", { class: "says", title: row.says }, row.says), el("span", { class: "stage-of", title: row.stage }, row.stage)),
+        el("span", { class: "says", title: row.says }, row.says), el("span", { class: "stage-of", title: row.stage }, row.stage)];
+    return el("div", { class: `tile ${gallery ? `plain${row.kept ? "" : " is-left-out"}` : `tone-${row.verdict}`}${decided ? ` is-${decided}` : ""}`, "data-index": row.index },
+      el("a", { href: page.written({ ...page.state, open: row.anchor }), onfocus: () => { focus = item.place; }, onclick: (event) => { if (!event.ctrlKey && !event.metaKey) { event.preventDefault(); page.open(row); } } },
+        thumb, told),
       box);
   }
 
   function head(item) {
     const { title, rows } = item.group;
     const act = (label, decision) => el("button", { type: "button", "aria-label": `${label} the group: ${title}`, onclick: () => page.ask(rows, decision, title) }, label);
-    return el("div", { class: "group-head" }, el("h2", { title }, el("span", null, title), " ", el("small", null, page.count(rows.length, "case"))),
-      el("span", { class: "acts" }, rows.some((row) => row.acceptable) && act("Accept", "accept"), rows.some((row) => row.rejectable) && act("Reject", "reject"), rows.some((row) => page.allows(row, "skip")) && act("Skip", "skip")));
+    return el("div", { class: "group-head" }, el("h2", { title }, el("span", null, title), " ", el("small", null, page.count(rows.length, page.noun))),
+      el("span", { class: "acts" }, Object.keys(page.DECIDING).filter((decision) => rows.some((row) => page.allows(row, decision))).map((decision) => act(page.DECIDING[decision][0], decision))));
   }
 
   // Where each heading and tile stands, in pixels from the grid's top.
   function layOut() {
     const width = grid.clientWidth;
     const HEAD = width < 560 ? 124 : 64;
-    columns = Math.max(width < 560 ? 2 : 1, Math.floor((width + GAP) / (NARROWEST + GAP)));
+    const gallery = page.gallery !== null, narrowest = gallery ? page.tileSize : NARROWEST;
+    columns = Math.max(width < 560 && !gallery ? 2 : 1, Math.floor((width + GAP) / (narrowest + GAP)));
     const across = (width - GAP * (columns - 1)) / columns;
+    // A small tile has its picture, its name and the score that it is sorted by; a large one has several.
+    const tagged = gallery && groups.some((group) => group.rows.some((row) => row.tags.length > 0));
+    const detailed = gallery && groups.some((group) => group.rows.some((row) => row.detail));
+    const lines = gallery ? Math.min(page.gallery.scores.length, across < SMALL ? 1 : 4) : 0, thumb = Math.round(across - 2 * PADDING);
+    const TILE = gallery ? thumb + 3 * PADDING + LINE * (lines + detailed + tagged + 1) : JUDGED;
     items = [];
     let top = 0, place = 0;
     for (const group of groups) {
@@ -42,7 +55,7 @@
       top += HEAD;
       group.rows.forEach((row, index) => {
         const column = index % columns;
-        items.push({ key: `r${row.index}`, row, group, place, top: top + Math.floor(index / columns) * (TILE + GAP), left: column * (across + GAP), width: across, height: TILE });
+        items.push({ key: `r${row.index}`, row, group, place, top: top + Math.floor(index / columns) * (TILE + GAP), left: column * (across + GAP), width: across, height: TILE, thumb, lines, detailed, tagged });
         place += 1;
       });
       top += Math.ceil(group.rows.length / columns) * (TILE + GAP) + GAP;
@@ -95,6 +108,16 @@
     tiles = new Map();
     focus = Math.min(focus, Math.max(page.shownRows.length - 1, 0));
     layOut();
+    paint();
+  };
+  // Other sizes of the same: the first tile in sight stays there.
+  page.resizeGrid = () => {
+    const first = items[firstBelow(-grid.getBoundingClientRect().top)], row = first?.row;
+    for (const element of tiles.values()) element.remove();
+    tiles = new Map();
+    layOut();
+    const again = row && items.find((each) => each.row === row);
+    if (again && grid.getBoundingClientRect().top < 0) scrollBy({ top: grid.getBoundingClientRect().top + again.top, behavior: "instant" });
     paint();
   };
   page.groupOf = (row) => groups.find((group) => group.rows.includes(row));

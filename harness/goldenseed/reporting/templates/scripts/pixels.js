@@ -13,15 +13,18 @@
     return context.getImageData(0, 0, canvas.width, canvas.height);
   }
 
-  // {baseline, current} as ImageData, or null where the bytes are not at hand.
-  page.pixels = async (row, details) => {
-    const both = [details.baseline, details.current];
-    if (both.some((each) => !each?.width)) return null;
+  async function sourceOf(picture, row) {
     const part = row.pixels >= 0 ? await page.load(page.pixelsOf(row)) : null;
-    const sources = both.map((each) => part?.[each.path] ?? (readable ? page.address(each.path) : null));
+    return part?.[picture.path] ?? (readable ? page.address(picture.path) : null);
+  }
+
+  // {baseline, current}, as many as there are, as ImageData; null where the bytes are not at hand.
+  page.pixels = async (row, details) => {
+    const sides = ["baseline", "current"].filter((side) => details[side]?.width);
+    const sources = await Promise.all(sides.map((side) => sourceOf(details[side], details[side].row ?? row)));
     if (sources.includes(null)) return null;
-    const [baseline, current] = await Promise.all(sources.map(decode));
-    return { baseline, current };
+    const found = await Promise.all(sources.map(decode));
+    return Object.fromEntries(sides.map((side, at) => [side, found[at]]));
   };
 
   page.NO_PIXELS = "The values of this picture's pixels are not among the data beside the page: `goldenseed review` shows them.";

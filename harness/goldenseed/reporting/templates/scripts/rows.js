@@ -4,7 +4,7 @@
   const WORST_FIRST = ["drift", "error", "incomparable", "rejected", "new", "warn", "match", "identical"];
 
   page.unpack = (data) => {
-    const { columns, names, groups } = data;
+    const { columns, names, groups, gallery } = data;
     return (columns.id ?? []).map((id, index) => {
       const named = (column) => names[column][columns[column][index]];
       const flags = columns.flags[index];
@@ -18,7 +18,10 @@
         acceptable: Boolean(flags & ACCEPTABLE), rejectable: Boolean(flags & REJECTABLE),
         fails: Boolean(flags & FAILS), standsIn: Boolean(flags & STANDS_IN),
         rank: WORST_FIRST.indexOf(named("verdict")), prompt: columns.prompt[index],
-        name: sortable(`${suite}\n${id}`), text: `${suite}::${id} ${columns.prompt[index]}`.toLowerCase(),
+        name: sortable(`${suite}\n${id}`),
+        ...(gallery && { label: columns.label[index], detail: columns.detail[index], whole: [columns.label[index], columns.detail[index]].filter(Boolean).join(", "), seed: columns.seed[index].padStart(20, "0"), key: columns.key[index], kept: columns.kept[index] === 1,
+          tags: columns.tags[index], thumb: columns.thumb[index], scores: columns.scores[index], facets: columns.facets[index] }),
+        text: `${suite}::${id} ${columns.prompt[index]} ${gallery ? columns.tags[index].join(" ") : ""}`.toLowerCase(),
       };
     });
   };
@@ -38,19 +41,19 @@
   // The rows that a state asks for, in its order.
   page.choose = (rows, state, decisionOf) => {
     const words = state.q.toLowerCase().split(/\s+/).filter(Boolean);
-    const verdicts = new Set(state.verdict);
+    const verdicts = new Set(state.verdict), holds = page.gallery ? page.holding(state) : () => true;
     const chosen = rows.filter((row) =>
       (verdicts.size === 0 || verdicts.has(row.verdict)) &&
       (!state.suite || row.suite === state.suite) &&
       (!state.metric || row.metric === state.metric) &&
       (!state.cause || row.group === Number(state.cause) - 1) &&
       (!state.decided || (decisionOf(row)?.decision ?? "none") === state.decided) &&
-      words.every((word) => row.text.includes(word)));
-    const order = page.ORDERS[state.sort] ?? page.ORDERS.worst;
+      words.every((word) => row.text.includes(word)) && holds(row));
+    const order = page.ORDERS[state.sort] ?? Object.values(page.ORDERS)[0];
     return state.sort === "worst" ? chosen : chosen.sort((a, b) => order.compare(a, b) || a.index - b.index);
   };
 
-  const GROUPS = {
+  page.GROUPS = {
     cause: (row) => row.cause,
     verdict: (row) => row.verdict,
     suite: (row) => row.suite,
@@ -63,7 +66,7 @@
   page.group = (rows, by) => {
     const found = new Map();
     for (const row of rows) {
-      const title = (GROUPS[by] ?? GROUPS.cause)(row);
+      const title = (page.GROUPS[by] ?? Object.values(page.GROUPS)[0])(row);
       if (!found.has(title)) found.set(title, []);
       found.get(title).push(row);
     }

@@ -6,10 +6,10 @@
   const environment = byId("environment");
   let folded = false;
 
-  const asked = () => (page.opened ? [page.opened] : page.shownRows);
+  const asked = () => (page.opened && !page.opened.compared ? [page.opened] : page.shownRows);
   function fill(pairs, left) {
     byId("sheet").replaceChildren(...pairs.map(([row, details]) => page.printedCase(row, details)),
-      left > 0 ? page.el("p", null, `… and ${page.count(left, "case")} more`) : "");
+      left > 0 ? page.el("p", null, `… and ${page.count(left, page.noun)} more`) : "");
   }
 
   // With the button whatever is shown is loaded first.

@@ -5,11 +5,13 @@
   function readout(stage, both, pixel) {
     const [x, y] = pixel, place = `x ${x}, y ${y}`;
     if (!both) return `${place}. ${page.NO_PIXELS}`;
+    if (!both.baseline || !both.current) return `${place}: ${page.valuesAt(both.baseline ?? both.current, x, y).slice(0, 3).join(" ")}`;
     const before = page.valuesAt(both.baseline, x, y), now = page.valuesAt(both.current, x, y);
+    const [one, other] = ["baseline", "current"].map((side) => stage.details[side].caption ?? side);
     const channels = before[3] === 255 && now[3] === 255 ? 3 : 4;
     const change = before.slice(0, channels).map((value, at) => now[at] - value).map((value) => (value > 0 ? `+${value}` : `${value}`.replace("-", "−")));
     const map = stage.view.values ? `, ${stage.name === "flip" ? "FLIP" : "1 − SSIM"} ${stage.view.values[y * both.baseline.width + x].toFixed(4)}` : "";
-    return `${place}: baseline ${before.slice(0, channels).join(" ")}, current ${now.slice(0, channels).join(" ")}, change ${change.join(" ")}${map}`;
+    return `${place}: ${one} ${before.slice(0, channels).join(" ")}, ${other} ${now.slice(0, channels).join(" ")}, change ${change.join(" ")}${map}`;
   }
 
   async function point(stage, pixel) {
@@ -23,9 +25,9 @@
   function alone(row, details) {
     const shown = ["baseline", "current"].filter((side) => details[side]);
     const panes = shown.map((side) => details[side].width
-      ? page.pane(side === "baseline" ? "Baseline (accepted)" : "Current (this run)", page.picture(row, details, side))
+      ? page.pane(page.captionOf(details, side), page.picture(row, details, side))
       : page.el("p", { class: "missing" }, page.el("strong", null, "Missing"), details[side].path));
-    if (!details.baseline) panes.unshift(page.el("p", { class: "missing" }, row.verdict === "new" ? "Nothing accepted yet" : "No baseline"));
+    if (!details.baseline && !page.gallery) panes.unshift(page.el("p", { class: "missing" }, row.verdict === "new" ? "Nothing accepted yet" : "No baseline"));
     if (!details.current) panes.push(page.el("p", { class: "missing" }, "No image"));
     return { panes };
   }
@@ -40,9 +42,10 @@
     stage.panes.replaceChildren(...stage.view.panes);
     stage.panes.classList.toggle("two", stage.view.panes.length > 1);
     stage.controls.replaceChildren(...(stage.view.controls ?? []));
+    stage.panes.classList.toggle("many", stage.view.panes.length > 2);
     const panes = stage.view.panes.map((box) => box.querySelector(".pane")).filter(Boolean);
-    if (!whole) { panes.forEach((each) => each.classList.add("still")); stage.steps = null; return; }
-    stage.steps = page.inStep(panes, stage.details.current.width, stage.details.current.height);
+    if (!stage.size) { panes.forEach((each) => each.classList.add("still")); stage.steps = null; return; }
+    stage.steps = page.inStep(panes, stage.size.width, stage.size.height);
     stage.steps.fit();
     for (const each of panes) {
       each.addEventListener("pointermove", (event) => {
@@ -54,8 +57,8 @@
 
   // The element of the stage; `use(view)` is told which view was chosen.
   page.makeStage = (row, details, view, use) => {
-    const whole = page.comparable(details);
-    const stage = { row, details };
+    const whole = page.comparable(details), size = page.oneSize(details);
+    const stage = { row, details, size };
     stage.buttons = page.VIEWS.map(([name, label], place) => page.el("button",
       { type: "button", "data-view": name, "aria-pressed": "false", onclick: () => { use(name); page.see(name); } }, label, " ", page.el("kbd", null, place + 1)));
     stage.panes = page.el("div", { class: "panes" });
@@ -63,18 +66,18 @@
     stage.readout = page.el("p", { class: "readout", role: "status" });
     stage.zoomed = page.el("span", { class: "zoomed" });
     stage.panes.addEventListener("zoomed", ({ detail }) => {
-      stage.zoomed.textContent = `${details.current.width} × ${details.current.height}, shown at ${Math.round(detail.scale * 100)} %`;
+      stage.zoomed.textContent = `${size.width} × ${size.height}, shown at ${Math.round(detail.scale * 100)} %`;
     });
     const act = (label, name, what) => page.el("button", { type: "button", "aria-label": label, onclick: what }, name);
-    stage.element = page.el("section", { class: "stage", "aria-label": "The two images", tabindex: whole ? 0 : null, onkeydown: (event) => walk(stage, event) },
+    stage.element = page.el("section", { class: "stage", "aria-label": size && !whole ? "The image" : "The images", tabindex: size ? 0 : null, onkeydown: (event) => walk(stage, event) },
       whole && page.el("div", { class: "views", role: "group", "aria-label": "How the images are shown" }, stage.buttons),
       stage.panes,
-      whole && page.el("div", { class: "under" }, stage.controls,
+      size && page.el("div", { class: "under" }, stage.controls,
         page.el("span", { class: "zooming", role: "group", "aria-label": "Zoom" }, act("Zoom out", "−", () => stage.steps.farther()), act("Zoom in", "+", () => stage.steps.closer()), act("Fit the whole image", "Fit", () => stage.steps.whole()), stage.zoomed)),
-      whole && stage.readout);
+      size && stage.readout);
     stage.start = () => {
       build(stage, page.VIEWS.some(([name]) => name === view) ? view : "side");
-      if (whole) {
+      if (size) {
         stage.readout.textContent = "Point at a pixel, or move over the pixels with the arrow keys, to read its values. Wheel or + and − zoom.";
         stage.watch = new ResizeObserver(() => stage.steps?.fit());
         stage.watch.observe(stage.element);
@@ -89,7 +92,7 @@
     const step = STEPS[event.key];
     if (!step || event.target !== stage.element || !stage.steps) return;
     event.preventDefault();
-    const { width, height } = stage.details.current;
+    const { width, height } = stage.size;
     const [x, y] = stage.pixel ?? [Math.floor(width / 2), Math.floor(height / 2)];
     const far = event.shiftKey ? 10 : 1;
     point(stage, [Math.min(Math.max(x + far * step[0], 0), width - 1), Math.min(Math.max(y + far * step[1], 0), height - 1)]);

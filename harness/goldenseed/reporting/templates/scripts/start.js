@@ -22,29 +22,58 @@
 
   function markDecided() {
     const place = detail.querySelector(".decided"), found = page.decisionOf(page.opened);
-    if (place) place.textContent = found ? `${found.decision}${found.reason ? `: ${found.reason}` : ""}` : "";
+    if (place) place.textContent = found ? `${page.gallery ? page.DECIDED[found.decision] : found.decision}${found.reason ? `: ${found.reason}` : ""}` : "";
   }
+
+  const back = () => el("button", { type: "button", onclick: () => page.close() }, `← All ${page.noun}s `, el("kbd", null, "Esc"));
+
+  // Leave the list for what is looked at.
+  function leaveList(titled) {
+    for (const each of [overview, grid, byId("nothing"), document.querySelector("footer"), document.querySelector(".left-out")]) if (each) each.hidden = true;
+    page.leaveStage();
+    detail.hidden = false;
+    detail.className = titled;
+    detail.setAttribute("aria-labelledby", "detail-title");
+  }
+
+  // What is compared stands in for a row while it is open.
+  page.openCompared = async ({ step = true } = {}) => {
+    if (!page.opened) scrolled = scrollY;
+    const stand = page.opened = { compared: true, anchor: "" };
+    page.state.open = "";
+    page.remark(page.state, step);
+    leaveList("");
+    try {
+      const found = await page.comparison();
+      if (page.opened !== stand) return;
+      if (!found) { page.close({ step: false }); return; }
+      const names = found.rows.map((row) => row.whole ?? row.id).join(", ");
+      detail.replaceChildren(el("nav", { class: "case-bar", "aria-label": "Compared" }, back()),
+        el("header", { class: "case-head" }, el("h1", { id: "detail-title" }, found.title), el("span", { class: "place" }, names)), ...found.content);
+      found.start();
+    } catch (error) {
+      detail.replaceChildren(el("nav", { class: "case-bar", "aria-label": "Compared" }, back()), el("p", { class: "alarm" }, error.message));
+    }
+    scrollTo({ top: 0, behavior: "instant" });
+    detail.focus({ preventScroll: true });
+  };
 
   function bar(row) {
     const rows = page.shownRows, place = rows.indexOf(row);
     const button = (label, key, what) => el("button", { type: "button", onclick: what }, label, " ", el("kbd", null, key));
-    const act = (label, decision, key) => page.allows(row, decision) && el("button", { type: "button", onclick: () => page.ask([row], decision) }, label, el("span", { class: "unseen" }, ` ${row.suite}::${row.id}`), " ", el("kbd", null, key));
-    return el("nav", { class: "case-bar", "aria-label": "Cases" },
-      button("← All cases", "Esc", () => page.close()), button("Previous", "k", () => page.move(-1)), button("Next", "j", () => page.move(1)),
+    const act = (decision, [label]) => page.allows(row, decision) && el("button", { type: "button", onclick: () => page.ask([row], decision) }, label, el("span", { class: "unseen" }, ` ${row.whole ?? `${row.suite}::${row.id}`}`), " ", el("kbd", null, decision[0]));
+    return el("nav", { class: "case-bar", "aria-label": `The ${page.noun}s` },
+      back(), button("Previous", "k", () => page.move(-1)), button("Next", "j", () => page.move(1)),
       el("span", { class: "place" }, place < 0 ? "" : `${(place + 1).toLocaleString("en")} of ${rows.length.toLocaleString("en")}`),
-      el("span", { class: "acts" }, act("Accept", "accept", "a"), act("Reject", "reject", "r"), act("Skip", "skip", "s")));
+      el("span", { class: "acts" }, Object.entries(page.DECIDING).map(([decision, words]) => act(decision, words))));
   }
 
   page.open = async (row, { step = true } = {}) => {
     if (!page.opened) scrolled = scrollY;
     page.opened = row;
-    page.state.open = row.anchor;
+    Object.assign(page.state, { open: row.anchor, compare: "" });
     page.remark(page.state, step);
-    for (const each of [overview, grid, byId("nothing"), document.querySelector("footer"), document.querySelector(".left-out")]) if (each) each.hidden = true;
-    page.leaveStage();
-    detail.hidden = false;
-    detail.className = `tone-${row.verdict}`;
-    detail.setAttribute("aria-labelledby", "detail-title");
+    leaveList(`tone-${row.verdict}`);
     detail.replaceChildren(bar(row), el("p", { role: "status" }, `${row.suite}::${row.id}: loading …`));
     try {
       const details = await page.details(row);
@@ -64,7 +93,7 @@
     const row = page.opened;
     if (!row) return;
     page.opened = null;
-    page.state.open = "";
+    Object.assign(page.state, { open: "", compare: "" });
     page.leaveStage();
     page.clear(detail);
     detail.hidden = true;
@@ -78,6 +107,7 @@
   const go = (row) => { if (row) { if (page.opened) page.open(row, { step: false }); else page.focusOn(row); } };
   const at = () => { const row = page.opened ?? page.focused(); return row ? page.shownRows.indexOf(row) : -1; };
   page.move = (by) => {
+    if (page.opened?.compared) return;
     const inGrid = !page.opened && !document.activeElement?.closest?.("#grid");
     go(page.shownRows[inGrid ? page.focusIndex() : Math.min(Math.max(at() + by, 0), page.shownRows.length - 1)]);
   };
@@ -105,6 +135,7 @@
   function follow() {
     page.state = page.read(location.hash);
     page.refresh(true);
+    if (page.state.compare) { page.openCompared({ step: false }); return; }
     const row = page.state.open && named(page.state.open);
     if (row && row !== page.opened) page.open(row, { step: false });
     else if (!row && page.opened) page.close({ step: false });
@@ -115,6 +146,8 @@
     if (!document.querySelector(".tools")) return;
     try {
       page.data = await page.load("rows");
+      page.useGallery(page.data.gallery);
+      page.state = page.read(location.hash);
       page.rows = page.unpack(page.data);
       await page.recallDecisions().catch((error) => console.warn(error.message));
       page.makeFilters();

@@ -7,36 +7,46 @@
   // One level of difference has to be seen, and the largest as well, where both fit into 255.
   page.amplification = (peak) => Math.min(255, Math.max(LEAST, Math.floor(255 / Math.max(peak ?? 255, 1))));
 
-  const picture = (row, details, side) => {
-    const image = page.el("img", { alt: side === "baseline" ? "Baseline, the accepted image" : "Current image", draggable: "false", class: side });
-    page.show(image, details[side].path, row);
+  const CAPTIONS = { baseline: "Baseline (accepted)", current: "Current (this run)" };
+  const ALT = { baseline: "Baseline, the accepted image", current: "Current image" };
+  // How a side is called below its picture, and within a sentence.
+  page.captionOf = (details, side) => details[side].caption ?? (page.gallery ? "" : CAPTIONS[side]);
+  const nameOf = (details, side) => details[side].caption ?? side;
+  const beginning = (details, side) => details[side].caption ?? `${side[0].toUpperCase()}${side.slice(1)}`;
+
+  function shown(of, row, alt, side) {
+    const image = page.el("img", { alt: of.caption ?? alt, draggable: "false", class: side });
+    page.show(image, of.path, of.row ?? row);
     return image;
-  };
+  }
+  const picture = (row, details, side) => shown(details[side], row, ALT[side], side);
   const pane = (caption, ...content) => page.el("figure", { class: "pane-box" },
     page.el("div", { class: "pane" }, page.el("div", { class: "layer" }, content)), page.el("figcaption", null, caption));
 
   function side(row, details) {
-    return { panes: [pane("Baseline (accepted)", picture(row, details, "baseline")), pane("Current (this run)", picture(row, details, "current"))] };
+    if (details.sides) return { panes: details.sides.map((each) => pane(each.caption, shown(each, row, "", "current"))) };
+    return { panes: ["baseline", "current"].map((each) => pane(page.captionOf(details, each), picture(row, details, each))) };
   }
 
   function slider(row, details) {
     const below = picture(row, details, "baseline"), above = picture(row, details, "current");
     const line = page.el("span", { class: "divider", "aria-hidden": "true" });
     const caption = page.el("span", { role: "status" });
-    const range = page.el("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "How much of the current image is shown, in percent", oninput: paint });
+    const range = page.el("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": `How much of the ${nameOf(details, "current")} image is shown, in percent`, oninput: paint });
     const fade = page.el("input", { type: "checkbox", onchange: paint });
+    const one = nameOf(details, "baseline"), other = nameOf(details, "current"), first = beginning(details, "current");
     function paint() {
       const share = Number(range.value);
       above.style.opacity = fade.checked ? share / 100 : 1;
       above.style.clipPath = fade.checked ? "" : `inset(0 ${100 - share}% 0 0)`;
       line.hidden = fade.checked || share === 0 || share === 100;
       line.style.left = `${share}%`;
-      caption.textContent = share === 0 ? "Baseline" : share === 100 ? "Current"
-        : fade.checked ? `Current at ${share} % over the baseline` : "Current on the left of the line, baseline on the right";
+      caption.textContent = share === 0 ? beginning(details, "baseline") : share === 100 ? first
+        : fade.checked ? `${first} at ${share} % over ${details.baseline.caption ? "" : "the "}${one}` : `${first} on the left of the line, ${one} on the right`;
     }
     paint();
     return { panes: [pane(caption, below, above, line)],
-      controls: [page.el("label", { class: "range" }, page.el("span", null, "baseline"), range, page.el("span", null, "current")),
+      controls: [page.el("label", { class: "range" }, page.el("span", null, one), range, page.el("span", null, other)),
         page.el("label", { class: "check" }, fade, "Fade instead of wipe")] };
   }
 
@@ -48,7 +58,7 @@
       now = to;
       images.baseline.hidden = now !== "baseline";
       images.current.hidden = now !== "current";
-      caption.textContent = now === "baseline" ? "Baseline (accepted)" : "Current (this run)";
+      caption.textContent = page.captionOf(details, now);
     }
     const swap = () => turn(now === "current" ? "baseline" : "current");
     const auto = page.el("input", { type: "checkbox", onchange: () => {
@@ -78,8 +88,8 @@
       range.disabled = over !== null;
       const clipped = Math.ceil(255 / slope);
       caption.textContent = over !== null ? `White in a colour where the two differ by more than ${page.count(over, "level")}`
-        : slope === 1 ? "Absolute difference of baseline and current, as it is"
-        : `Difference of baseline and current × ${slope}: one level shows as ${slope} of 255${clipped > 1 ? `, ${page.count(clipped, "level")} or more as full` : ""}`;
+        : slope === 1 ? `Absolute difference of ${nameOf(details, "baseline")} and ${nameOf(details, "current")}, as it is`
+        : `Difference of ${nameOf(details, "baseline")} and ${nameOf(details, "current")} × ${slope}: one level shows as ${slope} of 255${clipped > 1 ? `, ${page.count(clipped, "level")} or more as full` : ""}`;
     }
     paint();
     const found = pane(caption, layers);
@@ -113,9 +123,13 @@
 
   const MAKERS = { side, slider, blink, difference, flip, ssim };
 
-  // What can be laid over each other: both there, and of one size.
-  page.comparable = (details) => Boolean(details.baseline?.width && details.current?.width &&
-    details.baseline.width === details.current.width && details.baseline.height === details.current.height);
+  // The size of all pictures of a stage, by which they are zoomed in step; null where they have several.
+  page.oneSize = (details) => {
+    const all = (details.sides ?? [details.baseline, details.current]).filter((each) => each?.width);
+    return all.length > 0 && all.every((each) => each.width === all[0].width && each.height === all[0].height) ? all[0] : null;
+  };
+  // What can be laid over each other: two or more, and of one size.
+  page.comparable = (details) => Boolean(details.baseline?.width && details.current?.width && page.oneSize(details));
 
   page.makeView = (name, row, details) => (MAKERS[name] ?? side)(row, details);
   page.pane = pane;
