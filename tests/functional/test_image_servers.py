@@ -43,9 +43,9 @@ def served(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served
         yield each
 
 
-def written(project: Project, server: str | None) -> None:
+def written(project: Project, server: str | None, more: str = "") -> None:
     model = f"{{server: {server}}}" if server else "{source: model}"
-    project.suite.write_text(f"suite: tiny\nmodel: {model}\n{CASES}")
+    project.suite.write_text(f"suite: tiny\nmodel: {model}\n{more}{CASES}")
 
 
 def digests(project: Project) -> dict[str, str | None]:
@@ -53,12 +53,17 @@ def digests(project: Project) -> dict[str, str | None]:
     return {case.id: case.pixels_sha256 for case in run.cases}
 
 
-@pytest.mark.parametrize("api", ["openai", "a1111"])
-def test_the_same_pixels_and_verdicts_as_in_the_process(project: Project, served: Served, api: str):
-    written(project, None)
+STEPS = "postprocess: [{step: resize, width: 48, height: 40, filter: box}]\n"
+
+
+@pytest.mark.parametrize(("api", "steps"), [("openai", ""), ("a1111", STEPS)])
+def test_the_same_pixels_and_verdicts_as_in_the_process(
+    project: Project, served: Served, api: str, steps: str
+):
+    written(project, None, steps)
     project.run()
     here = digests(project)
-    written(project, f"{{url: '{served.url}', api: {api}}}")
+    written(project, f"{{url: '{served.url}', api: {api}}}", steps)
     assert project.run("--golden-update=missing").ret == 0
     assert digests(project) == here
     result = project.run()

@@ -17,11 +17,12 @@ from goldenseed.core.elements import (
     decoded,
     kind_of,
     sequence_sha256,
+    values_sha256,
 )
 from goldenseed.core.errors import GoldenseedError
 from goldenseed.core.files import json_sha256, read_regular, sha256_hex
 from goldenseed.trace.files import digest_of, read_trace
-from goldenseed.trace.stages import ends_of, stages_sha256
+from goldenseed.trace.stages import Stage, ends_of, stages_sha256
 from goldenseed.trace.written import WRITTEN
 
 if TYPE_CHECKING:
@@ -214,16 +215,23 @@ def accepted_image(
 def _returned(candidate: Candidate) -> Iterator[str]:
     """Check that each returned file is the recorded one, and that its picture is one of the case's.
 
-    Yields their digests.
+    Where steps of post-processing followed, that is the picture before them, as far as a trace
+    tells of it. Yields their digests.
     """
     from goldenseed.core import pixels
 
     known = {sha256 for sha256, _ in candidate.pictures}
+    stages = candidate.stages or ()
+    before = {sha256 for stage, _, _, sha256 in stages if stage is Stage.UNPROCESSED}
     for path, sha256 in candidate.returned:
         data = read_regular(path, RETURNED_LIMIT)
         if sha256_hex(data) != sha256:
             raise _altered(candidate, "the returned file is not the one on record", path)
-        if pixels.pixels_sha256(pixels.decode(data, name=str(path))) not in known:
+        image = pixels.decode(data, name=str(path))
+        is_known = pixels.pixels_sha256(image) in known
+        if candidate.recipe.get("postprocess"):
+            is_known = not before or values_sha256(image) in before
+        if not is_known:
             raise _altered(candidate, "the returned file holds another picture", path)
         yield sha256
 

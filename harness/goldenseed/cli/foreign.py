@@ -28,6 +28,7 @@ from goldenseed.runs.judging import Judging
 from goldenseed.runs.made import Made
 from goldenseed.runs.parts import VerbRecord
 from goldenseed.runs.record import CaseRecord, RunRecord
+from goldenseed.runs.scoring import with_content
 from goldenseed.suite.cases import Limit
 from goldenseed.suite.masking import MaskSpec
 from goldenseed.verdict.model import Verdict, passing
@@ -100,7 +101,7 @@ def _read(environment: Path | None) -> Mapping[str, EnvironmentValue]:
 def _judged(
     judging: Judging, reference: Path, left: Left, record: CaseRecord, made: Made
 ) -> CaseRecord:
-    """Judge as a session does, with the gates and the mask of the reference's case."""
+    """Judge as a session does, with gates, mask and content limits of the reference's case."""
     limits = {
         name: Limit(value, left.case.limit_sources.get(name, "suite"))
         for name, value in left.case.limits.items()
@@ -109,7 +110,10 @@ def _judged(
     if used is not None:
         file = inside(reference, used.image)
         mask = MaskSpec(used.source, file, used.ignore, path=file, line=1)
-    return judging.judge(record, made, limits=limits, dtype=dtype_of(record), mask=mask)
+    judged = judging.judge(record, made, limits=limits, dtype=dtype_of(record), mask=mask)
+    prompt = record.recipe.get("prompt")
+    scored = {name: Limit(each, "suite") for name, each in left.case.content_limits.items()}
+    return with_content(judged, made.pictures, prompt if isinstance(prompt, str) else None, scored)
 
 
 def _lines(delivery: Delivery, run: RunRecord) -> Iterator[str]:

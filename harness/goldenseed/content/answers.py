@@ -60,10 +60,13 @@ def check_answers(specs: Iterable[AnswerSpec]) -> None:
     """
     from goldenseed.backends.language.folders import check_folder
 
+    checked: set[Path] = set()
     for spec in specs:
         try:
             check_extra("a question to an image", "learned")
-            check_folder(spec.folder)
+            if spec.folder not in checked:
+                check_folder(spec.folder)
+            checked.add(spec.folder)
             empty = [each for each in spec.expect if not plain(each)]
             if empty:
                 fix = "write a word: punctuation does not count"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,10 +62,10 @@ def delivered(folder: Path, reference: RunRecord) -> Delivery:
     """
     if not folder.is_dir():
         raise GoldenseedError("is no folder", path=folder, fix="name the folder of the pictures")
-    names = [case.id for case in reference.cases]
+    names = Counter(case.id for case in reference.cases)
     found, lacking, taken = [], [], set[Path]()
     for case in reference.cases:
-        alone = names.count(case.id) == 1
+        alone = names[case.id] == 1
         picture = _file(folder, case, PICTURE, alone=alone)
         trace = _file(folder, case, TRACE, alone=alone)
         taken |= {each for each in (picture, trace) if each}
@@ -79,7 +80,7 @@ def delivered(folder: Path, reference: RunRecord) -> Delivery:
             f"holds a picture of no case of {reference.run_id}: it holds "
             f"{first_of(unknown, _LISTED) if unknown else 'no .png'}",
             path=folder,
-            fix=f"name the pictures by the cases: {names[0]}{PICTURE}" if names else None,
+            fix=f"name the pictures by the cases: {next(iter(names))}{PICTURE}" if names else None,
         )
     return Delivery(tuple(found), tuple(lacking), tuple(unknown))
 

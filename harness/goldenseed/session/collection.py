@@ -124,17 +124,17 @@ class SuiteFile(pytest.File):
             ) from None
 
     def _check_content(self, suite: Suite) -> None:
-        own = {(id(t.content), id(t.provenance), t.answers): t for t in suite.templates}
-        for each in own.values():
-            try:
+        own = {(id(t.content), id(t.provenance)): t for t in suite.templates}
+        try:
+            check_prompts(suite.prompt_specs)
+            check_answers(dict.fromkeys(spec for t in suite.templates for spec in t.answers))
+            for each in own.values():
                 check_limits(each.content)
                 check_expected(each.provenance)
-                check_answers(each.answers)
-                check_prompts(suite.prompt_specs)
-            except GoldenseedError as error:
-                raise GoldenseedError(
-                    error.what, path=self.path, line=error.line, fix=error.fix
-                ) from None
+        except GoldenseedError as error:
+            raise GoldenseedError(
+                error.what, path=self.path, line=error.line, fix=error.fix
+            ) from None
 
     def _check_sets(self, suite: Suite) -> None:
         try:

@@ -49,7 +49,7 @@ def keep_shard(config: pytest.Config, items: list[pytest.Item]) -> CutRecord:
         options = read_options(config)
         asked = options.sharded
         assert asked is not None  # noqa: S101 - asked for by the caller
-        found = _as_before(cut_of(items, options, asked), options)
+        found = as_before(cut_of(items, options, asked), options)
     except GoldenseedError as error:
         raise pytest.UsageError(str(error)) from None
     shards = dict(zip(((e.path, e.id) for e in found.cases), found.assigned(), strict=True))
@@ -64,7 +64,7 @@ def keep_shard(config: pytest.Config, items: list[pytest.Item]) -> CutRecord:
     return found
 
 
-def _as_before(found: CutRecord, options: Options) -> CutRecord:
+def as_before(found: CutRecord, options: Options) -> CutRecord:
     """Return the cut of the shard that is gone on with, where it is of the same cases.
 
     The history may know other seconds by now, and the other shards were cut by those of then.

@@ -87,13 +87,15 @@ class Writer:
             dtype: ``bfloat16`` for values of 16 bits as ``uint16``, since NumPy has no such dtype.
 
         Raises:
-            ValueError: there is no such stage, or the values are no numbers.
+            ValueError: there is no such stage, the values are no numbers, or the source no text.
 
         """
         import numpy as np
 
         if stage not in STAGES:
             raise ValueError(f"there is no stage {stage!r}: the stages are {', '.join(STAGES)}")
+        if source is not None and not isinstance(source, str):
+            raise ValueError(f"{stage}: a source is a name, not {source!r}")
         values = little_endian(np.asarray(values))
         name = values.dtype.name
         if name == "bfloat16" or (dtype == "bfloat16" and name == "uint16"):

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from baselines_world import CASE, SUITE, World, a_trace
 from PIL import Image
@@ -10,7 +12,11 @@ from PIL import Image
 from goldenseed.baselines.candidate import Candidate
 from goldenseed.baselines.changes import Outcome
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.core.files import json_sha256, sha256_hex
+from goldenseed.core.pixels import encode_png
+from goldenseed.trace.digesting import Recording, kept
 from goldenseed.trace.files import SUFFIX, digest_of, encode_trace, read_trace
+from goldenseed.trace.stages import Stage
 
 
 def file_of(candidate: Candidate) -> Path:
@@ -165,3 +171,31 @@ def test_stages_without_a_trace_are_refused(world: World):
 
     with pytest.raises(GoldenseedError, match="lists a trace's stages and names no file"):
         world.accept(replace(world.candidate(), stages=stages))
+
+
+def test_a_returned_file_holds_the_picture_before_the_steps_that_followed(world: World):
+    """Steps made another picture of what was returned; only a trace tells which one it was."""
+    made, other = (Image.new("RGB", (8, 8), colour) for colour in ("blue", "green"))
+    candidate = world.candidate()
+    with Image.open(candidate.image) as last:
+        levels = [(Stage.UNPROCESSED, made), (Stage.PIXELS, last)]
+        trace = Recording([kept(stage, 0, None, np.array(each)) for stage, each in levels]).trace
+    digest, data = encode_trace(trace)
+    file = world.folder / "run" / f"{digest}{SUFFIX}"
+    file.write_bytes(data)
+
+    def returning(picture: Image.Image, **fields: Any) -> Candidate:
+        path = world.folder / "returned.png"
+        path.write_bytes(encode_png(picture))
+        recipe = {**candidate.recipe, "postprocess": [{"step": "resize"}]}
+        given = {"recipe": recipe, "recipe_sha256": json_sha256(recipe), **fields}
+        return replace(candidate, returned=((path, sha256_hex(path.read_bytes())),), **given)
+
+    stages = tuple((each.stage, each.index, each.source, each.sha256) for each in trace)
+    with pytest.raises(GoldenseedError, match="the returned file holds another picture"):
+        world.accept(returning(other, trace=file, stages=stages))
+    plain = {"recipe": candidate.recipe, "recipe_sha256": candidate.recipe_sha256}
+    with pytest.raises(GoldenseedError, match="the returned file holds another picture"):
+        world.accept(returning(made, **plain))
+    world.accept(returning(made, trace=file, stages=stages))
+    assert len(world.profile().accepted[0].returned) == 1

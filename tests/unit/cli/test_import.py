@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from commands import goldenseed
 from goldenseed.core.pixels import encode_png
@@ -68,6 +69,19 @@ def test_pictures_of_several_suites_lie_in_folders_of_their_names(project: Path)
     }
     assert run.cases[0].recipe == load_run(project / "reference").cases[0].recipe
     assert run.cases[0].limits == {"max_peak_difference": 4.0}
+
+
+def test_the_content_limits_of_the_reference_hold_for_the_engine(project: Path):
+    run = Run(project / "reference")
+    for name in ("disc", "ring"):
+        run.case(name, picture(), content_limits={"min_sharpness": 1.0})
+    run.stored()
+    put(project, "disc.png")
+    (project / "out" / "ring.png").write_bytes(encode_png(Image.new("RGB", (32, 32))))
+    assert told(project)[0] == 0
+    sharp, flat = the_run(project).cases
+    assert (sharp.breaks_content, flat.breaks_content) == (False, True)
+    assert flat.content == {"sharpness": 0.0}
 
 
 def test_a_picture_that_may_be_of_two_suites_is_refused(project: Path):

@@ -137,6 +137,7 @@ def test_records_of_one_part_are_counted(tmp_path: Path):
         ("sigmas", np.array([object()]), {}, "sigmas: the values are object"),
         ("sigmas", np.ones(2, np.longdouble), {}, "sigmas: the values are "),
         ("sigmas", np.ones(2), {"dtype": "float16"}, "float64, not float16"),
+        ("sigmas", np.ones(2), {"source": 3}, "sigmas: a source is a name, not 3"),
         ("sigmas", np.ones(2, "float32"), {"dtype": "bfloat16"}, "float32, not bfloat16"),
     ],
 )

@@ -79,7 +79,10 @@ def check_prompts(specs: Iterable[PromptSpec]) -> None:
 
     Its files are read by their headers; nothing is loaded.
     """
-    for spec in specs:
+    first: dict[Path, PromptSpec] = {}
+    for each in specs:
+        first.setdefault(each.folder, each)
+    for spec in first.values():
         try:
             check_extra("a prompt that a language model writes", "learned")
             check_folder(spec.folder)
