@@ -79,9 +79,9 @@ class Watch:
         self._free: list[int] = []
         self.is_worker = hasattr(config, "workerinput")
         given: dict[str, Any] = getattr(config, "workerinput", {})
-        began = [datetime.now(UTC).timestamp(), os.urandom(2).hex()]
+        began = [datetime.now(UTC).timestamp(), os.urandom(4).hex()]
         self.began: list[Any] = given.get("goldenseed_began", began)
-        """When the session began, in seconds since 1970, and four hex digits of its own."""
+        """When the session began, in seconds since 1970, and eight hex digits of its own."""
         self.slot: int | None = given.get("goldenseed_slot")
         """Of a worker: its number among those that run, from 0; that of the one it replaces."""
         self.dist: str = given.get("goldenseed_dist", "no")

@@ -36,12 +36,12 @@ _FLUSHED_EVERY_SECONDS = 5.0
 
 
 def new_run_id(now: datetime, digits: str | None = None) -> str:
-    """Return ``20261120T151233Z-3f9a``: UTC start to the second, then four hex digits.
+    """Return ``20261120T151233Z-3f9a01c7``: UTC start to the second, then eight hex digits.
 
     The digits, random where none are given, keep two runs apart that begin in one second, without a
     folder to be reserved.
     """
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digits or token_hex(2)}"
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digits or token_hex(4)}"
 
 
 class RunWriter:

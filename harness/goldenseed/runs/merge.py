@@ -207,7 +207,7 @@ def _record(
 
 def merged_id(runs: Sequence[RunRecord]) -> str:
     """Name the run that several make: by the first one's beginning, and always alike."""
-    digits = json_sha256(sorted(run.run_id for run in runs))[:4]
+    digits = json_sha256(sorted(run.run_id for run in runs))[:8]
     return new_run_id(min(run.started for run in runs), digits)
 
 

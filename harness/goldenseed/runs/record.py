@@ -238,7 +238,7 @@ class RunRecord(Document):
 
     schema_version: Literal[1] = 1
     run_id: RunId
-    """UTC start to the second and four random hex digits: ``20261120T151233Z-3f9a``."""
+    """UTC start to the second and eight random hex digits, four in runs of old."""
     started: AwareDatetime
     finished: AwareDatetime | None = None
     complete: bool = False

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from goldenseed.trace.written import WrittenPrompt
 
-_RUN = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
+_RUN = re.compile(r"\d{8}T\d{6}Z-(?:[0-9a-f]{4}){1,2}")
 LAST = "last"
 """What stands for the newest run that did not end."""
 _KEPT = (
