@@ -139,8 +139,8 @@ import shutil
 def pytest_runtest_logreport(report):
     of_a_case = report.when == "call" and ".suite.yaml::" in report.nodeid
     if of_a_case and not shutil.os.path.exists("killed"):
-        newest = max(each for each in shutil.os.listdir("reports") if each[0] == "2")
-        shutil.copytree(f"reports/{newest}", "killed")
+        runs = [f"reports/{each}" for each in shutil.os.listdir("reports") if each[0] == "2"]
+        shutil.copytree(max(runs, key=shutil.os.path.getctime), "killed")
 """
 
 

@@ -39,6 +39,7 @@ WITH_AN_EXTRA = {
     "harness/goldenseed/seeds/library.py",
     "harness/goldenseed/seeds/opening.py",
     "harness/goldenseed/seeds/tables.py",
+    "harness/goldenseed/seeds/wanted.py",
 }
 """Modules that are themselves imported only where an extra is needed, or say that it is."""
 FOR_DEVELOPERS = {"dev", "docs"}

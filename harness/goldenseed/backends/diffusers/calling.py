@@ -241,7 +241,7 @@ class PipelineCall:
             raise self._refusal(case, f"{self._name} takes no prompt", fix)
         if isinstance(case.prompt, BetweenPrompts):
             if "prompt_embeds" not in self._parameters or not hasattr(self._pipeline, ENCODES):
-                what = f"{self._name} takes no embeddings that could be mixed"
+                what = f"{self._name} takes no embeddings of a prompt to mix"
                 raise self._refusal(case, what, "write one prompt in place of `between`")
             arguments["prompt"] = case.prompt.between[0]
             return
