@@ -48,11 +48,15 @@ def encoded_between(case: Case, pipeline: Any) -> Iterator[None]:
         bound.arguments["prompt"] = [second] if isinstance(given, list) else second
         return _mixed(one, own(*bound.args, **bound.kwargs), wanted.at, lambda: _other(case))
 
+    held = vars(pipeline).get(ENCODES)  # somebody's own, on this one pipeline
     setattr(pipeline, ENCODES, encode)
     try:
         yield
     finally:
-        delattr(pipeline, ENCODES)
+        if held is None:
+            delattr(pipeline, ENCODES)
+        else:
+            setattr(pipeline, ENCODES, held)
     if not taken:
         raise GenerationError(
             "the pipeline did not encode its prompt by `encode_prompt`: nothing was mixed",

@@ -12,9 +12,11 @@ import torch
 from tiny_suites import one_case
 
 from goldenseed.backends.diffusers.backend import DiffusersBackend
+from goldenseed.backends.diffusers.between import encoded_between
 from goldenseed.backends.diffusers.calling import PipelineCall
 from goldenseed.backends.protocol import GenerationError
 from goldenseed.core.errors import GoldenseedError
+from goldenseed.suite.between import BetweenPrompts
 from goldenseed.trace.stages import Stage
 
 BALL, CUBE = "a red ball", "a large blue cube on sand"
@@ -64,6 +66,16 @@ def test_it_is_what_the_pipeline_makes_of_the_mixed_embeddings(sd: Path):
     assert made.image.tobytes() == output.images[0].tobytes()
     stages = {each.stage for each in made.recording.trace}
     assert {Stage.PROMPT_EMBEDDINGS, Stage.INITIAL_NOISE} <= stages
+
+
+def test_what_somebody_put_on_the_pipeline_is_there_afterwards():
+    case = SimpleNamespace(prompt=BetweenPrompts(between=(BALL, CUBE), at=0.5))
+    pipeline = SimpleNamespace(encode_prompt=lambda prompt: torch.full((1, 2), float(len(prompt))))
+    own = pipeline.encode_prompt
+    with encoded_between(case, pipeline):
+        found = pipeline.encode_prompt(BALL)
+    assert found.tolist() == [[(len(BALL) + len(CUBE)) / 2] * 2]
+    assert pipeline.encode_prompt is own
 
 
 def test_a_pipeline_that_takes_no_embeddings_is_refused(sd: Path):
